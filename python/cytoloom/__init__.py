@@ -1,0 +1,1 @@
+"""Train, score and apply U-Nets on microscopy images."""
