@@ -129,7 +129,7 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         return value
     if dataclasses.is_dataclass(hint) or isinstance(value, Mapping):
         if isinstance(value, Mapping):
-            return from_plain(value, hint if dataclasses.is_dataclass(hint) else None)
+            return from_plain(value, typing.cast(type, hint))
         if isinstance(value, typing.cast(type, hint)):
             return value
         raise invalid(name, expected=f"a {hint.__name__}", received=value)

@@ -1,0 +1,18 @@
+"""Fixtures every test file may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real images with truth: `CYTOLOOM_DATA`, or ../shared/data beside the checkout."""
+    root = Path(__file__).resolve().parents[2]
+    folder = Path(os.environ.get("CYTOLOOM_DATA", root.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real images not found at {folder}; set CYTOLOOM_DATA to run this test")
+    return folder
