@@ -1,0 +1,245 @@
+"""The only file that may know which backend runs: device, threads, precision.
+
+Every other file uses `keras` and `keras.ops`, so that TensorFlow (default), JAX and torch can
+all run it. Keras is imported by `require` alone, once, silently, with the settings that make a
+run repeatable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import BackendError, invalid
+
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+PRECISIONS = ("auto", "float32", "bfloat16")
+_state: dict[str, Any] = {"pid": None, "repeatable": True, "threads": None}
+
+
+def available() -> list[str]:
+    """Names of the installed backends, the default first, without importing any."""
+    return [name for name, module in BACKENDS.items() if importlib.util.find_spec(module)]
+
+
+def cores() -> int:
+    """CPU cores this process may use: affinity mask and container quota respected."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, _quota()))
+
+
+def _quota() -> int:
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):
+        return sys.maxsize
+
+
+def require(threads: int | None = None) -> ModuleType:
+    """Import Keras on an installed backend and return it.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Cores for one operation; default all that the process may use. Only the first call in
+        a process can choose: later calls keep what runs.
+
+    Raises
+    ------
+    BackendError
+        When no backend is installed; the message says what to install.
+    """
+    if _state["pid"] not in (None, os.getpid()):
+        raise BackendError(
+            "A forked process cannot use the deep-learning backend of its parent. "
+            "Call cytoloom in the main process, or start a fresh one."
+        )
+    if _state["pid"] is None:
+        _start(threads or cores())
+    import keras
+
+    return keras
+
+
+def _start(threads: int) -> None:
+    chosen = os.environ.get("KERAS_BACKEND")
+    found = available()
+    if "keras" not in sys.modules and (chosen or "tensorflow") not in found:
+        if chosen or not found:
+            wanted = f"KERAS_BACKEND={chosen} is not installed. " if chosen else ""
+            raise BackendError(
+                f"{wanted}cytoloom needs a deep-learning backend. "
+                'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
+            )
+        os.environ["KERAS_BACKEND"] = found[0]
+    if "tensorflow" in sys.modules:
+        _state["repeatable"] = os.environ.get("TF_NUM_INTEROP_THREADS") == "1"
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _quiet_stderr():
+        import keras
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+    _state["pid"] = os.getpid()
+    _state["threads"] = int(os.environ["TF_NUM_INTRAOP_THREADS"])
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep the backend's C++ chatter off the terminal; replay it when the import fails."""
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:
+        yield
+        return
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace"))
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def name() -> str:
+    """Name of the running backend: "tensorflow", "jax" or "torch"."""
+    return str(require().backend.backend())
+
+
+def threads() -> int:
+    """Intra-op threads of the running backend (part of what makes a run repeatable)."""
+    require()
+    return int(_state["threads"])
+
+
+def repeatable() -> bool:
+    """Whether the same seed gives the same weights here.
+
+    False where TensorFlow had been started by somebody else with more than one inter-op thread.
+    """
+    require()
+    return bool(_state["repeatable"])
+
+
+def device() -> str:
+    """One line on what computes: a GPU's name, or the CPU and its threads."""
+    gpu = _gpu()
+    return gpu or f"CPU, {threads()} threads"
+
+
+def _gpu() -> str | None:
+    running = name()
+    if running == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        if found:
+            return str(tf.config.experimental.get_device_details(found[0]).get("device_name"))
+    if running == "jax":
+        import jax
+
+        if jax.default_backend() == "gpu":
+            return str(jax.devices()[0].device_kind)
+    if running == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            return str(torch.cuda.get_device_name())
+    return None
+
+
+def cpu_features() -> list[str]:
+    """Of the CPU features that matter for speed, those that this machine has."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    line = next((row for row in text.splitlines() if row.startswith("flags")), "")
+    return [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in line.split()]
+
+
+def resolve_precision(precision: str) -> str:
+    """Turn ``"auto"`` into what is fastest here without slow emulation.
+
+    bfloat16 where the CPU has ``avx512_bf16`` or ``amx_bf16``, or a GPU computes; else float32.
+    """
+    if precision not in PRECISIONS:
+        raise invalid("precision", expected=f"one of {list(PRECISIONS)}", received=precision)
+    if precision != "auto":
+        return precision
+    fast_cpu = {"avx512_bf16", "amx_bf16"} & set(cpu_features())
+    return "bfloat16" if fast_cpu or _gpu() else "float32"
+
+
+@contextlib.contextmanager
+def policy(precision: str) -> Iterator[None]:
+    """Build layers in this precision (``"float32"`` or ``"bfloat16"``), then restore the global."""
+    keras = require()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def forward(network: Any, activations: Mapping[str, str]) -> Callable[[Any], dict[str, Any]]:
+    """Compile inference: a function from images to maps after activation.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input ``(batch, spatial..., channels)``, output a dict of logits by head.
+    activations : mapping of str to str
+        Head to ``"sigmoid"``, ``"softmax"`` or ``"linear"``.
+
+    Returns
+    -------
+    callable
+        From float32 ``(batch, spatial..., channels)`` to ``{head: float32 ndarray}``; any
+        spatial size without compiling anew on TensorFlow.
+    """
+    keras = require()
+    import numpy as np
+
+    apply = {"sigmoid": keras.ops.sigmoid, "softmax": keras.ops.softmax, "linear": lambda x: x}
+
+    def maps(images: Any) -> dict[str, Any]:
+        logits = network(images, training=False)
+        return {head: apply[kind](logits[head]) for head, kind in activations.items()}
+
+    if name() == "tensorflow":
+        import tensorflow as tf
+
+        shape = (None, *network.input_shape[1:])
+        maps = tf.function(
+            maps, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
+        )
+    elif name() == "jax":
+        import jax
+
+        maps = jax.jit(maps)
+
+    def run(images: Any) -> dict[str, Any]:
+        found = maps(images)
+        return {head: np.asarray(keras.ops.convert_to_numpy(m)) for head, m in found.items()}
+
+    return run
