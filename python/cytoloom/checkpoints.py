@@ -1,0 +1,65 @@
+"""States of a running training on disk: two alternating files, so that one is always whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FILES = ("state-a.npz", "state-b.npz")
+
+
+def write(folder: Path, arrays: dict[str, list[np.ndarray]], facts: dict[str, Any]) -> None:
+    """Write a state over the older of the two files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; made if missing.
+    arrays : dict of list of ndarray
+        Named groups of arrays.
+    facts : dict
+        What JSON can hold; must have an ``"iteration"``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ages = {name: _iteration(folder / name) for name in FILES}
+    target = folder / min(FILES, key=lambda name: ages[name])
+    flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
+    partial = target.with_suffix(".partial")
+    with open(partial, "wb") as stream:
+        np.savez(stream, facts=np.array(json.dumps(facts)), **flat)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, target)
+
+
+def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
+    """Return the newest whole state, or None.
+
+    A file cut off by a full disk or a pulled plug is passed over for the older one.
+    """
+    for name in sorted(FILES, key=lambda name: -_iteration(folder / name)):
+        try:
+            with np.load(folder / name, allow_pickle=False) as archive:
+                flat = {key: archive[key] for key in archive.files}
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError):
+            continue
+        facts = json.loads(str(flat.pop("facts")))
+        groups: dict[str, dict[int, np.ndarray]] = {}
+        for key, array in flat.items():
+            group, _, index = key.rpartition(".")
+            groups.setdefault(group, {})[int(index)] = array
+        return {g: [parts[k] for k in sorted(parts)] for g, parts in groups.items()}, facts
+    return None
+
+
+def _iteration(path: Path) -> int:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return int(json.loads(str(archive["facts"]))["iteration"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return -1

@@ -1,0 +1,497 @@
+"""The fitting loop: it knows networks, batches and a `Trainer`, not images.
+
+Batch i is a pure function of the seed and i, the learning rate a function of the progress, and
+the progress a function of the knots; so a run that was killed goes on as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from .components import component
+from .errors import invalid
+from .patches.augment import Augment
+from .progress import Event
+
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+SEGMENTS = 20
+DEFAULT_MINUTES = 10.0
+
+
+@component
+@dataclass(frozen=True)
+class Trainer:
+    """How long and how to train.
+
+    Parameters
+    ----------
+    minutes, iterations, epochs : number, optional
+        How long; give one at most (default: 10 minutes). `minutes` is wall time of the whole
+        call. An epoch is as many patches as there are training images.
+    batch_size : int, default 8
+        Patches in a batch.
+    patch_px : tuple of int, optional
+        Patch size in px per axis; one number means every axis. Default 128 in 2-D, about
+        64 x 64 x 64 px of equal physical size in 3-D; never larger than the images need.
+    learning_rate : float, default 0.001
+        Peak learning rate.
+    optimizer : {"adam", "adamw", "sgd"}, default "adam"
+        "sgd" has Nesterov momentum 0.9.
+    weight_decay : float, default 0.0
+        Decoupled weight decay, for "adamw".
+    schedule : {"cosine", "constant"}, default "cosine"
+        Shape of the learning rate after the warm-up.
+    warmup : float, default 0.05
+        Share of the run in which the learning rate rises from a tenth to its peak.
+    patience : int, optional
+        Stop after so many validations (20 in a whole run) without improvement. Default: never,
+        since stopping early cuts the cosine's tail.
+    augment : Augment, str or None, default "default"
+        Augmentation, or the name of a preset.
+    foreground : float, default 0.5
+        Share of patches centred on a foreground pixel.
+    balance : bool, default True
+        Draw the class of such a pixel first, so that rare classes are seen as often.
+    precision : {"auto", "float32", "bfloat16"}, default "auto"
+        "auto": bfloat16 where the hardware has it, else float32.
+    threads : int, optional
+        Cores to use; default all that the process may.
+    cache_gb : float, default 2.0
+        Decoded images kept in memory at most, in GB.
+    checkpoint_s : float, default 30.0
+        Seconds between saved states (only with `out`).
+    knots : tuple of tuple of float, optional
+        (iteration, progress, slope) of a timed run, to replay it with `iterations`.
+
+    Examples
+    --------
+    >>> Trainer(minutes=10).minutes
+    10.0
+    >>> Trainer(iterations=100).length(images=4)
+    (100, None)
+    """
+
+    minutes: float | None = None
+    iterations: int | None = None
+    epochs: int | None = None
+    batch_size: int = 8
+    patch_px: tuple[int, ...] | None = None
+    learning_rate: float = 1e-3
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: float = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = 0.05
+    patience: int | None = None
+    augment: Augment | str | None = "default"
+    foreground: float = 0.5
+    balance: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int | None = None
+    cache_gb: float = 2.0
+    checkpoint_s: float = 30.0
+    knots: tuple[tuple[float, float, float], ...] | None = None
+
+    def __post_init__(self) -> None:
+        given = [n for n in ("minutes", "iterations", "epochs") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
+        for name in (*given, "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise invalid(name, expected="a number above 0", received=getattr(self, name))
+        for name, known in (
+            ("optimizer", ("adam", "adamw", "sgd")),
+            ("schedule", ("cosine", "constant")),
+            ("precision", ("auto", "float32", "bfloat16")),
+        ):
+            if getattr(self, name) not in known:
+                raise invalid(name, expected=f"one of {known}", received=getattr(self, name))
+        for name in ("warmup", "foreground"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise invalid(name, expected="a share in 0..1", received=getattr(self, name))
+        if self.minutes is not None:
+            object.__setattr__(self, "minutes", float(self.minutes))
+        if isinstance(self.patch_px, int):
+            object.__setattr__(self, "patch_px", (self.patch_px,))
+        if isinstance(self.augment, str):
+            Augment.preset(self.augment)
+
+    def length(self, images: int) -> tuple[int | None, float | None]:
+        """Return (iterations, None), or (None, minutes) for a time budget.
+
+        Parameters
+        ----------
+        images : int
+            Training images; an epoch has ``images / batch_size`` iterations.
+        """
+        if self.iterations is not None:
+            return self.iterations, None
+        if self.epochs is not None:
+            return math.ceil(self.epochs * images / self.batch_size), None
+        return None, self.minutes or DEFAULT_MINUTES
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at a progress of 0..1.
+
+        Examples
+        --------
+        >>> Trainer(learning_rate=0.1, warmup=0.5).rate(0.5)
+        0.1
+        >>> round(Trainer(learning_rate=0.1).rate(1.0), 6)
+        0.0
+        """
+        if progress < self.warmup:
+            return self.learning_rate * (0.1 + 0.9 * progress / self.warmup)
+        if self.schedule == "constant":
+            return self.learning_rate
+        rest = (progress - self.warmup) / max(1 - self.warmup, 1e-9)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, rest)))
+
+    def make_optimizer(self, keras: Any) -> Any:
+        """Build the Keras optimizer."""
+        if self.optimizer == "sgd":
+            return keras.optimizers.SGD(self.learning_rate, momentum=0.9, nesterov=True)
+        if self.optimizer == "adamw":
+            return keras.optimizers.AdamW(self.learning_rate, weight_decay=self.weight_decay)
+        return keras.optimizers.Adam(self.learning_rate)
+
+
+@dataclass
+class State:
+    """All that changes while fitting, beside the variables of network and optimizer."""
+
+    iteration: int = 0
+    elapsed_s: float = 0.0
+    knots: list[tuple[float, float, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_score: float = -math.inf
+    best_iteration: int = 0
+    best_weights: list[np.ndarray] | None = None
+    stale: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, 0..1, as the knots tell it."""
+        if not self.knots:
+            return 0.0
+        start, at, slope = self.knots[-1]
+        return min(1.0, at + slope * (self.iteration - start))
+
+
+class Pace:
+    """Where segments end; each end is a knot of (iteration, progress, slope).
+
+    With a number of iterations the knots are known beforehand. With a time budget each
+    segment's end measures the speed anew and sets the next slope, so that progress reaches 1
+    when time runs out. The knots, not the clock, are what the learning rate depends on.
+
+    Parameters
+    ----------
+    iterations : int or None
+        How long, or None with `seconds`.
+    seconds : float or None
+        Wall time for fitting and what follows it, from the start of the call.
+    replay : sequence of (iteration, progress, slope), optional
+        Knots of an earlier timed run.
+    """
+
+    def __init__(
+        self,
+        iterations: int | None,
+        seconds: float | None,
+        replay: tuple[tuple[float, float, float], ...] | None = None,
+    ) -> None:
+        self.iterations, self.seconds, self.replay = iterations, seconds, replay
+
+    def knot(self, state: State, step_s: float, reserve_s: float) -> tuple[float, float, float]:
+        """Return the knot that starts the segment at ``state.iteration``."""
+        i, done = state.iteration, state.progress
+        if self.replay is not None:
+            return max(k for k in self.replay if k[0] <= i)
+        if self.iterations is not None:
+            return (i, i / self.iterations, 1 / self.iterations)
+        if not state.knots:
+            return (i, 0.0, 0.0)
+        left = (float(self.seconds or 0) - state.elapsed_s - reserve_s) / max(step_s, 1e-6)
+        return (i, done, (1 - done) / max(1.0, math.floor(left)))
+
+    def end(self, state: State) -> int:
+        """Iteration at which the running segment ends."""
+        start, done, slope = state.knots[-1]
+        if self.replay is not None:
+            later = [int(k[0]) for k in self.replay if k[0] > start]
+            return min([*later, int(self.iterations or 0)])
+        if self.iterations is not None:
+            k = math.floor(state.iteration * SEGMENTS / self.iterations + 1e-9) + 1
+            return min(self.iterations, math.ceil(k * self.iterations / SEGMENTS))
+        if slope == 0:
+            return int(start) + 5
+        length = min(1 - done, 1 / SEGMENTS) / slope
+        if 1 - done - length * slope < 0.5 / SEGMENTS:
+            length = (1 - done) / slope
+        return int(start) + max(1, round(length))
+
+    def finished(self, state: State) -> bool:
+        """Whether the last iteration has been done."""
+        if self.iterations is not None:
+            return state.iteration >= self.iterations
+        return state.progress >= 1 - 1e-9
+
+
+class Prefetch:
+    """Make batches in threads, in order, a few ahead; joined by `close`.
+
+    Parameters
+    ----------
+    make : callable
+        From an iteration to its batch; a pure function.
+    start : int
+        The first iteration.
+    workers : int, default 1
+        Threads; what comes out does not depend on it.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], start: int, workers: int = 1) -> None:
+        self._make, self._next = make, start
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cytoloom-batches")
+        self._queue: deque[Future[Batch]] = deque()
+        for _ in range(workers + 2):
+            self._submit()
+
+    def _submit(self) -> None:
+        self._queue.append(self._pool.submit(self._make, self._next))
+        self._next += 1
+
+    def get(self) -> Batch:
+        """Return the next batch."""
+        batch = self._queue.popleft().result()
+        self._submit()
+        return batch
+
+    def close(self) -> None:
+        """Stop and join the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def agreement(targets: list[np.ndarray], maps: list[np.ndarray]) -> float:
+    """Score maps in 0..1 against targets: squared soft Dice, pooled, averaged over channels.
+
+    ``2 sum(w p t) / sum(w (p^2 + t^2))``, which is 1 just where p equals t, also for targets
+    between 0 and 1 (V-Net's form, doi:10.1109/3DV.2016.79). Channels without any truth or find
+    are left out; 1 if none is left.
+
+    Parameters
+    ----------
+    targets : list of ndarray, shape (batch, spatial..., channels + 1)
+        The last channel is the weight w.
+    maps : list of ndarray, shape (batch, spatial..., channels)
+        After activation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.array([[[1.0, 1.0], [0.0, 1.0]]])  # truth 1 and 0, both known
+    >>> agreement([t], [np.array([[[1.0], [1.0]]])])
+    0.6666666666666666
+    """
+    both, total = 0.0, 0.0
+    for target, found in zip(targets, maps, strict=True):
+        axes = tuple(range(found.ndim - 1))
+        weight, truth = target[..., -1:].astype(np.float64), target[..., :-1]
+        both = both + 2 * (weight * found * truth).sum(axes)
+        total = total + (weight * (found**2 + truth**2)).sum(axes)
+    present = np.atleast_1d(total) > 0
+    if not present.any():
+        return 1.0
+    return float(np.mean(np.atleast_1d(both)[present] / np.atleast_1d(total)[present]))
+
+
+class Fit:
+    """One fitting of one network.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Compiled.
+    batches : callable
+        From an iteration to its batch.
+    trainer : Trainer
+        Learning rate, patience and the like.
+    pace : Pace
+        How long.
+    validate : callable
+        From the number of patches that it may cost to (loss, score); called at segment ends.
+    save : callable
+        Called with the `State` to keep it; may do nothing.
+    reserve : callable
+        Seconds that the work after fitting will need.
+    workers : int
+        Threads that make batches.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        batches: Callable[[int], Batch],
+        trainer: Trainer,
+        pace: Pace,
+        *,
+        validate: Callable[[int], tuple[float, float]],
+        save: Callable[[State], None],
+        reserve: Callable[[], float],
+        workers: int = 1,
+    ) -> None:
+        self.network, self.batches, self.trainer, self.pace = network, batches, trainer, pace
+        self.validate, self.save, self.reserve, self.workers = validate, save, reserve, workers
+        self.step_s, self.validation_s = 0.0, 0.0
+        self._busy = False  # between a step of the weights and that of the state
+
+    def run(self, state: State, started: float) -> Iterator[Event]:
+        """Fit to the end, or to an interrupt, which is raised after the state was saved.
+
+        Parameters
+        ----------
+        state : State
+            Where to start; changed in place.
+        started : float
+            ``time.monotonic()`` when the call began, less the seconds of resumed runs.
+        """
+        loader = Prefetch(self.batches, state.iteration, self.workers)
+        try:
+            yield from self._segments(state, loader, started)
+        except (KeyboardInterrupt, GeneratorExit):
+            if not self._busy:
+                self.save(state)
+            raise
+        finally:
+            loader.close()
+        self._restore_best(state)
+
+    def _segments(self, state: State, loader: Prefetch, started: float) -> Iterator[Event]:
+        saved = time.monotonic()
+        while not self._done(state, started):
+            closed = not state.loss_count
+            if not state.knots or (closed and state.iteration >= self.pace.end(state)):
+                self._open_segment(state, started)
+            end = self.pace.end(state)
+            yield from self._segment(state, loader, end, started)
+            if state.iteration == end:
+                yield self._close_segment(state, started)
+            if time.monotonic() - saved > self.trainer.checkpoint_s:
+                self.save(state)
+                saved = time.monotonic()
+        if state.loss_count:
+            yield self._close_segment(state, started)
+
+    def _done(self, state: State, started: float) -> bool:
+        unclosed = bool(state.knots) and state.iteration == self.pace.end(state)
+        if unclosed and state.loss_count:
+            return False
+        patience = self.trainer.patience
+        if patience is not None and state.stale >= patience:
+            return True
+        return self.pace.finished(state) or self._out_of_time(state, started)
+
+    def _open_segment(self, state: State, started: float) -> None:
+        state.elapsed_s = time.monotonic() - started
+        rest = (1 - state.progress) * SEGMENTS * self.validation_s
+        state.knots.append(self.pace.knot(state, self.step_s, self.reserve() + rest))
+
+    def _segment(self, state: State, loader: Prefetch, end: int, started: float) -> Iterator[Event]:
+        """Steps to the segment's end, or until a state is due to be saved."""
+        begun, first = time.monotonic(), state.iteration
+        while state.iteration < end:
+            images, targets = loader.get()
+            self.network.optimizer.learning_rate = self.trainer.rate(state.progress)
+            self._busy = True
+            loss = float(self.network.train_on_batch(images, targets, return_dict=True)["loss"])
+            self.network.reset_metrics()
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"The loss became {loss} at iteration {state.iteration + 1}. Lower "
+                    f"`learning_rate` (now {self.trainer.learning_rate}) or check the images "
+                    "for infinite values; nothing of this step was kept."
+                )
+            state.iteration += 1
+            state.loss_sum, state.loss_count = state.loss_sum + loss, state.loss_count + 1
+            self._busy = False
+            now = time.monotonic()
+            if state.iteration == first + 1 and not self.step_s:
+                begun, first = now, state.iteration  # the first step compiles the network
+            yield self._tell(state, loss, now - started, (state.iteration - first, now - begun))
+            if now - begun > self.trainer.checkpoint_s or self._out_of_time(state, started):
+                break
+        steps = state.iteration - first
+        if steps > 0:
+            self.step_s = (time.monotonic() - begun) / steps
+
+    def _tell(
+        self, state: State, loss: float, elapsed: float, measured: tuple[int, float]
+    ) -> Event:
+        steps, seconds = measured
+        per_s = self.trainer.batch_size * (steps / seconds if steps else 0)
+        done = state.progress
+        left = elapsed * (1 - done) / done if done > 0.02 else math.nan
+        total = self.pace.iterations or 0
+        of = f"/{total}" if total else ""
+        best = f", score {state.best_score:.3f}" if state.best_weights is not None else ""
+        text = f"iteration {state.iteration}{of}: {per_s:.1f} images/s, loss {loss:.3f}{best}"
+        return Event(
+            "progress", text + ("" if math.isnan(left) else f", {_clock(left)} left"), done, 1.0
+        )
+
+    def _close_segment(self, state: State, started: float) -> Event:
+        """Validate, keep the best weights, write history."""
+        begun = time.monotonic()
+        start = int(state.knots[-1][0])
+        loss, score = self.validate((state.iteration - start) * self.trainer.batch_size)
+        self.validation_s = time.monotonic() - begun
+        self._busy = True
+        state.elapsed_s = time.monotonic() - started
+        train = state.loss_sum / state.loss_count
+        for part, metric, value in (
+            ("train", "loss", train),
+            ("validation", "loss", loss),
+            ("validation", "score", score),
+        ):
+            state.history.append(
+                {
+                    "iteration": state.iteration,
+                    "seconds": state.elapsed_s,
+                    "set": part,
+                    "metric": metric,
+                    "value": value,
+                }
+            )
+        state.loss_sum, state.loss_count = 0.0, 0
+        if score >= state.best_score:
+            state.best_score, state.best_iteration, state.stale = score, state.iteration, 0
+            state.best_weights = self.network.get_weights()
+        else:
+            state.stale += 1
+        self._busy = False
+        text = f"iteration {state.iteration}: loss {train:.3f}, validation {loss:.3f}"
+        return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
+
+    def _out_of_time(self, state: State, started: float) -> bool:
+        if self.pace.seconds is None:
+            return False
+        return time.monotonic() - started > self.pace.seconds - self.reserve()
+
+    def _restore_best(self, state: State) -> None:
+        if state.best_weights is not None:
+            self.network.set_weights(state.best_weights)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

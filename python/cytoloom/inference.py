@@ -1,0 +1,198 @@
+"""From an image to the network's maps: normalise, cut into tiles, run, put together.
+
+Tiles start on the network's grid and are read with its receptive field around them, so that
+what is put together equals one pass over the whole image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .patches.tiles import tiles
+
+HALO_LIMIT_PX = 256
+WHOLE_PX = 3_000_000
+TILE_PX = 1_500_000
+
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+Store = Callable[[str, tuple[int, ...]], np.ndarray]
+
+
+def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Where maps go unless somebody says otherwise: a float32 array."""
+    return np.empty(shape, np.float32)
+
+
+def tile_shape(shape: Sequence[int], halo: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
+    """Choose the tile: the whole image while it is small, else of about 1.5 million pixels.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Spatial shape in px.
+    halo : sequence of int
+        Margin read around a tile, px per axis.
+    tile_px : int or None
+        Edge length wanted by the caller, for every axis.
+
+    Examples
+    --------
+    >>> tile_shape((512, 512), (96, 96), None)
+    (512, 512)
+    >>> tile_shape((512, 512), (96, 96), 128)
+    (128, 128)
+    >>> tile_shape((8192, 8192), (96, 96), None)
+    (1225, 1225)
+    """
+    if tile_px is not None:
+        return tuple(min(int(tile_px), n) for n in shape)
+    if math.prod(shape) <= WHOLE_PX:
+        return tuple(shape)
+    tile = [int(n) for n in shape]
+    for axis in sorted(range(len(tile)), key=lambda a: tile[a]):
+        rest = [a for a in range(len(tile)) if tile[a] >= tile[axis]]
+        fixed = math.prod(tile[a] for a in range(len(tile)) if a not in rest)
+        tile[axis] = min(tile[axis], max(8, int((TILE_PX / fixed) ** (1 / len(rest)) + 0.5)))
+    return tuple(tile)
+
+
+def predict_maps(
+    forward: Forward,
+    source: Any,
+    normalized: Callable[[np.ndarray], np.ndarray],
+    channels: Mapping[str, int],
+    *,
+    halo: Sequence[int],
+    grid: Sequence[int],
+    tile_px: int | None = None,
+    store: Store = in_memory,
+) -> dict[str, np.ndarray]:
+    """Run the network over an image, tile by tile.
+
+    Parameters
+    ----------
+    forward : callable
+        From float32 (1, spatial..., c) to maps by head.
+    source : Source
+        Image (spatial..., c); read by regions.
+    normalized : callable
+        From a region as stored to a float32 region.
+    channels : mapping of str to int
+        Channels of each head.
+    halo, grid : sequence of int
+        The network's receptive field and pooling, px per axis.
+    tile_px : int, optional
+        Edge length of tiles; what comes out does not depend on it.
+    store : callable
+        From head and shape to the array that takes its map; may be a memory map.
+
+    Returns
+    -------
+    dict of ndarray, float32, shape (spatial..., channels)
+        Maps after activation by head.
+    """
+    shape = tuple(source.shape[:-1])
+    margin = [min(h, HALO_LIMIT_PX) for h in halo]
+    edge = [_multiple(n, g) for n, g in zip(tile_shape(shape, margin, tile_px), grid, strict=True)]
+    maps = {head: store(head, (*shape, c)) for head, c in channels.items()}
+    for tile in tiles(shape, tuple(edge), tuple(margin), tuple(grid)):
+        region = normalized(read_mirrored(source, tile.read))
+        for head, values in forward(region[np.newaxis]).items():
+            maps[head][tile.write] = values[0][tile.crop]
+    return maps
+
+
+def _multiple(size: int, of: int) -> int:
+    return -(-size // of) * of
+
+
+def read_mirrored(source: Any, region: Sequence[slice]) -> np.ndarray:
+    """Read a region that may reach beyond the far end of the image; there it is mirrored.
+
+    The mirror does not repeat the edge pixel: a b c d -> c b a. An image of one pixel along an
+    axis is repeated.
+
+    Parameters
+    ----------
+    source : Source
+        Image (spatial..., c).
+    region : sequence of slice
+        One slice an axis, with start and stop in px.
+    """
+    indices = [_mirror(s.start, s.stop, n) for s, n in zip(region, source.shape, strict=False)]
+    bounds = tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)
+    found = source.read(bounds)
+    for axis, (index, bound) in enumerate(zip(indices, bounds, strict=True)):
+        if index.size != found.shape[axis]:
+            found = np.take(found, index - bound.start, axis)
+    return np.asarray(found)
+
+
+def _mirror(start: int, stop: int, size: int) -> np.ndarray:
+    """Fold indices beyond the end back into 0..size-1.
+
+    >>> _mirror(1, 6, 4).tolist()
+    [1, 2, 3, 2, 1]
+    """
+    period = max(1, 2 * (size - 1))
+    index = np.arange(start, stop) % period
+    return np.where(index < size, index, period - index)
+
+
+class Scaled:
+    """A source seen at another size: sampled linearly, smoothed before it is made smaller.
+
+    Parameters
+    ----------
+    source : Source
+        Image (spatial..., c).
+    factors : sequence of float
+        New size over old, per spatial axis.
+    """
+
+    def __init__(self, source: Any, factors: Sequence[float]) -> None:
+        self.name, self.axes = source.name, source.axes
+        self._array = resize(source.read(), factors)
+        self.shape, self.dtype, self.spacing_um = self._array.shape, self._array.dtype, None
+
+    def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
+        """Return the region, float32."""
+        return self._array if slices is None else self._array[slices]
+
+
+def resize(image: np.ndarray, factors: Sequence[float]) -> np.ndarray:
+    """Resample an image (spatial..., c) to float32; pixel centres are kept in place."""
+    shape = [max(1, round(n * f)) for n, f in zip(image.shape, factors, strict=False)]
+    return resized(image, shape)
+
+
+def resized(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Resample an image (spatial..., c) to a given spatial shape, float32."""
+    from scipy import ndimage
+
+    steps = [o / n for o, n in zip(image.shape, shape, strict=False)]
+    sigma = [max(0.0, (s - 1) / 2) for s in steps]
+    grid = [(np.arange(n) + 0.5) * s - 0.5 for n, s in zip(shape, steps, strict=True)]
+    found = np.empty((*shape, image.shape[-1]), np.float32)
+    for channel in range(image.shape[-1]):
+        plane = image[..., channel].astype(np.float32)
+        if any(sigma):
+            plane = ndimage.gaussian_filter(plane, sigma, mode="nearest")
+        found[..., channel] = _separable(plane, grid)
+    return found
+
+
+def _separable(plane: np.ndarray, grid: Sequence[np.ndarray]) -> np.ndarray:
+    """Interpolate linearly, one axis after the other."""
+    for axis, points in enumerate(grid):
+        size = plane.shape[axis]
+        low = np.clip(np.floor(points).astype(int), 0, size - 1)
+        high = np.minimum(low + 1, size - 1)
+        share = np.clip(points - low, 0, 1).astype(np.float32)
+        share = share.reshape([-1 if a == axis else 1 for a in range(plane.ndim)])
+        plane = np.take(plane, low, axis) * (1 - share) + np.take(plane, high, axis) * share
+    return plane
