@@ -1,0 +1,182 @@
+"""Foreground and background: one probability per pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..components import component
+from .task import (
+    Array,
+    Found,
+    Head,
+    Maps,
+    Spacing,
+    Target,
+    Task,
+    Truth,
+    check_known_values,
+    fraction,
+    is_zero_255,
+    labels_and_known,
+    two_classes,
+    weight_of,
+)
+
+if TYPE_CHECKING:
+    from ..patches.sample import Sample
+
+
+@component
+@dataclass(frozen=True)
+class Binary(Task):
+    """Tell foreground from background.
+
+    Objects of the result are connected components; where touching objects must be told apart
+    use `Instances`.
+
+    Parameters
+    ----------
+    threshold : float, default 0.5
+        Foreground is where the probability is larger. Training replaces it by the value with
+        the best mean Dice on the validation images.
+    loss : str, default "ce_dice"
+        Name of the loss.
+
+    Examples
+    --------
+    >>> found = Binary().decode({"foreground": np.array([[[0.2], [0.9]]], np.float32)})
+    >>> found.labels
+    array([[0, 1]], dtype=uint8)
+    """
+
+    threshold: float = 0.5
+    loss: str = "ce_dice"
+
+    def __post_init__(self) -> None:
+        fraction("threshold", self.threshold)
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """One sigmoid head, ``"foreground"``."""
+        return {"foreground": Head(1, "sigmoid", self.loss)}
+
+    @property
+    def locality(self) -> int | str:
+        """A pixel's label depends on that pixel only."""
+        return 0
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Background and foreground."""
+        return ("background", "foreground")
+
+    def target(self, sample: Sample) -> Target:
+        """Return 1 on foreground, 0 on background; see `Task.target`."""
+        labels, known = labels_and_known(sample)
+        value = ((labels > 0) & known)[..., None].astype(np.float32)
+        return {"foreground": (value, weight_of(known))}
+
+    def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
+        """Threshold the foreground probability; labels are uint8, 0 and 1."""
+        return Found((self.foreground(maps) > self.threshold).astype(np.uint8), semantic=True)
+
+    def tune(
+        self, maps: Sequence[Maps], truths: Sequence[Truth], spacing_um: Spacing = None
+    ) -> Binary:
+        """Choose the threshold with the best mean Dice over images; see `Task.tune`.
+
+        Thresholds are multiples of 0.02; among equals the one nearest to 0.5 wins.
+        """
+        edges = np.arange(1, 50) / 50
+        scores = [
+            dice_by_threshold(self.foreground(m), labels > 0, known, edges)
+            for m, (labels, known) in zip(maps, truths, strict=True)
+        ]
+        if not scores:
+            return self
+        mean = np.mean(scores, axis=0)
+        best = max(range(len(edges)), key=lambda i: (round(mean[i], 9), -abs(edges[i] - 0.5)))
+        return replace(self, threshold=float(edges[best]))
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Dice, IoU, precision and recall of the foreground; no object rows."""
+        return overlap_scores(truth > 0, found.labels > 0, known), []
+
+    def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
+        """Refuse what is neither 0/1 nor 0/255 nor one object id per object."""
+        return check_known_values(labels, known)
+
+    def describe_labels(self, labels: Array) -> list[str]:
+        """Say when 0/255 or object ids are read as foreground."""
+        top = int(labels.max(initial=0))
+        if top <= 1:
+            return []
+        what = "0/255" if is_zero_255(labels) else f"values up to {top}"
+        return [f"{what} read as a mask: every value above 0 is foreground"]
+
+    def prepare(self, labels: Array) -> Array:
+        """Return 0 and 1 (uint8), whatever values stand for foreground."""
+        return (labels > 0).astype(np.uint8)
+
+    def probabilities(self, maps: Maps) -> NDArray[np.float32]:
+        """Probabilities (spatial..., 2) of background and foreground."""
+        return two_classes(self.foreground(maps))
+
+    def foreground(self, maps: Maps) -> NDArray[np.float32]:
+        """Foreground probability (spatial...)."""
+        return np.asarray(maps["foreground"][..., 0])
+
+
+def dice_by_threshold(
+    foreground: Array, truth: Array, known: Array | None, edges: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Dice of ``foreground > edge`` with `truth` for every edge, in one pass over the pixels.
+
+    Parameters
+    ----------
+    foreground : ndarray of float
+        Probabilities.
+    truth : ndarray of bool
+        Same shape.
+    known : ndarray of bool or None
+        Pixels that count.
+    edges : ndarray of float
+        Ascending thresholds.
+
+    Returns
+    -------
+    ndarray of float64
+        One Dice per edge; 1 where both are empty.
+
+    Examples
+    --------
+    >>> p = np.array([0.2, 0.6, 0.9])
+    >>> dice_by_threshold(p, np.array([False, True, True]), None, np.array([0.1, 0.5, 0.7]))
+    array([0.8   , 1.    , 0.6667])
+    """
+    if known is not None:
+        foreground, truth = foreground[known], truth[known]
+    level = np.searchsorted(edges, foreground.ravel(), side="left")
+    count = np.bincount(level, minlength=len(edges) + 1)
+    hit = np.bincount(level[truth.ravel()], minlength=len(edges) + 1)
+    above = len(level) - np.cumsum(count)[:-1]
+    both = hit.sum() - np.cumsum(hit)[:-1]
+    total = above + hit.sum()
+    return np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0)
+
+
+def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
+    """Dice, IoU, precision and recall of two masks on the pixels that count."""
+    from ..metrics import overlap
+
+    if known is not None:
+        truth, found = truth[known], found[known]
+    names = ("dice", "iou", "precision", "recall")
+    return {name: float(getattr(overlap, name)(truth, found)) for name in names}

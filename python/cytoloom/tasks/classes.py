@@ -1,0 +1,166 @@
+"""One of several classes per pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..components import component
+from ..errors import invalid
+from .binary import overlap_scores
+from .task import (
+    Array,
+    Found,
+    Head,
+    Maps,
+    Spacing,
+    Target,
+    Task,
+    check_known_values,
+    labels_and_known,
+    weight_of,
+)
+
+if TYPE_CHECKING:
+    from ..patches.sample import Sample
+
+
+@component
+@dataclass(frozen=True)
+class Classes(Task):
+    """Give every pixel one of several classes.
+
+    Parameters
+    ----------
+    names : tuple of str, default ("background", "foreground")
+        Name of each class id, from 0 (background) on; at least two, all different.
+    unknown : int or None, default None
+        A label value that counts nowhere: no loss, no gradient, no score.
+    class_weights : tuple of float or None, default None
+        Pixel weight of each class in the loss; None weighs all classes alike.
+    loss : str, default "ce_dice"
+        Name of the loss.
+
+    Examples
+    --------
+    >>> task = Classes(("background", "cytoplasm", "nucleus"))
+    >>> task.decode({"classes": np.array([[[0.2, 0.3, 0.5], [0.8, 0.1, 0.1]]])}).labels
+    array([[2, 0]], dtype=uint8)
+    """
+
+    names: tuple[str, ...] = ("background", "foreground")
+    unknown: int | None = None
+    class_weights: tuple[float, ...] | None = None
+    loss: str = "ce_dice"
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
+            raise invalid("names", expected="two or more different names", received=self.names)
+        if len(self.names) > 255:
+            raise invalid("names", expected="at most 255 classes", received=len(self.names))
+        if self.unknown is not None and 0 <= self.unknown < len(self.names):
+            expected = f"a value outside the class ids 0 to {len(self.names) - 1}"
+            raise invalid("unknown", expected=expected, received=self.unknown)
+        weights = self.class_weights
+        if weights is not None and (len(weights) != len(self.names) or min(weights) < 0):
+            expected = f"{len(self.names)} weights, none negative"
+            raise invalid("class_weights", expected=expected, received=weights)
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """One softmax head, ``"classes"``."""
+        return {"classes": Head(len(self.names), "softmax", self.loss)}
+
+    @property
+    def locality(self) -> int | str:
+        """A pixel's label depends on that pixel only."""
+        return 0
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.names
+
+    def target(self, sample: Sample) -> Target:
+        """One-hot classes; the weight is 0 where unknown, else the class's; `Task.target`."""
+        labels, known = labels_and_known(sample)
+        if self.unknown is not None:
+            known = known & (labels != self.unknown)
+        ids = np.where(known, labels, 0)
+        value = np.eye(len(self.names), dtype=np.float32)[ids]
+        value[~known] = 0
+        weight = weight_of(known)
+        if self.class_weights is not None:
+            weight *= np.asarray(self.class_weights, np.float32)[ids][..., None]
+        return {"classes": (value, weight)}
+
+    def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
+        """Take the most probable class (the first among equals); labels are uint8."""
+        probabilities = maps["classes"]
+        labels = np.empty(probabilities.shape[:-1], np.uint8)
+        for i, row in enumerate(probabilities):
+            labels[i] = np.argmax(row, axis=-1)
+        return Found(labels, semantic=True)
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Dice, IoU, precision and recall, their mean over classes and per class.
+
+        Background is no part of the mean. A class that is neither in `truth` nor in `found`
+        is 1 in its own columns and left out of the mean (where none is left, the mean is 1).
+        """
+        counts = self._counted(truth, known)
+        scores: dict[str, float] = {}
+        present = []
+        for class_id, name in enumerate(self.names[1:], start=1):
+            there, got = truth == class_id, found.labels == class_id
+            own = overlap_scores(there, got, counts)
+            scores |= {f"{metric}_{name}": value for metric, value in own.items()}
+            if (there & counts).any() or (got & counts).any():
+                present.append(own)
+        metrics = ("dice", "iou", "precision", "recall")
+        mean = {m: float(np.mean([own[m] for own in present] or [1.0])) for m in metrics}
+        return mean | scores, []
+
+    def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
+        """Refuse class ids that have no name."""
+        problems = check_known_values(labels, known)
+        if problems:
+            return problems
+        ids = np.unique(labels[self._counted(labels, known)])
+        stray = ids[ids >= len(self.names)]
+        if not stray.size:
+            return []
+        return [
+            f"class ids must be 0 to {len(self.names) - 1} ({', '.join(self.names)}), found "
+            f"{', '.join(map(str, stray[:5]))}{', ...' if stray.size > 5 else ''}"
+        ]
+
+    def describe_labels(self, labels: Array) -> list[str]:
+        """Say when a two-class 0/255 mask is read as class ids 0 and 1."""
+        return ["0/255 read as class ids 0 and 1"] if self._is_mask(labels) else []
+
+    def prepare(self, labels: Array) -> Array:
+        """Return `labels`; a 0/255 mask for two classes becomes 0/1."""
+        return (labels > 0).astype(np.uint8) if self._is_mask(labels) else labels
+
+    def probabilities(self, maps: Maps) -> NDArray[np.float32]:
+        """Probabilities (spatial..., classes)."""
+        return np.asarray(maps["classes"])
+
+    def foreground(self, maps: Maps) -> NDArray[np.float32]:
+        """Probability of anything but background (spatial...)."""
+        return np.asarray(1 - maps["classes"][..., 0])
+
+    def _counted(self, labels: Array, known: Array | None) -> NDArray[np.bool_]:
+        counted = np.ones(labels.shape, bool) if known is None else np.asarray(known, bool)
+        return counted if self.unknown is None else counted & (labels != self.unknown)
+
+    def _is_mask(self, labels: Array) -> bool:
+        from .task import is_zero_255
+
+        return len(self.names) == 2 and self.unknown != 255 and is_zero_255(labels)
