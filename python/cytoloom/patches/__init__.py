@@ -1,1 +1,1 @@
-"""The patches room."""
+"""The patches room: samples, the sampler that draws them, augmentation, and tiles."""
