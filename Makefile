@@ -1,0 +1,73 @@
+# Two commands matter: `make demo` shows what cytoloom does, `make test` proves that it works.
+# Everything Python lives in .venv; R's side comes from tools/setup-r.sh.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+# R finds the same Python through this, and a test that lacks Python fails instead of skipping.
+export RETICULATE_PYTHON := $(CURDIR)/$(PY)
+export CYTOLOOM_REQUIRE_PYTHON := 1
+export PYTHONDONTWRITEBYTECODE := 1
+export MPLBACKEND := Agg
+
+.PHONY: help demo test test-python lint docs bench bench-quick setup-r check-r test-r-modern clean
+
+help:
+	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
+	@echo "make test           Python tests, doctests and R tests, with all that they need"
+	@echo "make lint           ruff, mypy, lintr"
+	@echo "make docs           docs/_build/html/index.html; every example in it is run"
+	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
+	@echo "make check-r        R CMD build and R CMD check"
+	@echo "make setup-r        install R's side (Debian, as root)"
+	@echo "make test-r-modern  the R tests on Debian 13 in a chroot (as root)"
+	@echo "make clean          remove what the targets made, but for .venv"
+
+demo: $(VENV)/.core
+	$(PY) examples/demo.py --out demo-out
+
+test: setup-r test-python
+	sh tools/test-r.sh
+
+test-python: $(VENV)/.test
+	$(PY) -m pytest
+
+lint: setup-r $(VENV)/.lint
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	sh tools/lint-r.sh
+
+docs: setup-r $(VENV)/.docs
+	$(PY) -m sphinx -W --keep-going -E -q -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+bench: $(VENV)/.core
+	$(PY) -m benchmarks
+
+bench-quick: $(VENV)/.core
+	$(PY) -m benchmarks --quick
+
+setup-r:
+	sh tools/setup-r.sh
+
+check-r: setup-r $(VENV)/.core
+	sh tools/check-r.sh
+
+test-r-modern:
+	sh tools/test-r-modern.sh
+
+clean:
+	rm -rf demo-out build dist docs/_build docs/generated *.Rcheck cytoloom_*.tar.gz
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .stamps
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/.core: pyproject.toml tools/setup-venv.sh
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)"
+	$(PIP) install --editable ".[cpu]"
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.core
+	$(PIP) install --group $*
+	@touch $@

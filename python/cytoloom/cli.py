@@ -1,0 +1,395 @@
+"""The command line: it reads arguments, calls the verbs and prints what they return.
+
+Nothing heavy is imported before a command runs, so that `cytoloom --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import BackendError, InvalidError
+
+OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+TRAINER_OPTIONS = (
+    "minutes",
+    "iterations",
+    "epochs",
+    "batch_size",
+    "patch_px",
+    "augment",
+    "precision",
+    "threads",
+)
+DATA_HELP = "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed; the reason is one sentence on standard error (--debug: the traceback)
+  2    the command line itself was wrong
+  3    predict: some images could not be read, the others are done (see files.csv)
+  130  interrupted"""
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Show defaults, but not the ones that say nothing (None, False)."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, argparse.SUPPRESS):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; default those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 3 some images failed, 130 interrupted. Wrong usage exits with 2.
+    """
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep Python from complaining when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if args.debug:
+            raise
+        return _say(_sentence(error), FAILED)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"cytoloom: {message}", file=sys.stderr)
+    return code
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, (InvalidError, BackendError)) or (
+        isinstance(error, OSError) and error.strerror
+    ):
+        return str(error)
+    return f"{type(error).__name__}: {error} (add --debug to see where)"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the whole command line; nothing is imported for it but argparse."""
+    top = argparse.ArgumentParser(
+        prog="cytoloom",
+        description="Train, score and apply U-Nets on microscopy images.",
+        epilog=f"example:\n  cytoloom simulate cells && cytoloom check cells\n\n{EXIT_CODES}",
+        formatter_class=_Help,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_train, _evaluate, _predict, _check, _simulate, _info, _doctor):
+        add(commands)
+    return top
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"cytoloom {version('cytoloom')}")
+        parser.exit()
+
+
+def _command(
+    commands: Any, run: Callable[[argparse.Namespace], int], name: str, summary: str, example: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=_Help,
+    )
+    command.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error",
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def _reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--channels", nargs="+", metavar="C", help="channels by index or name (default: all)"
+    )
+
+
+def _train(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_train,
+        "train",
+        "train a model on annotated images",
+        "cytoloom train data/train --task instances --minutes 10 --out nuclei.cytoloom",
+    )
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    command.add_argument(
+        "--task", default="instances", help="instances, binary or classes:NAME,NAME,..."
+    )
+    length = command.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="how long the whole call may take")
+    length.add_argument("--iterations", type=int, help="how many batches to learn from")
+    length.add_argument("--epochs", type=int, help="how often to see each image")
+    command.add_argument("--out", default="model.cytoloom", help="model folder to write")
+    command.add_argument("--overwrite", action="store_true", help="replace a finished --out")
+    command.add_argument("--start", metavar="MODEL", help="fine-tune from this model folder")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same model")
+    command.add_argument(
+        "--validation", default="0.2", help="fraction of the images to hold out, or a folder"
+    )
+    _reading(command)
+    command.add_argument("--unknown", type=int, help="label value that counts nowhere")
+    command.add_argument("--filters", type=int, help="width of the U-Net's first level")
+    command.add_argument("--depth", type=int, help="levels of the U-Net")
+    command.add_argument("--batch-size", type=int, help="patches per batch")
+    command.add_argument("--patch-px", type=int, nargs="+", metavar="N", help="patch size, y x")
+    command.add_argument("--augment", help="none, light, default or strong")
+    command.add_argument("--precision", help="auto, float32 or bfloat16")
+    command.add_argument("--threads", type=int, help="CPU cores to use (default: all given)")
+    _quiet(command)
+
+
+def _evaluate(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_evaluate,
+        "evaluate",
+        "score a model on annotated images",
+        "cytoloom evaluate nuclei.cytoloom data/test --out scores/",
+    )
+    command.add_argument("model", metavar="MODEL", help="model folder")
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    command.add_argument("--out", help="folder for the tables as CSV")
+    command.add_argument(
+        "--allow-training-images",
+        action="store_true",
+        help="score also images that the model was trained on",
+    )
+    _reading(command)
+    _quiet(command)
+
+
+def _predict(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_predict,
+        "predict",
+        "find objects in images",
+        "cytoloom predict nuclei.cytoloom images/ --out results/ --overlay",
+    )
+    command.add_argument("model", metavar="MODEL", help="model folder")
+    command.add_argument("images", metavar="IMAGES", nargs="+", help="folder or image files")
+    command.add_argument("--out", default="results", help="folder for label images and tables")
+    command.add_argument("--overlay", action="store_true", help="also draw outlines on images")
+    command.add_argument(
+        "--rescale", default="auto", help="auto, none, or a factor for the size of the images"
+    )
+    _reading(command)
+    _quiet(command)
+
+
+def _check(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_check,
+        "check",
+        "say everything that is wrong with annotated images, without training",
+        "cytoloom check data/train --task classes:cytoplasm,nucleus",
+    )
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    command.add_argument("--task", help="also check that the labels suit this task")
+    _reading(command)
+
+
+def _simulate(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_simulate,
+        "simulate",
+        "write simulated images with exactly known truth",
+        "cytoloom simulate simulated/ --kind nuclei --images 20 --seed 1",
+    )
+    command.add_argument("dir", metavar="DIR", help="new folder for images/ and labels/")
+    command.add_argument("--kind", default="nuclei", help="nuclei, cells, nuclei_3d or raters")
+    command.add_argument("--images", type=int, default=20, help="how many")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same images")
+
+
+def _info(commands: Any) -> None:
+    command = _command(
+        commands, run_info, "info", "describe a model", "cytoloom info nuclei.cytoloom"
+    )
+    command.add_argument("model", metavar="MODEL", help="model folder")
+
+
+def _doctor(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_doctor,
+        "doctor",
+        "say what this machine offers and what is missing",
+        "cytoloom doctor",
+    )
+    command.add_argument("--json", action="store_true", help="for programs")
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train and say where the model is."""
+    import cytoloom as cl
+
+    model = cl.train(
+        _data(args),
+        task=args.task,
+        network=_given(cl.UNet, args, "filters", "depth"),
+        trainer=_given(cl.Trainer, args, *TRAINER_OPTIONS),
+        validation=_number(args.validation),
+        start=args.start,
+        out=args.out,
+        overwrite=args.overwrite,
+        seed=args.seed,
+        progress=_progress(args),
+    )
+    print(model.summary())
+    print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA")
+    return OK
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Score and print the summary table."""
+    import cytoloom as cl
+
+    scores = cl.evaluate(
+        args.model,
+        _data(args),
+        out=args.out,
+        allow_training_images=args.allow_training_images,
+        progress=_progress(args),
+    )
+    print(scores.summary.to_string(index=False))
+    if args.out:
+        print(f"\nTables in {args.out}")
+    return OK
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """Predict and say how many images and objects there are, and which images failed."""
+    import cytoloom as cl
+
+    found = cl.predict(
+        args.model,
+        args.images[0] if len(args.images) == 1 else args.images,
+        channels=_channels(args),
+        rescale=None if args.rescale == "none" else _number(args.rescale),
+        out=args.out,
+        overlay=args.overlay,
+        progress=_progress(args),
+    )
+    failed = found.files[found.files["status"] != "ok"]
+    done = len(found.files) - len(failed)
+    print(f"{done} images, {len(found.objects)} objects. Labels and tables in {args.out}")
+    if failed.empty:
+        return OK
+    for image, status in zip(failed["image"], failed["status"], strict=True):
+        print(f"{image}: {status}", file=sys.stderr)
+    return _say(f"{len(failed)} of {len(found.files)} images failed", PARTIAL if done else FAILED)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print the report; fail where there are problems."""
+    import cytoloom as cl
+
+    report = cl.check(_data(args), task=args.task)
+    print(report)
+    return OK if report.ok else FAILED
+
+
+def run_simulate(args: argparse.Namespace) -> int:
+    """Write a folder of simulated images and labels."""
+    import cytoloom as cl
+
+    cl.simulate.write(args.dir, kind=args.kind, images=args.images, seed=args.seed)
+    print(f"{args.images} images of kind {args.kind} in {args.dir}")
+    return OK
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Print a model's summary."""
+    import cytoloom as cl
+
+    print(cl.load(args.model).summary())
+    return OK
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """Print what the machine offers; fail where no backend starts."""
+    from . import doctor
+
+    found = doctor.report()
+    if args.json:
+        import json
+
+        print(json.dumps(found))
+    else:
+        print(doctor.text(found))
+    return OK if doctor.ready(found) else FAILED
+
+
+def _data(args: argparse.Namespace) -> Any:
+    import dataclasses
+
+    from .data import as_data
+
+    data = as_data(args.data, channels=_channels(args))
+    unknown = getattr(args, "unknown", None)
+    return data if unknown is None else dataclasses.replace(data, unknown=unknown)
+
+
+def _channels(args: argparse.Namespace) -> list[int | str] | None:
+    given = args.channels
+    return given and [int(c) if c.isdecimal() else c for c in given]
+
+
+def _given(component: Callable[..., Any], args: argparse.Namespace, *names: str) -> Any:
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    for name, value in given.items():
+        if value == "none":
+            given[name] = None
+        elif isinstance(value, list):
+            given[name] = tuple(value)
+    return component(**given) if given else None
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _progress(args: argparse.Namespace) -> bool | str:
+    return False if args.quiet else "auto"

@@ -1,0 +1,105 @@
+"""What this machine offers to cytoloom, and what to install where something is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+
+from . import backend
+from .errors import BackendError
+
+
+def report() -> dict[str, str]:
+    """Look at the machine and say what was found; the backend is started to be sure of it.
+
+    Returns
+    -------
+    dict of str to str
+        One line per subject, in the order in which they are read: versions, backend, device,
+        cores, CPU features, the precision that ``precision="auto"`` chooses, memory, disk, R.
+
+    Examples
+    --------
+    >>> found = report()
+    >>> list(found)[:4]
+    ['cytoloom', 'Python', 'platform', 'Keras']
+    """
+    found = {
+        "cytoloom": _version("cytoloom"),
+        "Python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        "Keras": _version("keras"),
+        **_backend(),
+        "CPU cores": str(backend.cores()),
+        "CPU features": ", ".join(backend.cpu_features()) or "none that speed this up",
+    }
+    memory = _memory_gb()
+    if memory:
+        found["memory"] = f"{memory:.1f} GB"
+    found["disk"] = f"{shutil.disk_usage(os.getcwd()).free / 1e9:.1f} GB free here"
+    found["R"] = _r()
+    return found
+
+
+def text(found: dict[str, str]) -> str:
+    """Lay the report out in two columns.
+
+    Examples
+    --------
+    >>> print(text({"Python": "3.11", "disk": "7 GB"}))
+    Python  3.11
+    disk    7 GB
+    """
+    width = max(len(key) for key in found) + 2
+    return "\n".join(f"{key:<{width}}{value}" for key, value in found.items())
+
+
+def ready(found: dict[str, str]) -> bool:
+    """Whether `report` found a backend that starts, so that training and predicting can work."""
+    return "device" in found
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _backend() -> dict[str, str]:
+    try:
+        running = backend.name()
+    except BackendError as error:
+        return {"backend": f"none. {error}"}
+    except Exception as error:
+        return {"backend": f"installed, but does not start ({type(error).__name__}: {error})"}
+    packages = {
+        "tensorflow": ("tensorflow", "tensorflow_cpu"),
+        "jax": ("jax",),
+        "torch": ("torch",),
+    }
+    versions = [v for v in map(_version, packages[running]) if v != "not installed"]
+    precision = backend.resolve_precision("auto")
+    why = "" if precision == "bfloat16" else " (no GPU, no avx512_bf16, no amx_bf16)"
+    return {
+        "backend": f"{running} {min(versions)}",
+        "device": backend.device(),
+        "precision": f"{precision}{why}",
+    }
+
+
+def _memory_gb() -> float | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _r() -> str:
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        return "not found; needed only for cytoloom's R package"
+    return f'{rscript}; to use this Python from it: RETICULATE_PYTHON="{sys.executable}"'

@@ -1,0 +1,230 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cytoloom as cl
+from cytoloom import cli, doctor
+
+COMMANDS = ("train", "evaluate", "predict", "check", "simulate", "info", "doctor")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user does."""
+    command = [sys.executable, "-m", "cytoloom", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six simulated images with truth, written by the command line itself."""
+    path = tmp_path_factory.mktemp("cli") / "nuclei"
+    assert cli.main(["simulate", str(path), "--images", "6", "--seed", "3"]) == cli.OK
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Path:
+    """Return a model of two iterations, trained by the command line in a process of its own."""
+    out = folder.parent / "tiny.cytoloom"
+    done = run(
+        "train", folder, "--iterations", 2, "--out", out, "--filters", 4, "--depth", 2,
+        "--batch-size", 1, "--patch-px", 32, "--augment", "none",
+    )  # fmt: skip
+    assert done.returncode == cli.OK, done.stderr
+    assert str(out) in done.stdout
+    return out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`cytoloom --help` must answer at once, so it imports no NumPy and no backend."""
+    code = (
+        "import sys\n"
+        "from cytoloom import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'scipy', 'pandas', 'keras', 'tensorflow', 'matplotlib'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "heavy: []" in done.stdout
+    assert all(f"\n    {name}" in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command's help ends with an example of that command."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == cli.OK
+    assert f"example:\n  cytoloom {command}" in capsys.readouterr().out
+
+
+def test_help_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    """A default is in the help where there is one, and "None" nowhere."""
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert "(default: model.cytoloom)" in text
+    assert "(default: None)" not in text
+    assert "(default: False)" not in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["train"], ["train", "x", "--minutes", "1", "--epochs", "1"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A command line that cannot be understood is not an error of the data."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == cli.USAGE
+    assert "usage: cytoloom" in capsys.readouterr().err
+
+
+def test_error_is_one_sentence_on_stderr(tmp_path: Path) -> None:
+    """A folder that is not there gives one line that names it, no traceback, exit code 1."""
+    done = run("check", tmp_path / "nowhere")
+    assert done.returncode == cli.FAILED
+    assert done.stdout == ""
+    assert done.stderr.startswith("cytoloom: ")
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    """`--debug` works before and after the command."""
+    nowhere = tmp_path / "nowhere"
+    for arguments in (("--debug", "check", nowhere), ("check", nowhere, "--debug")):
+        done = run(*arguments)
+        assert done.returncode == cli.FAILED
+        assert "Traceback" in done.stderr
+
+
+def test_an_unforeseen_error_names_its_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`KeyError: 'x'` alone would be `'x'`: the type is part of the sentence."""
+
+    def fail(_: object) -> int:
+        raise KeyError("x")
+
+    monkeypatch.setattr(cli, "run_info", fail)
+    assert cli.main(["info", "m"]) == cli.FAILED
+    assert capsys.readouterr().err == "cytoloom: KeyError: 'x' (add --debug to see where)\n"
+
+
+def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C ends with 130, the shell's convention, and no traceback."""
+
+    def stop(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_info", stop)
+    assert cli.main(["info", "m"]) == cli.INTERRUPTED
+    assert capsys.readouterr().err == "cytoloom: interrupted\n"
+
+
+def test_options_become_components() -> None:
+    """Only what was given is passed on; the rest stays the component's own default."""
+    args = SimpleNamespace(minutes=None, iterations=5, patch_px=[64, 32], augment="none")
+    trainer = cli._given(cl.Trainer, args, "minutes", "iterations", "patch_px", "augment")
+    assert trainer == cl.Trainer(iterations=5, patch_px=(64, 32), augment=None)
+    assert cli._given(cl.Trainer, args, "minutes") is None
+
+
+def test_simulate_writes_pairs_and_repeats(folder: Path, tmp_path: Path) -> None:
+    """The same seed writes the same pixels, under the same names in images/ and labels/."""
+    names = sorted(p.name for p in (folder / "images").iterdir())
+    assert len(names) == 6
+    assert names == sorted(p.name for p in (folder / "labels").iterdir())
+    cli.main(["simulate", str(tmp_path / "again"), "--images", "6", "--seed", "3"])
+    for name in names:
+        first = cl.images.read(folder / "images" / name).array
+        np.testing.assert_array_equal(first, cl.images.read(tmp_path / "again/images" / name).array)
+
+
+def test_check_says_what_is_wrong(folder: Path, tmp_path: Path) -> None:
+    """A good folder passes; one without a partner for its image fails and names the image."""
+    assert run("check", folder).returncode == cli.OK
+    bad = tmp_path / "bad"
+    cli.main(["simulate", str(bad), "--images", "3"])
+    lost = sorted((bad / "labels").iterdir())[0]
+    lost.unlink()
+    done = run("check", bad)
+    assert done.returncode == cli.FAILED
+    assert lost.stem in done.stdout + done.stderr
+
+
+def test_train_is_silent_about_the_backend(model: Path) -> None:
+    """`info` loads the network: standard error stays empty, the summary names the task."""
+    done = run("info", model)
+    assert done.returncode == cli.OK
+    assert done.stderr == ""
+    assert "nstances" in done.stdout
+
+
+def test_train_refuses_to_overwrite(folder: Path, model: Path) -> None:
+    """A finished model is not replaced by other settings unless asked for."""
+    done = run("train", folder, "--iterations", 3, "--out", model, "--filters", 4, "--depth", 2)
+    assert done.returncode == cli.FAILED
+    assert "overwrite" in done.stderr
+
+
+def test_evaluate_prints_scores_and_writes_tables(folder: Path, model: Path) -> None:
+    """Training images are refused by default; allowed, there is one row per image."""
+    refused = run("evaluate", model, folder)
+    assert refused.returncode == cli.FAILED
+    assert "allow" in refused.stderr
+    out = folder.parent / "scores"
+    done = run("evaluate", model, folder, "--allow-training-images", "--out", out, "--quiet")
+    assert done.returncode == cli.OK, done.stderr
+    assert "metric" in done.stdout
+    assert list(out.glob("*.csv"))
+
+
+def test_predict_goes_on_past_a_broken_file(folder: Path, model: Path, tmp_path: Path) -> None:
+    """One truncated file among good ones: the others are done, exit code 3 says so."""
+    images = tmp_path / "images"
+    images.mkdir()
+    good = sorted((folder / "images").iterdir())[:2]
+    for path in good:
+        (images / path.name).write_bytes(path.read_bytes())
+    (images / "broken.tif").write_bytes(good[0].read_bytes()[:100])
+    out = tmp_path / "out"
+    done = run("predict", model, images, "--out", out, "--overlay", "--quiet")
+    assert done.returncode == cli.PARTIAL, done.stderr
+    assert "broken" in done.stderr
+    assert "1 of 3 images failed" in done.stderr
+    assert done.stdout.startswith("2 images")
+    whole = run("predict", model, *good, "--out", tmp_path / "whole")
+    assert whole.returncode == cli.OK, whole.stderr
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    """The doctor names the backend that runs, in both forms."""
+    assert cli.main(["doctor"]) == cli.OK
+    assert "backend" in capsys.readouterr().out
+    assert cli.main(["doctor", "--json"]) == cli.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found == {key: str(value) for key, value in found.items()}
+    assert doctor.ready(found)
+
+
+def test_doctor_without_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any backend the doctor says what to install, and is not ready."""
+
+    def none() -> str:
+        raise doctor.BackendError('Run: pip install "cytoloom[cpu]"')
+
+    monkeypatch.setattr(doctor.backend, "name", none)
+    found = doctor.report()
+    assert "pip install" in found["backend"]
+    assert not doctor.ready(found)
