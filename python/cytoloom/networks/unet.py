@@ -1,0 +1,501 @@
+"""The U-Net: one description, read three ways.
+
+`_wire` says once how the network is put together. Keras layers come out when `_Layers` reads it;
+the number of parameters, the cost and the receptive field come out when `sketch.Sketch` reads
+it, without any backend. So these cannot disagree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ..components import component
+from ..errors import invalid
+from .sketch import Reach, Sketch
+
+Size = tuple[int, ...]
+Spacing = Sequence[float] | None
+
+
+@component
+@dataclass(frozen=True)
+class UNet:
+    """A U-Net for 2-D or 3-D images with any number of channels and heads.
+
+    Every level has `convs` convolutions, each followed by a normalisation and a ReLU; levels
+    halve the size and double the filters on the way down, and the way up does the reverse and
+    sees the way down's result of the same level. Nothing in it depends on the image as a whole,
+    so that tiles give exactly what the whole image gives.
+
+    Parameters
+    ----------
+    filters : int, default 16
+        Feature channels of the first level; each deeper level has twice as many.
+    depth : int, default 4
+        Number of poolings; there are ``depth + 1`` levels.
+    convs : int, default 2
+        Convolutions per level.
+    kernel : int, default 3
+        Odd width of the convolutions, px. In 3-D an axis that is not pooled before some deeper
+        level gets width 1 above it, for its pixels are far apart.
+    residual : bool, default False
+        Add each level's input (through a 1 x 1 convolution) to its last convolution.
+    norm : {"batch", "none"}, default "batch"
+        Batch normalisation after each convolution, or a bias instead.
+    dropout : float, default 0.0
+        Share of the feature maps of every level but the first that training drops.
+    upsampling : {"transposed", "resize"}, default "transposed"
+        Transposed convolution, or a 1 x 1 convolution and pixel repetition (fewer operations,
+        no checkerboard, coarser).
+    stem_stride : int or tuple of int, default 1
+        Above 1 the image is first reduced by this factor with a strided convolution, and a
+        small full-size level at the end restores it: faster on large, smooth objects.
+    pooling : tuple of tuple of int, optional
+        Factor per level and axis, e.g. ``((1, 2, 2), (2, 2, 2))``. By default 2 for all axes;
+        in 3-D an axis whose pixels are at least twice as far apart as the finest axis' at that
+        level is left alone until the others have caught up.
+    ndim : int, default 2
+        Spatial dimensions: 2 for (y, x), 3 for (z, y, x).
+
+    Examples
+    --------
+    >>> UNet(filters=16, depth=4).receptive_field_px
+    (112, 112)
+    >>> UNet(depth=3, ndim=3).for_spacing((1.0, 0.25, 0.25)).pooling
+    ((1, 2, 2), (1, 2, 2), (2, 2, 2))
+    """
+
+    filters: int = 16
+    depth: int = 4
+    convs: int = 2
+    kernel: int = 3
+    residual: bool = False
+    norm: Literal["batch", "none"] = "batch"
+    dropout: float = 0.0
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    stem_stride: int | tuple[int, ...] = 1
+    pooling: tuple[tuple[int, ...], ...] | None = None
+    ndim: int = 2
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def grid_px(self) -> Size:
+        """Per axis, the multiple of pixels that sizes and tile starts must be."""
+        strides = [_stem(self), *_pooling(self)]
+        return tuple(math.prod(s) for s in zip(*strides, strict=True))
+
+    @property
+    def receptive_field_px(self) -> Size:
+        """Per axis, how far to each side an output pixel can see, rounded up to `grid_px`.
+
+        Where `pooling` is left to the pixel spacing, this is the value for equal spacing, which
+        no other spacing exceeds; ask ``network.for_spacing(spacing_um)`` for the exact one.
+        """
+        return tuple(_up_to(axis.period, axis.radius) for axis in self._reach())
+
+    @property
+    def halo_px(self) -> Size:
+        """Per axis, the smallest halo that makes a tile exact whose ends lie on `grid_px`.
+
+        At most `receptive_field_px`: the pixels that see farthest to one side lie away from
+        that side of their grid cell.
+        """
+        return tuple(_up_to(axis.period, axis.overhang) for axis in self._reach())
+
+    def for_spacing(self, spacing_um: Spacing) -> UNet:
+        """Fix what depends on the pixel spacing: `pooling` and `stem_stride` per axis.
+
+        Parameters
+        ----------
+        spacing_um : sequence of float, optional
+            Micrometres per pixel along each axis, (y, x) or (z, y, x). None means equal.
+
+        Returns
+        -------
+        UNet
+            With explicit `pooling`; a network that has it already comes back as it is.
+        """
+        if self.pooling is not None:
+            return self
+        spacing = _spacing(spacing_um, self.ndim)
+        stem, spacing = _step(spacing, _stem(self))
+        pooling = []
+        for _ in range(self.depth):
+            size, spacing = _step(spacing, (2,) * self.ndim)
+            pooling.append(size)
+        return replace(self, stem_stride=stem, pooling=tuple(pooling))
+
+    def parameters(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> int:
+        """Count the parameters, batch-norm statistics included, without a backend.
+
+        Parameters
+        ----------
+        channels : int, default 1
+            Channels of the image.
+        heads : dict of str to int, or int, default 1
+            Output channels by head, or of a single head.
+
+        Examples
+        --------
+        >>> UNet(filters=2, depth=1, convs=1, norm="none").parameters()
+        207
+        """
+        return self._sketch(channels, _heads(heads)).parameters
+
+    def summary(
+        self, channels: int = 1, heads: Mapping[str, int] | int = 1, spacing_um: Spacing = None
+    ) -> str:
+        """Describe size, cost and receptive field in a few lines, without a backend.
+
+        Parameters
+        ----------
+        channels : int, default 1
+            Channels of the image.
+        heads : dict of str to int, or int, default 1
+            Output channels by head, or of a single head.
+        spacing_um : sequence of float, optional
+            Micrometres per pixel, for automatic pooling.
+
+        Examples
+        --------
+        >>> print(UNet(filters=8, depth=2).summary())
+        U-Net (y, x), 8 filters, depth 2, batch norm
+        29,801 parameters, 6.1 thousand multiplications per pixel
+        an output pixel sees 24 x 24 px to each side, sizes are multiples of 4 x 4 px
+        """
+        net = self.for_spacing(spacing_um)
+        sketch = net._sketch(channels, _heads(heads))
+        axes = "(y, x)" if net.ndim == 2 else "(z, y, x)"
+        extras = [f"{net.norm} norm" if net.norm != "none" else "no norm"]
+        extras += ["residual"] * net.residual + [f"dropout {net.dropout:g}"] * (net.dropout > 0)
+        sees, grid = (" x ".join(map(str, v)) for v in (net.receptive_field_px, net.grid_px))
+        return (
+            f"U-Net {axes}, {net.filters} filters, depth {net.depth}, {', '.join(extras)}\n"
+            f"{sketch.parameters:,} parameters, "
+            f"{sketch.operations / 1000:.1f} thousand multiplications per pixel\n"
+            f"an output pixel sees {sees} px to each side, sizes are multiples of {grid} px"
+        )
+
+    def build(
+        self, channels: int, heads: Mapping[str, int], seed: int = 0, spacing_um: Spacing = None
+    ) -> Any:
+        """Make the Keras model, in the current precision, with float32 logits.
+
+        Parameters
+        ----------
+        channels : int
+            Channels of the image.
+        heads : dict of str to int
+            Output channels by head.
+        seed : int, default 0
+            The same seed gives the same weights and dropout in any process.
+        spacing_um : sequence of float, optional
+            Micrometres per pixel, for automatic pooling.
+
+        Returns
+        -------
+        keras.Model
+            Input ``"image"``, float32 (batch, spatial..., channels); output a dict of float32
+            logits (batch, spatial..., head's channels). Sizes are multiples of `grid_px`.
+
+        Examples
+        --------
+        >>> model = UNet(filters=2, depth=1).build(channels=1, heads={"foreground": 1})
+        >>> model.output_shape
+        {'foreground': (None, None, None, 1)}
+        """
+        keras = _keras()
+        net = self.for_spacing(spacing_um)
+        image = keras.Input((*(None,) * net.ndim, channels), dtype="float32", name="image")
+        outputs = _wire(net, _Layers(net.ndim, seed), image, _heads(heads))
+        return keras.Model(image, outputs, name="unet")
+
+    def _sketch(self, channels: int, heads: Mapping[str, int]) -> Sketch:
+        sketch = Sketch()
+        _wire(self, sketch, sketch.image(channels, self.grid_px), heads)
+        return sketch
+
+    def _reach(self) -> tuple[Reach, ...]:
+        sketch = Sketch()
+        return _wire(self, sketch, sketch.image(1, self.grid_px), {"": 1})[""].reach
+
+
+def unet(
+    input_shape: tuple[int | None, ...] = (None, None, 1),
+    classes: int = 1,
+    *,
+    activation: str | None = "auto",
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    """Make a bare Keras U-Net: one image in, one probability map out.
+
+    Parameters
+    ----------
+    input_shape : tuple, default (None, None, 1)
+        ``(y, x, channels)`` or ``(z, y, x, channels)``; None leaves an axis open. Sizes must
+        be multiples of ``2 ** depth``.
+    classes : int, default 1
+        Channels of the output.
+    activation : str or None, default "auto"
+        Any Keras activation; None gives logits. ``"auto"`` is a sigmoid for one class and a
+        softmax for more.
+    seed : int, default 0
+        The same seed gives the same weights in any process.
+    **options
+        Fields of `UNet`: ``filters=16``, ``depth=4``, ``convs=2``, ``kernel=3``,
+        ``residual=False``, ``norm="batch"``, ``dropout=0.0``, ``upsampling="transposed"``,
+        ``stem_stride=1``, ``pooling=None``.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled; float32 output of the input's spatial size, in any precision policy.
+
+    Raises
+    ------
+    InvalidError
+        When a size is not a multiple of the pooling, or a field cannot be used.
+
+    Examples
+    --------
+    >>> model = unet((64, 64, 3), classes=2, filters=2, depth=2)
+    >>> model.output_shape
+    (None, 64, 64, 2)
+    """
+    keras = _keras()
+    *sizes, channels = input_shape
+    net = UNet(ndim=len(sizes), **options).for_spacing(None)
+    for size, grid in zip(sizes, net.grid_px, strict=True):
+        if size is not None and size % grid:
+            raise invalid("input_shape", expected=f"multiples of {grid} px", received=input_shape)
+    image = keras.Input(tuple(input_shape), dtype="float32", name="image")
+    logits = _wire(net, _Layers(net.ndim, seed), image, _heads({"logits": classes}))["logits"]
+    if activation == "auto":
+        activation = "sigmoid" if classes == 1 else "softmax"
+    if activation is None:
+        return keras.Model(image, logits, name="unet")
+    output = keras.layers.Activation(activation, dtype="float32", name="probability")(logits)
+    return keras.Model(image, output, name="unet")
+
+
+def _wire(net: UNet, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str, Any]:
+    stem, pooling = _stem(net), _pooling(net)
+    x, ways = image, []
+    if max(stem) > 1:
+        wide = tuple(2 * s if s > 1 else 1 for s in stem)
+        x = _unit(net, ops, x, "stem", net.filters, wide, stem)
+    for level, pool in enumerate(pooling):
+        x = _block(net, ops, x, f"down{level}", level)
+        ways.append(x)
+        x = ops.pool(x, f"down{level}_pool", pool)
+    x = _block(net, ops, x, "bottom", net.depth)
+    for level in reversed(range(net.depth)):
+        x = _up(net, ops, x, f"up{level}", net.filters << level, pooling[level])
+        x = ops.concatenate([ways[level], x], f"up{level}_skip")
+        x = _block(net, ops, x, f"up{level}", level)
+    if max(stem) > 1:
+        few = max(1, net.filters // 2)
+        x = ops.concatenate([image, _up(net, ops, x, "full", few, stem)], "full_skip")
+        x = _unit(net, ops, x, "full", few, (net.kernel,) * net.ndim)
+    return {name: ops.head(x, name, width) for name, width in heads.items()}
+
+
+def _block(net: UNet, ops: Any, x: Any, name: str, level: int) -> Any:
+    filters, kernel, start = net.filters << level, _kernel(net, level), x
+    for i in range(1, net.convs):
+        x = _unit(net, ops, x, f"{name}_{i}", filters, kernel)
+    if net.residual:
+        x = _convolve(net, ops, x, f"{name}_{net.convs}", filters, kernel)
+        short = _convolve(net, ops, start, f"{name}_short", filters, (1,) * net.ndim)
+        x = ops.relu(ops.add([short, x], f"{name}_add"), f"{name}_relu")
+    else:
+        x = _unit(net, ops, x, f"{name}_{net.convs}", filters, kernel)
+    return ops.dropout(x, f"{name}_dropout", net.dropout) if level and net.dropout else x
+
+
+def _unit(
+    net: UNet, ops: Any, x: Any, name: str, filters: int, kernel: Size, strides: Size = ()
+) -> Any:
+    return ops.relu(_convolve(net, ops, x, name, filters, kernel, strides), f"{name}_relu")
+
+
+def _convolve(
+    net: UNet, ops: Any, x: Any, name: str, filters: int, kernel: Size, strides: Size = ()
+) -> Any:
+    bias = net.norm == "none"
+    x = ops.convolve(x, f"{name}_conv", filters, kernel, strides or (1,) * net.ndim, bias)
+    return x if bias else ops.normalise(x, f"{name}_norm")
+
+
+def _up(net: UNet, ops: Any, x: Any, name: str, filters: int, size: Size) -> Any:
+    if net.upsampling == "transposed":
+        return ops.transposed(x, f"{name}_transposed", filters, size)
+    # A 1 x 1 convolution commutes with repetition: first it is cheaper by the factor of the size.
+    one = (1,) * net.ndim
+    return ops.repeat(ops.convolve(x, f"{name}_conv", filters, one, one, True), f"{name}_up", size)
+
+
+class _Layers:
+    """Reads the wiring into Keras layers."""
+
+    def __init__(self, ndim: int, seed: int) -> None:
+        self.ndim, self.seed = ndim, seed
+        self.layers = _keras().layers
+
+    def _make(self, kind: str, name: str, **options: Any) -> Any:
+        return getattr(self.layers, f"{kind}{self.ndim}D")(name=name, **options)
+
+    def _initial(self, name: str, kind: str = "HeNormal") -> Any:
+        return getattr(_keras().initializers, kind)(seed=seed_of(self.seed, name))
+
+    def convolve(
+        self, x: Any, name: str, filters: int, kernel: Size, strides: Size, bias: bool
+    ) -> Any:
+        return self._make(
+            "Conv",
+            name,
+            filters=filters,
+            kernel_size=kernel,
+            strides=strides,
+            padding="same",
+            use_bias=bias,
+            kernel_initializer=self._initial(name),
+            data_format="channels_last",
+        )(x)
+
+    def head(self, x: Any, name: str, channels: int) -> Any:
+        return self._make(
+            "Conv",
+            name,
+            filters=channels,
+            kernel_size=1,
+            kernel_initializer=self._initial(name, "GlorotUniform"),
+            data_format="channels_last",
+            dtype="float32",
+        )(x)
+
+    def transposed(self, x: Any, name: str, filters: int, size: Size) -> Any:
+        kind = getattr(self.layers, f"Conv{self.ndim}DTranspose")
+        return kind(
+            filters=filters,
+            kernel_size=size,
+            strides=size,
+            kernel_initializer=self._initial(name),
+            data_format="channels_last",
+            name=name,
+        )(x)
+
+    def normalise(self, x: Any, name: str) -> Any:
+        # 0.99, Keras' default, remembers the random start for longer than a short training lasts.
+        return self.layers.BatchNormalization(momentum=0.9, name=name)(x)
+
+    def relu(self, x: Any, name: str) -> Any:
+        return self.layers.ReLU(name=name)(x)
+
+    def pool(self, x: Any, name: str, size: Size) -> Any:
+        return self._make("MaxPooling", name, pool_size=size, data_format="channels_last")(x)
+
+    def repeat(self, x: Any, name: str, size: Size) -> Any:
+        return self._make("UpSampling", name, size=size, data_format="channels_last")(x)
+
+    def dropout(self, x: Any, name: str, rate: float) -> Any:
+        return self._make("SpatialDropout", name, rate=rate, seed=seed_of(self.seed, name))(x)
+
+    def concatenate(self, xs: list[Any], name: str) -> Any:
+        return self.layers.Concatenate(name=name)(xs)
+
+    def add(self, xs: list[Any], name: str) -> Any:
+        return self.layers.Add(name=name)(xs)
+
+
+def seed_of(seed: int, name: str) -> int:
+    """Return the seed (31 bits) of one layer, the same in any process and on any machine."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4]) >> 1
+
+
+def _keras() -> Any:
+    from ..backend import require
+
+    return require()
+
+
+def _heads(heads: Mapping[str, int] | int) -> Mapping[str, int]:
+    named = heads if isinstance(heads, Mapping) else {"logits": heads}
+    if not named or "image" in named or any(width < 1 for width in named.values()):
+        expected = "at least one name other than 'image', each with 1 or more channels"
+        raise invalid("heads", expected=expected, received=dict(named))
+    return named
+
+
+def _up_to(grid: int, pixels: int) -> int:
+    return -(-pixels // grid) * grid
+
+
+def _stem(net: UNet) -> Size:
+    stem = net.stem_stride
+    return (stem,) * net.ndim if isinstance(stem, int) else stem
+
+
+def _pooling(net: UNet) -> tuple[Size, ...]:
+    return ((2,) * net.ndim,) * net.depth if net.pooling is None else net.pooling
+
+
+def _spacing(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:
+    spacing = (1.0,) * ndim if spacing_um is None else tuple(map(float, spacing_um))
+    if len(spacing) != ndim or not all(0 < s < math.inf for s in spacing):
+        expected = f"{ndim} positive micrometres per pixel"
+        raise invalid("spacing_um", expected=expected, received=spacing_um)
+    return spacing
+
+
+def _step(spacing: tuple[float, ...], size: Size) -> tuple[Size, tuple[float, ...]]:
+    """Apply the factors `size` to the axes less than twice as coarse as the finest one."""
+    limit = 2 * min(spacing)
+    size = tuple(f if s < limit else 1 for f, s in zip(size, spacing, strict=True))
+    return size, tuple(s * f for s, f in zip(spacing, size, strict=True))
+
+
+def _kernel(net: UNet, level: int) -> Size:
+    """Width 1 along an axis that only a deeper level starts to pool."""
+    strides = [_stem(net), *_pooling(net)]
+    seen, deeper = strides[: level + 2], strides[level + 2 :]
+    late = [
+        all(s[a] == 1 for s in seen) and any(s[a] > 1 for s in deeper) for a in range(net.ndim)
+    ]
+    return tuple(1 if is_late else net.kernel for is_late in late)
+
+
+def _check(net: UNet) -> None:
+    whole = {"filters": net.filters, "depth": net.depth, "convs": net.convs, "kernel": net.kernel}
+    for name, value in whole.items():
+        if not isinstance(value, int) or value < 1:
+            raise invalid(name, expected="a whole number, 1 or more", received=value)
+    if net.kernel % 2 == 0:
+        raise invalid("kernel", expected="an odd number", received=net.kernel)
+    if net.ndim not in (2, 3):
+        raise invalid("ndim", expected="2 or 3", received=net.ndim)
+    if net.norm not in ("batch", "none"):
+        raise invalid("norm", expected="'batch' or 'none'", received=net.norm)
+    if net.upsampling not in ("transposed", "resize"):
+        raise invalid("upsampling", expected="'transposed' or 'resize'", received=net.upsampling)
+    if not 0 <= net.dropout < 1:
+        raise invalid("dropout", expected="at least 0 and below 1", received=net.dropout)
+    _check_factors("stem_stride", (_stem(net),), net, 1)
+    _check_factors("pooling", _pooling(net), net, net.depth)
+
+
+def _check_factors(name: str, factors: tuple[Size, ...], net: UNet, count: int) -> None:
+    right = len(factors) == count and all(
+        isinstance(size, tuple) and len(size) == net.ndim and all(f >= 1 for f in size)
+        for size in factors
+    )
+    if not right:
+        expected = f"{count} x {net.ndim} whole numbers, 1 or more"
+        raise invalid(name, expected=expected, received=getattr(net, name))
