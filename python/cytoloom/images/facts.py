@@ -1,0 +1,207 @@
+"""What is known about an image: its pixels in one layout, its axes, its scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import invalid
+
+AnyArray = npt.NDArray[Any]
+Channels = int | str | list[int | str] | tuple[int | str, ...] | None
+ORDER = "tzyxc"
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image without its pixels, as a header tells it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Sizes in the order of `axes`, channels last (1 for a grey image).
+    dtype : numpy.dtype
+        Type of the pixels.
+    axes : str
+        ``"yxc"``, ``"zyxc"``, ``"tyxc"`` or ``"tzyxc"``.
+    pixel_size_um : tuple of float, optional
+        Micrometres per pixel along each spatial axis, ``(y, x)`` or ``(z, y, x)``.
+    channel_names : tuple of str, optional
+        One name per channel, where the file names them.
+    name : str, default ""
+        The file's name without folder and ending.
+    lossy : bool, default False
+        Whether compression may have changed pixel values (JPEG).
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str
+    pixel_size_um: tuple[float, ...] | None = None
+    channel_names: tuple[str, ...] | None = None
+    name: str = ""
+    lossy: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Number of time points; 1 for an image that is no time series."""
+        return self.shape[0] if self.axes.startswith("t") else 1
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.shape[-1]
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one time point, ``(y, x, c)`` or ``(z, y, x, c)``."""
+        return self.shape[1:] if self.axes.startswith("t") else self.shape
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An image in memory, channels last.
+
+    Parameters
+    ----------
+    array : ndarray, any dtype
+        Pixels ``(y, x, c)``, ``(z, y, x, c)``, or the same with time first.
+    axes : str
+        One letter per axis of `array`, of ``t z y x c``.
+    pixel_size_um : tuple of float, optional
+        Micrometres per pixel along each spatial axis, ``(y, x)`` or ``(z, y, x)``.
+    channel_names : tuple of str, optional
+        One name per channel, where the file names them.
+    name : str, default ""
+        The file's name without folder and ending.
+
+    Examples
+    --------
+    >>> image = Image(np.zeros((4, 5, 1), np.uint8), "yxc", name="cells")
+    >>> image
+    Image('cells', 4 x 5 x 1 (yxc), uint8)
+    """
+
+    array: AnyArray
+    axes: str
+    pixel_size_um: tuple[float, ...] | None = None
+    channel_names: tuple[str, ...] | None = None
+    name: str = ""
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.array.shape))
+        scale = "" if self.pixel_size_um is None else f", {self.pixel_size_um} um"
+        return f"Image({self.name!r}, {size} ({self.axes}), {self.array.dtype}{scale})"
+
+
+def pick_channels(
+    channels: Channels, count: int, names: tuple[str, ...] | None, where: str
+) -> tuple[int, ...] | None:
+    """Turn channels given by index or name into indices.
+
+    Parameters
+    ----------
+    channels : int, str, or sequence of them, optional
+        Indices from 0, or names (upper and lower case are the same). None: all channels.
+    count : int
+        Number of channels there are.
+    names : tuple of str, optional
+        Their names, where known.
+    where : str
+        File or image, for the message.
+
+    Returns
+    -------
+    tuple of int or None
+        None where all channels are meant.
+
+    Raises
+    ------
+    InvalidError
+        An index or a name that the image does not have.
+
+    Examples
+    --------
+    >>> pick_channels(["gfp", 0], 2, ("DAPI", "GFP"), "a.tif")
+    (1, 0)
+    """
+    if channels is None:
+        return None
+    asked = [channels] if isinstance(channels, (int, str, np.integer, float)) else list(channels)
+    return tuple(_pick_channel(one, count, names, where) for one in asked)
+
+
+def _pick_channel(one: int | str, count: int, names: tuple[str, ...] | None, where: str) -> int:
+    if isinstance(one, str) and not (names is None and one.isdigit()):
+        folded = [n.casefold() for n in names or ()]
+        if folded.count(one.casefold()) == 1:
+            return folded.index(one.casefold())
+        known = f"one of {list(names)}" if names else "a number, because the file names no channels"
+        raise invalid("channels", expected=known, received=f"{one!r} for {where}")
+    index = int(one)
+    if index != float(one) or not 0 <= index < count:
+        expected = f"0 to {count - 1}, because {where} has {count} channel(s)"
+        raise invalid("channels", expected=expected, received=one)
+    return index
+
+
+def arrange(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
+    """Put axes into the order ``t z y x c``, add a missing channel axis, drop t and z of size 1.
+
+    Nothing is copied. Two channel axes (``"c"`` twice: colour samples of several channels)
+    become one.
+
+    Examples
+    --------
+    >>> array, axes = arrange(np.zeros((3, 1, 4, 5)), "czyx")
+    >>> array.shape, axes
+    ((4, 5, 3), 'yxc')
+    """
+    shape, order, axes = arrangement(array.shape, axes)
+    return array.transpose(order).reshape(shape), axes
+
+
+def arrangement(shape: tuple[int, ...], axes: str) -> tuple[tuple[int, ...], list[int], str]:
+    """Return shape, order of axes and axes that `arrange` makes (for headers without pixels)."""
+    order = [i for letter in ORDER for i, a in enumerate(axes) if a == letter]
+    kept = [a for a in "tz" if a in axes and shape[axes.index(a)] > 1]
+    channels = int(np.prod([s for s, a in zip(shape, axes, strict=True) if a == "c"], dtype=int))
+    sizes = [shape[axes.index(a)] for a in (*kept, "y", "x")]
+    return (*sizes, channels), order, "".join(kept) + "yxc"
+
+
+def guess_axes(shape: tuple[int, ...], where: str) -> str:
+    """Guess the axes of a bare array: a last axis of at most 4 is channels, a first one is z.
+
+    Examples
+    --------
+    >>> guess_axes((256, 256), "a"), guess_axes((256, 256, 3), "a"), guess_axes((9, 64, 64), "a")
+    ('yx', 'yxc', 'zyx')
+    """
+    last = len(shape) > 2 and shape[-1] <= 4 and shape[-1] < min(shape[-3:-1])
+    guesses = {2: "yx", 3: "yxc" if last else "zyx", 4: "zyxc"}
+    if len(shape) not in guesses or (len(shape) == 4 and not last):
+        expected = "2 to 4 axes, channels (at most 4) last"
+        remedy = 'Say what the axes are, for example axes="czyx".'
+        got = f"an array of shape {shape}"
+        raise invalid(where, expected=expected, received=got, remedy=remedy)
+    return guesses[len(shape)]
+
+
+def check_axes(axes: str, ndim: int, where: str) -> str:
+    """Return `axes` in small letters, or say what is wrong with them.
+
+    Examples
+    --------
+    >>> check_axes("TYX", 3, "a.tif")
+    'tyx'
+    """
+    lower = axes.lower()
+    repeated = any(lower.count(a) > 1 for a in "tzyx")
+    if len(lower) != ndim or set(lower) - set(ORDER) or not set("yx") <= set(lower) or repeated:
+        expected = f"{ndim} letters of t, z, y, x, c with y and x, as {where} has {ndim} axes"
+        raise invalid("axes", expected=expected, received=repr(axes))
+    return lower

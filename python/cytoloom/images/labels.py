@@ -1,0 +1,212 @@
+"""Label images as arrays: what their values mean, and small filters on objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import invalid
+from .facts import AnyArray
+
+Labels = npt.NDArray[np.integer[Any]]
+_SAVE_MASK = "Save masks as PNG or TIFF without smoothing, scaling or JPEG compression."
+
+
+def understand(
+    values: AnyArray, alpha: AnyArray | None = None, *, lossy: bool = False
+) -> tuple[Labels, str]:
+    """Turn the values of a file into labels and say how they were understood.
+
+    Parameters
+    ----------
+    values : ndarray (..., c)
+        Grey values or palette indices (c = 1), or colours (c = 3).
+    alpha : ndarray (...), optional
+        The alpha channel; it is the mask where all colours are the same.
+    lossy : bool, default False
+        Whether the values went through JPEG: then only two values can be believed.
+
+    Returns
+    -------
+    labels : ndarray of an integer dtype (...)
+        0 is background. 0 and 255 stay, they are the task's to interpret.
+    understood : str
+        Empty for plain labels.
+
+    Raises
+    ------
+    InvalidError
+        Fractions, interpolated masks, more than two colours.
+
+    Examples
+    --------
+    >>> red = np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)
+    >>> understand(red)
+    (array([[0, 1]], dtype=uint8), 'RGB mask of two colours')
+    """
+    grey, said = _one_channel(values, alpha)
+    labels = _whole_numbers(grey)
+    present = np.unique(labels)
+    if lossy and len(present) > 2:
+        got = f"{len(present)} grey levels in a JPEG"
+        raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
+    if is_interpolated(labels, present):
+        between = [int(v) for v in present if v not in (0, present[-1])]
+        got = f"a mask of 0 and {present[-1]} with values between ({between[:3]}...) at its edges"
+        raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
+    if said == "" and is_mask_255(present):
+        said = "0/255 mask"
+    return labels, said
+
+
+def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:
+    """Whether the distinct values of a label image are those of a 0/255 mask.
+
+    Examples
+    --------
+    >>> is_mask_255(np.array([0, 255])), is_mask_255(np.array([0, 1])), is_mask_255(np.array([0]))
+    (True, False, False)
+    """
+    known = [v for v in np.asarray(present).tolist() if v != unknown]
+    return 255 in known and set(known) <= {0, 255}
+
+
+def is_interpolated(labels: Labels, present: AnyArray) -> bool:
+    """Whether a mask was smoothed or scaled: mostly 0 and a top of 255 or more, and values between.
+
+    Label images whose highest object happens to be 255 have other objects that cover more
+    than the one; a smoothed mask has its values between in a thin rim only.
+
+    Examples
+    --------
+    >>> mask = np.zeros((9, 9), int)
+    >>> mask[2:7, 2:7] = 255
+    >>> mask[2, 2:7] = [60, 120, 130, 90, 200]
+    >>> is_interpolated(mask, np.unique(mask))
+    True
+    """
+    if len(present) < 4 or present[0] != 0 or present[-1] not in (255, 65535):
+        return False
+    foreground = labels[labels > 0]
+    top = np.count_nonzero(foreground == present[-1])
+    return bool(top > foreground.size / 2)
+
+
+def smallest(labels: AnyArray) -> AnyArray:
+    """Return labels in the smallest of uint8, uint16 and uint32 that holds them.
+
+    Examples
+    --------
+    >>> smallest(np.array([0, 256])).dtype
+    dtype('uint16')
+    """
+    if labels.dtype.kind not in "bui":
+        raise invalid("labels", expected="whole numbers", received=f"dtype {labels.dtype}")
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if low < 0 or high > np.iinfo(np.uint32).max:
+        raise invalid("labels", expected="0 to 2**32 - 1", received=f"{low} to {high}")
+    fits: np.dtype[Any] = np.min_scalar_type(high)
+    return labels.astype(np.uint8 if labels.dtype == bool else fits, copy=False)
+
+
+def relabel_sequential(labels: Labels) -> Labels:
+    """Renumber the objects 1, 2, 3, ... in the order of their labels.
+
+    Examples
+    --------
+    >>> relabel_sequential(np.array([0, 7, 3, 7]))
+    array([0, 2, 1, 2], dtype=int32)
+    """
+    present, inverse = np.unique(labels, return_inverse=True)
+    numbers = np.cumsum(present > 0, dtype=np.int32)
+    return np.where(present > 0, numbers, 0)[inverse].reshape(labels.shape).astype(np.int32)
+
+
+def remove_small(labels: Labels, min_area_px: int) -> Labels:
+    """Set objects of fewer than `min_area_px` pixels to 0; others keep their labels.
+
+    Examples
+    --------
+    >>> remove_small(np.array([1, 1, 2, 0]), 2)
+    array([1, 1, 0, 0])
+    """
+    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    kept = np.where(counts >= min_area_px, present, 0)
+    return kept[inverse].reshape(labels.shape).astype(labels.dtype)
+
+
+def remove_border(labels: Labels) -> Labels:
+    """Set objects that touch the outermost pixels to 0; others keep their labels.
+
+    Examples
+    --------
+    >>> remove_border(np.array([[1, 0, 0], [0, 2, 0], [0, 0, 0]]))
+    array([[0, 0, 0], [0, 2, 0], [0, 0, 0]])
+    """
+    touching = border_labels(labels)
+    return np.where(np.isin(labels, touching), 0, labels).astype(labels.dtype)
+
+
+def border_labels(labels: Labels) -> Labels:
+    """Return the labels above 0 among the outermost pixels.
+
+    Examples
+    --------
+    >>> border_labels(np.array([[1, 0, 0], [0, 2, 0], [0, 0, 3]]))
+    array([1, 3])
+    """
+    faces = [np.take(labels, i, axis).ravel() for axis in range(labels.ndim) for i in (0, -1)]
+    present = np.unique(np.concatenate(faces))
+    return present[present > 0]
+
+
+def _one_channel(values: AnyArray, alpha: AnyArray | None) -> tuple[AnyArray, str]:
+    if alpha is not None and alpha.min() != alpha.max():
+        flat = values.reshape(-1, values.shape[-1])
+        if (flat == flat[0]).all():
+            return (alpha > alpha.max() // 2).astype(np.uint8), "mask drawn in alpha"
+    if values.shape[-1] == 1:
+        return values[..., 0], ""
+    if values.shape[-1] != 3:
+        remedy = "Give one file per label image, with a single channel."
+        got = f"{values.shape[-1]} channels"
+        raise invalid("labels", expected="one channel", received=got, remedy=remedy)
+    if (values == values[..., :1]).all():
+        return values[..., 0], "RGB mask of equal red, green and blue"
+    return _two_colours(values), "RGB mask of two colours"
+
+
+def _two_colours(values: AnyArray) -> AnyArray:
+    code = np.zeros(values.shape[:-1], np.int64)
+    for channel in range(3):
+        code = code * 65536 + values[..., channel].astype(np.int64)
+    colours, counts = np.unique(code, return_counts=True)
+    if len(colours) > 2:
+        remedy = "Save class or object numbers (0, 1, 2, ...) as one grey channel, not colours."
+        got = f"an RGB image of {len(colours)} colours"
+        raise invalid("labels", expected="labels or a mask", received=got, remedy=remedy)
+    background = 0 if 0 in colours else colours[np.argmax(counts)]
+    return (code != background).astype(np.uint8)
+
+
+def _whole_numbers(grey: AnyArray) -> Labels:
+    if grey.dtype.kind in "ui":
+        return np.asarray(grey)
+    if grey.dtype.kind == "b":
+        return grey.astype(np.uint8)
+    if grey.dtype.kind != "f":
+        raise invalid("labels", expected="whole numbers", received=f"dtype {grey.dtype}")
+    if not np.isfinite(grey).all():
+        raise invalid("labels", expected="whole numbers", received="NaN or infinite values")
+    if (grey != np.floor(grey)).any():
+        inside = grey.min() >= 0 and grey.max() <= 1
+        got = "fractions between 0 and 1" if inside else "fractional values"
+        remedy = (
+            "They look rescaled; read or save them without scaling (in R: readTIFF(as.is = TRUE))."
+            if inside
+            else _SAVE_MASK
+        )
+        raise invalid("labels", expected="whole numbers", received=got, remedy=remedy)
+    return grey.astype(np.int64)

@@ -1,0 +1,214 @@
+"""Bring images to a common scale by percentiles of each channel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..components import component
+from ..errors import invalid
+from .facts import AnyArray
+
+MAX_SAMPLE = 4_000_000
+_MAX_BINS = 1 << 20
+
+
+class Readable(Protocol):
+    """What can be normalised besides arrays: anything with ``read()``."""
+
+    def read(self, slices: tuple[slice, ...] | None = None) -> AnyArray:
+        """Return the pixels ``(..., c)``."""
+        ...
+
+
+@component
+@dataclass(frozen=True)
+class Stats:
+    """What `Normalize` measured on one image.
+
+    Parameters
+    ----------
+    low, high : tuple of float
+        The two percentiles of each channel, in the image's own units.
+    dtype : str, default "float32"
+        The image's pixel type.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    dtype: str = "float32"
+
+
+@component
+@dataclass(frozen=True)
+class Normalize:
+    """Per image and channel: the `low` percentile becomes 0, the `high` percentile 1.
+
+    Percentiles are taken over the whole image, of integers exactly (by histogram), of floats
+    and very wide integers on a fixed subsample of at most 4 million pixels; NaN and infinite
+    values do not count.
+
+    Parameters
+    ----------
+    low, high : float, default 1.0 and 99.8
+        Percentiles, 0 to 100.
+    floor : tuple of float, optional
+        Least distance of the two percentiles of each channel (one value: all channels), in
+        units of the image: where it is smaller the image is divided by `floor` instead, so
+        that an empty field of noise stays empty. Learned in training by `with_floor`.
+    floor_dtype : str, optional
+        The pixel type for which `floor` holds; images of other types have other units and are
+        normalised without it.
+
+    Examples
+    --------
+    >>> image = np.arange(101, dtype=np.uint8).reshape(101, 1, 1)
+    >>> Normalize(low=0, high=50)(image)[[0, 50, 100], 0, 0]
+    array([0., 1., 2.], dtype=float32)
+    """
+
+    low: float = 1.0
+    high: float = 99.8
+    floor: tuple[float, ...] | None = None
+    floor_dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 100:
+            got = f"low={self.low}, high={self.high}"
+            raise invalid("Normalize", expected="0 <= low < high <= 100", received=got)
+        if isinstance(self.floor, (int, float)):
+            object.__setattr__(self, "floor", (float(self.floor),))
+
+    def __call__(self, image: AnyArray) -> npt.NDArray[np.float32]:
+        """Measure and apply in one go: ``(..., c)`` of any type to float32."""
+        return self.apply(image, self.fit(image))
+
+    def fit(self, source: AnyArray | Readable) -> Stats:
+        """Measure the percentiles of a whole image.
+
+        Parameters
+        ----------
+        source : ndarray (..., c) or Source
+            Of a cropped source the whole image is measured, not the crop.
+
+        Returns
+        -------
+        Stats
+        """
+        if isinstance(source, np.ndarray):
+            image = source
+        else:
+            image = getattr(source, "whole", source).read()
+        levels = (self.low, self.high)
+        found = [_percentiles(image[..., c], levels) for c in range(image.shape[-1])]
+        low, high = zip(*found, strict=True)
+        return Stats(low, high, str(image.dtype))
+
+    def apply(self, image: AnyArray, stats: Stats) -> npt.NDArray[np.float32]:
+        """Scale an image, or a part of it, by what was measured on the whole.
+
+        Parameters
+        ----------
+        image : ndarray (..., c)
+            Any type. NaN becomes 0 as do infinite values below, those above become 1.
+        stats : Stats
+            Of `fit`, for as many channels.
+
+        Returns
+        -------
+        ndarray of float32, same shape
+            Not clipped.
+        """
+        if image.shape[-1] != len(stats.low):
+            got = f"{image.shape[-1]} channels"
+            raise invalid("image", expected=f"{len(stats.low)} channels", received=got)
+        # Differences in float32: exact for integers below 2**24, and no 64-bit copy of the image.
+        out = image.astype(np.float32)
+        out -= np.asarray(stats.low, np.float32)
+        out /= np.asarray(self._ranges(stats), np.float32)
+        if image.dtype.kind == "f" and not np.isfinite(out).all():
+            np.nan_to_num(out, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+        return out
+
+    def with_floor(self, stats: Sequence[Stats]) -> Normalize:
+        """Learn `floor` from the training images.
+
+        It is a quarter of the median range of the images that are not blank, and at most
+        their lower quartile, so that most training images are untouched by it.
+
+        Examples
+        --------
+        >>> images = [Stats((0.0,), (80.0,), "uint8"), Stats((0.0,), (120.0,), "uint8")]
+        >>> Normalize().with_floor(images).floor
+        (25.0,)
+        """
+        if not stats:
+            return self
+        dtype = max((s.dtype for s in stats), key=[s.dtype for s in stats].count)
+        ranges = np.array([np.subtract(s.high, s.low) for s in stats if s.dtype == dtype])
+        floors = [_floor(ranges[:, c][ranges[:, c] > 0]) for c in range(ranges.shape[1])]
+        return replace(self, floor=tuple(floors), floor_dtype=dtype)
+
+    def _ranges(self, stats: Stats) -> list[float]:
+        ranges = [h - lo for lo, h in zip(stats.low, stats.high, strict=True)]
+        least = self.floor or ()
+        if self.floor_dtype not in (None, stats.dtype):
+            least = ()
+        floors = least * len(ranges) if len(least) == 1 else least or (0.0,) * len(ranges)
+        if len(floors) != len(ranges):
+            got = f"{len(ranges)} channels"
+            raise invalid("image", expected=f"{len(floors)} channels", received=got)
+        return [max(r, f) or 1.0 for r, f in zip(ranges, floors, strict=True)]
+
+
+def _floor(ranges: npt.NDArray[np.float64]) -> float:
+    if not ranges.size:
+        return 0.0
+    return float(min(np.median(ranges) / 4, np.percentile(ranges, 25)))
+
+
+def _percentiles(channel: AnyArray, levels: tuple[float, float]) -> tuple[float, float]:
+    if channel.size == 0:
+        return 0.0, 0.0
+    if channel.dtype.kind == "b":
+        channel = channel.view(np.uint8)
+    if channel.dtype.kind in "ui":
+        low, high = int(channel.min()), int(channel.max())
+        if high - low < _MAX_BINS:
+            return _histogram_percentiles(channel, low, high, levels)
+    return _sample_percentiles(channel, levels)
+
+
+def _histogram_percentiles(
+    channel: AnyArray, low: int, high: int, levels: tuple[float, float]
+) -> tuple[float, float]:
+    """Return what `numpy.percentile` returns, from counts, in memory of one block of rows."""
+    counts = np.zeros(high - low + 1, np.int64)
+    rows = max(1, MAX_SAMPLE * len(channel) // channel.size)
+    for start in range(0, len(channel), rows):
+        block = channel[start : start + rows].ravel().astype(np.int64) - low
+        counts += np.bincount(block, minlength=len(counts))
+    below = np.cumsum(counts)
+    found = []
+    for level in levels:
+        rank = level / 100 * (channel.size - 1)
+        left, right = np.searchsorted(below, [math.floor(rank), math.ceil(rank)], side="right")
+        found.append(low + float(left) + (rank - math.floor(rank)) * float(right - left))
+    return found[0], found[1]
+
+
+def _sample_percentiles(channel: AnyArray, levels: tuple[float, float]) -> tuple[float, float]:
+    stride = max(1, math.ceil(channel.size / MAX_SAMPLE))
+    while math.gcd(stride, channel.shape[-1]) > 1 and stride > 1:
+        stride += 1  # a stride that divides the width would see some columns only
+    sample: Any = channel.flat[::stride].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 0.0
+    low, high = np.percentile(sample, levels)
+    return float(low), float(high)

@@ -1,0 +1,102 @@
+"""Percentile normalisation on arrays small enough to know the answer."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cytoloom.components import from_plain, to_plain
+from cytoloom.errors import InvalidError
+from cytoloom.images.normalize import MAX_SAMPLE, Normalize, Stats
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int64])
+def test_integer_percentiles_are_those_of_numpy(dtype):
+    rng = np.random.default_rng(0)
+    image = rng.integers(-100 if np.dtype(dtype).kind == "i" else 0, 120, (37, 41, 2)).astype(dtype)
+    stats = Normalize(low=1, high=99.8).fit(image)
+    for channel in range(2):
+        low, high = np.percentile(image[..., channel], [1, 99.8])
+        assert stats.low[channel] == pytest.approx(low, abs=1e-9)
+        assert stats.high[channel] == pytest.approx(high, abs=1e-9)
+
+
+def test_float_percentiles_are_those_of_numpy_up_to_the_sample_size():
+    image = np.random.default_rng(0).normal(size=(50, 60, 1))
+    low, high = np.percentile(image, [1, 99.8])
+    assert Normalize().fit(image) == Stats((low,), (high,), "float64")
+
+
+def test_a_large_float_image_is_sampled_over_all_its_columns():
+    width = 2048
+    image = np.tile(np.arange(width, dtype=np.float32), (MAX_SAMPLE // width + 100, 1))[..., None]
+    stats = Normalize(low=0, high=100).fit(image)
+    assert (stats.low, stats.high) == ((0.0,), (width - 1.0,))
+
+
+def test_very_wide_integers_do_not_make_a_huge_histogram():
+    image = np.array([0, 2**40], np.int64).reshape(2, 1, 1)
+    assert Normalize(low=0, high=100).fit(image).high == (2.0**40,)
+
+
+def test_each_channel_has_its_own_scale():
+    image = np.stack([np.arange(11), 10 * np.arange(11)], -1)[:, None, :].astype(np.uint16)
+    out = Normalize(low=0, high=100)(image)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out[..., 0], out[..., 1], atol=1e-7)
+
+
+def test_blank_images_stay_blank():
+    for dtype in (np.uint8, np.uint16, np.float32):
+        assert not Normalize()(np.full((8, 8, 1), 7, dtype)).any()
+
+
+def test_with_a_learned_floor_noise_stays_small_and_training_images_are_untouched():
+    rng = np.random.default_rng(0)
+    bright = [rng.integers(0, 200, (32, 32, 1)).astype(np.uint8) for _ in range(5)]
+    plain = Normalize()
+    learned = plain.with_floor([plain.fit(b) for b in bright])
+    noise = rng.integers(10, 13, (32, 32, 1)).astype(np.uint8)
+    assert plain(noise).max() == 1
+    assert learned(noise).max() < 0.1
+    for image in bright:
+        np.testing.assert_array_equal(learned(image), plain(image))
+
+
+def test_a_floor_learned_on_one_pixel_type_does_not_touch_another():
+    learned = Normalize(low=0, high=100, floor=(50.0,), floor_dtype="uint8")
+    image = np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5, 1)
+    assert learned(image).max() == 1
+
+
+def test_nan_and_infinity_neither_count_nor_stay():
+    image = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10, 1)
+    image[0, 0, 0], image[0, 1, 0], image[0, 2, 0] = np.nan, np.inf, -np.inf
+    out = Normalize(low=0, high=100)(image)
+    assert out[0, :3, 0].tolist() == [0, 1, 0]
+    assert np.isfinite(out).all()
+    assert not Normalize()(np.full((3, 3, 1), np.nan, np.float32)).any()
+
+
+def test_an_image_in_parts_is_scaled_as_the_whole():
+    image = np.random.default_rng(0).integers(0, 4000, (20, 20, 1)).astype(np.uint16)
+    stats = Normalize().fit(image)
+    whole = Normalize().apply(image, stats)
+    np.testing.assert_array_equal(whole[5:9, 3:7], Normalize().apply(image[5:9, 3:7], stats))
+
+
+def test_the_wrong_number_of_channels_is_refused():
+    with pytest.raises(InvalidError, match="Expected 1 channels"):
+        Normalize().apply(np.zeros((2, 2, 3)), Stats((0.0,), (1.0,)))
+
+
+def test_normalize_and_stats_survive_json():
+    for component in (Normalize(floor=3.0), Normalize(), Stats((1.0, 2.0), (3.0, 4.0), "uint8")):
+        assert from_plain(json.loads(json.dumps(to_plain(component)))) == component
+
+
+def test_impossible_percentiles_are_refused():
+    with pytest.raises(InvalidError, match="low < high"):
+        Normalize(low=60, high=40)
