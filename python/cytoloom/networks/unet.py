@@ -207,8 +207,8 @@ class UNet:
         Examples
         --------
         >>> model = UNet(filters=2, depth=1).build(channels=1, heads={"foreground": 1})
-        >>> model.output_shape
-        {'foreground': (None, None, None, 1)}
+        >>> model.output["foreground"].shape
+        (None, None, None, 1)
         """
         keras = _keras()
         net = self.for_spacing(spacing_um)
@@ -466,9 +466,7 @@ def _kernel(net: UNet, level: int) -> Size:
     """Width 1 along an axis that only a deeper level starts to pool."""
     strides = [_stem(net), *_pooling(net)]
     seen, deeper = strides[: level + 2], strides[level + 2 :]
-    late = [
-        all(s[a] == 1 for s in seen) and any(s[a] > 1 for s in deeper) for a in range(net.ndim)
-    ]
+    late = [all(s[a] == 1 for s in seen) and any(s[a] > 1 for s in deeper) for a in range(net.ndim)]
     return tuple(1 if is_late else net.kernel for is_late in late)
 
 
