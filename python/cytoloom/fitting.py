@@ -225,7 +225,7 @@ class Pace:
         return (i, done, (1 - done) / max(1.0, math.floor(left)))
 
     def end(self, state: State) -> int:
-        """Iteration at which the running segment ends."""
+        """Return the iteration at which the running segment ends."""
         start, done, slope = state.knots[-1]
         if self.replay is not None:
             later = [int(k[0]) for k in self.replay if k[0] > start]
@@ -374,7 +374,7 @@ class Fit:
             raise
         finally:
             loader.close()
-        self._restore_best(state)
+        self.restore_best(state)
 
     def _segments(self, state: State, loader: Prefetch, started: float) -> Iterator[Event]:
         saved = time.monotonic()
@@ -407,7 +407,7 @@ class Fit:
         state.knots.append(self.pace.knot(state, self.step_s, self.reserve() + rest))
 
     def _segment(self, state: State, loader: Prefetch, end: int, started: float) -> Iterator[Event]:
-        """Steps to the segment's end, or until a state is due to be saved."""
+        """Step to the segment's end, or until a state is due to be saved."""
         begun, first = time.monotonic(), state.iteration
         while state.iteration < end:
             images, targets = loader.get()
@@ -487,7 +487,8 @@ class Fit:
             return False
         return time.monotonic() - started > self.pace.seconds - self.reserve()
 
-    def _restore_best(self, state: State) -> None:
+    def restore_best(self, state: State) -> None:
+        """Give the network the weights of the best validation."""
         if state.best_weights is not None:
             self.network.set_weights(state.best_weights)
 

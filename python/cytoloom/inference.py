@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .patches.tiles import tiles
+from .patches.tiles import read_mirrored, tiles
 
 HALO_LIMIT_PX = 256
-WHOLE_PX = 3_000_000
-TILE_PX = 1_500_000
+WHOLE_PX = 2**22
+TILE_PX = 2**20
 
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
 Store = Callable[[str, tuple[int, ...]], np.ndarray]
@@ -27,26 +27,24 @@ def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(shape, np.float32)
 
 
-def tile_shape(shape: Sequence[int], halo: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
-    """Choose the tile: the whole image while it is small, else of about 1.5 million pixels.
+def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
+    """Choose the tile: the whole image while it is small, else of about a million pixels.
 
     Parameters
     ----------
     shape : sequence of int
         Spatial shape in px.
-    halo : sequence of int
-        Margin read around a tile, px per axis.
     tile_px : int or None
         Edge length wanted by the caller, for every axis.
 
     Examples
     --------
-    >>> tile_shape((512, 512), (96, 96), None)
+    >>> tile_shape((512, 512), None)
     (512, 512)
-    >>> tile_shape((512, 512), (96, 96), 128)
+    >>> tile_shape((512, 512), 128)
     (128, 128)
-    >>> tile_shape((8192, 8192), (96, 96), None)
-    (1225, 1225)
+    >>> tile_shape((8192, 8192), None)
+    (1024, 1024)
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)
@@ -84,7 +82,7 @@ def predict_maps(
     channels : mapping of str to int
         Channels of each head.
     halo, grid : sequence of int
-        The network's receptive field and pooling, px per axis.
+        What the network needs around a tile, and its total pooling, px per axis.
     tile_px : int, optional
         Edge length of tiles; what comes out does not depend on it.
     store : callable
@@ -97,50 +95,12 @@ def predict_maps(
     """
     shape = tuple(source.shape[:-1])
     margin = [min(h, HALO_LIMIT_PX) for h in halo]
-    edge = [_multiple(n, g) for n, g in zip(tile_shape(shape, margin, tile_px), grid, strict=True)]
     maps = {head: store(head, (*shape, c)) for head, c in channels.items()}
-    for tile in tiles(shape, tuple(edge), tuple(margin), tuple(grid)):
-        region = normalized(read_mirrored(source, tile.read))
+    for tile in tiles(shape, tile_shape(shape, tile_px), margin, grid):
+        region = normalized(read_mirrored(source.read, shape, tile.read))
         for head, values in forward(region[np.newaxis]).items():
             maps[head][tile.write] = values[0][tile.crop]
     return maps
-
-
-def _multiple(size: int, of: int) -> int:
-    return -(-size // of) * of
-
-
-def read_mirrored(source: Any, region: Sequence[slice]) -> np.ndarray:
-    """Read a region that may reach beyond the far end of the image; there it is mirrored.
-
-    The mirror does not repeat the edge pixel: a b c d -> c b a. An image of one pixel along an
-    axis is repeated.
-
-    Parameters
-    ----------
-    source : Source
-        Image (spatial..., c).
-    region : sequence of slice
-        One slice an axis, with start and stop in px.
-    """
-    indices = [_mirror(s.start, s.stop, n) for s, n in zip(region, source.shape, strict=False)]
-    bounds = tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)
-    found = source.read(bounds)
-    for axis, (index, bound) in enumerate(zip(indices, bounds, strict=True)):
-        if index.size != found.shape[axis]:
-            found = np.take(found, index - bound.start, axis)
-    return np.asarray(found)
-
-
-def _mirror(start: int, stop: int, size: int) -> np.ndarray:
-    """Fold indices beyond the end back into 0..size-1.
-
-    >>> _mirror(1, 6, 4).tolist()
-    [1, 2, 3, 2, 1]
-    """
-    period = max(1, 2 * (size - 1))
-    index = np.arange(start, stop) % period
-    return np.where(index < size, index, period - index)
 
 
 class Scaled:

@@ -1,0 +1,226 @@
+"""Evaluate: a model and images with truth in; scores per image and object, with intervals, out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import invalid
+from .progress import Event, drain, note, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .data import Data
+    from .model import Model
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How well a model does on images with truth.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        metric, value (mean over images), low, high (95 % interval), n (images). Intervals are
+        percentiles of 2000 bootstrap means; where images have groups, groups are drawn.
+    per_image : DataFrame
+        image, then one column per metric; a last column `problem` where a file failed.
+    per_object : DataFrame
+        image, truth, found, iou, matched; a missing partner's id is 0.
+    """
+
+    summary: pd.DataFrame
+    per_image: pd.DataFrame
+    per_object: pd.DataFrame
+
+    def __str__(self) -> str:
+        return str(self.summary.to_string(index=False, float_format="%.3f"))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.summary.to_csv(folder / "scores.csv", index=False)
+        self.per_image.to_csv(folder / "scores_per_image.csv", index=False)
+        self.per_object.to_csv(folder / "scores_per_object.csv", index=False)
+
+
+def evaluate(
+    model: Model | str | os.PathLike[str],
+    data: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    allow_training_images: bool = False,
+    progress: bool | str = "auto",
+) -> Scores:
+    """Score a model on images with truth.
+
+    Parameters
+    ----------
+    model : Model or path
+        What to score.
+    data : folder, Data, arrays, CSV or DataFrame
+        Images with labels, as for `train`.
+    out : path, optional
+        Folder for scores.csv, scores_per_image.csv and scores_per_object.csv.
+    allow_training_images : bool, default False
+        Score images that the model was trained on or tuned to, instead of refusing.
+    progress : bool or "auto", default "auto"
+        Show progress on standard error.
+
+    Returns
+    -------
+    Scores
+        Tables `summary`, `per_image` and `per_object`.
+
+    Raises
+    ------
+    InvalidError
+        Unusable data, or images whose decoded pixels the model has seen in training.
+    """
+    scores: Scores = drain(
+        evaluate_events(model, data, out=out, allow_training_images=allow_training_images),
+        progress,
+    )
+    return scores
+
+
+def evaluate_events(
+    model: Model | str | os.PathLike[str],
+    data: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    allow_training_images: bool = False,
+) -> Iterator[Event]:
+    """Do what `evaluate` does as a generator of events, the last of kind "result"."""
+    from .data import as_data, check
+    from .prediction import as_model, same_channels
+
+    model = as_model(model)
+    found = same_channels(as_data(data), model)
+    report = check(found, model.task)
+    if not report.ok:
+        raise invalid("data", expected="images with labels", received=str(report))
+    for text in report.warnings:
+        yield warn(text)
+    seen = _seen(model)
+    rows: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+    for k, item in enumerate(found.items):
+        yield Event("progress", f"scoring {item.id}", k, len(found.items))
+        if not allow_training_images:
+            _refuse_seen(item, seen)
+        metrics, pairs = _score(model, item, found)
+        rows.append({"image": item.id, **metrics})
+        objects += [{"image": item.id, **pair} for pair in pairs]
+    scores = _tables(rows, objects, [item.group for item in found.items])
+    if out is not None:
+        scores.save(out)
+        yield note(f"Scores written to {out}.")
+    yield Event("result", value=scores)
+
+
+def _seen(model: Model) -> dict[str, str]:
+    """Pixel hash to name and part of every image that training used."""
+    parts: Mapping[str, Any] = model.info["data"]
+    return {
+        row["image_sha256"]: f"{row['id']} ({part})"
+        for part in ("train", "validation")
+        for row in parts.get(part, [])
+    }
+
+
+def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
+    from .data import image_hash
+
+    known = seen.get(image_hash(item)) if seen else None
+    if known:
+        raise invalid(
+            "data",
+            expected="images that the model was not trained on",
+            received=f"{item.id}, the same pixels as {known}",
+            remedy="Use other images, or allow_training_images=True for a score of little worth.",
+        )
+
+
+def _score(model: Model, item: Any, data: Data) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    from .data import read_labels
+
+    stats = model.normalize.fit(item.image)
+    maps = model.source_maps(item.image, stats)
+    labels, known = read_labels(item, data.unknown)
+    truth = model.task.prepare(labels)
+    if item.roi is not None:
+        maps = {head: values[item.roi] for head, values in maps.items()}
+        truth = truth[item.roi]
+        known = None if known is None else known[item.roi]
+    decoded = model.task.decode(maps, item.spacing_um)
+    return model.task.score(truth, decoded, known, item.spacing_um)
+
+
+def _tables(
+    rows: list[dict[str, Any]], objects: list[dict[str, Any]], groups: list[str | None]
+) -> Scores:
+    import pandas as pd
+
+    per_image = pd.DataFrame(rows)
+    metrics = [name for name in per_image.columns if name != "image"]
+    summary = pd.DataFrame(
+        [{"metric": m, **_interval(per_image[m].to_numpy(float), groups)} for m in metrics],
+        columns=["metric", "value", "low", "high", "n"],
+    )
+    columns = ["image", "truth", "found", "iou", "matched"]
+    return Scores(summary, per_image, pd.DataFrame(objects, columns=columns))
+
+
+def _interval(values: np.ndarray, groups: list[str | None]) -> dict[str, float]:
+    known = np.isfinite(values)
+    names = [g if g is not None else f"\0{k}" for k, g in enumerate(groups)]
+    used = [names[k] for k in np.flatnonzero(known)]
+    value, low, high = bootstrap(values[known], used)
+    return {"value": value, "low": low, "high": high, "n": int(known.sum())}
+
+
+def bootstrap(values: np.ndarray, groups: list[str], seed: int = 0) -> tuple[float, float, float]:
+    """Mean with its 95 % bootstrap percentile interval, groups drawn with replacement.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        One value per image.
+    groups : list of str
+        Group of each image; images of one group are drawn together.
+    seed : int, default 0
+        Of the 2000 draws.
+
+    Returns
+    -------
+    tuple of float
+        Mean, 2.5th and 97.5th percentile; all NaN without values. With a single group the
+        interval cannot be known and is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bootstrap(np.array([0.5, 0.5]), ["a", "b"])
+    (0.5, 0.5, 0.5)
+    """
+    if values.size == 0:
+        return np.nan, np.nan, np.nan
+    _, index = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(index, values), np.bincount(index)
+    mean = float(values.mean())
+    if sizes.size < 2:
+        return mean, np.nan, np.nan
+    drawn = np.random.default_rng(seed).integers(sizes.size, size=(RESAMPLES, sizes.size))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return mean, float(low), float(high)

@@ -1,0 +1,399 @@
+"""A model: network, task, normalisation and where they came from; a folder on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend, inference
+from .components import from_plain, to_plain
+from .errors import invalid
+from .images.normalize import Normalize
+from .networks.unet import UNet
+from .tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+NETWORK_FILE = "network.keras"
+FIELDS = (
+    "format",
+    "cytoloom",
+    "members",
+    "task",
+    "network",
+    "normalize",
+    "trainer",
+    "channels",
+    "ndim",
+    "pixel_size_um",
+    "diameter_px",
+    "seed",
+    "precision",
+    "threads",
+    "reproducible",
+    "interrupted",
+    "backend",
+    "device",
+    "libraries",
+    "data",
+    "training",
+    "start",
+)
+
+
+@dataclass(eq=False)
+class Model:
+    """A trained network with all that is needed to apply it.
+
+    Made by `train` and `load`; not meant to be built by hand.
+
+    Parameters
+    ----------
+    task, network, normalize : component
+        What is learned, by what, from images scaled how.
+    info : dict
+        Every other field of ``model.json``: channels, pixel size, seed, precision, libraries,
+        data manifest and so on.
+    history : DataFrame
+        Columns epoch, iteration, seconds, set, metric, value.
+    path : Path or None
+        The folder it was saved to or loaded from.
+    """
+
+    task: Task
+    network: UNet
+    normalize: Normalize
+    info: dict[str, Any]
+    history: pd.DataFrame
+    path: Path | None = None
+    _keras: Any = field(default=None, repr=False)
+    _forward: Any = field(default=None, repr=False)
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels."""
+        return int(self.info["channels"]["count"])
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return int(self.info["ndim"])
+
+    @property
+    def keras(self) -> Any:
+        """The network as a `keras.Model`, loaded when first asked for."""
+        if self._keras is None:
+            self._keras = self._load_network()
+        return self._keras
+
+    def _load_network(self) -> Any:
+        keras = backend.require()
+        assert self.path is not None
+        stored = keras.saving.load_model(self.path / NETWORK_FILE, compile=False, safe_mode=True)
+        precision = backend.resolve_precision("auto")
+        if precision == "float32":
+            return stored
+        network = build_network(self, precision)
+        network.set_weights(stored.get_weights())
+        return network
+
+    def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network on normalised float32 (batch, spatial..., c); maps by head."""
+        if self._forward is None:
+            heads = self.task.heads
+            self._forward = backend.forward(
+                self.keras, {name: head.activation for name, head in heads.items()}
+            )
+        found: dict[str, np.ndarray] = self._forward(images)
+        return found
+
+    def predict_maps(self, image: np.ndarray, tile_px: int | None = None) -> dict[str, np.ndarray]:
+        """Predict the maps of one image in memory.
+
+        Parameters
+        ----------
+        image : ndarray, shape (y, x[, c]) or (z, y, x[, c])
+            Any integer or float dtype, as stored on disk (normalisation is done here).
+        tile_px : int, optional
+            Edge length of the tiles; the result does not depend on it.
+
+        Returns
+        -------
+        dict of ndarray, float32, shape (spatial..., channels)
+            By head, after activation.
+        """
+        source = self.as_source(image)
+        return self.source_maps(source, self.normalize.fit(source), tile_px=tile_px)
+
+    def source_maps(
+        self,
+        source: Any,
+        stats: Any,
+        *,
+        tile_px: int | None = None,
+        store: inference.Store = inference.in_memory,
+    ) -> dict[str, np.ndarray]:
+        """Predict the maps of a source, read by regions; see `inference.predict_maps`."""
+        return inference.predict_maps(
+            self.forward,
+            source,
+            lambda region: self.normalize.apply(region, stats),
+            {name: head.channels for name, head in self.task.heads.items()},
+            halo=self.network.halo_px,
+            grid=self.network.grid_px,
+            tile_px=tile_px,
+            store=store,
+        )
+
+    def as_source(self, image: np.ndarray) -> Any:
+        """Wrap an array, adding the channel axis where it lacks one; refuse other shapes."""
+        from .data import ArraySource
+
+        array = np.asarray(image)
+        if array.ndim == self.ndim and self.channels == 1:
+            array = array[..., np.newaxis]
+        if array.ndim != self.ndim + 1 or array.shape[-1] != self.channels:
+            raise invalid(
+                "image",
+                expected=f"{self.ndim} spatial axes and {self.channels} channels (last)",
+                received=f"shape {array.shape}",
+            )
+        return ArraySource(array)
+
+    def predict(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
+        """Predict the labels of one image in memory: integers (y, x) or (z, y, x)."""
+        return np.asarray(self.task.decode(self.predict_maps(image, tile_px)).labels)
+
+    def predict_proba(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
+        """Predict class probabilities of one image: float32 (spatial..., classes)."""
+        return self.task.probabilities(self.predict_maps(image, tile_px))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the model folder.
+
+        Parameters
+        ----------
+        path : path
+            Folder to make, by custom ``name.cytoloom``.
+        overwrite : bool, default False
+            Replace a model that is there.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        folder = Path(path)
+        if (folder / "model.json").exists() and not overwrite:
+            raise invalid(
+                "path",
+                expected="a folder without a model",
+                received=str(folder),
+                remedy="Pass overwrite=True to replace it.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / NETWORK_FILE, self._write_network)
+        _replace(folder / "history.csv", lambda p: self.history.to_csv(p, index=False))
+        _replace(folder / "README.md", lambda p: p.write_text(card(self), encoding="utf-8"))
+        text = json.dumps(self.to_json(), indent=1)
+        _replace(folder / "model.json", lambda p: p.write_text(text, encoding="utf-8"))
+        self.path = folder
+        return folder
+
+    def _write_network(self, path: Path) -> None:
+        network = self.keras
+        if network.dtype_policy.name != "float32" or network.name != "unet":
+            plain = build_network(self, "float32")
+            plain.set_weights(network.get_weights())
+            network = plain
+        network.save(path)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``model.json`` holds; every field explicit."""
+        known = {
+            "format": FORMAT,
+            "members": [NETWORK_FILE],
+            "task": to_plain(self.task),
+            "network": to_plain(self.network),
+            "normalize": to_plain(self.normalize),
+        }
+        return {name: known.get(name, self.info.get(name)) for name in FIELDS}
+
+    def summary(self) -> str:
+        """Return a few lines on what the model is and what it was trained on."""
+        return "\n".join(f"{key:<14} {value}" for key, value in facts(self).items())
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def build_network(model: Model, precision: str) -> Any:
+    """Build the model's network with fresh weights, in this precision."""
+    spacing = model.info["pixel_size_um"]
+    with backend.policy(precision):
+        return model.network.build(
+            model.channels,
+            {name: head.channels for name, head in model.task.heads.items()},
+            seed=int(model.info["seed"]),
+            spacing_um=tuple(spacing) if spacing else None,
+        )
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Load a model folder.
+
+    Nothing in it is executed: the network is read with ``safe_mode=True, compile=False``, the
+    rest is JSON and CSV. Loading starts no backend; the first prediction does.
+
+    Parameters
+    ----------
+    path : path
+        Folder written by `train` or `Model.save`.
+
+    Raises
+    ------
+    InvalidError
+        Not a model folder, an unfinished training, or a format of a newer version.
+
+    Examples
+    --------
+    >>> load("no-such-folder")
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `path`. Expected a model folder ... Received: ...
+    """
+    import pandas as pd
+
+    folder = Path(path)
+    plain = read_json(folder)
+    history = folder / "history.csv"
+    return Model(
+        task=from_plain(plain["task"], Task),
+        network=from_plain(plain["network"], UNet),
+        normalize=from_plain(plain["normalize"], Normalize),
+        info={name: plain[name] for name in FIELDS},
+        history=pd.read_csv(history) if history.exists() else pd.DataFrame(),
+        path=folder,
+    )
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """Read and check ``model.json``."""
+    file = folder / "model.json"
+    if not file.is_file():
+        unfinished = (folder / ".training").is_dir()
+        remedy = "Its training did not finish: run the same `train` again." if unfinished else ""
+        raise invalid(
+            "path",
+            expected="a model folder (with model.json)",
+            received=str(folder),
+            remedy=remedy,
+        )
+    try:
+        plain = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise invalid("model.json", expected="JSON", received=f"{file}: {error}") from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        got = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
+        raise invalid(
+            "format",
+            expected=f"{FORMAT}",
+            received=f"{got} in {file}",
+            remedy="A newer cytoloom may be needed.",
+        )
+    if set(plain) != set(FIELDS) or plain["members"] != [NETWORK_FILE]:
+        odd = sorted(set(plain) ^ set(FIELDS)) or plain["members"]
+        raise invalid("model.json", expected=f"fields {list(FIELDS)}", received=f"{odd} in {file}")
+    return plain
+
+
+def _replace(path: Path, write: Any) -> None:
+    """Write to a temporary name in the same folder, then rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def remove_training(folder: Path) -> None:
+    """Remove the states of a finished training."""
+    shutil.rmtree(folder / ".training", ignore_errors=True)
+
+
+def facts(model: Model) -> dict[str, str]:
+    """Return what people ask of a model, as words: for `summary`, the card and R."""
+    info, training = model.info, model.info["training"]
+    names = info["channels"]["names"]
+    sizes = info["pixel_size_um"]
+    diameter = info["diameter_px"]
+    found = {
+        "task": _words(model.task),
+        "network": _words(model.network),
+        "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
+        "dimensions": f"{model.ndim}-D",
+        "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
+        "object size": f"median {diameter['median']:.0f} px across" if diameter else "unknown",
+        "trained on": f"{training['images']} images, {training['iterations']} iterations of "
+        f"{training['batch_size']} patches, {training['seconds'] / 60:.1f} minutes",
+        "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
+        f"({training['validation']})",
+        "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
+        f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
+        "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
+    }
+    if info["interrupted"]:
+        found["interrupted"] = "yes: stopped by hand before the end"
+    return found
+
+
+def _words(component: Any) -> str:
+    """Show a component by what differs from its defaults."""
+    plain, usual = to_plain(component), to_plain(type(component)())
+    changed = [f"{k}={v}" for k, v in plain.items() if k != "name" and usual.get(k) != v]
+    return f"{plain['name']}({', '.join(changed)})"
+
+
+def card(model: Model) -> str:
+    """Return the model card: Markdown for people who find the folder."""
+    rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
+    scores: Mapping[str, float] = model.info["training"].get("scores") or {}
+    measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
+    halo = " x ".join(str(n) for n in model.network.halo_px)
+    name = model.path.name if model.path else "model.cytoloom"
+    return f"""# {name}
+
+A [cytoloom](https://pypi.org/project/cytoloom/) model.
+
+| | |
+|---|---|
+{rows}
+
+Scores on the validation images (which chose weights and thresholds; measure on images of your
+own with `evaluate`):
+
+| metric | value |
+|---|---|
+{measured}
+
+Images are scaled per image and channel between percentiles {model.normalize.low:g} and
+{model.normalize.high:g}. Tiles are read with {halo} px around them
+(at most {inference.HALO_LIMIT_PX}), so that tiles make no difference.
+
+Python: `cytoloom.predict(cytoloom.load("{name}"), "images/", out="results/")`
+
+R: `predict(cl_load("{name}"), "images/", out = "results/")`
+"""

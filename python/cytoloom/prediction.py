@@ -1,0 +1,413 @@
+"""Predict: a model and images in; label images and a table of objects out."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import inference
+from .errors import InvalidError, invalid
+from .progress import Event, drain, note, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .model import Model
+
+SCRATCH_PX = 2**24
+SIZE_TOLERANCE = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What was found; iterating gives (name, labels), read from disk where they are there.
+
+    Attributes
+    ----------
+    objects : DataFrame
+        image, object, class, area_px, area_um2, centroids, boxes, mean intensities,
+        mean_foreground, touches_border: one row per object.
+    files : DataFrame
+        image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
+        One row per image given, also for those that failed; low and high are the normalisation
+        limits of each channel.
+    out : Path or None
+        Folder that was written.
+    """
+
+    objects: pd.DataFrame
+    files: pd.DataFrame
+    out: Path | None
+    _labels: Mapping[str, np.ndarray]
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        for name in self.names:
+            yield name, self[name]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """Images that were predicted, in order."""
+        return [str(n) for n in self.files["image"][self.files["status"] == "ok"]]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Labels of one image by name."""
+        if name in self._labels:
+            return self._labels[name]
+        row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]
+        if row.empty:
+            raise KeyError(name)
+        from .images.files import read_labels
+
+        return np.asarray(read_labels(row["labels"].iloc[0]))
+
+    def __str__(self) -> str:
+        failed = int((self.files["status"] != "ok").sum())
+        text = f"{len(self.objects)} objects in {len(self)} images"
+        text += f", {failed} images failed (see .files)" if failed else ""
+        return text + (f", written to {self.out}" if self.out else "")
+
+
+def predict(
+    model: Model | str | os.PathLike[str],
+    images: Any,
+    *,
+    channels: Sequence[int | str] | None = None,
+    slices: bool = False,
+    rescale: float | str | None = "auto",
+    out: str | os.PathLike[str] | None = None,
+    overlay: bool = False,
+    progress: bool | str = "auto",
+) -> Predictions:
+    """Find objects or classes in images.
+
+    Parameters
+    ----------
+    model : Model or path
+        What to apply.
+    images : path, list of paths, array, list or dict of arrays, or Data
+        Folder, file(s) or arrays (y, x[, c]) / (z, y, x[, c]). Time points are taken as images
+        of their own, named ``<name>_t000``.
+    channels : sequence of int or str, optional
+        Which channels of the files to use; by default all, or those the model was trained on
+        when they have names.
+    slices : bool, default False
+        Take the z slices of a stack as images of their own (for a 2-D model).
+    rescale : float, "auto" or None, default "auto"
+        Factor by which images are enlarged before the network sees them (labels come back at
+        their own size). "auto": the ratio of pixel sizes where both are known; otherwise, when
+        the objects found differ from those in training by more than 20 %, the ratio of their
+        sizes, said in a warning. None: as they are.
+    out : path, optional
+        Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
+        Without it labels stay in memory.
+    overlay : bool, default False
+        Also write ``overlays/<name>.png`` (2-D images; needs `out`).
+    progress : bool or "auto", default "auto"
+        Show progress on standard error.
+
+    Returns
+    -------
+    Predictions
+        Labels, objects and one row per file.
+
+    Raises
+    ------
+    InvalidError
+        Nothing to predict, or no image can be used. One bad image among others becomes a row
+        of `Predictions.files`.
+    """
+    found: Predictions = drain(
+        predict_events(
+            model,
+            images,
+            channels=channels,
+            slices=slices,
+            rescale=rescale,
+            out=out,
+            overlay=overlay,
+        ),
+        progress,
+    )
+    return found
+
+
+def as_model(model: Model | str | os.PathLike[str]) -> Model:
+    """Return the model itself, or load it from its folder."""
+    from .model import Model, load
+
+    return model if isinstance(model, Model) else load(model)
+
+
+def same_channels(data: Any, model: Model) -> Any:
+    """Choose the model's channels by name where the data do not say which."""
+    names = model.info["channels"]["names"]
+    if names and data.channels is None:
+        have = getattr(data.items[0].image, "channel_names", None)
+        if have and list(have) != list(names) and set(names) <= set(have):
+            return data.with_channels(tuple(names))
+    return data
+
+
+def predict_events(
+    model: Model | str | os.PathLike[str],
+    images: Any,
+    *,
+    channels: Sequence[int | str] | None = None,
+    slices: bool = False,
+    rescale: float | str | None = "auto",
+    out: str | os.PathLike[str] | None = None,
+    overlay: bool = False,
+) -> Iterator[Event]:
+    """Do what `predict` does as a generator of events, the last of kind "result"."""
+    import pandas as pd
+
+    from .data import as_images
+
+    if not (rescale is None or rescale == "auto" or _is_factor(rescale)):
+        raise invalid("rescale", expected='a factor above 0, "auto" or None', received=rescale)
+    model = as_model(model)
+    names = tuple(channels) if channels is not None else model.info["channels"]["names"]
+    items = as_images(images, channels=names if channels is not None else None, slices=slices)
+    folder = _prepare_out(out)
+    if overlay and folder is None:
+        raise invalid("overlay", expected="`out` with it", received="out=None")
+    rows, tables, kept = [], [], {}
+    for k, item in enumerate(items):
+        yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
+        try:
+            row, table, labels, notes = _one(model, item, rescale, folder, overlay)
+        except (InvalidError, OSError) as error:
+            if len(items) == 1:
+                raise
+            rows.append({"image": item.id, "status": str(error), "objects": 0, "labels": ""})
+            yield warn(str(error))
+            continue
+        for text in notes:
+            yield warn(f"{item.id}: {text}")
+        rows.append(row)
+        tables.append(table)
+        if folder is None:
+            kept[item.id] = labels
+    if not tables:
+        raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
+    found = Predictions(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), folder, kept)
+    if folder is not None:
+        found.objects.to_csv(folder / "objects.csv", index=False)
+        found.files.to_csv(folder / "files.csv", index=False)
+        yield note(str(found) + ".")
+    yield Event("result", value=found)
+
+
+def _is_factor(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _prepare_out(out: str | os.PathLike[str] | None) -> Path | None:
+    if out is None:
+        return None
+    folder = Path(out)
+    try:
+        (folder / "labels").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise invalid(
+            "out", expected="a folder to write to", received=f"{folder}: {error}"
+        ) from None
+    return folder
+
+
+def _one(
+    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool
+) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
+    """Predict one image: its row, its objects, its labels and what to warn of."""
+    source = fitting_source(model, item)
+    stats = model.normalize.fit(source)
+    with Scratch(math.prod(source.shape[:-1])) as store:
+        factors, notes = _factors(model, source, item.spacing_um, rescale)
+        found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
+        if rescale == "auto" and factors is None:
+            factors, more = _by_diameter(model, found)
+            notes += more
+            if factors is not None:
+                found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
+        table = _objects(model, item, source, found, maps)
+    row = {
+        "image": item.id,
+        "status": "ok",
+        "objects": len(table),
+        "scale": factors[-1] if factors else 1.0,
+        "low": _joined(stats.low),
+        "high": _joined(stats.high),
+        "labels": "",
+    }
+    if folder is not None:
+        row["labels"] = str(_write(folder, item, source, found.labels, overlay))
+    return row, table, found.labels, notes
+
+
+def fitting_source(model: Model, item: Any) -> Any:
+    """Return the item's image source, refusing what the network cannot take."""
+    source = item.image
+    spatial, count = len(source.shape) - 1, source.shape[-1]
+    if spatial != model.ndim:
+        remedy = (
+            "Pass slices=True to take each z slice as an image."
+            if spatial == 3
+            else "Give z stacks."
+        )
+        raise invalid(
+            item.id,
+            expected=f"a {model.ndim}-D image",
+            received=f"a {spatial}-D one, shape {tuple(source.shape)}",
+            remedy=remedy,
+        )
+    if count != model.channels:
+        names = model.info["channels"]["names"]
+        trained = f"{model.channels} channel(s)" + (f" ({', '.join(names)})" if names else "")
+        raise invalid(
+            item.id,
+            expected=f"{trained}, as the model was trained",
+            received=f"{count} channels",
+            remedy="Choose with channels=, for instance channels=[0].",
+        )
+    return source
+
+
+def _decoded(
+    model: Model, source: Any, stats: Any, factors: Any, spacing: Any, store: Scratch
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Make maps and labels, the network seeing the image enlarged by `factors`."""
+    if factors is None:
+        maps = model.source_maps(source, stats, store=store)
+    else:
+        small = model.source_maps(inference.Scaled(source, factors), stats)
+        shape = source.shape[:-1]
+        maps = {head: inference.resized(values, shape) for head, values in small.items()}
+    return model.task.decode(maps, spacing), maps
+
+
+def _factors(
+    model: Model, source: Any, spacing: Any, rescale: Any
+) -> tuple[tuple[float, ...] | None, list[str]]:
+    """Enlargement known before looking: given, or the ratio of pixel sizes."""
+    if rescale is None:
+        return None, []
+    if rescale != "auto":
+        return (float(rescale),) * model.ndim, []
+    trained = model.info["pixel_size_um"]
+    if not trained or not spacing:
+        return None, []
+    factors = tuple(s / t for s, t in zip(spacing, trained, strict=True))
+    if all(1 / SIZE_TOLERANCE <= f <= SIZE_TOLERANCE for f in factors):
+        return None, []
+    sizes = " x ".join(f"{s:g}" for s in spacing), " x ".join(f"{t:g}" for t in trained)
+    text = f"pixels are {sizes[0]} um, in training they were {sizes[1]} um: rescaled."
+    return factors, [text]
+
+
+def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, list[str]]:
+    """Enlargement that brings the objects found to the size of those in training."""
+    from .objects import diameters
+
+    usual = model.info["diameter_px"]
+    sizes = diameters(found.objects_labels)
+    if not usual or sizes.size < 5:
+        return None, []
+    median = float(np.median(sizes))
+    if usual["low"] / SIZE_TOLERANCE <= median <= usual["high"] * SIZE_TOLERANCE:
+        return None, []
+    factor = usual["median"] / median
+    text = (
+        f"objects are {median:.0f} px across, in training they were {usual['median']:.0f} px: "
+        f"rescaled by {factor:.2f}. Pass rescale=None to switch this off."
+    )
+    return (factor,) * model.ndim, [text]
+
+
+class Scratch:
+    """Where maps of large images go: files in a temporary folder, dropped from memory.
+
+    Parameters
+    ----------
+    pixels : int
+        Of the image; up to 16.8 million stay in memory.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._large = pixels > SCRATCH_PX
+        self._folder: str | None = None
+        self._count = 0
+
+    def __enter__(self) -> Scratch:
+        if self._large:
+            self._folder = tempfile.mkdtemp(prefix="cytoloom-")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Make the array for one head's map."""
+        if self._folder is None:
+            return np.empty(shape, np.float32)
+        self._count += 1
+        path = Path(self._folder) / f"{self._count}.f32"
+        return np.memmap(path, np.float32, "w+", shape=shape)
+
+
+def _objects(
+    model: Model, item: Any, source: Any, found: Any, maps: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    from .objects import measure
+
+    names = model.task.label_names
+    classes = {i: names[c] for i, c in found.classes.items()} or None
+
+    def foreground(rows: slice) -> np.ndarray:
+        return model.task.foreground({head: m[rows] for head, m in maps.items()})
+
+    def pixels(rows: slice) -> np.ndarray:
+        region = (rows, *(slice(0, n) for n in source.shape[1:-1]))
+        return np.asarray(source.read(region))
+
+    table = measure(
+        found.objects_labels,
+        image=pixels,
+        foreground=foreground,
+        channel_names=model.info["channels"]["names"] or [str(k) for k in range(model.channels)],
+        classes=classes,
+        pixel_size_um=item.spacing_um,
+    )
+    table.insert(0, "image", item.id)
+    return table
+
+
+def _joined(values: Sequence[float]) -> str:
+    return " ".join(f"{v:g}" for v in values)
+
+
+def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bool) -> Path:
+    from .images.files import write_labels
+
+    path = folder / "labels" / f"{item.id}.tif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_labels(path, labels, item.spacing_um)
+    if overlay and labels.ndim == 2:
+        from .plots import write_overlay
+
+        (folder / "overlays").mkdir(exist_ok=True)
+        write_overlay(folder / "overlays" / f"{item.id}.png", source.read(), labels)
+    return path

@@ -1,0 +1,228 @@
+"""Get a training ready: what to learn from which images, by which network, in which patches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend
+from .errors import invalid
+from .fitting import Batch, Trainer
+from .images.normalize import Normalize
+from .networks.unet import UNet
+from .patches.augment import Augment
+from .patches.sample import Reader, Sampler
+from .progress import Event, note, warn
+from .tasks.task import Task
+
+if TYPE_CHECKING:
+    from .data import Data
+    from .model import Model
+
+UNKNOWN = -1
+
+
+@dataclass
+class Run:
+    """What one training works with; filled in step by step."""
+
+    task: Task
+    network: UNet
+    trainer: Trainer
+    normalize: Normalize
+    seed: int
+    start: Model | None
+    network_given: bool
+    precision: str = "float32"
+    train: Data | None = None
+    validation: Data | None = None
+    split_note: str = ""
+    readers: tuple[Reader, ...] = ()
+    validation_readers: tuple[Reader, ...] = ()
+    manifest: dict[str, list[dict[str, Any]]] | None = None
+    diameter_px: dict[str, float] | None = None
+    keras: Any = None
+    model: Model | None = None
+    scores: dict[str, float] | None = None
+    forward_s_per_px: float = 1e-6
+    interrupted: bool = False
+
+    @property
+    def seed_words(self) -> str:
+        """For the note at the start."""
+        same = "" if backend.repeatable() else ", not repeatable: TensorFlow was already running"
+        return f"seed {self.seed}{same}"
+
+    @property
+    def spacing_um(self) -> tuple[float, ...] | None:
+        """Median pixel size of the training images, where all have one."""
+        assert self.train is not None
+        known = [item.spacing_um for item in self.train.items]
+        if not known or any(s is None for s in known):
+            return None
+        return tuple(float(v) for v in np.median(np.array(known, float), axis=0))
+
+
+def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
+    """Check everything, then split."""
+    from .data import as_data, check, split
+
+    whole = as_data(data)
+    report = check(whole, run.task)
+    if not report.ok:
+        raise invalid("data", expected="usable images and labels", received=str(report))
+    for text in report.warnings:
+        yield warn(text)
+    run.train, run.validation, run.split_note = split(whole, validation, run.seed)
+    if not isinstance(validation, float):
+        report = check(run.validation, run.task)
+        if not report.ok:
+            raise invalid("validation", expected="usable images", received=str(report))
+    yield note(run.split_note)
+    _match_dimensions(run)
+
+
+def _match_dimensions(run: Run) -> None:
+    """Make a default network fit 2-D or 3-D images; refuse a given one that does not."""
+    assert run.train is not None
+    assert run.validation is not None
+    items = (*run.train.items, *run.validation.items)
+    shapes = {(len(i.image.shape) - 1, i.image.shape[-1]) for i in items}
+    if len(shapes) > 1:
+        received = ", ".join(f"{n}-D with {c} channels" for n, c in sorted(shapes))
+        raise invalid("data", expected="images of one kind", received=received)
+    ndim, channels = shapes.pop()
+    if run.network.ndim != ndim:
+        if run.network_given:
+            raise invalid("network", expected=f"ndim={ndim}", received=run.network.ndim)
+        run.network = UNet(ndim=ndim, depth=3)
+    if run.start and run.start.channels != channels:
+        received = f"images of {channels} channels"
+        raise invalid("start", expected=f"{run.start.channels} channels", received=received)
+    run.network = run.network.for_spacing(run.spacing_um) if ndim == 3 else run.network
+
+
+class TaskLabels:
+    """The labels of one item as the task understands them, unknown pixels -1; a source."""
+
+    def __init__(self, item: Any, data: Data, task: Task) -> None:
+        self._item, self._data, self._task = item, data, task
+        self.shape = tuple(item.image.shape[:-1])
+
+    def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
+        """Return a region, int32."""
+        key = ("labels", id(self._item), type(self._task).__name__)
+        whole = self._data.cache.get(key, self._whole)
+        return whole if slices is None else whole[slices]
+
+    def _whole(self) -> np.ndarray:
+        from .data import read_labels
+
+        labels, known = read_labels(self._item, self._data.unknown)
+        ready = np.asarray(self._task.prepare(labels)).astype(np.int32)
+        if known is not None:
+            ready[~known] = UNKNOWN
+        return ready
+
+
+def survey(run: Run) -> Iterator[Event]:
+    """Read every image once: normalisation, hashes, object sizes."""
+    from .data import manifest
+    from .objects import diameters
+
+    assert run.train is not None
+    assert run.validation is not None
+    parts = {"train": run.train, "validation": run.validation}
+    total = sum(len(part.items) for part in parts.values())
+    stats: dict[str, list[Any]] = {}
+    sizes: list[np.ndarray] = []
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name, part in parts.items():
+        stats[name], rows[name] = [], []
+        for k, item in enumerate(part.items):
+            yield Event("progress", f"reading {item.id}", k, total)
+            stats[name].append(run.normalize.fit(item.image))
+            rows[name] += manifest(replace(part, items=(item,)))
+            if name == "train" and len(run.task.label_names) <= 2:
+                labels = TaskLabels(item, part, run.task).read()
+                sizes.append(diameters(np.maximum(labels, 0)))
+    run.normalize = run.normalize.with_floor(stats["train"])
+    run.manifest = rows
+    found = np.concatenate(sizes) if sizes else np.zeros(0)
+    if found.size:
+        low, median, high = np.percentile(found, [5, 50, 95])
+        run.diameter_px = {"low": float(low), "median": float(median), "high": float(high)}
+    run.readers = tuple(_reader(run, run.train, i, s) for i, s in _pairs(run.train, stats["train"]))
+    run.validation_readers = tuple(
+        _reader(run, run.validation, i, s) for i, s in _pairs(run.validation, stats["validation"])
+    )
+
+
+def _pairs(part: Data, stats: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(part.items, stats, strict=True))
+
+
+def _reader(run: Run, part: Data, item: Any, stats: Any) -> Reader:
+    return Reader(
+        id=item.id,
+        image=item.image,
+        stats=stats,
+        normalize=run.normalize,
+        labels=TaskLabels(item, part, run.task),
+        unknown=UNKNOWN,
+        spacing_um=item.spacing_um,
+        roi=item.roi,
+        weight=item.weight,
+    )
+
+
+def patch_shape(run: Run) -> tuple[int, ...]:
+    """Patch size: as asked, else 128 px (3-D: 64 of the finest px); fits the grid and images."""
+    ndim, grid = run.network.ndim, run.network.grid_px
+    asked = run.trainer.patch_px
+    if asked is not None:
+        asked = asked * ndim if len(asked) == 1 else asked
+        if len(asked) != ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
+            raise invalid("patch_px", expected=f"{ndim} multiples of {grid}", received=asked)
+        return asked
+    spacing = run.spacing_um or (1.0,) * ndim
+    edge = 128 if ndim == 2 else 64
+    largest = np.max([r.size for r in run.readers], axis=0)
+    wanted = [edge * min(spacing) / s for s in spacing]
+    return tuple(
+        int(max(g, min(round(w / g), math.ceil(n / g)) * g))
+        for w, n, g in zip(wanted, largest, grid, strict=True)
+    )
+
+
+def makemake_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
+    return Sampler(
+        readers,
+        patch_shape(run),
+        run.task.context_px,
+        augment,
+        foreground=run.trainer.foreground,
+        balance=run.trainer.balance and len(run.task.label_names) > 2,
+        seed=run.seed,
+    )
+
+
+def batch_maker(run: Run, sampler: Sampler, seed: int, size: int) -> Callable[[int], Batch]:
+    """Return the function from i to batch i: images and targets with weights as last channel."""
+
+    def make(i: int) -> Batch:
+        images, targets = [], {head: [] for head in run.task.heads}
+        for sample in sampler.batch(seed, i, size):
+            middle = tuple(
+                slice(run.task.context_px, run.task.context_px + n) for n in sampler.patch_px
+            )
+            images.append(sample["image"][middle])
+            for head, (value, weight) in run.task.target(sample).items():
+                targets[head].append(np.concatenate([value[middle], weight[middle]], axis=-1))
+        return np.stack(images), {head: np.stack(found) for head, found in targets.items()}
+
+    return make

@@ -1,0 +1,104 @@
+"""Keep a training's state on disk, and go on from it when nothing else has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import backend, checkpoints
+from .components import to_plain
+from .errors import invalid
+from .fitting import State
+from .preparation import Run
+
+FOLDER = ".training"
+FACTS = (
+    "iteration",
+    "elapsed_s",
+    "knots",
+    "history",
+    "best_iteration",
+    "stale",
+    "loss_sum",
+    "loss_count",
+)
+
+
+def fingerprint(run: Run) -> dict[str, str]:
+    """Return what must be the same for a started training to go on, by name."""
+    trainer = to_plain(replace(run.trainer, checkpoint_s=30.0, cache_gb=2.0))
+    parts = {
+        "task": to_plain(run.task),
+        "network": to_plain(run.network),
+        "trainer": trainer,
+        "normalize": to_plain(run.normalize),
+        "seed": run.seed,
+        "precision": run.precision,
+        "threads": backend.threads(),
+        "start": run.start.info["data"] if run.start else None,
+        "data": run.manifest,
+    }
+    return {
+        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def resume(run: Run, folder: Path | None, state: State) -> dict[str, list[np.ndarray]] | None:
+    """Fill `state` from a started training of the same kind; return its arrays."""
+    if folder is None:
+        return None
+    found = checkpoints.read(folder / FOLDER)
+    now = fingerprint(run)
+    if found is None:
+        return None
+    arrays, facts = found
+    changed = sorted(name for name in now if now[name] != facts["fingerprint"].get(name))
+    if changed:
+        raise invalid(
+            "out",
+            expected=f"the settings and data with which {folder} was started",
+            received=f"other {', '.join(changed)}",
+            remedy="Use these again to go on, or overwrite=True to start anew.",
+        )
+    for name in FACTS:
+        setattr(state, name, facts[name])
+    state.best_score = facts["best_score"] if arrays.get("best") else -math.inf
+    state.knots = [tuple(knot) for knot in facts["knots"]]
+    state.best_weights = arrays.get("best")
+    return arrays
+
+
+def restore(run: Run, arrays: dict[str, list[np.ndarray]]) -> None:
+    """Give the network and its optimizer the arrays of a state."""
+    for variable, value in zip(_variables(run), arrays["variables"], strict=True):
+        variable.assign(value)
+
+
+def _variables(run: Run) -> list[Any]:
+    """Weights, statistics, dropout seeds and the optimizer's variables."""
+    passing = {id(v) for v in run.keras.metrics_variables}
+    own = [v for v in run.keras.variables if id(v) not in passing]
+    optimizer = {id(v) for v in own}
+    return own + [v for v in run.keras.optimizer.variables if id(v) not in optimizer]
+
+
+def save_state(run: Run, state: State, folder: Path | None) -> None:
+    """Write the state of a running training; without a folder do nothing."""
+    if folder is None:
+        return
+    keras = backend.require()
+    facts = {name: getattr(state, name) for name in FACTS}
+    best = state.best_score
+    facts |= {"best_score": best if math.isfinite(best) else None, "fingerprint": fingerprint(run)}
+    arrays = {
+        "variables": [np.asarray(keras.ops.convert_to_numpy(v)) for v in _variables(run)],
+        "best": state.best_weights or [],
+    }
+    checkpoints.write(folder / FOLDER, arrays, facts)

@@ -1,0 +1,341 @@
+"""Train: images with truth in, a model out. Composes; what computes is elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend
+from .components import to_plain
+from .errors import invalid
+from .fitting import Fit, Pace, State, Trainer
+from .images.normalize import Normalize
+from .networks.unet import UNet
+from .patches.augment import Augment
+from .preparation import Run, batch_maker, make_sampler, patch_shape, read_data, survey
+from .progress import Event, drain, note, warn
+from .resuming import FOLDER, restore, resume, save_state
+from .tasks import resolve
+from .tasks.task import Task
+from .validation import Validation, tune, tune_seconds
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+def train(
+    data: Any,
+    *,
+    task: str | Task = "instances",
+    network: UNet | None = None,
+    trainer: Trainer | None = None,
+    normalize: Normalize | None = None,
+    validation: Any = 0.2,
+    start: Model | str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    progress: bool | str = "auto",
+) -> Model:
+    """Train a model.
+
+    Parameters
+    ----------
+    data : folder, Data, arrays, CSV or DataFrame
+        Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
+        arrays or of lists of arrays; a table with columns image, label[, group, split].
+    task : str or task, default "instances"
+        What to learn: "instances" (touching objects told apart), "binary" (foreground), or
+        `tasks.Classes` with the names of the classes.
+    network : UNet, optional
+        Default ``UNet()``: 16 filters, depth 4 (3-D: depth 3).
+    trainer : Trainer, optional
+        How long and how; default 10 minutes.
+    normalize : Normalize, optional
+        Scaling of each image; default percentiles 1 to 99.8 per channel.
+    validation : float, folder or Data, default 0.2
+        Share of the images (whole groups where there are groups) held out to choose weights and
+        thresholds, or images for that.
+    start : Model or path, optional
+        Fine-tune from this model, with its task, network and normalisation unless given. Its
+        folder is never written to.
+    out : path, optional
+        Model folder to write, by custom ``name.cytoloom``. A killed training goes on from there
+        when the same call is made again.
+    overwrite : bool, default False
+        Start anew where `out` holds a model or a started training.
+    seed : int, default 0
+        Decides the split, the weights and every batch: the same seed and threads give the same
+        model on one machine.
+    progress : bool or "auto", default "auto"
+        Show progress on standard error.
+
+    Returns
+    -------
+    Model
+        With the weights best on the validation images and thresholds fitted to these.
+
+    Raises
+    ------
+    InvalidError
+        Unusable data or settings, found before training starts.
+    FloatingPointError
+        The loss became infinite or not a number.
+
+    Examples
+    --------
+    >>> import cytoloom as cl
+    >>> image, labels = cl.simulate.nuclei(shape=(64, 64), count=6, seed=1)
+    >>> model = cl.train(
+    ...     ([image] * 3, [labels] * 3),
+    ...     network=cl.UNet(filters=4, depth=2),
+    ...     trainer=cl.Trainer(iterations=2, batch_size=1, patch_px=32),
+    ...     progress=False,
+    ... )
+    >>> model.predict(image).shape
+    (64, 64)
+    """
+    model: Model = drain(
+        train_events(
+            data,
+            task=task,
+            network=network,
+            trainer=trainer,
+            normalize=normalize,
+            validation=validation,
+            start=start,
+            out=out,
+            overwrite=overwrite,
+            seed=seed,
+        ),
+        progress,
+    )
+    return model
+
+
+def train_events(
+    data: Any,
+    *,
+    task: str | Task = "instances",
+    network: UNet | None = None,
+    trainer: Trainer | None = None,
+    normalize: Normalize | None = None,
+    validation: Any = 0.2,
+    start: Model | str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    keep_interrupted: bool = False,
+) -> Iterator[Event]:
+    """Do what `train` does as a generator of events, the last of kind "result".
+
+    `keep_interrupted`: an interrupt ends training early and its model is the result, instead of
+    being raised after the state was saved.
+    """
+    started = time.monotonic()
+    folder = _open_out(out, overwrite)
+    run = _components(task, network, trainer, normalize, start, seed)
+    yield from read_data(run, data, validation)
+    yield from survey(run)
+    state = State()
+    earlier = resume(run, folder, state)
+    if earlier is not None:
+        started -= state.elapsed_s
+        yield note(f"Going on from iteration {state.iteration} of {folder}.")
+    yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
+    yield from _fit(run, state, started, folder, earlier, keep_interrupted)
+    yield from tune(run)
+    model = _finish(run, state, started)
+    if folder is not None:
+        from .model import remove_training
+
+        model.save(folder, overwrite=True)
+        remove_training(folder)
+        yield note(f"Model written to {folder}.")
+    yield Event("result", value=model)
+
+
+def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | None:
+    """Find out before the first step that the model can be written."""
+    if out is None:
+        return None
+    folder = Path(out)
+    if overwrite:
+        for part in (FOLDER, "model.json"):
+            path = folder / part
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    if (folder / "model.json").exists():
+        raise invalid(
+            "out",
+            expected="a folder without a finished model",
+            received=str(folder),
+            remedy="Pass overwrite=True to replace it, or another name.",
+        )
+    try:
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+    except OSError as error:
+        raise invalid(
+            "out", expected="a folder to write to", received=f"{folder}: {error}"
+        ) from None
+    return folder
+
+
+def _components(
+    task: str | Task,
+    network: UNet | None,
+    trainer: Trainer | None,
+    normalize: Normalize | None,
+    start: Model | str | os.PathLike[str] | None,
+    seed: int,
+) -> Run:
+    from .prediction import as_model
+
+    base = as_model(start) if start is not None else None
+    given = network or (base.network if base else None)
+    run = Run(
+        task=base.task if base and task == "instances" else resolve(task),
+        network=given or UNet(),
+        trainer=trainer or Trainer(),
+        normalize=normalize or (base.normalize if base else Normalize()),
+        seed=seed,
+        start=base,
+        network_given=given is not None,
+    )
+    if base and to_plain(run.network) != to_plain(base.network):
+        raise invalid("network", expected=f"{base.network}, as `start`", received=run.network)
+    backend.require(run.trainer.threads)
+    running = backend.threads()
+    if run.trainer.threads not in (None, running):
+        raise invalid(
+            "threads",
+            expected=f"{running}, with which the backend already runs",
+            received=run.trainer.threads,
+            remedy="Start a fresh process.",
+        )
+    run.precision = backend.resolve_precision(run.trainer.precision)
+    return run
+
+
+def _fit(
+    run: Run,
+    state: State,
+    started: float,
+    folder: Path | None,
+    earlier: dict[str, list[np.ndarray]] | None,
+    keep_interrupted: bool,
+) -> Iterator[Event]:
+    from .metrics import losses
+
+    keras = backend.require()
+    _build(run)
+    run.keras.compile(
+        optimizer=run.trainer.make_optimizer(keras),
+        loss={n: losses.get(h.loss, h.activation) for n, h in run.task.heads.items()},
+        loss_weights={n: h.weight for n, h in run.task.heads.items()},
+        jit_compile=backend.name() == "jax",
+    )
+    run.keras.optimizer.build(run.keras.trainable_variables)
+    if earlier is not None:
+        restore(run, earlier)
+    augment = run.trainer.augment
+    augment = Augment.preset(augment) if isinstance(augment, str) else augment
+    sampler = make_sampler(run, run.readers, augment)
+    iterations, minutes = run.trainer.length(len(run.readers))
+    fit = Fit(
+        run.keras,
+        batch_maker(run, sampler, run.seed, run.trainer.batch_size),
+        run.trainer,
+        Pace(iterations, minutes and minutes * 60, run.trainer.knots),
+        validate=Validation(run),
+        save=lambda s: save_state(run, s, folder),
+        reserve=lambda: tune_seconds(run),
+        workers=max(1, min(4, backend.cores() // 4)),
+    )
+    try:
+        yield from fit.run(state, started)
+    except KeyboardInterrupt:
+        if not keep_interrupted or state.iteration == 0:
+            raise
+        run.interrupted = True
+        fit.restore_best(state)
+        yield warn(f"Interrupted at iteration {state.iteration}; this is the model so far.")
+
+
+def _build(run: Run) -> None:
+    from .model import Model, build_network
+
+    assert run.train is not None
+    first = run.train.items[0].image
+    names = getattr(first, "channel_names", None)
+    info = {
+        "channels": {"count": int(first.shape[-1]), "names": list(names) if names else None},
+        "ndim": run.network.ndim,
+        "pixel_size_um": list(run.spacing_um) if run.spacing_um else None,
+        "seed": run.seed,
+    }
+    run.model = Model(run.task, run.network, run.normalize, info, history=None)  # type: ignore[arg-type]
+    run.keras = build_network(run.model, run.precision)
+    if run.start is not None:
+        run.keras.set_weights(run.start.keras.get_weights())
+
+
+def _finish(run: Run, state: State, started: float) -> Model:
+    import importlib.metadata
+
+    import pandas as pd
+
+    from . import __version__
+
+    assert run.model is not None
+    assert run.train is not None and run.validation is not None
+    model = run.model
+    per_epoch = max(1.0, len(run.readers) / run.trainer.batch_size)
+    rows = [{"epoch": row["iteration"] / per_epoch, **row} for row in state.history]
+    columns = ["epoch", "iteration", "seconds", "set", "metric", "value"]
+    model.history = pd.DataFrame(rows, columns=columns)
+    libraries = ("keras", backend.name(), "numpy", "scipy", "scikit-image")
+    model.info |= {
+        "cytoloom": __version__,
+        "trainer": to_plain(run.trainer),
+        "diameter_px": run.diameter_px,
+        "precision": run.precision,
+        "threads": backend.threads(),
+        "reproducible": backend.repeatable(),
+        "interrupted": run.interrupted,
+        "backend": backend.name(),
+        "device": backend.device(),
+        "libraries": {name: _version(importlib.metadata, name) for name in libraries},
+        "data": run.manifest,
+        "training": {
+            "images": len(run.readers),
+            "iterations": state.iteration,
+            "seconds": time.monotonic() - started,
+            "batch_size": run.trainer.batch_size,
+            "patch_px": list(patch_shape(run)),
+            "score": state.best_score if math.isfinite(state.best_score) else 0.0,
+            "best_iteration": state.best_iteration,
+            "scores": run.scores,
+            "knots": [list(knot) for knot in state.knots],
+            "validation": run.split_note,
+        },
+        "start": str(run.start.path) if run.start else None,
+    }
+    return model
+
+
+def _version(metadata: Any, name: str) -> str:
+    for candidate in (name, f"{name}-cpu"):
+        try:
+            return str(metadata.version(candidate))
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"

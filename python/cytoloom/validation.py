@@ -1,0 +1,116 @@
+"""Watch a training: loss and score on patches that stay the same, then thresholds fitted."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import backend
+from .fitting import agreement
+from .preparation import UNKNOWN, Run, batch_maker, make_sampler
+from .progress import Event
+
+VALIDATION_PATCHES = 64
+VALIDATION_SHARE = 0.1
+BACKWARD_COST = 3
+TUNE_PX = 4_000_000
+TUNE_S_PER_PX = 6e-6
+
+
+class Validation:
+    """Loss and score on patches that stay the same, as many as the work allows."""
+
+    def __init__(self, run: Run) -> None:
+        from .metrics import losses
+
+        self._run = run
+        sampler = make_sampler(run, run.validation_readers, None)
+        size = run.trainer.batch_size
+        make = batch_maker(run, sampler, run.seed + 1, size)
+        self._batches = [make(k) for k in range(-(-VALIDATION_PATCHES // size))]
+        self._size = size
+        self._losses = {n: losses.get(h.loss, h.activation) for n, h in run.task.heads.items()}
+        self._forward = backend.forward(run.keras, dict.fromkeys(run.task.heads, "linear"))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Compile, then time inference."""
+        images = self._batches[0][0]
+        self._forward(images)
+        begun = time.monotonic()
+        self._forward(images)
+        pixels = math.prod(images.shape[:-1])
+        self._run.forward_s_per_px = (time.monotonic() - begun) / pixels
+
+    def __call__(self, trained_patches: int) -> tuple[float, float]:
+        """Return (loss, score), at a tenth of the work of training on so many patches."""
+        allowed = VALIDATION_SHARE * BACKWARD_COST * trained_patches
+        count = max(1, min(len(self._batches), int(allowed / self._size)))
+        heads = self._run.task.heads
+        total = 0.0
+        kept: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {h: ([], []) for h in heads}
+        for images, targets in self._batches[:count]:
+            logits = self._forward(images)
+            for name, head in heads.items():
+                loss = np.asarray(self._losses[name](targets[name], logits[name]))
+                total += head.weight * float(loss.mean()) / count
+                kept[name][0].append(targets[name])
+                kept[name][1].append(activate(logits[name], head.activation))
+        return total, float(np.mean([agreement(*pair) for pair in kept.values()]))
+
+
+def activate(logits: np.ndarray, activation: str) -> np.ndarray:
+    """Apply a head's activation in NumPy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> activate(np.zeros(1), "sigmoid")
+    array([0.5])
+    """
+    if activation == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
+    if activation == "softmax":
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    return logits
+
+
+def _tune_px(run: Run) -> int:
+    """Pixels of validation images that thresholds are fitted to: less when time is short."""
+    minutes = run.trainer.length(1)[1]
+    return TUNE_PX if minutes is None else int(min(TUNE_PX, max(250_000, minutes * 400_000)))
+
+
+def tune_seconds(run: Run) -> float:
+    sizes = [math.prod(r.size) for r in run.validation_readers]
+    pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
+    return 2.0 + pixels * (1.3 * run.forward_s_per_px + TUNE_S_PER_PX)
+
+
+def tune(run: Run) -> Iterator[Event]:
+    """Fit the task's thresholds to validation images, and score these."""
+    assert run.model is not None
+    yield Event("progress", "fitting thresholds on the validation images", 1, 1)
+    run.model._keras = run.keras
+    maps, truths, spent = [], [], 0
+    for reader in run.validation_readers:
+        if maps and spent + math.prod(reader.size) > _tune_px(run):
+            break
+        spent += math.prod(reader.size)
+        region = reader.roi or (slice(None),) * len(reader.size)
+        found = run.model.source_maps(reader.image, reader.stats)
+        labels = reader.labels.read()[region]
+        maps.append({head: values[region] for head, values in found.items()})
+        truths.append((np.maximum(labels, 0), labels != UNKNOWN))
+    run.task = run.task.tune(maps, truths, run.spacing_um)
+    run.model.task = run.task
+    scores = [
+        run.task.score(truth, run.task.decode(m, run.spacing_um), known, run.spacing_um)[0]
+        for m, (truth, known) in zip(maps, truths, strict=True)
+    ]
+    run.scores = {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]}
