@@ -149,7 +149,7 @@ def _train(commands: Any) -> None:
     )
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument(
-        "--task", default="instances", help="instances, binary or classes:NAME,NAME,..."
+        "--task", default="instances", help="instances, binary or classes:background,NAME,..."
     )
     length = command.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="how long the whole call may take")
@@ -207,6 +207,9 @@ def _predict(commands: Any) -> None:
     command.add_argument("--out", default="results", help="folder for label images and tables")
     command.add_argument("--overlay", action="store_true", help="also draw outlines on images")
     command.add_argument(
+        "--slices", action="store_true", help="take the planes of a z stack as images"
+    )
+    command.add_argument(
         "--rescale", default="auto", help="auto, none, or a factor for the size of the images"
     )
     _reading(command)
@@ -219,7 +222,7 @@ def _check(commands: Any) -> None:
         run_check,
         "check",
         "say everything that is wrong with annotated images, without training",
-        "cytoloom check data/train --task classes:cytoplasm,nucleus",
+        "cytoloom check data/train --task classes:background,cytoplasm,nucleus",
     )
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument("--task", help="also check that the labels suit this task")
@@ -235,7 +238,7 @@ def _simulate(commands: Any) -> None:
         "cytoloom simulate simulated/ --kind nuclei --images 20 --seed 1",
     )
     command.add_argument("dir", metavar="DIR", help="new folder for images/ and labels/")
-    command.add_argument("--kind", default="nuclei", help="nuclei, cells, nuclei_3d or raters")
+    command.add_argument("--kind", default="nuclei", help="nuclei, cells, nuclei_3d or annotators")
     command.add_argument("--images", type=int, default=20, help="how many")
     command.add_argument("--seed", type=int, default=0, help="same seed, same images")
 
@@ -304,6 +307,7 @@ def run_predict(args: argparse.Namespace) -> int:
         args.model,
         args.images[0] if len(args.images) == 1 else args.images,
         channels=_channels(args),
+        slices=args.slices,
         rescale=None if args.rescale == "none" else _number(args.rescale),
         out=args.out,
         overlay=args.overlay,

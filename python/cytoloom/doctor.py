@@ -11,6 +11,8 @@ import sys
 from . import backend
 from .errors import BackendError
 
+MISSING = "not installed"
+
 
 def report() -> dict[str, str]:
     """Look at the machine and say what was found; the backend is started to be sure of it.
@@ -66,7 +68,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return MISSING
 
 
 def _backend() -> dict[str, str]:
@@ -85,7 +87,7 @@ def _backend() -> dict[str, str]:
     precision = backend.resolve_precision("auto")
     why = "" if precision == "bfloat16" else " (no GPU, no avx512_bf16, no amx_bf16)"
     return {
-        "backend": f"{running} {min(versions)}",
+        "backend": " ".join([running, *versions[:1]]),
         "device": backend.device(),
         "precision": f"{precision}{why}",
     }

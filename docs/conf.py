@@ -1,0 +1,39 @@
+"""Configuration of the documentation. Warnings are errors; see the Makefile."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "cytoloom"
+author = "cytoloom authors"
+project_copyright = "2026, cytoloom authors"
+release = version("cytoloom")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+    "sphinx_design",
+    "executed",
+    "rd_pages",
+]
+exclude_patterns = ["_build"]
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Types stand in the numpydoc docstrings, with shapes and units.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+html_theme = "furo"
+html_title = f"cytoloom {release}"
+html_static_path = ["_static"]
+html_css_files = ["output.css"]
+html_show_sphinx = False
+html_copy_source = False

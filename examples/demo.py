@@ -1,0 +1,106 @@
+"""Simulate nuclei with known truth, train, evaluate and predict, and compare with Otsu.
+
+    python examples/demo.py --out demo-out
+
+This is what `make demo` runs. The number of iterations is fixed, so the result does not depend on
+how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+import cytoloom as cl
+
+ITERATIONS = 260
+TRAIN, TEST = 24, 6
+
+
+def main() -> None:
+    """Run the whole demo."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("demo-out"))
+    parser.add_argument("--iterations", type=int, default=ITERATIONS)
+    arguments = parser.parse_args()
+    demo(arguments.out, arguments.iterations)
+
+
+def demo(out: Path, iterations: int) -> None:
+    """Leave model, tables, labels and pictures in `out`."""
+    began = time.monotonic()
+    shutil.rmtree(out, ignore_errors=True)
+    say(f"Simulating {TRAIN} images to learn from and {TEST} to be tested on")
+    cl.simulate.write(out / "train", kind="nuclei", images=TRAIN, seed=1)
+    cl.simulate.write(out / "test", kind="nuclei", images=TEST, seed=2)
+
+    say(f"Training {iterations} iterations, a few minutes on a laptop")
+    model = cl.train(
+        out / "train",
+        task="instances",
+        network=cl.UNet(filters=12, depth=3),
+        trainer=cl.Trainer(iterations=iterations, batch_size=8, patch_px=96),
+        out=out / "nuclei.cytoloom",
+        seed=0,
+    )
+    model.plot().savefig(out / "history.png", dpi=120)
+
+    say("Scoring the test images, which the model has never seen")
+    scores = cl.evaluate(model, out / "test", out=out)
+    found = cl.predict(model, out / "test" / "images", out=out)
+
+    name = found.names[0]
+    image = cl.images.read(out / "test" / "images" / f"{name}.tif").array
+    cl.plots.overlay(image, found[name]).savefig(out / "overlay.png", dpi=120)
+    report(out, scores, found, time.monotonic() - began)
+
+
+def otsu(image: np.ndarray) -> np.ndarray:
+    """Label the connected components above Otsu's threshold, as one would without a model."""
+    labels, _ = ndimage.label(image > threshold_otsu(image))
+    return labels
+
+
+def baseline(folder: Path) -> tuple[float, float]:
+    """Mean AP at IoU 0.5 and mean Dice of `otsu` on a folder of images and labels."""
+    precisions, dices = [], []
+    for path in sorted((folder / "images").iterdir()):
+        truth = cl.images.read_labels(folder / "labels" / path.name)
+        found = otsu(cl.images.read(path).array[..., 0])
+        precisions.append(cl.metrics.average_precision(truth, found, iou=0.5))
+        dices.append(cl.metrics.dice(truth > 0, found > 0))
+    return float(np.mean(precisions)), float(np.mean(dices))
+
+
+def report(out: Path, scores: cl.Scores, found: cl.Predictions, seconds: float) -> None:
+    """Print the scores beside the baseline's, and where to look."""
+    values = scores.summary.set_index("metric")["value"]
+    otsu_precision, otsu_dice = baseline(out / "test")
+    print(f"\n{'on the test images':<32}{'AP@0.5':>8}{'Dice':>8}")
+    print(f"{'Otsu + connected components':<32}{otsu_precision:8.3f}{otsu_dice:8.3f}")
+    print(f"{'cytoloom':<32}{values['ap50']:8.3f}{values['dice']:8.3f}")
+    print(f"\n{len(found.objects)} nuclei measured, {seconds:.0f} s in all. Look at:")
+    for file, what in {
+        "overlay.png": "a test image with the outlines of what was found",
+        "objects.csv": "one row per nucleus: area, position, intensity",
+        "scores.csv": "the scores with 95 % intervals",
+        "labels/": "label images that ImageJ opens",
+        "history.png": "how training went",
+        "nuclei.cytoloom/": "the model, with its README.md",
+    }.items():
+        print(f"  {out / file!s:<32}{what}")
+
+
+def say(message: str) -> None:
+    """Head a stage of the demo."""
+    print(f"\n== {message}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
