@@ -94,10 +94,16 @@ def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
     path = Path(path)
     kind = _kind(path)
     info = _reading(path, lambda: _header(path, kind, axes))
-    return replace(info, name=stem(path))
+    return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
 
 
-def read(path: str | Path, *, channels: Channels = None, axes: str | None = None) -> Image:
+def read(
+    path: str | Path,
+    *,
+    channels: Channels = None,
+    axes: str | None = None,
+    frame: int | None = None,
+) -> Image:
     """Read an image file, channels last.
 
     PNG, JPEG, BMP, TIFF (OME, ImageJ, plain) and NPY. Palette pictures give their colours (one
@@ -115,6 +121,8 @@ def read(path: str | Path, *, channels: Channels = None, axes: str | None = None
     axes : str, optional
         What the stored axes are, overriding the file: letters of ``t z y x c`` in the file's
         own order, for example ``"tyx"`` for a plain stack of time points.
+    frame : int, optional
+        A single time point of a series, from 0. Default: all, as the first axis.
 
     Returns
     -------
@@ -138,15 +146,16 @@ def read(path: str | Path, *, channels: Channels = None, axes: str | None = None
     info = probe(path, axes=axes)
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     kind = _kind(path)
-    array = _reading(path, lambda: _pixels(path, kind, axes))
+    array = _native(_reading(path, lambda: _pixels(path, kind, axes, frame)))
     names = info.channel_names
     if keep is not None:
         array = array[..., list(keep)]
         names = names and tuple(names[k] for k in keep)
-    return Image(array, info.axes, info.pixel_size_um, names, info.name)
+    letters = info.axes if frame is None else info.axes.removeprefix("t")
+    return Image(array, letters, info.pixel_size_um, names, info.name)
 
 
-def read_labels(path: str | Path, *, axes: str | None = None) -> AnyArray:
+def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None = None) -> AnyArray:
     """Read a label image or mask: integers ``(y, x)`` or ``(z, y, x)``.
 
     Masks of 1 bit, of equal red, green and blue, of two colours (the colour black, else the
@@ -159,6 +168,8 @@ def read_labels(path: str | Path, *, axes: str | None = None) -> AnyArray:
         The file.
     axes : str, optional
         What the stored axes are, overriding the file.
+    frame : int, optional
+        A single time point of a series, from 0. Default: all, as the first axis.
 
     Returns
     -------
@@ -170,10 +181,12 @@ def read_labels(path: str | Path, *, axes: str | None = None) -> AnyArray:
         Unreadable, or not labels: grey levels of JPEG, interpolated masks, fractions,
         more than two colours.
     """
-    return read_labels_as(path, axes=axes)[0]
+    return read_labels_as(path, axes=axes, frame=frame)[0]
 
 
-def read_labels_as(path: str | Path, *, axes: str | None = None) -> tuple[AnyArray, str]:
+def read_labels_as(
+    path: str | Path, *, axes: str | None = None, frame: int | None = None
+) -> tuple[AnyArray, str]:
     """Read labels as `read_labels` and say how they were understood.
 
     Returns
@@ -192,11 +205,11 @@ def read_labels_as(path: str | Path, *, axes: str | None = None) -> tuple[AnyArr
     elif kind == "tiff":
         from . import tiff
 
-        values = _reading(path, lambda: tiff.pixels(path, axes, raw=True))
+        values = _reading(path, lambda: tiff.pixels(path, axes, frame=frame, raw=True))
     else:
-        values = _reading(path, lambda: _pixels(path, kind, axes))
+        values = _reading(path, lambda: _pixels(path, kind, axes, frame))
     try:
-        return label_rules.understand(values, alpha, lossy=kind == "jpeg")
+        return label_rules.understand(_native(values), alpha, lossy=kind == "jpeg")
     except InvalidError as error:
         raise InvalidError(str(error).replace("`labels`", f"`{path}`", 1)) from None
 
@@ -245,6 +258,11 @@ def write_labels(
         pixel_size_um = tuple(float(s) for s in sizes)
     tiff.write(path, label_rules.smallest(labels), pixel_size_um)
     return path
+
+
+def _native(array: AnyArray) -> AnyArray:
+    """Bring big-endian pixels into this machine's order, as all that follows expects."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _kind(path: Path) -> str:
@@ -304,14 +322,15 @@ def _header(path: Path, kind: str, axes: str | None) -> ImageInfo:
     return bitmaps.header(path, kind)
 
 
-def _pixels(path: Path, kind: str, axes: str | None) -> AnyArray:
+def _pixels(path: Path, kind: str, axes: str | None, frame: int | None) -> AnyArray:
     if kind == "tiff":
         from . import tiff
 
-        return tiff.pixels(path, axes)
+        return tiff.pixels(path, axes, frame=frame)
     if kind == "npy":
-        array = np.load(path, allow_pickle=False)
-        return arrange(array, _array_axes(array, path, axes))[0]
+        array = np.load(path, mmap_mode=None if frame is None else "r", allow_pickle=False)
+        arranged, letters = arrange(array, _array_axes(array, path, axes))
+        return np.array(arranged[frame]) if frame is not None and "t" in letters else arranged
     from . import bitmaps
 
     return bitmaps.pixels(path, kind)

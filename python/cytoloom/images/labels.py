@@ -193,7 +193,8 @@ def _two_colours(values: AnyArray) -> AnyArray:
 
 def _whole_numbers(grey: AnyArray) -> Labels:
     if grey.dtype.kind in "ui":
-        return np.asarray(grey)
+        whole: Labels = grey
+        return whole
     if grey.dtype.kind == "b":
         return grey.astype(np.uint8)
     if grey.dtype.kind != "f":

@@ -103,7 +103,8 @@ def pair_names(images: Sequence[str], labels: Sequence[str]) -> Pairs:
     affixes = infer_affixes([_key(n) for n in images], [_key(n) for n in labels])
     by_image = _grouped(images, affixes.image_key)
     by_label = _grouped(labels, affixes.label_key)
-    pairs, duplicates, used = [], [], set()
+    pairs, duplicates = [], []
+    used: set[str] = set()
     for key, names in by_image.items():
         partners = by_label.get(key, []) if key is not None else []
         if len(names) > 1 and key is not None:
@@ -245,8 +246,8 @@ def _proposals(image: str, label: str) -> list[Affixes]:
     label_folder, _, label = label.rpartition("/")
     if image_folder != label_folder or image == label:
         return []
-    start = len(os.path.commonprefix([image, label]))
-    end = len(os.path.commonprefix([image[::-1], label[::-1]]))
+    start = _shared(image, label)
+    end = _shared(image[::-1], label[::-1])
     found = []
     while start and (_cut(image[:start], image[start:]) or _cut(label[:start], label[start:])):
         start -= 1
@@ -257,6 +258,12 @@ def _proposals(image: str, label: str) -> list[Affixes]:
     if end:
         found.append(Affixes(image[: len(image) - end], "", label[: len(label) - end], ""))
     return [a for a in found if _has_letters(a)]
+
+
+def _shared(left: str, right: str) -> int:
+    """Count the letters that two names begin with alike."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(left), len(right)))
 
 
 def _has_letters(affixes: Affixes) -> bool:

@@ -32,7 +32,9 @@ def header(path: Path, axes: str | None = None) -> ImageInfo:
         return _header(tiff, _series(tiff, path), path, axes)
 
 
-def pixels(path: Path, axes: str | None = None, *, raw: bool = False) -> AnyArray:
+def pixels(
+    path: Path, axes: str | None = None, *, frame: int | None = None, raw: bool = False
+) -> AnyArray:
     """Decode a TIFF into the axes that `header` names.
 
     A colour map becomes colours and "white is zero" is turned round, except in files of
@@ -40,14 +42,14 @@ def pixels(path: Path, axes: str | None = None, *, raw: bool = False) -> AnyArra
     """
     with tifffile.TiffFile(path) as tiff:
         series = _series(tiff, path)
-        stored = series.asarray()
+        letters = _letters(tiff, series, path, axes)
+        stored, letters = _stored(tiff, series, letters, frame)
         colours = None if raw else _colour_map(tiff)
         if colours is not None:
             stored = colours[stored]
         elif _white_is_zero(tiff) and (not raw or stored.dtype == bool):
             stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
-        letters = _letters(tiff, series, path, axes) + ("c" if colours is not None else "")
-        array = arrange(stored, letters)[0]
+        array = arrange(stored, letters + ("c" if colours is not None else ""))[0]
         array = array[..., :-1] if _has_alpha(tiff, array.shape[-1]) else array
         return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
 
@@ -95,6 +97,22 @@ def _series(tiff: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
         remedy = "Save each of them as its own file (Fiji: Bio-Formats, then Save As > Tiff)."
         raise invalid(str(path), expected="one image", received=f"{alike} images", remedy=remedy)
     return first
+
+
+def _stored(
+    tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, letters: str, frame: int | None
+) -> tuple[AnyArray, str]:
+    """Decode all, or the pages of one time point where they lie one after the other."""
+    if frame is None or "t" not in letters:
+        return series.asarray(), letters
+    planes = len(series.pages)
+    frames = series.shape[letters.index("t")]
+    if letters[0] == "t" and planes > 1 and planes % frames == 0:
+        each = planes // frames
+        key = range(frame * each, (frame + 1) * each)
+        return tiff.asarray(key=key, series=0).reshape(series.shape[1:]), letters[1:]
+    whole = series.asarray()
+    return np.take(whole, frame, letters.index("t")), letters.replace("t", "")
 
 
 def _header(
