@@ -223,7 +223,9 @@ def fold(index: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     if size == 1:
         return np.zeros_like(index)
     period = 2 * (size - 1)
-    wrapped = np.mod(index, period)
+    wrapped: npt.NDArray[Any] = np.abs(index)
+    if wrapped.max() > period:
+        wrapped = np.mod(wrapped, period)
     folded: npt.NDArray[Any] = np.minimum(wrapped, period - wrapped)
     return folded
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .resample import expand, linear, nearest
 from .tiles import Slices, fold, read_mirrored
 
 Array = npt.NDArray[Any]
@@ -136,10 +137,6 @@ class Placed:
         return zip(self._positions, self.size, strict=True)
 
     @functools.cached_property
-    def _nearest(self) -> npt.NDArray[np.int32]:
-        return np.rint(self._mirrored).astype(np.int32)
-
-    @functools.cached_property
     def _region(self) -> Slices:
         flat = self._mirrored.reshape(len(self.size), -1)
         first = np.floor(flat.min(axis=1)).astype(int)
@@ -180,102 +177,20 @@ class Placed:
         """
         if self.warp.moves_whole_pixels:
             window = prepare(read_mirrored(read, self.size, self.window))
-            return np.ascontiguousarray(self.warp.turn(window), np.float32)
-        region = prepare(read(self._region))
-        return interpolate(region, self._local(self._mirrored))
+            planes = np.moveaxis(self.warp.turn(window), -1, 0)
+            return np.moveaxis(np.ascontiguousarray(planes, np.float32), 0, -1)
+        return linear(prepare(read(self._region)), self._local)
 
     def nearest(self, read: Read) -> Array:
         """Sample labels ``(spatial...)``, mirrored outside, by the nearest pixel; dtype kept."""
         if self.warp.moves_whole_pixels:
             return np.ascontiguousarray(self.warp.turn(read_mirrored(read, self.size, self.window)))
-        region = read(self._region)
-        taken: Array = region[tuple(self._local(self._nearest))]
-        return taken
+        return nearest(read(self._region), self._local)
 
-    def _local(self, positions: Array) -> Array:
-        first = [s.start for s in self._region]
-        shift = np.asarray(first, positions.dtype).reshape(-1, *[1] * len(first))
-        local: Array = positions - shift
-        return local
-
-
-def interpolate(region: Array, positions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Interpolate an array ``(spatial..., c)`` linearly at positions ``(n, shape...)`` within it.
-
-    Examples
-    --------
-    >>> row = np.array([[0.0], [1.0], [3.0]], np.float32)
-    >>> interpolate(row, np.array([[0.5, 1.0, 1.5]], np.float32)).ravel()
-    array([0.5, 1. , 2. ], dtype=float32)
-    """
-    from scipy import ndimage
-
-    out = np.empty((*positions.shape[1:], region.shape[-1]), np.float32)
-    for c in range(region.shape[-1]):
-        plane = np.empty(positions.shape[1:], np.float32)
-        ndimage.map_coordinates(region[..., c], positions, plane, order=1, mode="nearest")
-        out[..., c] = plane
-    return out
-
-
-def expand(
-    controls: npt.NDArray[np.float32], shape: Sequence[int], spacing_px: Sequence[float]
-) -> npt.NDArray[np.float32]:
-    """Expand control points to a smooth field by cubic B-splines.
-
-    Parameters
-    ----------
-    controls : ndarray
-        float32 ``(n, controls...)`` with `control_counts` points per axis.
-    shape : sequence of int
-        Spatial shape of the field.
-    spacing_px : sequence of float
-        Pixels between control points per axis.
-
-    Returns
-    -------
-    ndarray
-        float32 ``(n, shape...)``.
-    """
-    field = controls
-    for axis, (size, spacing) in enumerate(zip(shape, spacing_px, strict=True), start=1):
-        basis = bspline_basis(size, spacing)
-        field = np.moveaxis(np.tensordot(basis, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field, np.float32)
-
-
-def control_counts(shape: Sequence[int], spacing_px: Sequence[float]) -> tuple[int, ...]:
-    """Count the control points that `expand` needs per axis.
-
-    Examples
-    --------
-    >>> control_counts((64, 65), (32, 32))
-    (5, 6)
-    """
-    return tuple(int((n - 1) // s) + 4 for n, s in zip(shape, spacing_px, strict=True))
-
-
-@functools.lru_cache(maxsize=64)
-def bspline_basis(size: int, spacing: float) -> npt.NDArray[np.float32]:
-    """Weights of the control points at each pixel of one axis, ``(size, controls)`` float32.
-
-    Examples
-    --------
-    >>> bspline_basis(2, 2.0).round(3)
-    array([[0.167, 0.667, 0.167, 0.   ],
-           [0.021, 0.479, 0.479, 0.021]], dtype=float32)
-    """
-    position = np.arange(size) / spacing
-    cell = np.floor(position).astype(int)
-    t = position - cell
-    weights = np.stack(
-        [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-    )
-    basis = np.zeros((size, *control_counts((size,), (spacing,))), np.float32)
-    for k, w in enumerate(weights / 6):
-        basis[np.arange(size), cell + k] = w
-    basis.flags.writeable = False
-    return basis
+    @functools.cached_property
+    def _local(self) -> npt.NDArray[np.float32]:
+        first = np.array([s.start for s in self._region], np.float32)
+        return self._mirrored - first.reshape(-1, *[1] * len(first))
 
 
 def _block(window: Slices, limits: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
