@@ -44,7 +44,7 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
     """
     for name in sorted(FILES, key=lambda name: -_iteration(folder / name)):
         try:
-            with np.load(folder / name, allow_pickle=False) as archive:
+            with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 flat = {key: archive[key] for key in archive.files}
         except (OSError, ValueError, zipfile.BadZipFile, EOFError):
             continue
@@ -59,7 +59,7 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
 
 def _iteration(path: Path) -> int:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return int(json.loads(str(archive["facts"]))["iteration"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
         return -1

@@ -139,9 +139,9 @@ def _seen(model: Model) -> dict[str, str]:
 
 
 def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
-    from .data import image_hash
+    from .sources import fingerprint
 
-    known = seen.get(image_hash(item)) if seen else None
+    known = seen.get(fingerprint(item.image)) if seen else None
     if known:
         raise invalid(
             "data",
@@ -158,10 +158,6 @@ def _score(model: Model, item: Any, data: Data) -> tuple[dict[str, float], list[
     maps = model.source_maps(item.image, stats)
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
-    if item.roi is not None:
-        maps = {head: values[item.roi] for head, values in maps.items()}
-        truth = truth[item.roi]
-        known = None if known is None else known[item.roi]
     decoded = model.task.decode(maps, item.spacing_um)
     return model.task.score(truth, decoded, known, item.spacing_um)
 

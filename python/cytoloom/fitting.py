@@ -353,6 +353,7 @@ class Fit:
         self.network, self.batches, self.trainer, self.pace = network, batches, trainer, pace
         self.validate, self.save, self.reserve, self.workers = validate, save, reserve, workers
         self.step_s, self.validation_s = 0.0, 0.0
+        self._compiled = False
         self._busy = False  # between a step of the weights and that of the state
 
     def run(self, state: State, started: float) -> Iterator[Event]:
@@ -425,8 +426,8 @@ class Fit:
             state.loss_sum, state.loss_count = state.loss_sum + loss, state.loss_count + 1
             self._busy = False
             now = time.monotonic()
-            if state.iteration == first + 1 and not self.step_s:
-                begun, first = now, state.iteration  # the first step compiles the network
+            if not self._compiled:  # the first step takes the time of hundreds
+                begun, first, self._compiled = now, state.iteration, True
             yield self._tell(state, loss, now - started, (state.iteration - first, now - begun))
             if now - begun > self.trainer.checkpoint_s or self._out_of_time(state, started):
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .networks.unet import UNet
 from .patches.augment import Augment
 from .patches.sample import Reader, Sampler
 from .progress import Event, note, warn
+from .sources import SHARED, Cache
 from .tasks.task import Task
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Run:
     scores: dict[str, float] | None = None
     forward_s_per_px: float = 1e-6
     interrupted: bool = False
+    labels: Cache = field(default_factory=lambda: Cache(2**30))
 
     @property
     def seed_words(self) -> str:
@@ -71,6 +73,8 @@ def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
     """Check everything, then split."""
     from .data import as_data, check, split
 
+    SHARED.resize(int(run.trainer.cache_gb * 0.7e9))
+    run.labels.resize(int(run.trainer.cache_gb * 0.3e9))
     whole = as_data(data)
     report = check(whole, run.task)
     if not report.ok:
@@ -109,20 +113,19 @@ def _match_dimensions(run: Run) -> None:
 class TaskLabels:
     """The labels of one item as the task understands them, unknown pixels -1; a source."""
 
-    def __init__(self, item: Any, data: Data, task: Task) -> None:
-        self._item, self._data, self._task = item, data, task
+    def __init__(self, item: Any, unknown: int | None, task: Task, cache: Cache) -> None:
+        self._item, self._unknown, self._task, self._cache = item, unknown, task, cache
         self.shape = tuple(item.image.shape[:-1])
 
     def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
         """Return a region, int32."""
-        key = ("labels", id(self._item), type(self._task).__name__)
-        whole = self._data.cache.get(key, self._whole)
+        whole = self._cache.get(self._item.id, self._whole)
         return whole if slices is None else whole[slices]
 
     def _whole(self) -> np.ndarray:
         from .data import read_labels
 
-        labels, known = read_labels(self._item, self._data.unknown)
+        labels, known = read_labels(self._item, self._unknown)
         ready = np.asarray(self._task.prepare(labels)).astype(np.int32)
         if known is not None:
             ready[~known] = UNKNOWN
@@ -148,7 +151,7 @@ def survey(run: Run) -> Iterator[Event]:
             stats[name].append(run.normalize.fit(item.image))
             rows[name] += manifest(replace(part, items=(item,)))
             if name == "train" and len(run.task.label_names) <= 2:
-                labels = TaskLabels(item, part, run.task).read()
+                labels = _labels(run, part, item).read()
                 sizes.append(diameters(np.maximum(labels, 0)))
     run.normalize = run.normalize.with_floor(stats["train"])
     run.manifest = rows
@@ -166,16 +169,19 @@ def _pairs(part: Data, stats: Sequence[Any]) -> list[tuple[Any, Any]]:
     return list(zip(part.items, stats, strict=True))
 
 
+def _labels(run: Run, part: Data, item: Any) -> TaskLabels:
+    return TaskLabels(item, part.unknown, run.task, run.labels)
+
+
 def _reader(run: Run, part: Data, item: Any, stats: Any) -> Reader:
     return Reader(
         id=item.id,
         image=item.image,
         stats=stats,
         normalize=run.normalize,
-        labels=TaskLabels(item, part, run.task),
+        labels=_labels(run, part, item),
         unknown=UNKNOWN,
         spacing_um=item.spacing_um,
-        roi=item.roi,
         weight=item.weight,
     )
 
@@ -199,7 +205,8 @@ def patch_shape(run: Run) -> tuple[int, ...]:
     )
 
 
-def makemake_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
+def make_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
+    """Build the sampler that draws patches of these images."""
     return Sampler(
         readers,
         patch_shape(run),

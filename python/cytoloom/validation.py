@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -87,6 +86,7 @@ def _tune_px(run: Run) -> int:
 
 
 def tune_seconds(run: Run) -> float:
+    """Estimate what `tune` and saving will take."""
     sizes = [math.prod(r.size) for r in run.validation_readers]
     pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
     return 2.0 + pixels * (1.3 * run.forward_s_per_px + TUNE_S_PER_PX)
@@ -102,10 +102,8 @@ def tune(run: Run) -> Iterator[Event]:
         if maps and spent + math.prod(reader.size) > _tune_px(run):
             break
         spent += math.prod(reader.size)
-        region = reader.roi or (slice(None),) * len(reader.size)
-        found = run.model.source_maps(reader.image, reader.stats)
-        labels = reader.labels.read()[region]
-        maps.append({head: values[region] for head, values in found.items()})
+        maps.append(run.model.source_maps(reader.image, reader.stats))
+        labels = reader.labels.read()
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
     run.model.task = run.task

@@ -1,0 +1,100 @@
+"""The fitting loop: how long, how fast, and always the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cytoloom import InvalidError
+from cytoloom.components import from_plain, to_plain
+from cytoloom.fitting import Pace, Prefetch, State, Trainer, agreement
+
+
+def test_only_one_length_may_be_given():
+    with pytest.raises(InvalidError, match="one of minutes, iterations, epochs"):
+        Trainer(minutes=1, iterations=2)
+
+
+def test_epochs_become_iterations_rounded_up():
+    # 10 images in batches of 4 are 2.5 iterations an epoch, so 3 epochs are 7.5: 8 iterations
+    assert Trainer(epochs=3, batch_size=4).length(images=10) == (8, None)
+
+
+def test_a_trainer_survives_json_and_whole_floats_from_r():
+    trainer = Trainer(iterations=10, patch_px=(64, 64), knots=((0, 0.0, 0.1),))
+    assert from_plain(to_plain(trainer)) == trainer
+    assert from_plain({"name": "Trainer", "iterations": 10.0}).iterations == 10
+    with pytest.raises(InvalidError, match="whole number"):
+        from_plain({"name": "Trainer", "iterations": 10.5})
+
+
+def test_the_learning_rate_warms_up_peaks_and_falls_to_zero():
+    trainer = Trainer(learning_rate=1.0, warmup=0.1)
+    assert trainer.rate(0) == pytest.approx(0.1)
+    assert trainer.rate(0.1) == pytest.approx(1.0)
+    assert trainer.rate(0.55) == pytest.approx(0.5)  # half way down the cosine
+    assert trainer.rate(1.0) == pytest.approx(0.0)
+
+
+def run_clock(pace: Pace, speed, seconds_validation: float = 0.0) -> State:
+    """Pretend to train: `speed(i)` seconds a step."""
+    state = State()
+    step = 0.0
+    while not pace.finished(state):
+        state.knots.append(pace.knot(state, step, 0.0))
+        end = pace.end(state)
+        took = sum(speed(i) for i in range(state.iteration, end))
+        step = took / (end - state.iteration)
+        state.iteration = end
+        state.elapsed_s += took + seconds_validation
+    return state
+
+
+def test_a_run_by_iterations_has_twenty_segments_and_ends_on_time():
+    state = run_clock(Pace(100, None), lambda i: 1.0)
+    assert state.iteration == 100
+    assert [k[0] for k in state.knots] == list(range(0, 100, 5))
+    assert state.progress == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("speed", [lambda i: 0.1, lambda i: 0.1 if i < 200 else 0.2])
+def test_a_timed_run_reaches_the_end_of_its_schedule_when_time_is_up(speed):
+    state = run_clock(Pace(None, 60.0), speed)
+    assert state.progress == pytest.approx(1.0)
+    assert state.elapsed_s == pytest.approx(60.0, rel=0.05)
+
+
+def test_the_knots_of_a_timed_run_replay_it():
+    timed = run_clock(Pace(None, 30.0), lambda i: 0.1 + 0.001 * (i % 7))
+    again = run_clock(Pace(timed.iteration, None, tuple(timed.knots)), lambda i: 5.0)
+    assert again.iteration == timed.iteration
+    assert again.knots == timed.knots
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_come_in_order_whatever_the_number_of_threads(workers):
+    loader = Prefetch(lambda i: (np.array(i), {}), 5, workers)
+    assert [int(loader.get()[0]) for _ in range(20)] == list(range(5, 25))
+    loader.close()
+
+
+def test_what_fails_while_making_a_batch_is_raised_where_it_is_used():
+    def fail(i):
+        raise OSError("no such file")
+
+    loader = Prefetch(fail, 0)
+    with pytest.raises(OSError, match="no such file"):
+        loader.get()
+    loader.close()
+
+
+def test_agreement_counts_known_pixels_only():
+    # known: truth 1 found 1, truth 0 found 0; the third pixel is wrong but unknown
+    target = np.array([[[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]])
+    assert agreement([target], [np.array([[[1.0], [0.0], [0.0]]])]) == 1.0
+
+
+def test_agreement_leaves_out_channels_without_truth_or_find():
+    target = np.array([[[1.0, 0.0, 1.0]]])
+    assert agreement([target], [np.array([[[1.0, 0.0]]])]) == 1.0
+    assert agreement([target * 0], [np.array([[[0.0, 0.0]]])]) == 1.0
