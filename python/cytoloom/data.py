@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from .sources import (
     fingerprint,
 )
 
+if TYPE_CHECKING:
+    from . import checking
+
 __all__ = [
     "ArraySource",
     "Cache",
@@ -34,8 +37,10 @@ __all__ = [
     "Source",
     "as_data",
     "as_images",
+    "check",
     "manifest",
     "read_labels",
+    "split",
 ]
 
 
@@ -106,6 +111,13 @@ class Data:
 
     def __repr__(self) -> str:
         return f"Data({len(self.items)} images)"
+
+    def with_channels(self, channels: Channels) -> Data:
+        """Return the same images with only these channels, by index or name."""
+        items = tuple(
+            replace(item, image=ChannelSource(item.image, channels)) for item in self.items
+        )
+        return replace(self, items=items, channels=channels)
 
     @classmethod
     def from_folder(cls, folder: str | Path, **options: Any) -> Data:
@@ -229,7 +241,9 @@ def as_data(
     return any_data(x, Options(channels, unknown, axes, pixel_size_um))
 
 
-def as_images(x: Any, *, channels: Channels = None, axes: str | None = None) -> list[Item]:
+def as_images(
+    x: Any, *, channels: Channels = None, axes: str | None = None, slices: bool = False
+) -> list[Item]:
     """Turn whatever names images without labels into items; only headers are read.
 
     Parameters
@@ -241,6 +255,8 @@ def as_images(x: Any, *, channels: Channels = None, axes: str | None = None) -> 
         Channels to use, by index from 0 or by name.
     axes : str, optional
         What the stored axes are, overriding files and guesses on arrays.
+    slices : bool, default False
+        Whether each plane of a z stack is an image of its own, ``name_z000``, ...
 
     Returns
     -------
@@ -255,7 +271,7 @@ def as_images(x: Any, *, channels: Channels = None, axes: str | None = None) -> 
     """
     from .layouts import any_images
 
-    return any_images(x, Options(channels, axes=axes, cached=False))
+    return any_images(x, Options(channels, axes=axes, cached=False), slices)
 
 
 def read_labels(
@@ -318,6 +334,13 @@ def manifest(data: Data) -> list[dict[str, Any]]:
         }
         for item in data.items
     ]
+
+
+def check(data: Any, task: Any = None, **options: Any) -> checking.Report:
+    """Find everything wrong with annotated images; see `checking.check`."""
+    from . import checking
+
+    return checking.check(data, task, **options)
 
 
 def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data, str]:

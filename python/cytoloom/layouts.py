@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from .data import Data, Item, Options
-from .errors import InvalidError, invalid
+from .errors import invalid
 from .images import files, pairs
-from .images.facts import AnyArray, Image
-from .sources import SHARED, ArraySource, ChannelSource, FileSource, Source
+from .images.facts import Image
+from .items import is_file, make_ids, make_items, planes
 
 _WHAT = (
     "a folder with images/ and masks/ or labels/, a CSV file or table with columns image and "
@@ -30,7 +30,7 @@ def any_data(x: Any, options: Options) -> Data:
     """Do the work of `data.as_data`."""
     if isinstance(x, Data):
         return _reread(x, options)
-    if isinstance(x, (str, os.PathLike)):
+    if is_file(x):
         return _path_data(Path(x).expanduser(), options)
     if hasattr(x, "columns"):
         return table_data(x, Path("."), options)
@@ -47,13 +47,13 @@ def any_data(x: Any, options: Options) -> Data:
     raise invalid("data", expected=_WHAT, received=_short(x))
 
 
-def any_images(x: Any, options: Options) -> list[Item]:
+def any_images(x: Any, options: Options, slices: bool = False) -> list[Item]:
     """Do the work of `data.as_images`."""
     if isinstance(x, Data):
         found = [replace(item, annotations=()) for item in x.items]
     elif isinstance(x, Mapping):
         found = _named_images(x, options)
-    elif isinstance(x, (str, os.PathLike)):
+    elif is_file(x):
         found = _path_images(x, options)
     else:
         several = isinstance(x, (list, tuple))
@@ -61,7 +61,7 @@ def any_images(x: Any, options: Options) -> list[Item]:
     if not found:
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
         raise invalid("images", expected="at least one image", received=_short(x), remedy=remedy)
-    return found
+    return [plane for item in found for plane in planes(item)] if slices else found
 
 
 def folder_data(folder: Path, options: Options) -> Data:
@@ -98,7 +98,7 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: Options) 
     if len(images) != len(labels) or not images:
         got = f"{len(images)} images and {len(labels)} labels"
         raise invalid("data", expected="as many labels as images", received=got)
-    ids = _ids(images, names)
+    ids = make_ids(images, names)
     items = [
         item
         for image, label, name in zip(images, labels, ids, strict=True)
@@ -111,7 +111,7 @@ def table_data(table: Any, folder: Path, options: Options) -> Data:
     """Do the work of `Data.from_table`."""
     import pandas as pd
 
-    if isinstance(table, (str, os.PathLike)):
+    if is_file(table):
         path = Path(table).expanduser()
         folder = path.parent
         table = _read_table(path)
@@ -124,13 +124,12 @@ def table_data(table: Any, folder: Path, options: Options) -> Data:
         raise invalid("data", expected="rows with columns image and label", received=got)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     problems = _repeated([str(r["image"]) for r in rows if r["image"] is not None])
-    ids = _ids([r["image"] or "" for r in rows], [r["name"] for r in rows if r.get("name")])
+    ids = make_ids([r["image"] or "" for r in rows], [r["name"] for r in rows if r.get("name")])
     items: list[Item] = []
     for number, (row, name) in enumerate(zip(rows, ids, strict=True), start=1):
-        if row["image"] is None or row["label"] is None:
-            problems.append(
-                f"row {number} of the table has no {'image' if row['image'] is None else 'label'}"
-            )  # noqa: E501
+        empty = [c for c in ("image", "label") if row[c] is None]
+        if empty:
+            problems.append(f"row {number} of the table has no {' and no '.join(empty)}")
             continue
         image, label = (folder / Path(str(row[c])).expanduser() for c in ("image", "label"))
         items += make_items(image, [label], name, options, _details(row))
@@ -172,43 +171,6 @@ def mapping_data(x: Mapping[str, Any], options: Options) -> Data:
     return replace(data, items=tuple(items))
 
 
-def make_items(
-    image: Any,
-    labels: Sequence[Any],
-    name: str,
-    options: Options,
-    details: Mapping[str, Any] | None = None,
-) -> list[Item]:
-    """Make the item of one image, or one for each time point of a series.
-
-    Parameters
-    ----------
-    image : str, Path, ndarray, Image or Source
-        The image.
-    labels : sequence of the same
-        Its annotations.
-    name : str
-        The id; time points get ``_t000``, ``_t001``, ... and share the group.
-    options : Options
-        How to read.
-    details : mapping, optional
-        ``group``, ``split``, ``weight`` of the item.
-    """
-    details = dict(details or {})
-    if not isinstance(image, (str, os.PathLike)):
-        annotations = tuple(_label_source(one) for one in labels)
-        source = _image_source(image, annotations, name, options)
-        return [Item(name, source, annotations, spacing_um=_spacing(source, options), **details)]
-    frames = _frames(FileSource(image, axes=options.axes))
-    if frames == 1:
-        return [_file_item(image, labels, name, options, details, None)]
-    details["group"] = details.get("group") or name
-    numbered = [f"{name}_t{k:03d}" for k in range(frames)]
-    return [
-        _file_item(image, labels, numbered[k], options, details, (k, frames)) for k in range(frames)
-    ]
-
-
 def _path_data(path: Path, options: Options) -> Data:
     if path.suffix.lower() in _TABLES:
         return table_data(path, path.parent, options)
@@ -247,7 +209,7 @@ def _named_data(
     paired = [n for n in images if partners[n]]
     items = [
         item
-        for name, id_ in zip(paired, _ids(paired, ()), strict=True)
+        for name, id_ in zip(paired, make_ids(paired, ()), strict=True)
         for item in make_items(
             images_folder / name, partners[name], id_, options, {"group": _folder(name)}
         )
@@ -278,105 +240,10 @@ def _data(
 def _reread(data: Data, options: Options) -> Data:
     """Apply what was asked for now to data made before."""
     unknown = data.unknown if options.unknown is None else options.unknown
-    items = data.items
-    if options.channels is not None and options.channels != data.channels:
-        chosen = [ChannelSource(item.image, options.channels) for item in items]
-        items = tuple(replace(i, image=c) for i, c in zip(items, chosen, strict=True))
-    channels = data.channels if options.channels is None else options.channels
-    return replace(data, items=items, unknown=unknown, channels=channels)
-
-
-def _file_item(
-    image: str | os.PathLike[str],
-    labels: Sequence[Any],
-    name: str,
-    options: Options,
-    details: Mapping[str, Any],
-    frame: tuple[int, int] | None,
-) -> Item:
-    k, frames = frame or (None, 1)
-    cache = SHARED if options.cached else None
-    source = FileSource(image, channels=options.channels, frame=k, axes=options.axes, cache=cache)
-    annotations = tuple(
-        FileSource(one, frame=k, role="labels", axes=_frame_axes(one, frames), cache=cache)
-        if isinstance(one, (str, os.PathLike))
-        else _label_source(one)
-        for one in labels
-    )
-    return Item(name, source, annotations, spacing_um=_spacing(source, options), **details)
-
-
-def _frame_axes(labels: str | os.PathLike[str], frames: int) -> str | None:
-    """Read a plain stack of as many label images as there are time points as time points."""
-    if frames == 1:
-        return None
-    try:
-        info = files.probe(labels)
-    except InvalidError:
-        return None
-    return "tyx" if info.axes == "zyxc" and info.shape[0] == frames else None
-
-
-def _frames(source: FileSource) -> int:
-    try:
-        return source.info.frames
-    except InvalidError:
-        return 1
-
-
-def _spacing(source: Source, options: Options) -> tuple[float, ...] | None:
-    try:
-        if options.pixel_size_um is None:
-            return source.spacing_um
-        sizes = np.broadcast_to(options.pixel_size_um, len(source.axes) - 1)
-    except InvalidError:
-        return None
-    except ValueError:
-        got = options.pixel_size_um
-        expected = f"one size, or one for each of {source.axes.removesuffix('c')}"
-        raise invalid("pixel_size_um", expected=expected, received=got) from None
-    return tuple(float(s) for s in sizes)
-
-
-def _label_source(labels: Any) -> Source:
-    if isinstance(labels, (str, os.PathLike)):
-        return FileSource(labels, role="labels")
-    if isinstance(labels, Image):
-        if labels.array.shape[-1] != 1:
-            got = f"{labels.array.shape[-1]} channels"
-            raise invalid("labels", expected="one channel", received=got)
-        return ArraySource(labels.array[..., 0], name=labels.name, role="labels")
-    if isinstance(labels, Source):
-        return labels
-    return ArraySource(np.asarray(labels), name="labels", role="labels")
-
-
-def _image_source(image: Any, annotations: Sequence[Source], name: str, options: Options) -> Source:
-    if isinstance(image, Image):
-        source: Source = ArraySource(
-            image.array, image.axes, spacing_um=image.pixel_size_um, name=name,
-            channel_names=image.channel_names,
-        )  # fmt: skip
-    elif isinstance(image, Source):
-        source = image
-    else:
-        array = np.asarray(image)
-        if array.dtype.kind not in "buif":
-            raise invalid(name, expected="an array of numbers or a file", received=_short(image))
-        axes = options.axes or _axes_beside(array, annotations)
-        source = ArraySource(array, axes, name=name)
-    return source if options.channels is None else ChannelSource(source, options.channels)
-
-
-def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
-    """Return the axes that an array has beside its labels; None where it has no labels."""
-    if not annotations:
-        return None
-    spatial, shape = annotations[0].axes, annotations[0].shape
-    if array.ndim == len(spatial) + 1:
-        channels_first = array.shape[1:] == shape and array.shape[:-1] != shape
-        return "c" + spatial if channels_first else spatial + "c"
-    return spatial if array.ndim == len(spatial) else None
+    data = replace(data, unknown=unknown)
+    if options.channels is None or options.channels == data.channels:
+        return data
+    return data.with_channels(options.channels)
 
 
 def _named_images(x: Mapping[str, Any], options: Options) -> list[Item]:
@@ -387,7 +254,7 @@ def _named_images(x: Mapping[str, Any], options: Options) -> list[Item]:
         options, **{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
     )
     images = x["images"]
-    if isinstance(images, (str, os.PathLike)):
+    if is_file(images):
         return _path_images(images, options)
     return _list_images(_listed(images), _listed(x.get("names") or ()), options)
 
@@ -399,7 +266,7 @@ def _path_images(x: str | os.PathLike[str], options: Options) -> list[Item]:
         folder = images_folder if images_folder and labels_folder else path
         names = pairs.list_images(folder)
         found: list[Any] = [folder / n for n in names]
-        return _list_images(found, _ids(names, ()), options)
+        return _list_images(found, make_ids(names, ()), options)
     if path.suffix.lower() in _TABLES and path.is_file():
         table = _read_table(path)
         if "image" not in table:
@@ -416,7 +283,7 @@ def _path_images(x: str | os.PathLike[str], options: Options) -> list[Item]:
 
 def _list_images(images: list[Any], names: Sequence[str], options: Options) -> list[Item]:
     plain = [one for one in images if not isinstance(one, Item)]
-    ids: Iterator[str] = iter(_ids(plain, names))
+    ids: Iterator[str] = iter(make_ids(plain, names))
     found: list[Item] = []
     for one in images:
         if isinstance(one, Item):
@@ -424,45 +291,6 @@ def _list_images(images: list[Any], names: Sequence[str], options: Options) -> l
         else:
             found += make_items(one, (), next(ids), options)
     return found
-
-
-def _ids(images: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """Return a different id for each image: names given, or the shortest names of files."""
-    if len(names):
-        if len(names) != len(images) or len(set(names)) != len(names):
-            expected = f"{len(images)} different names"
-            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
-        return [str(n) for n in names]
-    if not all(isinstance(one, (str, os.PathLike)) for one in images):
-        digits = max(3, len(str(len(images))))
-        own = [getattr(one, "name", "") for one in images]
-        if all(own) and len(set(own)) == len(own) and all(isinstance(o, Image) for o in images):
-            return own
-        return (
-            ["image"] if len(images) == 1 else [f"image_{i:0{digits}d}" for i in range(len(images))]
-        )
-    paths = [Path(one) for one in images]
-    short = [files.stem(p) for p in paths]
-    top = (
-        os.path.commonpath([p.parent for p in paths])
-        if len(set(p.is_absolute() for p in paths)) == 1
-        else ""
-    )  # noqa: E501
-    longer = [_flat(p.relative_to(top) if top else p) for p in paths]
-    choices = [short, [_flat(Path(n).with_name(files.stem(n))) for n in longer], longer]
-    for choice in choices:
-        if len(set(choice)) == len(choice):
-            return choice
-    seen: Counter[str] = Counter()
-    unique = []
-    for name in longer:
-        seen[name] += 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return unique
-
-
-def _flat(path: Path) -> str:
-    return "_".join(part for part in path.parts if part not in ("/", "..", "."))
 
 
 def _repeated(values: Sequence[str]) -> list[str]:
@@ -502,7 +330,7 @@ def _listed(x: Any) -> list[Any]:
 
 
 def _is_folder(x: Any) -> bool:
-    return isinstance(x, (str, os.PathLike)) and Path(x).expanduser().is_dir()
+    return is_file(x) and Path(x).expanduser().is_dir()
 
 
 def _short(x: Any) -> str:

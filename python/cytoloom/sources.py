@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -26,6 +27,7 @@ from .images.facts import (
 from .images.labels import understand
 
 Slices = tuple[slice, ...]
+FileName = str | os.PathLike[str]
 Role = Literal["image", "labels"]
 
 
@@ -228,7 +230,7 @@ class FileSource:
 
     def __init__(
         self,
-        path: str | Path,
+        path: FileName,
         *,
         channels: Channels = None,
         frame: int | None = None,
@@ -250,6 +252,15 @@ class FileSource:
     def __repr__(self) -> str:
         frame = "" if self.frame is None else f", frame={self.frame}"
         return f"FileSource({str(self.path)!r}{frame})"
+
+    def at(self, frame: int, *, axes: str | None = None) -> FileSource:
+        """Return the same file at one time point; the header is not read again."""
+        other = FileSource(
+            self.path, channels=self.channels, frame=frame, role=self.role,
+            axes=axes or self.file_axes, cache=self._cache,
+        )  # fmt: skip
+        other._info = self._info if axes is None else None
+        return other
 
     @property
     def info(self) -> ImageInfo:
@@ -416,6 +427,31 @@ class ChannelSource:
         return self._source.read(slices)[..., self._kept]
 
 
+class PlaneSource:
+    """One plane of a z stack.
+
+    Examples
+    --------
+    >>> PlaneSource(ArraySource(np.zeros((3, 8, 9)), "zyx"), 2).shape
+    (8, 9, 1)
+    """
+
+    def __init__(self, stack: Source, z: int) -> None:
+        self._stack = stack
+        self._z = z
+        self.shape = stack.shape[1:]
+        self.dtype = stack.dtype
+        self.axes = stack.axes.removeprefix("z")
+        self.spacing_um = stack.spacing_um and stack.spacing_um[1:]
+        self.name = stack.name
+        self.channel_names: tuple[str, ...] | None = getattr(stack, "channel_names", None)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the pixels ``(y, x, c)`` of the plane, or those within slices of it."""
+        rest = slices or (slice(None), slice(None))
+        return self._stack.read((slice(self._z, self._z + 1), *rest))[0]
+
+
 def fingerprint(source: Source) -> str:
     """Return the SHA-256 of a source's shape, type and pixels; of a crop, those of the whole.
 
@@ -428,7 +464,7 @@ def fingerprint(source: Source) -> str:
     array = getattr(source, "whole", source).read()
     digest = hashlib.sha256(f"{array.shape} {array.dtype.name}".encode())
     for row in array:
-        digest.update(np.ascontiguousarray(row))
+        digest.update(np.ascontiguousarray(row).tobytes())
     return digest.hexdigest()
 
 

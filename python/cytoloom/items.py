@@ -1,0 +1,227 @@
+"""Make items of files, arrays and images, and name them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .data import Item, Options
+from .errors import InvalidError, invalid
+from .images import files
+from .images.facts import AnyArray, Image
+from .sources import SHARED, ArraySource, ChannelSource, FileName, FileSource, PlaneSource, Source
+
+
+def make_items(
+    image: Any,
+    labels: Sequence[Any],
+    name: str,
+    options: Options,
+    details: Mapping[str, Any] | None = None,
+) -> list[Item]:
+    """Make the item of one image, or one for each time point of a series.
+
+    Parameters
+    ----------
+    image : str, Path, ndarray, Image or Source
+        The image.
+    labels : sequence of the same
+        Its annotations.
+    name : str
+        The id; time points get ``_t000``, ``_t001``, ... and share the group.
+    options : Options
+        How to read.
+    details : mapping, optional
+        ``group``, ``split``, ``weight`` of the item.
+    """
+    details = dict(details or {})
+    if not is_file(image):
+        annotations = tuple(_label_source(one, options) for one in labels)
+        source = _image_source(image, annotations, name, options)
+        return [_item(name, source, annotations, options, details)]
+    file = FileSource(image, channels=options.channels, axes=options.axes, cache=_cache(options))
+    frames = _frames(file)
+    if frames == 1:
+        annotations = tuple(_label_source(one, options) for one in labels)
+        return [_item(name, file, annotations, options, details)]
+    details["group"] = details.get("group") or name
+    series = [_label_series(one, frames, options) for one in labels]
+    return [
+        _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
+        for k in range(frames)
+    ]
+
+
+def planes(item: Item) -> list[Item]:
+    """Make an item of each plane of a z stack; any other item stays as it is."""
+    try:
+        if not item.image.axes.startswith("z"):
+            return [item]
+        count, spacing = item.image.shape[0], item.spacing_um and item.spacing_um[-2:]
+        return [
+            replace(item, id=f"{item.id}_z{z:03d}", image=PlaneSource(item.image, z),
+                    spacing_um=spacing)
+            for z in range(count)
+        ]  # fmt: skip
+    except InvalidError:
+        return [item]
+
+
+def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+    """Return a different id for each image: names given, else the shortest names of files.
+
+    Examples
+    --------
+    >>> make_ids(["a/1.tif", "a/2.tif"]), make_ids(["a/1.tif", "b/1.tif"])
+    (['1', '2'], ['a_1', 'b_1'])
+    """
+    if len(names):
+        if len(names) != len(images) or len(set(names)) != len(names):
+            expected = f"{len(images)} different names"
+            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
+        return [str(n) for n in names]
+    if all(is_file(one) for one in images):
+        return _file_ids([Path(one) for one in images])
+    own = [one.name for one in images if isinstance(one, Image) and one.name]
+    if len(set(own)) == len(images):
+        return own
+    digits = max(3, len(str(len(images))))
+    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
+
+
+def is_file(x: Any) -> bool:
+    """Whether something is a path rather than pixels."""
+    return isinstance(x, (str, os.PathLike))
+
+
+def _item(
+    name: str,
+    source: Source,
+    annotations: tuple[Source, ...],
+    options: Options,
+    details: Mapping[str, Any],
+) -> Item:
+    return Item(name, source, annotations, spacing_um=_spacing(source, options), **details)
+
+
+def _cache(options: Options) -> Any:
+    return SHARED if options.cached else None
+
+
+def _frames(source: FileSource) -> int:
+    """Return the number of time points; 1 for a file that cannot be read, which is said later."""
+    try:
+        return source.info.frames
+    except InvalidError:
+        return 1
+
+
+def _label_series(labels: Any, frames: int, options: Options) -> list[Source]:
+    """Return the labels of each time point, of a time series or a plain stack of as many."""
+    source = _label_source(labels, options)
+    if isinstance(source, FileSource):
+        try:
+            stack = source.info.axes == "zyxc" and source.info.shape[0] == frames
+        except InvalidError:
+            stack = False
+        return [source.at(k, axes="tyx" if stack else None) for k in range(frames)]
+    if source.shape[0] != frames:
+        got = f"labels of shape {source.shape}"
+        raise invalid(source.name, expected=f"{frames} time points", received=got)
+    return [PlaneSource(source, k) for k in range(frames)]
+
+
+def _spacing(source: Source, options: Options) -> tuple[float, ...] | None:
+    try:
+        if options.pixel_size_um is None:
+            return source.spacing_um
+        axes = source.axes.removesuffix("c")
+    except InvalidError:
+        return None
+    sizes = np.atleast_1d(np.asarray(options.pixel_size_um, float))
+    if sizes.size not in (1, len(axes)) or not (sizes > 0).all():
+        expected = f"one size above 0, or one for each of {', '.join(axes)}"
+        raise invalid("pixel_size_um", expected=expected, received=options.pixel_size_um)
+    return tuple(float(s) for s in np.broadcast_to(sizes, len(axes)))
+
+
+def _label_source(labels: Any, options: Options) -> Source:
+    if is_file(labels):
+        return FileSource(labels, role="labels", cache=_cache(options))
+    if isinstance(labels, Image):
+        if labels.array.shape[-1] != 1:
+            got = f"{labels.array.shape[-1]} channels"
+            raise invalid("labels", expected="one channel", received=got)
+        return ArraySource(labels.array[..., 0], name=labels.name, role="labels")
+    if isinstance(labels, Source):
+        return labels
+    return ArraySource(np.asarray(labels), name="labels", role="labels")
+
+
+def _image_source(image: Any, annotations: Sequence[Source], name: str, options: Options) -> Source:
+    if isinstance(image, Image):
+        source: Source = ArraySource(
+            image.array, image.axes, spacing_um=image.pixel_size_um, name=name,
+            channel_names=image.channel_names,
+        )  # fmt: skip
+    elif isinstance(image, Source):
+        source = image
+    else:
+        array = np.asarray(image)
+        if array.dtype.kind not in "buif":
+            got = f"{type(image).__name__} of {array.dtype}"
+            raise invalid(name, expected="an array of numbers, or a file", received=got)
+        axes = options.axes or _axes_beside(array, annotations)
+        source = ArraySource(array, axes, name=name)
+    return source if options.channels is None else ChannelSource(source, options.channels)
+
+
+def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
+    """Return the axes that an array has beside its labels; None where it has no labels."""
+    if not annotations:
+        return None
+    spatial, shape = annotations[0].axes, annotations[0].shape
+    if array.ndim == len(spatial) + 1:
+        channels_first = array.shape[1:] == shape and array.shape[:-1] != shape
+        return "c" + spatial if channels_first else spatial + "c"
+    return spatial if array.ndim == len(spatial) else None
+
+
+def _file_ids(paths: Sequence[Path]) -> list[str]:
+    longer = _below_common(paths)
+    without = [n.with_name(files.stem(n)) for n in longer]
+    choices = [
+        [files.stem(p) for p in paths],
+        [_flat(n) for n in without],
+        [_flat(n) for n in longer],
+    ]
+    for choice in choices:
+        if len(set(choice)) == len(choice):
+            return choice
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in choices[-1]:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique
+
+
+def _below_common(paths: Sequence[Path]) -> list[Path]:
+    if len({p.is_absolute() for p in paths}) > 1:
+        return list(paths)
+    top = os.path.commonpath([p.parent for p in paths])
+    return [p.relative_to(top) for p in paths] if top else list(paths)
+
+
+def _flat(path: Path) -> str:
+    """Return a path as one word: ids are names of files and columns of tables."""
+    return "_".join(part for part in path.parts if part not in ("/", "..", "."))
+
+
+__all__ = ["FileName", "is_file", "make_ids", "make_items", "planes"]
