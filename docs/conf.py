@@ -1,7 +1,7 @@
 """Configuration of the documentation. Warnings are errors; see the Makefile."""
 
+import importlib.metadata
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "cytoloom"
 author = "cytoloom authors"
 project_copyright = "2026, cytoloom authors"
-release = version("cytoloom")
+release = importlib.metadata.version("cytoloom")
 
 extensions = [
     "myst_parser",
@@ -20,7 +20,6 @@ extensions = [
     "rd_pages",
 ]
 exclude_patterns = ["_build"]
-suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

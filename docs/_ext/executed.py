@@ -176,7 +176,7 @@ class Run(SphinxDirective):
         return sessions[language]
 
     def _folder(self) -> Path:
-        folder = Path(self.env.app.doctreedir).parent / "run" / self.env.docname
+        folder = Path(self.env.app.outdir).parent / "run" / self.env.docname
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -194,7 +194,7 @@ def _quoted(path: Path) -> str:
 
 def prepare(app: Sphinx) -> None:
     """Empty the pages' folders and install the R package for the R blocks."""
-    build = Path(app.doctreedir).parent
+    build = Path(app.outdir).parent
     shutil.rmtree(build / "run", ignore_errors=True)
     RSession.library = build / "r-library"
     RSession.library.mkdir(parents=True, exist_ok=True)

@@ -10,19 +10,26 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-RD_TO_HTML = """
-options(warn = 2)
-paths <- commandArgs(TRUE)
-for (path in paths[-1]) {
-  rd <- tools::parse_Rd(path)
-  tags <- vapply(rd, attr, "", "Rd_tag")
-  text <- function(tag) trimws(paste(unlist(rd[tags == tag]), collapse = ""))
-  if ("internal" %in% vapply(rd[tags == "\\\\keyword"], as.character, "")) next
-  name <- sub("[.]Rd$", "", basename(path))
-  html <- file.path(paths[1], paste0(name, ".html"))
-  tools::Rd2HTML(rd, html, fragment = TRUE, stages = c("build", "install", "render"))
-  cat(name, text("\\\\title"), sep = "\\t")
-  cat("\\n")
+RD_TO_HTML = r"""
+arguments <- commandArgs(TRUE)
+pages <- lapply(arguments[-1], tools::parse_Rd)
+names(pages) <- sub("[.]Rd$", "", basename(arguments[-1]))
+field <- function(rd, tag) {
+  parts <- rd[vapply(rd, attr, "", "Rd_tag") == tag]
+  vapply(parts, function(part) trimws(paste(unlist(part), collapse = "")), "")
+}
+internal <- vapply(pages, function(rd) "internal" %in% field(rd, "\\keyword"), NA)
+pages <- pages[!internal]
+topics <- lapply(pages, field, "\\alias")
+links <- rep(paste0(names(pages), ".html"), lengths(topics))
+names(links) <- unlist(topics)
+for (name in names(pages)) {
+  tools::Rd2HTML(
+    pages[[name]], file.path(arguments[1], paste0(name, ".html")), Links = links,
+    Links2 = character(), stages = c("build", "install", "render")
+  )
+  cat(name, field(pages[[name]], "\\title"), sep = "\t")
+  cat("\n")
 }
 """
 PAGE = """# {name}
@@ -54,21 +61,22 @@ def write_pages(app: Sphinx) -> None:
     toc = "".join(f"{name}\n" for name in titles)
     (folder / "index.md").write_text(
         "# R reference\n\n"
-        "The same pages as `help(package = \"cytoloom\")` shows in R.\n\n"
+        'The same pages as `help(package = "cytoloom")` shows in R.\n\n'
         f"| Topic | |\n|---|---|\n{rows}\n```{{toctree}}\n:hidden:\n\n{toc}```\n"
     )
 
 
 def _fitted(html: str, titles: dict[str, str]) -> str:
-    """Drop the title (the page has one), and keep only the links that lead to one of our pages."""
-    html = re.sub(r"<h2[^>]*>.*?</h2>", "", html, count=1, flags=re.DOTALL)
+    """Keep the body below the title, with only the links that lead to one of our pages."""
+    body = html.split("</h2>", 1)[1].split("</body>", 1)[0]
+    body = re.sub(r"(\s*</(div|main)>)+\s*$", "", body)
 
     def link(match: re.Match[str]) -> str:
         target, label = Path(match[1]).stem, match[2]
         return f'<a href="{target}.html">{label}</a>' if target in titles else label
 
-    html = re.sub(r'<a href="(?!https?:)([^"#]+)[^"]*">(.*?)</a>', link, html, flags=re.DOTALL)
-    return html.replace('<table summary="R argblock">', '<table class="r-arguments">')
+    body = re.sub(r'<a href="(?!https?:)([^"#]+)[^"]*">(.*?)</a>', link, body, flags=re.DOTALL)
+    return body.replace("h3>", "h2>").replace("<table>", '<table class="r-arguments">')
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

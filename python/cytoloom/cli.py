@@ -364,13 +364,10 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> Any:
-    import dataclasses
-
     from .data import as_data
 
-    data = as_data(args.data, channels=_channels(args))
     unknown = getattr(args, "unknown", None)
-    return data if unknown is None else dataclasses.replace(data, unknown=unknown)
+    return as_data(args.data, channels=_channels(args), unknown=unknown)
 
 
 def _channels(args: argparse.Namespace) -> list[int | str] | None:
