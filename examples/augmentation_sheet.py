@@ -1,6 +1,6 @@
 """See what augmentation does: a contact sheet for each preset.
 
-python examples/augmentation_sheet.py --out sheets
+Run it: python examples/augmentation_sheet.py --out sheets
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Find cytoplasm and nuclei in two-channel images of which only a part was annotated.
 
-    python examples/cell_compartments.py --out compartments-out
+Run it: python examples/cell_compartments.py --out compartments-out
 
 Annotating whole images is tedious. Here only a strip of each is annotated, the rest has the label
 255, declared unknown: it counts neither in training nor in scores.

@@ -1,6 +1,6 @@
 """Simulate nuclei with known truth, train, evaluate and predict, and compare with Otsu.
 
-    python examples/demo.py --out demo-out
+Run it: python examples/demo.py --out demo-out
 
 This is what `make demo` runs. The number of iterations is fixed, so the result does not depend on
 how fast the machine is.

@@ -1,6 +1,6 @@
 """For people who know Keras: the bare network, `compile` and `fit`, with our losses and metrics.
 
-python examples/keras_by_hand.py --out keras-out
+Run it: python examples/keras_by_hand.py --out keras-out
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def patches(seeds: range | list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Simulated images, normalised, with binary masks: float32 (n, y, x, 1) each."""
+    """Simulate images, normalised, with binary masks: float32 (n, y, x, 1) each."""
     normalize = cl.Normalize()
     pairs = [cl.simulate.nuclei(shape=(128, 128), count=12, seed=s) for s in seeds]
     images = np.stack([normalize(image[..., None]) for image, _ in pairs])

@@ -1,6 +1,6 @@
 """Segment nuclei in stacks whose planes are farther apart than their pixels.
 
-python examples/nuclei_3d.py --out nuclei-3d-out
+Run it: python examples/nuclei_3d.py --out nuclei-3d-out
 """
 
 from __future__ import annotations

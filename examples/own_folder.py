@@ -1,6 +1,6 @@
 """From a folder of annotated images to a model, scores and one row per image.
 
-    python examples/own_folder.py --data my/train --images my/images --out results
+Run it: python examples/own_folder.py --data my/train --images my/images --out results
 
 DATA holds images/ and masks/ or labels/. Without it, a simulated folder is used, so that the
 example runs as it is.
