@@ -143,14 +143,7 @@ def mapping_data(x: Mapping[str, Any], options: Options) -> Data:
     ``names``, ``groups``, ``splits``; and any of ``channels``, ``unknown``, ``axes``,
     ``pixel_size_um``.
     """
-    told = {
-        k: x[k] for k in ("channels", "unknown", "axes", "pixel_size_um") if x.get(k) is not None
-    }
-    options = replace(
-        options, **{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-    )
-    if isinstance(options.unknown, float):
-        options = replace(options, unknown=int(options.unknown))
+    options = _told(x, options)
     if "folder" in x:
         return folder_data(Path(x["folder"]).expanduser(), options)
     if "table" in x:
@@ -161,14 +154,36 @@ def mapping_data(x: Mapping[str, Any], options: Options) -> Data:
         got = f"a dictionary with {sorted(x)}"
         raise invalid("data", expected="images and labels, a folder, or a table", received=got)
     data = pair_data(x["images"], x["labels"], _listed(x.get("names") or ()), options)
-    items = list(data.items)
-    for key, field in (("groups", "group"), ("splits", "split")):
-        values = _listed(x.get(key) or ())
-        if values and len(values) != len(items):
-            raise invalid(key, expected=f"{len(items)} values", received=f"{len(values)} values")
-        for i, value in enumerate(values):
-            items[i] = replace(items[i], **{field: None if value is None else str(value)})
+    groups, splits = (_one_each(x, key, len(data.items)) for key in ("groups", "splits"))
+    items = [
+        replace(item, group=group or item.group, split=split or item.split)
+        for item, group, split in zip(data.items, groups, splits, strict=True)
+    ]
     return replace(data, items=tuple(items))
+
+
+def _one_each(x: Mapping[str, Any], key: str, count: int) -> list[str | None]:
+    values = _listed(x.get(key) or [None] * count)
+    if len(values) != count:
+        raise invalid(key, expected=f"{count} values", received=f"{len(values)} values")
+    return [None if value is None else str(value) for value in values]
+
+
+def _told(x: Mapping[str, Any], options: Options) -> Options:
+    """Take what a dictionary says of channels, unknown labels, axes and pixel size."""
+
+    def told(key: str) -> Any:
+        value = x.get(key)
+        return tuple(value) if isinstance(value, list) else value
+
+    unknown = told("unknown")
+    return replace(
+        options,
+        channels=options.channels if told("channels") is None else told("channels"),
+        unknown=options.unknown if unknown is None else int(unknown),
+        axes=told("axes") or options.axes,
+        pixel_size_um=told("pixel_size_um") or options.pixel_size_um,
+    )
 
 
 def _path_data(path: Path, options: Options) -> Data:
@@ -199,7 +214,7 @@ def _named_data(
         problems += list(found.duplicates)
         problems += [f"{labels_folder / (annotator + n)} has no image" for n in found.lonely_labels]
         if found.affixes != pairs.Affixes():
-            notes.append(f"names of images and labels are paired as {found.affixes!r}")
+            notes.append(f"images and labels are paired by name: {found.affixes}")
     problems += [
         f"{images_folder / n} has no labels in {labels_folder}" for n in images if n in lonely
     ]
@@ -249,10 +264,7 @@ def _reread(data: Data, options: Options) -> Data:
 def _named_images(x: Mapping[str, Any], options: Options) -> list[Item]:
     if "images" not in x:
         return [i for name, image in x.items() for i in make_items(image, (), name, options)]
-    told = {k: x[k] for k in ("channels", "axes", "pixel_size_um") if x.get(k) is not None}
-    options = replace(
-        options, **{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-    )
+    options = _told(x, options)
     images = x["images"]
     if is_file(images):
         return _path_images(images, options)

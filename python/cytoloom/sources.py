@@ -6,13 +6,13 @@ import hashlib
 import os
 import threading
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from .cache import SHARED, Cache
 from .errors import InvalidError, invalid
 from .images import files
 from .images.facts import (
@@ -25,6 +25,18 @@ from .images.facts import (
     pick_channels,
 )
 from .images.labels import understand
+
+__all__ = [
+    "SHARED",
+    "ArraySource",
+    "Cache",
+    "ChannelSource",
+    "CropSource",
+    "FileSource",
+    "PlaneSource",
+    "Source",
+    "fingerprint",
+]
 
 Slices = tuple[slice, ...]
 FileName = str | os.PathLike[str]
@@ -66,79 +78,6 @@ class Source(Protocol):
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels, or those within one slice per spatial axis."""
         ...
-
-
-class Cache:
-    """Decoded images in memory, the longest unused given up beyond a number of bytes.
-
-    May be used from several threads; the same file is never decoded by two at a time.
-
-    Parameters
-    ----------
-    max_bytes : int
-        Bound on what is kept. A single image larger than this is kept alone, as long as
-        nothing else is asked for.
-
-    Examples
-    --------
-    >>> cache = Cache(100)
-    >>> cache.get("a", lambda: np.zeros(60, np.uint8)).size
-    60
-    >>> _ = cache.get("b", lambda: np.zeros(60, np.uint8))
-    >>> cache.size_bytes, "a" in cache
-    (60, False)
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = int(max_bytes)
-        self._kept: OrderedDict[Hashable, AnyArray] = OrderedDict()
-        self._lock = threading.Lock()
-        self._decoding: dict[Hashable, threading.Lock] = {}
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._kept
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes kept now."""
-        with self._lock:
-            return sum(a.nbytes for a in self._kept.values())
-
-    def get(self, key: Hashable, decode: Callable[[], AnyArray]) -> AnyArray:
-        """Return what is kept under `key`, decoding it first where it is not."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            decoding = self._decoding.setdefault(key, threading.Lock())
-        with decoding:
-            if key in self._kept:
-                return self._kept[key]
-            array = decode()
-            with self._lock:
-                self._kept[key] = array
-                self._decoding.pop(key, None)
-                self._shrink()
-            return array
-
-    def resize(self, max_bytes: int) -> None:
-        """Change the bound, giving up what no longer fits."""
-        with self._lock:
-            self.max_bytes = int(max_bytes)
-            self._shrink()
-
-    def clear(self) -> None:
-        """Give up everything."""
-        with self._lock:
-            self._kept.clear()
-
-    def _shrink(self) -> None:
-        total = sum(a.nbytes for a in self._kept.values())
-        while total > self.max_bytes and len(self._kept) > 1:
-            total -= self._kept.popitem(last=False)[1].nbytes
-
-
-SHARED = Cache(2_000_000_000)
 
 
 class ArraySource:
@@ -449,7 +388,8 @@ class PlaneSource:
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels ``(y, x, c)`` of the plane, or those within slices of it."""
         rest = slices or (slice(None), slice(None))
-        return self._stack.read((slice(self._z, self._z + 1), *rest))[0]
+        plane: AnyArray = self._stack.read((slice(self._z, self._z + 1), *rest))[0]
+        return plane
 
 
 def fingerprint(source: Source) -> str:

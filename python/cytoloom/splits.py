@@ -123,7 +123,7 @@ Box = tuple[tuple[int, int], ...]
 def _region(
     item: Item, fraction: float, rng: np.random.Generator, unknown: int | None
 ) -> tuple[Box, Box]:
-    """Return the boxes kept and held: an end of y or x, with foreground on both sides if possible."""
+    """Return boxes kept and held: an end of y or x, with foreground in both if possible."""
     labels, _ = read_labels(item, unknown)
     boxes = [
         _cut(labels.shape, axis, fraction, end)
@@ -136,7 +136,8 @@ def _region(
         raise invalid("validation", expected="images of more than one pixel", received=got)
     order = [boxes[i] for i in rng.permutation(len(boxes))]
     good = [b for b in order if all(labels[_slices(part)].any() for part in b)]
-    return (good or order)[0]
+    kept, held = (good or order)[0]
+    return kept, held
 
 
 def _cut(shape: tuple[int, ...], axis: int, fraction: float, end: bool) -> tuple[Box, Box]:

@@ -188,7 +188,8 @@ def _two_colours(values: AnyArray) -> AnyArray:
         got = f"an RGB image of {len(colours)} colours"
         raise invalid("labels", expected="labels or a mask", received=got, remedy=remedy)
     background = 0 if 0 in colours else colours[np.argmax(counts)]
-    return (code != background).astype(np.uint8)
+    foreground: AnyArray = (code != background).astype(np.uint8)
+    return foreground
 
 
 def _whole_numbers(grey: AnyArray) -> Labels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Affixes:
 
     Examples
     --------
-    >>> Affixes("", "", "", "_mask")
-    Affixes(KEY <-> KEY_mask)
+    >>> print(Affixes("", "", "", "_mask"))
+    * with *_mask
     """
 
     image_before: str = ""
@@ -36,9 +36,9 @@ class Affixes:
     label_before: str = ""
     label_after: str = ""
 
-    def __repr__(self) -> str:
-        image = f"{self.image_before}KEY{self.image_after}"
-        return f"Affixes({image} <-> {self.label_before}KEY{self.label_after})"
+    def __str__(self) -> str:
+        image = f"{self.image_before}*{self.image_after}"
+        return f"{image} with {self.label_before}*{self.label_after}"
 
     @property
     def length(self) -> int:
@@ -132,8 +132,8 @@ def infer_affixes(images: Sequence[str], labels: Sequence[str]) -> Affixes:
 
     Examples
     --------
-    >>> infer_affixes(["t001", "t002"], ["man_seg001", "man_seg002"])
-    Affixes(tKEY <-> man_segKEY)
+    >>> print(infer_affixes(["t001", "t002"], ["man_seg001", "man_seg002"]))
+    t* with man_seg*
     """
     proposals = Counter([Affixes()])
     step = max(1, len(images) // _MAX_NAMES_TRIED)
@@ -229,10 +229,10 @@ def _cut(left: str, right: str) -> bool:
     return left[-1:].isdigit() and right[:1].isdigit()
 
 
-def _grouped(names: Sequence[str], key: object) -> dict[str | None, list[str]]:
+def _grouped(names: Sequence[str], key: Callable[[str], str | None]) -> dict[str | None, list[str]]:
     groups: dict[str | None, list[str]] = defaultdict(list)
     for name in names:
-        groups[key(_key(name))].append(name)  # type: ignore[operator]
+        groups[key(_key(name))].append(name)
     return groups
 
 
