@@ -6,6 +6,7 @@ from scipy import ndimage
 from skimage.filters import gaussian, threshold_otsu
 
 from cytoloom import images, simulate
+from cytoloom.data import as_data
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision, dice
 
@@ -204,15 +205,22 @@ def test_written_files_read_back_as_made(kind, tmp_path):
     expected = pixels if kind == "cells" else pixels[..., None]
     np.testing.assert_array_equal(image.array, expected)
     assert image.array.dtype == np.uint16
-    truth = images.read(folder / "labels" / f"{kind}_001.tif").array[..., 0]
+    part = "truth" if kind == "annotators" else "labels"
+    truth = images.read(folder / part / f"{kind}_001.tif").array[..., 0]
     np.testing.assert_array_equal(truth, labels)
     assert image.axes == ("zyxc" if kind == "nuclei_3d" else "yxc")
     if kind == "nuclei_3d":
         assert image.pixel_size_um == pytest.approx((1.0, 0.5, 0.5))
     if kind == "cells":
         assert image.channel_names == ("cytoplasm", "nucleus")
-    if kind == "annotators":
-        assert len(list(folder.glob("annotator_*/annotators_001.tif"))) == 5
+
+
+def test_a_written_folder_is_training_data(tmp_path):
+    """Plain kinds give one label image each, `annotators` the drawings of every person."""
+    for kind, people in (("nuclei", 1), ("annotators", 3)):
+        folder = simulate.write(tmp_path / kind, kind, images=2, people=3)
+        items = as_data(folder).items
+        assert [len(item.annotations) for item in items] == [people, people]
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):

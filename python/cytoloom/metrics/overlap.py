@@ -270,13 +270,45 @@ def boundary_f(
     if tolerance_px < 0:
         raise invalid("tolerance_px", expected="0 or more", received=tolerance_px)
     true, seen = _label_pair(truth, found)
-    known = np.ones(true.shape, bool) if unknown is None else true != unknown
-    true_line, seen_line = _boundary(true, known), _boundary(seen, known)
+    known = None if unknown is None else true != unknown
+    true_line, seen_line = boundary(true, known), boundary(seen, known)
     if not true_line.any() or not seen_line.any():
         return float(true_line.any() == seen_line.any())
     right = _near(true_line, tolerance_px)[seen_line].mean()
     caught = _near(seen_line, tolerance_px)[true_line].mean()
     return float(2 * right * caught / (right + caught)) if right + caught else 0.0
+
+
+def boundary(labels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Labelled pixels with a face neighbour of another value: the inner outline of every object.
+
+    Parameters
+    ----------
+    labels : integer array (y, x) or (z, y, x)
+        0 is background.
+    known : bool array of that shape, optional
+        No outline runs between a known and an unknown pixel, nor between two unknown ones.
+
+    Returns
+    -------
+    bool array of that shape
+
+    Examples
+    --------
+    >>> boundary(np.array([[0, 1, 1, 1, 2, 0]])).astype(int)
+    array([[0, 1, 0, 1, 1, 0]])
+    """
+    line = np.zeros(labels.shape, bool)
+    for axis in range(labels.ndim):
+        lower = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
+        upper = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
+        edge = labels[lower] != labels[upper]
+        if known is not None:
+            edge &= known[lower] & known[upper]
+        line[lower] |= edge
+        line[upper] |= edge
+    line &= labels != 0
+    return line
 
 
 def contingency(truth: ArrayLike, found: ArrayLike, *, unknown: int | None = None) -> Contingency:
@@ -408,18 +440,6 @@ def _same_foreground(true: Ints, seen: Ints) -> tuple[Ints, Ints]:
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if values.size else 1.0
-
-
-def _boundary(labels: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    line = np.zeros(labels.shape, bool)
-    for axis in range(labels.ndim):
-        lower = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
-        upper = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
-        edge = (labels[lower] != labels[upper]) & known[lower] & known[upper]
-        line[lower] |= edge
-        line[upper] |= edge
-    line &= labels != 0
-    return line
 
 
 def _near(line: NDArray[np.bool_], tolerance_px: float) -> NDArray[np.bool_]:

@@ -35,7 +35,8 @@ def write(
     ----------
     folder : str or Path
         Made if missing. Gets ``images/`` and ``labels/`` with files of the same names; with
-        ``kind="annotators"`` also ``annotator_1/``, ``annotator_2/``, ... with the drawings.
+        ``kind="annotators"`` the exact truth is in ``truth/``, and ``labels/`` has a folder for
+        each person, ``annotator_1/``, ``annotator_2/``, ...
     kind : str, default "nuclei"
         One of `kinds`: what `nuclei`, `cells`, `nuclei_3d` make with their defaults, or images
         of nuclei drawn by several people.
@@ -75,13 +76,20 @@ def write(
         name = f"{kind}_{i:03d}.tif"
         image, labels = _MAKERS[kind](seed=(seed, i))
         _write_image(folder / "images" / name, image, spacing)
-        write_labels(folder / "labels" / name, labels, spacing)
-        if kind == "annotators":
-            for k, drawing in enumerate(annotators(labels, people, (seed, i)), start=1):
-                part = folder / f"annotator_{k}"
-                part.mkdir(exist_ok=True)
-                write_labels(part / name, drawing)
+        for part, drawn in _label_images(kind, labels, people, (seed, i)).items():
+            (folder / part).mkdir(exist_ok=True)
+            write_labels(folder / part / name, drawn, spacing)
     return folder
+
+
+def _label_images(
+    kind: str, labels: NDArray[np.int32], people: int, seed: tuple[int, int]
+) -> dict[str, NDArray[np.int32]]:
+    if kind != "annotators":
+        return {"labels": labels}
+    drawings = annotators(labels, people, seed)
+    folders = {f"labels/annotator_{k}": drawn for k, drawn in enumerate(drawings, start=1)}
+    return {"truth": labels, **folders}
 
 
 def _make_empty(folder: Path) -> None:
