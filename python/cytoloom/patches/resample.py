@@ -111,10 +111,12 @@ def expand(
         float32 ``(n, shape...)``.
     """
     field = controls
-    for axis, (size, spacing) in enumerate(zip(shape, spacing_px, strict=True), start=1):
-        basis = bspline_basis(size, spacing)
-        field = np.moveaxis(np.tensordot(basis, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field, np.float32)
+    # the last axis first, while the array is small, and each product on memory as it lies
+    for axis in range(len(shape), 0, -1):
+        basis = bspline_basis(shape[axis - 1], spacing_px[axis - 1])
+        rows = field.reshape(*field.shape[: axis + 1], -1)
+        field = (basis @ rows).reshape(*field.shape[:axis], len(basis), *field.shape[axis + 1 :])
+    return field
 
 
 def control_counts(shape: Sequence[int], spacing_px: Sequence[float]) -> tuple[int, ...]:
