@@ -12,6 +12,7 @@ import numpy as np
 from .data import Data, Item, as_data, read_labels
 from .errors import InvalidError
 from .images.facts import AnyArray
+from .images.labels import values_of
 from .sources import Source, fingerprint
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class _Findings:
             return
         labels, known = read_labels(item, self._data.unknown)
         understood = getattr(source, "understood", "")
-        values = np.unique(labels if known is None else labels[known])
+        values = values_of(labels if known is None else labels[known])
         counted = labels.size if known is None else np.count_nonzero(known)
         foreground = np.count_nonzero(labels)
         row |= {

@@ -23,11 +23,13 @@ _RGB = ("red", "green", "blue")
 def header(path: Path, kind: str) -> ImageInfo:
     """Read size, type and channels of a picture; no pixel is decoded."""
     with _OPENERS[kind](path) as picture:
-        dtype = np.dtype("uint16" if _is_deep(path, kind) else "uint8")
         height, width = picture.height, picture.width
         if kind == "jpeg" and picture.getexif().get(0x0112, 1) >= 5:
             height, width = width, height
-        coloured = _is_coloured(picture)
+        # Pillow calls 16-bit grey with alpha coloured
+        deep = _is_deep(path, kind)
+        coloured = bool(_png_depth(path)[1] & 2) if deep else _is_coloured(picture)
+        dtype = np.dtype(np.uint16 if deep else np.uint8)
     shape = (height, width, 3 if coloured else 1)
     return ImageInfo(shape, dtype, "yxc", None, _RGB if coloured else None, "", kind == "jpeg")
 

@@ -48,7 +48,7 @@ def understand(
     """
     grey, said = _one_channel(values, alpha)
     labels = _whole_numbers(grey)
-    present = np.unique(labels)
+    present = values_of(labels)
     if lossy and len(present) > 2:
         got = f"{len(present)} grey levels in a JPEG"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
@@ -59,6 +59,24 @@ def understand(
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
     return labels, said
+
+
+def values_of(labels: Labels) -> Labels:
+    """Return the distinct values, sorted, as `numpy.unique` does; fast for few distinct ones.
+
+    Examples
+    --------
+    >>> values_of(np.array([[7, -1], [7, 0]]))
+    array([-1,  0,  7])
+    """
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if not labels.size or high - low > 1 << 20:
+        return np.unique(labels)
+    seen = np.zeros(high - low + 1, bool)
+    # row by row: indices need 8 bytes a pixel
+    for row in np.atleast_2d(labels):
+        seen[row.astype(np.int64) - low] = True
+    return (np.flatnonzero(seen) + low).astype(labels.dtype)
 
 
 def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:

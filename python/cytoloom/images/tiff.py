@@ -51,7 +51,9 @@ def pixels(
             stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
         array = arrange(stored, letters + ("c" if colours is not None else ""))[0]
         array = array[..., :-1] if _has_alpha(tiff, array.shape[-1]) else array
-        return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
+        if array.dtype == bool:
+            return array.astype(np.uint8) * np.uint8(1 if raw else 255)
+        return array
 
 
 def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
@@ -139,7 +141,7 @@ def _letters(
     unnamed = [a for a in series.axes if a not in _MEANING]
     if not unnamed:
         return "".join(_MEANING[a] for a in series.axes)
-    if unnamed == ["Q"] and len(series.axes) == 3 and "S" not in series.axes:
+    if unnamed in (["Q"], ["I"]) and len(series.axes) == 3 and "S" not in series.axes:
         return guess_axes(tuple(series.shape), str(path))
     if len(unnamed) == 1 and "Z" not in series.axes:
         return "".join(_MEANING.get(a, "z") for a in series.axes)
