@@ -184,3 +184,36 @@ def test_thousands_of_contested_objects_are_assigned():
     result = match(truth, np.roll(truth, 2), iou=0.3)
     assert result.tp == 5000
     np.testing.assert_allclose(result.ious, 1 / 3)
+
+
+def aggregated_jaccard_by_loops(truth, found):
+    """Kumar's algorithm 1, word by word, on sets of pixels."""
+    t_sets = {t: set(np.flatnonzero(truth == t)) for t in np.unique(truth) if t}
+    f_sets = {f: set(np.flatnonzero(found == f)) for f in np.unique(found) if f}
+    shared = union = 0
+    taken = set()
+    for true in t_sets.values():
+        best = max(f_sets, key=lambda f: len(true & f_sets[f]) / len(true | f_sets[f]), default=0)
+        if not best or not true & f_sets[best]:
+            union += len(true)
+            continue
+        shared += len(true & f_sets[best])
+        union += len(true | f_sets[best])
+        taken.add(best)
+    union += sum(len(pixels) for f, pixels in f_sets.items() if f not in taken)
+    return shared / union if union else 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_aggregated_jaccard_equals_the_published_loop(seed):
+    rng = np.random.default_rng(seed)
+    truth, found = np.sort(rng.integers(0, 6, (2, 5, 12)), axis=-1)
+    assert aggregated_jaccard(truth, found) == pytest.approx(
+        aggregated_jaccard_by_loops(truth, found)
+    )
+
+
+def test_stacks_are_matched_like_images():
+    stack = np.stack([TRUTH, TRUTH])
+    result = match(stack, np.stack([FOUND, FOUND]))
+    assert result.ious.tolist() == [3 / 4, 2 / 4]
