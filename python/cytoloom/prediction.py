@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCRATCH_PX = 2**24
 SIZE_TOLERANCE = 1.2
+SIZE_LIMIT = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,22 +319,28 @@ def _factors(
 
 
 def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, list[str]]:
-    """Enlargement that brings the objects found to the size of those in training."""
+    """Enlargement that brings the objects found to the size of those in training.
+
+    The typical object is the one in whose size class half of the found area lies, so that
+    specks do not count; sizes more than four times off are not believed.
+    """
     from .objects import diameters
 
     usual = model.info["diameter_px"]
-    sizes = diameters(found.objects_labels)
+    sizes = np.sort(diameters(found.objects_labels))
     if not usual or sizes.size < 5:
         return None, []
-    median = float(np.median(sizes))
-    if usual["low"] / SIZE_TOLERANCE <= median <= usual["high"] * SIZE_TOLERANCE:
+    area = np.cumsum(sizes**model.ndim)
+    typical = float(sizes[np.searchsorted(area, area[-1] / 2)])
+    if usual["low"] / SIZE_TOLERANCE <= typical <= usual["high"] * SIZE_TOLERANCE:
         return None, []
-    factor = usual["median"] / median
-    text = (
-        f"objects are {median:.0f} px across, in training they were {usual['median']:.0f} px: "
-        f"rescaled by {factor:.2f}. Pass rescale=None to switch this off."
-    )
-    return (factor,) * model.ndim, [text]
+    factor = usual["typical"] / typical
+    text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px"
+    if not 1 / SIZE_LIMIT <= factor <= SIZE_LIMIT:
+        return None, [f"{text}: check that these images fit the model."]
+    return (factor,) * model.ndim, [
+        f"{text}: rescaled by {factor:.2f}. Pass rescale=None to switch this off."
+    ]
 
 
 class Scratch:

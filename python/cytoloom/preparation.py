@@ -157,12 +157,21 @@ def survey(run: Run) -> Iterator[Event]:
     run.manifest = rows
     found = np.concatenate(sizes) if sizes else np.zeros(0)
     if found.size:
-        low, median, high = np.percentile(found, [5, 50, 95])
-        run.diameter_px = {"low": float(low), "median": float(median), "high": float(high)}
+        run.diameter_px = size_range(found, run.network.ndim)
     run.readers = tuple(_reader(run, run.train, i, s) for i, s in _pairs(run.train, stats["train"]))
     run.validation_readers = tuple(
         _reader(run, run.validation, i, s) for i, s in _pairs(run.validation, stats["validation"])
     )
+
+
+def size_range(diameters: np.ndarray, ndim: int) -> dict[str, float]:
+    """Return 5th percentile, median and 95th, and the size below which half of the area lies."""
+    low, median, high = np.percentile(diameters, [5, 50, 95])
+    ordered = np.sort(diameters)
+    area = np.cumsum(ordered**ndim)
+    typical = ordered[np.searchsorted(area, area[-1] / 2)]
+    named = {"low": low, "median": median, "high": high, "typical": typical}
+    return {name: float(value) for name, value in named.items()}
 
 
 def _pairs(part: Data, stats: Sequence[Any]) -> list[tuple[Any, Any]]:

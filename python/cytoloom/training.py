@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -296,7 +297,8 @@ def _finish(run: Run, state: State, started: float) -> Model:
     from . import __version__
 
     assert run.model is not None
-    assert run.train is not None and run.validation is not None
+    assert run.train is not None
+    assert run.validation is not None
     model = run.model
     per_epoch = max(1.0, len(run.readers) / run.trainer.batch_size)
     rows = [{"epoch": row["iteration"] / per_epoch, **row} for row in state.history]
