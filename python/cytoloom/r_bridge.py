@@ -8,6 +8,7 @@ reticulate makes of an exception differs between its versions.
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import re
 import sys
 import traceback
@@ -160,7 +161,8 @@ def missing(requirements: Sequence[str]) -> list[str]:
     Parameters
     ----------
     requirements : sequence of str
-        As ``"keras>=3.15"`` or ``"keras"``; with ``|`` between them one is enough.
+        As ``"keras>=3.15"``, ``"keras"`` or ``"python>=3.11"``; with ``|`` between them one is
+        enough.
 
     Examples
     --------
@@ -173,7 +175,7 @@ def missing(requirements: Sequence[str]) -> list[str]:
 def _met(requirement: str) -> bool:
     name, _, least = requirement.partition(">=")
     try:
-        have = importlib.metadata.version(name)
+        have = platform.python_version() if name == "python" else importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return False
     return _release(have) >= _release(least)

@@ -112,11 +112,17 @@ def _data(value: Any) -> Data:
     )
 
 
-def _images(value: Any) -> list[Item]:
+def _images(value: Any, channels: Any = None) -> list[Item]:
     """Build what `predict` takes from R's packed images."""
+    options = _options(value)
+    if channels is not None:
+        options["channels"] = _channels(channels)
+    return _items(options)
+
+
+def _items(options: Plain) -> list[Item]:
     from .data import as_images
 
-    options = _options(value)
     items = as_images(options["source"], channels=options["channels"], axes=options["axes"])
     size = options["pixel_size_um"]
     if size is None:
@@ -185,9 +191,12 @@ def _history(path: str) -> Any:
     return _model(path).history
 
 
-def _probabilities(model: str, image: Any, axes: str | None = None) -> Any:
-    (item,) = _images({"source": {"images": [image]}, "axes": axes})
-    return _model(model).predict_proba(item.image.read())
+def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
+    from .prediction import fitting_source
+
+    used = _model(model)
+    items = _images(images, channels)
+    return {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
 
 
 def _read(path: str, channels: Any = None, labels: bool = False) -> Plain:

@@ -262,7 +262,8 @@ def test_an_interrupt_may_leave_a_result(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_missing_requirements_need_no_import() -> None:
-    assert r_bridge.missing(["numpy>=1", "numpy>=9999", "nothing|numpy"]) == ["numpy>=9999"]
+    needed = ["numpy>=1", "numpy>=9999", "nothing|numpy", "python>=3.11", "python>=4"]
+    assert r_bridge.missing(needed) == ["numpy>=9999", "python>=4"]
 
 
 def test_R_declares_the_requirements_of_pyproject() -> None:

@@ -1,0 +1,93 @@
+# Calls of Python: what goes in is packed, what comes out unpacked, errors are one sentence.
+
+call_python <- function(called, ...) {
+  found <- bridge()$call(called, pack(list(...)))
+  for (text in found$warnings) warning(text, call. = FALSE)
+  if (isTRUE(found$interrupted)) raise_interrupt()
+  if (!is.null(found$error)) stop_python(found$error)
+  unpack(found$value)
+}
+
+# Runs one of the verbs, which report events; R fetches them one by one, so that Python never
+# has to call R.
+run_events <- function(name, arguments, progress) {
+  show <- shower(progress)
+  stream <- bridge()$start(name, pack(arguments))
+  ended <- FALSE
+  on.exit(if (!ended) stream$interrupt())
+  repeat {
+    event <- tryCatch(reticulate::iter_next(stream), interrupt = function(i) stream$interrupt())
+    ended <- event$kind %in% c("result", "error", "interrupted")
+    for (text in event$warnings) warning(text, call. = FALSE)
+    switch(event$kind,
+      result = return(unpack(event$value)),
+      error = stop_python(event$message),
+      interrupted = raise_interrupt(),
+      warning = warning(event$message, call. = FALSE, immediate. = TRUE),
+      show(event)
+    )
+  }
+}
+
+# Says what happens: at most two messages a second, and fewer in long runs.
+shower <- function(progress) {
+  if (!(isTRUE(progress) || isFALSE(progress) || identical(progress, "auto"))) {
+    stop_clean("Invalid `progress`. Expected TRUE, FALSE or \"auto\".")
+  }
+  quiet <- isFALSE(progress)
+  lines <- !quiet && (isTRUE(progress) || !in_document())
+  began <- last <- -Inf
+  function(event) {
+    if (event$kind == "note" && !quiet) message(event$message)
+    if (event$kind != "progress" || !lines) {
+      return(invisible())
+    }
+    now <- proc.time()[["elapsed"]]
+    if (is.infinite(began)) began <<- now
+    if (now - last >= max(0.5, (now - began) / 50)) {
+      message(event$message)
+      last <<- now
+    }
+    invisible()
+  }
+}
+
+in_document <- function() {
+  isTRUE(getOption("knitr.in.progress"))
+}
+
+# At the console Ctrl-C keeps the model so far; in scripts and documents it stops everything.
+keeps_interrupted <- function() {
+  interactive() && !in_document()
+}
+
+raise_interrupt <- function() {
+  if (.Platform$OS.type == "unix") {
+    tools::pskill(Sys.getpid(), tools::SIGINT)
+    Sys.sleep(1)
+  }
+  stop_clean("Interrupted.")
+}
+
+stop_python <- function(message) {
+  if (isTRUE(getOption("cytoloom.debug"))) {
+    message(bridge()$last_traceback())
+  }
+  stop_clean(message)
+}
+
+stop_clean <- function(...) {
+  condition <- list(message = paste0(...), call = NULL)
+  stop(structure(condition, class = c("cytoloom_error", "error", "condition")))
+}
+
+# A misspelt argument must not vanish in `...`.
+no_dots <- function(...) {
+  if (...length() == 0) {
+    return(invisible())
+  }
+  names <- ...names()
+  if (is.null(names)) names <- rep("", ...length())
+  names[is.na(names) | !nzchar(names)] <- "(without a name)"
+  stop_clean("Unused argument: ", paste0("`", names, "`", collapse = ", "), ".")
+}

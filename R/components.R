@@ -1,0 +1,189 @@
+# Components are named lists of settings; their formals carry the defaults of the Python classes,
+# and a test compares the two.
+
+component <- function(name, settings) {
+  structure(c(list(name = name), settings), class = c(paste0("cl_", tolower(name)), "cl_component"))
+}
+
+# The arguments of the calling function, as they are.
+settings <- function() {
+  frame <- parent.frame()
+  as.list(mget(names(formals(sys.function(sys.parent()))), envir = frame))
+}
+
+#' How long and how to train
+#'
+#' Give one of `minutes`, `iterations` and `epochs`; without any it is 10 minutes.
+#'
+#' @param minutes Wall time of the whole call.
+#' @param iterations Number of batches.
+#' @param epochs An epoch is as many patches as there are training images.
+#' @param batch_size Patches in a batch.
+#' @param patch_px Patch size in pixels, one number or one per axis; `NULL`: 128 in 2-D, smaller
+#'   in 3-D.
+#' @param learning_rate Peak learning rate.
+#' @param optimizer `"adam"`, `"adamw"` or `"sgd"`.
+#' @param weight_decay Decoupled weight decay, for `"adamw"`.
+#' @param schedule `"cosine"` or `"constant"`.
+#' @param warmup Share of the run in which the learning rate rises.
+#' @param patience Stop after so many validations without improvement; `NULL`: never.
+#' @param augment A [cl_augment()], `"light"`, `"default"`, `"strong"`, or `NULL` for none.
+#' @param foreground Share of the patches that are centred on a foreground pixel.
+#' @param balance Draw the class of such a pixel first, so that rare classes are seen as often.
+#' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
+#' @param threads Cores to use; `NULL`: all that the process may.
+#' @param cache_gb Decoded images kept in memory at most, in GB.
+#' @param checkpoint_s Seconds between the states saved on disk.
+#' @param knots List of `c(iteration, progress, slope)` of a timed run, to replay it.
+#' @return A list of class `cl_trainer`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_trainer(minutes = 10)
+#' cl_trainer(iterations = 500, augment = "strong")
+cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_size = 8,
+                       patch_px = NULL, learning_rate = 0.001, optimizer = "adam",
+                       weight_decay = 0, schedule = "cosine", warmup = 0.05, patience = NULL,
+                       augment = "default", foreground = 0.5, balance = TRUE,
+                       precision = "auto", threads = NULL, cache_gb = 2, checkpoint_s = 30,
+                       knots = NULL) {
+  component("Trainer", settings())
+}
+
+#' The network: a U-Net
+#'
+#' @param filters Feature channels of the first level; each deeper level has twice as many.
+#' @param depth Number of poolings; there are `depth + 1` levels.
+#' @param convs Convolutions per level.
+#' @param kernel Odd width of the convolutions in pixels.
+#' @param residual Add each level's input to its last convolution.
+#' @param norm `"batch"` or `"none"`.
+#' @param dropout Share of feature maps of the deeper levels that training drops.
+#' @param upsampling `"transposed"` or `"resize"`.
+#' @param stem_stride Above 1 the image is first reduced by this factor: faster on large objects.
+#' @param pooling List of one factor vector per level, such as `list(c(1, 2, 2), c(2, 2, 2))`;
+#'   `NULL`: from the distances of the pixels.
+#' @param ndim 2 for images, 3 for stacks.
+#' @return A list of class `cl_unet`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_unet(filters = 32)
+cl_unet <- function(filters = 16, depth = 4, convs = 2, kernel = 3, residual = FALSE,
+                    norm = "batch", dropout = 0, upsampling = "transposed", stem_stride = 1,
+                    pooling = NULL, ndim = 2) {
+  component("UNet", settings())
+}
+
+#' Random changes of image and labels together, for training
+#'
+#' Every `..._p` is the probability of one change; its strength is drawn anew each time.
+#' Presets are named in [cl_trainer()]: `augment = "light"`.
+#'
+#' @param flip_p Flip of an axis, each on its own.
+#' @param right_angle_p Turn by right angles.
+#' @param rotate_p,rotate_degrees Rotation by up to so many degrees either way.
+#' @param scale_p,scale_range Magnification of all axes alike.
+#' @param shear_p,shear_degrees Shear by up to so many degrees either way.
+#' @param elastic_p,elastic_px,elastic_spacing_px Smooth random displacement, its size and the
+#'   distance over which it varies, in pixels.
+#' @param gamma_p,gamma_range Bending of intensities, each channel on its own.
+#' @param contrast_p,contrast_range Stretching about the patch's mean.
+#' @param brightness_p,brightness A constant of up to `brightness` either way is added.
+#' @param illumination_p,illumination Linear gradient across the patch.
+#' @param blur_p,blur_px Gaussian blur and the range of its standard deviation.
+#' @param poisson_noise_p,poisson_photons Shot noise and the range of photons at intensity 1.
+#' @param gaussian_noise_p,gaussian_noise Read noise and its largest standard deviation.
+#' @return A list of class `cl_augment`, for [cl_trainer()].
+#' @export
+#' @examples
+#' cl_trainer(minutes = 10, augment = cl_augment(elastic_p = 0.5, blur_p = 0))
+cl_augment <- function(flip_p = 0.5, right_angle_p = 1, rotate_p = 0.3, rotate_degrees = 45,
+                       scale_p = 0.3, scale_range = c(0.8, 1.25), shear_p = 0.1,
+                       shear_degrees = 10, elastic_p = 0.2, elastic_px = 3,
+                       elastic_spacing_px = 32, gamma_p = 0.3, gamma_range = c(0.7, 1.5),
+                       contrast_p = 0.3, contrast_range = c(0.7, 1.4), brightness_p = 0.3,
+                       brightness = 0.1, illumination_p = 0.15, illumination = 0.3,
+                       blur_p = 0.1, blur_px = c(0.5, 1.2), poisson_noise_p = 0.15,
+                       poisson_photons = c(30, 1000), gaussian_noise_p = 0.2,
+                       gaussian_noise = 0.05) {
+  component("Augment", settings())
+}
+
+#' Scaling of each image by its own percentiles
+#'
+#' Per image and channel, the `low` percentile becomes 0 and the `high` percentile 1. It is
+#' stored in the model, so that training and prediction cannot differ.
+#'
+#' @param low,high Percentiles, 0 to 100.
+#' @param floor Least distance of the two percentiles of each channel, so that an empty field of
+#'   noise stays empty; `NULL`: learned in training.
+#' @param floor_dtype Pixel type for which `floor` holds.
+#' @return A list of class `cl_normalize`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_normalize(low = 0.1, high = 99.9)
+cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL) {
+  component("Normalize", settings())
+}
+
+#' What to learn: touching objects told apart
+#'
+#' The default task. Thresholds are fitted to the validation images in training.
+#'
+#' @param min_area_px Objects below this area are dropped.
+#' @param fill_holes Fill holes inside objects.
+#' @param exclude_border Drop objects that touch the border of the image.
+#' @param reach_px Distance to the rim, in pixels, from which on the inside of an object is all
+#'   the same to the network.
+#' @param distance_loss Loss of the distances to the rim.
+#' @param foreground_threshold,seed_threshold,debris_px Set in training.
+#' @return A list of class `cl_instances`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_instances(min_area_px = 30, exclude_border = TRUE)
+cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FALSE,
+                         reach_px = 8, distance_loss = "ce", foreground_threshold = 0.5,
+                         seed_threshold = 0.15, debris_px = 0) {
+  component("Instances", settings())
+}
+
+#' What to learn: foreground and background
+#'
+#' @param threshold Probability above which a pixel is foreground; fitted in training.
+#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`.
+#' @return A list of class `cl_binary`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_binary(loss = "focal")
+cl_binary <- function(threshold = 0.5, loss = "ce_dice") {
+  component("Binary", settings())
+}
+
+#' What to learn: one class per pixel
+#'
+#' @param names Names of the classes of label 0, 1, 2, ...
+#' @param unknown Label value that counts nowhere; see also [cl_data()].
+#' @param class_weights One weight per class, or `NULL`.
+#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`.
+#' @return A list of class `cl_classes`, for [cl_train()].
+#' @export
+#' @examples
+#' cl_classes(c("background", "cytoplasm", "nucleus"))
+cl_classes <- function(names = c("background", "foreground"), unknown = NULL,
+                       class_weights = NULL, loss = "ce_dice") {
+  component("Classes", settings())
+}
+
+#' @export
+print.cl_component <- function(x, ...) {
+  no_dots(...)
+  given <- vapply(unclass(x)[-1], shown, "")
+  cat(x$name, "\n", sprintf("  %-22s%s\n", names(given), given), sep = "")
+  invisible(x)
+}
+
+shown <- function(value) {
+  if (inherits(value, "cl_component")) {
+    return(value$name)
+  }
+  if (is.null(value)) "-" else paste(deparse(value), collapse = " ")
+}

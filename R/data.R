@@ -1,0 +1,154 @@
+#' Say which images and labels to use
+#'
+#' For all that a folder alone does not say: arrays in memory, groups, channels, unknown pixels.
+#' Wherever data are expected, a folder with `images/` and `masks/` or `labels/`, the path of a
+#' CSV file or a data frame with columns image, label\[, group, split\], or
+#' `list(images = , labels = )` do as well.
+#'
+#' @param images A folder, a CSV file, a data frame; or paths, or a list of arrays `[y, x]`,
+#'   `[y, x, channel]` or `[z, y, x]`, named or not. Images of EBImage (`Image`) and imager
+#'   (`cimg`) are taken as they are.
+#' @param labels Paths or arrays of labels in the same order; `NULL` where `images` says where
+#'   they are.
+#' @param ... Must be empty.
+#' @param names Names of the images; default those of the list `images`.
+#' @param group One per image: plate, well, donor or recording. Images of one group are never on
+#'   both sides of a split.
+#' @param channels Channels to use, by number from 0 or by name; default all.
+#' @param unknown Label value that counts nowhere: no loss, no score.
+#' @param axes What the axes of the arrays are, such as `"yxc"`, `"zyx"` or `"czyx"`, where this
+#'   is not plain.
+#' @param pixel_size_um Micrometres per pixel: one number, or one per axis (y, x) or (z, y, x).
+#' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
+#' @export
+#' @examples
+#' cl_data("plate1", channels = "DAPI", unknown = 255)
+#' image <- matrix(0:255, 16, 16)
+#' cl_data(list(a = image), list(image > 100), pixel_size_um = 0.5)
+cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
+                    unknown = NULL, axes = NULL, pixel_size_um = NULL) {
+  no_dots(...)
+  structure(
+    list(
+      images = images, labels = labels, names = names, group = group, channels = channels,
+      unknown = unknown, axes = axes, pixel_size_um = pixel_size_um
+    ),
+    class = "cl_data"
+  )
+}
+
+#' @export
+print.cl_data <- function(x, ...) {
+  no_dots(...)
+  where <- if (is.character(x$images)) {
+    paste(utils::head(x$images, 3), collapse = ", ")
+  } else if (is.data.frame(x$images)) {
+    sprintf("a table of %d images", nrow(x$images))
+  } else {
+    sprintf("%d images in memory", length(as_list(x$images)))
+  }
+  cat("Images with labels:", where, "\n")
+  given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um")]
+  for (name in names(Filter(Negate(is.null), given))) {
+    cat(sprintf("  %-15s%s\n", name, paste(utils::head(given[[name]], 6), collapse = ", ")))
+  }
+  invisible(x)
+}
+
+#' Everything that is wrong with annotated images
+#'
+#' Missing partners, size mismatches, unreadable files, odd labels: all in one message, without
+#' training. [cl_train()] does the same before it starts.
+#'
+#' @param data A folder, a table or [cl_data()].
+#' @param task Also check that the labels suit this task: `"instances"`, `"binary"` or a
+#'   component such as [cl_classes()].
+#' @param ... Must be empty.
+#' @return A list of class `cl_report`: `ok`, `text` and a data frame `table`.
+#' @export
+#' @examplesIf cl_available()
+#' folder <- cl_simulate(tempfile("nuclei"), images = 2)
+#' cl_check(folder)
+cl_check <- function(data, task = NULL, ...) {
+  no_dots(...)
+  found <- call_python("check", data = plain_data(data), task = task)
+  structure(found, class = "cl_report")
+}
+
+#' @export
+print.cl_report <- function(x, ...) {
+  no_dots(...)
+  cat(x$text, "\n", sep = "")
+  invisible(x)
+}
+
+# What Python takes: `source` and options; arrays in our index order.
+plain_data <- function(data) {
+  if (inherits(data, "cl_data")) {
+    return(plain_cl_data(data))
+  }
+  if (is.list(data) && !is.data.frame(data)) {
+    odd <- setdiff(names(data), names(formals(cl_data)))
+    if (!"images" %in% names(data) || length(odd) > 0) {
+      stop_clean("Invalid `data`. Expected list(images = , labels = ). Received: other names.")
+    }
+    return(plain_cl_data(do.call(cl_data, data)))
+  }
+  plain_cl_data(cl_data(data))
+}
+
+plain_cl_data <- function(data) {
+  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um")]
+  if (is.null(data$labels)) {
+    return(c(list(source = plain_place(data$images, "data")), options))
+  }
+  images <- as_list(data$images)
+  labels <- as_list(data$labels)
+  found <- plain_images(images, data$axes)
+  options$axes <- found$axes
+  names <- if (is.null(data$names)) names(images) else data$names
+  source <- list(images = found$images, labels = lapply(labels, plain_label))
+  if (!is.null(names)) source$names <- as.list(as.character(names))
+  c(list(source = source), options)
+}
+
+# A folder, a CSV file or a table.
+plain_place <- function(x, what) {
+  if (is.data.frame(x)) {
+    for (column in intersect(c("image", "label"), names(x))) {
+      x[[column]] <- plain_path(as.character(x[[column]]), column)
+    }
+    return(x)
+  }
+  if (!is.character(x)) {
+    stop_clean(
+      "Invalid `", what, "`. Expected a folder, a CSV file, a data frame or cl_data(). Received: ",
+      class(x)[1], "."
+    )
+  }
+  plain_path(x, what)
+}
+
+plain_label <- function(x) {
+  if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
+}
+
+# A list of arrays or of paths, and the axes that all of them have.
+plain_images <- function(images, axes) {
+  if (all(vapply(images, is.character, NA))) {
+    return(list(images = lapply(unname(images), plain_path, "images"), axes = axes))
+  }
+  found <- lapply(unname(images), plain_image, axes)
+  kinds <- unique(lapply(found, `[[`, "axes"))
+  if (length(kinds) > 1) {
+    stop_clean("Invalid `images`. Expected images of one kind. Received: grey and colour ones.")
+  }
+  list(images = lapply(found, `[[`, "array"), axes = kinds[[1]])
+}
+
+as_list <- function(x) {
+  if (is.character(x)) {
+    return(as.list(x))
+  }
+  if (is.list(x)) x else list(x)
+}

@@ -1,0 +1,101 @@
+#' Score a model on images with truth
+#'
+#' Images whose pixels the model saw in training are recognised and refused.
+#'
+#' @param x A `cl_model`.
+#' @param data A folder, a table or [cl_data()], as for [cl_train()].
+#' @param out Folder for the tables as CSV files.
+#' @param allow_training_images Score also images that the model was trained on.
+#' @param progress `TRUE`, `FALSE` or `"auto"`.
+#' @param ... Must be empty.
+#' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
+#'   the 95 % interval, n), `per_image` (image, then a column per metric) and `per_object` (image,
+#'   truth, found, iou, matched). `as.data.frame()` gives `per_image`; `plot()` shows the worst
+#'   and the best images.
+#' @method evaluate cl_model
+#' @export
+#' @examples
+#' \dontrun{
+#' model <- cl_load("nuclei.cytoloom")
+#' scores <- evaluate(model, "data/test")
+#' scores$summary
+#' }
+evaluate.cl_model <- function(x, data, ..., out = NULL, allow_training_images = FALSE,
+                              progress = "auto") {
+  no_dots(...)
+  plain <- plain_data(data)
+  tables <- run_events(
+    "evaluate",
+    list(
+      model = model_path(x), data = plain, out = if (!is.null(out)) plain_path(out, "out"),
+      allow_training_images = allow_training_images
+    ),
+    progress
+  )
+  structure(tables, model = x, data = data, class = "cl_scores")
+}
+
+#' Scores
+#'
+#' Methods for what [evaluate()][evaluate.cl_model] returns.
+#'
+#' @param x,object A `cl_scores`.
+#' @param n How many images of each kind to show.
+#' @param metric The metric to sort by; default the first.
+#' @param digits Digits to print.
+#' @param ... Must be empty.
+#' @param row.names,optional Ignored; they belong to the generic function.
+#' @return `as.data.frame()` the table per image, `summary()` the table per metric, the others
+#'   `x`, invisibly.
+#' @name cl_scores
+NULL
+
+#' @rdname cl_scores
+#' @export
+print.cl_scores <- function(x, digits = 3, ...) {
+  no_dots(...)
+  cat("Scores of ", nrow(x$per_image), " images; low and high bound a 95 % interval\n", sep = "")
+  print(x$summary, digits = digits, row.names = FALSE)
+  invisible(x)
+}
+
+#' @rdname cl_scores
+#' @export
+summary.cl_scores <- function(object, ...) {
+  no_dots(...)
+  object$summary
+}
+
+#' @rdname cl_scores
+#' @export
+as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...) {
+  no_dots(...)
+  x$per_image
+}
+
+#' @rdname cl_scores
+#' @export
+plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
+  no_dots(...)
+  table <- x$per_image
+  metrics <- setdiff(names(table), "image")
+  if (is.null(metric)) metric <- metrics[1]
+  if (!metric %in% metrics) {
+    stop_clean("Invalid `metric`. Expected one of ", toString(metrics), ". Received: ", metric, ".")
+  }
+  table <- table[order(table[[metric]], na.last = NA), ]
+  rows <- unique(c(utils::head(seq_len(nrow(table)), n), utils::tail(seq_len(nrow(table)), n)))
+  titles <- sprintf("%s\n%s %.3f", table$image[rows], metric, table[[metric]][rows])
+  scored <- call_python(
+    "scored",
+    model = model_path(attr(x, "model")), data = plain_data(attr(x, "data")),
+    names = as.list(table$image[rows])
+  )
+  old <- graphics::par(mfrow = grDevices::n2mfrow(length(rows)), mar = c(0.5, 0.5, 2.5, 0.5))
+  on.exit(graphics::par(old))
+  for (k in seq_along(rows)) {
+    one <- scored[[k]]
+    draw_overlay(one$image, list(`#00C2FF` = one$truth, `#FFB000` = one$found), titles[k])
+  }
+  invisible(x)
+}

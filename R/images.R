@@ -1,0 +1,94 @@
+# Images of other packages. Dispatch is by class name and documented structure alone, so that
+# none of them is needed: EBImage's `Image` is an S4 array (x, y[, channel or frame]) with a slot
+# `colormode` (0 grey, 2 colour); imager's `cimg` is an S3 array (x, y, z, channel).
+
+# The array in our index order and its axes, NULL where cytoloom is to guess them.
+plain_image <- function(x, axes = NULL) {
+  if (inherits(x, "Image")) {
+    return(plain_ebimage(x))
+  }
+  if (inherits(x, "cimg")) {
+    return(plain_cimg(x))
+  }
+  if (is.null(dim(x))) {
+    stop_clean("Invalid `images`. Expected paths or arrays. Received: ", class(x)[1], ".")
+  }
+  list(array = x, axes = axes)
+}
+
+bare_array <- function(x) {
+  array(as.vector(x), dim(x))
+}
+
+plain_ebimage <- function(x) {
+  values <- bare_array(x)
+  grey <- !identical(as.integer(attr(x, "colormode")), 2L)
+  axes <- c("yx", if (grey) "yxt" else "yxc", "yxct")[length(dim(values)) - 1]
+  list(array = swap_xy(values), axes = axes)
+}
+
+plain_cimg <- function(x) {
+  values <- bare_array(x)
+  size <- dim(values)
+  if (size[3] == 1) {
+    return(list(array = aperm(array(values, size[-3]), c(2, 1, 3)), axes = "yxc"))
+  }
+  list(array = aperm(values, c(3, 2, 1, 4)), axes = "zyxc")
+}
+
+swap_xy <- function(x) {
+  if (length(dim(x)) == 2) t(x) else aperm(x, c(2, 1, seq_along(dim(x))[-(1:2)]))
+}
+
+# Labels as a matrix or stack in our index order.
+plain_labels <- function(x) {
+  if (inherits(x, "Image")) {
+    x <- swap_xy(bare_array(x))
+  } else if (inherits(x, "cimg")) {
+    x <- plain_cimg(x)$array
+    x <- array(x, dim(x)[-length(dim(x))])
+  }
+  if (is.null(dim(x))) {
+    stop_clean("Invalid `labels`. Expected paths or arrays. Received: ", class(x)[1], ".")
+  }
+  check_labels(x)
+  x
+}
+
+check_labels <- function(x, what = "labels") {
+  if (!is.double(x) || anyNA(x) || all_whole(x)) {
+    return(invisible())
+  }
+  remedy <- if (min(x) >= 0 && max(x) <= 1) {
+    "labels look rescaled; read them with readTIFF(as.is = TRUE) or cl_read(labels = TRUE)"
+  } else {
+    sprintf("%s, a fraction", format(x[x != trunc(x)][1]))
+  }
+  stop_clean("Invalid `", what, "`. Expected whole numbers. Received: ", remedy, ".")
+}
+
+# What is needed to give an array the class of an image that came in: its attributes.
+image_class <- function(x) {
+  if (!(inherits(x, "Image") || inherits(x, "cimg"))) {
+    return(NULL)
+  }
+  attributes(x)[setdiff(names(attributes(x)), c("dim", "dimnames"))]
+}
+
+# An array [y, x], [y, x, k] or [z, y, x] in the class and index order that `like` describes.
+as_class <- function(x, like, stack = FALSE) {
+  if (is.null(like)) {
+    return(x)
+  }
+  if ("cimg" %in% like$class) {
+    x <- if (stack) aperm(x, c(3, 2, 1)) else swap_xy(x)
+    size <- dim(x)
+    dim(x) <- if (stack) c(size, 1L) else c(size[1:2], 1L, size[-(1:2)], 1L)[1:4]
+    attributes(x) <- c(list(dim = dim(x)), like)
+    return(x)
+  }
+  x <- swap_xy(x)
+  like$colormode <- 0L
+  attributes(x) <- c(list(dim = dim(x)), like)
+  asS4(x)
+}

@@ -1,0 +1,50 @@
+#' Set up the Python that cytoloom needs
+#'
+#' Makes the virtual environment `r-cytoloom` with Keras, TensorFlow and what else the core
+#' uses. It is found by itself from then on, unless `RETICULATE_PYTHON` or
+#' [reticulate::use_python()] name another Python.
+#'
+#' @param python Path of the Python to build on, 3.11 or newer. Default: the first found on the
+#'   path that is new enough.
+#' @param backend What computes, as a pip requirement: TensorFlow by default, for instance
+#'   `"tensorflow[and-cuda]>=2.18"` for an NVIDIA graphics card on Linux.
+#' @param envname Name of the environment.
+#' @param ... Must be empty.
+#' @return The path of the environment's Python, invisibly.
+#' @export
+#' @examples
+#' \dontrun{
+#' cl_install()
+#' }
+cl_install <- function(python = NULL, backend = backend_needed(), ..., envname = "r-cytoloom") {
+  no_dots(...)
+  if (!reticulate::virtualenv_exists(envname)) {
+    base <- new_enough_python(python)
+    reticulate::virtualenv_create(envname, python = base, packages = NULL)
+  }
+  reticulate::virtualenv_install(envname, c(packages_needed, backend))
+  session$available <- NULL
+  made <- reticulate::virtualenv_python(envname)
+  message("Python for cytoloom is ready: ", made)
+  if (reticulate::py_available()) {
+    message("Restart R to use it: this session already runs another Python.")
+  }
+  invisible(made)
+}
+
+new_enough_python <- function(python = NULL) {
+  candidates <- python
+  if (is.null(python)) {
+    candidates <- Sys.which(c("python3", paste0("python3.", 15:11), "python"))
+  }
+  for (candidate in path.expand(candidates[nzchar(candidates)])) {
+    old <- run_python(candidate, c("-m", "cytoloom.r_bridge", paste0("python", python_needed)))
+    if (!is.null(old) && !any(nzchar(old))) {
+      return(candidate)
+    }
+  }
+  stop_clean(
+    "cl_install() found no Python ", python_needed, ". Install one, for instance with ",
+    "reticulate::install_python(\"3.12:latest\"), and pass its path: cl_install(python = ...)"
+  )
+}

@@ -1,0 +1,129 @@
+# A model in R is where its folder is and what model.json says; Python loads it when needed.
+
+new_model <- function(told) {
+  info <- c(told$info, list(facts = told$facts))
+  structure(
+    list(path = told$path, info = info, interrupted = isTRUE(info$interrupted)),
+    class = "cl_model"
+  )
+}
+
+model_path <- function(x) {
+  path <- if (inherits(x, "cl_model")) unclass(x)$path else x
+  path <- plain_path(path, "model")
+  if (!file.exists(file.path(path, "model.json"))) {
+    stop_clean(
+      "Invalid `model`. Expected a model folder (with model.json). Received: ", path, ". ",
+      "A model lives as long as its folder: keep it with `out` in cl_train(), or cl_save()."
+    )
+  }
+  path
+}
+
+#' Load and save models
+#'
+#' A model is a folder, the same for R and Python. `cl_load()` reads what it says of itself;
+#' nothing in it is executed. `cl_save()` writes a copy.
+#'
+#' @param path Folder to read or to write, by custom `name.cytoloom`.
+#' @param model A `cl_model`.
+#' @param overwrite Replace a model that is there.
+#' @param ... Must be empty.
+#' @return A `cl_model`; for `cl_save()` that of the new folder, invisibly.
+#' @export
+#' @examples
+#' \dontrun{
+#' model <- cl_load("nuclei.cytoloom")
+#' cl_save(model, "copy.cytoloom")
+#' }
+cl_load <- function(path, ...) {
+  no_dots(...)
+  new_model(call_python("load", path = plain_path(path)))
+}
+
+#' @rdname cl_load
+#' @export
+cl_save <- function(model, path, overwrite = FALSE, ...) {
+  no_dots(...)
+  saved <- call_python(
+    "save",
+    path = model_path(model), to = plain_path(path), overwrite = overwrite
+  )
+  invisible(cl_load(saved))
+}
+
+#' What a model says of itself
+#'
+#' `print()` gives a few lines, `summary()` also what is in `model.json` of training and
+#' software, `as.data.frame()` the history, `plot()` its curves.
+#'
+#' @param x,object A `cl_model` of [cl_train()] or [cl_load()].
+#' @param ... Must be empty; for `plot()`, passed to [graphics::plot()].
+#' @param row.names,optional Ignored; they belong to the generic function.
+#' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value. `summary()`:
+#'   a named character vector of class `summary.cl_model`. The others: `x`, invisibly.
+#' @name cl_model
+NULL
+
+#' @rdname cl_model
+#' @export
+print.cl_model <- function(x, ...) {
+  no_dots(...)
+  facts <- x$info$facts
+  cat("cytoloom model in ", x$path, "\n", sep = "")
+  print_facts(facts[c("task", "channels", "trained on", "validation")])
+  if (isTRUE(x$interrupted)) cat("  interrupted: stopped by hand before the end\n")
+  invisible(x)
+}
+
+#' @rdname cl_model
+#' @export
+summary.cl_model <- function(object, ...) {
+  no_dots(...)
+  structure(c(folder = object$path, unlist(object$info$facts)), class = "summary.cl_model")
+}
+
+#' @export
+print.summary.cl_model <- function(x, ...) {
+  no_dots(...)
+  print_facts(x)
+  invisible(x)
+}
+
+print_facts <- function(facts) {
+  cat(sprintf("  %-14s%s\n", names(facts), unlist(facts)), sep = "")
+}
+
+#' @rdname cl_model
+#' @export
+as.data.frame.cl_model <- function(x, row.names = NULL, optional = FALSE, ...) {
+  no_dots(...)
+  call_python("history", path = model_path(x))
+}
+
+#' @rdname cl_model
+#' @export
+plot.cl_model <- function(x, ...) {
+  history <- as.data.frame(x)
+  metrics <- intersect(c("loss", "score"), unique(history$metric))
+  if (length(metrics) == 0) stop_clean("This model has no history to plot.")
+  old <- graphics::par(mfrow = c(1, length(metrics)))
+  on.exit(graphics::par(old))
+  for (metric in metrics) plot_curve(history[history$metric == metric, ], metric, ...)
+  invisible(x)
+}
+
+plot_curve <- function(rows, metric, ...) {
+  colours <- c(train = "grey50", validation = "#0072B2")
+  graphics::plot(
+    rows$iteration, rows$value,
+    type = "n", xlab = "iteration", ylab = metric, las = 1, ...
+  )
+  sets <- intersect(names(colours), rows$set)
+  for (set in sets) {
+    one <- rows[rows$set == set, ]
+    graphics::lines(one$iteration, one$value, col = colours[[set]], lwd = 2)
+  }
+  place <- if (metric == "loss") "topright" else "bottomright"
+  graphics::legend(place, sets, col = colours[sets], lwd = 2, bty = "n")
+}

@@ -1,0 +1,134 @@
+# The one place that starts Python. `bridge` is Python's module `cytoloom.r_bridge`.
+session <- new.env(parent = emptyenv())
+
+own_environment <- "r-cytoloom"
+
+bridge <- function() {
+  if (is.null(session$bridge)) {
+    session$bridge <- start_python()
+    session$pid <- Sys.getpid()
+  }
+  if (!identical(session$pid, Sys.getpid())) {
+    stop_clean(
+      "A forked process cannot use the Python of its parent: call cytoloom in the main ",
+      "process, or use parallel::makeCluster() instead of mclapply()."
+    )
+  }
+  session$bridge
+}
+
+start_python <- function() {
+  problem <- python_problem()
+  if (!is.null(problem)) {
+    stop_clean(problem)
+  }
+  with_own_environment(reticulate::py_config())
+  sys <- reticulate::import("sys", convert = FALSE)
+  sys$path$insert(0L, core_folder())
+  reticulate::import("cytoloom.r_bridge")
+}
+
+# The Python sources that this package carries.
+core_folder <- function() {
+  folder <- system.file("python", package = "cytoloom")
+  if (!file.exists(file.path(folder, "cytoloom", "r_bridge.py"))) {
+    stop_clean(
+      "This installation lacks Python's part (inst/python). Install again from a source that ",
+      "was made by R CMD build, or from a checkout with symbolic links."
+    )
+  }
+  folder
+}
+
+# NULL where Python can run cytoloom, else a sentence that says what to run.
+python_problem <- function() {
+  python <- find_python()
+  if (is.null(python)) {
+    return("cytoloom found no Python. Run: cytoloom::cl_install()")
+  }
+  lacking <- packages_lacking(python)
+  if (length(lacking) == 0) {
+    return(NULL)
+  }
+  again <- if (reticulate::py_available()) " and restart R" else ""
+  sprintf(
+    "Python at %s lacks %s. Run: cytoloom::cl_install()%s",
+    python, paste(lacking, collapse = ", "), again
+  )
+}
+
+# The Python that runs, or would be started; it is not started here. A failed import would
+# bind R to that Python until it is restarted.
+find_python <- function() {
+  if (reticulate::py_available()) {
+    return(reticulate::py_config()$python)
+  }
+  named <- Sys.getenv("RETICULATE_PYTHON")
+  if (nzchar(named) && named != "managed") {
+    return(if (nzchar(Sys.which(path.expand(named)))) path.expand(named))
+  }
+  config <- tryCatch(
+    with_own_environment(suppressMessages(reticulate::py_discover_config())),
+    error = function(e) NULL
+  )
+  config$python
+}
+
+# The environment made by cl_install() comes after everything that the user chose and before
+# whatever else lies around. Miniconda is never offered, managed environments never downloaded
+# for a mere look.
+with_own_environment <- function(code) {
+  vars <- c(RETICULATE_MINICONDA_ENABLED = "FALSE")
+  if (has_own_environment()) {
+    vars[["RETICULATE_PYTHON_FALLBACK"]] <- own_python()
+  }
+  with_variables(vars, code)
+}
+
+has_own_environment <- function() {
+  isTRUE(tryCatch(reticulate::virtualenv_exists(own_environment), error = function(e) FALSE))
+}
+
+own_python <- function() {
+  reticulate::virtualenv_python(own_environment)
+}
+
+with_variables <- function(vars, code) {
+  before <- Sys.getenv(names(vars), unset = NA, names = TRUE)
+  on.exit({
+    unset <- is.na(before)
+    Sys.unsetenv(names(before)[unset])
+    if (any(!unset)) do.call(Sys.setenv, as.list(before[!unset]))
+  })
+  do.call(Sys.setenv, as.list(vars))
+  force(code)
+}
+
+# Requirements that a Python does not meet, found in a process of its own.
+packages_lacking <- function(python) {
+  needs <- c(
+    paste0("python", python_needed), packages_needed, paste(backends_known, collapse = "|")
+  )
+  out <- run_python(python, c("-m", "cytoloom.r_bridge", needs))
+  if (is.null(out)) {
+    return(paste0("a working Python ", python_needed))
+  }
+  lacking <- out[nzchar(out)]
+  several <- grepl("|", lacking, fixed = TRUE)
+  lacking[several] <- "a backend (tensorflow, jax or torch)"
+  lacking
+}
+
+# Standard output of a Python process that sees the core, or NULL where it fails.
+run_python <- function(python, arguments) {
+  quietly <- c(
+    PYTHONPATH = core_folder(), PYTHONDONTWRITEBYTECODE = "1", PYTHONIOENCODING = "utf-8"
+  )
+  out <- tryCatch(
+    with_variables(quietly, suppressWarnings(
+      system2(python, shQuote(arguments), stdout = TRUE, stderr = FALSE)
+    )),
+    error = function(e) NULL
+  )
+  if (is.null(out) || !is.null(attr(out, "status"))) NULL else out
+}

@@ -1,0 +1,34 @@
+#' Read and write images and labels
+#'
+#' As the core reads them: 16-bit values stay whole numbers, and labels stay labels.
+#'
+#' @param path A file: PNG, JPEG, BMP, TIFF (also OME and ImageJ) or NPY. To write: TIFF.
+#' @param channels Channels to read, by number from 0 or by name; default all.
+#' @param labels Read a label image or mask; `cl_write_labels()`: the labels to write.
+#' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
+#' @param ... Must be empty.
+#' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
+#'   is time) with attributes `axes`, `pixel_size_um` and `channel_names`; with `labels = TRUE` an
+#'   integer matrix `[y, x]` or stack `[z, y, x]`. `cl_write_labels()`: the path, invisibly.
+#' @export
+#' @examplesIf cl_available()
+#' file <- tempfile(fileext = ".tif")
+#' cl_write_labels(matrix(c(0, 1, 1, 2), 2), file, pixel_size_um = 0.5)
+#' cl_read(file, labels = TRUE)
+#' attributes(cl_read(file))
+cl_read <- function(path, channels = NULL, labels = FALSE, ...) {
+  no_dots(...)
+  found <- call_python("read", path = plain_path(path), channels = channels, labels = labels)
+  facts <- lapply(Filter(Negate(is.null), found$facts), unlist)
+  do.call(structure, c(list(found$array), facts))
+}
+
+#' @rdname cl_read
+#' @export
+cl_write_labels <- function(labels, path, pixel_size_um = NULL, ...) {
+  no_dots(...)
+  invisible(call_python(
+    "write_labels",
+    path = plain_path(path), labels = plain_labels(labels), pixel_size_um = pixel_size_um
+  ))
+}

@@ -1,0 +1,31 @@
+# What Python must bring along. The same as in pyproject.toml: a test compares them.
+python_needed <- ">=3.11"
+
+packages_needed <- c(
+  "keras>=3.15",
+  "numpy>=1.26",
+  "scipy>=1.11",
+  "scikit-image>=0.22",
+  "tifffile>=2024.2.12",
+  "imagecodecs>=2024.1.1",
+  "pandas>=2.1",
+  "matplotlib>=3.8"
+)
+
+# Any of these computes; the first is what cl_install() takes where there are wheels of it.
+backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
+
+backend_needed <- function(info = Sys.info()) {
+  light <- info[["sysname"]] == "Linux" && info[["machine"]] == "x86_64"
+  if (light) "tensorflow-cpu>=2.18" else "tensorflow>=2.18"
+}
+
+# reticulate 1.41 and later makes such an environment when Python is first started and
+# nothing else was chosen. Older ones lack the function, hence no `reticulate::`.
+.onLoad <- function(libname, pkgname) {
+  space <- asNamespace("reticulate")
+  if (exists("py_require", space, inherits = FALSE)) {
+    declare <- get("py_require", space)
+    declare(c(packages_needed, backend_needed()), python_version = python_needed)
+  }
+}

@@ -1,0 +1,27 @@
+#' Simulate microscopy with exactly known truth
+#'
+#' With `folder`, writes `images/` and `labels/` as [cl_train()] takes them; without, returns one
+#' image.
+#'
+#' @param folder New folder, or `NULL`.
+#' @param kind `"nuclei"` (many touch), `"cells"` (two channels; classes cytoplasm and nucleus) or
+#'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people.
+#' @param images How many images to write.
+#' @param seed The same seed gives the same images, another seed others.
+#' @param ... Without `folder`: settings of the simulation, such as `shape = c(128, 128)`,
+#'   `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`.
+#' @return The folder, invisibly; or a list of `image` and `labels`.
+#' @export
+#' @examplesIf cl_available()
+#' nuclei <- cl_simulate(shape = c(96, 96), count = 8)
+#' range(nuclei$labels)
+cl_simulate <- function(folder = NULL, kind = "nuclei", images = 8, seed = 0, ...) {
+  if (is.null(folder)) {
+    return(call_python("simulate", kind = kind, arguments = list(seed = seed, ...)))
+  }
+  no_dots(...)
+  invisible(call_python(
+    "simulate_folder",
+    folder = plain_path(folder, "folder"), kind = kind, images = images, seed = seed
+  ))
+}

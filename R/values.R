@@ -1,0 +1,181 @@
+# How values cross to Python and back; the other half is python/cytoloom/r_values.py, which says
+# why. Arrays cross as raw vectors with their dimensions, tables as columns of raw vectors.
+
+chunk_length <- 2^20
+
+pack <- function(x) {
+  if (is.data.frame(x)) {
+    return(pack_table(x))
+  }
+  if (inherits(x, "cl_component")) {
+    return(c(list(crosses_as = "component"), lapply(unclass(x), pack)))
+  }
+  if (inherits(x, "cl_model")) {
+    return(model_path(x))
+  }
+  if (is.list(x)) {
+    return(lapply(x, pack))
+  }
+  if (!is.null(dim(x))) {
+    return(pack_array(x))
+  }
+  pack_plain(x)
+}
+
+pack_plain <- function(x) {
+  if (is.null(x) || is.raw(x)) {
+    return(x)
+  }
+  if (is.factor(x)) x <- as.character(x)
+  if (!is.atomic(x) || is.complex(x)) {
+    stop_clean("A value of class ", class(x)[1], " cannot be passed to Python.")
+  }
+  if (anyNA(x) && !all(is.nan(x[is.na(x)]))) {
+    stop_clean("Invalid value. Expected no missing values. Received: NA.")
+  }
+  x <- unname(as.vector(x))
+  if (is.character(x)) x <- enc2utf8(x)
+  if (length(x) == 1) x else as.list(x)
+}
+
+pack_table <- function(x) {
+  list(
+    crosses_as = "table", n = nrow(x), names = as.list(enc2utf8(names(x))),
+    columns = lapply(unname(as.list(x)), pack_column)
+  )
+}
+
+pack_column <- function(x) {
+  if (is.factor(x)) x <- as.character(x)
+  missing <- is.na(x) & !(is.numeric(x) & is.nan(x))
+  packed <- switch(typeof(x),
+    character = list(type = "string", values = as.list(enc2utf8(ifelse(missing, "", x)))),
+    logical = list(type = "logical", values = as.raw(x & !missing)),
+    integer = list(type = "integer", values = write_raw(x, 4L)),
+    double = list(type = "double", values = write_raw(as.double(x), 8L)),
+    stop_clean("A column of class ", class(x)[1], " cannot be passed to Python.")
+  )
+  c(packed, list(n = length(x), missing = if (any(missing)) as.raw(missing)))
+}
+
+# An array with its numbers as narrow as they allow, so that 16-bit pixels take 2 bytes.
+pack_array <- function(x, what = "array") {
+  if (!(is.numeric(x) || is.logical(x) || is.raw(x))) {
+    stop_clean("Invalid `", what, "`. Expected numbers. Received: ", class(as.vector(x))[1], ".")
+  }
+  if (anyNA(x)) {
+    stop_clean(
+      "Invalid `", what, "`. Expected no missing values. Received: ", sum(is.na(x)), " NA."
+    )
+  }
+  dtype <- array_dtype(x)
+  size <- c(uint8 = 1L, uint16 = 2L, int32 = 4L, float64 = 8L)[[dtype]]
+  raw <- if (is.raw(x)) as.vector(x) else write_raw(x, size, whole = dtype != "float64")
+  list(crosses_as = "array", dtype = dtype, dim = as.list(dim(x)), raw = raw)
+}
+
+array_dtype <- function(x) {
+  if (is.logical(x) || is.raw(x) || length(x) == 0) {
+    return("uint8")
+  }
+  ends <- range(x)
+  if (is.double(x) && !(all(abs(ends) < 2^31) && all_whole(x))) {
+    return("float64")
+  }
+  if (ends[1] < 0 || ends[2] > 65535) "int32" else if (ends[2] > 255) "uint16" else "uint8"
+}
+
+all_whole <- function(x) {
+  for (part in chunks(length(x))) {
+    if (any(x[part] != trunc(x[part]))) {
+      return(FALSE)
+    }
+  }
+  TRUE
+}
+
+# writeBin() in parts: no second array of doubles or integers is made of a large image.
+write_raw <- function(x, size, whole = is.integer(x)) {
+  raw <- raw(length(x) * size)
+  for (part in chunks(length(x))) {
+    values <- if (whole) as.integer(x[part]) else as.double(x[part])
+    bytes <- (part[1] - 1) * size + seq_len(length(part) * size)
+    raw[bytes] <- writeBin(values, raw(), size = size, endian = "little")
+  }
+  raw
+}
+
+chunks <- function(n) {
+  starts <- if (n > 0) seq(1, n, by = chunk_length)
+  lapply(starts, function(first) first:min(n, first + chunk_length - 1))
+}
+
+unpack <- function(x) {
+  if (!is.list(x)) {
+    return(x)
+  }
+  kind <- x[["crosses_as"]]
+  if (is.null(kind)) {
+    return(lapply(x, unpack))
+  }
+  if (kind == "table") unpack_table(x) else unpack_array(x)
+}
+
+unpack_array <- function(x) {
+  dim <- as.integer(unlist(x$dim))
+  values <- read_raw(x$raw, x$dtype, prod(dim))
+  if (length(dim) > 1) dim(values) <- dim
+  values
+}
+
+read_raw <- function(raw, dtype, n) {
+  format <- list(
+    bool = list(integer(), 1L, FALSE), uint8 = list(integer(), 1L, FALSE),
+    uint16 = list(integer(), 2L, FALSE), int32 = list(integer(), 4L, TRUE),
+    float32 = list(double(), 4L, TRUE), float64 = list(double(), 8L, TRUE)
+  )[[dtype]]
+  size <- format[[2]]
+  values <- vector(typeof(format[[1]]), n)
+  for (part in chunks(n)) {
+    bytes <- raw[(part[1] - 1) * size + seq_len(length(part) * size)]
+    values[part] <- readBin(
+      bytes, format[[1]], length(part),
+      size = size, signed = format[[3]], endian = "little"
+    )
+  }
+  if (dtype == "bool") values == 1L else values
+}
+
+unpack_table <- function(x) {
+  columns <- x$columns
+  if (!is.null(names(columns))) columns <- list(columns)
+  values <- lapply(columns, unpack_column)
+  names(values) <- as.character(unlist(x$names))
+  structure(values, row.names = .set_row_names(x$n), class = "data.frame")
+}
+
+unpack_column <- function(x) {
+  values <- switch(x$type,
+    string = enc2utf8(as.character(unlist(x$values))),
+    logical = as.logical(as.integer(x$values)),
+    integer = read_raw(x$values, "int32", x$n),
+    double = read_raw(x$values, "float64", x$n)
+  )
+  if (!is.null(x$missing)) values[x$missing == as.raw(1)] <- NA
+  values
+}
+
+# Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
+plain_path <- function(path, what = "path") {
+  if (!is.character(path) || anyNA(path) || length(path) == 0) {
+    stop_clean("Invalid `", what, "`. Expected a path. Received: ", class(path)[1], ".")
+  }
+  path <- path.expand(enc2utf8(path))
+  if (!l10n_info()[["UTF-8"]] && any(grepl("[^ -~]", path, useBytes = TRUE))) {
+    stop_clean(
+      "Invalid `", what, "`. A path with other than ASCII letters needs a UTF-8 locale: ",
+      "set LANG=C.UTF-8 before starting R."
+    )
+  }
+  path
+}
