@@ -208,8 +208,8 @@ class _Findings:
         labels, known = read_labels(item, self._data.unknown)
         understood = getattr(source, "understood", "")
         values = values_of(labels if known is None else labels[known])
-        counted = labels.size if known is None else np.count_nonzero(known)
-        foreground = np.count_nonzero(labels)
+        counted = labels.size if known is None else int(np.count_nonzero(known))
+        foreground = int(np.count_nonzero(labels))
         row |= {
             "labels": source.name,
             "values": int(np.count_nonzero(values)),

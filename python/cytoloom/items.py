@@ -42,16 +42,16 @@ def make_items(
     """
     details = dict(details or {})
     if not is_file(image):
-        annotations = tuple(_label_source(one, options) for one in labels)
+        annotations = tuple(_label_source(one, name, options) for one in labels)
         source = _image_source(image, annotations, name, options)
         return [_item(name, source, annotations, options, details)]
     file = FileSource(image, channels=options.channels, axes=options.axes, cache=_cache(options))
     frames = _frames(file)
     if frames == 1:
-        annotations = tuple(_label_source(one, options) for one in labels)
+        annotations = tuple(_label_source(one, name, options) for one in labels)
         return [_item(name, file, annotations, options, details)]
     details["group"] = details.get("group") or name
-    series = [_label_series(one, frames, options) for one in labels]
+    series = [_label_series(one, name, frames, options) for one in labels]
     return [
         _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
         for k in range(frames)
@@ -81,6 +81,8 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
     >>> make_ids(["a/1.tif", "a/2.tif"]), make_ids(["a/1.tif", "b/1.tif"])
     (['1', '2'], ['a_1', 'b_1'])
     """
+    if not len(images):
+        return []
     if len(names):
         if len(names) != len(images) or len(set(names)) != len(names):
             expected = f"{len(images)} different names"
@@ -122,9 +124,9 @@ def _frames(source: FileSource) -> int:
         return 1
 
 
-def _label_series(labels: Any, frames: int, options: Options) -> list[Source]:
+def _label_series(labels: Any, name: str, frames: int, options: Options) -> list[Source]:
     """Return the labels of each time point, of a time series or a plain stack of as many."""
-    source = _label_source(labels, options)
+    source = _label_source(labels, name, options)
     if isinstance(source, FileSource):
         try:
             stack = source.info.axes == "zyxc" and source.info.shape[0] == frames
@@ -151,17 +153,17 @@ def _spacing(source: Source, options: Options) -> tuple[float, ...] | None:
     return tuple(float(s) for s in np.broadcast_to(sizes, len(axes)))
 
 
-def _label_source(labels: Any, options: Options) -> Source:
+def _label_source(labels: Any, name: str, options: Options) -> Source:
     if is_file(labels):
         return FileSource(labels, role="labels", cache=_cache(options))
     if isinstance(labels, Image):
         if labels.array.shape[-1] != 1:
             got = f"{labels.array.shape[-1]} channels"
             raise invalid("labels", expected="one channel", received=got)
-        return ArraySource(labels.array[..., 0], name=labels.name, role="labels")
+        return ArraySource(labels.array[..., 0], name=f"labels of {name}", role="labels")
     if isinstance(labels, Source):
         return labels
-    return ArraySource(np.asarray(labels), name="labels", role="labels")
+    return ArraySource(np.asarray(labels), name=f"labels of {name}", role="labels")
 
 
 def _image_source(image: Any, annotations: Sequence[Source], name: str, options: Options) -> Source:

@@ -327,8 +327,11 @@ def _read_table(path: Path) -> Any:
     import pandas as pd
 
     try:
-        # sep=None: German and French spreadsheets write semicolons
-        return pd.read_csv(path, sep=None, engine="python", dtype=str, encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            names = file.readline()
+        # German and French spreadsheets write semicolons
+        separator = next((s for s in (",", ";", "\t") if s in names), ",")
+        return pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         expected = "a CSV file with columns image and label"
         raise invalid(str(path), expected=expected, received=str(error)) from error

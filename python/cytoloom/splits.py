@@ -46,6 +46,8 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
     if validation is not None and not isinstance(validation, (int, float)):
         held = as_data(validation, channels=data.channels, unknown=data.unknown)
         return data, held, f"{len(held)} images of their own for validation"
+    if not data.items:
+        raise invalid("data", expected="at least one image", received="none")
     fraction = float(validation or 0.0)
     if not 0 <= fraction < 1:
         raise invalid("validation", expected="0 to below 1, or images", received=validation)

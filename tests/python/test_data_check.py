@@ -1,0 +1,229 @@
+"""Everything that can be wrong with annotated images, in one message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+import cytoloom as cl
+from cytoloom.data import Data, as_data, check
+from cytoloom.errors import InvalidError
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 255, (16, 20)).astype(np.uint8)
+LABELS = np.zeros((16, 20), np.uint8)
+LABELS[4:12, 4:12] = 1
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images with labels, nothing wrong."""
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        put(tmp_path / "images" / f"{i}.png", IMAGE + i)
+        put(tmp_path / "labels" / f"{i}.png", LABELS)
+    return tmp_path
+
+
+def put(path, array, **options):
+    Pillow.fromarray(array).save(path, **options)
+
+
+def arrays(*labels, images=None):
+    images = images or [IMAGE + i for i in range(len(labels))]
+    return as_data((images, list(labels)))
+
+
+def only(texts):
+    assert len(texts) == 1, texts
+    return texts[0]
+
+
+def test_nothing_wrong(folder):
+    report = cl.check(folder)
+    assert report.ok
+    assert str(report) == "3 images checked: nothing wrong."
+    assert report.table["status"].tolist() == ["ok"] * 3
+    assert report.table["foreground"].tolist() == [0.2] * 3
+
+
+def test_everything_wrong_is_in_one_message(folder):
+    put(folder / "images" / "lonely.png", IMAGE)
+    put(folder / "labels" / "widow.png", LABELS)
+    put(folder / "labels" / "1.png", LABELS[:-1])
+    (folder / "images" / "2.png").write_bytes((folder / "images" / "2.png").read_bytes()[:60])
+    (folder / "images" / "stack.czi").write_bytes(b"ZISRAWFILE")
+    put(folder / "labels" / "stack.png", LABELS)
+    text = str(check(folder))
+    assert "4 images checked: 5 problems." in text
+    assert "lonely.png has no labels" in text
+    assert "widow.png has no image" in text
+    assert "1.png is 15 x 20, but its image" in text
+    assert "2.png" in text
+    assert "decoded" in text
+    assert "bfconvert" in text
+
+
+def test_duplicates(folder):
+    put(folder / "labels" / "1.tif", LABELS)
+    assert "2 label images of one name: 1.png, 1.tif" in only(check(folder).problems)
+
+
+def test_one_label_file_for_two_images(folder):
+    images = [folder / "images" / f"{i}.png" for i in (0, 1)]
+    label = folder / "labels" / "0.png"
+    assert "one label file is given for 0, 1" in only(check((images, [label, label])).problems)
+
+
+def test_equal_pixels_are_warned_of():
+    report = check(arrays(LABELS, LABELS, images=[IMAGE, IMAGE.copy()]))
+    assert report.ok
+    assert "image_000, image_001 have the same pixels" in only(report.warnings)
+
+
+def test_0_255_and_rgb_masks_are_understood_and_said_so(folder):
+    for i in range(3):
+        put(folder / "labels" / f"{i}.png", LABELS * 255)
+    report = check(folder)
+    assert report.ok
+    assert only(report.notes) == "labels understood as 0/255 mask (3 of 3 images)"
+    for i in range(3):
+        put(folder / "labels" / f"{i}.png", np.stack([LABELS * 255, 0 * LABELS, 0 * LABELS], -1))
+    assert "RGB mask of two colours (3 of 3 images)" in only(check(folder).notes)
+
+
+def test_masks_among_other_labels_are_warned_of():
+    report = check(arrays(LABELS * np.uint8(255), LABELS))
+    assert "image_000 are masks, image_001 are not" in only(report.warnings)
+
+
+def test_interpolated_masks_are_refused(folder):
+    (folder / "labels" / "1.png").unlink()
+    put(folder / "labels" / "1.jpg", LABELS * 255, quality=50)
+    assert "grey levels in a JPEG" in only(check(folder).problems)
+
+
+def test_an_all_background_set_is_refused_and_single_empty_images_are_noted():
+    empty = np.zeros_like(LABELS)
+    assert "nothing to learn" in only(check(arrays(empty, empty)).problems)
+    report = check(arrays(LABELS, empty))
+    assert report.ok
+    assert only(report.notes) == "no object in image_001 (1 of 2 images)"
+
+
+def test_images_of_one_value_are_warned_of():
+    report = check(arrays(LABELS, LABELS, images=[IMAGE, np.full_like(IMAGE, 7)]))
+    assert report.ok
+    assert "one value everywhere (7)" in only(report.warnings)
+
+
+def test_nan_in_images_is_warned_of():
+    image = IMAGE.astype(np.float32)
+    image[0, :2] = np.nan
+    assert "in 0.62% of its pixels" in only(check(arrays(LABELS, images=[image])).warnings)
+
+
+@dataclass(frozen=True)
+class UpTo:
+    """A task that knows the values 0 to `top`."""
+
+    top: int = 1
+
+    def check_labels(self, labels, known):
+        """Say which value is too large."""
+        high = labels.max() if known is None else labels[known].max()
+        return [f"class {high} is not one of 0 to {self.top}"] if high > self.top else []
+
+
+def test_the_task_says_which_values_labels_may_have(folder):
+    put(folder / "labels" / "1.png", LABELS * 9)
+    assert check(folder, UpTo(9)).ok
+    problem = only(check(folder, UpTo(1)).problems)
+    assert problem.endswith("1.png: class 9 is not one of 0 to 1")
+    known = as_data(folder, unknown=9)
+    assert check(known, UpTo(1)).ok
+
+
+def test_tasks_by_name(folder):
+    put(folder / "labels" / "1.png", LABELS * 9)
+    assert check(folder, "instances").ok
+    assert "9" in only(check(folder, "classes:background,cell").problems)
+
+
+def test_negative_labels_are_refused_unless_unknown():
+    labels = LABELS.astype(int)
+    labels[0, 0] = -1
+    assert "found -1" in only(check(arrays(labels)).problems)
+    assert check(as_data((IMAGE, labels), unknown=-1)).ok
+
+
+def test_images_of_different_kinds():
+    colour, deep = np.stack([IMAGE] * 3, -1), IMAGE.astype(np.uint16)
+    problem = only(
+        check(arrays(LABELS, LABELS, LABELS, images=[IMAGE, colour, IMAGE + 1])).problems
+    )
+    assert "image_001: 3 channels; image_000, image_002: 1 channel" in problem
+    report = check(arrays(LABELS, LABELS, images=[IMAGE, deep]))
+    assert report.ok
+    assert "uint16" in only(report.warnings)
+    stack, stack_labels = np.stack([IMAGE] * 2), np.stack([LABELS] * 2)
+    report = check(arrays(LABELS, stack_labels, images=[IMAGE, stack]))
+    assert "2-D" in only(report.problems)
+
+
+def test_pixel_sizes_that_differ_are_warned_of(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for i, size in enumerate((2.0, 4.0)):
+        options = {"resolution": (size, size), "metadata": {"unit": "um"}}
+        tifffile.imwrite(tmp_path / "images" / f"{i}.tif", IMAGE + i, imagej=True, **options)
+        tifffile.imwrite(tmp_path / "labels" / f"{i}.tif", LABELS)
+    assert "from (0.25, 0.25) to (0.5, 0.5) um" in only(check(tmp_path).warnings)
+
+
+def test_channels_that_are_not_there_are_named(folder):
+    assert "red" in check(as_data(folder, channels="red")).problems[0]
+
+
+def test_long_lists_are_cut_short_and_counted():
+    report = check(arrays(*[-LABELS.astype(int)] * 30), UpTo(-1))
+    assert len(report.problems) >= 30
+    lines = str(report).splitlines()
+    assert len(lines) <= 13
+    assert "more problems" in lines[11]
+
+
+def test_data_without_images_or_labels():
+    assert "no images" in only(check(Data(())).problems)
+    with pytest.raises(InvalidError):
+        check("no/such/folder")
+    unlabelled = Data(tuple(cl.Data.from_pairs([IMAGE], [LABELS]).items))
+    assert check(unlabelled).ok
+
+
+def test_progress_is_told_image_by_image():
+    seen = []
+    check(arrays(LABELS, LABELS), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("dsb2018_fluo/test", ""),
+        ("bbbc030_cho/validation", "0/255 mask"),
+        ("isbi2012_em/test", "0/255 mask"),
+        ("stardist_examples/2d", ""),
+        ("qcanet_mouse_embryo_3d", ""),
+        ("cfos_multiexpert/lab-mue", "annotators"),
+    ],
+)
+def test_real_sets_have_no_problems(real_data, name, note):
+    report = check(real_data / name)
+    assert report.ok, str(report)
+    assert note in " ".join(report.notes)
