@@ -22,8 +22,7 @@ def main() -> None:
     image, labels = cl.simulate.nuclei(shape=(128, 128), count=14, seed=3)
     for preset in ("light", "default", "strong"):
         figure = cl.plots.augmentation_sheet(preset, image, labels, n=arguments.iterations)
-        figure.savefig(arguments.out / f"{preset}.png", dpi=120)
-        print(f"{preset}: {arguments.out / f'{preset}.png'}")
+        print(cl.plots.save(figure, arguments.out / f"{preset}.png"))
 
 
 if __name__ == "__main__":

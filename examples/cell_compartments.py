@@ -46,7 +46,7 @@ def main() -> None:
     measured = compartments(image, found)
     measured.to_csv(arguments.out / "compartments.csv", index=False)
     print(measured.to_string(index=False))
-    cl.plots.overlay(image, found).savefig(arguments.out / "cells.png", dpi=120)
+    cl.plots.save(cl.plots.overlay(image, found), arguments.out / "cells.png")
 
 
 def strip_only(labels: np.ndarray) -> np.ndarray:
