@@ -53,8 +53,8 @@ def understand(
         got = f"{len(present)} grey levels in a JPEG"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
     if is_interpolated(labels, present):
-        between = [int(v) for v in present if v not in (0, present[-1])]
-        got = f"a mask of 0 and {present[-1]} with values between ({between[:3]}...) at its edges"
+        between = _between(present)[:3].tolist()
+        got = f"a mask of 0 and {present[-1]} with values between ({between}...) at its edges"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
@@ -91,11 +91,12 @@ def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:
     return 255 in known and set(known) <= {0, 255}
 
 
-def is_interpolated(labels: Labels, present: AnyArray) -> bool:
-    """Whether a mask was smoothed or scaled: mostly 0 and a top of 255 or more, and values between.
+def is_interpolated(labels: Labels, present: Labels) -> bool:
+    """Whether a mask was smoothed, scaled or went through JPEG: values between in a thin rim.
 
-    Label images whose highest object happens to be 255 have other objects that cover more
-    than the one; a smoothed mask has its values between in a thin rim only.
+    Of the values clearly above 0 most are near the top of the type (255 or 65535), and those
+    between have hardly a pixel whose neighbours to the right and below equal it. Objects that
+    happen to be numbered up to 255 have.
 
     Examples
     --------
@@ -105,11 +106,37 @@ def is_interpolated(labels: Labels, present: AnyArray) -> bool:
     >>> is_interpolated(mask, np.unique(mask))
     True
     """
-    if len(present) < 4 or present[0] != 0 or present[-1] not in (255, 65535):
+    top = int(present[-1]) if len(present) else 0
+    if top not in (255, 65535) or present[0] < 0 or len(_between(present)) < 3:
         return False
-    foreground = labels[labels > 0]
-    top = np.count_nonzero(foreground == present[-1])
-    return bool(top > foreground.size / 2)
+    foreground = labels[labels > _near(top)]
+    if np.count_nonzero(foreground >= top - _near(top)) < foreground.size / 2:
+        return False
+    inner = labels[..., :-1, :-1]
+    between = (inner > _near(top)) & (inner < top - _near(top))
+    flat = (inner == labels[..., :-1, 1:]) & (inner == labels[..., 1:, :-1])
+    return bool(np.count_nonzero(between & flat) < 0.3 * max(1, np.count_nonzero(between)))
+
+
+def _between(present: Labels) -> Labels:
+    top = int(present[-1])
+    return present[(present > _near(top)) & (present < top - _near(top))]
+
+
+def _near(top: int) -> int:
+    """Return how far from 0 and from the top JPEG may move the values of a mask."""
+    return top // 32
+
+
+def is_grey_coded(present: Labels) -> bool:
+    """Whether values look like three classes drawn in black, grey and white.
+
+    Examples
+    --------
+    >>> is_grey_coded(np.array([0, 128, 255])), is_grey_coded(np.array([0, 1, 2]))
+    (True, False)
+    """
+    return len(present) == 3 and present[0] == 0 and present[1] in (127, 128) and present[2] == 255
 
 
 def smallest(labels: AnyArray) -> AnyArray:
