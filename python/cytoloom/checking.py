@@ -12,7 +12,7 @@ import numpy as np
 from .data import Data, Item, as_data, read_labels
 from .errors import InvalidError
 from .images.facts import AnyArray
-from .images.labels import values_of
+from .images.labels import is_grey_coded, values_of
 from .sources import Source, fingerprint
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def check(
     data: Any,
     task: Any = None,
     *,
+    training: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Find everything wrong with annotated images, without training.
@@ -98,6 +99,8 @@ def check(
     task : Task or str, optional
         What the labels are for; it knows which values they may have. Default: only what every
         task asks.
+    training : bool, default True
+        Whether it is for training, which background alone makes impossible; scoring it is not.
     progress : callable, optional
         Called as ``progress(done, total)`` after each image.
 
@@ -122,7 +125,7 @@ def check(
     from .tasks import resolve
 
     found = as_data(data)
-    findings = _Findings(resolve(task) if isinstance(task, str) else task, found)
+    findings = _Findings(resolve(task) if isinstance(task, str) else task, found, training)
     for done, item in enumerate(found.items, start=1):
         findings.add(item)
         if progress is not None:
@@ -133,7 +136,8 @@ def check(
 class _Findings:
     """Collects what is seen image by image, then compares the images with each other."""
 
-    def __init__(self, task: Any, data: Data) -> None:
+    def __init__(self, task: Any, data: Data, training: bool) -> None:
+        self._training = training
         self._task = task
         self._data = data
         self._problems = list(data.problems)
@@ -221,6 +225,7 @@ class _Findings:
         self._kinds["masks"][bool(values.size and values[-1] == 255 and len(values) <= 2)].append(
             item.id
         )
+        self._kinds["grey"][is_grey_coded(values)].append(item.id)
         self._problems += [f"{source.name}: {text}" for text in self._wrong_values(labels, known)]
         said = list(_described(self._task, labels))
         if understood and not (said and understood == "0/255 mask"):
@@ -257,12 +262,17 @@ class _Findings:
     def _compare_labels(self) -> None:
         masks = self._kinds["masks"]
         if self._labelled and len(self._empty) == self._labelled:
-            self._problems.append(
+            (self._problems if self._training else self._warnings).append(
                 "all labels are 0, background: there is nothing to learn; were they saved as "
                 "they look, or is the wrong folder given?"
             )
         elif self._empty:
             self._said[f"no object in {_listing(self._empty)}"] += len(self._empty)
+        if self._kinds["grey"][True]:
+            self._warnings.append(
+                f"values 0, 128 and 255 in {_listing(self._kinds['grey'][True])} look like classes "
+                "drawn in grey; save them as 0, 1 and 2"
+            )
         filled = [name for name in masks[False] if name not in self._empty]
         if masks[True] and filled:
             self._warnings.append(

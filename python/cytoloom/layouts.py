@@ -310,12 +310,21 @@ def _repeated(values: Sequence[str]) -> list[str]:
 
 
 def _details(row: Mapping[Any, Any]) -> dict[str, Any]:
-    weight = row.get("weight")
     return {
         "group": None if row.get("group") is None else str(row["group"]),
         "split": None if row.get("split") is None else str(row["split"]).strip().lower(),
-        "weight": 1.0 if weight is None else float(weight),
+        "weight": _weight(row.get("weight")),
     }
+
+
+def _weight(told: Any) -> float:
+    try:
+        weight = 1.0 if told is None else float(told)
+    except ValueError:
+        weight = -1.0
+    if not 0 < weight < float("inf"):
+        raise invalid("weight", expected="a number above 0", received=told)
+    return weight
 
 
 def _unused_columns(columns: Sequence[str]) -> list[str]:

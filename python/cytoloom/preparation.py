@@ -79,11 +79,13 @@ def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
     report = check(whole, run.task)
     if not report.ok:
         raise invalid("data", expected="usable images and labels", received=str(report))
+    for text in report.notes:
+        yield note(text)
     for text in report.warnings:
         yield warn(text)
     run.train, run.validation, run.split_note = split(whole, validation, run.seed)
-    if not isinstance(validation, float):
-        report = check(run.validation, run.task)
+    if run.validation.items and not isinstance(validation, (int, float)):
+        report = check(run.validation, run.task, training=False)
         if not report.ok:
             raise invalid("validation", expected="usable images", received=str(report))
     yield note(run.split_note)

@@ -119,7 +119,7 @@ class ArraySource:
     ) -> None:
         array = np.asarray(array)
         if role == "labels":
-            self._array, self.axes = _label_array(array, axes, name)
+            self._array, self.axes, self.understood = _label_array(array, axes, name)
         else:
             letters = check_axes(axes, array.ndim, name) if axes else guess_axes(array.shape, name)
             if "t" in letters:
@@ -177,7 +177,7 @@ class FileSource:
         axes: str | None = None,
         cache: Cache | None = SHARED,
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.channels = channels
         self.frame = frame
         self.role = role
@@ -421,15 +421,16 @@ def _digest(array: AnyArray) -> str:
     return digest.hexdigest()
 
 
-def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray, str]:
+def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray, str, str]:
     letters = check_axes(axes, array.ndim, name) if axes else {2: "yx", 3: "zyx"}.get(array.ndim)
     if letters not in ("yx", "zyx"):
         got = f"an array of shape {array.shape}"
         raise invalid(name, expected="labels (y, x) or (z, y, x)", received=got)
     try:
-        return understand(array[..., None])[0], letters
+        labels, said = understand(array[..., None])
     except InvalidError as error:
         raise InvalidError(str(error).replace("`labels`", f"`{name}`", 1)) from None
+    return labels, letters, said
 
 
 def _per_axis(

@@ -63,10 +63,10 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
 
 def _split_named(data: Data) -> tuple[Data, Data, str]:
     def chosen(names: Sequence[str | None]) -> tuple[Item, ...]:
-        return tuple(i for i in data.items if i.split in names)
+        return tuple(i for i in data.items if _named(i) in names)
 
     known = (*_TRAIN, *_VALIDATION, "test", None)
-    odd = sorted({str(i.split) for i in data.items if i.split not in known})
+    odd = sorted({str(i.split) for i in data.items if _named(i) not in known})
     if odd:
         raise invalid("split", expected="train, validation or test", received=", ".join(odd))
     train, held, left = chosen((*_TRAIN, None)), chosen(_VALIDATION), chosen(("test",))
@@ -77,6 +77,10 @@ def _split_named(data: Data) -> tuple[Data, Data, str]:
     note += f", {len(left)} for test left out" if left else ""
     note += f"; these groups are on both sides: {', '.join(both[:5])}" if both else ""
     return replace(data, items=train), replace(data, items=held), note
+
+
+def _named(item: Item) -> str | None:
+    return item.split.strip().lower() if item.split else None
 
 
 def _groups(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:

@@ -162,6 +162,14 @@ def test_a_csv_file_of_a_german_spreadsheet(folder):
     assert len(as_data(folder / "data.csv")) == 2
 
 
+def test_weights_are_numbers(folder):
+    columns = {"image": ["images/0000.tif"], "label": ["masks/0000_mask.png"]}
+    assert Data.from_table({**columns, "weight": ["2.5"]}, folder).items[0].weight == 2.5
+    for wrong in ("much", "-1", "nan"):
+        with pytest.raises(InvalidError, match="weight"):
+            Data.from_table({**columns, "weight": [wrong]}, folder)
+
+
 def test_tables_that_are_incomplete(folder):
     refused(pd.DataFrame({"picture": ["a.tif"]}), "columns")
     refused(pd.DataFrame({"image": [], "label": []}), "0 rows")

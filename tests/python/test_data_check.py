@@ -116,6 +116,18 @@ def test_an_all_background_set_is_refused_and_single_empty_images_are_noted():
     assert only(report.notes) == "no object in image_001 (1 of 2 images)"
 
 
+def test_background_alone_can_be_scored():
+    report = check(arrays(np.zeros_like(LABELS)), training=False)
+    assert report.ok
+    assert "background" in only(report.warnings)
+
+
+def test_classes_drawn_in_grey_are_warned_of():
+    labels = LABELS * np.uint8(128)
+    labels[5:8, 5:8] = 255
+    assert "0, 1 and 2" in only(check(arrays(labels)).warnings)
+
+
 def test_images_of_one_value_are_warned_of():
     report = check(arrays(LABELS, LABELS, images=[IMAGE, np.full_like(IMAGE, 7)]))
     assert report.ok

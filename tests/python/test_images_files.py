@@ -79,6 +79,15 @@ def test_a_palette_gives_colours_to_images_and_indices_to_labels(tmp_path):
     assert read_labels(path).tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.filterwarnings("error")
+def test_transparency_of_a_palette_is_left_out_in_silence(tmp_path):
+    picture = Pillow.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
+    picture.putpalette([0, 0, 0, 255, 0, 0])
+    path = tmp_path / "a.png"
+    picture.save(path, transparency=b"\x00\x80")
+    assert both(path).array.tolist() == [[[0, 0, 0], [255, 0, 0]]]
+
+
 def test_a_palette_of_greys_gives_one_channel(tmp_path):
     picture = Pillow.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
     picture.putpalette([10, 10, 10, 20, 20, 20, 30, 30, 30])

@@ -62,6 +62,23 @@ def test_255_objects_are_not_an_interpolated_mask():
     assert understand(labels[..., None])[1] == ""
 
 
+def test_a_few_objects_of_a_set_numbered_to_255_are_no_interpolated_mask():
+    labels = np.zeros((20, 20), int)
+    labels[1:5, 1:5], labels[1:5, 8:12], labels[7:9, 2:9], labels[10:19, 2:19] = 9, 80, 120, 255
+    assert understand(labels[..., None])[0] is not None
+
+
+def test_a_mask_that_was_a_jpeg_before_it_was_a_png_is_refused():
+    """Values near 0 and near 255 besides, as JPEG leaves them around edges."""
+    rng = np.random.default_rng(0)
+    mask = np.zeros((40, 40), int)
+    mask[10:30, 10:30] = 250 + rng.integers(0, 6, (20, 20))
+    mask[:8] = rng.integers(0, 5, (8, 40))
+    mask[9, 10:30] = rng.integers(40, 200, 20)
+    with pytest.raises(InvalidError, match="at its edges"):
+        understand(mask[..., None])
+
+
 def test_three_grey_levels_are_classes_not_an_interpolated_mask():
     labels = np.array([[0, 128, 255, 255, 255]])
     assert understand(labels[..., None])[0].tolist() == labels.tolist()

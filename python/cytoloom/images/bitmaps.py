@@ -44,6 +44,8 @@ def pixels(path: Path, kind: str) -> AnyArray:
         return _deep_pixels(path, alpha=False)
     with _OPENERS[kind](path) as picture:
         upright = _upright(picture, kind)
+        # Pillow warns that a palette's transparency is lost, which is what is wanted
+        upright.info.pop("transparency", None)
         return _three_axes(np.asarray(upright.convert("RGB" if _is_coloured(picture) else "L")))
 
 

@@ -45,6 +45,7 @@ _CONVERT = {
     "Open it in Fiji and save it as a TIFF stack.": ".avi .mp4 .mov",
 }  # fmt: skip
 _REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in group.split()}
+_BESIDE_IMAGES = (".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl")
 T = TypeVar("T")
 
 
@@ -61,14 +62,17 @@ def stem(path: str | Path) -> str:
 
 
 def is_foreign(path: str | Path) -> bool:
-    """Whether a file's ending is that of an image format known, but not read here.
+    """Whether a file's ending is that of a microscope's or image format not read here.
+
+    Films, archives and drawings, which often lie beside images, are not meant.
 
     Examples
     --------
-    >>> is_foreign("a.czi"), is_foreign("a.png"), is_foreign("README.md")
-    (True, False, False)
+    >>> is_foreign("a.czi"), is_foreign("a.png"), is_foreign("README.md"), is_foreign("fig.pdf")
+    (True, False, False, False)
     """
-    return Path(path).suffix.lower() in _REMEDIES
+    suffix = Path(path).suffix.lower()
+    return suffix in _REMEDIES and suffix not in _BESIDE_IMAGES
 
 
 def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
@@ -91,7 +95,7 @@ def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
     InvalidError
         Missing, damaged, or in a format not read; the message says how to convert it.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = _kind(path)
     info = _reading(path, lambda: _header(path, kind, axes))
     return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
@@ -142,7 +146,7 @@ def read(
     >>> read(path)
     Image('cells', 64 x 48 x 1 (yxc), uint16)
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     info = probe(path, axes=axes)
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     kind = _kind(path)
@@ -195,7 +199,7 @@ def read_labels_as(
     understood : str
         Empty for plain label images; else for example ``"0/255 mask"`` or ``"RGB mask"``.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = _kind(path)
     alpha = None
     if kind in ("png", "jpeg", "bmp"):
@@ -246,7 +250,7 @@ def write_labels(
     """
     from . import tiff
 
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise invalid("path", expected="a name ending in .tif", received=str(path))
     if labels.ndim not in (2, 3):

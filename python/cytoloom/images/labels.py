@@ -115,7 +115,8 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
     inner = labels[..., :-1, :-1]
     between = (inner > _near(top)) & (inner < top - _near(top))
     flat = (inner == labels[..., :-1, 1:]) & (inner == labels[..., 1:, :-1])
-    return bool(np.count_nonzero(between & flat) < 0.3 * max(1, np.count_nonzero(between)))
+    inside, all_between = (int(np.count_nonzero(m)) for m in (between & flat, between))
+    return inside < 0.3 * max(1, all_between)
 
 
 def _between(present: Labels) -> Labels:
@@ -136,7 +137,7 @@ def is_grey_coded(present: Labels) -> bool:
     >>> is_grey_coded(np.array([0, 128, 255])), is_grey_coded(np.array([0, 1, 2]))
     (True, False)
     """
-    return len(present) == 3 and present[0] == 0 and present[1] in (127, 128) and present[2] == 255
+    return present.tolist() in ([0, 127, 255], [0, 128, 255])
 
 
 def smallest(labels: AnyArray) -> AnyArray:
