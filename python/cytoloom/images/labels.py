@@ -94,9 +94,9 @@ def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:
 def is_interpolated(labels: Labels, present: Labels) -> bool:
     """Whether a mask was smoothed, scaled or went through JPEG: values between in a thin rim.
 
-    Of the values clearly above 0 most are near the top of the type (255 or 65535), and those
-    between have hardly a pixel whose neighbours to the right and below equal it. Objects that
-    happen to be numbered up to 255 have.
+    Of the values clearly above 0 at least a tenth are near the top of the type (255 or 65535),
+    and those between have hardly a pixel whose neighbours to the right and below equal it.
+    Objects that happen to be numbered up to 255 have.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
     if top not in (255, 65535) or present[0] < 0 or len(_between(present)) < 3:
         return False
     foreground = labels[labels > _near(top)]
-    if np.count_nonzero(foreground >= top - _near(top)) < foreground.size / 2:
+    if np.count_nonzero(foreground >= top - _near(top)) < 0.1 * foreground.size:
         return False
     inner = labels[..., :-1, :-1]
     between = (inner > _near(top)) & (inner < top - _near(top))
