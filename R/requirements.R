@@ -6,6 +6,7 @@ packages_needed <- c(
   "numpy>=1.26",
   "scipy>=1.11",
   "scikit-image>=0.22",
+  "pillow>=10",
   "tifffile>=2024.2.12",
   "imagecodecs>=2024.1.1",
   "pandas>=2.1",
