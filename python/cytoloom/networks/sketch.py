@@ -122,7 +122,14 @@ class Sketch:
         return Trace(channels, tuple(Reach((*range(g),), (*range(g),), g) for g in grid_px))
 
     def convolve(
-        self, x: Trace, name: str, filters: int, kernel: Size, strides: Size, bias: bool
+        self,
+        x: Trace,
+        name: str,
+        filters: int,
+        kernel: Size,
+        strides: Size,
+        bias: bool,
+        initial: str,
     ) -> Trace:
         """Count a convolution."""
         seen = x.seeing(Reach.windows, kernel, strides)

@@ -1,21 +1,18 @@
-"""The U-Net: one description, read three ways.
-
-`_wire` says once how the network is put together. Keras layers come out when `_Layers` reads it;
-the number of parameters, the cost and the receptive field come out when `sketch.Sketch` reads
-it, without any backend. So these cannot disagree.
-"""
+"""The U-Net as a component: what it is, what it costs, how far it sees, and its Keras model."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ..backend import require
 from ..components import component
 from ..errors import invalid
-from .sketch import Reach, Sketch
+from .layers import Layers
+from .sketch import Reach, Sketch, Trace
+from .wiring import wire
 
 Size = tuple[int, ...]
 Spacing = Sequence[float] | None
@@ -85,10 +82,17 @@ class UNet:
         _check(self)
 
     @property
+    def strides(self) -> tuple[Size, ...]:
+        """Factors per axis by which the stem, then each level's pooling, reduces the size."""
+        stem = self.stem_stride
+        first = (stem,) * self.ndim if isinstance(stem, int) else stem
+        pooling = ((2,) * self.ndim,) * self.depth if self.pooling is None else self.pooling
+        return (first, *pooling)
+
+    @property
     def grid_px(self) -> Size:
         """Per axis, the multiple of pixels that sizes and tile starts must be."""
-        strides = [_stem(self), *_pooling(self)]
-        return tuple(math.prod(s) for s in zip(*strides, strict=True))
+        return tuple(math.prod(factors) for factors in zip(*self.strides, strict=True))
 
     @property
     def receptive_field_px(self) -> Size:
@@ -124,7 +128,7 @@ class UNet:
         if self.pooling is not None:
             return self
         spacing = _spacing(spacing_um, self.ndim)
-        stem, spacing = _step(spacing, _stem(self))
+        stem, spacing = _step(spacing, self.strides[0])
         pooling = []
         for _ in range(self.depth):
             size, spacing = _step(spacing, (2,) * self.ndim)
@@ -210,20 +214,21 @@ class UNet:
         >>> model.output["foreground"].shape
         (None, None, None, 1)
         """
-        keras = _keras()
+        keras = require()
         net = self.for_spacing(spacing_um)
         image = keras.Input((*(None,) * net.ndim, channels), dtype="float32", name="image")
-        outputs = _wire(net, _Layers(net.ndim, seed), image, _heads(heads))
+        outputs = wire(net, Layers(net.ndim, seed), image, _heads(heads))
         return keras.Model(image, outputs, name="unet")
 
     def _sketch(self, channels: int, heads: Mapping[str, int]) -> Sketch:
         sketch = Sketch()
-        _wire(self, sketch, sketch.image(channels, self.grid_px), heads)
+        wire(self, sketch, sketch.image(channels, self.grid_px), heads)
         return sketch
 
     def _reach(self) -> tuple[Reach, ...]:
         sketch = Sketch()
-        return _wire(self, sketch, sketch.image(1, self.grid_px), {"": 1})[""].reach
+        output: Trace = wire(self, sketch, sketch.image(1, self.grid_px), {"": 1})[""]
+        return output.reach
 
 
 def unet(
@@ -269,161 +274,20 @@ def unet(
     >>> model.output_shape
     (None, 64, 64, 2)
     """
-    keras = _keras()
-    *sizes, channels = input_shape
+    keras = require()
+    sizes = input_shape[:-1]
     net = UNet(ndim=len(sizes), **options).for_spacing(None)
     for size, grid in zip(sizes, net.grid_px, strict=True):
         if size is not None and size % grid:
             raise invalid("input_shape", expected=f"multiples of {grid} px", received=input_shape)
     image = keras.Input(tuple(input_shape), dtype="float32", name="image")
-    logits = _wire(net, _Layers(net.ndim, seed), image, _heads({"logits": classes}))["logits"]
+    logits = wire(net, Layers(net.ndim, seed), image, _heads({"logits": classes}))["logits"]
     if activation == "auto":
         activation = "sigmoid" if classes == 1 else "softmax"
     if activation is None:
         return keras.Model(image, logits, name="unet")
     output = keras.layers.Activation(activation, dtype="float32", name="probability")(logits)
     return keras.Model(image, output, name="unet")
-
-
-def _wire(net: UNet, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str, Any]:
-    stem, pooling = _stem(net), _pooling(net)
-    x, ways = image, []
-    if max(stem) > 1:
-        wide = tuple(2 * s if s > 1 else 1 for s in stem)
-        x = _unit(net, ops, x, "stem", net.filters, wide, stem)
-    for level, pool in enumerate(pooling):
-        x = _block(net, ops, x, f"down{level}", level)
-        ways.append(x)
-        x = ops.pool(x, f"down{level}_pool", pool)
-    x = _block(net, ops, x, "bottom", net.depth)
-    for level in reversed(range(net.depth)):
-        x = _up(net, ops, x, f"up{level}", net.filters << level, pooling[level])
-        x = ops.concatenate([ways[level], x], f"up{level}_skip")
-        x = _block(net, ops, x, f"up{level}", level)
-    if max(stem) > 1:
-        few = max(1, net.filters // 2)
-        x = ops.concatenate([image, _up(net, ops, x, "full", few, stem)], "full_skip")
-        x = _unit(net, ops, x, "full", few, (net.kernel,) * net.ndim)
-    return {name: ops.head(x, name, width) for name, width in heads.items()}
-
-
-def _block(net: UNet, ops: Any, x: Any, name: str, level: int) -> Any:
-    filters, kernel, start = net.filters << level, _kernel(net, level), x
-    for i in range(1, net.convs):
-        x = _unit(net, ops, x, f"{name}_{i}", filters, kernel)
-    if net.residual:
-        x = _convolve(net, ops, x, f"{name}_{net.convs}", filters, kernel)
-        short = _convolve(net, ops, start, f"{name}_short", filters, (1,) * net.ndim)
-        x = ops.relu(ops.add([short, x], f"{name}_add"), f"{name}_relu")
-    else:
-        x = _unit(net, ops, x, f"{name}_{net.convs}", filters, kernel)
-    return ops.dropout(x, f"{name}_dropout", net.dropout) if level and net.dropout else x
-
-
-def _unit(
-    net: UNet, ops: Any, x: Any, name: str, filters: int, kernel: Size, strides: Size = ()
-) -> Any:
-    return ops.relu(_convolve(net, ops, x, name, filters, kernel, strides), f"{name}_relu")
-
-
-def _convolve(
-    net: UNet, ops: Any, x: Any, name: str, filters: int, kernel: Size, strides: Size = ()
-) -> Any:
-    bias = net.norm == "none"
-    x = ops.convolve(x, f"{name}_conv", filters, kernel, strides or (1,) * net.ndim, bias)
-    return x if bias else ops.normalise(x, f"{name}_norm")
-
-
-def _up(net: UNet, ops: Any, x: Any, name: str, filters: int, size: Size) -> Any:
-    if net.upsampling == "transposed":
-        return ops.transposed(x, f"{name}_transposed", filters, size)
-    # A 1 x 1 convolution commutes with repetition: first it is cheaper by the factor of the size.
-    one = (1,) * net.ndim
-    return ops.repeat(ops.convolve(x, f"{name}_conv", filters, one, one, True), f"{name}_up", size)
-
-
-class _Layers:
-    """Reads the wiring into Keras layers."""
-
-    def __init__(self, ndim: int, seed: int) -> None:
-        self.ndim, self.seed = ndim, seed
-        self.layers = _keras().layers
-
-    def _make(self, kind: str, name: str, **options: Any) -> Any:
-        return getattr(self.layers, f"{kind}{self.ndim}D")(name=name, **options)
-
-    def _initial(self, name: str, kind: str = "HeNormal") -> Any:
-        return getattr(_keras().initializers, kind)(seed=seed_of(self.seed, name))
-
-    def convolve(
-        self, x: Any, name: str, filters: int, kernel: Size, strides: Size, bias: bool
-    ) -> Any:
-        return self._make(
-            "Conv",
-            name,
-            filters=filters,
-            kernel_size=kernel,
-            strides=strides,
-            padding="same",
-            use_bias=bias,
-            kernel_initializer=self._initial(name),
-            data_format="channels_last",
-        )(x)
-
-    def head(self, x: Any, name: str, channels: int) -> Any:
-        return self._make(
-            "Conv",
-            name,
-            filters=channels,
-            kernel_size=1,
-            kernel_initializer=self._initial(name, "GlorotUniform"),
-            data_format="channels_last",
-            dtype="float32",
-        )(x)
-
-    def transposed(self, x: Any, name: str, filters: int, size: Size) -> Any:
-        kind = getattr(self.layers, f"Conv{self.ndim}DTranspose")
-        return kind(
-            filters=filters,
-            kernel_size=size,
-            strides=size,
-            kernel_initializer=self._initial(name),
-            data_format="channels_last",
-            name=name,
-        )(x)
-
-    def normalise(self, x: Any, name: str) -> Any:
-        # 0.99, Keras' default, remembers the random start for longer than a short training lasts.
-        return self.layers.BatchNormalization(momentum=0.9, name=name)(x)
-
-    def relu(self, x: Any, name: str) -> Any:
-        return self.layers.ReLU(name=name)(x)
-
-    def pool(self, x: Any, name: str, size: Size) -> Any:
-        return self._make("MaxPooling", name, pool_size=size, data_format="channels_last")(x)
-
-    def repeat(self, x: Any, name: str, size: Size) -> Any:
-        return self._make("UpSampling", name, size=size, data_format="channels_last")(x)
-
-    def dropout(self, x: Any, name: str, rate: float) -> Any:
-        return self._make("SpatialDropout", name, rate=rate, seed=seed_of(self.seed, name))(x)
-
-    def concatenate(self, xs: list[Any], name: str) -> Any:
-        return self.layers.Concatenate(name=name)(xs)
-
-    def add(self, xs: list[Any], name: str) -> Any:
-        return self.layers.Add(name=name)(xs)
-
-
-def seed_of(seed: int, name: str) -> int:
-    """Return the seed (31 bits) of one layer, the same in any process and on any machine."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4]) >> 1
-
-
-def _keras() -> Any:
-    from ..backend import require
-
-    return require()
 
 
 def _heads(heads: Mapping[str, int] | int) -> Mapping[str, int]:
@@ -436,15 +300,6 @@ def _heads(heads: Mapping[str, int] | int) -> Mapping[str, int]:
 
 def _up_to(grid: int, pixels: int) -> int:
     return -(-pixels // grid) * grid
-
-
-def _stem(net: UNet) -> Size:
-    stem = net.stem_stride
-    return (stem,) * net.ndim if isinstance(stem, int) else stem
-
-
-def _pooling(net: UNet) -> tuple[Size, ...]:
-    return ((2,) * net.ndim,) * net.depth if net.pooling is None else net.pooling
 
 
 def _spacing(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:
@@ -462,14 +317,6 @@ def _step(spacing: tuple[float, ...], size: Size) -> tuple[Size, tuple[float, ..
     return size, tuple(s * f for s, f in zip(spacing, size, strict=True))
 
 
-def _kernel(net: UNet, level: int) -> Size:
-    """Width 1 along an axis that only a deeper level starts to pool."""
-    strides = [_stem(net), *_pooling(net)]
-    seen, deeper = strides[: level + 2], strides[level + 2 :]
-    late = [all(s[a] == 1 for s in seen) and any(s[a] > 1 for s in deeper) for a in range(net.ndim)]
-    return tuple(1 if is_late else net.kernel for is_late in late)
-
-
 def _check(net: UNet) -> None:
     whole = {"filters": net.filters, "depth": net.depth, "convs": net.convs, "kernel": net.kernel}
     for name, value in whole.items():
@@ -485,8 +332,8 @@ def _check(net: UNet) -> None:
         raise invalid("upsampling", expected="'transposed' or 'resize'", received=net.upsampling)
     if not 0 <= net.dropout < 1:
         raise invalid("dropout", expected="at least 0 and below 1", received=net.dropout)
-    _check_factors("stem_stride", (_stem(net),), net, 1)
-    _check_factors("pooling", _pooling(net), net, net.depth)
+    _check_factors("stem_stride", net.strides[:1], net, 1)
+    _check_factors("pooling", net.strides[1:], net, net.depth)
 
 
 def _check_factors(name: str, factors: tuple[Size, ...], net: UNet, count: int) -> None:
