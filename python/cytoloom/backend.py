@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -201,15 +201,16 @@ def policy(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def forward(network: Any, activations: Mapping[str, str]) -> Callable[[Any], dict[str, Any]]:
-    """Compile inference: a function from images to maps after activation.
+def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
+    """Compile inference: a function from images to logits.
+
+    Activations are left to NumPy: the backend's differ in the last bit between the body and
+    the tail of an array, and with it between tiles.
 
     Parameters
     ----------
     network : keras.Model
         Input ``(batch, spatial..., channels)``, output a dict of logits by head.
-    activations : mapping of str to str
-        Head to ``"sigmoid"``, ``"softmax"`` or ``"linear"``.
 
     Returns
     -------
@@ -220,26 +221,27 @@ def forward(network: Any, activations: Mapping[str, str]) -> Callable[[Any], dic
     keras = require()
     import numpy as np
 
-    apply = {"sigmoid": keras.ops.sigmoid, "softmax": keras.ops.softmax, "linear": lambda x: x}
-
-    def maps(images: Any) -> dict[str, Any]:
-        logits = network(images, training=False)
-        return {head: apply[kind](logits[head]) for head, kind in activations.items()}
+    def logits(images: Any) -> Any:
+        return network(images, training=False)
 
     if name() == "tensorflow":
         import tensorflow as tf
 
         shape = (None, *network.input_shape[1:])
-        maps = tf.function(
-            maps, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
+        logits = tf.function(
+            logits, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
         )
     elif name() == "jax":
         import jax
 
-        maps = jax.jit(maps)
+        logits = jax.jit(logits)
+    elif name() == "torch":
+        import torch
+
+        logits = torch.no_grad()(logits)
 
     def run(images: Any) -> dict[str, Any]:
-        found = maps(images)
+        found = logits(images)
         return {head: np.asarray(keras.ops.convert_to_numpy(m)) for head, m in found.items()}
 
     return run

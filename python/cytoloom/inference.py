@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .patches.tiles import read_mirrored, tiles
+from .tasks.task import Head
 
 HALO_LIMIT_PX = 256
 WHOLE_PX = 2**22
@@ -62,7 +63,7 @@ def predict_maps(
     forward: Forward,
     source: Any,
     normalized: Callable[[np.ndarray], np.ndarray],
-    channels: Mapping[str, int],
+    heads: Mapping[str, Head],
     *,
     halo: Sequence[int],
     grid: Sequence[int],
@@ -74,13 +75,13 @@ def predict_maps(
     Parameters
     ----------
     forward : callable
-        From float32 (1, spatial..., c) to maps by head.
+        From float32 (1, spatial..., c) to logits by head.
     source : Source
         Image (spatial..., c); read by regions.
     normalized : callable
         From a region as stored to a float32 region.
-    channels : mapping of str to int
-        Channels of each head.
+    heads : mapping of str to Head
+        Channels and activation of each.
     halo, grid : sequence of int
         What the network needs around a tile, and its total pooling, px per axis.
     tile_px : int, optional
@@ -95,12 +96,39 @@ def predict_maps(
     """
     shape = tuple(source.shape[:-1])
     margin = [min(h, HALO_LIMIT_PX) for h in halo]
-    maps = {head: store(head, (*shape, c)) for head, c in channels.items()}
+    maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
     for tile in tiles(shape, tile_shape(shape, tile_px), margin, grid):
         region = normalized(read_mirrored(source.read, shape, tile.read))
-        for head, values in forward(region[np.newaxis]).items():
-            maps[head][tile.write] = values[0][tile.crop]
+        for name, logits in forward(region[np.newaxis]).items():
+            found = activate(logits[0][tile.crop], heads[name].activation)
+            maps[name][tile.write] = found
     return maps
+
+
+def activate(logits: np.ndarray, activation: str) -> np.ndarray:
+    """Apply a head's activation to float32 logits, in place where it can.
+
+    Parameters
+    ----------
+    logits : ndarray, float32 (spatial..., channels)
+        What the network says.
+    activation : {"sigmoid", "softmax", "linear"}
+        What to make of it.
+
+    Examples
+    --------
+    >>> activate(np.zeros(1, np.float32), "sigmoid")
+    array([0.5], dtype=float32)
+    """
+    if activation == "linear":
+        return logits
+    if activation == "sigmoid":
+        powers = np.exp(-np.clip(logits, -80, 80))
+        powers += 1
+        return np.asarray(np.reciprocal(powers, out=powers))
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers)
 
 
 class Scaled:

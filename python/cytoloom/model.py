@@ -108,12 +108,9 @@ class Model:
         return network
 
     def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on normalised float32 (batch, spatial..., c); maps by head."""
+        """Run the network on normalised float32 (batch, spatial..., c); logits by head."""
         if self._forward is None:
-            heads = self.task.heads
-            self._forward = backend.forward(
-                self.keras, {name: head.activation for name, head in heads.items()}
-            )
+            self._forward = backend.forward(self.keras)
         found: dict[str, np.ndarray] = self._forward(images)
         return found
 
@@ -148,7 +145,7 @@ class Model:
             self.forward,
             source,
             lambda region: self.normalize.apply(region, stats),
-            {name: head.channels for name, head in self.task.heads.items()},
+            self.task.heads,
             halo=self.network.halo_px,
             grid=self.network.grid_px,
             tile_px=tile_px,

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import backend
 from .fitting import agreement
+from .inference import activate
 from .preparation import UNKNOWN, Run, batch_maker, make_sampler
 from .progress import Event
 
@@ -33,7 +34,7 @@ class Validation:
         self._batches = [make(k) for k in range(-(-VALIDATION_PATCHES // size))]
         self._size = size
         self._losses = {n: losses.get(h.loss, h.activation) for n, h in run.task.heads.items()}
-        self._forward = backend.forward(run.keras, dict.fromkeys(run.task.heads, "linear"))
+        self._forward = backend.forward(run.keras)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -60,23 +61,6 @@ class Validation:
                 kept[name][0].append(targets[name])
                 kept[name][1].append(activate(logits[name], head.activation))
         return total, float(np.mean([agreement(*pair) for pair in kept.values()]))
-
-
-def activate(logits: np.ndarray, activation: str) -> np.ndarray:
-    """Apply a head's activation in NumPy.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> activate(np.zeros(1), "sigmoid")
-    array([0.5])
-    """
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
-    if activation == "softmax":
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-    return logits
 
 
 def _tune_px(run: Run) -> int:

@@ -1,0 +1,116 @@
+"""Prediction and evaluation: exact tiles, honest tables, one bad file among many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cytoloom as cl
+import small
+from cytoloom.evaluation import bootstrap
+from cytoloom.objects import measure
+
+
+@pytest.fixture(scope="module")
+def model() -> cl.Model:
+    return small.train(trainer=small.trainer(iterations=60, learning_rate=3e-3))
+
+
+@pytest.mark.parametrize("tile_px", [16, 40, 64, 100])
+def test_tiles_give_the_whole_image_to_the_last_bit(model, tile_px):
+    image, _ = cl.simulate.nuclei(shape=(150, 131), count=20, seed=9)
+    whole, tiled = model.predict_maps(image), model.predict_maps(image, tile_px=tile_px)
+    for head in whole:
+        assert np.array_equal(whole[head], tiled[head])
+
+
+def test_an_image_smaller_than_the_pooling_is_no_problem(model):
+    assert model.predict(np.zeros((3, 5), np.uint16)).shape == (3, 5)
+
+
+def test_a_blank_image_has_no_objects(model):
+    found = cl.predict(model, np.full((64, 64), 500, np.uint16), progress=False)
+    assert len(found.objects) == 0
+    assert found.files["status"].tolist() == ["ok"]
+
+
+def test_one_broken_file_does_not_stop_the_others(model, tmp_path):
+    import tifffile
+
+    for k, image in enumerate(small.nuclei(3)[0]):
+        tifffile.imwrite(tmp_path / f"{k}.tif", image)
+    broken = tmp_path / "1.tif"
+    broken.write_bytes(broken.read_bytes()[:300])
+    found = cl.predict(model, tmp_path, out=tmp_path / "out", progress=False)
+    assert (found.files["status"] == "ok").tolist() == [True, False, True]
+    assert "1.tif" in found.files["status"][1]
+    assert found.names == ["0", "2"]
+    assert (tmp_path / "out" / "labels" / "0.tif").exists()
+    assert (tmp_path / "out" / "objects.csv").exists()
+    for name, labels in found:
+        ids = found.objects["object"][found.objects["image"] == name]
+        assert sorted(ids) == sorted(set(np.unique(labels)) - {0})
+
+
+def test_what_the_network_cannot_take_is_refused_in_one_sentence(model):
+    with pytest.raises(cl.InvalidError, match="channels="):
+        cl.predict(model, np.zeros((32, 32, 3), np.uint8), progress=False)
+    with pytest.raises(cl.InvalidError, match="slices=True"):
+        cl.predict(model, np.zeros((5, 32, 32, 1), np.uint8), progress=False)
+
+
+def test_an_empty_folder_is_refused(model, tmp_path):
+    with pytest.raises(cl.InvalidError, match=tmp_path.name):
+        cl.predict(model, tmp_path, progress=False)
+
+
+def test_evaluation_refuses_images_seen_in_training(model):
+    images, labels = small.nuclei()
+    with pytest.raises(cl.InvalidError, match="allow_training_images"):
+        cl.evaluate(model, (images, labels), progress=False)
+    scores = cl.evaluate(model, (images, labels), allow_training_images=True, progress=False)
+    assert list(scores.summary.columns) == ["metric", "value", "low", "high", "n"]
+    assert list(scores.per_object.columns) == ["image", "truth", "found", "iou", "matched"]
+    assert len(scores.per_image) == 4
+
+
+def test_bootstrap_draws_groups_not_images():
+    # two groups of perfectly repeated images: the interval spans the two group means
+    values = np.array([0.0] * 50 + [1.0] * 50)
+    _, low, high = bootstrap(values, ["a"] * 50 + ["b"] * 50)
+    assert (low, high) == (0.0, 1.0)
+    _, low, high = bootstrap(values, [str(k) for k in range(100)])
+    assert 0.3 < low < high < 0.7
+
+
+def test_objects_are_measured_as_on_paper():
+    labels = np.zeros((4, 5), np.int32)
+    labels[1:3, 1:4] = 1
+    image = np.arange(20).reshape(4, 5, 1)
+    table = measure(
+        labels, image=lambda rows: image[rows], channel_names=["dna"], pixel_size_um=(0.5, 2.0)
+    )
+    row = table.iloc[0]
+    assert (row["area_px"], row["area_um2"]) == (6, 6.0)
+    assert (row["centroid_y"], row["centroid_x"]) == (1.5, 2.0)
+    assert (row["bbox_y_min"], row["bbox_x_min"], row["bbox_y_max"], row["bbox_x_max"]) == (
+        1,
+        1,
+        3,
+        4,
+    )
+    assert row["mean_intensity_dna"] == pytest.approx(np.mean([6, 7, 8, 11, 12, 13]))
+    assert not row["touches_border"]
+
+
+def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
+    from dataclasses import replace
+
+    from cytoloom.data import as_images
+
+    trained = replace(model, info={**model.info, "pixel_size_um": [0.5, 0.5]})
+    item = replace(as_images(small.nuclei(1)[0])[0], spacing_um=(1.0, 1.0))
+    found = cl.predict(trained, cl.Data((item,)), progress=False)
+    assert found.files["scale"].tolist() == [2.0]
+    assert found[found.names[0]].shape == (64, 64)
+    assert "rescaled" in capsys.readouterr().err

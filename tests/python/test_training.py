@@ -1,0 +1,199 @@
+"""Training: never loses work, repeats, refuses early."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cytoloom as cl
+import small
+from cytoloom.training import train_events
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> cl.Model:
+    return small.train(out=tmp_path_factory.mktemp("plain") / "m.cytoloom")
+
+
+def history_without_seconds(model: cl.Model) -> pd.DataFrame:
+    return model.history.drop(columns="seconds")
+
+
+def test_the_model_folder_holds_what_the_readme_says(uninterrupted):
+    names = {p.name for p in uninterrupted.path.iterdir()}
+    assert names == {"network.keras", "model.json", "history.csv", "README.md"}
+    history = pd.read_csv(uninterrupted.path / "history.csv")
+    assert list(history.columns) == ["epoch", "iteration", "seconds", "set", "metric", "value"]
+    assert set(history["set"]) == {"train", "validation"}
+    assert history["iteration"].max() == 8
+
+
+def test_a_loaded_model_predicts_the_same(uninterrupted):
+    image = small.nuclei(1)[0][0]
+    loaded = cl.load(uninterrupted.path)
+    for head, values in uninterrupted.predict_maps(image).items():
+        assert np.array_equal(values, loaded.predict_maps(image)[head])
+    assert np.array_equal(uninterrupted.predict(image), loaded.predict(image))
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not(uninterrupted):
+    assert small.same_weights(uninterrupted, small.train())
+    assert not small.same_weights(uninterrupted, small.train(seed=1))
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path, stop):
+    # the generator is closed after some events, as Ctrl-C between two steps would
+    out = tmp_path / "m.cytoloom"
+    settings = {
+        "data": small.nuclei(),
+        "network": small.NETWORK,
+        "trainer": small.trainer(),
+        "out": out,
+    }
+    events = train_events(**settings)
+    steps = 0
+    for event in events:
+        steps += event.kind == "progress" and event.message.startswith("iteration")
+        if steps > stop:
+            break
+    events.close()
+    assert not (out / "model.json").exists()
+    resumed = cl.train(**settings, progress=False)
+    assert small.same_weights(uninterrupted, resumed)
+    assert history_without_seconds(resumed).equals(history_without_seconds(uninterrupted))
+    assert resumed.task == uninterrupted.task
+    assert not (out / ".training").exists()
+
+
+KILLED = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    import small
+    small.train(out={out!r}, trainer=small.trainer(iterations=60))
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_end(tmp_path):
+    out = tmp_path / "m.cytoloom"
+    tests = str(Path(__file__).parent)
+    script = textwrap.dedent(KILLED.format(tests=tests, out=str(out)))
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", script])
+        while process.poll() is None and not any(out.glob(".training/state-*.npz")):
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 3.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([sys.executable, "-c", script], check=True)
+    whole = small.train(trainer=small.trainer(iterations=60))
+    resumed = cl.load(out)
+    assert small.same_weights(whole, resumed)
+    assert resumed.task == whole.task
+
+
+def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
+    out = tmp_path / "m.cytoloom"
+    events = train_events(small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out)
+    for event in events:
+        if event.message.startswith("iteration 4"):
+            break
+    events.close()
+    with pytest.raises(cl.InvalidError, match="other trainer"):
+        small.train(out=out, trainer=small.trainer(iterations=9))
+    with pytest.raises(cl.InvalidError, match="other data"):
+        small.train(out=out, data=small.nuclei(5))
+
+
+def test_a_finished_model_is_not_overwritten_unless_asked(uninterrupted):
+    before = (uninterrupted.path / "model.json").read_text()
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        small.train(out=uninterrupted.path)
+    assert (uninterrupted.path / "model.json").read_text() == before
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the mount point /proc is used, as any user")
+def test_an_unwritable_out_is_found_before_training():
+    with pytest.raises(cl.InvalidError, match="folder to write to"):
+        small.train(out="/proc/nowhere/m.cytoloom")
+
+
+def test_a_loss_that_is_not_a_number_stops_with_advice():
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        small.train(trainer=small.trainer(optimizer="sgd", learning_rate=1e30))
+
+
+def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupted):
+    before = {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()}
+    tuned = small.train(
+        start=uninterrupted.path, network=None, trainer=small.trainer(learning_rate=1e-12)
+    )
+    moved = [
+        np.abs(a - b).max()
+        for a, b in zip(
+            [w for w in tuned.keras.trainable_variables],
+            [w for w in uninterrupted.keras.trainable_variables],
+            strict=True,
+        )
+    ]
+    assert max(float(m) for m in moved) < 1e-6
+    assert {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()} == before
+
+
+def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
+    images, labels = small.nuclei()
+    colour = [np.stack([i, i, i], axis=-1) for i in images]
+    with pytest.raises(cl.InvalidError, match="1 channels"):
+        small.train(start=uninterrupted.path, network=None, data=(colour, labels))
+
+
+def test_a_timed_run_can_be_replayed_to_the_last_bit():
+    timed = small.train(trainer=small.trainer(iterations=None, minutes=0.25))
+    training = timed.info["training"]
+    knots = tuple(tuple(k) for k in training["knots"])
+    replayed = small.train(trainer=small.trainer(iterations=training["iterations"], knots=knots))
+    assert small.same_weights(timed, replayed)
+
+
+def test_binary_and_class_tasks_train_too():
+    images, labels = small.nuclei()
+    masks = [(one > 0).astype(np.uint8) * 255 for one in labels]
+    binary = small.train(data=(images, masks), task="binary")
+    assert set(np.unique(binary.predict(images[0]))) <= {0, 1}
+    cells = [cl.simulate.cells(shape=(64, 64), count=4, seed=k) for k in range(4)]
+    names = ("background", "cytoplasm", "nucleus")
+    classes = small.train(
+        data=([c[0] for c in cells], [c[1] for c in cells]), task=cl.tasks.Classes(names)
+    )
+    proba = classes.predict_proba(cells[0][0])
+    assert proba.shape == (64, 64, 3)
+    assert np.allclose(proba.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_three_dimensions_train_and_predict():
+    stacks = [cl.simulate.nuclei_3d(shape=(16, 32, 32), count=4, seed=k) for k in range(3)]
+    model = small.train(
+        data=([s[0] for s in stacks], [s[1] for s in stacks]),
+        network=cl.UNet(filters=2, depth=2, ndim=3),
+        trainer=small.trainer(iterations=2, patch_px=(16,)),
+    )
+    assert model.predict(stacks[0][0]).shape == (16, 32, 32)
+
+
+def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninterrupted, tmp_path):
+    plain = json.loads((uninterrupted.path / "model.json").read_text())
+    for change, message in (({"surprise": 1}, "surprise"), ({"format": 2}, "newer")):
+        (tmp_path / "model.json").write_text(json.dumps(plain | change))
+        with pytest.raises(cl.InvalidError, match=message):
+            cl.load(tmp_path)
