@@ -30,7 +30,7 @@ def any_data(x: Any, options: Options) -> Data:
     """Do the work of `data.as_data`."""
     if isinstance(x, Data):
         return _reread(x, options)
-    if is_file(x):
+    if is_file(x) and str(x):
         return _path_data(Path(x).expanduser(), options)
     if hasattr(x, "columns"):
         return table_data(x, Path("."), options)
@@ -54,7 +54,8 @@ def any_images(x: Any, options: Options, slices: bool = False) -> list[Item]:
     elif isinstance(x, Mapping):
         found = _named_images(x, options)
     elif is_file(x):
-        found = _path_images(x, options)
+        # an empty name would mean the working directory
+        found = _path_images(x, options) if str(x) else []
     else:
         several = isinstance(x, (list, tuple))
         found = _list_images(list(x) if several else [x], (), options)

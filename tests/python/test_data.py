@@ -356,7 +356,7 @@ def test_a_bad_file_among_good_ones_is_an_item_that_raises_when_read(folder):
 
 
 def test_no_image_at_all(tmp_path):
-    for nothing in (tmp_path, [], tmp_path / "none.tif", f"{tmp_path}/*.tif"):
+    for nothing in (tmp_path, [], "", tmp_path / "none.tif", f"{tmp_path}/*.tif"):
         with pytest.raises(InvalidError):
             as_images(nothing)
 
