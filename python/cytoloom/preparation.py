@@ -121,7 +121,8 @@ class TaskLabels:
 
     def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
         """Return a region, int32."""
-        whole = self._cache.get(self._item.id, self._whole)
+        # not by name: parts of one image, and files of two folders, share theirs
+        whole = self._cache.get(id(self._item), self._whole)
         return whole if slices is None else whole[slices]
 
     def _whole(self) -> np.ndarray:
