@@ -14,6 +14,7 @@ release = importlib.metadata.version("cytoloom")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.extlinks",
     "numpydoc",
     "sphinx_design",
     "executed",
@@ -23,6 +24,8 @@ exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
 # Types stand in the numpydoc docstrings, with shapes and units.
 autodoc_typehints = "none"

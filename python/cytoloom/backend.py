@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -87,6 +88,8 @@ def _start(threads: int) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():
         import keras
+    # it warns of retracing once a process has used five models
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if keras.backend.backend() == "torch":
         import torch
 
