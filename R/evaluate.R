@@ -91,11 +91,15 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
     model = model_path(attr(x, "model")), data = plain_data(attr(x, "data")),
     names = as.list(table$image[rows])
   )
-  old <- graphics::par(mfrow = grDevices::n2mfrow(length(rows)), mar = c(0.5, 0.5, 2.5, 0.5))
+  old <- graphics::par(
+    mfrow = rev(grDevices::n2mfrow(length(rows))), mar = c(0.5, 0.5, 2.5, 0.5), oma = c(1.5, 0, 0, 0)
+  )
   on.exit(graphics::par(old))
   for (k in seq_along(rows)) {
     one <- scored[[k]]
     draw_overlay(one$image, list(`#00C2FF` = one$truth, `#FFB000` = one$found), titles[k])
   }
+  key <- c("#00C2FF" = "truth", "#FFB000" = "found")
+  graphics::mtext(key, 1, 0, outer = TRUE, at = c(0.4, 0.6), col = names(key), font = 2, cex = 0.9)
   invisible(x)
 }

@@ -107,7 +107,7 @@ plot.cl_model <- function(x, ...) {
   history <- as.data.frame(x)
   metrics <- intersect(c("loss", "score"), unique(history$metric))
   if (length(metrics) == 0) stop_clean("This model has no history to plot.")
-  old <- graphics::par(mfrow = c(1, length(metrics)))
+  old <- graphics::par(mfrow = c(1, length(metrics)), mar = c(4.5, 5, 1, 1), mgp = c(3.3, 0.8, 0))
   on.exit(graphics::par(old))
   for (metric in metrics) plot_curve(history[history$metric == metric, ], metric, ...)
   invisible(x)

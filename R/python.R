@@ -25,7 +25,9 @@ start_python <- function() {
   with_own_environment(reticulate::py_config())
   sys <- reticulate::import("sys", convert = FALSE)
   sys$path$insert(0L, core_folder())
-  reticulate::import("cytoloom.r_bridge")
+  module <- reticulate::import("cytoloom.r_bridge")
+  module$heed_interrupts()
+  module
 }
 
 # The Python sources that this package carries.
@@ -68,7 +70,9 @@ find_python <- function() {
     return(if (nzchar(Sys.which(path.expand(named)))) path.expand(named))
   }
   config <- tryCatch(
-    with_own_environment(suppressMessages(reticulate::py_discover_config())),
+    with_own_environment(
+      suppressMessages(suppressWarnings(reticulate::py_discover_config()))
+    ),
     error = function(e) NULL
   )
   config$python

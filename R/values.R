@@ -47,9 +47,10 @@ pack_table <- function(x) {
 
 pack_column <- function(x) {
   if (is.factor(x)) x <- as.character(x)
+  if (!is.atomic(x)) stop_clean("A column of class ", class(x)[1], " cannot be passed to Python.")
   missing <- is.na(x) & !(is.numeric(x) & is.nan(x))
   packed <- switch(typeof(x),
-    character = list(type = "string", values = as.list(enc2utf8(ifelse(missing, "", x)))),
+    character = list(type = "string", values = as.list(enc2utf8(replace(x, missing, "")))),
     logical = list(type = "logical", values = as.raw(x & !missing)),
     integer = list(type = "integer", values = write_raw(x, 4L)),
     double = list(type = "double", values = write_raw(as.double(x), 8L)),

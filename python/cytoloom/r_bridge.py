@@ -13,11 +13,14 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .errors import BackendError, InvalidError, invalid
 from .progress import Event
+
+if TYPE_CHECKING:
+    from .r_functions import Work
 
 Plain = dict[str, Any]
 _last: dict[str, str] = {"traceback": ""}
@@ -57,9 +60,9 @@ class Stream:
     The last has kind "result", "error" or "interrupted"; nothing is ever raised.
     """
 
-    def __init__(self, begin: Callable[[], Iterator[Event]]) -> None:
+    def __init__(self, begin: Callable[[], Work]) -> None:
         self._begin = begin
-        self._events: Iterator[Event] | None = None
+        self._work: Work | None = None
         self._ended = False
 
     def __iter__(self) -> Stream:
@@ -76,16 +79,26 @@ class Stream:
         The work saves its state and ends, or goes on to its result when it was asked to keep
         what an interrupt leaves.
         """
-        throw = getattr(self._events, "throw", None)
+        throw = getattr(self._work and self._work[0], "throw", None)
         if throw is None:
             self._ended = True
             return {"kind": "interrupted", "message": "Interrupted.", "warnings": []}
-        return self._event(lambda: _plain(throw(KeyboardInterrupt())))
+        return self._event(lambda: self._plain(throw(KeyboardInterrupt())))
 
     def _step(self) -> Plain:
-        if self._events is None:
-            self._events = self._begin()
-        return _plain(next(self._events))
+        if self._work is None:
+            self._work = self._begin()
+        return self._plain(next(self._work[0]))
+
+    def _plain(self, event: Event) -> Plain:
+        tell = self._work[1] if self._work and event.kind == "result" else _nothing
+        return {
+            "kind": event.kind,
+            "message": in_r(event.message),
+            "done": float(event.done),
+            "total": float(event.total),
+            "value": tell(event.value),
+        }
 
     def _event(self, work: Callable[[], Plain]) -> Plain:
         found = _guarded(work)
@@ -95,14 +108,28 @@ class Stream:
         return {**event, "message": message, "warnings": found["warnings"]}
 
 
-def _plain(event: Event) -> Plain:
-    return {
-        "kind": event.kind,
-        "message": event.message,
-        "done": float(event.done),
-        "total": float(event.total),
-        "value": event.value,
-    }
+def _nothing(_: Any) -> None:
+    """Of events that are not the result no value crosses."""
+
+
+def heed_interrupts() -> None:
+    """Let every Ctrl-C arrive as KeyboardInterrupt, so that a training saves its state.
+
+    The handler of older reticulates asks R whether an interrupt is pending; when R acts on it
+    within that very question, the answer is a RuntimeError in the middle of the work.
+    """
+    signals = sys.modules.get("rpytools.signals")
+    ask = getattr(signals, "_callback", None)
+    if ask is None:
+        return
+
+    def pending(handled: bool) -> bool:
+        try:
+            return bool(ask(handled))
+        except RuntimeError:
+            return not handled
+
+    signals.__dict__["_callback"] = pending
 
 
 def last_traceback() -> str:
@@ -122,8 +149,8 @@ def _guarded(work: Callable[[], Any]) -> Plain:
             found.update(error="Interrupted.", interrupted=True)
         except Exception as error:
             _last["traceback"] = traceback.format_exc()
-            found["error"] = _sentence(error)
-    own = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+            found["error"] = in_r(_sentence(error))
+    own = [in_r(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
     return {**found, "warnings": list(dict.fromkeys(own))}
 
 
@@ -137,6 +164,19 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return str(error)
     return f"{type(error).__name__}: {error} (options(cytoloom.debug = TRUE) shows where)"
+
+
+def in_r(text: str) -> str:
+    """Spell settings as R does.
+
+    Examples
+    --------
+    >>> in_r("Pass overwrite=True, or rescale=None.")
+    'Pass overwrite = TRUE, or rescale = NULL.'
+    """
+    for python, r in (("True", "TRUE"), ("False", "FALSE"), ("None", "NULL")):
+        text = re.sub(rf"(\w)={python}\b", rf"\1 = {r}", text)
+    return text
 
 
 def _function(kind: str, name: str) -> Callable[..., Any]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .model import Model
 
 Plain = dict[str, Any]
+# Events, and what to tell R of their result
+Work = tuple[Iterator[Event], Callable[[Any], Any]]
 MODELS_KEPT = 3
 _models: OrderedDict[tuple[str, str], Model] = OrderedDict()
 
@@ -133,39 +135,27 @@ def _items(options: Plain) -> list[Item]:
 
 def _train(
     data: Any, validation: Any = 0.2, seed: float = 0, start: str | None = None, **rest: Any
-) -> Iterator[Event]:
+) -> Work:
     from .training import train_events
 
     whole = _whole(seed, "seed")
     held_out = validation if isinstance(validation, (int, float)) else _data(validation)
-    events = train_events(_data(data), validation=held_out, seed=whole, start=start, **rest)
-    return _with_result(events, _told)
+    return train_events(_data(data), validation=held_out, seed=whole, start=start, **rest), _told
 
 
-def _evaluate(model: str, data: Any, **rest: Any) -> Iterator[Event]:
+def _evaluate(model: str, data: Any, **rest: Any) -> Work:
     from .evaluation import evaluate_events
 
-    return _with_result(
-        evaluate_events(_model(model), _data(data), **rest),
-        lambda s: {"summary": s.summary, "per_image": s.per_image, "per_object": s.per_object},
-    )
+    return evaluate_events(_model(model), _data(data), **rest), lambda scores: {
+        name: getattr(scores, name) for name in ("summary", "per_image", "per_object")
+    }
 
 
-def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Iterator[Event]:
+def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Work:
     from .prediction import predict_events
 
-    return _with_result(
-        predict_events(_model(model), _images(images), channels=_channels(channels), **rest),
-        lambda p: {"files": p.files, "objects": p.objects},
-    )
-
-
-def _with_result(events: Iterator[Event], tell: Callable[[Any], Plain]) -> Iterator[Event]:
-    for event in events:
-        if event.kind == "result":
-            yield Event("result", event.message, event.done, event.total, tell(event.value))
-        else:
-            yield event
+    events = predict_events(_model(model), _images(images), channels=_channels(channels), **rest)
+    return events, lambda found: {"files": found.files, "objects": found.objects}
 
 
 def _check(data: Any, task: Any = None) -> Plain:
@@ -286,13 +276,24 @@ def _scored(model: str, data: Any, names: Any) -> list[Plain]:
     return found
 
 
-def _component_fields(name: str) -> Plain:
-    """Fields of a component with their defaults, to compare with R's formals."""
-    from . import training
-    from .components import _REGISTRY, to_plain
+def _echo(value: Any) -> Any:
+    """Return what came, so that R can test the whole way there and back."""
+    return value
 
-    del training
-    return {k: v for k, v in to_plain(_REGISTRY[name]()).items() if k != "name"}
+
+def _plain(value: Any) -> Any:
+    """Tell what a component that R built holds."""
+    from .components import to_plain
+
+    return to_plain(value)
+
+
+def _component_fields(name: str) -> Plain:
+    """List the fields of a component with their defaults, to compare with R's formals."""
+    from .r_values import TAG, unpack
+
+    fields: Plain = _plain(unpack({TAG: "component", "name": name}))
+    return {field: value for field, value in fields.items() if field != "name"}
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -310,8 +311,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "image": _image,
     "scored": _scored,
     "component_fields": _component_fields,
+    "echo": _echo,
+    "plain": _plain,
 }
-STREAMS: dict[str, Callable[..., Iterator[Event]]] = {
+STREAMS: dict[str, Callable[..., Work]] = {
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,

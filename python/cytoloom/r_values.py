@@ -10,6 +10,7 @@ reticulate was built for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TAG = "crosses_as"
 INT32 = np.iinfo(np.int32)
 RAW = {"double": "<f8", "integer": "<i4", "logical": "u1"}
+COMPONENT_HOMES = ("fitting", "tasks", "networks.unet", "images.normalize", "patches.augment")
 ARRAYS = ("uint8", "uint16", "int32", "float32", "float64", "bool")
 
 
@@ -83,7 +85,13 @@ def unpack(value: Any) -> Any:
     if kind == "table":
         return unpack_table(value)
     plain = {k: unpack(v) for k, v in value.items() if k != TAG}
-    return from_plain(plain) if kind == "component" else plain
+    return _component(plain) if kind == "component" else plain
+
+
+def _component(plain: Mapping[str, Any]) -> Any:
+    for home in COMPONENT_HOMES:  # a class is known by name once its module was imported
+        import_module(f".{home}", __package__)
+    return from_plain(plain)
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:

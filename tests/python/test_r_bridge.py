@@ -191,7 +191,7 @@ def test_warnings_cross_beside_the_value() -> None:
 
 
 def stream(monkeypatch: pytest.MonkeyPatch, events: Iterator[Event]) -> r_bridge.Stream:
-    monkeypatch.setitem(r_functions.STREAMS, "tested", lambda: events)
+    monkeypatch.setitem(r_functions.STREAMS, "tested", lambda: (events, lambda value: value))
     return r_bridge.start("tested", {})
 
 

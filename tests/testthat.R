@@ -1,0 +1,4 @@
+library(testthat)
+library(cytoloom)
+
+test_check("cytoloom")

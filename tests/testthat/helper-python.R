@@ -1,0 +1,54 @@
+# Tests that compute need Python; where make runs them its absence is a failure, not a skip.
+need_python <- function() {
+  if (cl_available()) {
+    return(invisible())
+  }
+  problem <- attr(cl_doctor(), "problem")
+  if (nzchar(Sys.getenv("CYTOLOOM_REQUIRE_PYTHON"))) stop(problem)
+  testthat::skip(problem)
+}
+
+# The whole way to Python and back.
+echo <- function(x) call_python("echo", value = x)
+
+# A fresh R process: its output and messages together, with its exit status as an attribute.
+fresh_r <- function(code, env = character()) {
+  script <- tempfile(fileext = ".R")
+  writeLines(code, script)
+  env <- c(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep), env)
+  suppressWarnings(system2(
+    file.path(R.home("bin"), "Rscript"), c("--vanilla", script),
+    stdout = TRUE, stderr = TRUE, env = paste0(names(env), "=", shQuote(env))
+  ))
+}
+
+kept <- new.env()
+
+once <- function(name, code) {
+  if (is.null(kept[[name]])) kept[[name]] <- code
+  kept[[name]]
+}
+
+train_folder <- function() {
+  once("train", cl_simulate(tempfile("train"), images = 3, seed = 1))
+}
+
+test_folder <- function() {
+  once("test", cl_simulate(tempfile("test"), images = 2, seed = 2))
+}
+
+# Far from trained, which is all that the boundary needs.
+tiny_model <- function() {
+  once("model", cl_train(
+    train_folder(),
+    network = cl_unet(filters = 4, depth = 2),
+    trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32, augment = NULL),
+    out = file.path(tempfile("models"), "tiny.cytoloom"), progress = FALSE
+  ))
+}
+
+some_images <- function() {
+  files <- list.files(file.path(test_folder(), "images"), full.names = TRUE)
+  images <- lapply(files, function(file) cl_read(file)[, , 1])
+  stats::setNames(images, c("left", "right"))
+}

@@ -1,0 +1,226 @@
+# Fixtures with the structure that EBImage and imager document for their images.
+ebimage <- function(values, colormode = 0L) {
+  made <- methods::setClass(
+    "Image",
+    contains = "array", slots = c(colormode = "integer"), where = environment()
+  )
+  made(values, colormode = colormode)
+}
+
+cimg <- function(values) structure(values, class = c("cimg", "imager_array", "numeric"))
+
+test_that("evaluate is the generic of package generics, and only that", {
+  expect_identical(cytoloom::evaluate, generics::evaluate)
+  exported <- getNamespaceExports("cytoloom")
+  expect_identical(exported[!startsWith(exported, "cl_")], "evaluate")
+})
+
+test_that("a model is a path and what it says, without a pointer", {
+  need_python()
+  model <- tiny_model()
+  expect_identical(names(model), c("path", "info", "interrupted"))
+  expect_false(any(rapply(unclass(model), typeof, how = "unlist") == "externalptr"))
+  file <- tempfile(fileext = ".rds")
+  saveRDS(model, file)
+  expect_identical(readRDS(file), model)
+})
+
+test_that("a model whose folder is gone says so", {
+  need_python()
+  copy <- cl_save(tiny_model(), file.path(tempfile(), "copy.cytoloom"))
+  expect_s3_class(copy, "cl_model")
+  unlink(copy$path, recursive = TRUE)
+  expect_error(predict(copy, matrix(0, 64, 64)), "A model lives as long as its folder")
+  expect_error(as.data.frame(copy), "model folder")
+})
+
+test_that("saving does not replace a model unasked", {
+  need_python()
+  path <- file.path(tempfile(), "copy.cytoloom")
+  cl_save(tiny_model(), path)
+  expect_error(cl_save(tiny_model(), path), "overwrite = TRUE")
+  expect_s3_class(cl_save(tiny_model(), path, overwrite = TRUE), "cl_model")
+})
+
+test_that("a loaded model is the trained one", {
+  need_python()
+  expect_identical(cl_load(tiny_model()$path), tiny_model())
+  expect_error(cl_load(tempdir()), "Expected a model folder")
+})
+
+test_that("without `out` the model goes to the session's folder, said aloud", {
+  need_python()
+  expect_message(path <- temporary_model(), "until R ends")
+  expect_identical(dirname(path), tempdir())
+})
+
+test_that("models print, summarise and have a history", {
+  need_python()
+  expect_output(print(tiny_model()), "cytoloom model in .*tiny.cytoloom")
+  expect_output(print(summary(tiny_model())), "network +UNet\\(filters=4, depth=2\\)")
+  history <- as.data.frame(tiny_model())
+  columns <- c("epoch", "iteration", "seconds", "set", "metric", "value")
+  expect_identical(names(history), columns)
+  expect_identical(max(history$iteration), 2L)
+})
+
+test_that("scores are data frames, per image by default", {
+  need_python()
+  scores <- evaluate(tiny_model(), test_folder(), progress = FALSE)
+  expect_identical(names(scores), c("summary", "per_image", "per_object"))
+  expect_identical(names(scores$summary), c("metric", "value", "low", "high", "n"))
+  expect_identical(as.data.frame(scores), scores$per_image)
+  expect_identical(summary(scores), scores$summary)
+  expect_identical(names(scores$per_object), c("image", "truth", "found", "iou", "matched"))
+  expect_output(print(scores), "Scores of 2 images")
+})
+
+test_that("training images are refused, in one sentence", {
+  need_python()
+  expect_error(
+    evaluate(tiny_model(), train_folder(), progress = FALSE),
+    "the same pixels as .* allow_training_images = TRUE"
+  )
+  scores <- evaluate(
+    tiny_model(), train_folder(),
+    allow_training_images = TRUE, progress = FALSE
+  )
+  expect_identical(nrow(scores$per_image), 3L)
+})
+
+test_that("labels are read when asked for, by name or number", {
+  need_python()
+  found <- predict(tiny_model(), some_images(), rescale = NULL, progress = FALSE)
+  expect_identical(found$files$image, c("left", "right"))
+  expect_identical(unique(found$objects$image), c("left", "right"))
+  expect_identical(found[["right"]], found[[2]])
+  expect_identical(dim(found[["left"]]), c(256L, 256L))
+  expect_identical(as.data.frame(found), found$objects)
+  expect_identical(names(as.list(found)), c("left", "right"))
+  expect_identical(summary(found)$objects, found$files$objects)
+  expect_identical(max(found[["left"]]), found$files$objects[1])
+  expect_error(found[["middle"]], "one of left, right. Received: middle")
+  unlink(found$files$labels[1])
+  expect_error(found[["left"]], "are gone")
+})
+
+test_that("tables of objects join to other features by image and object", {
+  need_python()
+  found <- predict(tiny_model(), some_images()["left"], rescale = NULL, progress = FALSE)
+  other <- data.frame(image = "left", object = rev(found$objects$object), feature = 1)
+  joined <- merge(found$objects, other, by = c("image", "object"))
+  expect_identical(nrow(joined), nrow(found$objects))
+})
+
+test_that("probabilities are arrays [y, x, class] that sum to one", {
+  need_python()
+  image <- some_images()[[1]]
+  maps <- predict(tiny_model(), image, type = "prob")
+  expect_identical(dim(maps), c(256L, 256L, 2L))
+  expect_equal(range(maps[, , 1] + maps[, , 2]), c(1, 1), tolerance = 1e-6)
+  expect_identical(names(predict(tiny_model(), some_images(), type = "prob")), c("left", "right"))
+})
+
+test_that("a left-over argument is an error, in every verb and method", {
+  image <- matrix(0, 64, 64)
+  model <- structure(list(path = "x", info = list()), class = "cl_model")
+  expect_error(cl_train("x", tusk = "binary"), "Unused argument: `tusk`.")
+  expect_error(predict(model, image, rescaled = 2), "Unused argument: `rescaled`.")
+  expect_error(evaluate(model, "x", output = "y"), "Unused argument: `output`.")
+  expect_error(cl_check("x", tsk = 1), "`tsk`")
+  expect_error(cl_data("x", unknwon = 255), "`unknwon`")
+  expect_error(cl_dice(image, image, unknwon = 2), "`unknwon`")
+  expect_error(cl_read("x", label = TRUE, 3), NULL)
+  expect_error(summary(model, 1), "(without a name)", fixed = TRUE)
+  expect_error(cl_trainer(minute = 1, minuts = 10), "unused argument")
+})
+
+test_that("an EBImage image gives a label image of its class, x first", {
+  need_python()
+  plain <- some_images()[[1]][, 1:200]
+  labels <- predict(tiny_model(), plain, rescale = NULL, progress = FALSE)[[1]]
+  found <- predict(tiny_model(), ebimage(t(plain)), rescale = NULL, progress = FALSE)[[1]]
+  expect_true(isVirtualClass("array") || inherits(found, "Image"))
+  expect_s4_class(found, "Image")
+  expect_identical(found@colormode, 0L)
+  expect_identical(dim(found), c(200L, 256L))
+  expect_identical(matrix(as.vector(found), 200), t(labels))
+})
+
+test_that("EBImage frames and colours are taken for what they are", {
+  values <- array(0:23, c(2, 3, 4))
+  grey <- plain_image(ebimage(values))
+  expect_identical(grey$axes, "yxt")
+  expect_identical(grey$array[3, 2, 4], values[2, 3, 4])
+  expect_identical(plain_image(ebimage(values, 2L))$axes, "yxc")
+})
+
+test_that("an imager image gives a label image of its class, x first", {
+  need_python()
+  plain <- some_images()[[1]][, 1:200]
+  labels <- predict(tiny_model(), plain, rescale = NULL, progress = FALSE)[[1]]
+  image <- cimg(array(t(plain), c(200, 256, 1, 1)))
+  found <- predict(tiny_model(), list(a = image), rescale = NULL, progress = FALSE)[["a"]]
+  expect_s3_class(found, "cimg")
+  expect_identical(dim(found), c(200L, 256L, 1L, 1L))
+  expect_identical(matrix(as.vector(found), 200), t(labels))
+})
+
+test_that("labels of EBImage and imager are compared in their own index order", {
+  labels <- matrix(c(0, 1, 1, 2, 2, 2), 2)
+  expect_identical(plain_labels(ebimage(t(labels))), labels)
+  expect_identical(plain_labels(cimg(array(t(labels), c(3, 2, 1, 1)))), labels)
+})
+
+test_that("axes and pixel size of arrays are the user's to say", {
+  need_python()
+  image <- some_images()[[1]]
+  turned <- aperm(array(image, c(dim(image), 1)), c(3, 2, 1))
+  found <- predict(
+    tiny_model(), turned,
+    axes = "cxy", pixel_size_um = 0.5, rescale = NULL, progress = FALSE
+  )
+  expect_identical(found[[1]], predict(tiny_model(), image, rescale = NULL, progress = FALSE)[[1]])
+  expect_equal(found$objects$area_um2, found$objects$area_px / 4)
+})
+
+test_that("one bad file among good ones is a row that says so", {
+  need_python()
+  folder <- tempfile("mixed")
+  dir.create(folder)
+  file.copy(list.files(file.path(test_folder(), "images"), full.names = TRUE), folder)
+  writeBin(as.raw(1:100), file.path(folder, "broken.tif"))
+  expect_warning(
+    found <- predict(tiny_model(), folder, rescale = NULL, progress = FALSE), "broken.tif"
+  )
+  expect_identical(found$files$status == "ok", c(FALSE, TRUE, TRUE))
+  expect_error(found[["broken"]], "broken has no labels")
+  expect_output(print(found), "failed: broken")
+})
+
+test_that("training takes folders, tables and arrays alike", {
+  need_python()
+  images <- lapply(1:3, function(seed) cl_simulate(shape = c(64, 64), count = 4, seed = seed))
+  arrays <- cl_data(
+    stats::setNames(lapply(images, `[[`, "image"), c("a", "b", "c")),
+    lapply(images, `[[`, "labels"),
+    group = c("x", "x", "y"), pixel_size_um = 0.5
+  )
+  expect_true(cl_check(arrays, "instances")$ok)
+  expect_identical(cl_check(arrays)$table$image, c("a", "b", "c"))
+  files <- list.files(file.path(test_folder(), "images"), full.names = TRUE)
+  table <- data.frame(image = files, label = sub("images", "labels", files))
+  expect_true(cl_check(table)$ok)
+  expect_true(cl_check(list(images = table$image, labels = table$label))$ok)
+  expect_error(cl_check(list(image = 1)), "list\\(images = , labels = \\)")
+})
+
+test_that("problems of data come in one message", {
+  need_python()
+  folder <- cl_simulate(tempfile("odd"), images = 3)
+  unlink(file.path(folder, "labels", "nuclei_001.tif"))
+  report <- cl_check(folder)
+  expect_false(report$ok)
+  expect_output(print(report), "nuclei_001")
+  expect_error(cl_train(folder, out = tempfile(), progress = FALSE), "nuclei_001")
+})

@@ -1,0 +1,91 @@
+without_python <- function(code) {
+  fresh_r(
+    c("library(cytoloom)", sprintf("said <- tryCatch(%s, error = conditionMessage)", code),
+      "writeLines(as.character(said))"),
+    c(RETICULATE_PYTHON = "/nonexistent/python")
+  )
+}
+
+test_that("without Python every function says in one sentence what to run", {
+  calls <- c(
+    "cl_train('x', out = 'y')", "cl_load('x')", "cl_check('x')", "cl_simulate()", "cl_read('x')",
+    "cl_write_labels(matrix(0, 2, 2), 'x.tif')", "cl_dice(matrix(0, 2, 2), matrix(0, 2, 2))",
+    "cl_match(matrix(0, 2, 2), matrix(0, 2, 2))"
+  )
+  said <- without_python(sprintf("c(%s)", paste(
+    sprintf("tryCatch(%s, error = conditionMessage)", calls),
+    collapse = ", "
+  )))
+  expect_identical(
+    as.character(said), rep("cytoloom found no Python. Run: cytoloom::cl_install()", length(calls))
+  )
+})
+
+test_that("without Python it is not available, and the doctor says what to run", {
+  expect_identical(as.character(without_python("cl_available()")), "FALSE")
+  out <- without_python("{print(cl_doctor()); ''}")
+  expect_true("cytoloom found no Python. Run: cytoloom::cl_install()" %in% out)
+})
+
+test_that("a Python that lacks the packages is named, with what it lacks", {
+  skip_on_os("windows")
+  bare <- tempfile("python")
+  writeLines(c("#!/bin/sh", "echo 'keras>=3.15'"), bare)
+  Sys.chmod(bare, "755")
+  expect_identical(packages_lacking(bare), "keras>=3.15")
+  writeLines(c("#!/bin/sh", "exit 1"), bare)
+  expect_identical(packages_lacking(bare), "a working Python >=3.11")
+  expect_error(new_enough_python(bare), "found no Python >=3.11")
+  expect_error(new_enough_python("/nonexistent/python"), "cl_install\\(python = ...\\)")
+})
+
+test_that("looking for Python does not start it", {
+  need_python()
+  out <- fresh_r(c(
+    "library(cytoloom)", "stopifnot(cl_available())", "doctor <- cl_doctor()",
+    "stopifnot(is.null(attr(doctor, 'problem')), !reticulate::py_available())"
+  ))
+  expect_identical(as.character(out), character())
+})
+
+test_that("the doctor tells versions and the device", {
+  need_python()
+  doctor <- cl_doctor()
+  expect_true(all(c("R", "reticulate", "Python", "Keras", "backend", "device") %in% names(doctor)))
+  expect_output(print(doctor), "Ready.")
+})
+
+test_that("RETICULATE_PYTHON wins, and the core is the one that this package carries", {
+  need_python()
+  if (nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
+    expect_identical(
+      normalizePath(dirname(find_python())), normalizePath(dirname(Sys.getenv("RETICULATE_PYTHON")))
+    )
+  }
+  bridge()
+  core <- reticulate::import("cytoloom.r_bridge")
+  expect_identical(
+    normalizePath(dirname(dirname(core$`__file__`))), normalizePath(core_folder())
+  )
+})
+
+test_that("a new reticulate is told the requirements when the package is loaded", {
+  space <- asNamespace("reticulate")
+  needed <- c(packages_needed, backend_needed())
+  if (exists("py_require", space, inherits = FALSE)) {
+    declared <- get("py_require", space)()
+    expect_true(all(needed %in% declared$packages))
+    expect_true(python_needed %in% declared$python_version)
+  } else {
+    # Older ones have nothing to be told; loading must still work.
+    expect_true(isNamespaceLoaded("cytoloom"))
+  }
+})
+
+test_that("the light TensorFlow is for Linux on x86-64 only", {
+  expect_identical(
+    backend_needed(c(sysname = "Linux", machine = "x86_64")), "tensorflow-cpu>=2.18"
+  )
+  expect_identical(backend_needed(c(sysname = "Darwin", machine = "arm64")), "tensorflow>=2.18")
+  expect_identical(backend_needed(c(sysname = "Linux", machine = "aarch64")), "tensorflow>=2.18")
+})

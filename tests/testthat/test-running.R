@@ -1,0 +1,153 @@
+event <- function(kind, message) list(kind = kind, message = message)
+
+test_that("progress is at most two messages a second, notes are all said", {
+  show <- shower(TRUE)
+  expect_message(show(event("progress", "one")), "one")
+  expect_silent(show(event("progress", "two")))
+  expect_message(show(event("note", "saved")), "saved")
+  Sys.sleep(0.6)
+  expect_message(show(event("progress", "three")), "three")
+})
+
+test_that("documents get notes but no progress, and FALSE is silent", {
+  old <- options(knitr.in.progress = TRUE)
+  on.exit(options(old))
+  show <- shower("auto")
+  expect_silent(show(event("progress", "one")))
+  expect_message(show(event("note", "saved")), "saved")
+  expect_silent(shower(FALSE)(event("note", "saved")))
+  expect_error(shower("yes"), "Invalid `progress`")
+})
+
+test_that("only the console keeps an interrupted model", {
+  old <- options(knitr.in.progress = TRUE)
+  on.exit(options(old))
+  expect_false(keeps_interrupted())
+})
+
+test_that("errors of Python are one sentence without traceback", {
+  need_python()
+  failed <- tryCatch(cl_load("no such folder"), error = identity)
+  expect_match(conditionMessage(failed), "^Invalid `path`. Expected .* Received: no such folder")
+  expect_false(grepl("Traceback|py_last_error|\n", conditionMessage(failed)))
+  expect_null(conditionCall(failed))
+  expect_s3_class(failed, "cytoloom_error")
+})
+
+test_that("the traceback is there for those who ask", {
+  need_python()
+  old <- options(cytoloom.debug = TRUE)
+  on.exit(options(old))
+  expect_message(try(cl_load("no such folder"), silent = TRUE), "Traceback")
+})
+
+test_that("a forked child is refused in one sentence", {
+  skip_on_os("windows")
+  need_python()
+  bridge()
+  load <- function(i) tryCatch(cl_load("x"), error = conditionMessage)
+  said <- parallel::mclapply(1:2, load, mc.cores = 2)[[1]]
+  expect_match(said, "A forked process cannot use the Python of its parent")
+})
+
+test_that("a fresh session is silent: no chatter of the backend, no Python on loading", {
+  need_python()
+  out <- fresh_r(sprintf(
+    "library(cytoloom)
+    stopifnot(!reticulate::py_available())
+    model <- cl_load(%s)
+    found <- predict(model, matrix(1:4096, 64), rescale = NULL, progress = FALSE)
+    stopifnot(inherits(found, 'cl_found'))", deparse(tiny_model()$path)
+  ))
+  expect_null(attr(out, "status"))
+  expect_identical(as.character(out), character())
+})
+
+test_that("Ctrl-C in a script saves the state, stops the loop, and the same call goes on", {
+  skip_on_os("windows")
+  need_python()
+  out <- file.path(tempfile("models"), "stopped.cytoloom")
+  train <- function(more) {
+    sprintf(
+      "library(cytoloom)
+      for (k in 1:2) {
+        %s
+        cl_train(
+          %s, network = cl_unet(filters = 4, depth = 2),
+          trainer = cl_trainer(iterations = 4000, batch_size = 1, patch_px = 32, augment = NULL),
+          out = %s, progress = TRUE)
+        message('not reached')
+      }", more, deparse(train_folder()), deparse(out)
+    )
+  }
+  # The process interrupts itself after some seconds of training.
+  interrupt <- "system(sprintf('(while ! test -e %s/.training; do sleep 0.2; done; sleep %d;
+    kill -INT %d) >/dev/null 2>&1 &', OUT, SECONDS, Sys.getpid()))"
+  interrupt <- gsub("OUT", deparse(out), interrupt)
+  said <- fresh_r(train(gsub("SECONDS", "25", interrupt)))
+  expect_false(is.null(attr(said, "status")))
+  expect_false(any(grepl("not reached|Error", said)))
+  expect_true(any(grepl("^iteration [0-9]+/4000", said)))
+  expect_length(list.files(file.path(out, ".training")), 1)
+  expect_false(file.exists(file.path(out, "model.json")))
+  said <- fresh_r(train(gsub("SECONDS", "25", interrupt)))
+  expect_true(any(grepl("^Going on from iteration [0-9]+ of", said)))
+})
+
+test_that("Ctrl-C at the console keeps the model so far", {
+  skip_on_os("windows")
+  need_python()
+  stream <- bridge()$start("train", pack(list(
+    data = plain_data(train_folder()), network = cl_unet(filters = 4, depth = 2),
+    trainer = cl_trainer(iterations = 4000, batch_size = 1, patch_px = 32, augment = NULL),
+    out = file.path(tempfile("models"), "kept.cytoloom"), keep_interrupted = TRUE
+  )))
+  repeat {
+    event <- reticulate::iter_next(stream)
+    if (event$kind == "progress" && startsWith(event$message, "iteration")) break
+  }
+  expect_match(stream$interrupt()$message, "Interrupted at iteration 1")
+  while (event$kind != "result") event <- reticulate::iter_next(stream)
+  model <- new_model(unpack(event$value))
+  expect_true(model$interrupted)
+  expect_output(print(model), "interrupted")
+  expect_s3_class(predict(model, matrix(1:4096, 64), rescale = NULL, progress = FALSE), "cl_found")
+})
+
+test_that("R and a Python process of its own give identical labels, tables and scores", {
+  need_python()
+  images <- file.path(test_folder(), "images")
+  out <- tempfile("python")
+  dir.create(out)
+  script <- tempfile(fileext = ".py")
+  writeLines(c(
+    "import sys",
+    "import numpy as np",
+    "import cytoloom as cl",
+    "model, images, data, out = sys.argv[1:]",
+    "found = cl.predict(model, images, rescale=None, progress=False)",
+    "scores = cl.evaluate(model, data, progress=False)",
+    "for name, labels in found:",
+    "    labels.astype('<i4').tofile(f'{out}/{name}.labels')",
+    "tables = {'objects': found.objects, 'per_image': scores.per_image,",
+    "          'summary': scores.summary, 'per_object': scores.per_object}",
+    "for name, table in tables.items():",
+    "    numbers = table.select_dtypes(['number', 'bool']).to_numpy(dtype='<f8')",
+    "    numbers.T.tofile(f'{out}/{name}.table')"
+  ), script)
+  done <- run_python(find_python(), c(script, tiny_model()$path, images, test_folder(), out))
+  expect_false(is.null(done))
+  found <- predict(tiny_model(), images, rescale = NULL, progress = FALSE)
+  scores <- evaluate(tiny_model(), test_folder(), progress = FALSE)
+  for (name in found$files$image) {
+    theirs <- readBin(file.path(out, paste0(name, ".labels")), "integer", 256 * 256)
+    expect_identical(as.vector(t(found[[name]])), theirs)
+  }
+  tables <- c(list(objects = found$objects), unclass(scores))
+  for (name in c("objects", "per_image", "summary", "per_object")) {
+    ours <- as.double(unlist(Filter(function(x) is.numeric(x) || is.logical(x), tables[[name]])))
+    theirs <- readBin(file.path(out, paste0(name, ".table")), "double", length(ours) + 1)
+    expect_identical(is.na(ours), is.na(theirs), label = name)
+    expect_identical(ours[!is.na(ours)], theirs[!is.na(theirs)], label = name)
+  }
+})

@@ -1,0 +1,146 @@
+test_that("tables come back as they went, with zero, one and more rows", {
+  need_python()
+  table <- data.frame(
+    text = c("a", "\u00b5m", ""), whole = c(1L, -2L, 3L), real = c(0.1, Inf, -0),
+    truth = c(TRUE, FALSE, TRUE)
+  )
+  for (n in 0:3) {
+    expect_identical(echo(table[seq_len(n), ]), table[seq_len(n), ])
+  }
+  expect_identical(echo(table[2, "text", drop = FALSE])$text, "\u00b5m")
+})
+
+test_that("NA crosses in each type", {
+  need_python()
+  table <- data.frame(
+    text = c("NA", NA), whole = c(NA, 7L), real = c(NA, 1.5), truth = c(TRUE, NA)
+  )
+  expect_identical(echo(table), table)
+})
+
+test_that("factors arrive as text and counts above 2^31 as doubles", {
+  need_python()
+  table <- data.frame(class = factor(c("b", "a", NA)), count = c(2^31, 2^53, 1))
+  back <- echo(table)
+  expect_identical(back$class, c("b", "a", NA))
+  expect_identical(back$count, table$count)
+})
+
+test_that("doubles keep every bit", {
+  need_python()
+  set.seed(1)
+  table <- data.frame(x = stats::rnorm(2000) * 10^stats::runif(2000, -300, 300))
+  expect_identical(echo(table), table)
+})
+
+test_that("columns that are not plain are refused by class", {
+  expect_error(pack(data.frame(x = I(list(1, 2)))), "column of class")
+})
+
+test_that("arrays keep values and index order in every type", {
+  need_python()
+  whole <- array(0:23, c(2, 3, 4))
+  expect_identical(echo(whole), whole)
+  expect_identical(echo(whole + 0), whole)
+  expect_identical(echo(whole / 7), whole / 7)
+  expect_identical(echo(whole - 5L), whole - 5L)
+  expect_identical(echo(array(as.raw(0:3), c(2, 2))), matrix(0:3, 2))
+  expect_identical(echo(whole > 3), array(as.integer(whole > 3), dim(whole)))
+  expect_identical(dim(echo(matrix(0, 0, 3))), c(0L, 3L))
+})
+
+test_that("numbers take as few bytes as they allow", {
+  dtype <- function(...) pack(matrix(c(...), 1))$dtype
+  expect_identical(dtype(0, 255), "uint8")
+  expect_identical(dtype(0, 256), "uint16")
+  expect_identical(dtype(0L, 65535L), "uint16")
+  expect_identical(dtype(0, 70000), "int32")
+  expect_identical(dtype(-1, 0), "int32")
+  expect_identical(dtype(0, 2^31), "float64")
+  expect_identical(dtype(0, 0.5), "float64")
+  expect_identical(dtype(FALSE, TRUE), "uint8")
+  expect_length(pack(matrix(1000, 10, 10))$raw, 200)
+})
+
+test_that("large arrays cross in parts without a seam", {
+  n <- 2^20 + 3
+  x <- matrix(as.double(seq_len(n) %% 65536), ncol = 1)
+  packed <- pack(x)
+  expect_identical(packed$raw, writeBin(as.integer(x), raw(), size = 2, endian = "little"))
+  expect_identical(unpack(packed), matrix(as.integer(x), ncol = 1))
+})
+
+test_that("missing values in arrays are refused", {
+  expect_error(pack(matrix(c(1, NA), 1)), "Expected no missing values. Received: 1 NA")
+  expect_error(pack(NA), "missing")
+})
+
+test_that("fractional labels are refused and say why", {
+  rescaled <- matrix(c(0, 1 / 255), 1)
+  expect_error(cl_dice(rescaled, rescaled), "labels look rescaled; read them with readTIFF")
+  expect_error(cl_dice(rescaled * 300, rescaled), "Expected whole numbers. Received: 1.176")
+})
+
+test_that("what is not plain is refused", {
+  expect_error(pack(list(a = mean)), "class function")
+  expect_error(pack(1i), "class complex")
+})
+
+test_that("plain values keep their shape", {
+  need_python()
+  value <- list(a = 1, b = "x", c = TRUE, d = NULL, e = list(f = 2))
+  expect_identical(echo(value), value)
+  expect_identical(echo(c(1, 2.5)), c(1, 2.5))
+  expect_identical(echo(c(a = 1)), 1)
+})
+
+test_that("formals of components are the defaults of the Python classes", {
+  need_python()
+  makers <- list(
+    Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
+    Binary = cl_binary, Classes = cl_classes, Instances = cl_instances
+  )
+  for (name in names(makers)) {
+    ours <- lapply(formals(makers[[name]]), eval)
+    theirs <- call_python("component_fields", name = name)
+    expect_identical(names(ours), names(theirs), label = name)
+    for (field in names(theirs)) {
+      expect_equal(ours[[field]], unlist(theirs[[field]]), label = paste(name, field))
+    }
+  }
+})
+
+test_that("a component built in R is the one built in Python", {
+  need_python()
+  trainer <- cl_trainer(iterations = 10, patch_px = c(64, 32), augment = cl_augment(flip_p = 0))
+  told <- call_python("plain", value = trainer)
+  expect_equal(told$iterations, 10)
+  expect_equal(unlist(told$patch_px), c(64, 32))
+  expect_equal(told$augment$flip_p, 0)
+})
+
+test_that("settings of the wrong kind are refused by name", {
+  need_python()
+  expect_error(
+    cl_check(train_folder(), task = cl_instances(min_area_px = 10.5)),
+    "Invalid `Instances.min_area_px`. Expected a whole number. Received: 10.5."
+  )
+})
+
+test_that("paths are expanded by R", {
+  need_python()
+  expect_identical(plain_path("~/a"), path.expand("~/a"))
+  expect_error(cl_load("~/no-such-model"), path.expand("~/no-such-model"), fixed = TRUE)
+  expect_error(plain_path(1), "Expected a path. Received: numeric")
+})
+
+test_that("a path beyond ASCII works in UTF-8 and stops elsewhere", {
+  need_python()
+  folder <- file.path(tempfile("m"), "\u00fcber")
+  dir.create(folder, recursive = TRUE)
+  file <- file.path(folder, "\u00b5.tif")
+  cl_write_labels(matrix(0:3, 2), file)
+  expect_identical(cl_read(file, labels = TRUE), matrix(0:3, 2))
+  out <- fresh_r("cytoloom::cl_read('a\\u00b5.tif')", c(LC_ALL = "C"))
+  expect_match(paste(out, collapse = " "), "set LANG=C.UTF-8")
+})
