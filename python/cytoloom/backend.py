@@ -84,6 +84,10 @@ def _start(threads: int) -> None:
     if "tensorflow" in sys.modules:
         _state["repeatable"] = os.environ.get("TF_NUM_INTEROP_THREADS") == "1"
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    if "avx512f" not in cpu_features():
+        # the other kernels add up in an order that depends on the size of the tile
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+        os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():

@@ -231,7 +231,7 @@ class Pace:
             later = [int(k[0]) for k in self.replay if k[0] > start]
             return min([*later, int(self.iterations or 0)])
         if self.iterations is not None:
-            k = math.floor(state.iteration * SEGMENTS / self.iterations + 1e-9) + 1
+            k = math.floor(start * SEGMENTS / self.iterations + 1e-9) + 1
             return min(self.iterations, math.ceil(k * self.iterations / SEGMENTS))
         if slope == 0:
             return int(start) + 5

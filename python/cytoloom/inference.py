@@ -97,7 +97,9 @@ def predict_maps(
     shape = tuple(source.shape[:-1])
     margin = [min(h, HALO_LIMIT_PX) for h in halo]
     maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
-    for tile in tiles(shape, tile_shape(shape, tile_px), margin, grid):
+    # an even number of cells, since the backend's last bit differs between even and odd
+    cells = [2 * g for g in grid]
+    for tile in tiles(shape, tile_shape(shape, tile_px), margin, cells):
         region = normalized(read_mirrored(source.read, shape, tile.read))
         for name, logits in forward(region[np.newaxis]).items():
             found = activate(logits[0][tile.crop], heads[name].activation)

@@ -98,7 +98,7 @@ def save_state(run: Run, state: State, folder: Path | None) -> None:
     best = state.best_score
     facts |= {"best_score": best if math.isfinite(best) else None, "fingerprint": fingerprint(run)}
     arrays = {
-        "variables": [np.asarray(keras.ops.convert_to_numpy(v)) for v in _variables(run)],
+        "variables": [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in _variables(run)],
         "best": state.best_weights or [],
     }
     checkpoints.write(folder / FOLDER, arrays, facts)

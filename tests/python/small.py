@@ -8,7 +8,7 @@ import numpy as np
 
 import cytoloom as cl
 
-NETWORK = cl.UNet(filters=4, depth=2)
+NETWORK = cl.UNet(filters=8, depth=2)
 
 
 def trainer(**changes: Any) -> cl.Trainer:
