@@ -1,63 +1,93 @@
-"""From a foreground and a distance map to separate objects, in bounded memory."""
+"""From a foreground and a separation map to objects, in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.labels import border_labels
+from .distances import shifted
+
 Array = NDArray[Any]
+Labels = NDArray[np.int32]
 Box = tuple[slice, ...]
 
-# Small enough for a watershed (about 80 bytes per pixel) on any laptop.
 WHOLE_PX = 1 << 21
+"""Boxes up to this size are flooded in one go: a watershed takes about 80 bytes per pixel."""
+BLOCK_PX = 1 << 20
 HALO_PX = 64
+"""Larger pieces are flooded in blocks that see this far into their neighbours."""
 
 
 def separate(
-    foreground: Array, distance: Array, foreground_threshold: float, seed_threshold: float
-) -> NDArray[np.int32]:
+    foreground: Array,
+    distance: Array,
+    *,
+    foreground_threshold: float,
+    seed_threshold: float,
+    min_seed_px: int = 1,
+) -> Labels:
     """Label objects: seeds grow by watershed inside their connected piece of foreground.
 
-    Seeds are the connected pieces of foreground whose distance exceeds `seed_threshold`; a
-    connected piece of foreground without a seed is one object.
+    A connected piece of foreground (diagonal neighbours connect) with one seed or none is one
+    object. Any other is divided by a watershed of `distance`, from the seeds down.
 
     Parameters
     ----------
     foreground, distance : ndarray of float, shape (y, x) or (z, y, x)
         Maps; may be memory-mapped.
-    foreground_threshold, seed_threshold : float
-        Objects are where `foreground` is larger; seeds where `distance` is larger too.
+    foreground_threshold : float
+        Objects are where `foreground` is larger.
+    seed_threshold : float
+        Seeds are connected pieces (by faces) of foreground where `distance` is larger.
+    min_seed_px : int, default 1
+        Smaller seeds are no seeds.
 
     Returns
     -------
     ndarray of int32
         0 is background; ids 1 to the number of objects.
+
+    Notes
+    -----
+    Beyond the maps and the result it takes 6 bytes per pixel and a fixed amount.
+
+    Examples
+    --------
+    >>> distance = np.array([[0.6, 0.9, 0.1, 0.8, 0.0, 0.1]])
+    >>> separate(distance > 0, distance, foreground_threshold=0.5, seed_threshold=0.5)
+    array([[1, 1, 1, 2, 0, 3]], dtype=int32)
     """
     from scipy import ndimage as ndi
 
-    mask = foreground > foreground_threshold
-    pieces, count = ndi.label(mask, output=np.int32)
-    labels: NDArray[np.int32]
-    labels, seeds = ndi.label(mask & (distance > seed_threshold), output=np.int32)
+    mask = np.empty(foreground.shape, bool)
+    for rows in strips(mask.shape):
+        np.greater(foreground[rows], foreground_threshold, out=mask[rows])
+    pieces = np.empty(mask.shape, np.int32)
+    count = ndi.label(mask, structure=np.ones((3,) * mask.ndim), output=pieces)
+    for rows in strips(mask.shape):
+        mask[rows] &= distance[rows] > seed_threshold
+    labels: Labels = np.empty(mask.shape, np.int32)
+    ndi.label(mask, output=labels)
     del mask
-    several = grow_single_seeds(labels, seeds, pieces, count)
-    for box in boxes_of(pieces, several):
-        flood(labels, distance, pieces, several, box)
+    keep_objects(labels, min_area_px=min_seed_px)
+    divided = spread_single_seeds(labels, pieces, count)
+    for box in boxes_of(pieces, divided):
+        flood(labels, distance, pieces, divided, box)
     return labels
 
 
-def grow_single_seeds(
-    labels: NDArray[np.int32], seeds: int, pieces: NDArray[np.int32], count: int
-) -> NDArray[np.bool_]:
-    """Give each piece that has at most one seed one id, in place; say which have several.
+def spread_single_seeds(labels: Labels, pieces: Labels, count: int) -> NDArray[np.bool_]:
+    """Give each piece that has at most one seed one id, in place, and find the others.
 
     Parameters
     ----------
     labels : ndarray of int32
-        Seeds 1 to `seeds`; changed in place.
+        Seeds, numbered from 1; changed in place.
     pieces : ndarray of int32
         Connected pieces of foreground, 1 to `count`.
 
@@ -66,23 +96,24 @@ def grow_single_seeds(
     ndarray of bool, shape (count + 1,)
         Whether the piece has several seeds.
     """
-    where = np.flatnonzero(labels)
+    seeds = int(labels.max(initial=0))
     piece_of_seed = np.zeros(seeds + 1, np.int64)
-    piece_of_seed[labels.ravel()[where]] = pieces.ravel()[where]
-    del where
+    for rows in strips(labels.shape):
+        seeded = labels[rows] > 0
+        piece_of_seed[labels[rows][seeded]] = pieces[rows][seeded]
     per_piece = np.bincount(piece_of_seed[1:], minlength=count + 1)
     own = np.zeros(count + 1, np.int32)
     own[piece_of_seed[1:]] = np.arange(1, seeds + 1)
-    lonely = np.flatnonzero(per_piece == 0)[1:] if count else np.empty(0, int)
-    own[lonely] = seeds + 1 + np.arange(len(lonely))
-    several = per_piece > 1
-    own[several] = 0
+    seedless = np.flatnonzero(per_piece[1:] == 0) + 1
+    own[seedless] = seeds + 1 + np.arange(len(seedless))
+    divided: NDArray[np.bool_] = per_piece > 1
+    own[divided] = 0
     for rows in strips(labels.shape):
         np.maximum(labels[rows], own[pieces[rows]], out=labels[rows])
-    return several
+    return divided
 
 
-def boxes_of(pieces: NDArray[np.int32], wanted: NDArray[np.bool_]) -> Iterator[Box]:
+def boxes_of(pieces: Labels, wanted: NDArray[np.bool_]) -> Iterator[Box]:
     """Boxes to flood: the whole of a small image, else one per wanted piece."""
     from scipy import ndimage as ndi
 
@@ -91,28 +122,80 @@ def boxes_of(pieces: NDArray[np.int32], wanted: NDArray[np.bool_]) -> Iterator[B
     if pieces.size <= WHOLE_PX:
         yield tuple(slice(0, size) for size in pieces.shape)
         return
-    for found, want in zip(ndi.find_objects(pieces), wanted[1:], strict=True):
+    for box, want in zip(ndi.find_objects(pieces), wanted[1:], strict=True):
         if want:
-            yield found
+            yield box
 
 
 def flood(
-    labels: NDArray[np.int32],
-    distance: Array,
-    pieces: NDArray[np.int32],
-    wanted: NDArray[np.bool_],
-    box: Box,
+    labels: Labels, distance: Array, pieces: Labels, wanted: NDArray[np.bool_], box: Box
 ) -> None:
-    """Watershed of one box, written into `labels`."""
+    """Watershed of the wanted pieces in a box, written into `labels`.
+
+    A box above `WHOLE_PX` is done in blocks, each of which starts from what the ones before
+    have written, until none has pixels left that it could reach.
+    """
+    todo = [(box, box)] if _size(box) <= WHOLE_PX else list(blocks(box))
+    while todo:
+        left = [
+            (inner, outer)
+            for inner, outer in todo
+            if _flood_block(labels, distance, pieces, wanted, inner, outer)
+        ]
+        if len(left) == len(todo):
+            return
+        todo = left
+
+
+def _flood_block(
+    labels: Labels,
+    distance: Array,
+    pieces: Labels,
+    wanted: NDArray[np.bool_],
+    inner: Box,
+    outer: Box,
+) -> bool:
+    """Watershed of `outer`, of which `inner` is written; whether pixels were left out."""
     from skimage.segmentation import watershed
 
-    mask = wanted[pieces[box]]
-    markers = np.where(mask, labels[box], 0)
-    grown = watershed(-distance[box], markers, mask=mask)
-    labels[box][mask] = grown[mask]
+    mask = wanted[pieces[outer]]
+    markers = np.where(mask, labels[outer], 0)
+    grown = watershed(-np.asarray(distance[outer]), markers, connectivity=mask.ndim, mask=mask)
+    core = tuple(
+        slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
+    )
+    labels[inner][mask[core]] = grown[core][mask[core]]
+    return bool((mask[core] & (grown[core] == 0)).any())
 
 
-def strips(shape: tuple[int, ...], pixels: int = 1 << 21) -> Iterator[slice]:
+def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
+    """Cut a box into blocks of at most `BLOCK_PX`, each with the larger box that it sees.
+
+    Examples
+    --------
+    >>> [inner for inner, _ in blocks((slice(0, 2048), slice(0, 1024)))]
+    [(slice(0, 1024, None), slice(0, 1024, None)), (slice(1024, 2048, None), slice(0, 1024, None))]
+    """
+    side = round(BLOCK_PX ** (1 / len(box)))
+    halo = min(HALO_PX, side // 4)
+    starts = product(*(range(s.start, s.stop, side) for s in box))
+    for corner in starts:
+        pairs = list(zip(corner, box, strict=True))
+        inner = tuple(slice(at, min(at + side, s.stop)) for at, s in pairs)
+        yield (
+            inner,
+            tuple(
+                slice(max(i.start - halo, s.start), min(i.stop + halo, s.stop))
+                for i, s in zip(inner, box, strict=True)
+            ),
+        )
+
+
+def _size(box: Box) -> int:
+    return int(np.prod([s.stop - s.start for s in box]))
+
+
+def strips(shape: tuple[int, ...], pixels: int = 1 << 20) -> Iterator[slice]:
     """Slices of the first axis that hold about `pixels` each.
 
     Examples
@@ -125,35 +208,10 @@ def strips(shape: tuple[int, ...], pixels: int = 1 << 21) -> Iterator[slice]:
         yield slice(start, min(start + rows, shape[0]))
 
 
-def keep_objects(
-    labels: NDArray[np.int32], *, min_area_px: int = 0, exclude_border: bool = False
-) -> NDArray[np.int32]:
-    """Drop objects that are too small or touch the border, and renumber the others, in place.
-
-    Examples
-    --------
-    >>> keep_objects(np.array([[1, 0, 2, 2]], np.int32), min_area_px=2)
-    array([[0, 0, 1, 1]], dtype=int32)
-    """
-    area = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-    for rows in strips(labels.shape):
-        area += np.bincount(labels[rows].ravel(), minlength=len(area))
-    keep = area >= max(min_area_px, 1)
-    keep[0] = False
-    if exclude_border:
-        for axis in range(labels.ndim):
-            for end in (0, -1):
-                keep[np.unique(labels.take(end, axis=axis))] = False
-    new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    for rows in strips(labels.shape):
-        labels[rows] = new[labels[rows]]
-    return labels
-
-
-def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def fill_holes(labels: Labels) -> Labels:
     """Fill background that one object alone encloses, in place.
 
-    Background that meets the border of the image, or two objects, stays.
+    Background that reaches the border of the image, or two objects, stays.
 
     Examples
     --------
@@ -164,22 +222,104 @@ def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """
     from scipy import ndimage as ndi
 
-    holes, count = ndi.label(labels == 0, output=np.int32)
+    holes = np.empty(labels.shape, np.int32)
+    count = ndi.label(labels == 0, output=holes)
     low = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
     high = np.zeros(count + 1, np.int32)
-    for axis in range(labels.ndim):
-        before = (slice(None),) * axis + (slice(None, -1),)
-        after = (slice(None),) * axis + (slice(1, None),)
-        for inner, outer in ((before, after), (after, before)):
-            rim = (holes[inner] > 0) & (labels[outer] > 0)
-            ids, owners = holes[inner][rim], labels[outer][rim]
+    for rows in strips(labels.shape):
+        # One row more, so that no neighbours along the first axis are missed.
+        seen = slice(rows.start, rows.stop + 1)
+        for ids, owners in _hole_neighbours(holes[seen], labels[seen]):
             np.minimum.at(low, ids, owners)
             np.maximum.at(high, ids, owners)
-        for end in (0, -1):
-            high[holes.take(end, axis=axis)] = 0
-            low[holes.take(end, axis=axis)] = -1
     owner = np.where(low == high, high, 0)
+    owner[border_labels(holes)] = 0
     owner[0] = 0
-    for rows in strips(labels.shape):
-        np.maximum(labels[rows], owner[holes[rows]], out=labels[rows])
+    if owner.any():
+        for rows in strips(labels.shape):
+            np.maximum(labels[rows], owner[holes[rows]], out=labels[rows])
     return labels
+
+
+def _hole_neighbours(holes: Labels, labels: Labels) -> Iterator[tuple[Labels, Labels]]:
+    """Pairs of a background pixel's piece and the object beside it."""
+    for axis in range(labels.ndim):
+        low, high = shifted(axis, 1)
+        for inner, outer in ((low, high), (high, low)):
+            meet = (holes[inner] > 0) & (labels[outer] > 0)
+            yield holes[inner][meet], labels[outer][meet]
+
+
+def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool = False) -> Labels:
+    """Drop objects that are too small or touch the border, and renumber the others, in place.
+
+    Examples
+    --------
+    >>> keep_objects(np.array([[1, 0, 2, 2]], np.int32), min_area_px=2)
+    array([[0, 0, 1, 1]], dtype=int32)
+    """
+    keep = areas(labels) >= max(min_area_px, 1)
+    keep[0] = False
+    if exclude_border:
+        keep[border_labels(labels)] = False
+    if keep[1:].all():
+        return labels
+    new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    for rows in strips(labels.shape):
+        labels[rows] = new[labels[rows]]
+    return labels
+
+
+def areas(labels: Array) -> NDArray[np.int64]:
+    """Pixels of each id from 0 to the largest.
+
+    Examples
+    --------
+    >>> areas(np.array([[0, 2], [2, 2]]))
+    array([1, 0, 3])
+    """
+    count = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    for rows in strips(labels.shape):
+        count += np.bincount(labels[rows].ravel(), minlength=len(count))
+    return count
+
+
+def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
+    """Give the pieces of a label that do not touch ids of their own.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Object ids; 0 is background.
+    share : float, default 0.1
+        A piece smaller than this share of its label's largest piece keeps the label's id.
+
+    Returns
+    -------
+    (ndarray, int)
+        `labels` itself and 0 where every label is in one piece, else new int32 labels and the
+        number of labels that were divided. New ids follow the largest one.
+
+    Examples
+    --------
+    >>> split_pieces(np.array([[1, 1, 0, 1, 0, 2]]))
+    (array([[1, 1, 0, 3, 0, 2]], dtype=int32), 1)
+    """
+    from skimage.measure import label
+
+    pieces = label(labels, background=0, connectivity=labels.ndim)
+    size = areas(pieces)
+    owner = np.zeros(len(size), np.int64)
+    owner[pieces.ravel()] = labels.ravel()
+    owner[0] = 0
+    largest = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    np.maximum.at(largest, owner[1:], size[1:])
+    main = np.zeros(len(size), bool)
+    order = np.lexsort((-size[1:], owner[1:])) + 1
+    main[order[np.unique(owner[order], return_index=True)[1]]] = True
+    apart = np.flatnonzero(~main & (size >= share * largest[owner]) & (owner > 0))
+    if not apart.size:
+        return labels, 0
+    new = owner.astype(np.int32)
+    new[apart] = len(largest) + np.arange(len(apart))
+    return new[pieces], len(np.unique(owner[apart]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,8 @@ from ..components import component
 from ..errors import invalid
 from ..metrics.matching import IOUS_50_95, average_precision, match
 from .binary import overlap_scores
-from .decoding import fill_holes, keep_objects, separate
-from .distances import boundary_distance
+from .decoding import fill_holes, keep_objects, separate, split_pieces
+from .distances import context, separation
 from .task import (
     Array,
     Found,
@@ -27,17 +26,17 @@ from .task import (
     Truth,
     check_known_values,
     fraction,
-    is_zero_255,
     labels_and_known,
     two_classes,
     weight_of,
 )
-from .tuning import Settings, best_on_grid
+from .tuning import Settings, climb, small_area, windows
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
 TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
+TUNED_PX = 1_500_000
 
 
 @component
@@ -45,9 +44,9 @@ TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
 class Instances(Task):
     """Find every object, and tell touching ones apart.
 
-    Two heads are learned: the foreground, and each object pixel's distance to its object's
-    boundary, truncated at `reach_px`. Objects are seeds of large distance, grown by watershed
-    over the foreground.
+    Two heads are learned: the foreground, and how well each object pixel is separated from
+    other objects (`distances.separation`): low where objects touch, high inside them. Seeds are
+    where the second is high; they grow by watershed over the foreground.
 
     Parameters
     ----------
@@ -57,34 +56,50 @@ class Instances(Task):
         Fill background that one object encloses.
     exclude_border : bool, default False
         Drop objects that touch the border of the image.
-    reach_px : float, default 8.0
-        Distance at which the learned distance ends, in units of the smallest pixel spacing.
+    reach_px : float, default 5.0
+        Depth inside an object at which the second head's target ends, in units of the smallest
+        pixel spacing.
     distance_loss : str, default "ce"
         Name of the second head's loss.
     foreground_threshold : float, default 0.5
         Foreground is where the probability is larger. Fitted by `tune`.
-    seed_threshold : float, default 0.3
-        Seeds are where the distance map is larger. Fitted by `tune`.
+    seed_threshold : float, default 0.25
+        Seeds are where the second map is larger. Fitted by `tune`.
+    min_seed_px : int, default 4
+        Smaller seeds are no seeds. Fitted by `tune`.
     debris_px : int, default 0
         Smaller objects are taken for debris and dropped. Fitted by `tune`.
+
+    Examples
+    --------
+    >>> from cytoloom.patches.sample import Sample
+    >>> labels = np.zeros((12, 20), np.int32)
+    >>> labels[2:10, 2:10], labels[2:10, 10:18] = 1, 2
+    >>> task = Instances()
+    >>> target = task.target(Sample({"labels": labels}, {"labels": "labels"}))
+    >>> found = task.decode({head: value for head, (value, weight) in target.items()})
+    >>> bool((found.labels == labels).all())
+    True
     """
 
     min_area_px: int = 0
     fill_holes: bool = True
     exclude_border: bool = False
-    reach_px: float = 8.0
+    reach_px: float = 5.0
     distance_loss: str = "ce"
     foreground_threshold: float = 0.5
-    seed_threshold: float = 0.15
+    seed_threshold: float = 0.25
+    min_seed_px: int = 4
     debris_px: int = 0
 
     def __post_init__(self) -> None:
         fraction("foreground_threshold", self.foreground_threshold)
         fraction("seed_threshold", self.seed_threshold)
-        if self.reach_px < 1:
-            raise invalid("reach_px", expected="1 or more", received=self.reach_px)
-        if self.min_area_px < 0:
-            raise invalid("min_area_px", expected="0 or more", received=self.min_area_px)
+        if not self.reach_px >= 2:
+            raise invalid("reach_px", expected="2 or more", received=self.reach_px)
+        for name in ("min_area_px", "min_seed_px", "debris_px"):
+            if getattr(self, name) < 0:
+                raise invalid(name, expected="0 or more", received=getattr(self, name))
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -96,8 +111,8 @@ class Instances(Task):
 
     @property
     def context_px(self) -> int:
-        """The reach of the distance, and the neighbour that makes a pixel a boundary."""
-        return math.ceil(self.reach_px) + 1
+        """How far the second head's target looks."""
+        return context(self.reach_px)
 
     @property
     def locality(self) -> int | str:
@@ -110,11 +125,9 @@ class Instances(Task):
         return ("background", "object")
 
     def target(self, sample: Sample) -> Target:
-        """Foreground 0/1, and distance / `reach_px` up to 1; see `Task.target`."""
+        """Foreground 0 or 1, and separation 0 to 1; see `Task.target`."""
         labels, known = labels_and_known(sample)
-        distance = boundary_distance(
-            labels, known, reach_px=self.reach_px, spacing=sample.spacing_um
-        )
+        distance = separation(labels, known, reach_px=self.reach_px, spacing=sample.spacing_um)
         weight = weight_of(known)
         foreground = ((labels > 0) & known)[..., None].astype(np.float32)
         return {"foreground": (foreground, weight), "distance": (distance[..., None], weight)}
@@ -124,8 +137,9 @@ class Instances(Task):
         labels = separate(
             maps["foreground"][..., 0],
             maps["distance"][..., 0],
-            self.foreground_threshold,
-            self.seed_threshold,
+            foreground_threshold=self.foreground_threshold,
+            seed_threshold=self.seed_threshold,
+            min_seed_px=self.min_seed_px,
         )
         if self.fill_holes:
             fill_holes(labels)
@@ -137,24 +151,36 @@ class Instances(Task):
     ) -> Instances:
         """Choose thresholds with the best mean average precision; see `Task.tune`.
 
-        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9.
+        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9. Of large images the
+        middle is used, `TUNED_PX` pixels in all. Objects smaller than half of what nearly all
+        true ones have are taken for debris, unless another size does better.
         """
-        if not maps:
+        images = [
+            (cut, unknown_marked(labels, known))
+            for cut, labels, known in windows(maps, truths, TUNED_PX)
+        ]
+        if not any((truth > 0).any() for _, truth in images):
             return self
-        shapes = [unknown_marked(labels, known) for labels, known in truths]
+        small = small_area(truth for _, truth in images)
 
         def score(settings: Settings) -> float:
             task = replace(self, **settings)
-            found = [task.decode(m, spacing_um).labels for m in maps]
-            pairs = zip(shapes, found, strict=True)
-            return float(np.mean([average_precision(t, f, TUNED_IOUS, -1) for t, f in pairs]))
+            return float(
+                np.mean(
+                    [
+                        average_precision(truth, task.decode(cut).labels, TUNED_IOUS, -1)
+                        for cut, truth in images
+                    ]
+                )
+            )
 
-        grid: dict[str, Sequence[float]] = {
-            "foreground_threshold": (0.4, 0.5, 0.6),
-            "seed_threshold": (0.1, 0.2, 0.4, 0.6),
+        start: Settings = {
+            "foreground_threshold": 0.5,
+            "seed_threshold": 0.5,
+            "min_seed_px": 4,
+            "debris_px": round(small / 2),
         }
-        start: Settings = {name: getattr(self, name) for name in grid}
-        return replace(self, **best_on_grid(score, grid, start))
+        return replace(self, **climb(score, start, _steps(small)))
 
     def score(
         self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
@@ -183,21 +209,28 @@ class Instances(Task):
         return check_known_values(labels, known)
 
     def describe_labels(self, labels: Array) -> list[str]:
-        """Say when a mask is split into connected components."""
-        if not self._is_mask(labels):
+        """Say when labels are divided because their pieces do not touch."""
+        divided = split_pieces(labels)[1]
+        if not divided:
             return []
-        return [
-            "a mask without object ids: its connected components are taken for objects, so "
-            "touching objects are one"
-        ]
+        if (
+            labels.min() == 0
+            and labels.max() in (1, 255)
+            and (labels[labels > 0] == labels.max()).all()
+        ):
+            return [
+                "a mask without object ids: its connected components are taken for objects, so "
+                "objects that touch are one"
+            ]
+        return [f"{divided} labels have pieces that do not touch: each is an object of its own"]
 
     def prepare(self, labels: Array) -> Array:
-        """Return `labels`; a mask of one value becomes its connected components."""
-        if not self._is_mask(labels):
-            return labels
-        from scipy import ndimage as ndi
+        """Return `labels`; pieces of one label that do not touch become objects of their own.
 
-        return np.asarray(ndi.label(labels > 0, output=np.int32)[0])
+        Small pieces, below a tenth of the largest, stay part of their object. So a 0/255 mask
+        becomes its connected components.
+        """
+        return split_pieces(labels)[0]
 
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
         """Probabilities (spatial..., 2) of background and object."""
@@ -207,10 +240,20 @@ class Instances(Task):
         """Foreground probability (spatial...)."""
         return np.asarray(maps["foreground"][..., 0])
 
-    def _is_mask(self, labels: Array) -> bool:
-        return is_zero_255(labels)
-
 
 def unknown_marked(labels: Array, known: Array | None) -> Array:
     """Labels as int32 with -1 where not known."""
     return labels if known is None else np.where(known, labels, -1).astype(np.int32)
+
+
+def _steps(small_px: float) -> list[tuple[str, Any]]:
+    """Which settings to try, in which order; `small_px` is the area of a small object."""
+    debris = sorted({round(small_px * share) for share in (0, 0.25, 0.5, 1)})
+    coarse = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)
+    return [
+        ("seed_threshold", coarse),
+        ("foreground_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
+        ("min_seed_px", (1, 4, 10)),
+        ("seed_threshold", lambda now: [round(now + step / 20, 2) for step in range(-2, 3)]),
+        ("debris_px", debris),
+    ]
