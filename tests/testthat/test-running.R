@@ -74,23 +74,28 @@ test_that("Ctrl-C in a script saves the state, stops the loop, and the same call
         %s
         cl_train(
           %s, network = cl_unet(filters = 4, depth = 2),
-          trainer = cl_trainer(iterations = 4000, batch_size = 1, patch_px = 32, augment = NULL),
+          trainer = cl_trainer(
+            iterations = 4000, batch_size = 1, patch_px = 32, augment = NULL, checkpoint_s = 0.5
+          ),
           out = %s, progress = TRUE)
         message('not reached')
       }", more, deparse(train_folder()), deparse(out)
     )
   }
-  # The process interrupts itself after some seconds of training.
-  interrupt <- "system(sprintf('(while ! test -e %s/.training; do sleep 0.2; done; sleep %d;
-    kill -INT %d) >/dev/null 2>&1 &', OUT, SECONDS, Sys.getpid()))"
-  interrupt <- gsub("OUT", deparse(out), interrupt)
-  said <- fresh_r(train(gsub("SECONDS", "25", interrupt)))
+  # The process is interrupted as soon as it has written a state of its own.
+  interrupt <- sprintf(
+    "file.create(%1$s)
+    system(sprintf('(while ! find %2$s -newer %%s -name state-?.npz | grep -q .; do sleep 0.2; done
+    kill -INT %%d) >/dev/null 2>&1 &', %1$s, Sys.getpid()))",
+    deparse(tempfile()), file.path(out, ".training")
+  )
+  said <- fresh_r(train(interrupt))
   expect_false(is.null(attr(said, "status")))
   expect_false(any(grepl("not reached|Error", said)))
   expect_true(any(grepl("^iteration [0-9]+/4000", said)))
-  expect_length(list.files(file.path(out, ".training")), 1)
+  expect_true(file.exists(file.path(out, ".training", "state-a.npz")))
   expect_false(file.exists(file.path(out, "model.json")))
-  said <- fresh_r(train(gsub("SECONDS", "25", interrupt)))
+  said <- fresh_r(train(interrupt))
   expect_true(any(grepl("^Going on from iteration [0-9]+ of", said)))
 })
 
@@ -106,8 +111,13 @@ test_that("Ctrl-C at the console keeps the model so far", {
     event <- reticulate::iter_next(stream)
     if (event$kind == "progress" && startsWith(event$message, "iteration")) break
   }
-  expect_match(stream$interrupt()$message, "Interrupted at iteration 1")
-  while (event$kind != "result") event <- reticulate::iter_next(stream)
+  told <- stream$interrupt()
+  expect_match(told$message, "Interrupted at iteration 1")
+  repeat {
+    event <- reticulate::iter_next(stream)
+    if (event$kind %in% c("result", "error")) break
+  }
+  expect_identical(event$message, "")
   model <- new_model(unpack(event$value))
   expect_true(model$interrupted)
   expect_output(print(model), "interrupted")

@@ -1,0 +1,68 @@
+#!/bin/sh
+# R's tests on Debian 13 (R 4.5, reticulate 1.41, Python 3.13) in a chroot kept in .debian13/.
+# reticulate's own download of a Python (py_require) needs the internet beyond the package
+# mirrors and is not tested here: only what is declared, and that RETICULATE_PYTHON wins.
+set -eu
+cd "$(dirname "$0")/.."
+root=$(pwd)
+lane=${CYTOLOOM_DEBIAN13:-$root/.debian13}
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+
+[ "$(id -u)" = 0 ] || {
+    echo "The Debian 13 lane needs root for its chroot. Run: sudo make test-r-modern" >&2
+    exit 1
+}
+command -v debootstrap >/dev/null || {
+    echo "The Debian 13 lane needs debootstrap. Run: apt-get install debootstrap" >&2
+    exit 1
+}
+
+if [ ! -e "$lane/.made" ]; then
+    rm -rf "$lane"
+    mkdir -p "$lane"
+    include=r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
+    include=$include,python3-pip,libpython3.13,ca-certificates
+    debootstrap --variant=minbase --include="$include" trixie "$lane" "$mirror" \
+        >"$lane.log" 2>&1 || { tail -n 20 "$lane.log" >&2; exit 1; }
+    rm -f "$lane.log"
+    touch "$lane/.made"
+fi
+
+mount_once() {
+    mountpoint -q "$lane/$2" || mount --bind "$1" "$lane/$2"
+}
+leave() {
+    umount "$lane/dev" "$lane/proc" 2>/dev/null || true
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+mount_once /proc proc
+mount_once /dev dev
+cp /etc/resolv.conf "$lane/etc/resolv.conf"
+# Behind a proxy with a certificate of its own, pip needs this machine's bundle.
+cp /etc/ssl/certs/ca-certificates.crt "$lane/etc/ssl/certs/ca-certificates.crt"
+
+inside() {
+    chroot "$lane" /usr/bin/env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
+        PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+        ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
+        ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
+}
+
+rm -rf "$lane/cytoloom"
+mkdir "$lane/cytoloom"
+git ls-files -z |
+    xargs -0 sh -c 'for f; do if [ -e "$f" ] || [ -L "$f" ]; then printf "%s\0" "$f"; fi; done' sh |
+    tar --null --files-from=- -cf - | tar -C "$lane/cytoloom" -xf -
+
+needs=$(sha256sum pyproject.toml | cut -d' ' -f1)
+if [ "$(cat "$lane/venv/.needs" 2>/dev/null)" != "$needs" ]; then
+    inside rm -rf /venv
+    inside python3 -m venv /venv
+    inside /venv/bin/python -m pip --quiet --disable-pip-version-check install "/cytoloom[cpu]"
+    echo "$needs" >"$lane/venv/.needs"
+fi
+
+inside Rscript -e 'cat(R.version.string, "\n"); cat("reticulate",
+    as.character(packageVersion("reticulate")), "\n")'
+inside RETICULATE_PYTHON=/venv/bin/python sh /cytoloom/tools/test-r.sh
