@@ -1,0 +1,244 @@
+"""Instances: targets are local, objects survive the way there and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from cytoloom.components import from_plain, to_plain
+from cytoloom.errors import InvalidError
+from cytoloom.metrics import average_precision
+from cytoloom.patches.sample import Sample
+from cytoloom.tasks import Found, Instances, Task
+
+# Two objects that touch, one cut by the right border, and one on its own.
+SCENE = np.zeros((24, 30), np.int32)
+SCENE[3:12, 3:12] = 1
+SCENE[3:12, 12:21] = 2
+SCENE[14:23, 24:] = 3
+SCENE[15:22, 4:13] = 4
+
+REAL_SETS = {
+    "dsb2018_fluo/test": 0.99,
+    "dsb2018_fluo/train": 0.99,
+    "dsb2018_color": 0.99,
+    "cpm15_he/*": 0.99,
+    "coelho2009_u2os/*": 0.99,
+    "ctc_fluo_n2dh_sim/01_GT/TRA": 0.99,
+    "ctc_fluo_n2dl_hela_seg": 0.99,
+    "stardist_examples/2d": 0.99,
+}
+
+
+def sample(labels, known=None, spacing_um=None):
+    arrays = {"labels": labels} | ({} if known is None else {"known": known})
+    return Sample(arrays, {name: name for name in arrays}, spacing_um)
+
+
+def maps_of(task, labels, known=None, spacing_um=None):
+    target = task.target(sample(labels, known, spacing_um))
+    return {head: value for head, (value, _) in target.items()}
+
+
+def random_objects(shape, seed, count=40):
+    """Overpaint boxes: many touch, some are narrow, some are cut by the border."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.int32)
+    for i in range(1, count + 1):
+        corner = [rng.integers(-4, n) for n in shape]
+        box = tuple(slice(max(0, c), c + int(rng.integers(3, 14))) for c in corner)
+        labels[box] = i
+    return labels
+
+
+def test_target_and_decode_return_the_scene():
+    found = Instances().decode(maps_of(Instances(), SCENE))
+    assert (found.labels == SCENE).all()
+    assert found.objects_labels is found.labels
+    assert found.classes == {}
+
+
+@pytest.mark.parametrize(("shape", "spacing"), [((60, 70), None), ((20, 26, 30), (2.0, 0.5, 0.5))])
+def test_target_of_a_window_is_the_crop_of_the_whole(shape, spacing):
+    """A window larger by context_px gives, bit for bit, what the whole image gives."""
+    task = Instances()
+    labels = random_objects(shape, seed=1)
+    known = np.random.default_rng(2).random(shape) > 0.02
+    whole = task.target(sample(labels, known, spacing))
+    c = task.context_px
+    padded = np.pad(labels, c), np.pad(known, c)
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        start = [int(rng.integers(0, n - 12)) for n in shape]
+        window = tuple(slice(s, s + 12 + 2 * c) for s in start)
+        here = task.target(sample(padded[0][window], padded[1][window], spacing))
+        crop = tuple(slice(s, s + 12) for s in start)
+        inner = (slice(c, c + 12),) * len(shape)
+        for head in task.heads:
+            for part in (0, 1):
+                assert np.array_equal(here[head][part][inner], whole[head][part][crop])
+
+
+def test_unknown_pixels_have_no_weight_and_make_no_rim():
+    """An object that runs into unknown pixels is as high there as inside."""
+    labels = np.ones((9, 20), np.int32)
+    known = np.ones((9, 20), bool)
+    known[:, 10:] = False
+    value, weight = Instances().target(sample(labels, known))["distance"]
+    assert (value[:, :10] == 1).all()
+    assert (value[:, 10:] == 0).all()
+    assert (weight[..., 0] == known).all()
+
+
+def test_a_narrow_waist_does_not_divide_an_object():
+    """Two 9 px squares joined by a bridge of one pixel are one object."""
+    labels = np.zeros((15, 30), np.int32)
+    labels[3:12, 2:11] = labels[7, 11:17] = labels[3:12, 17:26] = 1
+    assert Instances().decode(maps_of(Instances(), labels)).labels.max() == 1
+
+
+def test_foreground_without_a_seed_is_an_object():
+    """A free piece of foreground that the second head missed is kept."""
+    foreground = np.zeros((8, 8, 1), np.float32)
+    foreground[2:5, 2:5] = 1
+    found = Instances().decode({"foreground": foreground, "distance": foreground * 0})
+    assert found.labels.max() == 1
+    assert (found.labels > 0).sum() == 9
+
+
+def test_small_border_and_hole_options():
+    """The scene loses object 3 at the border; a minimum of 70 px loses 3 (54 px) and 4 (63 px)."""
+    maps = maps_of(Instances(), SCENE)
+    assert Instances(exclude_border=True).decode(maps).labels.max() == 3
+    assert Instances(min_area_px=54).decode(maps).labels.max() == 4
+    assert Instances(min_area_px=70).decode(maps).labels.max() == 2
+    holed = {head: value.copy() for head, value in maps.items()}
+    holed["foreground"][6:8, 6:8] = 0
+    assert (Instances().decode(holed).labels == SCENE).all()
+    assert (Instances(fill_holes=False).decode(holed).labels[6:8, 6:8] == 0).all()
+
+
+def test_large_pieces_are_flooded_in_blocks_with_the_same_result(monkeypatch):
+    """Twenty times twenty squares that touch, cut in blocks of 64 px, stay twenty times twenty."""
+    from cytoloom.tasks import decoding
+
+    squares = np.kron(np.arange(1, 401, dtype=np.int32).reshape(20, 20), np.ones((12, 12), int))
+    maps = maps_of(Instances(), squares.astype(np.int32))
+    whole = Instances().decode(maps).labels
+    assert average_precision(squares, whole, 0.99) == 1
+    monkeypatch.setattr(decoding, "WHOLE_PX", 2000)
+    monkeypatch.setattr(decoding, "BLOCK_PX", 4096)
+    assert (Instances().decode(maps).labels == whole).all()
+
+
+def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):
+    """A corridor much longer than a block and its halo belongs to its seeds to the end."""
+    from cytoloom.tasks import decoding
+
+    foreground = np.ones((3, 900, 1), np.float32)
+    distance = np.full((3, 900, 1), 0.1, np.float32)
+    distance[:, 2:8] = distance[:, 12:18] = 0.9
+    maps = {"foreground": foreground, "distance": distance}
+    monkeypatch.setattr(decoding, "WHOLE_PX", 100)
+    monkeypatch.setattr(decoding, "BLOCK_PX", 400)
+    labels = Instances().decode(maps).labels
+    assert (labels > 0).all()
+    assert labels.max() == 2
+
+
+def test_three_dimensions():
+    """Two touching boxes in a stack with thick slices come back."""
+    labels = np.zeros((10, 20, 20), np.int32)
+    labels[2:8, 3:10, 3:17], labels[2:8, 10:17, 3:17] = 1, 2
+    maps = maps_of(Instances(), labels, spacing_um=(1.0, 0.5, 0.5))
+    assert (Instances().decode(maps).labels == labels).all()
+
+
+def test_tune_fits_thresholds_to_shifted_maps():
+    """Maps squeezed to half their height need lower thresholds, and tuning finds them."""
+    task = Instances(foreground_threshold=0.9, seed_threshold=0.9)
+    maps = {head: value * 0.55 for head, value in maps_of(task, SCENE).items()}
+    assert average_precision(SCENE, task.decode(maps).labels, 0.9) < 0.5
+    tuned = task.tune([maps], [(SCENE, None)])
+    assert average_precision(SCENE, tuned.decode(maps).labels, 0.9) == 1
+    assert tuned.debris_px > 0
+    assert from_plain(to_plain(tuned), Task) == tuned
+
+
+def test_tune_without_objects_changes_nothing():
+    empty = np.zeros((20, 20), np.int32)
+    assert Instances().tune([maps_of(Instances(), empty)], [(empty, None)]) == Instances()
+    assert Instances().tune([], []) == Instances()
+
+
+def test_score_names_metrics_and_gives_every_object_a_row():
+    """Object 3 missing: three of four match, so AP is 0.75."""
+    found = Found(np.where(SCENE == 3, 0, SCENE))
+    scores, rows = Instances().score(SCENE, found)
+    assert scores["ap50"] == scores["ap70"] == scores["ap"] == 0.75
+    assert scores["f1_50"] == pytest.approx(6 / 7)
+    assert (scores["n_truth"], scores["n_found"]) == (4, 3)
+    assert {"truth": 3, "found": 0, "iou": 0.0, "matched": False} in rows
+    assert len(rows) == 4
+
+
+def test_objects_on_unknown_pixels_count_nowhere():
+    """Where the missing object's place is unknown everything matches."""
+    known = SCENE != 3
+    scores, _ = Instances().score(SCENE, Found(np.where(SCENE == 3, 9, SCENE)), known)
+    assert scores["ap"] == scores["dice"] == 1
+
+
+def test_empty_against_empty_is_one():
+    empty = np.zeros((5, 5), np.int32)
+    scores, rows = Instances().score(empty, Found(empty))
+    assert scores["ap50"] == scores["dice"] == scores["panoptic_quality"] == 1
+    assert rows == []
+
+
+def test_a_mask_becomes_its_components():
+    mask = np.array([[255, 255, 0, 255]], np.uint8)
+    assert Instances().prepare(mask).tolist() == [[255, 255, 0, 256]]
+    assert "connected components" in Instances().describe_labels(mask)[0]
+
+
+def test_separate_pieces_of_a_label_become_objects_but_crumbs_do_not():
+    """A label of 20 + 20 px is two objects; one pixel beside 20 stays with it."""
+    labels = np.zeros((4, 14), np.int32)
+    labels[:, 0:5] = labels[:, 6:11] = labels[0, 13] = 1
+    prepared = Instances().prepare(labels)
+    assert sorted(np.unique(prepared)) == [0, 1, 2]
+    assert prepared[0, 13] == prepared[0, 0] != prepared[0, 6]
+    assert "1 label" in Instances().describe_labels(np.where(SCENE == 4, 3, SCENE))[0]
+    assert Instances().prepare(SCENE) is SCENE
+
+
+def test_labels_must_be_whole_and_not_negative():
+    assert Instances().check_labels(SCENE) == []
+    assert "whole" in Instances().check_labels(SCENE / 2)[0]
+    assert "negative" in Instances().check_labels(SCENE - 1)[0]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"seed_threshold": 0.0}, {"reach_px": 1.0}, {"min_area_px": -1}]
+)
+def test_fields_are_checked(fields):
+    with pytest.raises(InvalidError, match=next(iter(fields))):
+        replace(Instances(), **fields)
+
+
+@pytest.mark.parametrize("name", REAL_SETS)
+def test_real_truth_survives(real_data: Path, name):
+    """Truth to target to decode keeps nearly every object at IoU 0.9, on every real set."""
+    folder = f"{name}/labels/*.tif" if not name.endswith("TRA") else f"{name}/*.tif"
+    files = sorted(real_data.glob(folder))
+    assert files
+    task, scores = Instances(), []
+    for file in files[:: max(1, len(files) // 60)]:
+        labels = task.prepare(tifffile.imread(file).astype(np.int32))
+        scores.append(average_precision(labels, task.decode(maps_of(task, labels)).labels, 0.9))
+    assert np.mean(scores) >= REAL_SETS[name]
