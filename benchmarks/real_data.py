@@ -1,0 +1,152 @@
+"""How good is a default training of so many minutes on real images? Scored on images never seen.
+
+Each set and seed is trained in a process of its own on the set's ``train/``, with part of it
+held out by `train` itself, and scored on ``test/``, which is used for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cytoloom as cl
+from cytoloom.tasks import resolve
+
+from . import machine, records
+
+COLUMNS = {
+    "set": "set",
+    "AP@0.5": "ap50",
+    "AP@0.7": "ap70",
+    "mean AP": "ap",
+    "Dice": "dice",
+    "n": "n",
+    "seed": "seed",
+    "minutes": "minutes",
+    "iterations": "iterations",
+    "predict s": "predict_s",
+    "cores": "cores",
+    "precision": "precision",
+}
+
+
+@dataclass(frozen=True)
+class Set:
+    """A set of real images.
+
+    Parameters
+    ----------
+    task : str
+        What to learn.
+    labels : str
+        Folder of the truth.
+    parts : tuple of str
+        Folders with ``train/`` and ``test/``, all taken together.
+    """
+
+    task: str
+    labels: str = "labels"
+    parts: tuple[str, ...] = ("",)
+
+    def read(self, folder: Path, part: str) -> cl.Data:
+        """Return the images of "train" or "test"."""
+        items = []
+        for name in self.parts:
+            inside = folder / name / part
+            found = cl.Data.from_pairs(inside / "images", inside / self.labels)
+            prefix = f"{name}/" if name else ""
+            items += [replace(item, id=prefix + item.id) for item in found.items]
+        return cl.Data(tuple(items))
+
+
+SETS = {
+    "dsb2018_fluo": Set("instances"),
+    "bbbc030_cho": Set("binary", "masks"),
+    "isbi2012_em": Set("binary", "masks"),
+    "wbc_nucleus_cytoplasm": Set(
+        "classes:background,cytoplasm,nucleus", "masks", ("dataset1", "dataset2")
+    ),
+    "cpm15_he": Set("instances"),
+}
+
+
+def measure(
+    train: Any, test: Any, *, task: str, minutes: float, seed: int, network: cl.UNet | None = None
+) -> dict[str, Any]:
+    """Train for so long, predict and score; return a row of the table."""
+    model = cl.train(
+        train,
+        task=resolve(task),
+        network=network,
+        trainer=cl.Trainer(minutes=minutes),
+        seed=seed,
+        progress=False,
+    )
+    begun = time.perf_counter()
+    cl.predict(model, test, progress=False)
+    seconds = time.perf_counter() - begun
+    summary = cl.evaluate(model, test, progress=False).summary.set_index("metric")
+    value = summary["value"].to_dict()
+    return {
+        **{key: float(value[key]) for key in ("ap50", "ap70", "ap", "dice") if key in value},
+        "n": int(summary["n"].max()),
+        "seed": seed,
+        "minutes": round(model.info["training"]["seconds"] / 60, 2),
+        "iterations": model.info["training"]["iterations"],
+        "predict_s": round(seconds, 1),
+        "cores": model.info["threads"],
+        "precision": model.info["precision"],
+    }
+
+
+def one(name: str, minutes: float, seed: int) -> dict[str, Any]:
+    """Measure one set."""
+    chosen, folder = SETS[name], records.data_folder() / name
+    train, test = chosen.read(folder, "train"), chosen.read(folder, "test")
+    return {"set": name, **measure(train, test, task=chosen.task, minutes=minutes, seed=seed)}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write rows as a Markdown table."""
+    shown = [{title: row.get(key) for title, key in COLUMNS.items()} for row in rows]
+    return records.markdown(shown, list(COLUMNS))
+
+
+def _apart(name: str, minutes: float, seed: int) -> dict[str, Any]:
+    given = ["--sets", name, "--minutes", str(minutes), "--seeds", str(seed), "--one"]
+    command = [sys.executable, "-m", "benchmarks.real_data", *given]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=records.ROOT)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.real_data", description=__doc__)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--record", action="store_true", help="append the table to RESULTS.md")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(one(given.sets[0], given.minutes, given.seeds[0])))
+        return
+    records.data_folder()
+    rows = []
+    for name in given.sets:
+        for seed in given.seeds:
+            print(f"{name}, seed {seed} ...", file=sys.stderr, flush=True)
+            rows.append(_apart(name, given.minutes, seed))
+    text = table(rows)
+    print(f"{text}\n\nMachine: {machine.describe()}")
+    if given.record:
+        records.append("Real data", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What cytoloom is held against: a bare loop, and a network that never changes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cytoloom as cl
+from cytoloom import backend
+from cytoloom.fitting import Batch
+from cytoloom.metrics import losses
+from cytoloom.preparation import Run, batch_maker, make_sampler, read_data, survey
+from cytoloom.tasks import resolve
+
+REFERENCE_FILTERS = (16, 32, 64)
+
+
+@dataclass
+class Bare:
+    """A compiled network and batches in memory.
+
+    Attributes
+    ----------
+    network : keras.Model
+        As `train` builds and compiles it.
+    make : callable
+        From i to batch i, as `train` makes it.
+    batches : list
+        A few of them, made beforehand.
+    """
+
+    network: Any
+    make: Callable[[int], Batch]
+    batches: list[Batch]
+
+    def stepper(self) -> Callable[[], object]:
+        """Return a function that trains on the next batch, round and round."""
+        turn = itertools.cycle(self.batches)
+        return lambda: self.network.train_on_batch(*next(turn))
+
+
+def bare(data: Any, network: cl.UNet, trainer: cl.Trainer, seed: int = 0) -> Bare:
+    """Prepare the bare loop for a training of instances with these components."""
+    task = resolve("instances")
+    run = Run(task, network, trainer, cl.Normalize(), seed, start=None, network_given=True)
+    for steps in (read_data(run, data, 0.2), survey(run)):
+        for _ in steps:
+            pass
+    augment = trainer.augment
+    augment = cl.Augment.preset(augment) if isinstance(augment, str) else augment
+    sampler = make_sampler(run, run.readers, augment)
+    make = batch_maker(run, sampler, seed, trainer.batch_size)
+    batches = [make(i) for i in range(8)]
+    built = _compiled(task, network, trainer, batches[0][0].shape[-1])
+    built.train_on_batch(*batches[0])
+    return Bare(built, make, batches)
+
+
+def _compiled(task: Any, network: cl.UNet, trainer: cl.Trainer, channels: int) -> Any:
+    keras = backend.require()
+    with backend.policy(backend.resolve_precision(trainer.precision)):
+        heads = {name: head.channels for name, head in task.heads.items()}
+        built = network.build(channels, heads, seed=0)
+    built.compile(
+        optimizer=trainer.make_optimizer(keras),
+        loss={n: losses.get(h.loss, h.activation) for n, h in task.heads.items()},
+        loss_weights={n: h.weight for n, h in task.heads.items()},
+        jit_compile=backend.name() == "jax",
+    )
+    return built
+
+
+def fixed_step(edge: int = 128, batch: int = 8) -> Callable[[], object]:
+    """Return a training step of a network that must never change.
+
+    Steps of the default recipe are counted in steps of this one, so that a stored ratio says
+    something on another machine. Convolutions, pooling and upsampling in plain Keras, in the
+    precision that cytoloom would choose.
+    """
+    keras = backend.require()
+    layers = keras.layers
+    with backend.policy(backend.resolve_precision("auto")):
+        inputs = keras.Input((edge, edge, 1))
+        x, skips = inputs, []
+        for filters in REFERENCE_FILTERS:
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+            skips.append(x)
+            x = layers.MaxPooling2D()(x)
+        for filters, skip in zip(reversed(REFERENCE_FILTERS), reversed(skips), strict=True):
+            x = layers.UpSampling2D()(x)
+            x = layers.Concatenate()([x, skip])
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        outputs = layers.Conv2D(1, 1, dtype="float32")(x)
+        network = keras.Model(inputs, outputs)
+    network.compile(optimizer="adam", loss="mse", jit_compile=backend.name() == "jax")
+    rng = np.random.default_rng(0)
+    images = rng.random((batch, edge, edge, 1), np.float32)
+    network.train_on_batch(images, images)
+    return lambda: network.train_on_batch(images, images)
+
+
+def nuclei_folder(folder: Path, images: int = 20) -> Path:
+    """Write simulated nuclei to train on, unless they are there."""
+    if not (folder / "images").is_dir():
+        cl.simulate.write(folder, "nuclei", images=images, seed=0)
+    return folder
+
+
+def nuclei_model(work: Path, size: str) -> cl.Model:
+    """Load the model for simulated nuclei, trained for a moment when it is not there yet."""
+    path = work / "nuclei.cytoloom"
+    if (path / "model.json").is_file():
+        return cl.load(path)
+    toy = size == "toy"
+    cl.train(
+        nuclei_folder(work / "nuclei", 4 if toy else 20),
+        network=cl.UNet(filters=4, depth=2) if toy else None,
+        trainer=cl.Trainer(iterations=4 if toy else 120, patch_px=32 if toy else None),
+        out=path,
+        progress=False,
+    )
+    # loaded, so that what is measured is what a user has who comes back to it
+    return cl.load(path)
+
+
+def unet(size: str) -> cl.UNet:
+    """Return the default network, or a tiny one for toys."""
+    return cl.UNet(filters=4, depth=2) if size == "toy" else cl.UNet()
