@@ -196,6 +196,12 @@ def resolve_precision(precision: str) -> str:
     return "bfloat16" if fast_cpu or _gpu() else "float32"
 
 
+def precision_of(network: Any) -> str:
+    """Return the precision that a network was built in: "float32" or "bfloat16"."""
+    policies = {layer.dtype_policy.name for layer in network.layers}
+    return "bfloat16" if "mixed_bfloat16" in policies else "float32"
+
+
 @contextlib.contextmanager
 def policy(precision: str) -> Iterator[None]:
     """Build layers in this precision (``"float32"`` or ``"bfloat16"``), then restore the global."""

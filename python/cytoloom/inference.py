@@ -17,7 +17,7 @@ from .tasks.task import Head
 
 HALO_LIMIT_PX = 256
 WHOLE_PX = 2**22
-TILE_PX = 2**20
+TILE_PX = 768**2
 
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
 Store = Callable[[str, tuple[int, ...]], np.ndarray]
@@ -29,7 +29,7 @@ def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
-    """Choose the tile: the whole image while it is small, else of about a million pixels.
+    """Choose the tile: the whole image while it is small, else of about 0.6 million pixels.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
     >>> tile_shape((512, 512), 128)
     (128, 128)
     >>> tile_shape((8192, 8192), None)
-    (1024, 1024)
+    (768, 768)
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)

@@ -17,6 +17,7 @@ from . import backend, inference
 from .components import from_plain, to_plain
 from .errors import invalid
 from .images.normalize import Normalize
+from .networks.folding import fold
 from .networks.unet import UNet
 from .tasks.task import Task
 
@@ -110,7 +111,11 @@ class Model:
     def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network on normalised float32 (batch, spatial..., c); logits by head."""
         if self._forward is None:
-            self._forward = backend.forward(self.keras)
+            with backend.policy(backend.precision_of(self.keras)):
+                heads = {name: head.channels for name, head in self.task.heads.items()}
+                self._forward = backend.forward(
+                    fold(self.keras, self.network, self.channels, heads)
+                )
         found: dict[str, np.ndarray] = self._forward(images)
         return found
 
@@ -209,7 +214,7 @@ class Model:
 
     def _write_network(self, path: Path) -> None:
         network = self.keras
-        if network.dtype_policy.name != "float32" or network.name != "unet":
+        if backend.precision_of(network) != "float32":
             plain = build_network(self, "float32")
             plain.set_weights(network.get_weights())
             network = plain

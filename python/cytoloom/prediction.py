@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -344,7 +346,10 @@ def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, li
 
 
 class Scratch:
-    """Where maps of large images go: files in a temporary folder, dropped from memory.
+    """Where maps of large images go: files in a temporary folder.
+
+    While it is open, a thread gives the pages of these files back, which would otherwise count
+    as memory of this process for as long as nobody else wants it.
 
     Parameters
     ----------
@@ -355,24 +360,36 @@ class Scratch:
     def __init__(self, pixels: int) -> None:
         self._large = pixels > SCRATCH_PX
         self._folder: str | None = None
-        self._count = 0
+        self._maps: list[mmap.mmap] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._give_back, name="cytoloom-scratch")
 
     def __enter__(self) -> Scratch:
         if self._large:
             self._folder = tempfile.mkdtemp(prefix="cytoloom-")
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._folder:
+            self._done.set()
+            self._thread.join()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
         """Make the array for one head's map."""
         if self._folder is None:
             return np.empty(shape, np.float32)
-        self._count += 1
-        path = Path(self._folder) / f"{self._count}.f32"
-        return np.memmap(path, np.float32, "w+", shape=shape)
+        with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
+            file.truncate(4 * math.prod(shape))
+            self._maps.append(mmap.mmap(file.fileno(), 0))
+        return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
+
+    def _give_back(self) -> None:
+        while not self._done.wait(0.1):
+            for pages in list(self._maps):
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    pages.madvise(mmap.MADV_DONTNEED)
 
 
 def _objects(
