@@ -29,26 +29,32 @@ run_events <- function(name, arguments, progress) {
   }
 }
 
-# Says what happens: at most two messages a second, and fewer in long runs.
+# Says what happens: notes, and how far it is.
 shower <- function(progress) {
-  if (!(isTRUE(progress) || isFALSE(progress) || identical(progress, "auto"))) {
+  if (!list(progress) %in% list(TRUE, FALSE, "auto")) {
     stop_clean("Invalid `progress`. Expected TRUE, FALSE or \"auto\".")
   }
-  quiet <- isFALSE(progress)
-  lines <- !quiet && (isTRUE(progress) || !in_document())
-  began <- last <- -Inf
+  if (isFALSE(progress)) {
+    return(function(event) invisible())
+  }
+  due <- pacer()
+  quiet <- progress == "auto" && in_document()
   function(event) {
-    if (event$kind == "note" && !quiet) message(event$message)
-    if (event$kind != "progress" || !lines) {
-      return(invisible())
-    }
+    if (event$kind == "note" || (!quiet && due())) message(event$message)
+  }
+}
+
+# TRUE at most twice a second, and less often in long runs.
+pacer <- function() {
+  began <- proc.time()[["elapsed"]]
+  last <- -Inf
+  function() {
     now <- proc.time()[["elapsed"]]
-    if (is.infinite(began)) began <<- now
-    if (now - last >= max(0.5, (now - began) / 50)) {
-      message(event$message)
-      last <<- now
+    if (now - last < max(0.5, (now - began) / 50)) {
+      return(FALSE)
     }
-    invisible()
+    last <<- now
+    TRUE
   }
 }
 

@@ -107,7 +107,7 @@ plain_cl_data <- function(data) {
   found <- plain_images(images, data$axes)
   options$axes <- found$axes
   names <- if (is.null(data$names)) names(images) else data$names
-  source <- list(images = found$images, labels = lapply(labels, plain_label))
+  source <- list(images = found$images, labels = lapply(unname(labels), plain_label))
   if (!is.null(names)) source$names <- as.list(as.character(names))
   c(list(source = source), options)
 }

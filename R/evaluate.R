@@ -92,7 +92,8 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
     names = as.list(table$image[rows])
   )
   old <- graphics::par(
-    mfrow = rev(grDevices::n2mfrow(length(rows))), mar = c(0.5, 0.5, 2.5, 0.5), oma = c(1.5, 0, 0, 0)
+    mfrow = rev(grDevices::n2mfrow(length(rows))),
+    mar = c(0.5, 0.5, 2.5, 0.5), oma = c(1.5, 0, 0, 0)
   )
   on.exit(graphics::par(old))
   for (k in seq_along(rows)) {

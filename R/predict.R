@@ -43,7 +43,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   like <- image_class(first_image(images))
   path <- model_path(object)
   if (type == "prob") {
-    maps <- call_python("probabilities", model = path, images = given, channels = as_vector(channels))
+    maps <- call_python("probabilities", model = path, images = given, channels = channels)
     maps <- lapply(maps, as_class, like)
     return(if (is_one_array(images)) maps[[1]] else maps)
   }
@@ -61,8 +61,6 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     source = images, axes = axes, like = like, class = "cl_found"
   )
 }
-
-as_vector <- function(x) if (is.null(x)) NULL else as.list(x)
 
 # What Python takes of images without labels.
 plain_sources <- function(images, axes = NULL, pixel_size_um = NULL) {

@@ -80,10 +80,10 @@ array_dtype <- function(x) {
     return("uint8")
   }
   ends <- range(x)
-  if (is.double(x) && !(all(abs(ends) < 2^31) && all_whole(x))) {
+  if (is.double(x) && (any(abs(ends) >= 2^31) || !all_whole(x))) {
     return("float64")
   }
-  if (ends[1] < 0 || ends[2] > 65535) "int32" else if (ends[2] > 255) "uint16" else "uint8"
+  if (ends[1] < 0) "int32" else c("uint8", "uint16", "int32")[1 + sum(ends[2] > c(255, 65535))]
 }
 
 all_whole <- function(x) {

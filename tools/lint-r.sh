@@ -18,6 +18,9 @@ R CMD INSTALL --no-docs --no-test-load --library="$work/library" . >"$work/log" 
 R_LIBS="$work/library" Rscript -e '
   folders <- c("R", "tests", "examples", "vignettes")
   files <- list.files(folders, "[.](R|Rmd)$", full.names = TRUE, recursive = TRUE)
+  # What tests share is defined in helper files and in the package itself.
+  attach(asNamespace("cytoloom"), warn.conflicts = FALSE)
+  for (helper in list.files("tests/testthat", "^helper", full.names = TRUE)) source(helper)
   found <- do.call(c, lapply(files, lintr::lint))
   for (one in found) cat(sprintf("%s:%d: %s\n", one$filename, one$line_number, one$message))
   quit(status = length(found) > 0)'

@@ -203,7 +203,7 @@ test_that("training takes folders, tables and arrays alike", {
   images <- lapply(1:3, function(seed) cl_simulate(shape = c(64, 64), count = 4, seed = seed))
   arrays <- cl_data(
     stats::setNames(lapply(images, `[[`, "image"), c("a", "b", "c")),
-    lapply(images, `[[`, "labels"),
+    stats::setNames(lapply(images, `[[`, "labels"), c("a", "b", "c")),
     group = c("x", "x", "y"), pixel_size_um = 0.5
   )
   expect_true(cl_check(arrays, "instances")$ok)
