@@ -132,17 +132,17 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL)
 #' @param min_area_px Objects below this area are dropped.
 #' @param fill_holes Fill holes inside objects.
 #' @param exclude_border Drop objects that touch the border of the image.
-#' @param reach_px Distance to the rim, in pixels, from which on the inside of an object is all
-#'   the same to the network.
-#' @param distance_loss Loss of the distances to the rim.
-#' @param foreground_threshold,seed_threshold,debris_px Set in training.
+#' @param reach_px Depth inside an object, in pixels, below which it is all the same to the part
+#'   of the network that tells touching objects apart.
+#' @param distance_loss Loss of that part.
+#' @param foreground_threshold,seed_threshold,min_seed_px,debris_px Set in training.
 #' @return A list of class `cl_instances`, for [cl_train()].
 #' @export
 #' @examples
 #' cl_instances(min_area_px = 30, exclude_border = TRUE)
 cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FALSE,
-                         reach_px = 8, distance_loss = "ce", foreground_threshold = 0.5,
-                         seed_threshold = 0.15, debris_px = 0) {
+                         reach_px = 5, distance_loss = "ce", foreground_threshold = 0.5,
+                         seed_threshold = 0.25, min_seed_px = 4, debris_px = 0) {
   component("Instances", settings())
 }
 
