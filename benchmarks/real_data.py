@@ -77,7 +77,13 @@ SETS = {
 
 
 def measure(
-    train: Any, test: Any, *, task: str, minutes: float, seed: int, network: cl.UNet | None = None
+    train: cl.Data,
+    test: cl.Data,
+    *,
+    task: str,
+    minutes: float,
+    seed: int,
+    network: cl.UNet | None = None,
 ) -> dict[str, Any]:
     """Train for so long, predict and score; return a row of the table."""
     model = cl.train(

@@ -22,7 +22,7 @@ def data_folder() -> Path:
 
 
 def markdown(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
-    """Write a Markdown table; numbers with three digits, missing values as a dash.
+    """Write a Markdown table; shares with three digits, missing values as a dash.
 
     Examples
     --------
@@ -41,7 +41,9 @@ def markdown(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> st
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3f}" if value < 1 else f"{value:g}"
+    return str(value)
 
 
 def append(section: str, text: str, results: Path = RESULTS) -> None:

@@ -1,0 +1,214 @@
+"""Every benchmark runs, in a toy size; what it would measure here means nothing."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import small
+from cytoloom.data import as_data
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _importable():
+    """Benchmarks are run from the repository's root and are no part of the package."""
+    sys.path.insert(0, str(ROOT))
+    yield
+    sys.path.remove(str(ROOT))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all, so that the toy model is trained once."""
+    return tmp_path_factory.mktemp("benchmarks")
+
+
+def bench(name: str) -> ModuleType:
+    return importlib.import_module(f"benchmarks.{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("import_time", 2),
+        ("training_speed", 2),
+        ("recipe_speed", 1),
+        ("prediction_speed", 4),
+        ("memory", 2),
+    ],
+)
+def test_each_benchmark_gives_its_rows(name: str, count: int, work: Path) -> None:
+    """As many rows as it has questions, each with a number above 0 between its extremes."""
+    rows = bench(name).rows("toy", work)
+    assert len(rows) == count
+    for row in rows:
+        assert math.isfinite(row.value)
+        assert row.low <= row.value <= row.high
+
+
+@pytest.mark.parametrize("name", ["blocks", "records", "memory"])
+def test_examples_in_docstrings(name: str) -> None:
+    """The examples say what comes out."""
+    options = doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(bench(name), optionflags=options).failed == 0
+
+
+def test_blocks_take_turns() -> None:
+    """The reference goes first in every second block; 2 over 4 is a half."""
+    order: list[str] = []
+
+    def measured(name: str, value: float) -> float:
+        order.append(name)
+        return value
+
+    row = bench("blocks").ratio(
+        "half", lambda: measured("ours", 2.0), lambda: measured("reference", 4.0), 3
+    )
+    assert (row.value, row.low, row.high) == (0.5, 0.5, 0.5)
+    assert order == ["ours", "reference", "reference", "ours", "ours", "reference"]
+
+
+def test_the_median_block_counts() -> None:
+    """Of 1, 2 and 9 the median is 2, whatever the slowest block did."""
+    row = bench("blocks").summarise("three", [9.0, 1.0, 2.0], unit="s", aim=1.5, at_least=False)
+    assert (row.value, row.low, row.high, row.verdict) == (2.0, 1.0, 9.0, "missed")
+
+
+def test_importing_loads_nothing_heavy(work: Path) -> None:
+    """No NumPy, SciPy or backend comes with `import cytoloom`."""
+    assert bench("import_time").heavy(work) == []
+
+
+def test_noisy_maps_still_hold_the_nuclei() -> None:
+    """Decoding is timed on maps in which all but a few nuclei can be told apart."""
+    import cytoloom as cl
+
+    truth = cl.simulate.nuclei((128, 128), 15, seed=3)[1]
+    maps = bench("prediction_speed").noisy_maps(truth)
+    found = cl.tasks.Instances().decode(maps).labels
+    assert cl.metrics.match(truth, found).f1 > 0.8
+
+
+def test_one_command_runs_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m benchmarks` runs each in a process of its own and prints one table."""
+    main = bench("__main__")
+    monkeypatch.setattr(main, "ALL", ("import_time",))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--size", "toy"])
+    main.main()
+    printed = capsys.readouterr().out
+    assert "| cytoloom --help |" in printed
+    assert "Machine: " in printed
+
+
+def test_recording_leaves_the_other_sections_alone(tmp_path: Path) -> None:
+    """A new block stands at the end of its own section."""
+    records = bench("records")
+    results = tmp_path / "RESULTS.md"
+    results.write_text(records.RESULTS.read_text())
+    before = results.read_text()
+    records.append("Real data", "| new |", results)
+    after = results.read_text()
+    assert before.partition("## Race")[2] == after.partition("## Race")[2]
+    assert after.index("## Real data") < after.index("| new |") < after.index("## Race")
+
+
+def test_real_data_row() -> None:
+    """A toy training gives the numbers of its row, and none that the task does not have."""
+    real = bench("real_data")
+    images, labels = small.nuclei(6)
+    train, test = as_data((images[:4], labels[:4])), as_data((images[4:], labels[4:]))
+    row = real.measure(train, test, task="binary", minutes=0.05, seed=0, network=small.NETWORK)
+    assert row["n"] == 2
+    assert 0 <= row["dice"] <= 1
+    assert "ap50" not in row
+    assert "| - |" in real.table([{"set": "toy", **row}])
+
+
+def test_real_sets_are_there(real_data: Path) -> None:
+    """Every set has as many images as its README says."""
+    counts = {
+        name: tuple(len(chosen.read(real_data / name, part)) for part in ("train", "test"))
+        for name, chosen in bench("real_data").SETS.items()
+    }
+    assert counts == {
+        "dsb2018_fluo": (250, 50),
+        "bbbc030_cho": (12, 8),
+        "isbi2012_em": (20, 10),
+        "wbc_nucleus_cytoplasm": (220, 79),
+        "cpm15_he": (7, 3),
+    }
+
+
+class TestRace:
+    """The race but for StarDist itself, which has an environment of its own."""
+
+    @pytest.fixture
+    def plan(self, tmp_path: Path) -> Path:
+        race = bench("time_to_quality")
+        return race.write_plan(*race.images("toy"), 0, tmp_path / "plan")
+
+    def test_plan_parts(self, plan: Path) -> None:
+        """Of 6 training images one is held out for both methods; the 2 others are for scoring."""
+        parts = json.loads(plan.read_text())
+        assert {k: len(v) for k, v in parts.items()} == {"train": 5, "validation": 1, "test": 2}
+        shapes = [np.load(path).shape for path in parts["test"][0]]
+        assert shapes == [(96, 96), (96, 96)]
+
+    def test_truth_scores_one(self, plan: Path, tmp_path: Path) -> None:
+        """Who finds the truth has 1 at every IoU; who finds nothing has 0."""
+        import tifffile
+
+        race = bench("time_to_quality")
+        for share in (1, 0):
+            for image, label in json.loads(plan.read_text())["test"]:
+                found = np.load(label).astype(np.uint16) * share
+                tifffile.imwrite(tmp_path / f"{Path(image).stem}.tif", found)
+            score = race.score(plan, tmp_path)
+            assert score == {"ap50": share, "ap70": share, "ap": share, "n": 2}
+
+    def test_our_lane(self, plan: Path, tmp_path: Path) -> None:
+        """The worker leaves labels of every test image and its times."""
+        row = bench("time_to_quality").run("cytoloom", plan, tmp_path / "out", 0.1, 0, grid=2)
+        assert {"train_s", "tune_s", "predict_s", "iterations", "ap50", "n"} <= set(row)
+
+    def test_finished_runs_are_not_repeated(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two seeds of two methods are four runs; asking again for one seed more adds two."""
+        race = bench("time_to_quality")
+        runs: list[tuple[str, int]] = []
+
+        def run(method: str, plan: Path, out: Path, minutes: float, seed: int, grid: int) -> Any:
+            runs.append((method, seed))
+            return {"ap50": 0.5, "ap70": 0.4, "ap": 0.3, "n": 2, "predict_s": 1.0}
+
+        monkeypatch.setattr(race, "run", run)
+        race.race("toy", [1.0], [0, 1], tmp_path, 2)
+        race.race("toy", [1.0], [0, 1, 2], tmp_path, 2)
+        turns = [("cytoloom", 0), ("stardist", 0), ("stardist", 1), ("cytoloom", 1)]
+        assert runs == [*turns, ("cytoloom", 2), ("stardist", 2)]
+        rows = race.read_rows(tmp_path / "runs.jsonl")
+        race.plot(rows, tmp_path / "race.png")
+        assert (tmp_path / "race.png").stat().st_size > 1000
+        assert race.table(rows).count("\n") == 7
+
+    def test_stardist_sees_images_and_labels_moved_together(self) -> None:
+        """Labels used as their own image keep their order through augmentation."""
+        labels = np.arange(64).reshape(8, 8)
+        image, moved = bench("stardist_worker").augment(labels * 10.0, labels)
+        assert sorted(moved.ravel()) == list(range(64))
+        assert (image.ravel()[np.argsort(moved.ravel())][1:] > image.min()).all()
+        assert np.array_equal(np.argsort(image, axis=None), np.argsort(moved, axis=None))
