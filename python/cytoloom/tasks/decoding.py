@@ -77,7 +77,7 @@ def separate(
     keep_objects(labels, min_area_px=min_seed_px)
     divided = spread_single_seeds(labels, pieces, count)
     for box in boxes_of(pieces, divided):
-        flood(labels, distance, pieces, divided, box)
+        flood(labels, distance, pieces, divided, box, seed_threshold)
     return labels
 
 
@@ -128,44 +128,49 @@ def boxes_of(pieces: Labels, wanted: NDArray[np.bool_]) -> Iterator[Box]:
 
 
 def flood(
-    labels: Labels, distance: Array, pieces: Labels, wanted: NDArray[np.bool_], box: Box
-) -> None:
-    """Watershed of the wanted pieces in a box, written into `labels`.
-
-    A box above `WHOLE_PX` is done in blocks, each of which starts from what the ones before
-    have written, until none has pixels left that it could reach.
-    """
-    todo = [(box, box)] if _size(box) <= WHOLE_PX else list(blocks(box))
-    while todo:
-        left = [
-            (inner, outer)
-            for inner, outer in todo
-            if _flood_block(labels, distance, pieces, wanted, inner, outer)
-        ]
-        if len(left) == len(todo):
-            return
-        todo = left
-
-
-def _flood_block(
     labels: Labels,
     distance: Array,
     pieces: Labels,
-    wanted: NDArray[np.bool_],
-    inner: Box,
-    outer: Box,
-) -> bool:
-    """Watershed of `outer`, of which `inner` is written; whether pixels were left out."""
+    divided: NDArray[np.bool_],
+    box: Box,
+    seed_threshold: float,
+) -> None:
+    """Grow the seeds of the divided pieces in a box, in place.
+
+    A box above `WHOLE_PX` is done in blocks. Each starts from the seeds that it sees; where
+    these do not reach, it starts again from what its neighbours have written, until no block
+    gets any further.
+    """
+    todo = [(box, box)] if _size(box) <= WHOLE_PX else list(blocks(box))
+    lowest = seed_threshold
+    while todo:
+        left = []
+        for inner, outer in todo:
+            mask = divided[pieces[outer]]
+            seeded = mask & (distance[outer] > lowest)
+            grown = grow(np.where(seeded, labels[outer], 0), distance[outer], mask)
+            core = within(inner, outer)
+            empty = mask[core] & (labels[inner] == 0)
+            labels[inner][empty] = grown[core][empty]
+            if (empty & (grown[core] == 0)).any():
+                left.append((inner, outer))
+        if len(left) == len(todo) and lowest < 0:
+            return
+        todo, lowest = left, -1.0
+
+
+def grow(markers: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
+    """Watershed inside `mask`: over faces, then over corners to what only these reach.
+
+    Over corners at once, rim pixels would go to the neighbour about as often as not.
+    """
     from skimage.segmentation import watershed
 
-    mask = wanted[pieces[outer]]
-    markers = np.where(mask, labels[outer], 0)
-    grown = watershed(-np.asarray(distance[outer]), markers, connectivity=mask.ndim, mask=mask)
-    core = tuple(
-        slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
-    )
-    labels[inner][mask[core]] = grown[core][mask[core]]
-    return bool((mask[core] & (grown[core] == 0)).any())
+    depth = -np.asarray(distance)
+    grown: Labels = watershed(depth, markers, mask=mask)
+    if ((grown == 0) & mask).any():
+        grown = watershed(depth, grown, connectivity=mask.ndim, mask=mask)
+    return grown
 
 
 def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
@@ -182,13 +187,24 @@ def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
     for corner in starts:
         pairs = list(zip(corner, box, strict=True))
         inner = tuple(slice(at, min(at + side, s.stop)) for at, s in pairs)
-        yield (
-            inner,
-            tuple(
-                slice(max(i.start - halo, s.start), min(i.stop + halo, s.stop))
-                for i, s in zip(inner, box, strict=True)
-            ),
+        outer = tuple(
+            slice(max(i.start - halo, s.start), min(i.stop + halo, s.stop))
+            for i, s in zip(inner, box, strict=True)
         )
+        yield inner, outer
+
+
+def within(inner: Box, outer: Box) -> Box:
+    """Where `inner` lies in an array cut by `outer`.
+
+    Examples
+    --------
+    >>> within((slice(5, 7),), (slice(4, 9),))
+    (slice(1, 3, None),)
+    """
+    return tuple(
+        slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
+    )
 
 
 def _size(box: Box) -> int:

@@ -60,7 +60,7 @@ def climb(
 
 
 def middle_of_best(scores: Sequence[float], slack: float) -> int:
-    """Index of the middle of the run of scores within `slack` of the largest.
+    """Index of the middle (of two, the first) of the run within `slack` of the largest score.
 
     Examples
     --------
