@@ -14,7 +14,7 @@ from cytoloom.patches.sample import Sample
 from . import blocks, reference
 from .blocks import Row
 
-EDGE = {"full": 2048, "quick": 2048, "toy": 96}
+EDGE = {"full": 2048, "quick": 1024, "toy": 96}
 TILE_PX = {"full": 1024, "quick": 1024, "toy": 32}
 DECODED_EDGE = {"full": 1024, "quick": 1024, "toy": 96}
 
@@ -22,7 +22,7 @@ DECODED_EDGE = {"full": 1024, "quick": 1024, "toy": 96}
 def rows(size: str, work: Path) -> list[Row]:
     """Measure prediction against the forward pass, and decoding."""
     model = reference.nuclei_model(work, size)
-    image = tiled(EDGE[size], density=0.5)
+    image = tiled(EDGE[size], density=0.4)
     ready = model.normalize(image[..., np.newaxis])[np.newaxis]
     model.forward(ready)
     found = int(model.predict(image).max())
@@ -65,7 +65,7 @@ def _tiles(model: cl.Model, image: np.ndarray, tile_px: int) -> list[Row]:
 
 def decoding(edge: int) -> Row:
     """Seconds from maps to labels and table, about 1000 nuclei in 1024 x 1024 px."""
-    image, truth = cl.simulate.nuclei((edge, edge), round(edge**2 / 950), seed=0)
+    image, truth = cl.simulate.nuclei((edge, edge), round(edge**2 / 1049), seed=0)
     maps = noisy_maps(truth)
     task = cl.tasks.Instances()
     channel = image[..., np.newaxis]
@@ -120,7 +120,7 @@ def tiled(edge: int, density: float, seed: int = 0) -> np.ndarray:
         Of the piece that is repeated.
     """
     piece = min(edge, 512)
-    image, _ = cl.simulate.nuclei((piece, piece), round(density * piece**2 / 600), seed=seed)
+    image, _ = cl.simulate.nuclei((piece, piece), round(density * piece**2 / 450), seed=seed)
     times = -(-edge // piece)
     return np.tile(image, (times, times))[:edge, :edge]
 

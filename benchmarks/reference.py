@@ -18,6 +18,7 @@ from cytoloom.preparation import Run, batch_maker, make_sampler, read_data, surv
 from cytoloom.tasks import resolve
 
 REFERENCE_FILTERS = (16, 32, 64)
+ITERATIONS = {"full": 120, "quick": 60, "toy": 4}
 
 
 @dataclass
@@ -120,7 +121,7 @@ def nuclei_model(work: Path, size: str) -> cl.Model:
     cl.train(
         nuclei_folder(work / "nuclei", 4 if toy else 20),
         network=cl.UNet(filters=4, depth=2) if toy else None,
-        trainer=cl.Trainer(iterations=4 if toy else 120, patch_px=32 if toy else None),
+        trainer=cl.Trainer(iterations=ITERATIONS[size], patch_px=32 if toy else None),
         out=path,
         progress=False,
     )
