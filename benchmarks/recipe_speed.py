@@ -17,7 +17,7 @@ from cytoloom import backend
 from . import blocks, machine, reference
 from .blocks import Row
 
-SECONDS = {"full": 10.0, "quick": 3.0, "toy": 0.2}
+SECONDS = {"full": 10.0, "quick": 2.0, "toy": 0.2}
 STORED = Path(__file__).with_name("stored_ratios.json")
 TOLERANCE = 0.9
 

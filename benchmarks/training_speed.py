@@ -16,7 +16,7 @@ from cytoloom.training import train_events
 from . import blocks, reference
 from .blocks import Row
 
-SECONDS = {"full": 20.0, "quick": 4.0, "toy": 0.2}
+SECONDS = {"full": 20.0, "quick": 3.0, "toy": 0.2}
 FOREVER = 10**9
 
 
