@@ -105,7 +105,7 @@ def _match_dimensions(run: Run) -> None:
     if run.network.ndim != ndim:
         if run.network_given:
             raise invalid("network", expected=f"ndim={ndim}", received=run.network.ndim)
-        run.network = UNet(ndim=ndim, depth=3)
+        run.network = UNet(ndim=ndim)
     if run.start and run.start.channels != channels:
         received = f"images of {channels} channels"
         raise invalid("start", expected=f"{run.start.channels} channels", received=received)

@@ -56,7 +56,7 @@ def train(
         What to learn: "instances" (touching objects told apart), "binary" (foreground), or
         `tasks.Classes` with the names of the classes.
     network : UNet, optional
-        Default ``UNet()``: 16 filters, depth 4 (3-D: depth 3).
+        Default ``UNet()``.
     trainer : Trainer, optional
         How long and how; default 10 minutes.
     normalize : Normalize, optional

@@ -32,7 +32,7 @@ class UNet:
     ----------
     filters : int, default 16
         Feature channels of the first level; each deeper level has twice as many.
-    depth : int, default 4
+    depth : int, default 3
         Number of poolings; there are ``depth + 1`` levels.
     convs : int, default 2
         Convolutions per level.
@@ -48,9 +48,10 @@ class UNet:
     upsampling : {"transposed", "resize"}, default "transposed"
         Transposed convolution, or a 1 x 1 convolution and pixel repetition (fewer operations,
         no checkerboard, coarser).
-    stem_stride : int or tuple of int, default 1
+    stem_stride : int or tuple of int, default 2
         Above 1 the image is first reduced by this factor with a strided convolution, and a
-        small full-size level at the end restores it: faster on large, smooth objects.
+        small full-size level at the end restores it: a quarter of the work, so that a short
+        training on a CPU sees several times as many patches. 1 for a plain U-Net.
     pooling : tuple of tuple of int, optional
         Factor per level and axis, e.g. ``((1, 2, 2), (2, 2, 2))``. By default 2 for all axes;
         in 3-D an axis whose pixels are at least twice as far apart as the finest axis' at that
@@ -60,21 +61,21 @@ class UNet:
 
     Examples
     --------
-    >>> UNet(filters=16, depth=4).receptive_field_px
+    >>> UNet(depth=4, stem_stride=1).receptive_field_px
     (112, 112)
-    >>> UNet(depth=3, ndim=3).for_spacing((1.0, 0.25, 0.25)).pooling
+    >>> UNet(depth=3, stem_stride=1, ndim=3).for_spacing((1.0, 0.25, 0.25)).pooling
     ((1, 2, 2), (1, 2, 2), (2, 2, 2))
     """
 
     filters: int = 16
-    depth: int = 4
+    depth: int = 3
     convs: int = 2
     kernel: int = 3
     residual: bool = False
     norm: Literal["batch", "none"] = "batch"
     dropout: float = 0.0
     upsampling: Literal["transposed", "resize"] = "transposed"
-    stem_stride: int | tuple[int, ...] = 1
+    stem_stride: int | tuple[int, ...] = 2
     pooling: tuple[tuple[int, ...], ...] | None = None
     ndim: int = 2
 
@@ -147,7 +148,7 @@ class UNet:
 
         Examples
         --------
-        >>> UNet(filters=2, depth=1, convs=1, norm="none").parameters()
+        >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).parameters()
         207
         """
         return self._sketch(channels, _heads(heads)).parameters
@@ -168,7 +169,7 @@ class UNet:
 
         Examples
         --------
-        >>> print(UNet(filters=8, depth=2).summary())
+        >>> print(UNet(filters=8, depth=2, stem_stride=1).summary())
         U-Net (y, x), 8 filters, depth 2, batch norm
         29,801 parameters, 6.1 thousand multiplications per pixel
         an output pixel sees 24 x 24 px to each side, sizes are multiples of 4 x 4 px
@@ -245,7 +246,7 @@ def unet(
     ----------
     input_shape : tuple, default (None, None, 1)
         ``(y, x, channels)`` or ``(z, y, x, channels)``; None leaves an axis open. Sizes must
-        be multiples of ``2 ** depth``.
+        be multiples of the total pooling, 16 px by default.
     classes : int, default 1
         Channels of the output.
     activation : str or None, default "auto"
@@ -254,9 +255,9 @@ def unet(
     seed : int, default 0
         The same seed gives the same weights in any process.
     **options
-        Fields of `UNet`: ``filters=16``, ``depth=4``, ``convs=2``, ``kernel=3``,
+        Fields of `UNet`: ``filters=16``, ``depth=3``, ``convs=2``, ``kernel=3``,
         ``residual=False``, ``norm="batch"``, ``dropout=0.0``, ``upsampling="transposed"``,
-        ``stem_stride=1``, ``pooling=None``.
+        ``stem_stride=2``, ``pooling=None``.
 
     Returns
     -------
