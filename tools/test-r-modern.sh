@@ -6,7 +6,6 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$(pwd)
 lane=${CYTOLOOM_DEBIAN13:-$root/.debian13}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 [ "$(id -u)" = 0 ] || {
     echo "The Debian 13 lane needs root for its chroot. Run: sudo make test-r-modern" >&2
@@ -22,7 +21,7 @@ if [ ! -e "$lane/.made" ]; then
     mkdir -p "$lane"
     include=r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
     include=$include,python3-pip,libpython3.13,ca-certificates
-    debootstrap --variant=minbase --include="$include" trixie "$lane" "$mirror" \
+    debootstrap --variant=minbase --include="$include" trixie "$lane" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$lane.log" 2>&1 || { tail -n 20 "$lane.log" >&2; exit 1; }
     rm -f "$lane.log"
     touch "$lane/.made"

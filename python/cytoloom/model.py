@@ -378,7 +378,7 @@ def card(model: Model) -> str:
     name = model.path.name if model.path else "model.cytoloom"
     return f"""# {name}
 
-A [cytoloom](https://pypi.org/project/cytoloom/) model.
+A cytoloom model.
 
 | | |
 |---|---|

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,21 @@ def _variables(run: Run) -> list[Any]:
     own = [v for v in run.keras.variables if id(v) not in passing]
     optimizer = {id(v) for v in own}
     return own + [v for v in run.keras.optimizer.variables if id(v) not in optimizer]
+
+
+def check_space(run: Run, folder: Path | None) -> None:
+    """Refuse to start where the disk cannot take two states, one being written and the model."""
+    if folder is None:
+        return
+    free = shutil.disk_usage(folder).free
+    needed = 4 * sum(4 * math.prod(v.shape) for v in _variables(run))
+    if free < needed:
+        raise invalid(
+            "out",
+            expected=f"{needed / 1e6:.0f} MB free for states and model",
+            received=f"{free / 1e6:.0f} MB free at {folder}",
+            remedy="Make room, or choose another disk.",
+        )
 
 
 def save_state(run: Run, state: State, folder: Path | None) -> None:

@@ -22,7 +22,7 @@ from .networks.unet import UNet
 from .patches.augment import Augment
 from .preparation import Run, batch_maker, make_sampler, patch_shape, read_data, survey
 from .progress import Event, drain, note, warn
-from .resuming import FOLDER, restore, resume, save_state
+from .resuming import FOLDER, check_space, restore, resume, save_state
 from .tasks import resolve
 from .tasks.task import Task
 from .validation import Validation, tune, tune_seconds
@@ -245,6 +245,7 @@ def _fit(
         jit_compile=backend.name() == "jax",
     )
     run.keras.optimizer.build(run.keras.trainable_variables)
+    check_space(run, folder)
     if earlier is not None:
         restore(run, earlier)
     augment = run.trainer.augment

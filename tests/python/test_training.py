@@ -129,6 +129,16 @@ def test_an_unwritable_out_is_found_before_training():
         small.train(out="/proc/nowhere/m.cytoloom")
 
 
+def test_a_full_disk_is_found_before_training(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from cytoloom import resuming
+
+    monkeypatch.setattr(resuming.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(cl.InvalidError, match="MB free"):
+        small.train(out=tmp_path / "m.cytoloom")
+
+
 def test_a_loss_that_is_not_a_number_stops_with_advice():
     with pytest.raises(FloatingPointError, match="learning_rate"):
         small.train(trainer=small.trainer(optimizer="sgd", learning_rate=1e30))
