@@ -1,0 +1,103 @@
+"""From image to maps: activation, resampling, folding, and what people see meanwhile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cytoloom import InvalidError, UNet, backend
+from cytoloom.inference import Scaled, activate, resize, resized, tile_shape
+from cytoloom.networks.folding import fold
+from cytoloom.progress import Event, drain, note, warn
+from cytoloom.sources import ArraySource
+
+
+def test_activations_are_what_they_are_called():
+    logits = np.array([[0.0, np.log(3.0)]], np.float32)
+    assert activate(logits, "sigmoid") == pytest.approx(np.array([[0.5, 0.75]]))
+    assert activate(logits, "softmax") == pytest.approx(np.array([[0.25, 0.75]]))
+    assert activate(logits, "linear") is logits
+
+
+def test_extreme_logits_give_probabilities_not_warnings():
+    with np.errstate(all="raise"):
+        found = activate(np.array([-1e30, 1e30], np.float32), "sigmoid")
+    assert found.tolist() == pytest.approx([0, 1])
+
+
+def test_the_last_bit_of_an_activation_does_not_depend_on_its_neighbours():
+    logits = np.random.default_rng(0).normal(size=1003).astype(np.float32)
+    whole = activate(logits, "sigmoid")
+    for start in (0, 1, 5, 998):
+        assert np.array_equal(activate(logits[start:], "sigmoid"), whole[start:])
+
+
+def test_enlarging_a_ramp_keeps_it_a_ramp():
+    # pixel centres stay in place: 0 1 2 3 at twice the size is -0.25 0.25 0.75 ... clipped
+    ramp = np.arange(4, dtype=np.float32).reshape(1, 4, 1)
+    found = resize(ramp, (1, 2))[0, :, 0]
+    assert found.tolist() == pytest.approx([0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+
+
+def test_making_smaller_averages_instead_of_skipping():
+    stripes = np.tile([0.0, 1.0], 16).astype(np.float32).reshape(1, 32, 1)
+    assert resize(stripes, (1, 0.5))[0, 4:-4, 0] == pytest.approx(np.full(8, 0.5), abs=0.1)
+
+
+def test_resizing_there_and_back_keeps_the_shape():
+    image = np.zeros((7, 9, 2), np.uint16)
+    assert resized(resize(image, (1.7, 0.6)), (7, 9)).shape == image.shape
+
+
+def test_a_scaled_source_is_read_by_regions():
+    source = Scaled(ArraySource(np.ones((8, 8))), (2, 2))
+    assert source.shape == (16, 16, 1)
+    assert source.read((slice(0, 3), slice(4, 8))).shape == (3, 4, 1)
+
+
+def test_small_images_are_one_tile_and_large_ones_are_not():
+    assert tile_shape((2048, 2048), None) == (2048, 2048)
+    assert tile_shape((100, 20000), None)[0] == 100
+    assert np.prod(tile_shape((64, 1024, 1024), None)) <= 768**2 * 1.1
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"norm": "none"}, {"stem_stride": 1}])
+def test_folding_changes_nothing_but_the_rounding(options):
+    net = UNet(filters=4, depth=2, **options)
+    network = net.build(1, {"a": 1, "b": 2}, seed=0)
+    rng = np.random.default_rng(0)
+    for variable in network.variables:
+        low = 0.5 if "variance" in variable.path or "gamma" in variable.path else -0.5
+        if "norm" in variable.path:
+            variable.assign(rng.uniform(low, low + 1, variable.shape))
+    image = rng.normal(size=(1, 32, 32, 1)).astype(np.float32)
+    plain = backend.forward(fold(network, net, 1, {"a": 1, "b": 2}))(image)
+    for head, logits in backend.forward(network)(image).items():
+        assert plain[head] == pytest.approx(logits, abs=1e-4)
+
+
+def fail_in_bfloat16() -> None:
+    with backend.policy("bfloat16"):
+        assert backend.require().config.dtype_policy().name == "mixed_bfloat16"
+        raise ZeroDivisionError
+
+
+def test_the_policy_is_put_back_after_an_error():
+    config = backend.require().config
+    before = config.dtype_policy()
+    with pytest.raises(ZeroDivisionError):
+        fail_in_bfloat16()
+    assert config.dtype_policy() == before
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InvalidError, match="float64"):
+        backend.resolve_precision("float64")
+
+
+def test_progress_off_shows_warnings_only(capsys):
+    events = [note("read"), Event("progress", "half", 1, 2), warn("odd"), Event("result", value=3)]
+    assert drain(events, progress=False) == 3
+    assert capsys.readouterr().err == "Warning: odd\n"
+    assert drain(events, progress=True) == 3
+    assert capsys.readouterr().err == "read\nhalf\nWarning: odd\n"
