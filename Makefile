@@ -32,7 +32,7 @@ test: setup-r test-python
 	sh tools/test-r.sh
 
 test-python: $(VENV)/.test
-	$(PY) -m pytest
+	$(PY) -m pytest --durations=10
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -51,7 +51,8 @@ def demo(out: Path, iterations: int) -> dict[str, float]:
     model = cl.train(
         out / "train",
         task="instances",
-        network=cl.UNet(filters=12, depth=3),
+        # at full resolution from the start: these nuclei are small and close to each other
+        network=cl.UNet(filters=12, depth=3, stem_stride=1),
         trainer=cl.Trainer(iterations=iterations, batch_size=8, patch_px=96),
         out=out / "nuclei.cytoloom",
         seed=0,
