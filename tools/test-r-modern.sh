@@ -19,7 +19,7 @@ command -v debootstrap >/dev/null || {
 if [ ! -e "$lane/.made" ]; then
     rm -rf "$lane"
     mkdir -p "$lane"
-    include=r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
+    include=make,r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
     include=$include,python3-pip,libpython3.13,ca-certificates
     debootstrap --variant=minbase --include="$include" trixie "$lane" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$lane.log" 2>&1 || { tail -n 20 "$lane.log" >&2; exit 1; }
