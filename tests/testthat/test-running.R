@@ -9,20 +9,27 @@ test_that("progress is at most two messages a second, notes are all said", {
   expect_message(show(event("progress", "three")), "three")
 })
 
-test_that("documents get notes but no progress, and FALSE is silent", {
+# As while knitr makes a document.
+in_a_document <- function(code) {
   old <- options(knitr.in.progress = TRUE)
   on.exit(options(old))
-  show <- shower("auto")
-  expect_silent(show(event("progress", "one")))
-  expect_message(show(event("note", "saved")), "saved")
+  force(code)
+}
+
+test_that("documents get notes but no progress, and FALSE is silent", {
+  said <- in_a_document(capture_messages({
+    show <- shower("auto")
+    show(event("progress", "one"))
+    show(event("note", "saved"))
+  }))
+  expect_identical(said, "saved\n")
   expect_silent(shower(FALSE)(event("note", "saved")))
   expect_error(shower("yes"), "Invalid `progress`")
 })
 
 test_that("only the console keeps an interrupted model", {
-  old <- options(knitr.in.progress = TRUE)
-  on.exit(options(old))
-  expect_false(keeps_interrupted())
+  kept <- in_a_document(keeps_interrupted())
+  expect_false(kept)
 })
 
 test_that("errors of Python are one sentence without traceback", {
