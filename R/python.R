@@ -19,6 +19,12 @@ bridge <- function() {
 
 start_python <- function() {
   problem <- python_problem()
+  if (!is.null(problem) && may_be_managed()) {
+    message("No Python for cytoloom was found; reticulate makes a temporary one. ",
+            "cytoloom::cl_install() makes one that stays.")
+    try(reticulate::py_config(), silent = TRUE)
+    problem <- python_problem()
+  }
   if (!is.null(problem)) {
     stop_clean(problem)
   }
@@ -28,6 +34,16 @@ start_python <- function() {
   module <- reticulate::import("cytoloom.r_bridge")
   module$heed_interrupts()
   module
+}
+
+# Whether reticulate (1.41 or later) would download a Python of its own when it starts: nothing
+# was chosen, and the user did not opt out.
+may_be_managed <- function() {
+  chosen <- Sys.getenv(c("RETICULATE_PYTHON", "RETICULATE_PYTHON_ENV"))
+  opted_out <- tolower(Sys.getenv("RETICULATE_USE_MANAGED_VENV")) %in% c("false", "0", "no")
+  exists("py_require", asNamespace("reticulate"), inherits = FALSE) &&
+    !reticulate::py_available() && !any(nzchar(setdiff(chosen, "managed"))) &&
+    !has_own_environment() && !opted_out
 }
 
 # The Python sources that this package carries.
@@ -70,8 +86,9 @@ find_python <- function() {
     return(if (nzchar(Sys.which(path.expand(named)))) path.expand(named))
   }
   config <- tryCatch(
-    with_own_environment(
-      suppressMessages(suppressWarnings(reticulate::py_discover_config()))
+    with_variables(
+      c(RETICULATE_USE_MANAGED_VENV = "no"),
+      with_own_environment(suppressMessages(suppressWarnings(reticulate::py_discover_config())))
     ),
     error = function(e) NULL
   )
@@ -79,8 +96,7 @@ find_python <- function() {
 }
 
 # The environment made by cl_install() comes after everything that the user chose and before
-# whatever else lies around. Miniconda is never offered, managed environments never downloaded
-# for a mere look.
+# whatever else lies around. Miniconda is never offered.
 with_own_environment <- function(code) {
   vars <- c(RETICULATE_MINICONDA_ENABLED = "FALSE")
   if (has_own_environment()) {

@@ -82,6 +82,22 @@ test_that("a new reticulate is told the requirements when the package is loaded"
   }
 })
 
+test_that("reticulate is not asked for a Python of its own where one was chosen", {
+  chosen <- with_variables(c(RETICULATE_PYTHON = "/usr/bin/python3"), may_be_managed())
+  expect_false(chosen)
+  expect_false(with_variables(c(RETICULATE_USE_MANAGED_VENV = "no"), may_be_managed()))
+})
+
+test_that("variables are as they were after a look", {
+  Sys.setenv(CYTOLOOM_ONE = "1")
+  on.exit(Sys.unsetenv("CYTOLOOM_ONE"))
+  inside <- with_variables(
+    c(CYTOLOOM_ONE = "2", CYTOLOOM_TWO = "3"), Sys.getenv(c("CYTOLOOM_ONE", "CYTOLOOM_TWO"))
+  )
+  expect_identical(unname(inside), c("2", "3"))
+  expect_identical(Sys.getenv(c("CYTOLOOM_ONE", "CYTOLOOM_TWO"), names = FALSE), c("1", ""))
+})
+
 test_that("the light TensorFlow is for Linux on x86-64 only", {
   expect_identical(
     backend_needed(c(sysname = "Linux", machine = "x86_64")), "tensorflow-cpu>=2.18"

@@ -17,11 +17,18 @@ in_a_document <- function(code) {
 }
 
 test_that("documents get notes but no progress, and FALSE is silent", {
-  said <- in_a_document(capture_messages({
-    show <- shower("auto")
-    show(event("progress", "one"))
-    show(event("note", "saved"))
-  }))
+  said <- character()
+  in_a_document(withCallingHandlers(
+    {
+      show <- shower("auto")
+      show(event("progress", "one"))
+      show(event("note", "saved"))
+    },
+    message = function(m) {
+      said <<- c(said, conditionMessage(m))
+      invokeRestart("muffleMessage")
+    }
+  ))
   expect_identical(said, "saved\n")
   expect_silent(shower(FALSE)(event("note", "saved")))
   expect_error(shower("yes"), "Invalid `progress`")
