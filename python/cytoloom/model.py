@@ -206,7 +206,7 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / NETWORK_FILE, self._write_network)
         _replace(folder / "history.csv", lambda p: self.history.to_csv(p, index=False))
-        _replace(folder / "README.md", lambda p: p.write_text(card(self), encoding="utf-8"))
+        _replace(folder / "README.md", lambda p: p.write_text(card(self, folder.name), encoding="utf-8"))
         text = json.dumps(self.to_json(), indent=1)
         _replace(folder / "model.json", lambda p: p.write_text(text, encoding="utf-8"))
         self.path = folder
@@ -369,13 +369,12 @@ def _words(component: Any) -> str:
     return f"{plain['name']}({', '.join(changed)})"
 
 
-def card(model: Model) -> str:
+def card(model: Model, name: str) -> str:
     """Return the model card: Markdown for people who find the folder."""
     rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
     scores: Mapping[str, float] = model.info["training"].get("scores") or {}
     measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
     halo = " x ".join(str(n) for n in model.network.halo_px)
-    name = model.path.name if model.path else "model.cytoloom"
     return f"""# {name}
 
 A cytoloom model.

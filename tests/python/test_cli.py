@@ -169,6 +169,7 @@ def test_train_is_silent_about_the_backend(model: Path) -> None:
     assert done.returncode == cli.OK
     assert done.stderr == ""
     assert "nstances" in done.stdout
+    assert (model / "README.md").read_text().startswith(f"# {model.name}\n")
 
 
 def test_train_refuses_to_overwrite(folder: Path, model: Path) -> None:
