@@ -206,8 +206,8 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / NETWORK_FILE, self._write_network)
         _replace(folder / "history.csv", lambda p: self.history.to_csv(p, index=False))
-        _replace(folder / "README.md", lambda p: p.write_text(card(self, folder.name), encoding="utf-8"))
-        text = json.dumps(self.to_json(), indent=1)
+        words, text = card(self, folder.name), json.dumps(self.to_json(), indent=1)
+        _replace(folder / "README.md", lambda p: p.write_text(words, encoding="utf-8"))
         _replace(folder / "model.json", lambda p: p.write_text(text, encoding="utf-8"))
         self.path = folder
         return folder
