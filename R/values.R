@@ -1,7 +1,8 @@
 # How values cross to Python and back; the other half is python/cytoloom/r_values.py, which says
 # why. Arrays cross as raw vectors with their dimensions, tables as columns of raw vectors.
 
-chunk_length <- 2^20
+# Elements handled at a time, so that no second array of doubles is made of a large image.
+part_length <- 2^18
 
 pack <- function(x) {
   if (is.data.frame(x)) {
@@ -87,29 +88,29 @@ array_dtype <- function(x) {
 }
 
 all_whole <- function(x) {
-  for (part in chunks(length(x))) {
-    if (any(x[part] != trunc(x[part]))) {
+  for (first in part_starts(length(x))) {
+    values <- x[part_of(length(x), first)]
+    if (any(values != trunc(values))) {
       return(FALSE)
     }
   }
   TRUE
 }
 
-# writeBin() in parts: no second array of doubles or integers is made of a large image.
 write_raw <- function(x, size, whole = is.integer(x)) {
   raw <- raw(length(x) * size)
-  for (part in chunks(length(x))) {
-    values <- if (whole) as.integer(x[part]) else as.double(x[part])
-    bytes <- (part[1] - 1) * size + seq_len(length(part) * size)
+  for (first in part_starts(length(x))) {
+    values <- x[part_of(length(x), first)]
+    values <- if (whole) as.integer(values) else as.double(values)
+    bytes <- (first - 1) * size + seq_len(length(values) * size)
     raw[bytes] <- writeBin(values, raw(), size = size, endian = "little")
   }
   raw
 }
 
-chunks <- function(n) {
-  starts <- if (n > 0) seq(1, n, by = chunk_length)
-  lapply(starts, function(first) first:min(n, first + chunk_length - 1))
-}
+part_starts <- function(n) if (n > 0) seq(1, n, by = part_length)
+
+part_of <- function(n, first) first:min(n, first + part_length - 1)
 
 unpack <- function(x) {
   if (!is.list(x)) {
@@ -137,8 +138,9 @@ read_raw <- function(raw, dtype, n) {
   )[[dtype]]
   size <- format[[2]]
   values <- vector(typeof(format[[1]]), n)
-  for (part in chunks(n)) {
-    bytes <- raw[(part[1] - 1) * size + seq_len(length(part) * size)]
+  for (first in part_starts(n)) {
+    part <- part_of(n, first)
+    bytes <- raw[(first - 1) * size + seq_len(length(part) * size)]
     values[part] <- readBin(
       bytes, format[[1]], length(part),
       size = size, signed = format[[3]], endian = "little"

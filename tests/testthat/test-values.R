@@ -63,7 +63,7 @@ test_that("numbers take as few bytes as they allow", {
 })
 
 test_that("large arrays cross in parts without a seam", {
-  n <- 2^20 + 3
+  n <- 2 * part_length + 3
   x <- matrix(as.double(seq_len(n) %% 65536), ncol = 1)
   packed <- pack(x)
   expect_identical(packed$raw, writeBin(as.integer(x), raw(), size = 2, endian = "little"))
