@@ -6,6 +6,7 @@ the progress a function of the knots; so a run that was killed goes on as if not
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from . import interrupts
 from .components import component
 from .errors import invalid
 from .patches.augment import Augment
@@ -412,19 +414,8 @@ class Fit:
         begun, first = time.monotonic(), state.iteration
         while state.iteration < end:
             images, targets = loader.get()
-            self.network.optimizer.learning_rate = self.trainer.rate(state.progress)
-            self._busy = True
-            loss = float(self.network.train_on_batch(images, targets, return_dict=True)["loss"])
-            self.network.reset_metrics()
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"The loss became {loss} at iteration {state.iteration + 1}. Lower "
-                    f"`learning_rate` (now {self.trainer.learning_rate}) or check the images "
-                    "for infinite values; nothing of this step was kept."
-                )
-            state.iteration += 1
-            state.loss_sum, state.loss_count = state.loss_sum + loss, state.loss_count + 1
-            self._busy = False
+            with self._whole():
+                loss = self._step(state, images, targets)
             now = time.monotonic()
             if not self._compiled:  # the first step takes the time of hundreds
                 begun, first, self._compiled = now, state.iteration, True
@@ -434,6 +425,28 @@ class Fit:
         steps = state.iteration - first
         if steps > 0:
             self.step_s = (time.monotonic() - begun) / steps
+
+    def _step(self, state: State, images: np.ndarray, targets: dict[str, np.ndarray]) -> float:
+        self.network.optimizer.learning_rate = self.trainer.rate(state.progress)
+        loss = float(self.network.train_on_batch(images, targets, return_dict=True)["loss"])
+        self.network.reset_metrics()
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} at iteration {state.iteration + 1}. Lower "
+                f"`learning_rate` (now {self.trainer.learning_rate}) or check the images "
+                "for infinite values; nothing of this step was kept."
+            )
+        state.iteration += 1
+        state.loss_sum, state.loss_count = state.loss_sum + loss, state.loss_count + 1
+        return loss
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Keep network and state in step: both change, or the state is not saved again."""
+        with interrupts.held():
+            self._busy = True
+            yield
+            self._busy = False
 
     def _tell(
         self, state: State, loss: float, elapsed: float, measured: tuple[int, float]
@@ -456,32 +469,28 @@ class Fit:
         start = int(state.knots[-1][0])
         loss, score = self.validate((state.iteration - start) * self.trainer.batch_size)
         self.validation_s = time.monotonic() - begun
-        self._busy = True
-        state.elapsed_s = time.monotonic() - started
         train = state.loss_sum / state.loss_count
-        for part, metric, value in (
-            ("train", "loss", train),
-            ("validation", "loss", loss),
-            ("validation", "score", score),
-        ):
-            state.history.append(
-                {
-                    "iteration": state.iteration,
-                    "seconds": state.elapsed_s,
-                    "set": part,
-                    "metric": metric,
-                    "value": value,
-                }
+        with self._whole():
+            state.elapsed_s = time.monotonic() - started
+            self._keep(
+                state, {"train": {"loss": train}, "validation": {"loss": loss, "score": score}}
             )
+        text = f"iteration {state.iteration}: loss {train:.3f}, validation {loss:.3f}"
+        return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
+
+    def _keep(self, state: State, found: dict[str, dict[str, float]]) -> None:
+        """Write history, and keep the weights if none were better."""
+        for part, values in found.items():
+            for metric, value in values.items():
+                at = {"iteration": state.iteration, "seconds": state.elapsed_s}
+                state.history.append({**at, "set": part, "metric": metric, "value": value})
         state.loss_sum, state.loss_count = 0.0, 0
+        score = found["validation"]["score"]
         if score >= state.best_score:
             state.best_score, state.best_iteration, state.stale = score, state.iteration, 0
             state.best_weights = self.network.get_weights()
         else:
             state.stale += 1
-        self._busy = False
-        text = f"iteration {state.iteration}: loss {train:.3f}, validation {loss:.3f}"
-        return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
 
     def _out_of_time(self, state: State, started: float) -> bool:
         if self.pace.seconds is None:

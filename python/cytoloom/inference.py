@@ -1,7 +1,8 @@
 """From an image to the network's maps: normalise, cut into tiles, run, put together.
 
 Tiles start on the network's grid and are read with its receptive field around them, so that
-what is put together equals one pass over the whole image.
+what is put together equals one pass over the whole image. Only where that field is wider than
+`HALO_LIMIT_PX` are tiles cut short; they are then blended where they meet.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .patches.tiles import read_mirrored, tiles
+from .patches.tiles import Tile, blended, read_mirrored, tiles
 from .tasks.task import Head
 
 HALO_LIMIT_PX = 256
+RAMP_PX = 64
 WHOLE_PX = 2**22
 TILE_PX = 768**2
 
@@ -24,8 +26,8 @@ Store = Callable[[str, tuple[int, ...]], np.ndarray]
 
 
 def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Where maps go unless somebody says otherwise: a float32 array."""
-    return np.empty(shape, np.float32)
+    """Where maps go unless somebody says otherwise: a float32 array of zeros."""
+    return np.zeros(shape, np.float32)
 
 
 def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
@@ -85,9 +87,10 @@ def predict_maps(
     halo, grid : sequence of int
         What the network needs around a tile, and its total pooling, px per axis.
     tile_px : int, optional
-        Edge length of tiles; what comes out does not depend on it.
+        Edge length of tiles; what comes out does not depend on it unless a halo exceeds
+        `HALO_LIMIT_PX`.
     store : callable
-        From head and shape to the array that takes its map; may be a memory map.
+        From head and shape to the array of zeros that takes its map; may be a memory map.
 
     Returns
     -------
@@ -99,12 +102,36 @@ def predict_maps(
     maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
     # an even number of cells, since the backend's last bit differs between even and odd
     cells = [2 * g for g in grid]
-    for tile in tiles(shape, tile_shape(shape, tile_px), margin, cells):
+    cut = tiles(shape, tile_shape(shape, tile_px), margin, cells)
+    ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
+    for tile in cut:
         region = normalized(read_mirrored(source.read, shape, tile.read))
+        wide, weights = blended(tile, shape, ramp)
         for name, logits in forward(region[np.newaxis]).items():
-            found = activate(logits[0][tile.crop], heads[name].activation)
-            maps[name][tile.write] = found
+            found = activate(logits[0][wide.crop], heads[name].activation)
+            if ramp == 0:
+                maps[name][wide.write] = found
+            else:
+                _add(maps[name][wide.write], found, weights)
     return maps
+
+
+def _ramp(cut: Sequence[Tile], shape: Sequence[int], margin: Sequence[int]) -> int:
+    """Return how far tiles fade into each other: at most `RAMP_PX`, half a tile and its halo."""
+    lengths = [
+        min((w.stop - w.start) // 2, halo)
+        for tile in cut
+        for w, size, halo in zip(tile.write, shape, margin, strict=True)
+        if w.stop - w.start < size
+    ]
+    return min([RAMP_PX, *lengths]) if lengths else 0
+
+
+def _add(part: np.ndarray, found: np.ndarray, weights: Sequence[np.ndarray]) -> None:
+    """Add `found` to a part of the map, weighted per axis."""
+    for axis, weight in enumerate(weights):
+        found = found * weight.reshape([-1 if a == axis else 1 for a in range(found.ndim)])
+    part += found
 
 
 def activate(logits: np.ndarray, activation: str) -> np.ndarray:

@@ -48,6 +48,7 @@ FIELDS = (
     "libraries",
     "data",
     "training",
+    "tile_difference",
     "start",
 )
 
@@ -374,7 +375,6 @@ def card(model: Model, name: str) -> str:
     rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
     scores: Mapping[str, float] = model.info["training"].get("scores") or {}
     measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
-    halo = " x ".join(str(n) for n in model.network.halo_px)
     return f"""# {name}
 
 A cytoloom model.
@@ -391,10 +391,23 @@ own with `evaluate`):
 {measured}
 
 Images are scaled per image and channel between percentiles {model.normalize.low:g} and
-{model.normalize.high:g}. Tiles are read with {halo} px around them
-(at most {inference.HALO_LIMIT_PX}), so that tiles make no difference.
+{model.normalize.high:g}. {_tiles(model)}
 
 Python: `cytoloom.predict(cytoloom.load("{name}"), "images/", out="results/")`
 
 R: `predict(cl_load("{name}"), "images/", out = "results/")`
 """
+
+
+def _tiles(model: Model) -> str:
+    """Say what tiles do to the result."""
+    limit, seen = inference.HALO_LIMIT_PX, model.network.halo_px
+    if max(seen) <= limit:
+        halo = " x ".join(map(str, seen))
+        return f"Tiles are read with {halo} px around them, so that they make no difference."
+    measured = model.info["tile_difference"]
+    most = "was not measured" if measured is None else f"was {measured:.1g} at most"
+    return (
+        f"The network sees {max(seen)} px far; tiles of large images are read with {limit} px "
+        f"around them\nand blended. On a validation image the difference in maps of 0 to 1 {most}."
+    )

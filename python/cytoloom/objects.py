@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK_PX = 2**21
+BLOCK_PX = 2**20
 Rows = Callable[[slice], np.ndarray]
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
@@ -133,7 +133,9 @@ def diameters(labels: np.ndarray) -> np.ndarray:
     >>> diameters(np.array([[1, 1], [1, 1]])).round(2)
     array([2.26])
     """
-    area = np.bincount(labels.ravel()[np.flatnonzero(labels)])
+    from .tasks.decoding import areas
+
+    area = areas(labels)[1:]
     area = area[area > 0]
     if labels.ndim == 2:
         return np.asarray(2 * np.sqrt(area / math.pi))

@@ -379,7 +379,7 @@ class Scratch:
     def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
         """Make the array for one head's map."""
         if self._folder is None:
-            return np.empty(shape, np.float32)
+            return np.zeros(shape, np.float32)
         with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
             file.truncate(4 * math.prod(shape))
             self._maps.append(mmap.mmap(file.fileno(), 0))

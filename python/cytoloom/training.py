@@ -245,6 +245,7 @@ def _fit(
         jit_compile=backend.name() == "jax",
     )
     run.keras.optimizer.build(run.keras.trainable_variables)
+    _build_losses(run.keras)
     check_space(run, folder)
     if earlier is not None:
         restore(run, earlier)
@@ -290,6 +291,17 @@ def _build(run: Run) -> None:
         run.keras.set_weights(run.start.keras.get_weights())
 
 
+def _build_losses(network: Any) -> None:
+    """Make the variables that hold losses; made by the first step, it would be compiled twice."""
+    maps = {
+        name: np.zeros((1, *[8] * (len(o.shape) - 2), o.shape[-1]))
+        for name, o in network.output.items()
+    }
+    targets = {name: np.ones((*m.shape[:-1], m.shape[-1] + 1)) for name, m in maps.items()}
+    network.compute_loss(x=None, y=targets, y_pred=maps)
+    network.reset_metrics()
+
+
 def _finish(run: Run, state: State, started: float) -> Model:
     import importlib.metadata
 
@@ -330,6 +342,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
             "knots": [list(knot) for knot in state.knots],
             "validation": run.split_note,
         },
+        "tile_difference": run.tile_difference,
         "start": str(run.start.path) if run.start else None,
     }
     return model

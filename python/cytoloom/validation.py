@@ -10,15 +10,17 @@ import numpy as np
 
 from . import backend
 from .fitting import agreement
-from .inference import activate
+from .inference import HALO_LIMIT_PX, activate
 from .preparation import UNKNOWN, Run, batch_maker, make_sampler
 from .progress import Event
+from .sources import ArraySource
 
 VALIDATION_PATCHES = 64
 VALIDATION_SHARE = 0.1
 BACKWARD_COST = 3
 TUNE_PX = 4_000_000
 TUNE_S_PER_PX = 6e-6
+SEAM_PX = 1536
 
 
 class Validation:
@@ -73,7 +75,8 @@ def tune_seconds(run: Run) -> float:
     """Estimate what `tune` and saving will take."""
     sizes = [math.prod(r.size) for r in run.validation_readers]
     pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
-    return 2.0 + pixels * (1.3 * run.forward_s_per_px + TUNE_S_PER_PX)
+    seams = 3 * SEAM_PX**2 if _seams(run) else 0
+    return 2.0 + pixels * TUNE_S_PER_PX + (1.3 * pixels + seams) * run.forward_s_per_px
 
 
 def tune(run: Run) -> Iterator[Event]:
@@ -95,4 +98,27 @@ def tune(run: Run) -> Iterator[Event]:
         run.task.score(truth, run.task.decode(m, run.spacing_um), known, run.spacing_um)[0]
         for m, (truth, known) in zip(maps, truths, strict=True)
     ]
+    run.tile_difference = _tile_difference(run)
     run.scores = {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]}
+
+
+def _seams(run: Run) -> bool:
+    """Whether tiles make a difference: the network sees farther than they are read."""
+    return run.network.ndim == 2 and max(run.network.halo_px) > HALO_LIMIT_PX
+
+
+def _tile_difference(run: Run) -> float | None:
+    """Measure the largest difference of tiles to a whole image, one mirrored until it is large.
+
+    Zero where tiles are exact; None in 3-D where they are not, since whole volumes do not fit.
+    """
+    if not _seams(run):
+        return 0.0 if max(run.network.halo_px) <= HALO_LIMIT_PX else None
+    assert run.model is not None
+    reader = run.validation_readers[0]
+    image = reader.image.read()[:SEAM_PX, :SEAM_PX]
+    missing = [(0, SEAM_PX - n) for n in image.shape[:2]]
+    source = ArraySource(np.pad(image, (*missing, (0, 0)), mode="symmetric"))
+    whole = run.model.source_maps(source, reader.stats, tile_px=SEAM_PX)
+    tiled = run.model.source_maps(source, reader.stats, tile_px=SEAM_PX // 2)
+    return max(float(np.abs(whole[head] - tiled[head]).max()) for head in whole)

@@ -76,6 +76,45 @@ def test_folding_changes_nothing_but_the_rounding(options):
         assert plain[head] == pytest.approx(logits, abs=1e-4)
 
 
+def test_tiles_narrower_than_what_the_network_sees_are_blended():
+    # each "logit" is the mean of what the tile was given: tiles disagree, and must not show it
+    from cytoloom.inference import predict_maps
+    from cytoloom.tasks.task import Head
+
+    rng = np.random.default_rng(0)
+    image = np.cumsum(rng.normal(size=(32, 900, 1)), axis=1).astype(np.float32)
+    found = predict_maps(
+        lambda x: {"a": np.full_like(x, x.mean())},
+        ArraySource(image),
+        lambda region: region,
+        {"a": Head(1, "linear")},
+        halo=(8, 400),
+        grid=(8, 8),
+        tile_px=300,
+    )["a"][..., 0]
+    steps = np.abs(np.diff(found, axis=1))
+    spread = np.ptp(found)
+    assert spread > 0.1
+    assert steps.max() <= 1.01 * spread / 128
+    assert np.ptp(found, axis=0).max() == 0
+
+
+def test_a_constant_stays_constant_where_tiles_are_blended():
+    from cytoloom.inference import predict_maps
+    from cytoloom.tasks.task import Head
+
+    found = predict_maps(
+        lambda x: {"a": np.full_like(x, 3.0)},
+        ArraySource(np.zeros((700, 650, 1), np.float32)),
+        lambda region: region,
+        {"a": Head(1, "linear")},
+        halo=(400, 400),
+        grid=(16, 16),
+        tile_px=128,
+    )["a"]
+    assert found == pytest.approx(np.full_like(found, 3.0))
+
+
 def fail_in_bfloat16() -> None:
     with backend.policy("bfloat16"):
         assert backend.require().config.dtype_policy().name == "mixed_bfloat16"

@@ -135,6 +135,30 @@ def test_large_pieces_are_flooded_in_blocks_with_the_same_result(monkeypatch):
     assert (Instances().decode(maps).labels == whole).all()
 
 
+@pytest.mark.parametrize("aside_px", [100, 1024, 1 << 18])
+def test_objects_do_not_depend_on_how_pieces_are_grouped(monkeypatch, aside_px):
+    # rough maps of large touching pieces; scikit-image floods the whole at once
+    from scipy import ndimage as ndi
+    from skimage.segmentation import watershed
+
+    from cytoloom.tasks import decoding
+
+    rng = np.random.default_rng(3)
+    foreground = ndi.gaussian_filter(rng.normal(size=(200, 180)), 5)
+    distance = ndi.gaussian_filter(rng.normal(size=foreground.shape), 2).astype(np.float32)
+    mask, threshold = foreground > -0.02, float(np.quantile(distance, 0.8))
+    monkeypatch.setattr(decoding, "ASIDE_PX", aside_px)
+    found = decoding.separate(
+        foreground, distance, foreground_threshold=-0.02, seed_threshold=threshold
+    )
+    seeds, _ = ndi.label(mask & (distance > threshold))
+    whole = watershed(-distance, seeds, mask=mask)
+    reached = whole > 0
+    assert reached.mean() > 0.4
+    assert np.array_equal(np.where(reached, found, 0), whole)
+    assert np.array_equal(found > 0, mask)
+
+
 def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):
     """A corridor much longer than a block and its halo belongs to its seeds to the end."""
     from cytoloom.tasks import decoding

@@ -17,6 +17,7 @@ import pytest
 
 import cytoloom as cl
 import small
+from cytoloom import checkpoints
 from cytoloom.training import train_events
 
 
@@ -76,31 +77,94 @@ def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path
     assert not (out / ".training").exists()
 
 
+def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
+    uninterrupted, tmp_path, monkeypatch
+):
+    import keras
+
+    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
+    real, steps = keras.Model.train_on_batch, []
+
+    def pressed_in_the_fifth(self, *given, **named):
+        steps.append(1)
+        if len(steps) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "train_on_batch", pressed_in_the_fifth)
+        with pytest.raises(KeyboardInterrupt):
+            small.train(**settings)
+    _, facts = checkpoints.read(settings["out"] / ".training")
+    assert facts["iteration"] == 5
+    assert small.same_weights(uninterrupted, small.train(out=settings["out"]))
+
+
 KILLED = """
-    import sys
+    import os, signal, sys
     sys.path.insert(0, {tests!r})
+    import numpy as np
     import small
-    small.train(out={out!r}, trainer=small.trainer(iterations=60))
+    from cytoloom import checkpoints, validation
+    from cytoloom.training import train_events
+
+    def die(*_, **__):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def half_a_state(stream, **arrays):
+        stream.write(b"PK half of a state")
+        stream.flush()
+        die()
+
+    trainer = small.trainer(iterations={iterations}, checkpoint_s=0.1)
+    events = train_events(small.nuclei(), network=small.NETWORK, trainer=trainer, out={out!r})
+    steps = 0
+    for event in events:
+        steps += event.message.startswith("iteration")
+        if steps == 1:
+            print("steps", flush=True)
+        if steps == 15 and {moment!r} == "writing a state":
+            np.savez = half_a_state
+        if steps == 15 and {moment!r} == "replacing a state":
+            checkpoints.os.replace = die
+        if steps == 15 and {moment!r} == "validation":
+            validation.agreement = die
 """
+ITERATIONS = 200
+MOMENTS = [
+    *("writing a state", "validation", "replacing a state", "validation", "writing a state"),
+    *("any",) * 5,
+]
 
 
-def test_a_killed_training_goes_on_to_the_same_end(tmp_path):
+def test_a_training_killed_ten_times_goes_on_to_the_same_end(tmp_path):
     out = tmp_path / "m.cytoloom"
-    tests = str(Path(__file__).parent)
-    script = textwrap.dedent(KILLED.format(tests=tests, out=str(out)))
     rng = np.random.default_rng(0)
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", script])
-        while process.poll() is None and not any(out.glob(".training/state-*.npz")):
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 3.0))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run([sys.executable, "-c", script], check=True)
-    whole = small.train(trainer=small.trainer(iterations=60))
+
+    def start(moment: str) -> subprocess.Popen:
+        tests = str(Path(__file__).parent)
+        script = KILLED.format(tests=tests, out=str(out), moment=moment, iterations=ITERATIONS)
+        command = [sys.executable, "-c", textwrap.dedent(script)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    for moment in MOMENTS:
+        with start(moment) as process:
+            assert process.stdout.readline() == "steps\n"
+            if moment == "any":
+                time.sleep(rng.uniform(0.0, 0.5))
+                process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        assert not (out / "model.json").exists()
+    with start("never") as process:
+        process.communicate()
+    assert process.returncode == 0
+    whole = small.train(trainer=small.trainer(iterations=ITERATIONS))
     resumed = cl.load(out)
     assert small.same_weights(whole, resumed)
     assert resumed.task == whole.task
+    read = pd.read_csv(out / "history.csv").drop(columns="seconds")
+    pd.testing.assert_frame_equal(read, history_without_seconds(whole), check_exact=True)
+    assert not (out / ".training").exists()
 
 
 def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
@@ -174,6 +238,18 @@ def test_a_timed_run_can_be_replayed_to_the_last_bit():
     knots = tuple(tuple(k) for k in training["knots"])
     replayed = small.train(trainer=small.trainer(iterations=training["iterations"], knots=knots))
     assert small.same_weights(timed, replayed)
+
+
+def test_a_network_that_sees_too_far_says_in_its_card_what_tiles_cost(tmp_path, monkeypatch):
+    from cytoloom import validation
+
+    monkeypatch.setattr(validation, "SEAM_PX", 1024)
+    network = cl.UNet(filters=2, depth=6, stem_stride=1)
+    settings = {"network": network, "trainer": small.trainer(iterations=1, patch_px=(64, 64))}
+    model = small.train(out=tmp_path / "m.cytoloom", **settings)
+    assert max(network.halo_px) > 256
+    assert 0 < model.info["tile_difference"] < 0.1
+    assert "blended" in (model.path / "README.md").read_text()
 
 
 def test_binary_and_class_tasks_train_too():

@@ -161,6 +161,54 @@ def tiles(
     ]
 
 
+def blended(
+    tile: Tile, shape: Sequence[int], ramp_px: int
+) -> tuple[Tile, tuple[npt.NDArray[np.float32], ...]]:
+    """Widen what a tile writes, to be added up with weights instead of written.
+
+    For networks that see farther than the halo: where two tiles meet, the one fades out while
+    the other fades in.
+
+    Parameters
+    ----------
+    tile : Tile
+        As `tiles` made it.
+    shape : sequence of int
+        Spatial shape of the image in px.
+    ramp_px : int
+        How far beyond its own pixels a tile still counts; at most half a tile and its halo.
+
+    Returns
+    -------
+    Tile
+        Reading the same, writing up to `ramp_px` more on sides within the image.
+    tuple of ndarray, float32
+        Weights per axis of what it writes; those of all tiles add up to 1 in every pixel.
+
+    Examples
+    --------
+    >>> left, right = tiles((8,), tile_px=4, halo_px=2, grid_px=2)
+    >>> blended(left, (8,), 1)[1][0].tolist()
+    [1.0, 1.0, 1.0, 0.75, 0.25]
+    >>> blended(right, (8,), 1)[1][0].tolist()
+    [0.25, 0.75, 1.0, 1.0, 1.0]
+    """
+    write, crop, weights = [], [], []
+    for w, c, size in zip(tile.write, tile.crop, shape, strict=True):
+        before = ramp_px if w.start > 0 else 0
+        after = ramp_px if w.stop < size else 0
+        write.append(slice(w.start - before, w.stop + after))
+        crop.append(slice(c.start - before, c.stop + after))
+        weight = np.ones(write[-1].stop - write[-1].start, np.float32)
+        rise = ((np.arange(2 * ramp_px) + 0.5) / (2 * ramp_px)).astype(np.float32)
+        if before:
+            weight[: 2 * before] = rise
+        if after:
+            weight[-2 * after :] = rise[::-1]
+        weights.append(weight)
+    return Tile(tile.read, tuple(write), tuple(crop)), tuple(weights)
+
+
 def padded_shape(shape: Sequence[int], grid_px: int | Sequence[int]) -> tuple[int, ...]:
     """Round a shape up to multiples of the grid.
 
