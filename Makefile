@@ -12,7 +12,7 @@ export CYTOLOOM_REQUIRE_PYTHON := 1
 export PYTHONDONTWRITEBYTECODE := 1
 export MPLBACKEND := Agg
 
-.PHONY: help demo test test-python lint docs bench bench-quick setup-r check-r test-r-modern clean
+.PHONY: help demo test test-python lint docs bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
@@ -23,6 +23,7 @@ help:
 	@echo "make check-r        R CMD build and R CMD check"
 	@echo "make setup-r        install R's side (Debian, as root)"
 	@echo "make test-r-modern  the R tests on Debian 13 in a chroot (as root)"
+	@echo "make test-backends  inference and training on JAX and on PyTorch"
 	@echo "make clean          remove what the targets made, but for .venv"
 
 demo: $(VENV)/.core
@@ -54,6 +55,16 @@ setup-r:
 
 check-r: setup-r $(VENV)/.core
 	sh tools/check-r.sh
+
+# Not part of `make test`: gigabytes to install for what differs in backend.py alone.
+BACKENDS := jax torch
+test-backends: $(BACKENDS:%=test-backend-%)
+
+test-backend-%:
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-$*"
+	$(VENV)-$*/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[$*]" --group test
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest tests/python/test_inference.py \
+		tests/python/test_training.py tests/python/test_keras_metrics.py
 
 test-r-modern:
 	sh tools/test-r-modern.sh

@@ -245,9 +245,7 @@ def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
             logits, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
         )
     elif name() == "jax":
-        import jax
-
-        logits = jax.jit(logits)
+        logits = _jax_logits(network)
     elif name() == "torch":
         import torch
 
@@ -258,3 +256,16 @@ def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
         return {head: np.asarray(keras.ops.convert_to_numpy(m)) for head, m in found.items()}
 
     return run
+
+
+def _jax_logits(network: Any) -> Callable[[Any], Any]:
+    """Compile for JAX with the weights as arguments: a closure would keep those of today."""
+    import jax
+
+    compiled = jax.jit(lambda t, n, x: network.stateless_call(t, n, x, training=False)[0])
+
+    def logits(images: Any) -> Any:
+        trained, others = network.trainable_variables, network.non_trainable_variables
+        return compiled([v.value for v in trained], [v.value for v in others], images)
+
+    return logits

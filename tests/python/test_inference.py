@@ -61,6 +61,17 @@ def test_small_images_are_one_tile_and_large_ones_are_not():
     assert np.prod(tile_shape((64, 1024, 1024), None)) <= 768**2 * 1.1
 
 
+def test_inference_sees_weights_that_change_after_compiling():
+    network = UNet(filters=2, depth=1).build(1, {"a": 1}, seed=0)
+    forward = backend.forward(network)
+    image = np.ones((1, 16, 16, 1), np.float32)
+    before = forward(image)["a"]
+    network.set_weights([w + 1 for w in network.get_weights()])
+    after = forward(image)["a"]
+    assert not np.allclose(before, after)
+    assert np.array_equal(after, backend.forward(network)(image)["a"])
+
+
 @pytest.mark.parametrize("options", [{}, {"residual": True}, {"norm": "none"}, {"stem_stride": 1}])
 def test_folding_changes_nothing_but_the_rounding(options):
     net = UNet(filters=4, depth=2, **options)
