@@ -36,5 +36,5 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     Invalid `depth`. Expected 1 or more. Received: 0.
     """
     got = received if isinstance(received, str) else repr(received)
-    text = f"Invalid `{name}`. Expected {expected}. Received: {got}."
+    text = f"Invalid `{name}`. Expected {expected}. Received: {got.removesuffix('.')}."
     return InvalidError(f"{text} {remedy}".rstrip())

@@ -106,8 +106,9 @@ class Trainer:
         if len(given) > 1:
             raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
         for name in (*given, "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise invalid(name, expected="a number above 0", received=getattr(self, name))
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and value > 0):
+                raise invalid(name, expected="a number above 0", received=repr(value))
         for name, known in (
             ("optimizer", ("adam", "adamw", "sgd")),
             ("schedule", ("cosine", "constant")),

@@ -350,8 +350,8 @@ def facts(model: Model) -> dict[str, str]:
         "dimensions": f"{model.ndim}-D",
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
         "object size": f"median {diameter['median']:.0f} px across" if diameter else "unknown",
-        "trained on": f"{training['images']} images, {training['iterations']} iterations of "
-        f"{training['batch_size']} patches, {training['seconds'] / 60:.1f} minutes",
+        "trained on": f"{_count(training['images'], 'image')}, "
+        f"{training['iterations']} iterations of {training['batch_size']} patches, {training['seconds'] / 60:.1f} minutes",
         "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
         f"({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
@@ -361,6 +361,10 @@ def facts(model: Model) -> dict[str, str]:
     if info["interrupted"]:
         found["interrupted"] = "yes: stopped by hand before the end"
     return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _words(component: Any) -> str:

@@ -324,7 +324,8 @@ def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, li
     """Enlargement that brings the objects found to the size of those in training.
 
     The typical object is the one in whose size class half of the found area lies, so that
-    specks do not count; sizes more than four times off are not believed.
+    specks do not count. The median must say the same, so that a few clumps taken for one object
+    do not count either; sizes more than four times off are not believed.
     """
     from .objects import diameters
 
@@ -334,7 +335,8 @@ def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, li
         return None, []
     area = np.cumsum(sizes**model.ndim)
     typical = float(sizes[np.searchsorted(area, area[-1] / 2)])
-    if usual["low"] / SIZE_TOLERANCE <= typical <= usual["high"] * SIZE_TOLERANCE:
+    pair = sorted((typical, float(np.median(sizes))))
+    if pair[1] >= usual["low"] / SIZE_TOLERANCE and pair[0] <= usual["high"] * SIZE_TOLERANCE:
         return None, []
     factor = usual["typical"] / typical
     text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px"

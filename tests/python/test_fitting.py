@@ -15,6 +15,11 @@ def test_only_one_length_may_be_given():
         Trainer(minutes=1, iterations=2)
 
 
+def test_a_length_in_words_is_refused():
+    with pytest.raises(InvalidError, match=r"a number above 0\. Received: '5'"):
+        Trainer(minutes="5")
+
+
 def test_epochs_become_iterations_rounded_up():
     # 10 images in batches of 4 are 2.5 iterations an epoch, so 3 epochs are 7.5: 8 iterations
     assert Trainer(epochs=3, batch_size=4).length(images=10) == (8, None)
