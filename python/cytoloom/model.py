@@ -351,7 +351,8 @@ def facts(model: Model) -> dict[str, str]:
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
         "object size": f"median {diameter['median']:.0f} px across" if diameter else "unknown",
         "trained on": f"{_count(training['images'], 'image')}, "
-        f"{training['iterations']} iterations of {training['batch_size']} patches, {training['seconds'] / 60:.1f} minutes",
+        f"{training['iterations']} iterations of {training['batch_size']} patches, "
+        f"{training['seconds'] / 60:.1f} minutes",
         "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
         f"({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
