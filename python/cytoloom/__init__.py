@@ -27,7 +27,7 @@ _HOMES = {
     "Model": "model",
     "check": "data",
     "Data": "data",
-    "Trainer": "fitting",
+    "Trainer": "trainer",
     "UNet": "networks.unet",
     "unet": "networks.unet",
     "Augment": "patches.augment",
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
     from .data import Data, check
     from .errors import BackendError, InvalidError
     from .evaluation import Scores, evaluate
-    from .fitting import Trainer
     from .images.normalize import Normalize
     from .metrics.losses import dice_coef, dice_coef_loss
     from .model import Model, load
     from .networks.unet import UNet, unet
     from .patches.augment import Augment
     from .prediction import Predictions, predict
+    from .trainer import Trainer
     from .training import train
 
 

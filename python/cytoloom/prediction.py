@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import mmap
 import os
-import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +15,13 @@ import numpy as np
 from . import inference
 from .errors import InvalidError, invalid
 from .progress import Event, drain, note, warn
+from .rescaling import by_diameter, factors_known
+from .scratch import Scratch
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .model import Model
-
-SCRATCH_PX = 2**24
-SIZE_TOLERANCE = 1.2
-SIZE_LIMIT = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,10 +233,10 @@ def _one(
     source = fitting_source(model, item)
     stats = model.normalize.fit(source)
     with Scratch(math.prod(source.shape[:-1])) as store:
-        factors, notes = _factors(model, source, item.spacing_um, rescale)
+        factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
         if rescale == "auto" and factors is None:
-            factors, more = _by_diameter(model, found)
+            factors, more = by_diameter(model, found)
             notes += more
             if factors is not None:
                 found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
@@ -299,99 +294,6 @@ def _decoded(
         shape = source.shape[:-1]
         maps = {head: inference.resized(values, shape) for head, values in small.items()}
     return model.task.decode(maps, spacing), maps
-
-
-def _factors(
-    model: Model, source: Any, spacing: Any, rescale: Any
-) -> tuple[tuple[float, ...] | None, list[str]]:
-    """Enlargement known before looking: given, or the ratio of pixel sizes."""
-    if rescale is None:
-        return None, []
-    if rescale != "auto":
-        return (float(rescale),) * model.ndim, []
-    trained = model.info["pixel_size_um"]
-    if not trained or not spacing:
-        return None, []
-    factors = tuple(s / t for s, t in zip(spacing, trained, strict=True))
-    if all(1 / SIZE_TOLERANCE <= f <= SIZE_TOLERANCE for f in factors):
-        return None, []
-    sizes = " x ".join(f"{s:g}" for s in spacing), " x ".join(f"{t:g}" for t in trained)
-    text = f"pixels are {sizes[0]} um, in training they were {sizes[1]} um: rescaled."
-    return factors, [text]
-
-
-def _by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, list[str]]:
-    """Enlargement that brings the objects found to the size of those in training.
-
-    The typical object is the one in whose size class half of the found area lies, so that
-    specks do not count. The median must say the same, so that a few clumps taken for one object
-    do not count either; sizes more than four times off are not believed.
-    """
-    from .objects import diameters
-
-    usual = model.info["diameter_px"]
-    sizes = np.sort(diameters(found.objects_labels))
-    if not usual or sizes.size < 5:
-        return None, []
-    area = np.cumsum(sizes**model.ndim)
-    typical = float(sizes[np.searchsorted(area, area[-1] / 2)])
-    pair = sorted((typical, float(np.median(sizes))))
-    if pair[1] >= usual["low"] / SIZE_TOLERANCE and pair[0] <= usual["high"] * SIZE_TOLERANCE:
-        return None, []
-    factor = usual["typical"] / typical
-    text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px"
-    if not 1 / SIZE_LIMIT <= factor <= SIZE_LIMIT:
-        return None, [f"{text}: check that these images fit the model."]
-    return (factor,) * model.ndim, [
-        f"{text}: rescaled by {factor:.2f}. Pass rescale=None to switch this off."
-    ]
-
-
-class Scratch:
-    """Where maps of large images go: files in a temporary folder.
-
-    While it is open, a thread gives the pages of these files back, which would otherwise count
-    as memory of this process for as long as nobody else wants it.
-
-    Parameters
-    ----------
-    pixels : int
-        Of the image; up to 16.8 million stay in memory.
-    """
-
-    def __init__(self, pixels: int) -> None:
-        self._large = pixels > SCRATCH_PX
-        self._folder: str | None = None
-        self._maps: list[mmap.mmap] = []
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._give_back, name="cytoloom-scratch")
-
-    def __enter__(self) -> Scratch:
-        if self._large:
-            self._folder = tempfile.mkdtemp(prefix="cytoloom-")
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder:
-            self._done.set()
-            self._thread.join()
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Make the array for one head's map."""
-        if self._folder is None:
-            return np.zeros(shape, np.float32)
-        with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
-            file.truncate(4 * math.prod(shape))
-            self._maps.append(mmap.mmap(file.fileno(), 0))
-        return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
-
-    def _give_back(self) -> None:
-        while not self._done.wait(0.1):
-            for pages in list(self._maps):
-                if hasattr(mmap, "MADV_DONTNEED"):
-                    pages.madvise(mmap.MADV_DONTNEED)
 
 
 def _objects(

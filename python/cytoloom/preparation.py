@@ -11,7 +11,7 @@ import numpy as np
 
 from . import backend
 from .errors import invalid
-from .fitting import Batch, Trainer
+from .fitting import Batch
 from .images.normalize import Normalize
 from .networks.unet import UNet
 from .patches.augment import Augment
@@ -19,6 +19,7 @@ from .patches.sample import Reader, Sampler
 from .progress import Event, note, warn
 from .sources import SHARED, Cache
 from .tasks.task import Task
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from .data import Data

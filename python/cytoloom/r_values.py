@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TAG = "crosses_as"
 INT32 = np.iinfo(np.int32)
 RAW = {"double": "<f8", "integer": "<i4", "logical": "u1"}
-COMPONENT_HOMES = ("fitting", "tasks", "networks.unet", "images.normalize", "patches.augment")
+COMPONENT_HOMES = ("trainer", "tasks", "networks.unet", "images.normalize", "patches.augment")
 ARRAYS = ("uint8", "uint16", "int32", "float32", "float64", "bool")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import backend, checkpoints
 from .components import to_plain
 from .errors import invalid
-from .fitting import State
+from .pace import State
 from .preparation import Run
 
 FOLDER = ".training"

@@ -16,15 +16,17 @@ import numpy as np
 from . import backend
 from .components import to_plain
 from .errors import invalid
-from .fitting import Fit, Pace, State, Trainer
+from .fitting import Fit
 from .images.normalize import Normalize
 from .networks.unet import UNet
+from .pace import Pace, State
 from .patches.augment import Augment
 from .preparation import Run, batch_maker, make_sampler, patch_shape, read_data, survey
 from .progress import Event, drain, note, warn
 from .resuming import FOLDER, check_space, restore, resume, save_state
 from .tasks import resolve
 from .tasks.task import Task
+from .trainer import Trainer
 from .validation import Validation, tune, tune_seconds
 
 if TYPE_CHECKING:

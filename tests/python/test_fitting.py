@@ -7,7 +7,9 @@ import pytest
 
 from cytoloom import InvalidError
 from cytoloom.components import from_plain, to_plain
-from cytoloom.fitting import Pace, Prefetch, State, Trainer, agreement
+from cytoloom.fitting import Prefetch, agreement
+from cytoloom.pace import Pace, State
+from cytoloom.trainer import Trainer
 
 
 def test_only_one_length_may_be_given():

@@ -148,7 +148,7 @@ def test_plain_results() -> None:
 
 
 def test_components_of_R_have_whole_floats_and_scalars_for_tuples() -> None:
-    from cytoloom.fitting import Trainer
+    from cytoloom.trainer import Trainer
 
     sent = {"crosses_as": "component", "name": "Trainer", "iterations": 10.0, "patch_px": 64.0}
     assert unpack(sent) == Trainer(iterations=10, patch_px=(64,))

@@ -1,0 +1,61 @@
+"""Where maps of large images go: files that need not stay in memory."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+SCRATCH_PX = 2**24
+
+
+class Scratch:
+    """Where maps of large images go: files in a temporary folder.
+
+    While it is open, a thread gives the pages of these files back, which would otherwise count
+    as memory of this process for as long as nobody else wants it.
+
+    Parameters
+    ----------
+    pixels : int
+        Of the image; up to 16.8 million stay in memory.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._large = pixels > SCRATCH_PX
+        self._folder: str | None = None
+        self._maps: list[mmap.mmap] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._give_back, name="cytoloom-scratch")
+
+    def __enter__(self) -> Scratch:
+        if self._large:
+            self._folder = tempfile.mkdtemp(prefix="cytoloom-")
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            self._done.set()
+            self._thread.join()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Make the array for one head's map."""
+        if self._folder is None:
+            return np.zeros(shape, np.float32)
+        with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
+            file.truncate(4 * math.prod(shape))
+            self._maps.append(mmap.mmap(file.fileno(), 0))
+        return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
+
+    def _give_back(self) -> None:
+        while not self._done.wait(0.1):
+            for pages in list(self._maps):
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    pages.madvise(mmap.MADV_DONTNEED)
