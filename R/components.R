@@ -5,6 +5,21 @@ component <- function(name, settings) {
   structure(c(list(name = name), settings), class = c(paste0("cl_", tolower(name)), "cl_component"))
 }
 
+# A component as Python tells it.
+as_component <- function(plain) {
+  component(plain$name, lapply(plain[names(plain) != "name"], plain_setting))
+}
+
+plain_setting <- function(x) {
+  if (!is.list(x)) {
+    return(x)
+  }
+  if ("name" %in% names(x)) {
+    return(as_component(x))
+  }
+  if (length(x) > 0 && all(vapply(x, is.atomic, NA))) unlist(x) else lapply(x, plain_setting)
+}
+
 # The arguments of the calling function, as they are.
 settings <- function() {
   frame <- parent.frame()
@@ -18,9 +33,9 @@ settings <- function() {
 #' @param minutes Wall time of the whole call.
 #' @param iterations Number of batches.
 #' @param epochs An epoch is as many patches as there are training images.
-#' @param batch_size Patches in a batch.
-#' @param patch_px Patch size in pixels, one number or one per axis; `NULL`: 128 in 2-D, smaller
-#'   in 3-D.
+#' @param batch_size Patches in a batch; `NULL`: planned, 8 in 2-D and 2 in 3-D as a rule.
+#' @param patch_px Patch size in pixels, one number or one per axis; `NULL`: planned, 128 in 2-D
+#'   as a rule, see [cl_plan()].
 #' @param learning_rate Peak learning rate.
 #' @param optimizer `"adam"`, `"adamw"` or `"sgd"`.
 #' @param weight_decay Decoupled weight decay, for `"adamw"`.
@@ -40,7 +55,7 @@ settings <- function() {
 #' @examples
 #' cl_trainer(minutes = 10)
 #' cl_trainer(iterations = 500, augment = "strong")
-cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_size = 8,
+cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_size = NULL,
                        patch_px = NULL, learning_rate = 0.001, optimizer = "adam",
                        weight_decay = 0, schedule = "cosine", warmup = 0.05, patience = NULL,
                        augment = "default", foreground = 0.5, balance = TRUE,

@@ -9,7 +9,7 @@
 #'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].
 #' @param task What to learn: `"instances"`, `"binary"`, `"classes:a,b,c"`, or [cl_instances()],
 #'   [cl_binary()], [cl_classes()].
-#' @param network A [cl_unet()]; `NULL`: its defaults.
+#' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.
 #' @param validation Share of the images (whole groups, where there are groups) held out to
@@ -53,6 +53,48 @@ cl_train <- function(data, task = "instances", network = NULL, trainer = NULL, n
     keep_interrupted = keeps_interrupted()
   )
   new_model(run_events("train", arguments, progress))
+}
+
+#' What a training would use, and why
+#'
+#' [cl_train()] makes the same plan for whatever it is not given.
+#'
+#' @param data,task,validation,seed,progress,... As for [cl_train()].
+#' @param minutes Wall time of the training; `NULL`: that of `trainer`.
+#' @param memory_gb Memory that it may use; `NULL`: half of the machine's.
+#' @param network,trainer,normalize What is decided already; the rest is chosen to go with it.
+#' @return A list of class `cl_plan`: `network`, `trainer` and `normalize` for [cl_train()], and
+#'   a data frame `table` with columns setting, value, why.
+#' @export
+#' @examplesIf cl_available()
+#' folder <- cl_simulate(tempfile("nuclei"), images = 3)
+#' cl_plan(folder, minutes = 5, progress = FALSE)
+cl_plan <- function(data, task = "instances", minutes = NULL, memory_gb = NULL, network = NULL,
+                    trainer = NULL, normalize = NULL, validation = 0.2, seed = 0,
+                    progress = "auto", ...) {
+  no_dots(...)
+  arguments <- list(
+    data = plain_data(data),
+    task = task,
+    minutes = minutes,
+    memory_gb = memory_gb,
+    network = network,
+    trainer = trainer,
+    normalize = normalize,
+    validation = if (is.numeric(validation)) validation else plain_data(validation),
+    seed = seed
+  )
+  found <- run_events("plan", arguments, progress)
+  chosen <- c("network", "trainer", "normalize")
+  found[chosen] <- lapply(found[chosen], as_component)
+  structure(found, class = "cl_plan")
+}
+
+#' @export
+print.cl_plan <- function(x, ...) {
+  no_dots(...)
+  cat(x$text, "\n", sep = "")
+  invisible(x)
 }
 
 temporary_model <- function() {

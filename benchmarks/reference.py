@@ -14,7 +14,7 @@ import cytoloom as cl
 from cytoloom import backend
 from cytoloom.fitting import Batch
 from cytoloom.metrics import losses
-from cytoloom.preparation import Run, batch_maker, make_sampler, read_data, survey
+from cytoloom.preparation import Run, batch_maker, batch_of, make_sampler, read_data, survey
 from cytoloom.tasks import resolve
 
 REFERENCE_FILTERS = (16, 32, 64)
@@ -48,14 +48,15 @@ class Bare:
 def bare(data: Any, network: cl.UNet, trainer: cl.Trainer, seed: int = 0) -> Bare:
     """Prepare the bare loop for a training of instances with these components."""
     task = resolve("instances")
-    run = Run(task, network, trainer, cl.Normalize(), seed, start=None, network_given=True)
+    given = frozenset({"network", "normalize"})
+    run = Run(task, network, trainer, cl.Normalize(), seed, given=given)
     for steps in (read_data(run, data, 0.2), survey(run)):
         for _ in steps:
             pass
     augment = trainer.augment
     augment = cl.Augment.preset(augment) if isinstance(augment, str) else augment
     sampler = make_sampler(run, run.readers, augment)
-    make = batch_maker(run, sampler, seed, trainer.batch_size)
+    make = batch_maker(run, sampler, seed, batch_of(run))
     batches = [make(i) for i in range(8)]
     built = _compiled(task, network, trainer, batches[0][0].shape[-1])
     built.train_on_batch(*batches[0])

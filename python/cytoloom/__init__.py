@@ -26,6 +26,8 @@ _HOMES = {
     "load": "model",
     "Model": "model",
     "check": "data",
+    "plan": "planning",
+    "Plan": "planning",
     "Data": "data",
     "Trainer": "trainer",
     "UNet": "networks.unet",
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from .model import Model, load
     from .networks.unet import UNet, unet
     from .patches.augment import Augment
+    from .planning import Plan, plan
     from .prediction import Predictions, predict
     from .trainer import Trainer
     from .training import train

@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_train, _evaluate, _predict, _check, _simulate, _info, _doctor):
+    for add in (_train, _evaluate, _predict, _check, _plan, _simulate, _info, _doctor):
         add(commands)
     return top
 
@@ -229,6 +229,29 @@ def _check(commands: Any) -> None:
     _reading(command)
 
 
+def _plan(commands: Any) -> None:
+    command = _command(
+        commands,
+        run_plan,
+        "plan",
+        "say which network and patches a training would use, and why",
+        "cytoloom plan data/train --minutes 10",
+    )
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    command.add_argument(
+        "--task", default="instances", help="instances, binary or classes:background,NAME,..."
+    )
+    command.add_argument("--minutes", type=float, help="wall time of the training")
+    command.add_argument(
+        "--memory-gb",
+        type=float,
+        metavar="GB",
+        help="memory for it; default: half of all",
+    )
+    _reading(command)
+    _quiet(command)
+
+
 def _simulate(commands: Any) -> None:
     command = _command(
         commands,
@@ -330,6 +353,21 @@ def run_check(args: argparse.Namespace) -> int:
     report = cl.check(_data(args), task=args.task)
     print(report)
     return OK if report.ok else FAILED
+
+
+def run_plan(args: argparse.Namespace) -> int:
+    """Print what a training would use, and why."""
+    import cytoloom as cl
+
+    found = cl.plan(
+        _data(args),
+        task=args.task,
+        minutes=args.minutes,
+        memory_gb=args.memory_gb,
+        progress=_progress(args),
+    )
+    print(found)
+    return OK
 
 
 def run_simulate(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 from . import backend
 from .errors import BackendError
@@ -38,7 +39,7 @@ def report() -> dict[str, str]:
         "CPU cores": str(backend.cores()),
         "CPU features": ", ".join(backend.cpu_features()) or "none that speed this up",
     }
-    memory = _memory_gb()
+    memory = memory_gb()
     if memory:
         found["memory"] = f"{memory:.1f} GB"
     found["disk"] = f"{shutil.disk_usage(os.getcwd()).free / 1e9:.1f} GB free here"
@@ -93,11 +94,17 @@ def _backend() -> dict[str, str]:
     }
 
 
-def _memory_gb() -> float | None:
+def memory_gb() -> float | None:
+    """Memory of the machine or of its container, whichever is less; None if unknown."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        limit = "max"
+    return (min(whole, int(limit)) if limit.isdecimal() else whole) / 1e9
 
 
 def _r() -> str:

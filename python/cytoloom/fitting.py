@@ -19,7 +19,7 @@ import numpy as np
 from . import interrupts
 from .pace import SEGMENTS, Pace, State
 from .progress import Event
-from .trainer import Trainer
+from .trainer import USUAL_BATCH, Trainer
 
 Batch = tuple[np.ndarray, dict[str, np.ndarray]]
 
@@ -129,6 +129,7 @@ class Fit:
     ) -> None:
         self.network, self.batches, self.trainer, self.pace = network, batches, trainer, pace
         self.validate, self.save, self.reserve, self.workers = validate, save, reserve, workers
+        self.batch = trainer.batch_size or USUAL_BATCH
         self.step_s, self.validation_s = 0.0, 0.0
         self._compiled = False
         self._busy = False  # between a step of the weights and that of the state
@@ -227,7 +228,7 @@ class Fit:
         self, state: State, loss: float, elapsed: float, measured: tuple[int, float]
     ) -> Event:
         steps, seconds = measured
-        per_s = self.trainer.batch_size * (steps / seconds if steps else 0)
+        per_s = self.batch * (steps / seconds if steps else 0)
         done = state.progress
         left = elapsed * (1 - done) / done if done > 0.02 else math.nan
         total = self.pace.iterations or 0
@@ -242,7 +243,7 @@ class Fit:
         """Validate, keep the best weights, write history."""
         begun = time.monotonic()
         start = int(state.knots[-1][0])
-        loss, score = self.validate((state.iteration - start) * self.trainer.batch_size)
+        loss, score = self.validate((state.iteration - start) * self.batch)
         self.validation_s = time.monotonic() - begun
         train = state.loss_sum / state.loss_count
         with self._whole():

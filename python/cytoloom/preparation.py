@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from .images.normalize import Normalize
 from .networks.unet import UNet
 from .patches.augment import Augment
 from .patches.sample import Reader, Sampler
+from .planning import Facts, Plan, choose
 from .progress import Event, note, warn
 from .sources import SHARED, Cache
 from .tasks.task import Task
@@ -37,8 +37,9 @@ class Run:
     trainer: Trainer
     normalize: Normalize
     seed: int
-    start: Model | None
-    network_given: bool
+    start: Model | None = None
+    given: frozenset[str] = frozenset()
+    plan: Plan | None = None
     precision: str = "float32"
     train: Data | None = None
     validation: Data | None = None
@@ -69,6 +70,11 @@ class Run:
         if not known or any(s is None for s in known):
             return None
         return tuple(float(v) for v in np.median(np.array(known, float), axis=0))
+
+
+def given(**components: Any) -> frozenset[str]:
+    """Names of the components that are not None."""
+    return frozenset(name for name, value in components.items() if value is not None)
 
 
 def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
@@ -105,7 +111,7 @@ def _match_dimensions(run: Run) -> None:
         raise invalid("data", expected="images of one kind", received=received)
     ndim, channels = shapes.pop()
     if run.network.ndim != ndim:
-        if run.network_given:
+        if "network" in run.given:
             raise invalid("network", expected=f"ndim={ndim}", received=run.network.ndim)
         run.network = UNet(ndim=ndim)
     if run.start and run.start.channels != channels:
@@ -137,17 +143,19 @@ class TaskLabels:
         return ready
 
 
-def survey(run: Run) -> Iterator[Event]:
-    """Read every image once: normalisation, hashes, object sizes."""
+def survey(run: Run, memory_gb: float | None = None) -> Iterator[Event]:
+    """Read every image once: normalisation, hashes, object sizes; then plan what is not given."""
     from .data import manifest
     from .objects import diameters
 
     assert run.train is not None
     assert run.validation is not None
     parts = {"train": run.train, "validation": run.validation}
+    levels = run.normalize.low, run.normalize.high
     total = sum(len(part.items) for part in parts.values())
     stats: dict[str, list[Any]] = {}
     sizes: list[np.ndarray] = []
+    found_px = pixels = 0
     rows: dict[str, list[dict[str, Any]]] = {}
     for name, part in parts.items():
         stats[name], rows[name] = [], []
@@ -155,18 +163,49 @@ def survey(run: Run) -> Iterator[Event]:
             yield Event("progress", f"reading {item.id}", k, total)
             stats[name].append(run.normalize.fit(item.image))
             rows[name] += manifest(replace(part, items=(item,)))
-            if name == "train" and len(run.task.label_names) <= 2:
+            if name == "train":
                 labels = _labels(run, part, item).read()
-                sizes.append(diameters(np.maximum(labels, 0)))
-    run.normalize = run.normalize.with_floor(stats["train"])
+                found_px, pixels = found_px + int((labels > 0).sum()), pixels + labels.size
+                if len(run.task.label_names) <= 2:
+                    sizes.append(diameters(np.maximum(labels, 0)))
     run.manifest = rows
     found = np.concatenate(sizes) if sizes else np.zeros(0)
     if found.size:
         run.diameter_px = size_range(found, run.network.ndim)
+    _decide(run, found_px / max(1, pixels), memory_gb)
+    if (run.normalize.low, run.normalize.high) != levels:
+        stats = {
+            name: [run.normalize.fit(item.image) for item in part.items]
+            for name, part in parts.items()
+        }
+    run.normalize = run.normalize.with_floor(stats["train"])
     run.readers = tuple(_reader(run, run.train, i, s) for i, s in _pairs(run.train, stats["train"]))
     run.validation_readers = tuple(
         _reader(run, run.validation, i, s) for i, s in _pairs(run.validation, stats["validation"])
     )
+
+
+def _decide(run: Run, share: float, memory_gb: float | None) -> None:
+    """Plan what is not given, from what was seen of the training images."""
+    assert run.train is not None
+    shapes = [item.image.shape for item in run.train.items]
+    facts = Facts(
+        images=len(shapes),
+        size_px=tuple(max(axis) for axis in zip(*(s[:-1] for s in shapes), strict=True)),
+        channels=int(shapes[0][-1]),
+        diameter_px=run.diameter_px["typical"] if run.diameter_px else None,
+        share=share,
+        spacing_um=run.spacing_um,
+    )
+    run.plan = choose(
+        facts,
+        network=run.network if "network" in run.given else None,
+        trainer=run.trainer,
+        normalize=run.normalize if "normalize" in run.given else None,
+        memory_gb=memory_gb,
+    )
+    run.network, run.trainer = run.plan.network, run.plan.trainer
+    run.normalize = run.plan.normalize
 
 
 def size_range(diameters: np.ndarray, ndim: int) -> dict[str, float]:
@@ -200,30 +239,23 @@ def _reader(run: Run, part: Data, item: Any, stats: Any) -> Reader:
     )
 
 
-def patch_shape(run: Run) -> tuple[int, ...]:
-    """Patch size: as asked, else 128 px (3-D: 64 of the finest px); fits the grid and images."""
-    ndim, grid = run.network.ndim, run.network.grid_px
-    asked = run.trainer.patch_px
-    if asked is not None:
-        asked = asked * ndim if len(asked) == 1 else asked
-        if len(asked) != ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
-            raise invalid("patch_px", expected=f"{ndim} multiples of {grid}", received=asked)
-        return asked
-    spacing = run.spacing_um or (1.0,) * ndim
-    edge = 128 if ndim == 2 else 64
-    largest = np.max([r.size for r in run.readers], axis=0)
-    wanted = [edge * min(spacing) / s for s in spacing]
-    return tuple(
-        int(max(g, min(round(w / g), math.ceil(n / g)) * g))
-        for w, n, g in zip(wanted, largest, grid, strict=True)
-    )
+def patch_of(run: Run) -> tuple[int, ...]:
+    """Patch size as planned."""
+    assert run.trainer.patch_px is not None
+    return run.trainer.patch_px
+
+
+def batch_of(run: Run) -> int:
+    """Patches in a batch, as planned."""
+    assert run.trainer.batch_size is not None
+    return run.trainer.batch_size
 
 
 def make_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
     """Build the sampler that draws patches of these images."""
     return Sampler(
         readers,
-        patch_shape(run),
+        patch_of(run),
         run.task.context_px,
         augment,
         foreground=run.trainer.foreground,

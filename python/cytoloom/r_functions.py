@@ -19,6 +19,7 @@ from .progress import Event
 if TYPE_CHECKING:
     from .data import Data, Item
     from .model import Model
+    from .planning import Plan
 
 Plain = dict[str, Any]
 # Events, and what to tell R of their result
@@ -141,6 +142,21 @@ def _train(
     whole = _whole(seed, "seed")
     held_out = validation if isinstance(validation, (int, float)) else _data(validation)
     return train_events(_data(data), validation=held_out, seed=whole, start=start, **rest), _told
+
+
+def _plan(data: Any, validation: Any = 0.2, seed: float = 0, **rest: Any) -> Work:
+    from .planning import plan_events
+
+    whole = _whole(seed, "seed")
+    held_out = validation if isinstance(validation, (int, float)) else _data(validation)
+    return plan_events(_data(data), validation=held_out, seed=whole, **rest), _planned
+
+
+def _planned(plan: Plan) -> Plain:
+    from .components import to_plain
+
+    chosen = {name: to_plain(getattr(plan, name)) for name in ("network", "trainer", "normalize")}
+    return {**chosen, "table": plan.table, "text": str(plan)}
 
 
 def _evaluate(model: str, data: Any, **rest: Any) -> Work:
@@ -316,6 +332,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 STREAMS: dict[str, Callable[..., Work]] = {
     "train": _train,
+    "plan": _plan,
     "evaluate": _evaluate,
     "predict": _predict,
 }

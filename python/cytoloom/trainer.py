@@ -11,6 +11,7 @@ from .errors import invalid
 from .patches.augment import Augment
 
 DEFAULT_MINUTES = 10.0
+USUAL_BATCH = 8
 
 
 @component
@@ -23,11 +24,13 @@ class Trainer:
     minutes, iterations, epochs : number, optional
         How long; give one at most (default: 10 minutes). `minutes` is wall time of the whole
         call. An epoch is as many patches as there are training images.
-    batch_size : int, default 8
-        Patches in a batch.
+    batch_size : int, optional
+        Patches in a batch. Default: planned, 8 in 2-D and 2 in 3-D unless patches are large or
+        memory is small.
     patch_px : tuple of int, optional
-        Patch size in px per axis; one number means every axis. Default 128 in 2-D, about
-        64 x 64 x 64 px of equal physical size in 3-D; never larger than the images need.
+        Patch size in px per axis; one number means every axis. Default: planned, 128 in 2-D
+        unless objects are large, about 64 x 64 x 64 px of equal physical size in 3-D; never
+        larger than the images need.
     learning_rate : float, default 0.001
         Peak learning rate.
     optimizer : {"adam", "adamw", "sgd"}, default "adam"
@@ -69,7 +72,7 @@ class Trainer:
     minutes: float | None = None
     iterations: int | None = None
     epochs: int | None = None
-    batch_size: int = 8
+    batch_size: int | None = None
     patch_px: tuple[int, ...] | None = None
     learning_rate: float = 1e-3
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -92,7 +95,7 @@ class Trainer:
             raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
         for name in (*given, "batch_size", "learning_rate"):
             value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and value > 0):
+            if value is not None and not (isinstance(value, (int, float)) and value > 0):
                 raise invalid(name, expected="a number above 0", received=repr(value))
         for name, known in (
             ("optimizer", ("adam", "adamw", "sgd")),
@@ -122,7 +125,7 @@ class Trainer:
         if self.iterations is not None:
             return self.iterations, None
         if self.epochs is not None:
-            return math.ceil(self.epochs * images / self.batch_size), None
+            return math.ceil(self.epochs * images / (self.batch_size or USUAL_BATCH)), None
         return None, self.minutes or DEFAULT_MINUTES
 
     def rate(self, progress: float) -> float:

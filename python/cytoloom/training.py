@@ -21,7 +21,16 @@ from .images.normalize import Normalize
 from .networks.unet import UNet
 from .pace import Pace, State
 from .patches.augment import Augment
-from .preparation import Run, batch_maker, make_sampler, patch_shape, read_data, survey
+from .preparation import (
+    Run,
+    batch_maker,
+    batch_of,
+    given,
+    make_sampler,
+    patch_of,
+    read_data,
+    survey,
+)
 from .progress import Event, drain, note, warn
 from .resuming import FOLDER, check_space, restore, resume, save_state
 from .tasks import resolve
@@ -58,11 +67,12 @@ def train(
         What to learn: "instances" (touching objects told apart), "binary" (foreground), or
         `tasks.Classes` with the names of the classes.
     network : UNet, optional
-        Default ``UNet()``.
+        Default: planned from the images, see `plan`.
     trainer : Trainer, optional
         How long and how; default 10 minutes.
     normalize : Normalize, optional
-        Scaling of each image; default percentiles 1 to 99.8 per channel.
+        Scaling of each image; default percentiles 1 to 99.8 per channel, the upper one higher
+        where there is hardly any foreground.
     validation : float, folder or Data, default 0.2
         Share of the images (whole groups where there are groups) held out to choose weights and
         thresholds, or images for that.
@@ -147,6 +157,7 @@ def train_events(
     run = _components(task, network, trainer, normalize, start, seed)
     yield from read_data(run, data, validation)
     yield from survey(run)
+    yield note(_planned(run))
     state = State()
     earlier = resume(run, folder, state)
     if earlier is not None:
@@ -203,15 +214,16 @@ def _components(
     from .prediction import as_model
 
     base = as_model(start) if start is not None else None
-    given = network or (base.network if base else None)
+    network = network or (base.network if base else None)
+    normalize = normalize or (base.normalize if base else None)
     run = Run(
         task=base.task if base and task == "instances" else resolve(task),
-        network=given or UNet(),
+        network=network or UNet(),
         trainer=trainer or Trainer(),
-        normalize=normalize or (base.normalize if base else Normalize()),
+        normalize=normalize or Normalize(),
         seed=seed,
         start=base,
-        network_given=given is not None,
+        given=given(network=network, normalize=normalize),
     )
     if base and to_plain(run.network) != to_plain(base.network):
         raise invalid("network", expected=f"{base.network}, as `start`", received=run.network)
@@ -226,6 +238,12 @@ def _components(
         )
     run.precision = backend.resolve_precision(run.trainer.precision)
     return run
+
+
+def _planned(run: Run) -> str:
+    sides, net = " x ".join(map(str, patch_of(run))), run.network
+    words = f"U-Net of {net.filters} filters, depth {net.depth}, stem {net.stem_stride}"
+    return f"{words}; {batch_of(run)} patches of {sides} px a step."
 
 
 def _fit(
@@ -257,7 +275,7 @@ def _fit(
     iterations, minutes = run.trainer.length(len(run.readers))
     fit = Fit(
         run.keras,
-        batch_maker(run, sampler, run.seed, run.trainer.batch_size),
+        batch_maker(run, sampler, run.seed, batch_of(run)),
         run.trainer,
         Pace(iterations, minutes and minutes * 60, run.trainer.knots),
         validate=Validation(run),
@@ -315,7 +333,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
     assert run.train is not None
     assert run.validation is not None
     model = run.model
-    per_epoch = max(1.0, len(run.readers) / run.trainer.batch_size)
+    per_epoch = max(1.0, len(run.readers) / batch_of(run))
     rows = [{"epoch": row["iteration"] / per_epoch, **row} for row in state.history]
     columns = ["epoch", "iteration", "seconds", "set", "metric", "value"]
     model.history = pd.DataFrame(rows, columns=columns)
@@ -336,8 +354,8 @@ def _finish(run: Run, state: State, started: float) -> Model:
             "images": len(run.readers),
             "iterations": state.iteration,
             "seconds": time.monotonic() - started,
-            "batch_size": run.trainer.batch_size,
-            "patch_px": list(patch_shape(run)),
+            "batch_size": batch_of(run),
+            "patch_px": list(patch_of(run)),
             "score": state.best_score if math.isfinite(state.best_score) else 0.0,
             "best_iteration": state.best_iteration,
             "scores": run.scores,

@@ -11,7 +11,7 @@ import numpy as np
 from . import backend
 from .fitting import agreement
 from .inference import HALO_LIMIT_PX, activate
-from .preparation import UNKNOWN, Run, batch_maker, make_sampler
+from .preparation import UNKNOWN, Run, batch_maker, batch_of, make_sampler
 from .progress import Event
 from .sources import ArraySource
 
@@ -31,7 +31,7 @@ class Validation:
 
         self._run = run
         sampler = make_sampler(run, run.validation_readers, None)
-        size = run.trainer.batch_size
+        size = batch_of(run)
         make = batch_maker(run, sampler, run.seed + 1, size)
         self._batches = [make(k) for k in range(-(-VALIDATION_PATCHES // size))]
         self._size = size

@@ -14,7 +14,7 @@ import pytest
 import cytoloom as cl
 from cytoloom import cli, doctor
 
-COMMANDS = ("train", "evaluate", "predict", "check", "simulate", "info", "doctor")
+COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

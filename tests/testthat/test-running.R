@@ -175,3 +175,22 @@ test_that("R and a Python process of its own give identical labels, tables and s
     expect_identical(ours[!is.na(ours)], theirs[!is.na(theirs)], label = name)
   }
 })
+
+test_that("a plan has components that training takes, and reasons", {
+  need_python()
+  plan <- cl_plan(train_folder(), minutes = 5, memory_gb = 8, progress = FALSE)
+  expect_s3_class(plan$network, "cl_unet")
+  expect_s3_class(plan$trainer, "cl_trainer")
+  expect_equal(plan$trainer$minutes, 5)
+  expect_equal(plan$trainer$patch_px, c(128, 128))
+  expect_named(plan$table, c("setting", "value", "why"))
+  expect_output(print(plan), "stem 2")
+  again <- cl_plan(
+    train_folder(),
+    network = plan$network, trainer = plan$trainer, normalize = plan$normalize,
+    memory_gb = 8, progress = FALSE
+  )
+  expect_equal(again$network, plan$network)
+  expect_equal(again$trainer, plan$trainer)
+  expect_true("as given" %in% again$table$why)
+})

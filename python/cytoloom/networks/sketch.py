@@ -111,11 +111,14 @@ class Sketch:
         Numbers that the layers hold, batch-norm statistics included.
     operations : float
         Multiplications of the convolutions per pixel of the image.
+    values : float
+        Values of feature maps that convolutions make, per pixel of the image.
     """
 
     def __init__(self) -> None:
         self.parameters = 0
         self.operations = 0.0
+        self.values = 0.0
 
     def image(self, channels: int, grid_px: Size) -> Trace:
         """Return the input: every pixel sees itself."""
@@ -144,6 +147,7 @@ class Sketch:
         seen = replace(x.seeing(Reach.repeated, size), channels=filters)
         self.parameters += math.prod(size) * x.channels * filters + filters
         self.operations += x.channels * filters * seen.density
+        self.values += filters * seen.density
         return seen
 
     def normalise(self, x: Trace, name: str) -> Trace:
@@ -181,4 +185,5 @@ class Sketch:
     def _weighted(self, x: Trace, seen: Trace, taps: int, bias: bool) -> Trace:
         self.parameters += (taps * x.channels + bias) * seen.channels
         self.operations += taps * x.channels * seen.channels * seen.density
+        self.values += seen.channels * seen.density
         return seen

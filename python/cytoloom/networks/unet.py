@@ -153,6 +153,23 @@ class UNet:
         """
         return self._sketch(channels, _heads(heads)).parameters
 
+    def values_per_px(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> float:
+        """Count the values of all feature maps per pixel of the image, without a backend.
+
+        Parameters
+        ----------
+        channels : int, default 1
+            Channels of the image.
+        heads : dict of str to int, or int, default 1
+            Output channels by head, or of a single head.
+
+        Examples
+        --------
+        >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).values_per_px()
+        8.0
+        """
+        return self._sketch(channels, _heads(heads)).values
+
     def summary(
         self, channels: int = 1, heads: Mapping[str, int] | int = 1, spacing_um: Spacing = None
     ) -> str:

@@ -1,0 +1,355 @@
+"""Choose network, patches and scaling from the images and the machine, and say why.
+
+`choose` is a function of a few facts; `plan` finds these facts in the images. What somebody has
+chosen already stays, and what follows from it follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import invalid
+from .images.normalize import Normalize
+from .networks.unet import UNet
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINE_PX = 10.0
+"""Objects smaller than this need a network that computes at full resolution."""
+COARSE_PX = 60.0
+"""Objects larger than this are seen as well at a quarter of the resolution."""
+PATCH_OBJECTS = 4
+PATCH_PX = (128, 512)
+PATCH_VOXELS = 64
+BATCH_PX = 8 * 128**2
+BATCH = {2: (2, 8), 3: (2, 2)}
+DEPTHS = (3, 4, 5)
+BRIGHTEST = 0.25
+"""Share of the foreground that the upper percentile may cut off."""
+VALUE_BYTES = 20
+"""Bytes of memory that a value of a feature map takes in training: itself, its normalised and
+rectified forms, and their gradients."""
+MEMORY_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan depends on: the fingerprint of the training images.
+
+    Parameters
+    ----------
+    images : int
+        How many.
+    size_px : tuple of int
+        The largest size along each axis, (y, x) or (z, y, x).
+    channels : int
+        Channels of each.
+    diameter_px : float, optional
+        Typical diameter of an object: half of all foreground lies in smaller ones.
+    share : float, optional
+        Share of foreground in all pixels.
+    spacing_um : tuple of float, optional
+        Pixel size per axis.
+    """
+
+    images: int
+    size_px: tuple[int, ...]
+    channels: int = 1
+    diameter_px: float | None = None
+    share: float | None = None
+    spacing_um: tuple[float, ...] | None = None
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return len(self.size_px)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One line of a plan: what was chosen, and why."""
+
+    setting: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a training will use; printed, a table of choices and reasons.
+
+    Attributes
+    ----------
+    network, trainer, normalize : component
+        To be given to `train`, as they are or changed.
+    facts : Facts
+        The fingerprint of the data.
+    reasons : tuple of Reason
+        One per choice.
+    """
+
+    network: UNet
+    trainer: Trainer
+    normalize: Normalize
+    facts: Facts
+    reasons: tuple[Reason, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Columns setting, value, why; one row per choice."""
+        import pandas as pd
+
+        rows = [(r.setting, r.value, r.why) for r in self.reasons]
+        return pd.DataFrame(rows, columns=["setting", "value", "why"])
+
+    def __str__(self) -> str:
+        widths = [max(len(getattr(r, name)) for r in self.reasons) for name in ("setting", "value")]
+        return "\n".join(
+            f"{r.setting:<{widths[0]}}  {r.value:<{widths[1]}}  {r.why}" for r in self.reasons
+        )
+
+
+def plan(
+    data: Any,
+    *,
+    task: Any = "instances",
+    minutes: float | None = None,
+    memory_gb: float | None = None,
+    network: UNet | None = None,
+    trainer: Trainer | None = None,
+    normalize: Normalize | None = None,
+    validation: Any = 0.2,
+    seed: int = 0,
+    progress: bool | str = "auto",
+) -> Plan:
+    """Say what `train` would use for these images, and why, without training.
+
+    Parameters
+    ----------
+    data, task, validation, seed
+        As for `train`.
+    minutes : float, optional
+        Wall time of the training; default that of `trainer`.
+    memory_gb : float, optional
+        Memory that training may use; default half of the machine's.
+    network, trainer, normalize : component, optional
+        What is decided already; the rest is chosen to go with it.
+    progress : bool or "auto", default "auto"
+        Show progress on standard error.
+
+    Returns
+    -------
+    Plan
+        Its `network`, `trainer` and `normalize` can be given to `train`, changed or not. `train`
+        makes the same plan for what it is not given.
+
+    Raises
+    ------
+    InvalidError
+        Unusable data.
+
+    Examples
+    --------
+    >>> import cytoloom as cl
+    >>> image, labels = cl.simulate.nuclei((128, 128), 20, seed=1)
+    >>> found = cl.plan(([image] * 3, [labels] * 3), minutes=5, memory_gb=8, progress=False)
+    >>> found.trainer.minutes, found.trainer.patch_px, found.network.stem_stride
+    (5.0, (128, 128), 2)
+    """
+    from .progress import drain
+
+    found: Plan = drain(
+        plan_events(
+            data,
+            task=task,
+            minutes=minutes,
+            memory_gb=memory_gb,
+            network=network,
+            trainer=trainer,
+            normalize=normalize,
+            validation=validation,
+            seed=seed,
+        ),
+        progress,
+    )
+    return found
+
+
+def plan_events(
+    data: Any,
+    *,
+    task: Any = "instances",
+    minutes: float | None = None,
+    memory_gb: float | None = None,
+    network: UNet | None = None,
+    trainer: Trainer | None = None,
+    normalize: Normalize | None = None,
+    validation: Any = 0.2,
+    seed: int = 0,
+) -> Iterator[Any]:
+    """Do what `plan` does as a generator of events, the last of kind "result"."""
+    from .preparation import Run, given, read_data, survey
+    from .progress import Event
+    from .tasks import resolve
+
+    trainer = trainer or Trainer()
+    if minutes is not None:
+        trainer = replace(trainer, minutes=minutes, iterations=None, epochs=None)
+    run = Run(
+        resolve(task),
+        network or UNet(),
+        trainer,
+        normalize or Normalize(),
+        seed,
+        given=given(network=network, normalize=normalize),
+    )
+    yield from read_data(run, data, validation)
+    yield from survey(run, memory_gb)
+    yield Event("result", value=run.plan)
+
+
+def choose(
+    facts: Facts,
+    *,
+    network: UNet | None = None,
+    trainer: Trainer | None = None,
+    normalize: Normalize | None = None,
+    memory_gb: float | None = None,
+) -> Plan:
+    """Choose what is not given.
+
+    Parameters
+    ----------
+    facts : Facts
+        About the images.
+    network, trainer, normalize : component, optional
+        What is decided already.
+    memory_gb : float, optional
+        Memory that training may use; default half of the machine's.
+
+    Examples
+    --------
+    >>> print(choose(Facts(20, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8))
+    network        stem 2, depth 3  objects are 25 px across
+    filters        16               the usual
+    patch          128 x 128 px     4 objects side by side, within 128 to 512 px
+    batch          8 patches        131 thousand pixels a step; about 0.3 GB
+    normalisation  1 to 99.8 %      per image and channel
+    """
+    trainer, reasons = trainer or Trainer(), []
+    if network is None:
+        network, reasons = _network(facts)
+    else:
+        reasons.append(
+            Reason("network", f"stem {network.stem_stride}, depth {network.depth}", GIVEN)
+        )
+    memory = memory_gb or machine_memory_gb() * MEMORY_SHARE
+    patch, why_patch = _patch(facts, network, trainer)
+    batch, why_batch = _batch(facts, network, trainer, patch, memory)
+    scaling, why_scaling = _normalize(facts, normalize)
+    sides = " x ".join(map(str, patch))
+    reasons += [
+        Reason("patch", f"{sides} px", why_patch),
+        Reason("batch", f"{batch} patch{'' if batch == 1 else 'es'}", why_batch),
+        Reason("normalisation", f"{scaling.low:g} to {scaling.high:g} %", why_scaling),
+    ]
+    trainer = replace(trainer, patch_px=patch, batch_size=batch)
+    return Plan(network, trainer, scaling, facts, tuple(reasons))
+
+
+GIVEN = "as given"
+
+
+def _network(facts: Facts) -> tuple[UNet, list[Reason]]:
+    size = facts.diameter_px
+    stem = 2 if size is None else 1 if size < FINE_PX else 2 if size <= COARSE_PX else 4
+    nets = [
+        UNet(stem_stride=stem, depth=depth, ndim=facts.ndim).for_spacing(facts.spacing_um)
+        if facts.ndim == 3
+        else UNet(stem_stride=stem, depth=depth)
+        for depth in DEPTHS
+    ]
+    far = [net for net in nets if size is None or max(net.receptive_field_px) >= size]
+    chosen = (far or nets[-1:])[0]
+    about = (
+        "the usual, objects have no size" if size is None else f"objects are {size:.0f} px across"
+    )
+    return chosen, [
+        Reason("network", f"stem {stem}, depth {chosen.depth}", about),
+        Reason("filters", f"{chosen.filters}", "the usual"),
+    ]
+
+
+def _patch(facts: Facts, network: UNet, trainer: Trainer) -> tuple[tuple[int, ...], str]:
+    grid = network.grid_px
+    if trainer.patch_px is not None:
+        asked = trainer.patch_px
+        asked = asked * facts.ndim if len(asked) == 1 else asked
+        if len(asked) != facts.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
+            raise invalid("patch_px", expected=f"{facts.ndim} multiples of {grid}", received=asked)
+        return asked, GIVEN
+    if facts.ndim == 3:
+        edge, why = PATCH_VOXELS, "equal lengths in space"
+    else:
+        low, high = PATCH_PX
+        objects = PATCH_OBJECTS * (facts.diameter_px or 0)
+        edge = int(min(high, max(low, 64 * round(objects / 64))))
+        about = f"{PATCH_OBJECTS} objects side by side, " if objects else ""
+        why = f"{about}within {low} to {high} px"
+    spacing = facts.spacing_um or (1.0,) * facts.ndim
+    wanted = [edge * min(spacing) / s for s in spacing]
+    patch = tuple(
+        int(max(g, min(round(w / g), math.ceil(n / g)) * g))
+        for w, n, g in zip(wanted, facts.size_px, grid, strict=True)
+    )
+    fits = all(p >= round(w / g) * g for p, w, g in zip(patch, wanted, grid, strict=True))
+    return patch, why if fits else "as large as the images"
+
+
+def _batch(
+    facts: Facts, network: UNet, trainer: Trainer, patch: tuple[int, ...], memory_gb: float
+) -> tuple[int, str]:
+    pixels = math.prod(patch)
+    each = training_gb(network, facts.channels, pixels)
+    if trainer.batch_size is not None:
+        return trainer.batch_size, f"{GIVEN}; about {trainer.batch_size * each:.1f} GB"
+    low, high = BATCH[facts.ndim]
+    usual = int(min(high, max(low, BATCH_PX // pixels)))
+    most = max(1, int(memory_gb / each))
+    batch = min(usual, most)
+    if batch < usual:
+        return batch, f"what {memory_gb:.1f} GB of memory allow; about {batch * each:.1f} GB"
+    return batch, f"{batch * pixels / 1000:.0f} thousand pixels a step; about {batch * each:.1f} GB"
+
+
+def _normalize(facts: Facts, normalize: Normalize | None) -> tuple[Normalize, str]:
+    if normalize is not None:
+        return normalize, GIVEN
+    usual = Normalize()
+    if not facts.share or 100 * facts.share * BRIGHTEST >= 100 - usual.high:
+        return usual, "per image and channel"
+    high = round(100 * (1 - facts.share * BRIGHTEST), 4)
+    return replace(usual, high=high), f"only {100 * facts.share:.2g} % of the pixels are foreground"
+
+
+def training_gb(network: UNet, channels: int, pixels: int, heads: int = 2) -> float:
+    """Estimate the memory in GB that training takes for so many pixels at a time.
+
+    Examples
+    --------
+    >>> round(training_gb(UNet(), channels=1, pixels=8 * 128**2), 1)
+    0.3
+    """
+    return network.values_per_px(channels, heads) * pixels * VALUE_BYTES / 1e9
+
+
+def machine_memory_gb() -> float:
+    """Memory of this machine, or of its container, in GB; 8 where it cannot be found out."""
+    from .doctor import memory_gb
+
+    return memory_gb() or 8.0

@@ -1,0 +1,99 @@
+"""What is chosen for images of every kind, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cytoloom as cl
+import small
+from cytoloom.planning import Facts, choose, training_gb
+
+
+def test_ordinary_nuclei_get_the_usual():
+    plan = choose(Facts(50, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8)
+    assert plan.network == cl.UNet()
+    assert plan.trainer == cl.Trainer(patch_px=(128, 128), batch_size=8)
+    assert plan.normalize == cl.Normalize()
+
+
+def test_specks_are_seen_at_full_resolution():
+    assert choose(Facts(9, (512, 512), diameter_px=6.0), memory_gb=8).network.stem_stride == 1
+
+
+def test_huge_objects_get_large_patches_and_a_network_that_sees_all_of_one():
+    plan = choose(Facts(9, (2048, 2048), diameter_px=400.0, share=0.3), memory_gb=8)
+    assert plan.network.stem_stride == 4
+    assert max(plan.network.receptive_field_px) >= 400
+    assert plan.trainer.patch_px == (512, 512)
+    assert plan.trainer.batch_size == 2
+
+
+def test_patches_are_not_larger_than_images_need():
+    # 100 px are 7 cells of 16 px, the total pooling
+    plan = choose(Facts(3, (100, 40), diameter_px=20.0), memory_gb=8)
+    assert plan.trainer.patch_px == (112, 48)
+    assert plan.reasons[2].why == "as large as the images"
+
+
+def test_hardly_any_foreground_is_not_cut_off_by_the_percentile():
+    # of 0.1 % of the pixels a quarter may be cut: percentile 99.975
+    plan = choose(Facts(9, (512, 512), diameter_px=12.0, share=0.001), memory_gb=8)
+    assert plan.normalize.high == pytest.approx(99.975)
+    assert "0.1 %" in plan.reasons[-1].why
+
+
+def test_little_memory_makes_small_batches():
+    plan = choose(Facts(9, (512, 512), channels=12, diameter_px=25.0), memory_gb=0.1)
+    assert plan.trainer.batch_size < 8
+    assert "0.1 GB of memory" in plan.reasons[3].why
+    used = training_gb(plan.network, 12, plan.trainer.batch_size * 128**2)
+    assert used <= 0.1 or plan.trainer.batch_size == 1
+
+
+def test_flat_stacks_get_flat_patches():
+    facts = Facts(3, (20, 256, 256), diameter_px=20.0, spacing_um=(2.0, 0.5, 0.5))
+    plan = choose(facts, memory_gb=8)
+    assert plan.network.ndim == 3
+    assert plan.trainer.patch_px == (16, 64, 64)
+    assert plan.trainer.batch_size == 2
+
+
+def test_what_is_given_stays_and_the_rest_goes_with_it():
+    network = cl.UNet(filters=4, depth=4, stem_stride=1)
+    plan = choose(
+        Facts(9, (512, 512), diameter_px=400.0),
+        network=network,
+        trainer=cl.Trainer(minutes=3, patch_px=64),
+        normalize=cl.Normalize(low=0),
+        memory_gb=8,
+    )
+    assert plan.network == network
+    assert plan.normalize == cl.Normalize(low=0)
+    assert plan.trainer.patch_px == (64, 64)
+    assert plan.trainer.minutes == 3
+    assert [r.why for r in plan.reasons if r.setting != "batch"] == ["as given"] * 3
+
+
+def test_a_patch_that_does_not_fit_the_network_is_refused():
+    with pytest.raises(cl.InvalidError, match="multiples of"):
+        choose(Facts(3, (99, 99)), trainer=cl.Trainer(patch_px=(40, 40)), memory_gb=8)
+
+
+def test_the_plan_sees_the_images_and_training_follows_it():
+    images, labels = small.nuclei()
+    plan = cl.plan((images, labels), memory_gb=8, progress=False)
+    assert plan.facts.images == 3  # one of four is held out
+    assert plan.facts.size_px == (64, 64)
+    assert 10 < plan.facts.diameter_px < 40
+    assert plan.facts.share == pytest.approx(np.mean(np.array(labels) > 0), abs=0.1)
+    assert list(plan.table.columns) == ["setting", "value", "why"]
+    model = small.train(network=plan.network, trainer=cl.Trainer(iterations=1))
+    assert model.info["training"]["patch_px"] == list(plan.trainer.patch_px)
+    assert model.info["trainer"]["batch_size"] == plan.trainer.batch_size
+
+
+def test_the_memory_of_training_is_estimated_on_the_safe_side_of_the_feature_maps():
+    # 2 filters, one convolution a level, no norm: 2 + 4 * 2 / 4 + 2 (transposed) + 2 + 1 head
+    net = cl.UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1)
+    assert net.values_per_px() == 2 + 4 / 4 + 2 + 2 + 1
