@@ -13,7 +13,8 @@
 #'   20 % off that in training, with a warning.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in a folder that goes with the session.
-#' @param overlay Also write pictures of the outlines; needs `out`.
+#' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
+#'   needs `out`.
 #' @param axes What the axes of arrays are, such as `"yxc"`, `"zyx"` or `"tyx"`.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.

@@ -110,7 +110,7 @@ def predict(
         Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
         Without it labels stay in memory.
     overlay : bool, default False
-        Also write ``overlays/<name>.png`` (2-D images; needs `out`).
+        Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -333,9 +333,19 @@ def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bo
     path = folder / "labels" / f"{item.id}.tif"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_labels(path, labels, item.spacing_um)
-    if overlay and labels.ndim == 2:
+    if overlay:
         from .plots import write_overlay
 
-        (folder / "overlays").mkdir(exist_ok=True)
-        write_overlay(folder / "overlays" / f"{item.id}.png", source.read(), labels)
+        shown = _plane(labels)
+        picture = folder / "overlays" / f"{item.id}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        write_overlay(picture, source.read()[shown], labels[shown])
     return path
+
+
+def _plane(labels: np.ndarray) -> Any:
+    """Index of what a picture shows: all of an image, of a stack the plane with most objects."""
+    if labels.ndim == 2:
+        return ...
+    seen = [np.unique(plane).size for plane in labels]
+    return int(np.argmax(seen))

@@ -269,14 +269,26 @@ def test_binary_and_class_tasks_train_too():
     assert np.allclose(proba.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_three_dimensions_train_and_predict():
+def test_three_dimensions_train_and_predict(tmp_path):
     stacks = [cl.simulate.nuclei_3d(shape=(16, 32, 32), count=4, seed=k) for k in range(3)]
     model = small.train(
         data=([s[0] for s in stacks], [s[1] for s in stacks]),
         network=cl.UNet(filters=2, depth=2, ndim=3),
         trainer=small.trainer(iterations=2, patch_px=(16,)),
     )
-    assert model.predict(stacks[0][0]).shape == (16, 32, 32)
+    found = cl.predict(model, stacks[0][0], out=tmp_path, overlay=True, progress=False)
+    assert found[found.names[0]].shape == (16, 32, 32)
+    assert len(list(tmp_path.glob("overlays/*.png"))) == 1
+
+
+def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
+    from cytoloom.prediction import _plane
+
+    labels = np.zeros((3, 4, 4), int)
+    labels[0, 0, 0] = labels[2, 0, 0] = 1
+    labels[2, 2, 2] = 2
+    assert _plane(labels) == 2
+    assert _plane(labels[2]) is ...
 
 
 def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninterrupted, tmp_path):
