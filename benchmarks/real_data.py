@@ -80,19 +80,20 @@ def measure(
     train: cl.Data,
     test: cl.Data,
     *,
-    task: str,
+    task: Any,
     minutes: float,
     seed: int,
-    network: cl.UNet | None = None,
+    trainer: cl.Trainer | None = None,
+    **components: Any,
 ) -> dict[str, Any]:
     """Train for so long, predict and score; return a row of the table."""
     model = cl.train(
         train,
         task=resolve(task),
-        network=network,
-        trainer=cl.Trainer(minutes=minutes),
+        trainer=replace(trainer or cl.Trainer(), minutes=minutes),
         seed=seed,
         progress=False,
+        **components,
     )
     begun = time.perf_counter()
     cl.predict(model, test, progress=False)

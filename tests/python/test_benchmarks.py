@@ -57,7 +57,7 @@ def test_each_benchmark_gives_its_rows(name: str, count: int, work: Path) -> Non
         assert row.low <= row.value <= row.high
 
 
-@pytest.mark.parametrize("name", ["blocks", "records", "memory"])
+@pytest.mark.parametrize("name", ["blocks", "records", "memory", "recipe_search"])
 def test_examples_in_docstrings(name: str) -> None:
     """The examples say what comes out."""
     options = doctest.NORMALIZE_WHITESPACE
