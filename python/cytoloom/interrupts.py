@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -13,11 +14,12 @@ from types import FrameType
 def held() -> Iterator[None]:
     """Hold Ctrl-C back until the block has ended, then let it do what it would have done.
 
-    Elsewhere than in the main thread, where Python never raises it, nothing is held; neither is
-    it where the handler was not set from Python.
+    Elsewhere than in the main thread, where Python never raises it, nothing is held. Neither is
+    it within R, whose bridge has a handler below Python's that would be lost.
     """
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not callable(before) or "rpytools" in sys.modules:
         yield
         return
     pressed: list[tuple[int, FrameType | None]] = []
