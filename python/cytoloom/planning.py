@@ -50,7 +50,8 @@ class Facts:
     channels : int
         Channels of each.
     diameter_px : float, optional
-        Typical diameter of an object: half of all foreground lies in smaller ones.
+        Typical diameter of an object: half of all foreground lies in smaller ones. Only for
+        instances; pieces of a mask or class are no objects.
     share : float, optional
         Share of foreground in all pixels.
     spacing_um : tuple of float, optional

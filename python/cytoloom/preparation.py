@@ -18,6 +18,7 @@ from .patches.sample import Reader, Sampler
 from .planning import Facts, Plan, choose
 from .progress import Event, note, warn
 from .sources import SHARED, Cache
+from .tasks.instances import Instances
 from .tasks.task import Task
 from .trainer import Trainer
 
@@ -189,11 +190,13 @@ def _decide(run: Run, share: float, memory_gb: float | None) -> None:
     """Plan what is not given, from what was seen of the training images."""
     assert run.train is not None
     shapes = [item.image.shape for item in run.train.items]
+    # pieces of a mask are no objects: a membrane is one of hundreds of px, and a few px thin
+    sizes = run.diameter_px if isinstance(run.task, Instances) else None
     facts = Facts(
         images=len(shapes),
         size_px=tuple(max(axis) for axis in zip(*(s[:-1] for s in shapes), strict=True)),
         channels=int(shapes[0][-1]),
-        diameter_px=run.diameter_px["typical"] if run.diameter_px else None,
+        diameter_px=sizes["typical"] if sizes else None,
         share=share,
         spacing_um=run.spacing_um,
     )

@@ -93,6 +93,15 @@ def test_the_plan_sees_the_images_and_training_follows_it():
     assert model.info["trainer"]["batch_size"] == plan.trainer.batch_size
 
 
+def test_pieces_of_a_mask_are_no_objects():
+    # one membrane through the whole image is thin, however large its piece
+    masks = [np.eye(64, dtype=np.uint8)] * 3
+    images = [m.astype(np.float32) + np.arange(64) / 64 for m in masks]
+    plan = cl.plan((images, masks), task="binary", memory_gb=8, progress=False)
+    assert plan.facts.diameter_px is None
+    assert plan.network == cl.UNet()
+
+
 def test_the_memory_of_training_is_estimated_on_the_safe_side_of_the_feature_maps():
     # 2 filters, one convolution a level, no norm: 2 + 4 * 2 / 4 + 2 (transposed) + 2 + 1 head
     net = cl.UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1)
