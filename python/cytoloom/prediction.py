@@ -103,9 +103,9 @@ def predict(
         Take the z slices of a stack as images of their own (for a 2-D model).
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged before the network sees them (labels come back at
-        their own size). "auto": the ratio of pixel sizes where both are known; otherwise, when
-        the objects found differ from those in training by more than 20 %, the ratio of their
-        sizes, said in a warning. None: as they are.
+        their own size). "auto": the ratio of pixel sizes where both are known; otherwise, for
+        instances, when the objects found differ from those in training by more than 20 %, the
+        ratio of their sizes, said in a warning. None: as they are.
     out : path, optional
         Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
         Without it labels stay in memory.

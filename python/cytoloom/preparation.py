@@ -167,7 +167,8 @@ def survey(run: Run, memory_gb: float | None = None) -> Iterator[Event]:
             if name == "train":
                 labels = _labels(run, part, item).read()
                 found_px, pixels = found_px + int((labels > 0).sum()), pixels + labels.size
-                if len(run.task.label_names) <= 2:
+                # pieces of a mask are no objects: a membrane is hundreds of px long, and thin
+                if isinstance(run.task, Instances):
                     sizes.append(diameters(np.maximum(labels, 0)))
     run.manifest = rows
     found = np.concatenate(sizes) if sizes else np.zeros(0)
@@ -190,13 +191,11 @@ def _decide(run: Run, share: float, memory_gb: float | None) -> None:
     """Plan what is not given, from what was seen of the training images."""
     assert run.train is not None
     shapes = [item.image.shape for item in run.train.items]
-    # pieces of a mask are no objects: a membrane is one of hundreds of px, and a few px thin
-    sizes = run.diameter_px if isinstance(run.task, Instances) else None
     facts = Facts(
         images=len(shapes),
         size_px=tuple(max(axis) for axis in zip(*(s[:-1] for s in shapes), strict=True)),
         channels=int(shapes[0][-1]),
-        diameter_px=sizes["typical"] if sizes else None,
+        diameter_px=run.diameter_px["typical"] if run.diameter_px else None,
         share=share,
         spacing_um=run.spacing_um,
     )

@@ -259,6 +259,10 @@ def test_binary_and_class_tasks_train_too():
     masks = [(one > 0).astype(np.uint8) * 255 for one in labels]
     binary = small.train(data=(images, masks), task="binary")
     assert set(np.unique(binary.predict(images[0]))) <= {0, 1}
+    # all of a mask is one label: its size says nothing of the objects found in it
+    found = cl.predict(binary, images, progress=False)
+    assert binary.info["diameter_px"] is None
+    assert set(found.files["scale"]) == {1.0}
     cells = [cl.simulate.cells(shape=(64, 64), count=4, seed=k) for k in range(4)]
     names = ("background", "cytoplasm", "nucleus")
     classes = small.train(
