@@ -15,6 +15,7 @@
 #'   kept in a folder that goes with the session.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
+#' @param overwrite Replace the results that are in `out`.
 #' @param axes What the axes of arrays are, such as `"yxc"`, `"zyx"` or `"tyx"`.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
@@ -37,7 +38,7 @@
 #' dim(found[[1]])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             axes = NULL, pixel_size_um = NULL, progress = "auto") {
+                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL, progress = "auto") {
   no_dots(...)
   type <- match.arg(type)
   given <- plain_sources(images, axes, pixel_size_um)
@@ -53,7 +54,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     "predict",
     list(
       model = path, images = given, channels = channels, slices = slices, rescale = rescale,
-      out = folder, overlay = overlay
+      out = folder, overlay = overlay, overwrite = overwrite
     ),
     progress
   )

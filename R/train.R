@@ -47,12 +47,18 @@ cl_train <- function(data, task = "instances", network = NULL, trainer = NULL, n
     normalize = normalize,
     validation = if (is.numeric(validation)) validation else plain_data(validation),
     start = if (!is.null(start)) model_path(start),
-    out = if (is.null(out)) temporary_model() else plain_path(out, "out"),
+    out = if (is.null(out)) tempfile("model", fileext = ".cytoloom") else plain_path(out, "out"),
     overwrite = overwrite,
     seed = seed,
     keep_interrupted = keeps_interrupted()
   )
-  new_model(run_events("train", arguments, progress))
+  model <- new_model(run_events("train", arguments, progress))
+  if (is.null(out)) {
+    message(
+      "The model is kept in ", model$path, " until R ends; pass `out` or use cl_save() to keep it."
+    )
+  }
+  model
 }
 
 #' What a training would use, and why
@@ -95,10 +101,4 @@ print.cl_plan <- function(x, ...) {
   no_dots(...)
   cat(x$text, "\n", sep = "")
   invisible(x)
-}
-
-temporary_model <- function() {
-  path <- tempfile("model", fileext = ".cytoloom")
-  message("The model is kept in ", path, " until R ends; pass `out` or use cl_save() to keep it.")
-  path
 }

@@ -95,7 +95,9 @@ def child(model_folder: str, image: str, out: str) -> None:
     before = peak_bytes()
     tables = []
     seconds = blocks.once(
-        lambda: tables.append(cl.predict(model, image, out=out, progress=False).objects)
+        lambda: tables.append(
+            cl.predict(model, image, out=out, overwrite=True, progress=False).objects
+        )
     )
     facts = {"before": before, "peak": peak_bytes(), "seconds": seconds, "objects": len(tables[0])}
     print(json.dumps(facts))

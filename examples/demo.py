@@ -61,7 +61,7 @@ def demo(out: Path, iterations: int) -> dict[str, float]:
 
     say("Scoring the test images, which the model has never seen")
     scores = cl.evaluate(model, out / "test", out=out)
-    found = cl.predict(model, out / "test" / "images", out=out)
+    found = cl.predict(model, out / "test" / "images", out=out, overwrite=True)
 
     cl.plots.save(side_by_side(out, found), out / "overlay.png", dpi=100)
     values = scores.summary.set_index("metric")["value"].to_dict()

@@ -26,7 +26,7 @@ def main() -> None:
         trainer=cl.Trainer(iterations=arguments.iterations, batch_size=2, patch_px=(16, 48, 48)),
     )
     print(cl.evaluate(model, test))
-    found = cl.predict(model, test / "images", out=arguments.out)
+    found = cl.predict(model, test / "images", out=arguments.out, overwrite=True)
     print(found.objects.head().to_string(index=False))
 
 

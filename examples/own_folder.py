@@ -35,7 +35,7 @@ def main() -> None:
         network=cl.UNet(filters=8, depth=3),
         out=out / "model.cytoloom",
     )
-    found = cl.predict(model, images, out=out / "predicted", overlay=True)
+    found = cl.predict(model, images, out=out / "predicted", overlay=True, overwrite=True)
     table = per_image(found.objects)
     table.to_csv(out / "per_image.csv", index=False)
     print(table.to_string(index=False))

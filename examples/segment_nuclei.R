@@ -12,7 +12,7 @@ model <- cl_train(
 )
 print(evaluate(model, test))
 
-found <- predict(model, "nuclei-test/images", out = "results")
+found <- predict(model, "nuclei-test/images", out = "results", overwrite = TRUE)
 print(aggregate(area_px ~ image, found$objects, median))
 
 pdf("nuclei.pdf", width = 8, height = 4)

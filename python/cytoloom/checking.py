@@ -65,9 +65,9 @@ class Report:
         return pd.DataFrame(list(self.rows), columns=columns)
 
     def __str__(self) -> str:
-        checked = _counted(len(self.rows), "image")
+        checked = counted(len(self.rows), "image")
         found = [
-            _counted(len(texts), what)
+            counted(len(texts), what)
             for texts, what in ((self.problems, "problem"), (self.warnings, "warning"))
             if texts
         ]
@@ -76,7 +76,7 @@ class Report:
         for title, texts in titled:
             lines += [f"  {title}: {text}" for text in texts[:SHOWN]]
             if len(texts) > SHOWN:
-                lines.append(f"  ... and {_counted(len(texts) - SHOWN, f'more {title.lower()}')}")
+                lines.append(f"  ... and {counted(len(texts) - SHOWN, f'more {title.lower()}')}")
         return "\n".join(lines)
 
 
@@ -195,7 +195,7 @@ class _Findings:
         if item.spacing_um is not None:
             self._kinds["spacing"][tuple(item.spacing_um)].append(item.id)
         pixels = source.read()
-        for text in _odd_pixels(pixels):
+        for text in odd_pixels(pixels):
             self._warnings.append(f"{source.name} {text}")
         if pixels.size and item.roi is None:
             self._same[fingerprint(source)].append(item.id)
@@ -246,7 +246,7 @@ class _Findings:
                 'is read as such with axes="tyx"'
             )
         if len(kinds["channels"]) > 1:
-            by = {_counted(n, "channel"): names for n, names in kinds["channels"].items()}
+            by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}
             self._problems.append(
                 f"images need the same channels: {_groups(by)}; choose some with `channels`"
             )
@@ -281,7 +281,8 @@ class _Findings:
             )
 
 
-def _odd_pixels(pixels: AnyArray) -> Iterator[str]:
+def odd_pixels(pixels: AnyArray) -> Iterator[str]:
+    """Say what is odd about an image's pixels: none, all the same, or not finite."""
     if not pixels.size:
         yield "has no pixels"
         return
@@ -325,7 +326,14 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Say how many there are.
+
+    Examples
+    --------
+    >>> counted(1, "image"), counted(2, "image")
+    ('1 image', '2 images')
+    """
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,8 +82,19 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, (InvalidError, BackendError)) or (
         isinstance(error, OSError) and error.strerror
     ):
-        return str(error)
+        return _in_options(str(error))
     return f"{type(error).__name__}: {error} (add --debug to see where)"
+
+
+def _in_options(text: str) -> str:
+    """Spell switches as the command line does.
+
+    Examples
+    --------
+    >>> _in_options("Pass overwrite=True to replace it.")
+    'Pass --overwrite to replace it.'
+    """
+    return re.sub(r"\b([a-z_]+)=True\b", lambda m: "--" + m[1].replace("_", "-"), text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -206,6 +218,7 @@ def _predict(commands: Any) -> None:
     command.add_argument("images", metavar="IMAGES", nargs="+", help="folder or image files")
     command.add_argument("--out", default="results", help="folder for label images and tables")
     command.add_argument("--overlay", action="store_true", help="also draw outlines on images")
+    command.add_argument("--overwrite", action="store_true", help="replace the results in --out")
     command.add_argument(
         "--slices", action="store_true", help="take the planes of a z stack as images"
     )
@@ -326,6 +339,8 @@ def run_predict(args: argparse.Namespace) -> int:
     """Predict and say how many images and objects there are, and which images failed."""
     import cytoloom as cl
 
+    from .checking import counted
+
     found = cl.predict(
         args.model,
         args.images[0] if len(args.images) == 1 else args.images,
@@ -334,11 +349,13 @@ def run_predict(args: argparse.Namespace) -> int:
         rescale=None if args.rescale == "none" else _number(args.rescale),
         out=args.out,
         overlay=args.overlay,
+        overwrite=args.overwrite,
         progress=_progress(args),
     )
     failed = found.files[found.files["status"] != "ok"]
     done = len(found.files) - len(failed)
-    print(f"{done} images, {len(found.objects)} objects. Labels and tables in {args.out}")
+    numbers = f"{counted(done, 'image')}, {counted(len(found.objects), 'object')}"
+    print(f"{numbers}. Labels and tables in {args.out}")
     if failed.empty:
         return OK
     for image, status in zip(failed["image"], failed["status"], strict=True):

@@ -36,5 +36,6 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     Invalid `depth`. Expected 1 or more. Received: 0.
     """
     got = received if isinstance(received, str) else repr(received)
-    text = f"Invalid `{name}`. Expected {expected}. Received: {got.removesuffix('.')}."
+    end = "" if got.endswith(("?", "!", ".")) else "."
+    text = f"Invalid `{name}`. Expected {expected}. Received: {got}{end}"
     return InvalidError(f"{text} {remedy}".rstrip())

@@ -388,8 +388,9 @@ A cytoloom model.
 |---|---|
 {rows}
 
-Scores on the validation images (which chose weights and thresholds; measure on images of your
-own with `evaluate`):
+The validation score above compares the network's maps with what they should be (1: equal; soft
+Dice), and chose the weights. Scores of what is made of these maps, on the same validation images,
+which also chose the thresholds (measure on images of your own with `evaluate`):
 
 | metric | value |
 |---|---|

@@ -293,6 +293,13 @@ def _patch(facts: Facts, network: UNet, trainer: Trainer) -> tuple[tuple[int, ..
         asked = asked * facts.ndim if len(asked) == 1 else asked
         if len(asked) != facts.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
             raise invalid("patch_px", expected=f"{facts.ndim} multiples of {grid}", received=asked)
+        most = tuple(math.ceil(n / g) * g for n, g in zip(facts.size_px, grid, strict=True))
+        if any(p > 2 * n for p, n in zip(asked, most, strict=True)):
+            raise invalid(
+                "patch_px",
+                expected=f"at most twice the largest image, {facts.size_px} px",
+                received=asked,
+            )
         return asked, GIVEN
     if facts.ndim == 3:
         edge, why = PATCH_VOXELS, "equal lengths in space"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import inference
+from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
 from .progress import Event, drain, note, warn
 from .rescaling import by_diameter, factors_known
@@ -71,8 +72,8 @@ class Predictions:
 
     def __str__(self) -> str:
         failed = int((self.files["status"] != "ok").sum())
-        text = f"{len(self.objects)} objects in {len(self)} images"
-        text += f", {failed} images failed (see .files)" if failed else ""
+        text = f"{counted(len(self.objects), 'object')} in {counted(len(self), 'image')}"
+        text += f", {counted(failed, 'image')} failed (see .files)" if failed else ""
         return text + (f", written to {self.out}" if self.out else "")
 
 
@@ -85,6 +86,7 @@ def predict(
     rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
     overlay: bool = False,
+    overwrite: bool = False,
     progress: bool | str = "auto",
 ) -> Predictions:
     """Find objects or classes in images.
@@ -111,6 +113,8 @@ def predict(
         Without it labels stay in memory.
     overlay : bool, default False
         Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
+    overwrite : bool, default False
+        Replace the results that are in `out`; label images of the earlier run are removed.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -134,6 +138,7 @@ def predict(
             rescale=rescale,
             out=out,
             overlay=overlay,
+            overwrite=overwrite,
         ),
         progress,
     )
@@ -166,6 +171,7 @@ def predict_events(
     rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
     overlay: bool = False,
+    overwrite: bool = False,
 ) -> Iterator[Event]:
     """Do what `predict` does as a generator of events, the last of kind "result"."""
     import pandas as pd
@@ -177,9 +183,9 @@ def predict_events(
     model = as_model(model)
     names = tuple(channels) if channels is not None else model.info["channels"]["names"]
     items = as_images(images, channels=names if channels is not None else None, slices=slices)
-    folder = _prepare_out(out)
-    if overlay and folder is None:
+    if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")
+    folder = _prepare_out(out, overwrite)
     rows, tables, kept = [], [], {}
     for k, item in enumerate(items):
         yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
@@ -211,19 +217,41 @@ def _is_factor(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
-def _prepare_out(out: str | os.PathLike[str] | None) -> Path | None:
+def _prepare_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | None:
+    """Find out before the first image that results can be written and mix with no others."""
     if out is None:
         return None
     folder = Path(out)
+    if (folder / "files.csv").exists():
+        if not overwrite:
+            raise invalid(
+                "out",
+                expected="a folder without results",
+                received=f"{folder}, with results in files.csv",
+                remedy="Pass overwrite=True to replace them, or another name.",
+            )
+        _remove_results(folder)
     try:
         (folder / "labels").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise invalid(
-            "out", expected="a folder to write to", received=f"{folder}: {error}"
-        ) from None
+        why = "a file" if folder.is_file() else error.strerror
+        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
     return folder
+
+
+def _remove_results(folder: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else."""
+    import pandas as pd
+
+    names = pd.read_csv(folder / "files.csv", dtype=str)["image"]
+    kinds = (("labels", ".tif"), ("overlays", ".png"))
+    for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):
+        if folder.resolve() in path.resolve().parents:
+            path.unlink(missing_ok=True)
+    for table in ("files.csv", "objects.csv"):
+        (folder / table).unlink(missing_ok=True)
 
 
 def _one(
@@ -231,6 +259,7 @@ def _one(
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
     source = fitting_source(model, item)
+    odd = list(odd_pixels(source.read()))
     stats = model.normalize.fit(source)
     with Scratch(math.prod(source.shape[:-1])) as store:
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
@@ -252,7 +281,7 @@ def _one(
     }
     if folder is not None:
         row["labels"] = str(_write(folder, item, source, found.labels, overlay))
-    return row, table, found.labels, notes
+    return row, table, found.labels, [*odd, *notes]
 
 
 def fitting_source(model: Model, item: Any) -> Any:

@@ -111,6 +111,8 @@ class Trainer:
             object.__setattr__(self, "minutes", float(self.minutes))
         if isinstance(self.patch_px, int):
             object.__setattr__(self, "patch_px", (self.patch_px,))
+        if self.patch_px is not None and not all(edge > 0 for edge in self.patch_px):
+            raise invalid("patch_px", expected="numbers above 0", received=self.patch_px)
         if isinstance(self.augment, str):
             Augment.preset(self.augment)
 

@@ -166,6 +166,11 @@ def train_events(
     yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
     yield from _fit(run, state, started, folder, earlier, keep_interrupted)
     yield from tune(run)
+    if run.scores and run.scores.get("ap50") == 0:
+        yield warn(
+            "No object of the validation images was found: the model is of no use yet. Train "
+            "longer, or look whether the labels fit the images."
+        )
     model = _finish(run, state, started)
     if folder is not None:
         from .model import remove_training
@@ -181,6 +186,14 @@ def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | Non
     if out is None:
         return None
     folder = Path(out)
+    if folder.is_dir() and not any((folder / part).exists() for part in (FOLDER, "model.json")):
+        if any(folder.iterdir()):
+            raise invalid(
+                "out",
+                expected="a new folder, an empty one, or that of a model",
+                received=f"{folder}, with other files in it",
+                remedy="Pass another name, by custom name.cytoloom.",
+            )
     if overwrite:
         for part in (FOLDER, "model.json"):
             path = folder / part
@@ -197,9 +210,8 @@ def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | Non
         with tempfile.NamedTemporaryFile(dir=folder) as probe:
             probe.write(b"0")
     except OSError as error:
-        raise invalid(
-            "out", expected="a folder to write to", received=f"{folder}: {error}"
-        ) from None
+        why = "a file" if folder.is_file() else error.strerror
+        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
     return folder
 
 

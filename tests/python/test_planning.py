@@ -93,6 +93,13 @@ def test_the_plan_sees_the_images_and_training_follows_it():
     assert model.info["trainer"]["batch_size"] == plan.trainer.batch_size
 
 
+def test_a_patch_much_larger_than_the_images_is_refused():
+    with pytest.raises(cl.InvalidError, match="at most twice the largest image"):
+        choose(Facts(3, (256, 256)), trainer=cl.Trainer(patch_px=5008), memory_gb=8)
+    with pytest.raises(cl.InvalidError, match="numbers above 0"):
+        cl.Trainer(patch_px=0)
+
+
 def test_pieces_of_a_mask_are_no_objects():
     # one membrane through the whole image is thin, however large its piece
     masks = [np.eye(64, dtype=np.uint8)] * 3

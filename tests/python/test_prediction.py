@@ -114,3 +114,26 @@ def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
     assert found.files["scale"].tolist() == [2.0]
     assert found[found.names[0]].shape == (64, 64)
     assert "rescaled" in capsys.readouterr().err
+
+
+def test_results_of_two_runs_are_not_mixed(tmp_path):
+    images = small.nuclei()[0]
+    model = small.train(trainer=small.trainer(iterations=1))
+    both = {"a": images[0], "b": images[1]}
+    cl.predict(model, both, out=tmp_path, overlay=True, progress=False)
+    (tmp_path / "labels" / "mine.tif").write_bytes(b"not to be touched")
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        cl.predict(model, {"a": images[0]}, out=tmp_path, progress=False)
+    cl.predict(model, {"a": images[0]}, out=tmp_path, overwrite=True, progress=False)
+    kept = {p.name for p in tmp_path.rglob("*") if p.is_file()}
+    assert kept == {"a.tif", "mine.tif", "files.csv", "objects.csv"}
+
+
+def test_odd_pixels_are_warned_of(capsys):
+    model = small.train(trainer=small.trainer(iterations=1))
+    holed = small.nuclei()[0][0].astype(np.float32)
+    holed[0, 0] = np.nan
+    cl.predict(model, {"holed": holed, "flat": np.full((32, 32), 9)}, progress=False)
+    said = capsys.readouterr().err
+    assert "holed: has NaN or infinite values in 0.02% of its pixels" in said
+    assert "flat: has one value everywhere (9)" in said

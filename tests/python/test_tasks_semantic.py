@@ -177,3 +177,11 @@ def test_strings_stand_for_tasks():
 @pytest.mark.parametrize("task", [Binary(threshold=0.3), CELL, Instances(min_area_px=5)])
 def test_tasks_go_to_json_and_back(task):
     assert from_plain(to_plain(task), Task) == task
+
+
+def test_a_mask_of_two_classes_is_read_as_ids_by_the_check_too():
+    mask = np.array([[0, 255], [255, 0]], np.uint8)
+    two = Classes(("background", "nucleus"))
+    assert two.check_labels(mask) == []
+    three = Classes(("background", "cytoplasm", "nucleus"))
+    assert "name all classes" in three.check_labels(mask)[0]

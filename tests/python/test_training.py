@@ -187,6 +187,14 @@ def test_a_finished_model_is_not_overwritten_unless_asked(uninterrupted):
     assert (uninterrupted.path / "model.json").read_text() == before
 
 
+def test_a_folder_of_other_things_is_no_place_for_a_model(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(cl.InvalidError, match="with other files in it"):
+            small.train(out=tmp_path, overwrite=overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="the mount point /proc is used, as any user")
 def test_an_unwritable_out_is_found_before_training():
     with pytest.raises(cl.InvalidError, match="folder to write to"):

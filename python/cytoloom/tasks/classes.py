@@ -131,13 +131,15 @@ class Classes(Task):
         problems = check_known_values(labels, known)
         if problems:
             return problems
+        labels = self.prepare(labels)
         ids = np.unique(labels[self._counted(labels, known)])
         stray = ids[ids >= len(self.names)]
         if not stray.size:
             return []
         return [
             f"class ids must be 0 to {len(self.names) - 1} ({', '.join(self.names)}), found "
-            f"{', '.join(map(str, stray[:5]))}{', ...' if stray.size > 5 else ''}"
+            f"{', '.join(map(str, stray[:5]))}{', ...' if stray.size > 5 else ''}; "
+            "name all classes, background first, or one value as `unknown`"
         ]
 
     def describe_labels(self, labels: Array) -> list[str]:
