@@ -93,8 +93,16 @@ def _in_options(text: str) -> str:
     --------
     >>> _in_options("Pass overwrite=True to replace it.")
     'Pass --overwrite to replace it.'
+    >>> _in_options("Choose with channels=, for instance channels=['a', 'b'].")
+    'Choose with --channels, for instance --channels a b.'
     """
-    return re.sub(r"\b([a-z_]+)=True\b", lambda m: "--" + m[1].replace("_", "-"), text)
+    text = re.sub(r"\b([a-z_]+)=True\b", lambda m: "--" + m[1].replace("_", "-"), text)
+    text = re.sub(r"\bchannels=\[([^]]*)\]", lambda m: "--channels " + _words(m[1]), text)
+    return text.replace("channels=,", "--channels,")
+
+
+def _words(listed: str) -> str:
+    return " ".join(word.strip(" '") for word in listed.split(","))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -178,6 +186,9 @@ def _train(commands: Any) -> None:
     command.add_argument("--unknown", type=int, help="label value that counts nowhere")
     command.add_argument("--filters", type=int, help="width of the U-Net's first level")
     command.add_argument("--depth", type=int, help="levels of the U-Net")
+    command.add_argument(
+        "--ndim", type=int, choices=(2, 3), help="3 with --filters or --depth for stacks"
+    )
     command.add_argument("--batch-size", type=int, help="patches per batch")
     command.add_argument("--patch-px", type=int, nargs="+", metavar="N", help="patch size, y x")
     command.add_argument("--augment", help="none, light, default or strong")
@@ -304,7 +315,7 @@ def run_train(args: argparse.Namespace) -> int:
     model = cl.train(
         _data(args),
         task=args.task,
-        network=_given(cl.UNet, args, "filters", "depth"),
+        network=_given(cl.UNet, args, "filters", "depth", "ndim"),
         trainer=_given(cl.Trainer, args, *TRAINER_OPTIONS),
         validation=_number(args.validation),
         start=args.start,

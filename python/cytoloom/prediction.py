@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from .errors import InvalidError, invalid
 from .progress import Event, drain, note, warn
 from .rescaling import by_diameter, factors_known
 from .scratch import Scratch
+from .sources import ChannelSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +153,18 @@ def as_model(model: Model | str | os.PathLike[str]) -> Model:
     return model if isinstance(model, Model) else load(model)
 
 
+def trained_channels(item: Any, model: Model) -> Any:
+    """Take the channels of the model's names where an image has these among others."""
+    names = model.info["channels"]["names"]
+    try:
+        have = getattr(item.image, "channel_names", None)
+    except (InvalidError, OSError):
+        return item
+    if not names or not have or len(have) == len(names) or not set(names) <= set(have):
+        return item
+    return replace(item, image=ChannelSource(item.image, tuple(names)))
+
+
 def same_channels(data: Any, model: Model) -> Any:
     """Choose the model's channels by name where the data do not say which."""
     names = model.info["channels"]["names"]
@@ -181,8 +194,8 @@ def predict_events(
     if not (rescale is None or rescale == "auto" or _is_factor(rescale)):
         raise invalid("rescale", expected='a factor above 0, "auto" or None', received=rescale)
     model = as_model(model)
-    names = tuple(channels) if channels is not None else model.info["channels"]["names"]
-    items = as_images(images, channels=names if channels is not None else None, slices=slices)
+    items = as_images(images, channels=None if channels is None else tuple(channels), slices=slices)
+    items = [trained_channels(item, model) for item in items]
     if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")
     folder = _prepare_out(out, overwrite)
@@ -222,6 +235,8 @@ def _prepare_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | 
     if out is None:
         return None
     folder = Path(out)
+    if (folder / "model.json").exists():
+        raise invalid("out", expected="a folder for results", received=f"{folder}, a model")
     if (folder / "files.csv").exists():
         if not overwrite:
             raise invalid(
@@ -307,7 +322,7 @@ def fitting_source(model: Model, item: Any) -> Any:
             item.id,
             expected=f"{trained}, as the model was trained",
             received=f"{count} channels",
-            remedy="Choose with channels=, for instance channels=[0].",
+            remedy=f"Choose with channels=, for instance channels={names or [0]}.",
         )
     return source
 

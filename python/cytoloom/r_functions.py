@@ -170,7 +170,7 @@ def _evaluate(model: str, data: Any, **rest: Any) -> Work:
 def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Work:
     from .prediction import predict_events
 
-    events = predict_events(_model(model), _images(images), channels=_channels(channels), **rest)
+    events = predict_events(_model(model), _images(images, channels), **rest)
     return events, lambda found: {"files": found.files, "objects": found.objects}
 
 

@@ -93,7 +93,7 @@ class Trainer:
         given = [n for n in ("minutes", "iterations", "epochs") if getattr(self, n) is not None]
         if len(given) > 1:
             raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
-        for name in (*given, "batch_size", "learning_rate"):
+        for name in (*given, "batch_size", "learning_rate", "threads"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and value > 0):
                 raise invalid(name, expected="a number above 0", received=repr(value))

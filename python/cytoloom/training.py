@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -83,7 +84,8 @@ def train(
         Model folder to write, by custom ``name.cytoloom``. A killed training goes on from there
         when the same call is made again.
     overwrite : bool, default False
-        Start anew where `out` holds a model or a started training.
+        Start anew where `out` holds a model or a started training. The model is replaced when
+        the new one is whole.
     seed : int, default 0
         Decides the split, the weights and every batch: the same seed and threads give the same
         model on one machine.
@@ -154,7 +156,28 @@ def train_events(
     """
     started = time.monotonic()
     folder = _open_out(out, overwrite)
-    run = _components(task, network, trainer, normalize, start, seed)
+    try:
+        yield from _train(
+            (task, network, trainer, normalize, start, seed),
+            data,
+            validation,
+            folder,
+            started,
+            keep_interrupted,
+        )
+    finally:
+        _remove_empty(folder)
+
+
+def _train(
+    components: tuple[Any, ...],
+    data: Any,
+    validation: Any,
+    folder: Path | None,
+    started: float,
+    keep_interrupted: bool,
+) -> Iterator[Event]:
+    run = _components(*components)
     yield from read_data(run, data, validation)
     yield from survey(run)
     yield note(_planned(run))
@@ -195,10 +218,9 @@ def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | Non
                 remedy="Pass another name, by custom name.cytoloom.",
             )
     if overwrite:
-        for part in (FOLDER, "model.json"):
-            path = folder / part
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    if (folder / "model.json").exists():
+        # the model that is there stays until the new one is whole
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    elif (folder / "model.json").exists():
         raise invalid(
             "out",
             expected="a folder without a finished model",
@@ -215,6 +237,13 @@ def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | Non
     return folder
 
 
+def _remove_empty(folder: Path | None) -> None:
+    """Leave no empty folders where training did not begin."""
+    for path in (folder / FOLDER, folder) if folder else ():
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
 def _components(
     task: str | Task,
     network: UNet | None,
@@ -225,6 +254,11 @@ def _components(
 ) -> Run:
     from .prediction import as_model
 
+    given_types = ((network, UNet), (trainer, Trainer), (normalize, Normalize))
+    for component, kind in given_types:
+        if component is not None and not isinstance(component, kind):
+            name = kind.__name__
+            raise invalid(name.lower(), expected=f"a {name}", received=type(component).__name__)
     base = as_model(start) if start is not None else None
     network = network or (base.network if base else None)
     normalize = normalize or (base.normalize if base else None)

@@ -137,3 +137,35 @@ def test_odd_pixels_are_warned_of(capsys):
     said = capsys.readouterr().err
     assert "holed: has NaN or infinite values in 0.02% of its pixels" in said
     assert "flat: has one value everywhere (9)" in said
+
+
+def two_channel_file(path):
+    import tifffile
+
+    images, labels = small.nuclei()
+    pair = np.stack([np.zeros_like(images[0]), images[0]])
+    tifffile.imwrite(
+        path, pair, ome=True, metadata={"axes": "CYX", "Channel": {"Name": ["x", "dna"]}}
+    )
+    return labels[0]
+
+
+def test_a_model_finds_its_channel_by_name(tmp_path):
+    (tmp_path / "images").mkdir()
+    labels = two_channel_file(tmp_path / "images" / "a.ome.tif")
+    (tmp_path / "labels").mkdir()
+    cl.images.write_labels(tmp_path / "labels" / "a.tif", labels)
+    whole = cl.Data.from_folder(tmp_path, channels="dna")
+    model = small.train(data=whole, trainer=small.trainer(iterations=1))
+    assert model.info["channels"] == {"count": 1, "names": ["dna"]}
+    found = cl.predict(model, tmp_path / "images", progress=False)
+    chosen = cl.predict(model, tmp_path / "images", channels=["dna"], progress=False)
+    name = found.names[0]
+    assert np.array_equal(found[name], chosen[name])
+    assert "mean_intensity_dna" in found.objects
+
+
+def test_results_do_not_go_into_a_model(tmp_path):
+    model = small.train(out=tmp_path / "m.cytoloom", trainer=small.trainer(iterations=1))
+    with pytest.raises(cl.InvalidError, match="a model"):
+        cl.predict(model, small.nuclei()[0], out=model.path, progress=False)

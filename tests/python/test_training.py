@@ -195,6 +195,30 @@ def test_a_folder_of_other_things_is_no_place_for_a_model(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
+    out = tmp_path / "m.cytoloom"
+    small.train(out=out, trainer=small.trainer(iterations=1))
+    events = train_events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
+    )
+    for event in events:
+        if event.message.startswith("iteration 4"):
+            break
+    events.close()
+    assert cl.load(out).info["training"]["iterations"] == 1
+    small.train(out=out, overwrite=True)
+    assert cl.load(out).info["training"]["iterations"] == 8
+
+
+def test_a_call_that_fails_before_training_leaves_no_folder(tmp_path):
+    out = tmp_path / "m.cytoloom"
+    with pytest.raises(cl.InvalidError, match="multiples of"):
+        small.train(out=out, trainer=small.trainer(patch_px=7))
+    with pytest.raises(cl.InvalidError, match="Expected a Trainer"):
+        small.train(out=out, trainer={"iterations": 3})
+    assert not out.exists()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="the mount point /proc is used, as any user")
 def test_an_unwritable_out_is_found_before_training():
     with pytest.raises(cl.InvalidError, match="folder to write to"):

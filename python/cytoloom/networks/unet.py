@@ -15,6 +15,7 @@ from .sketch import Reach, Sketch, Trace
 from .wiring import wire
 
 Size = tuple[int, ...]
+DEEPEST = 8
 Spacing = Sequence[float] | None
 
 
@@ -340,6 +341,8 @@ def _check(net: UNet) -> None:
     for name, value in whole.items():
         if not isinstance(value, int) or value < 1:
             raise invalid(name, expected="a whole number, 1 or more", received=value)
+    if net.depth > DEEPEST:
+        raise invalid("depth", expected=f"at most {DEEPEST}", received=net.depth)
     if net.kernel % 2 == 0:
         raise invalid("kernel", expected="an odd number", received=net.kernel)
     if net.ndim not in (2, 3):
