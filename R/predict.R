@@ -38,7 +38,8 @@
 #' dim(found[[1]])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL, progress = "auto") {
+                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
+                             progress = "auto") {
   no_dots(...)
   type <- match.arg(type)
   given <- plain_sources(images, axes, pixel_size_um)
