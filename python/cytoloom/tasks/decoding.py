@@ -231,8 +231,8 @@ def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
 
     Examples
     --------
-    >>> [inner for inner, _ in blocks((slice(0, 2048), slice(0, 1024)))]
-    [(slice(0, 1024, None), slice(0, 1024, None)), (slice(1024, 2048, None), slice(0, 1024, None))]
+    >>> [inner for inner, _ in blocks((slice(0, 1000), slice(0, 700)))]
+    [(slice(0, 724, None), slice(0, 700, None)), (slice(724, 1000, None), slice(0, 700, None))]
     """
     side = round(BLOCK_PX ** (1 / len(box)))
     halo = min(HALO_PX, side // 4)
