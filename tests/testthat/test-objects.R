@@ -50,8 +50,31 @@ test_that("a loaded model is the trained one", {
 
 test_that("without `out` the model goes to the session's folder, said aloud", {
   need_python()
-  expect_message(path <- temporary_model(), "until R ends")
-  expect_identical(dirname(path), tempdir())
+  train <- function() {
+    cl_train(
+      train_folder(),
+      network = cl_unet(filters = 4, depth = 2),
+      trainer = cl_trainer(iterations = 1, batch_size = 1, patch_px = 32),
+      progress = FALSE
+    )
+  }
+  expect_message(model <- suppressWarnings(train()), "until R ends")
+  expect_identical(dirname(normalizePath(model$path)), normalizePath(tempdir()))
+})
+
+test_that("channels of files are chosen from R too", {
+  need_python()
+  file <- file.path(tempfile("colour"), "rgb.npy")
+  dir.create(dirname(file))
+  np <- reticulate::import("numpy", convert = FALSE)
+  np$save(file, np$zeros(list(32L, 32L, 3L), "uint8"))
+  found <- suppressWarnings(
+    predict(tiny_model(), file, channels = 0, out = tempfile("found"), progress = FALSE)
+  )
+  expect_identical(found$files$status, "ok")
+  expect_error(
+    predict(tiny_model(), file, out = tempfile("found"), progress = FALSE), "3 channels"
+  )
 })
 
 test_that("models print, summarise and have a history", {
