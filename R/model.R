@@ -114,7 +114,7 @@ plot.cl_model <- function(x, ...) {
 }
 
 plot_curve <- function(rows, metric, ...) {
-  colours <- c(train = "grey50", validation = "#0072B2")
+  colours <- c(train = "#0072B2", validation = "#D55E00")
   graphics::plot(
     rows$iteration, rows$value,
     type = "n", xlab = "iteration", ylab = metric, las = 1, ...

@@ -8,7 +8,7 @@
 #' @param data A folder with `images/` and `masks/` or `labels/`, a CSV file or data frame with
 #'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].
 #' @param task What to learn: `"instances"`, `"binary"`, `"classes:a,b,c"`, or [cl_instances()],
-#'   [cl_binary()], [cl_classes()].
+#'   [cl_binary()], [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
 #' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.
@@ -16,7 +16,8 @@
 #'   choose weights and thresholds; or data for that.
 #' @param start Fine-tune from this model, a `cl_model` or its folder.
 #' @param out Folder to write, by custom `name.cytoloom`; `NULL`: one that goes with the session.
-#' @param overwrite Start anew where `out` holds a model or a started training.
+#' @param overwrite Replace the model that `out` holds, once the new one is whole, and give up a
+#'   training that was started there with other settings or data.
 #' @param seed The same seed and threads give the same model on one machine.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Must be empty.
@@ -35,7 +36,7 @@
 #'   progress = FALSE
 #' )
 #' model
-cl_train <- function(data, task = "instances", network = NULL, trainer = NULL, normalize = NULL,
+cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normalize = NULL,
                      validation = 0.2, start = NULL, out = NULL, overwrite = FALSE, seed = 0,
                      progress = "auto", ...) {
   no_dots(...)

@@ -50,8 +50,8 @@ def require(threads: int | None = None) -> ModuleType:
     Parameters
     ----------
     threads : int, optional
-        Cores for one operation; default all that the process may use. Only the first call in
-        a process can choose: later calls keep what runs.
+        Cores to compute on; default all that the process may use. Only the first call in a
+        process can choose: later calls keep what runs.
 
     Raises
     ------
@@ -82,13 +82,15 @@ def _start(threads: int) -> None:
             )
         os.environ["KERAS_BACKEND"] = found[0]
     if "tensorflow" in sys.modules:
-        _state["repeatable"] = os.environ.get("TF_NUM_INTEROP_THREADS") == "1"
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+        _state["repeatable"] = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    # one core for an operation, and operations side by side: faster on small patches, and the
+    # order of additions does not depend on the number of cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(threads))
     if "avx512f" not in cpu_features():
         # the other kernels add up in an order that depends on the size of the tile
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():
         import keras
@@ -99,7 +101,7 @@ def _start(threads: int) -> None:
 
         torch.set_num_threads(threads)
     _state["pid"] = os.getpid()
-    _state["threads"] = int(os.environ["TF_NUM_INTRAOP_THREADS"])
+    _state["threads"] = int(os.environ["TF_NUM_INTEROP_THREADS"])
 
 
 @contextlib.contextmanager
@@ -132,15 +134,25 @@ def name() -> str:
 
 
 def threads() -> int:
-    """Intra-op threads of the running backend (part of what makes a run repeatable)."""
+    """Cores that the running backend computes on."""
     require()
     return int(_state["threads"])
+
+
+def one_core_each() -> bool:
+    """Whether an operation keeps to one core, as on TensorFlow without a GPU."""
+    return name() == "tensorflow" and not _gpu()
+
+
+def at_once() -> int:
+    """How many images the network should be given side by side."""
+    return threads() if one_core_each() else 1
 
 
 def repeatable() -> bool:
     """Whether the same seed gives the same weights here.
 
-    False where TensorFlow had been started by somebody else with more than one inter-op thread.
+    False where TensorFlow had been started by somebody else with more than one intra-op thread.
     """
     require()
     return bool(_state["repeatable"])

@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return int(args.run(args))
-    except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _say(f"interrupted: {stop}" if str(stop) else "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has gone; keep Python from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -169,7 +169,7 @@ def _train(commands: Any) -> None:
     )
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument(
-        "--task", default="instances", help="instances, binary or classes:background,NAME,..."
+        "--task", help="instances (default), binary or classes:background,NAME,..."
     )
     length = command.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="how long the whole call may take")

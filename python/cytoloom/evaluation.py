@@ -102,7 +102,7 @@ def evaluate_events(
 ) -> Iterator[Event]:
     """Do what `evaluate` does as a generator of events, the last of kind "result"."""
     from .data import as_data, check
-    from .prediction import as_model, same_channels
+    from .prediction import as_model, each_image, same_channels
 
     model = as_model(model)
     found = same_channels(as_data(data), model)
@@ -114,11 +114,15 @@ def evaluate_events(
     seen = _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
-    for k, item in enumerate(found.items):
-        yield Event("progress", f"scoring {item.id}", k, len(found.items))
+
+    def score(item: Any, at_once: int) -> Any:
         if not allow_training_images:
             _refuse_seen(item, seen)
-        metrics, pairs = _score(model, item, found)
+        return _score(model, item, found, at_once)
+
+    for k, (item, finish) in enumerate(each_image(model, found.items, score)):
+        yield Event("progress", f"scoring {item.id}", k, len(found.items))
+        metrics, pairs = finish()
         rows.append({"image": item.id, **metrics})
         objects += [{"image": item.id, **pair} for pair in pairs]
     scores = _tables(rows, objects, [item.group for item in found.items])
@@ -151,11 +155,13 @@ def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
         )
 
 
-def _score(model: Model, item: Any, data: Data) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def _score(
+    model: Model, item: Any, data: Data, at_once: int
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
     from .data import read_labels
 
     stats = model.normalize.fit(item.image)
-    maps = model.source_maps(item.image, stats)
+    maps = model.source_maps(item.image, stats, at_once=at_once)
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
     decoded = model.task.decode(maps, item.spacing_um)

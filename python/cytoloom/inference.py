@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from .parallel import side_by_side
 from .patches.tiles import Tile, blended, read_mirrored, tiles
 from .tasks.task import Head
 
 HALO_LIMIT_PX = 256
 RAMP_PX = 64
-WHOLE_PX = 2**22
-TILE_PX = 768**2
+TILE_PX = 2**21
+LARGE_TILE_PX = 768**2
+LARGE_PX = 2**24
+SMALL_PX = 256
 
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
 Store = Callable[[str, tuple[int, ...]], np.ndarray]
@@ -30,8 +33,11 @@ def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
-    """Choose the tile: the whole image while it is small, else of about 0.6 million pixels.
+def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> tuple[int, ...]:
+    """Choose the tile: at most 2 million pixels (0.6 of an image above 16), and enough of them.
+
+    The longest edge is halved until tiles are as small as that, and as many as are worked on at
+    once or their edges shorter than 512 px.
 
     Parameters
     ----------
@@ -39,26 +45,29 @@ def tile_shape(shape: Sequence[int], tile_px: int | None) -> tuple[int, ...]:
         Spatial shape in px.
     tile_px : int or None
         Edge length wanted by the caller, for every axis.
+    at_once : int, default 1
+        Tiles that are worked on side by side.
 
     Examples
     --------
-    >>> tile_shape((512, 512), None)
-    (512, 512)
+    >>> tile_shape((512, 512), None), tile_shape((512, 512), None, at_once=2)
+    ((512, 512), (256, 512))
     >>> tile_shape((512, 512), 128)
     (128, 128)
     >>> tile_shape((8192, 8192), None)
-    (768, 768)
+    (512, 1024)
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)
-    if math.prod(shape) <= WHOLE_PX:
-        return tuple(shape)
-    tile = [int(n) for n in shape]
-    for axis in sorted(range(len(tile)), key=lambda a: tile[a]):
-        rest = [a for a in range(len(tile)) if tile[a] >= tile[axis]]
-        fixed = math.prod(tile[a] for a in range(len(tile)) if a not in rest)
-        tile[axis] = min(tile[axis], max(8, int((TILE_PX / fixed) ** (1 / len(rest)) + 0.5)))
-    return tuple(tile)
+    most = TILE_PX if math.prod(shape) <= LARGE_PX else LARGE_TILE_PX
+    tile, count = [int(n) for n in shape], 1
+    while True:
+        longest = max(tile)
+        enough = count >= at_once or longest < 2 * SMALL_PX
+        if enough and math.prod(tile) <= most:
+            return tuple(tile)
+        tile[tile.index(longest)] = -(-longest // 2)
+        count *= 2
 
 
 def predict_maps(
@@ -71,6 +80,7 @@ def predict_maps(
     grid: Sequence[int],
     tile_px: int | None = None,
     store: Store = in_memory,
+    at_once: int = 1,
 ) -> dict[str, np.ndarray]:
     """Run the network over an image, tile by tile.
 
@@ -91,6 +101,8 @@ def predict_maps(
         `HALO_LIMIT_PX`.
     store : callable
         From head and shape to the array of zeros that takes its map; may be a memory map.
+    at_once : int, default 1
+        Tiles that are worked on side by side.
 
     Returns
     -------
@@ -102,13 +114,20 @@ def predict_maps(
     maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
     # an even number of cells, since the backend's last bit differs between even and odd
     cells = [2 * g for g in grid]
-    cut = tiles(shape, tile_shape(shape, tile_px), margin, cells)
+    cut = tiles(shape, tile_shape(shape, tile_px, at_once), margin, cells)
     ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
-    for tile in cut:
+
+    def run(tile: Tile) -> dict[str, np.ndarray]:
         region = normalized(read_mirrored(source.read, shape, tile.read))
+        crop = blended(tile, shape, ramp)[0].crop
+        return {
+            name: activate(logits[0][crop], heads[name].activation)
+            for name, logits in forward(region[np.newaxis]).items()
+        }
+
+    for tile, finish in side_by_side(cut, run, min(at_once, len(cut))):
         wide, weights = blended(tile, shape, ramp)
-        for name, logits in forward(region[np.newaxis]).items():
-            found = activate(logits[0][wide.crop], heads[name].activation)
+        for name, found in finish().items():
             if ramp == 0:
                 maps[name][wide.write] = found
             else:

@@ -58,7 +58,7 @@ def any_images(x: Any, options: Options, slices: bool = False) -> list[Item]:
         found = _path_images(x, options) if str(x) else []
     else:
         several = isinstance(x, (list, tuple))
-        found = _list_images(list(x) if several else [x], (), options)
+        found = _list_images(_expanded(x) if several else [x], (), options)
     if not found:
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
         raise invalid("images", expected="at least one image", received=_short(x), remedy=remedy)
@@ -75,8 +75,21 @@ def folder_data(folder: Path, options: Options) -> Data:
         if images_folder is not None:
             return folders_data(images_folder, labels_folder, options)
         return folders_data(folder, labels_folder, options)
+    if images_folder is None and _beside_labels(folder):
+        raise invalid(
+            "data",
+            expected="the folder that holds images and labels",
+            received=f"{folder}, the images alone",
+            remedy=f"Give {folder.parent}.",
+        )
     images, labels = pairs.split_mixed(pairs.list_images(images_folder or folder))
     return _named_data(images_folder or folder, images, images_folder or folder, labels, options)
+
+
+def _beside_labels(folder: Path) -> bool:
+    """Whether this is the folder of images of a pair of folders."""
+    images, labels = pairs.find_folders(folder.absolute().parent)
+    return labels is not None and images is not None and images.name == folder.absolute().name
 
 
 def folders_data(images_folder: Path, labels_folder: Path, options: Options) -> Data:
@@ -292,6 +305,22 @@ def _path_images(x: str | os.PathLike[str], options: Options) -> list[Item]:
     if not path.exists():
         raise invalid("images", expected="a folder, a file or a pattern", received=str(path))
     return _list_images([path], (), options)
+
+
+def _expanded(images: Sequence[Any]) -> list[Any]:
+    """Put in place of each folder and pattern among images what it stands for."""
+    found: list[Any] = []
+    for one in images:
+        path = Path(one).expanduser() if is_file(one) else None
+        if path is None or path.is_file():
+            found.append(one)
+        elif path.is_dir():
+            found += [path / name for name in pairs.list_images(path)]
+        elif glob.has_magic(str(path)):
+            found += sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
+        else:
+            found.append(one)
+    return found
 
 
 def _list_images(images: list[Any], names: Sequence[str], options: Options) -> list[Item]:

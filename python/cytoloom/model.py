@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from .errors import invalid
 from .images.normalize import Normalize
 from .networks.folding import fold
 from .networks.unet import UNet
+from .outputs import STATES
 from .tasks.task import Task
 
 if TYPE_CHECKING:
@@ -109,14 +109,18 @@ class Model:
         network.set_weights(stored.get_weights())
         return network
 
-    def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on normalised float32 (batch, spatial..., c); logits by head."""
+    def prepare(self) -> None:
+        """Load and compile the network, so that threads can share it."""
         if self._forward is None:
             with backend.policy(backend.precision_of(self.keras)):
                 heads = {name: head.channels for name, head in self.task.heads.items()}
                 self._forward = backend.forward(
                     fold(self.keras, self.network, self.channels, heads)
                 )
+
+    def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network on normalised float32 (batch, spatial..., c); logits by head."""
+        self.prepare()
         found: dict[str, np.ndarray] = self._forward(images)
         return found
 
@@ -145,8 +149,13 @@ class Model:
         *,
         tile_px: int | None = None,
         store: inference.Store = inference.in_memory,
+        at_once: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Predict the maps of a source, read by regions; see `inference.predict_maps`."""
+        """Predict the maps of a source, read by regions; see `inference.predict_maps`.
+
+        Tiles are worked on side by side on all cores, unless `at_once` says otherwise.
+        """
+        self.prepare()
         return inference.predict_maps(
             self.forward,
             source,
@@ -156,6 +165,7 @@ class Model:
             grid=self.network.grid_px,
             tile_px=tile_px,
             store=store,
+            at_once=at_once or backend.at_once(),
         )
 
     def as_source(self, image: np.ndarray) -> Any:
@@ -293,7 +303,7 @@ def read_json(folder: Path) -> dict[str, Any]:
     """Read and check ``model.json``."""
     file = folder / "model.json"
     if not file.is_file():
-        unfinished = (folder / ".training").is_dir()
+        unfinished = (folder / STATES).is_dir()
         remedy = "Its training did not finish: run the same `train` again." if unfinished else ""
         raise invalid(
             "path",
@@ -330,11 +340,6 @@ def _replace(path: Path, write: Any) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def remove_training(folder: Path) -> None:
-    """Remove the states of a finished training."""
-    shutil.rmtree(folder / ".training", ignore_errors=True)
 
 
 def facts(model: Model) -> dict[str, str]:

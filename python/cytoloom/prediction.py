@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from . import inference
+from . import backend, inference
 from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
+from .parallel import side_by_side
 from .progress import Event, drain, note, warn
 from .rescaling import by_diameter, factors_known
 from .scratch import Scratch
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .model import Model
+
+R = TypeVar("R")
+TOGETHER_PX = 2**21
+"""Images of more pixels are worked on alone: together they would take too much memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class Predictions:
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
         One row per image given, also for those that failed; low and high are the normalisation
-        limits of each channel.
+        limits of each channel. In files.csv the paths start at its folder.
     out : Path or None
         Folder that was written.
     """
@@ -66,7 +71,7 @@ class Predictions:
             return self._labels[name]
         row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]
         if row.empty:
-            raise KeyError(name)
+            raise KeyError(f"no labels of {name!r}; there are those of {', '.join(self.names)}")
         from .images.files import read_labels
 
         return np.asarray(read_labels(row["labels"].iloc[0]))
@@ -160,7 +165,7 @@ def trained_channels(item: Any, model: Model) -> Any:
         have = getattr(item.image, "channel_names", None)
     except (InvalidError, OSError):
         return item
-    if not names or not have or len(have) == len(names) or not set(names) <= set(have):
+    if not names or not have or list(have) == list(names) or not set(names) <= set(have):
         return item
     return replace(item, image=ChannelSource(item.image, tuple(names)))
 
@@ -200,10 +205,15 @@ def predict_events(
         raise invalid("overlay", expected="`out` with it", received="out=None")
     folder = _prepare_out(out, overwrite)
     rows, tables, kept = [], [], {}
-    for k, item in enumerate(items):
+
+    def work(item: Any, at_once: int) -> Any:
+        return _one(model, item, rescale, folder, overlay, at_once)
+
+    begun = each_image(model, items, work)
+    for k, (item, finish) in enumerate(begun):
         yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
         try:
-            row, table, labels, notes = _one(model, item, rescale, folder, overlay)
+            row, table, labels, notes = finish()
         except (InvalidError, OSError) as error:
             if len(items) == 1:
                 raise
@@ -221,9 +231,48 @@ def predict_events(
     found = Predictions(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), folder, kept)
     if folder is not None:
         found.objects.to_csv(folder / "objects.csv", index=False)
-        found.files.to_csv(folder / "files.csv", index=False)
+        _portable(found.files, folder).to_csv(folder / "files.csv", index=False)
         yield note(str(found) + ".")
     yield Event("result", value=found)
+
+
+def each_image(
+    model: Model, items: Sequence[Any], work: Callable[[Any, int], R]
+) -> Iterator[tuple[Any, Callable[[], R]]]:
+    """Work on images side by side, large ones alone with their tiles side by side.
+
+    Parameters
+    ----------
+    model : Model
+        Applied by `work`.
+    items : sequence of Item
+        What to work on.
+    work : callable
+        From an item and the number of tiles at once to its result.
+
+    Yields
+    ------
+    item, finish
+        As `parallel.side_by_side` does, in order.
+    """
+    model.prepare()
+
+    def alone(item: Any) -> bool:
+        try:
+            return len(items) == 1 or math.prod(item.image.shape[:-1]) > TOGETHER_PX
+        except (InvalidError, OSError):  # told by `work`
+            return False
+
+    def run(item: Any) -> R:
+        return work(item, backend.at_once() if alone(item) else 1)
+
+    return side_by_side(items, run, backend.at_once(), alone)
+
+
+def _portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Give paths below the folder of results, which may be moved."""
+    below = [Path(p).relative_to(folder).as_posix() if p else "" for p in files["labels"]]
+    return files.assign(labels=below)
 
 
 def _is_factor(value: Any) -> bool:
@@ -270,20 +319,25 @@ def _remove_results(folder: Path) -> None:
 
 
 def _one(
-    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool
+    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
     source = fitting_source(model, item)
     odd = list(odd_pixels(source.read()))
     stats = model.normalize.fit(source)
     with Scratch(math.prod(source.shape[:-1])) as store:
+
+        def decoded() -> tuple[Any, dict[str, np.ndarray]]:
+            maps = _maps(model, source, stats, factors, store, at_once)
+            return model.task.decode(maps, item.spacing_um), maps
+
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
-        found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
+        found, maps = decoded()
         if rescale == "auto" and factors is None:
             factors, more = by_diameter(model, found)
             notes += more
             if factors is not None:
-                found, maps = _decoded(model, source, stats, factors, item.spacing_um, store)
+                found, maps = decoded()
         table = _objects(model, item, source, found, maps)
     row = {
         "image": item.id,
@@ -327,17 +381,15 @@ def fitting_source(model: Model, item: Any) -> Any:
     return source
 
 
-def _decoded(
-    model: Model, source: Any, stats: Any, factors: Any, spacing: Any, store: Scratch
-) -> tuple[Any, dict[str, np.ndarray]]:
-    """Make maps and labels, the network seeing the image enlarged by `factors`."""
+def _maps(
+    model: Model, source: Any, stats: Any, factors: Any, store: Scratch, at_once: int
+) -> dict[str, np.ndarray]:
+    """Make the maps of an image, the network seeing it enlarged by `factors`."""
     if factors is None:
-        maps = model.source_maps(source, stats, store=store)
-    else:
-        small = model.source_maps(inference.Scaled(source, factors), stats)
-        shape = source.shape[:-1]
-        maps = {head: inference.resized(values, shape) for head, values in small.items()}
-    return model.task.decode(maps, spacing), maps
+        return model.source_maps(source, stats, store=store, at_once=at_once)
+    scaled = model.source_maps(inference.Scaled(source, factors), stats, at_once=at_once)
+    shape = source.shape[:-1]
+    return {head: inference.resized(values, shape) for head, values in scaled.items()}
 
 
 def _objects(

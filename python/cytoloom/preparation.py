@@ -50,6 +50,7 @@ class Run:
     manifest: dict[str, list[dict[str, Any]]] | None = None
     diameter_px: dict[str, float] | None = None
     keras: Any = None
+    fitted: Any = None
     model: Model | None = None
     scores: dict[str, float] | None = None
     tile_difference: float | None = None

@@ -7,7 +7,6 @@ import json
 import math
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy as np
 from . import backend, checkpoints
 from .components import to_plain
 from .errors import invalid
+from .outputs import ModelFolder
 from .pace import State
 from .preparation import Run
 
-FOLDER = ".training"
 FACTS = (
     "iteration",
     "elapsed_s",
@@ -51,20 +50,25 @@ def fingerprint(run: Run) -> dict[str, str]:
     }
 
 
-def resume(run: Run, folder: Path | None, state: State) -> dict[str, list[np.ndarray]] | None:
+def resume(
+    run: Run, folder: ModelFolder | None, state: State
+) -> dict[str, list[np.ndarray]] | None:
     """Fill `state` from a started training of the same kind; return its arrays."""
     if folder is None:
         return None
-    found = checkpoints.read(folder / FOLDER)
+    found = checkpoints.read(folder.states)
     now = fingerprint(run)
     if found is None:
         return None
     arrays, facts = found
     changed = sorted(name for name in now if now[name] != facts["fingerprint"].get(name))
+    if changed and folder.replace:
+        folder.clear()
+        return None
     if changed:
         raise invalid(
             "out",
-            expected=f"the settings and data with which {folder} was started",
+            expected=f"the settings and data with which {folder.path} was started",
             received=f"other {', '.join(changed)}",
             remedy="Use these again to go on, or overwrite=True to start anew.",
         )
@@ -84,28 +88,25 @@ def restore(run: Run, arrays: dict[str, list[np.ndarray]]) -> None:
 
 def _variables(run: Run) -> list[Any]:
     """Weights, statistics, dropout seeds and the optimizer's variables."""
-    passing = {id(v) for v in run.keras.metrics_variables}
-    own = [v for v in run.keras.variables if id(v) not in passing]
-    optimizer = {id(v) for v in own}
-    return own + [v for v in run.keras.optimizer.variables if id(v) not in optimizer]
+    return [*run.keras.variables, *run.fitted.optimizer.variables]
 
 
-def check_space(run: Run, folder: Path | None) -> None:
+def check_space(run: Run, folder: ModelFolder | None) -> None:
     """Refuse to start where the disk cannot take two states, one being written and the model."""
     if folder is None:
         return
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder.path).free
     needed = 4 * sum(4 * math.prod(v.shape) for v in _variables(run))
     if free < needed:
         raise invalid(
             "out",
             expected=f"{needed / 1e6:.0f} MB free for states and model",
-            received=f"{free / 1e6:.0f} MB free at {folder}",
+            received=f"{free / 1e6:.0f} MB free at {folder.path}",
             remedy="Make room, or choose another disk.",
         )
 
 
-def save_state(run: Run, state: State, folder: Path | None) -> None:
+def save_state(run: Run, state: State, folder: ModelFolder | None) -> None:
     """Write the state of a running training; without a folder do nothing."""
     if folder is None:
         return
@@ -117,4 +118,4 @@ def save_state(run: Run, state: State, folder: Path | None) -> None:
         "variables": [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in _variables(run)],
         "best": state.best_weights or [],
     }
-    checkpoints.write(folder / FOLDER, arrays, facts)
+    checkpoints.write(folder.states, arrays, facts)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +15,9 @@ from .components import to_plain
 from .errors import invalid
 from .fitting import Fit
 from .images.normalize import Normalize
+from .networks.towers import parts_of, towers
 from .networks.unet import UNet
+from .outputs import ModelFolder, open_model_folder
 from .pace import Pace, State
 from .patches.augment import Augment
 from .preparation import (
@@ -33,7 +31,7 @@ from .preparation import (
     survey,
 )
 from .progress import Event, drain, note, warn
-from .resuming import FOLDER, check_space, restore, resume, save_state
+from .resuming import check_space, restore, resume, save_state
 from .tasks import resolve
 from .tasks.task import Task
 from .trainer import Trainer
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 def train(
     data: Any,
     *,
-    task: str | Task = "instances",
+    task: str | Task | None = None,
     network: UNet | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
@@ -64,9 +62,10 @@ def train(
     data : folder, Data, arrays, CSV or DataFrame
         Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
         arrays or of lists of arrays; a table with columns image, label[, group, split].
-    task : str or task, default "instances"
-        What to learn: "instances" (touching objects told apart), "binary" (foreground), or
-        `tasks.Classes` with the names of the classes.
+    task : str or task, optional
+        What to learn: "instances" (touching objects told apart; the default), "binary"
+        (foreground), or `tasks.Classes` with the names of the classes. With `start`, that of
+        this model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional
@@ -84,11 +83,11 @@ def train(
         Model folder to write, by custom ``name.cytoloom``. A killed training goes on from there
         when the same call is made again.
     overwrite : bool, default False
-        Start anew where `out` holds a model or a started training. The model is replaced when
-        the new one is whole.
+        Replace the model that `out` holds, once the new one is whole, and give up a training
+        that was started there with other settings or data.
     seed : int, default 0
-        Decides the split, the weights and every batch: the same seed and threads give the same
-        model on one machine.
+        Decides the split, the weights and every batch: the same seed gives the same model on
+        one machine, on TensorFlow whatever the number of cores.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -138,7 +137,7 @@ def train(
 def train_events(
     data: Any,
     *,
-    task: str | Task = "instances",
+    task: str | Task | None = None,
     network: UNet | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
@@ -155,37 +154,26 @@ def train_events(
     being raised after the state was saved.
     """
     started = time.monotonic()
-    folder = _open_out(out, overwrite)
+    folder = open_model_folder(out, overwrite)
     try:
-        yield from _train(
-            (task, network, trainer, normalize, start, seed),
-            data,
-            validation,
-            folder,
-            started,
-            keep_interrupted,
-        )
+        run = _components(task, network, trainer, normalize, start, seed)
+        yield from read_data(run, data, validation)
+        yield from _train(run, folder, started, keep_interrupted)
     finally:
-        _remove_empty(folder)
+        if folder is not None:
+            folder.leave()
 
 
 def _train(
-    components: tuple[Any, ...],
-    data: Any,
-    validation: Any,
-    folder: Path | None,
-    started: float,
-    keep_interrupted: bool,
+    run: Run, folder: ModelFolder | None, started: float, keep_interrupted: bool
 ) -> Iterator[Event]:
-    run = _components(*components)
-    yield from read_data(run, data, validation)
     yield from survey(run)
     yield note(_planned(run))
     state = State()
     earlier = resume(run, folder, state)
     if earlier is not None:
         started -= state.elapsed_s
-        yield note(f"Going on from iteration {state.iteration} of {folder}.")
+        yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
     yield from _fit(run, state, started, folder, earlier, keep_interrupted)
     yield from tune(run)
@@ -196,56 +184,14 @@ def _train(
         )
     model = _finish(run, state, started)
     if folder is not None:
-        from .model import remove_training
-
-        model.save(folder, overwrite=True)
-        remove_training(folder)
-        yield note(f"Model written to {folder}.")
+        model.save(folder.path, overwrite=True)
+        folder.clear()
+        yield note(f"Model written to {folder.path}.")
     yield Event("result", value=model)
 
 
-def _open_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | None:
-    """Find out before the first step that the model can be written."""
-    if out is None:
-        return None
-    folder = Path(out)
-    if folder.is_dir() and not any((folder / part).exists() for part in (FOLDER, "model.json")):
-        if any(folder.iterdir()):
-            raise invalid(
-                "out",
-                expected="a new folder, an empty one, or that of a model",
-                received=f"{folder}, with other files in it",
-                remedy="Pass another name, by custom name.cytoloom.",
-            )
-    if overwrite:
-        # the model that is there stays until the new one is whole
-        shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    elif (folder / "model.json").exists():
-        raise invalid(
-            "out",
-            expected="a folder without a finished model",
-            received=str(folder),
-            remedy="Pass overwrite=True to replace it, or another name.",
-        )
-    try:
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder) as probe:
-            probe.write(b"0")
-    except OSError as error:
-        why = "a file" if folder.is_file() else error.strerror
-        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
-    return folder
-
-
-def _remove_empty(folder: Path | None) -> None:
-    """Leave no empty folders where training did not begin."""
-    for path in (folder / FOLDER, folder) if folder else ():
-        with contextlib.suppress(OSError):
-            path.rmdir()
-
-
 def _components(
-    task: str | Task,
+    task: str | Task | None,
     network: UNet | None,
     trainer: Trainer | None,
     normalize: Normalize | None,
@@ -263,7 +209,7 @@ def _components(
     network = network or (base.network if base else None)
     normalize = normalize or (base.normalize if base else None)
     run = Run(
-        task=base.task if base and task == "instances" else resolve(task),
+        task=base.task if base and task is None else resolve(task or "instances"),
         network=network or UNet(),
         trainer=trainer or Trainer(),
         normalize=normalize or Normalize(),
@@ -271,6 +217,9 @@ def _components(
         start=base,
         given=given(network=network, normalize=normalize),
     )
+    if base and type(run.task) is not type(base.task):
+        names = (type(t).__name__ for t in (base.task, run.task))
+        raise invalid("task", expected=f"{next(names)}, as `start`", received=next(names))
     if base and to_plain(run.network) != to_plain(base.network):
         raise invalid("network", expected=f"{base.network}, as `start`", received=run.network)
     backend.require(run.trainer.threads)
@@ -296,7 +245,7 @@ def _fit(
     run: Run,
     state: State,
     started: float,
-    folder: Path | None,
+    folder: ModelFolder | None,
     earlier: dict[str, list[np.ndarray]] | None,
     keep_interrupted: bool,
 ) -> Iterator[Event]:
@@ -304,14 +253,16 @@ def _fit(
 
     keras = backend.require()
     _build(run)
-    run.keras.compile(
+    # not as many as there are cores: weights shall not depend on these
+    run.fitted = towers(run.keras, parts_of(batch_of(run)) if backend.one_core_each() else 1)
+    run.fitted.compile(
         optimizer=run.trainer.make_optimizer(keras),
         loss={n: losses.get(h.loss, h.activation) for n, h in run.task.heads.items()},
         loss_weights={n: h.weight for n, h in run.task.heads.items()},
         jit_compile=backend.name() == "jax",
     )
-    run.keras.optimizer.build(run.keras.trainable_variables)
-    _build_losses(run.keras)
+    run.fitted.optimizer.build(run.fitted.trainable_variables)
+    _build_losses(run)
     check_space(run, folder)
     if earlier is not None:
         restore(run, earlier)
@@ -320,7 +271,7 @@ def _fit(
     sampler = make_sampler(run, run.readers, augment)
     iterations, minutes = run.trainer.length(len(run.readers))
     fit = Fit(
-        run.keras,
+        run.fitted,
         batch_maker(run, sampler, run.seed, batch_of(run)),
         run.trainer,
         Pace(iterations, minutes and minutes * 60, run.trainer.knots),
@@ -333,10 +284,16 @@ def _fit(
         yield from fit.run(state, started)
     except KeyboardInterrupt:
         if not keep_interrupted or state.iteration == 0:
-            raise
+            raise KeyboardInterrupt(_kept(state, folder)) from None
         run.interrupted = True
         fit.restore_best(state)
         yield warn(f"Interrupted at iteration {state.iteration}; this is the model so far.")
+
+
+def _kept(state: State, folder: ModelFolder | None) -> str:
+    if folder is None:
+        return "nothing is kept without `out`"
+    return f"iteration {state.iteration} is kept in {folder.path}, the same call goes on from there"
 
 
 def _build(run: Run) -> None:
@@ -357,15 +314,13 @@ def _build(run: Run) -> None:
         run.keras.set_weights(run.start.keras.get_weights())
 
 
-def _build_losses(network: Any) -> None:
+def _build_losses(run: Run) -> None:
     """Make the variables that hold losses; made by the first step, it would be compiled twice."""
-    maps = {
-        name: np.zeros((1, *[8] * (len(o.shape) - 2), o.shape[-1]))
-        for name, o in network.output.items()
-    }
-    targets = {name: np.ones((*m.shape[:-1], m.shape[-1] + 1)) for name, m in maps.items()}
-    network.compute_loss(x=None, y=targets, y_pred=maps)
-    network.reset_metrics()
+    heads, shape = run.task.heads.items(), [8] * run.network.ndim
+    maps = {name: np.zeros((1, *shape, head.channels)) for name, head in heads}
+    targets = {name: np.ones((run.fitted.parts, *shape, head.channels + 1)) for name, head in heads}
+    run.fitted.compute_loss(y=targets, y_pred=[maps] * run.fitted.parts)
+    run.fitted.reset_metrics()
 
 
 def _finish(run: Run, state: State, started: float) -> Model:

@@ -11,6 +11,7 @@ import numpy as np
 from . import backend
 from .fitting import agreement
 from .inference import HALO_LIMIT_PX, activate
+from .parallel import side_by_side
 from .preparation import UNKNOWN, Run, batch_maker, batch_of, make_sampler
 from .progress import Event
 from .sources import ArraySource
@@ -55,8 +56,11 @@ class Validation:
         heads = self._run.task.heads
         total = 0.0
         kept: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {h: ([], []) for h in heads}
-        for images, targets in self._batches[:count]:
-            logits = self._forward(images)
+        batches = side_by_side(
+            self._batches[:count], lambda batch: self._forward(batch[0]), backend.at_once()
+        )
+        for (_, targets), finish in batches:
+            logits = finish()
             for name, head in heads.items():
                 loss = np.asarray(self._losses[name](targets[name], logits[name]))
                 total += head.weight * float(loss.mean()) / count

@@ -355,6 +355,19 @@ def test_a_bad_file_among_good_ones_is_an_item_that_raises_when_read(folder):
     assert items[2].image.read().shape == (6, 8, 1)
 
 
+def test_folders_and_patterns_may_stand_among_files(folder, tmp_path):
+    put(tmp_path / "more" / "b.tif", IMAGE)
+    put(tmp_path / "c.tif", IMAGE)
+    given = [f"{folder}/images/*1.tif", tmp_path / "more", tmp_path / "c.tif"]
+    paths = [i.image.path.name for i in as_images(given)]
+    assert paths == ["0001.tif", "b.tif", "c.tif"]
+
+
+def test_the_folder_of_images_alone_is_not_the_data(folder):
+    with pytest.raises(InvalidError, match=r"the images alone\. Give "):
+        as_data(folder / "images")
+
+
 def test_no_image_at_all(tmp_path):
     for nothing in (tmp_path, [], "", tmp_path / "none.tif", f"{tmp_path}/*.tif"):
         with pytest.raises(InvalidError):

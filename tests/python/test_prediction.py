@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cytoloom as cl
@@ -47,6 +48,10 @@ def test_one_broken_file_does_not_stop_the_others(model, tmp_path):
     assert found.names == ["0", "2"]
     assert (tmp_path / "out" / "labels" / "0.tif").exists()
     assert (tmp_path / "out" / "objects.csv").exists()
+    written = pd.read_csv(tmp_path / "out" / "files.csv", keep_default_na=False)
+    assert written["labels"].tolist() == ["labels/0.tif", "", "labels/2.tif"]
+    with pytest.raises(KeyError, match="no labels of '1'; there are those of 0, 2"):
+        found["1"]
     for name, labels in found:
         ids = found.objects["object"][found.objects["image"] == name]
         assert sorted(ids) == sorted(set(np.unique(labels)) - {0})

@@ -93,7 +93,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "train_on_batch", pressed_in_the_fifth)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=r"iteration 5 is kept in .*m\.cytoloom"):
             small.train(**settings)
     _, facts = checkpoints.read(settings["out"] / ".training")
     assert facts["iteration"] == 5
@@ -178,6 +178,8 @@ def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
         small.train(out=out, trainer=small.trainer(iterations=9))
     with pytest.raises(cl.InvalidError, match="other data"):
         small.train(out=out, data=small.nuclei(5))
+    anew = small.train(out=out, trainer=small.trainer(iterations=9), overwrite=True)
+    assert anew.info["training"]["iterations"] == 9
 
 
 def test_a_finished_model_is_not_overwritten_unless_asked(uninterrupted):
@@ -206,7 +208,12 @@ def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
             break
     events.close()
     assert cl.load(out).info["training"]["iterations"] == 1
-    small.train(out=out, overwrite=True)
+    with pytest.raises(cl.InvalidError, match="multiples of"):
+        small.train(out=out, trainer=small.trainer(patch_px=7), overwrite=True)
+    again = train_events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
+    )
+    assert any("Going on from iteration" in message for message in [e.message for e in again])
     assert cl.load(out).info["training"]["iterations"] == 8
 
 
@@ -217,6 +224,10 @@ def test_a_call_that_fails_before_training_leaves_no_folder(tmp_path):
     with pytest.raises(cl.InvalidError, match="Expected a Trainer"):
         small.train(out=out, trainer={"iterations": 3})
     assert not out.exists()
+    out.mkdir()
+    with pytest.raises(cl.InvalidError, match="multiples of"):
+        small.train(out=out, trainer=small.trainer(patch_px=7))
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the mount point /proc is used, as any user")
@@ -238,6 +249,11 @@ def test_a_full_disk_is_found_before_training(tmp_path, monkeypatch):
 def test_a_loss_that_is_not_a_number_stops_with_advice():
     with pytest.raises(FloatingPointError, match="learning_rate"):
         small.train(trainer=small.trainer(optimizer="sgd", learning_rate=1e30))
+
+
+def test_a_task_other_than_that_of_the_start_is_refused(uninterrupted):
+    with pytest.raises(cl.InvalidError, match=r"Expected Instances, as `start`. Received: Binary"):
+        small.train(start=uninterrupted.path, network=None, task="binary")
 
 
 def tensor(variable) -> np.ndarray:

@@ -81,8 +81,7 @@ class Layers:
 
     def normalise(self, x: Any, name: str) -> Any:
         """Normalise each channel over the batch."""
-        # 0.99, Keras' default, remembers the random start for longer than a short training lasts.
-        return self.layers.BatchNormalization(momentum=0.9, name=name)(x)
+        return self.layers.BatchNormalization(name=name)(x)
 
     def relu(self, x: Any, name: str) -> Any:
         """Set negative values to 0."""

@@ -1,0 +1,76 @@
+"""A batch cut into parts that go through one network side by side, each on a core of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..backend import require
+
+PARTS = 4
+"""More than a laptop's cores would leave too few patches in each for batch normalisation."""
+MOMENTUM = 0.9
+"""Of a step, for the moving averages of batch normalisation; 0.99, Keras' default, remembers the
+random start for longer than a short training lasts."""
+
+
+def parts_of(batch: int) -> int:
+    """Return into how many equal parts a batch is cut.
+
+    Examples
+    --------
+    >>> [parts_of(batch) for batch in (8, 6, 5, 2, 1)]
+    [4, 2, 1, 2, 1]
+    """
+    return math.gcd(batch, PARTS)
+
+
+def towers(network: Any, parts: int) -> Any:
+    """Return a model that trains this network, on `parts` parts of each batch side by side.
+
+    Splitting one operation among cores wastes more than half of a second core on patches; whole
+    parts of a batch do not wait for each other. Each operation runs on one core, so weights do
+    not depend on the number of cores. Batch normalisation takes the statistics of a part
+    ("ghost batches", doi:10.48550/arXiv.1705.08741).
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input (batch, spatial..., c), output a dict by head. Its variables are shared.
+    parts : int
+        Must divide the batch.
+
+    Returns
+    -------
+    keras.Model
+        From a batch to a list with the outputs of each part; its loss is the mean over parts.
+    """
+    keras = require()
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM ** (1 / parts)
+
+    class Towers(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.parts = parts
+            self.built = True
+
+        def call(self, images: Any, training: bool | None = None) -> list[dict[str, Any]]:
+            each = keras.ops.split(images, parts)
+            return [self.network(part, training=training) for part in each]
+
+        def compute_loss(
+            self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **options: Any
+        ) -> Any:
+            cut = {head: keras.ops.split(targets, parts) for head, targets in y.items()}
+            found = [
+                super(Towers, self).compute_loss(
+                    y={head: targets[k] for head, targets in cut.items()}, y_pred=part, **options
+                )
+                for k, part in enumerate(y_pred)
+            ]
+            return sum(found) / parts
+
+    return Towers()
