@@ -33,7 +33,7 @@ test: setup-r test-python
 	sh tools/test-r.sh
 
 test-python: $(VENV)/.test
-	$(PY) -m pytest --durations=10
+	$(PY) -m pytest --durations=10 --numprocesses 2 --dist loadfile
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -18,7 +18,7 @@
 #' @param out Folder to write, by custom `name.cytoloom`; `NULL`: one that goes with the session.
 #' @param overwrite Replace the model that `out` holds, once the new one is whole, and give up a
 #'   training that was started there with other settings or data.
-#' @param seed The same seed and threads give the same model on one machine.
+#' @param seed The same seed gives the same model on one machine.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Must be empty.
 #' @return A `cl_model`: a list of `path` and `info`, and whether it was `interrupted`. It holds

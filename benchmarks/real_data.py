@@ -149,6 +149,7 @@ def main() -> None:
         for seed in given.seeds:
             print(f"{name}, seed {seed} ...", file=sys.stderr, flush=True)
             rows.append(_apart(name, given.minutes, seed))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     text = table(rows)
     print(f"{text}\n\nMachine: {machine.describe()}")
     if given.record:

@@ -14,6 +14,7 @@ import cytoloom as cl
 from cytoloom import backend
 from cytoloom.fitting import Batch
 from cytoloom.metrics import losses
+from cytoloom.networks.towers import parts_of, towers
 from cytoloom.preparation import Run, batch_maker, batch_of, make_sampler, read_data, survey
 from cytoloom.tasks import resolve
 
@@ -58,16 +59,17 @@ def bare(data: Any, network: cl.UNet, trainer: cl.Trainer, seed: int = 0) -> Bar
     sampler = make_sampler(run, run.readers, augment)
     make = batch_maker(run, sampler, seed, batch_of(run))
     batches = [make(i) for i in range(8)]
-    built = _compiled(task, network, trainer, batches[0][0].shape[-1])
+    built = _compiled(task, network, trainer, batches[0][0].shape[-1], batch_of(run))
     built.train_on_batch(*batches[0])
     return Bare(built, make, batches)
 
 
-def _compiled(task: Any, network: cl.UNet, trainer: cl.Trainer, channels: int) -> Any:
+def _compiled(task: Any, network: cl.UNet, trainer: cl.Trainer, channels: int, batch: int) -> Any:
     keras = backend.require()
     with backend.policy(backend.resolve_precision(trainer.precision)):
         heads = {name: head.channels for name, head in task.heads.items()}
         built = network.build(channels, heads, seed=0)
+    built = towers(built, parts_of(batch) if backend.one_core_each() else 1)
     built.compile(
         optimizer=trainer.make_optimizer(keras),
         loss={n: losses.get(h.loss, h.activation) for n, h in task.heads.items()},

@@ -12,20 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import commands
+from .commands import FAILED, OK, say
 from .errors import BackendError, InvalidError
 
-OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+USAGE, INTERRUPTED = 2, 130
 
-TRAINER_OPTIONS = (
-    "minutes",
-    "iterations",
-    "epochs",
-    "batch_size",
-    "patch_px",
-    "augment",
-    "precision",
-    "threads",
-)
 DATA_HELP = "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
 EXIT_CODES = """\
 exit codes:
@@ -62,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt as stop:
-        return _say(f"interrupted: {stop}" if str(stop) else "interrupted", INTERRUPTED)
+        return say(f"interrupted: {stop}" if str(stop) else "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has gone; keep Python from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,12 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             raise
-        return _say(_sentence(error), FAILED)
-
-
-def _say(message: str, code: int) -> int:
-    print(f"cytoloom: {message}", file=sys.stderr)
-    return code
+        return say(_sentence(error), FAILED)
 
 
 def _sentence(error: Exception) -> str:
@@ -115,9 +102,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    group = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (_train, _evaluate, _predict, _check, _plan, _simulate, _info, _doctor):
-        add(commands)
+        add(group)
     return top
 
 
@@ -130,9 +117,9 @@ class _Version(argparse.Action):
 
 
 def _command(
-    commands: Any, run: Callable[[argparse.Namespace], int], name: str, summary: str, example: str
+    group: Any, run: Callable[[argparse.Namespace], int], name: str, summary: str, example: str
 ) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+    command: argparse.ArgumentParser = group.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
@@ -159,10 +146,10 @@ def _reading(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _train(commands: Any) -> None:
+def _train(group: Any) -> None:
     command = _command(
-        commands,
-        run_train,
+        group,
+        commands.train,
         "train",
         "train a model on annotated images",
         "cytoloom train data/train --task instances --minutes 10 --out nuclei.cytoloom",
@@ -197,10 +184,10 @@ def _train(commands: Any) -> None:
     _quiet(command)
 
 
-def _evaluate(commands: Any) -> None:
+def _evaluate(group: Any) -> None:
     command = _command(
-        commands,
-        run_evaluate,
+        group,
+        commands.evaluate,
         "evaluate",
         "score a model on annotated images",
         "cytoloom evaluate nuclei.cytoloom data/test --out scores/",
@@ -217,10 +204,10 @@ def _evaluate(commands: Any) -> None:
     _quiet(command)
 
 
-def _predict(commands: Any) -> None:
+def _predict(group: Any) -> None:
     command = _command(
-        commands,
-        run_predict,
+        group,
+        commands.predict,
         "predict",
         "find objects in images",
         "cytoloom predict nuclei.cytoloom images/ --out results/ --overlay",
@@ -234,16 +221,19 @@ def _predict(commands: Any) -> None:
         "--slices", action="store_true", help="take the planes of a z stack as images"
     )
     command.add_argument(
-        "--rescale", default="auto", help="auto, none, or a factor for the size of the images"
+        "--rescale",
+        default="auto",
+        help="how much to enlarge images for the network: a factor, none, or auto, from pixel "
+        "sizes or where objects are of another size than in training",
     )
     _reading(command)
     _quiet(command)
 
 
-def _check(commands: Any) -> None:
+def _check(group: Any) -> None:
     command = _command(
-        commands,
-        run_check,
+        group,
+        commands.check,
         "check",
         "say everything that is wrong with annotated images, without training",
         "cytoloom check data/train --task classes:background,cytoplasm,nucleus",
@@ -253,10 +243,10 @@ def _check(commands: Any) -> None:
     _reading(command)
 
 
-def _plan(commands: Any) -> None:
+def _plan(group: Any) -> None:
     command = _command(
-        commands,
-        run_plan,
+        group,
+        commands.plan,
         "plan",
         "say which network and patches a training would use, and why",
         "cytoloom plan data/train --minutes 10",
@@ -276,10 +266,10 @@ def _plan(commands: Any) -> None:
     _quiet(command)
 
 
-def _simulate(commands: Any) -> None:
+def _simulate(group: Any) -> None:
     command = _command(
-        commands,
-        run_simulate,
+        group,
+        commands.simulate,
         "simulate",
         "write simulated images with exactly known truth",
         "cytoloom simulate simulated/ --kind nuclei --images 20 --seed 1",
@@ -290,173 +280,19 @@ def _simulate(commands: Any) -> None:
     command.add_argument("--seed", type=int, default=0, help="same seed, same images")
 
 
-def _info(commands: Any) -> None:
+def _info(group: Any) -> None:
     command = _command(
-        commands, run_info, "info", "describe a model", "cytoloom info nuclei.cytoloom"
+        group, commands.info, "info", "describe a model", "cytoloom info nuclei.cytoloom"
     )
     command.add_argument("model", metavar="MODEL", help="model folder")
 
 
-def _doctor(commands: Any) -> None:
+def _doctor(group: Any) -> None:
     command = _command(
-        commands,
-        run_doctor,
+        group,
+        commands.doctor,
         "doctor",
         "say what this machine offers and what is missing",
         "cytoloom doctor",
     )
     command.add_argument("--json", action="store_true", help="for programs")
-
-
-def run_train(args: argparse.Namespace) -> int:
-    """Train and say where the model is."""
-    import cytoloom as cl
-
-    model = cl.train(
-        _data(args),
-        task=args.task,
-        network=_given(cl.UNet, args, "filters", "depth", "ndim"),
-        trainer=_given(cl.Trainer, args, *TRAINER_OPTIONS),
-        validation=_number(args.validation),
-        start=args.start,
-        out=args.out,
-        overwrite=args.overwrite,
-        seed=args.seed,
-        progress=_progress(args),
-    )
-    print(model.summary())
-    print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA")
-    return OK
-
-
-def run_evaluate(args: argparse.Namespace) -> int:
-    """Score and print the summary table."""
-    import cytoloom as cl
-
-    scores = cl.evaluate(
-        args.model,
-        _data(args),
-        out=args.out,
-        allow_training_images=args.allow_training_images,
-        progress=_progress(args),
-    )
-    print(scores.summary.to_string(index=False))
-    if args.out:
-        print(f"\nTables in {args.out}")
-    return OK
-
-
-def run_predict(args: argparse.Namespace) -> int:
-    """Predict and say how many images and objects there are, and which images failed."""
-    import cytoloom as cl
-
-    from .checking import counted
-
-    found = cl.predict(
-        args.model,
-        args.images[0] if len(args.images) == 1 else args.images,
-        channels=_channels(args),
-        slices=args.slices,
-        rescale=None if args.rescale == "none" else _number(args.rescale),
-        out=args.out,
-        overlay=args.overlay,
-        overwrite=args.overwrite,
-        progress=_progress(args),
-    )
-    failed = found.files[found.files["status"] != "ok"]
-    done = len(found.files) - len(failed)
-    numbers = f"{counted(done, 'image')}, {counted(len(found.objects), 'object')}"
-    print(f"{numbers}. Labels and tables in {args.out}")
-    if failed.empty:
-        return OK
-    for image, status in zip(failed["image"], failed["status"], strict=True):
-        print(f"{image}: {status}", file=sys.stderr)
-    return _say(f"{len(failed)} of {len(found.files)} images failed", PARTIAL if done else FAILED)
-
-
-def run_check(args: argparse.Namespace) -> int:
-    """Print the report; fail where there are problems."""
-    import cytoloom as cl
-
-    report = cl.check(_data(args), task=args.task)
-    print(report)
-    return OK if report.ok else FAILED
-
-
-def run_plan(args: argparse.Namespace) -> int:
-    """Print what a training would use, and why."""
-    import cytoloom as cl
-
-    found = cl.plan(
-        _data(args),
-        task=args.task,
-        minutes=args.minutes,
-        memory_gb=args.memory_gb,
-        progress=_progress(args),
-    )
-    print(found)
-    return OK
-
-
-def run_simulate(args: argparse.Namespace) -> int:
-    """Write a folder of simulated images and labels."""
-    import cytoloom as cl
-
-    cl.simulate.write(args.dir, kind=args.kind, images=args.images, seed=args.seed)
-    print(f"{args.images} images of kind {args.kind} in {args.dir}")
-    return OK
-
-
-def run_info(args: argparse.Namespace) -> int:
-    """Print a model's summary."""
-    import cytoloom as cl
-
-    print(cl.load(args.model).summary())
-    return OK
-
-
-def run_doctor(args: argparse.Namespace) -> int:
-    """Print what the machine offers; fail where no backend starts."""
-    from . import doctor
-
-    found = doctor.report()
-    if args.json:
-        import json
-
-        print(json.dumps(found))
-    else:
-        print(doctor.text(found))
-    return OK if doctor.ready(found) else FAILED
-
-
-def _data(args: argparse.Namespace) -> Any:
-    from .data import as_data
-
-    unknown = getattr(args, "unknown", None)
-    return as_data(args.data, channels=_channels(args), unknown=unknown)
-
-
-def _channels(args: argparse.Namespace) -> list[int | str] | None:
-    given = args.channels
-    return given and [int(c) if c.isdecimal() else c for c in given]
-
-
-def _given(component: Callable[..., Any], args: argparse.Namespace, *names: str) -> Any:
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    for name, value in given.items():
-        if value == "none":
-            given[name] = None
-        elif isinstance(value, list):
-            given[name] = tuple(value)
-    return component(**given) if given else None
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _progress(args: argparse.Namespace) -> bool | str:
-    return False if args.quiet else "auto"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,6 +180,9 @@ class Model:
                 expected=f"{self.ndim} spatial axes and {self.channels} channels (last)",
                 received=f"shape {array.shape}",
             )
+        if array.dtype.kind not in "buif" or not array.size:
+            received = f"{array.dtype} of shape {array.shape}"
+            raise invalid("image", expected="pixels that are real numbers", received=received)
         return ArraySource(array)
 
     def predict(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
@@ -217,6 +219,8 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / NETWORK_FILE, self._write_network)
         _replace(folder / "history.csv", lambda p: self.history.to_csv(p, index=False))
+        from .cards import card
+
         words, text = card(self, folder.name), json.dumps(self.to_json(), indent=1)
         _replace(folder / "README.md", lambda p: p.write_text(words, encoding="utf-8"))
         _replace(folder / "model.json", lambda p: p.write_text(text, encoding="utf-8"))
@@ -244,6 +248,8 @@ class Model:
 
     def summary(self) -> str:
         """Return a few lines on what the model is and what it was trained on."""
+        from .cards import facts
+
         return "\n".join(f"{key:<14} {value}" for key, value in facts(self).items())
 
     def __str__(self) -> str:
@@ -340,85 +346,3 @@ def _replace(path: Path, write: Any) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def facts(model: Model) -> dict[str, str]:
-    """Return what people ask of a model, as words: for `summary`, the card and R."""
-    info, training = model.info, model.info["training"]
-    names = info["channels"]["names"]
-    sizes = info["pixel_size_um"]
-    diameter = info["diameter_px"]
-    found = {
-        "task": _words(model.task),
-        "network": _words(model.network),
-        "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
-        "dimensions": f"{model.ndim}-D",
-        "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
-        "object size": f"median {diameter['median']:.0f} px across" if diameter else "unknown",
-        "trained on": f"{_count(training['images'], 'image')}, "
-        f"{training['iterations']} iterations of {training['batch_size']} patches, "
-        f"{training['seconds'] / 60:.1f} minutes",
-        "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
-        f"({training['validation']})",
-        "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
-        f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
-        "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
-    }
-    if info["interrupted"]:
-        found["interrupted"] = "yes: stopped by hand before the end"
-    return found
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _words(component: Any) -> str:
-    """Show a component by what differs from its defaults."""
-    plain, usual = to_plain(component), to_plain(type(component)())
-    changed = [f"{k}={v}" for k, v in plain.items() if k != "name" and usual.get(k) != v]
-    return f"{plain['name']}({', '.join(changed)})"
-
-
-def card(model: Model, name: str) -> str:
-    """Return the model card: Markdown for people who find the folder."""
-    rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
-    scores: Mapping[str, float] = model.info["training"].get("scores") or {}
-    measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
-    return f"""# {name}
-
-A cytoloom model.
-
-| | |
-|---|---|
-{rows}
-
-The validation score above compares the network's maps with what they should be (1: equal; soft
-Dice), and chose the weights. Scores of what is made of these maps, on the same validation images,
-which also chose the thresholds (measure on images of your own with `evaluate`):
-
-| metric | value |
-|---|---|
-{measured}
-
-Images are scaled per image and channel between percentiles {model.normalize.low:g} and
-{model.normalize.high:g}. {_tiles(model)}
-
-Python: `cytoloom.predict(cytoloom.load("{name}"), "images/", out="results/")`
-
-R: `predict(cl_load("{name}"), "images/", out = "results/")`
-"""
-
-
-def _tiles(model: Model) -> str:
-    """Say what tiles do to the result."""
-    limit, seen = inference.HALO_LIMIT_PX, model.network.halo_px
-    if max(seen) <= limit:
-        halo = " x ".join(map(str, seen))
-        return f"Tiles are read with {halo} px around them, so that they make no difference."
-    measured = model.info["tile_difference"]
-    most = "was not measured" if measured is None else f"was {measured:.1g} at most"
-    return (
-        f"The network sees {max(seen)} px far; tiles of large images are read with {limit} px "
-        f"around them\nand blended. On a validation image the difference in maps of 0 to 1 {most}."
-    )

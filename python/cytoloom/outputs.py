@@ -1,4 +1,4 @@
-"""Folders that models are written to: found usable before work starts, left as they were if not."""
+"""Folders for models and results: found usable before work starts, left alone where not."""
 
 from __future__ import annotations
 
@@ -71,13 +71,7 @@ def open_model_folder(
     path = Path(out)
     _refuse_others(path, overwrite)
     folder = ModelFolder(path, overwrite, made=not path.exists())
-    try:
-        folder.states.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path) as probe:
-            probe.write(b"0")
-    except OSError as error:
-        why = "a file" if path.is_file() else error.strerror
-        raise invalid("out", expected="a folder to write to", received=f"{path}: {why}") from None
+    _make(folder.states, path)
     return folder
 
 
@@ -98,3 +92,60 @@ def _refuse_others(path: Path, overwrite: bool) -> None:
             received=str(path),
             remedy="Pass overwrite=True to replace it, or another name.",
         )
+
+
+def open_results_folder(out: str | os.PathLike[str] | None, overwrite: bool = False) -> Path | None:
+    """Find out before the first image that results can be written and mix with no others.
+
+    Parameters
+    ----------
+    out : path or None
+        Where label images and tables will go.
+    overwrite : bool, default False
+        Remove the results of an earlier run, and nothing else.
+
+    Raises
+    ------
+    InvalidError
+        A model, results of an earlier run, or nothing that can be written to.
+    """
+    if out is None:
+        return None
+    folder = Path(out)
+    if (folder / "model.json").exists():
+        raise invalid("out", expected="a folder for results", received=f"{folder}, a model")
+    if (folder / "files.csv").exists():
+        if not overwrite:
+            raise invalid(
+                "out",
+                expected="a folder without results",
+                received=f"{folder}, with results in files.csv",
+                remedy="Pass overwrite=True to replace them, or another name.",
+            )
+        _remove_results(folder)
+    _make(folder / "labels", folder)
+    return folder
+
+
+def _remove_results(folder: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else."""
+    import pandas as pd
+
+    names = pd.read_csv(folder / "files.csv", dtype=str)["image"]
+    kinds = (("labels", ".tif"), ("overlays", ".png"))
+    for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):
+        if folder.resolve() in path.resolve().parents:
+            path.unlink(missing_ok=True)
+    for table in ("files.csv", "objects.csv"):
+        (folder / table).unlink(missing_ok=True)
+
+
+def _make(inner: Path, folder: Path) -> None:
+    """Make a folder within one that can be written to."""
+    try:
+        inner.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+    except OSError as error:
+        why = "a file" if folder.is_file() else error.strerror
+        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from . import backend, inference
 from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
+from .outputs import open_results_folder
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
 from .rescaling import by_diameter, factors_known
@@ -203,7 +203,7 @@ def predict_events(
     items = [trained_channels(item, model) for item in items]
     if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")
-    folder = _prepare_out(out, overwrite)
+    folder = open_results_folder(out, overwrite)
     rows, tables, kept = [], [], {}
 
     def work(item: Any, at_once: int) -> Any:
@@ -277,45 +277,6 @@ def _portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 def _is_factor(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
-def _prepare_out(out: str | os.PathLike[str] | None, overwrite: bool) -> Path | None:
-    """Find out before the first image that results can be written and mix with no others."""
-    if out is None:
-        return None
-    folder = Path(out)
-    if (folder / "model.json").exists():
-        raise invalid("out", expected="a folder for results", received=f"{folder}, a model")
-    if (folder / "files.csv").exists():
-        if not overwrite:
-            raise invalid(
-                "out",
-                expected="a folder without results",
-                received=f"{folder}, with results in files.csv",
-                remedy="Pass overwrite=True to replace them, or another name.",
-            )
-        _remove_results(folder)
-    try:
-        (folder / "labels").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        why = "a file" if folder.is_file() else error.strerror
-        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
-    return folder
-
-
-def _remove_results(folder: Path) -> None:
-    """Remove what an earlier run wrote, and nothing else."""
-    import pandas as pd
-
-    names = pd.read_csv(folder / "files.csv", dtype=str)["image"]
-    kinds = (("labels", ".tif"), ("overlays", ".png"))
-    for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):
-        if folder.resolve() in path.resolve().parents:
-            path.unlink(missing_ok=True)
-    for table in ("files.csv", "objects.csv"):
-        (folder / table).unlink(missing_ok=True)
 
 
 def _one(

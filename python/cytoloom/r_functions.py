@@ -66,7 +66,7 @@ def _model(path: str) -> Model:
 
 def _told(model: Model) -> Plain:
     """All that R keeps of a model: where it is and what it says of itself."""
-    from .model import facts
+    from .cards import facts
 
     path = "" if model.path is None else os.path.abspath(model.path)
     return {"path": path, "facts": facts(model), "info": model.to_json()}

@@ -32,7 +32,9 @@ FACTS = (
 
 def fingerprint(run: Run) -> dict[str, str]:
     """Return what must be the same for a started training to go on, by name."""
-    trainer = to_plain(replace(run.trainer, checkpoint_s=30.0, cache_gb=2.0))
+    same = backend.one_core_each()  # whatever the number of cores
+    threads = None if same else backend.threads()
+    trainer = to_plain(replace(run.trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
     parts = {
         "task": to_plain(run.task),
         "network": to_plain(run.network),
@@ -40,7 +42,6 @@ def fingerprint(run: Run) -> dict[str, str]:
         "normalize": to_plain(run.normalize),
         "seed": run.seed,
         "precision": run.precision,
-        "threads": backend.threads(),
         "start": run.start.info["data"] if run.start else None,
         "data": run.manifest,
     }

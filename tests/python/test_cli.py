@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
-from cytoloom import cli, doctor
+from cytoloom import cli, commands, doctor
 
 COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
 
@@ -27,7 +27,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six simulated images with truth, written by the command line itself."""
     path = tmp_path_factory.mktemp("cli") / "nuclei"
-    assert cli.main(["simulate", str(path), "--images", "6", "--seed", "3"]) == cli.OK
+    assert cli.main(["simulate", str(path), "--images", "6", "--seed", "3"]) == commands.OK
     return path
 
 
@@ -39,7 +39,7 @@ def model(folder: Path) -> Path:
         "train", folder, "--iterations", 2, "--out", out, "--filters", 4, "--depth", 2,
         "--batch-size", 1, "--patch-px", 32, "--augment", "none",
     )  # fmt: skip
-    assert done.returncode == cli.OK, done.stderr
+    assert done.returncode == commands.OK, done.stderr
     assert str(out) in done.stdout
     return out
 
@@ -64,7 +64,7 @@ def test_each_help_has_an_example(command: str, capsys: pytest.CaptureFixture[st
     """Each command's help ends with an example of that command."""
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
-    assert stopped.value.code == cli.OK
+    assert stopped.value.code == commands.OK
     assert f"example:\n  cytoloom {command}" in capsys.readouterr().out
 
 
@@ -92,7 +92,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 def test_error_is_one_sentence_on_stderr(tmp_path: Path) -> None:
     """A folder that is not there gives one line that names it, no traceback, exit code 1."""
     done = run("check", tmp_path / "nowhere")
-    assert done.returncode == cli.FAILED
+    assert done.returncode == commands.FAILED
     assert done.stdout == ""
     assert done.stderr.startswith("cytoloom: ")
     assert "nowhere" in done.stderr
@@ -104,7 +104,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     for arguments in (("--debug", "check", nowhere), ("check", nowhere, "--debug")):
         done = run(*arguments)
-        assert done.returncode == cli.FAILED
+        assert done.returncode == commands.FAILED
         assert "Traceback" in done.stderr
 
 
@@ -116,8 +116,8 @@ def test_an_unforeseen_error_names_its_type(
     def fail(_: object) -> int:
         raise KeyError("x")
 
-    monkeypatch.setattr(cli, "run_info", fail)
-    assert cli.main(["info", "m"]) == cli.FAILED
+    monkeypatch.setattr(commands, "info", fail)
+    assert cli.main(["info", "m"]) == commands.FAILED
     assert capsys.readouterr().err == "cytoloom: KeyError: 'x' (add --debug to see where)\n"
 
 
@@ -127,7 +127,7 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     def stop(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "run_info", stop)
+    monkeypatch.setattr(commands, "info", stop)
     assert cli.main(["info", "m"]) == cli.INTERRUPTED
     assert capsys.readouterr().err == "cytoloom: interrupted\n"
 
@@ -135,9 +135,9 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 def test_options_become_components() -> None:
     """Only what was given is passed on; the rest stays the component's own default."""
     args = SimpleNamespace(minutes=None, iterations=5, patch_px=[64, 32], augment="none")
-    trainer = cli._given(cl.Trainer, args, "minutes", "iterations", "patch_px", "augment")
+    trainer = commands._given(cl.Trainer, args, "minutes", "iterations", "patch_px", "augment")
     assert trainer == cl.Trainer(iterations=5, patch_px=(64, 32), augment=None)
-    assert cli._given(cl.Trainer, args, "minutes") is None
+    assert commands._given(cl.Trainer, args, "minutes") is None
 
 
 def test_simulate_writes_pairs_and_repeats(folder: Path, tmp_path: Path) -> None:
@@ -153,20 +153,20 @@ def test_simulate_writes_pairs_and_repeats(folder: Path, tmp_path: Path) -> None
 
 def test_check_says_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     """A good folder passes; one without a partner for its image fails and names the image."""
-    assert run("check", folder).returncode == cli.OK
+    assert run("check", folder).returncode == commands.OK
     bad = tmp_path / "bad"
     cli.main(["simulate", str(bad), "--images", "3"])
     lost = sorted((bad / "labels").iterdir())[0]
     lost.unlink()
     done = run("check", bad)
-    assert done.returncode == cli.FAILED
+    assert done.returncode == commands.FAILED
     assert lost.stem in done.stdout + done.stderr
 
 
 def test_train_is_silent_about_the_backend(model: Path) -> None:
     """`info` loads the network: standard error stays empty, the summary names the task."""
     done = run("info", model)
-    assert done.returncode == cli.OK
+    assert done.returncode == commands.OK
     assert done.stderr == ""
     assert "nstances" in done.stdout
     assert (model / "README.md").read_text().startswith(f"# {model.name}\n")
@@ -175,18 +175,18 @@ def test_train_is_silent_about_the_backend(model: Path) -> None:
 def test_train_refuses_to_overwrite(folder: Path, model: Path) -> None:
     """A finished model is not replaced by other settings unless asked for."""
     done = run("train", folder, "--iterations", 3, "--out", model, "--filters", 4, "--depth", 2)
-    assert done.returncode == cli.FAILED
+    assert done.returncode == commands.FAILED
     assert "overwrite" in done.stderr
 
 
 def test_evaluate_prints_scores_and_writes_tables(folder: Path, model: Path) -> None:
     """Training images are refused by default; allowed, there is one row per image."""
     refused = run("evaluate", model, folder)
-    assert refused.returncode == cli.FAILED
+    assert refused.returncode == commands.FAILED
     assert "allow" in refused.stderr
     out = folder.parent / "scores"
     done = run("evaluate", model, folder, "--allow-training-images", "--out", out, "--quiet")
-    assert done.returncode == cli.OK, done.stderr
+    assert done.returncode == commands.OK, done.stderr
     assert "metric" in done.stdout
     assert list(out.glob("*.csv"))
 
@@ -201,19 +201,19 @@ def test_predict_goes_on_past_a_broken_file(folder: Path, model: Path, tmp_path:
     (images / "broken.tif").write_bytes(good[0].read_bytes()[:100])
     out = tmp_path / "out"
     done = run("predict", model, images, "--out", out, "--overlay", "--quiet")
-    assert done.returncode == cli.PARTIAL, done.stderr
+    assert done.returncode == commands.PARTIAL, done.stderr
     assert "broken" in done.stderr
     assert "1 of 3 images failed" in done.stderr
     assert done.stdout.startswith("2 images")
     whole = run("predict", model, *good, "--out", tmp_path / "whole")
-    assert whole.returncode == cli.OK, whole.stderr
+    assert whole.returncode == commands.OK, whole.stderr
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     """The doctor names the backend that runs, in both forms."""
-    assert cli.main(["doctor"]) == cli.OK
+    assert cli.main(["doctor"]) == commands.OK
     assert "backend" in capsys.readouterr().out
-    assert cli.main(["doctor", "--json"]) == cli.OK
+    assert cli.main(["doctor", "--json"]) == commands.OK
     found = json.loads(capsys.readouterr().out)
     assert found == {key: str(value) for key, value in found.items()}
     assert doctor.ready(found)

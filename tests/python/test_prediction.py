@@ -29,6 +29,12 @@ def test_an_image_smaller_than_the_pooling_is_no_problem(model):
     assert model.predict(np.zeros((3, 5), np.uint16)).shape == (3, 5)
 
 
+@pytest.mark.parametrize("image", [np.zeros((0, 5)), np.zeros((8, 8), complex)])
+def test_pixels_that_cannot_be_are_refused(model, image):
+    with pytest.raises(cl.InvalidError, match="pixels that are real numbers"):
+        model.predict(image)
+
+
 def test_a_blank_image_has_no_objects(model):
     found = cl.predict(model, np.full((64, 64), 500, np.uint16), progress=False)
     assert len(found.objects) == 0

@@ -17,8 +17,9 @@ SCRIPT = """
 
     def trained(precision, filters, seed=0):
         network = cl.UNet(filters=filters, depth=2, dropout=0.2)
-        settings = dict(iterations=30, batch_size=4, patch_px=(64, 64), precision=precision, threads={cores})
-        model = small.train(network=network, trainer=cl.Trainer(**settings), seed=seed)
+        settings = dict(iterations=30, batch_size=4, patch_px=(64, 64), threads={cores})
+        trainer = cl.Trainer(precision=precision, **settings)
+        model = small.train(network=network, trainer=trainer, seed=seed)
         weights = b"".join(w.tobytes() for w in small.weights(model))
         return hashlib.sha256(weights).hexdigest()
 

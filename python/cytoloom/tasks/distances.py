@@ -7,6 +7,8 @@ another object is low, one that meets background far from any other object is hi
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -133,23 +135,33 @@ def _rims_by_gap(
 ) -> list[tuple[int, NDArray[np.bool_]]]:
     """Split the rim by its gap to the nearest other object: 0, 1, 2 and free."""
     parts = []
-    if rim.any() and objects.max() != objects[rim].min():
-        for gap in range(FREE_GAP_PX):
-            close = rim & _meets_other(objects, [max(1, int((gap + 1) / r)) for r in ratio])
-            parts.append((gap, close))
-            rim = rim & ~close
-    return [*parts, (FREE_GAP_PX, rim)]
+    left = np.flatnonzero(rim)
+    if left.size and objects.max() != objects.ravel()[left].min():
+        rings = _rings(tuple(ratio))
+        margin = np.abs(np.concatenate(rings)).max(axis=0)
+        padded = np.pad(objects, [(m, m) for m in margin]).ravel()
+        strides = np.cumprod([1, *(np.array(objects.shape) + 2 * margin)[:0:-1]])[::-1]
+        for gap, ring in enumerate(rings):
+            at = (np.stack(np.unravel_index(left, objects.shape), axis=-1) + margin) @ strides
+            around = padded[at + (ring @ strides)[:, np.newaxis]]
+            close = ((around > 0) & (around != padded[at])).any(axis=0)
+            part = np.zeros(objects.shape, bool)
+            part.ravel()[left[close]] = True
+            parts.append((gap, part))
+            left = left[~close]
+    free = np.zeros(objects.shape, bool)
+    free.ravel()[left] = True
+    return [*parts, (FREE_GAP_PX, free)]
 
 
-def _meets_other(objects: Array, radius: Sequence[int]) -> NDArray[np.bool_]:
-    """Whether another object lies in the box of `radius` around each pixel."""
-    from scipy import ndimage as ndi
-
-    size = [2 * r + 1 for r in radius]
-    top = int(objects.max()) + 1
-    highest = ndi.maximum_filter(objects, size, mode="constant", cval=0)
-    lowest = ndi.minimum_filter(
-        np.where(objects > 0, objects, top), size, mode="constant", cval=top
-    )
-    other: NDArray[np.bool_] = (highest != objects) | (lowest != objects)
-    return other
+@functools.lru_cache(maxsize=16)
+def _rings(ratio: tuple[float, ...]) -> list[NDArray[np.intp]]:
+    """Return offsets (n, axes) of what is in the box of each gap and not in a smaller one."""
+    rings, seen = [], {(0,) * len(ratio)}
+    for gap in range(FREE_GAP_PX):
+        radius = [max(1, int((gap + 1) / r)) for r in ratio]
+        box = itertools.product(*(range(-r, r + 1) for r in radius))
+        ring = [offset for offset in box if offset not in seen]
+        seen.update(ring)
+        rings.append(np.array(ring, np.intp).reshape(-1, len(ratio)))
+    return rings

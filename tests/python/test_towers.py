@@ -1,0 +1,43 @@
+"""Parts of a batch through one network: the same step as the whole batch at once."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from cytoloom import UNet, backend
+from cytoloom.metrics import losses
+from cytoloom.networks.towers import towers
+
+
+def stepped(net: UNet, images: np.ndarray, parts: int) -> list[np.ndarray]:
+    """Weights and statistics after one step of gradient descent."""
+    backend.require()
+    network = net.build(1, {"a": 2}, seed=3)
+    fitted = towers(network, parts)
+    loss = losses.get("ce_dice", "sigmoid")
+    fitted.compile(optimizer=keras.optimizers.SGD(0.1), loss={"a": loss})
+    targets = np.concatenate([images > 0.5, images > 0.8, np.ones_like(images)], axis=-1)
+    fitted.train_on_batch(images, {"a": targets.astype(np.float32)})
+    return network.get_weights()
+
+
+@pytest.fixture
+def patches() -> np.ndarray:
+    return np.random.default_rng(0).random((4, 16, 16, 1), np.float32)
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_parts_make_the_step_of_the_whole_batch(patches, parts):
+    net = UNet(filters=3, depth=1, norm="none")
+    for whole, cut in zip(stepped(net, patches, 1), stepped(net, patches, parts), strict=True):
+        np.testing.assert_allclose(whole, cut, atol=1e-6)
+
+
+def test_averages_of_normalisation_move_as_far_in_parts(patches):
+    """Four times the same patch: the parts have the statistics of the whole."""
+    same = np.repeat(patches[:1], 4, axis=0)
+    net = UNet(filters=3, depth=1)
+    for whole, cut in zip(stepped(net, same, 1), stepped(net, same, 4), strict=True):
+        np.testing.assert_allclose(whole, cut, atol=1e-5)
