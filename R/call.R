@@ -22,7 +22,10 @@ run_events <- function(name, arguments, progress) {
     switch(event$kind,
       result = return(unpack(event$value)),
       error = stop_python(event$message),
-      interrupted = raise_interrupt(),
+      interrupted = {
+        if (event$message != "Interrupted.") message(event$message)
+        raise_interrupt()
+      },
       warning = warning(event$message, call. = FALSE, immediate. = TRUE),
       show(event)
     )

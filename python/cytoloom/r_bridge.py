@@ -145,8 +145,9 @@ def _guarded(work: Callable[[], Any]) -> Plain:
     with warnings.catch_warnings(record=True) as caught:
         try:
             found["value"] = pack(work())
-        except KeyboardInterrupt:
-            found.update(error="Interrupted.", interrupted=True)
+        except KeyboardInterrupt as stop:
+            kept = f": {stop}" if str(stop) else ""
+            found.update(error=f"Interrupted{kept}.", interrupted=True)
         except Exception as error:
             _last["traceback"] = traceback.format_exc()
             found["error"] = in_r(_sentence(error))

@@ -107,6 +107,7 @@ test_that("Ctrl-C in a script saves the state, stops the loop, and the same call
   expect_false(is.null(attr(said, "status")))
   expect_false(any(grepl("not reached|Error", said)))
   expect_true(any(grepl("^iteration [0-9]+/4000", said)))
+  expect_true(any(grepl("^Interrupted: iteration [0-9]+ is kept in .*, the same call", said)))
   expect_true(file.exists(file.path(out, ".training", "state-a.npz")))
   expect_false(file.exists(file.path(out, "model.json")))
   said <- fresh_r(train(interrupt))
