@@ -20,7 +20,7 @@ from .tasks.task import Head
 HALO_LIMIT_PX = 256
 RAMP_PX = 64
 TILE_PX = 2**21
-LARGE_TILE_PX = 768**2
+LARGE_TILE_PX = {1: 2**18, 2: 2**18, 3: 2**20}
 LARGE_PX = 2**24
 SMALL_PX = 256
 
@@ -34,10 +34,11 @@ def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> tuple[int, ...]:
-    """Choose the tile: at most 2 million pixels (0.6 of an image above 16), and enough of them.
+    """Choose the tile: at most 2 million pixels, and enough of them.
 
     The longest edge is halved until tiles are as small as that, and as many as are worked on at
-    once or their edges shorter than 512 px.
+    once or their edges shorter than 512 px. Images above 16 million pixels have tiles of a
+    quarter of a million (volumes, whose halo is larger: one million).
 
     Parameters
     ----------
@@ -55,11 +56,11 @@ def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> t
     >>> tile_shape((512, 512), 128)
     (128, 128)
     >>> tile_shape((8192, 8192), None)
-    (512, 1024)
+    (512, 512)
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)
-    most = TILE_PX if math.prod(shape) <= LARGE_PX else LARGE_TILE_PX
+    most = TILE_PX if math.prod(shape) <= LARGE_PX else LARGE_TILE_PX[len(shape)]
     tile, count = [int(n) for n in shape], 1
     while True:
         longest = max(tile)
