@@ -64,13 +64,13 @@ def require(threads: int | None = None) -> ModuleType:
             "Call cytoloom in the main process, or start a fresh one."
         )
     if _state["pid"] is None:
-        _start(threads or cores())
+        _start(threads)
     import keras
 
     return keras
 
 
-def _start(threads: int) -> None:
+def _start(asked: int | None) -> None:
     chosen = os.environ.get("KERAS_BACKEND")
     found = available()
     if "keras" not in sys.modules and (chosen or "tensorflow") not in found:
@@ -86,7 +86,9 @@ def _start(threads: int) -> None:
     # one core for an operation, and operations side by side: faster on small patches, and the
     # order of additions does not depend on the number of cores
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(threads))
+    if asked is not None:  # else a parent's choice, which it left in the environment, holds
+        os.environ["TF_NUM_INTEROP_THREADS"] = str(asked)
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(cores()))
     if "avx512f" not in cpu_features():
         # the other kernels add up in an order that depends on the size of the tile
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -99,7 +101,7 @@ def _start(threads: int) -> None:
     if keras.backend.backend() == "torch":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(int(os.environ["TF_NUM_INTEROP_THREADS"]))
     _state["pid"] = os.getpid()
     _state["threads"] = int(os.environ["TF_NUM_INTEROP_THREADS"])
 
