@@ -16,8 +16,21 @@ command -v debootstrap >/dev/null || {
     exit 1
 }
 
+# All mounts are made in a mount namespace of this script's own: they are gone with it, even when
+# it is killed, and no later `rm -rf` of this folder can reach the machine's /proc or /dev.
+if [ "${CYTOLOOM_OWN_MOUNTS:-}" != yes ]; then
+    CYTOLOOM_OWN_MOUNTS=yes exec unshare --mount --propagation private sh "$root/tools/test-r-modern.sh"
+fi
+
+# What an earlier version of this script, once killed, may have left mounted.
+left=$(cut -d' ' -f5 /proc/self/mountinfo | grep -F "$lane/" || true)
+[ -z "$left" ] || {
+    echo "Still mounted: $(echo "$left" | tr '\n' ' '). Run umount on each before anything is removed." >&2
+    exit 1
+}
+
 if [ ! -e "$lane/.made" ]; then
-    rm -rf "$lane"
+    rm -rf --one-file-system "$lane"
     mkdir -p "$lane"
     include=make,r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
     include=$include,python3-pip,libpython3.13,ca-certificates
@@ -27,16 +40,8 @@ if [ ! -e "$lane/.made" ]; then
     touch "$lane/.made"
 fi
 
-mount_once() {
-    mountpoint -q "$lane/$2" || mount --bind "$1" "$lane/$2"
-}
-leave() {
-    umount "$lane/dev" "$lane/proc" 2>/dev/null || true
-}
-trap leave EXIT
-trap 'exit 130' INT TERM
-mount_once /proc proc
-mount_once /dev dev
+# The chroot has the devices debootstrap made there; the machine's own /dev stays outside.
+mount -t proc proc "$lane/proc"
 cp /etc/resolv.conf "$lane/etc/resolv.conf"
 # Behind a proxy with a certificate of its own, pip needs this machine's bundle.
 cp /etc/ssl/certs/ca-certificates.crt "$lane/etc/ssl/certs/ca-certificates.crt"
