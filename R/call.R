@@ -9,27 +9,45 @@ call_python <- function(called, ...) {
 }
 
 # Runs one of the verbs, which report events; R fetches them one by one, so that Python never
-# has to call R.
+# has to call R. Wherever Ctrl-C comes, while an event is told or fetched, the work hears of it.
 run_events <- function(name, arguments, progress) {
   show <- shower(progress)
   stream <- bridge()$start(name, pack(arguments))
-  ended <- FALSE
-  on.exit(if (!ended) stream$interrupt())
-  repeat {
-    event <- tryCatch(reticulate::iter_next(stream), interrupt = function(i) stream$interrupt())
-    ended <- event$kind %in% c("result", "error", "interrupted")
-    for (text in event$warnings) warning(text, call. = FALSE)
-    switch(event$kind,
-      result = return(unpack(event$value)),
-      error = stop_python(event$message),
-      interrupted = {
-        if (event$message != "Interrupted.") message(event$message)
-        raise_interrupt()
-      },
-      warning = warning(event$message, call. = FALSE, immediate. = TRUE),
-      show(event)
+  event <- list(kind = "begun")
+  on.exit(if (!ended(event)) say_kept(stream$interrupt()))
+  suspendInterrupts(repeat {
+    event <- tryCatch(
+      allowInterrupts({
+        tell(event, show)
+        reticulate::iter_next(stream)
+      }),
+      interrupt = function(i) stream$interrupt()
     )
-  }
+    if (ended(event)) break
+  })
+  for (text in event$warnings) warning(text, call. = FALSE)
+  switch(event$kind,
+    result = return(unpack(event$value)),
+    error = stop_python(event$message)
+  )
+  say_kept(event)
+  raise_interrupt()
+}
+
+# "Interrupted: iteration 120 is kept in ..."; of other verbs there is nothing to say.
+say_kept <- function(event) {
+  if (event$kind == "interrupted" && event$message != "Interrupted.") message(event$message)
+}
+
+ended <- function(event) event$kind %in% c("result", "error", "interrupted")
+
+tell <- function(event, show) {
+  for (text in event$warnings) warning(text, call. = FALSE)
+  switch(event$kind,
+    begun = invisible(),
+    warning = warning(event$message, call. = FALSE, immediate. = TRUE),
+    show(event)
+  )
 }
 
 # Says what happens: notes, and how far it is.

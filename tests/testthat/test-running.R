@@ -112,6 +112,41 @@ test_that("Ctrl-C in a script saves the state, stops the loop, and the same call
   expect_false(file.exists(file.path(out, "model.json")))
   said <- fresh_r(train(interrupt))
   expect_true(any(grepl("^Going on from iteration [0-9]+ of", said)))
+  expect_true(any(grepl("^Interrupted: iteration [0-9]+ is kept", said)))
+})
+
+# The training of a fresh R that presses Ctrl-C itself when it is told of an iteration.
+interrupts_itself <- function(first, around) {
+  fresh_r(sprintf(
+    "library(cytoloom)
+    press <- function(text) if (grepl('^iteration', text)) {
+      tools::pskill(Sys.getpid(), tools::SIGINT)
+      for (i in 1:1e6) sqrt(i)
+    }
+    %s
+    %s(cl_train(
+      %s, network = cl_unet(filters = 4, depth = 2),
+      trainer = cl_trainer(iterations = 4000, batch_size = 1, patch_px = 32, augment = NULL),
+      out = %s, progress = TRUE))
+    message('not reached')",
+    first, around, deparse(train_folder()),
+    deparse(file.path(tempfile("models"), "shown.cytoloom"))
+  ))
+}
+
+test_that("Ctrl-C while R shows how far it is reaches the training", {
+  skip_on_os("windows")
+  need_python()
+  shows <- "utils::assignInNamespace(
+    'shower', function(progress) function(event) press(event$message), 'cytoloom')"
+  handles <- "watched <- function(code) {
+    withCallingHandlers(code, message = function(m) press(conditionMessage(m)))
+  }"
+  for (said in list(interrupts_itself(shows, ""), interrupts_itself(handles, "watched"))) {
+    expect_false(is.null(attr(said, "status")))
+    expect_false(any(grepl("not reached|Error", said)))
+    expect_length(grep("^Interrupted: iteration [0-9]+ is kept in .*, the same call", said), 1)
+  }
 })
 
 test_that("Ctrl-C at the console keeps the model so far", {
