@@ -7,8 +7,6 @@ another object is low, one that meets background far from any other object is hi
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -112,16 +110,25 @@ def near(marked: Array, reach: float, ratio: NDArray[np.float64]) -> NDArray[np.
     >>> near(np.array([[True, False, False, False]]), 2.5, np.ones(2))
     array([[0. , 1. , 2. , 2.5]], dtype=float32)
     """
-    square = np.where(marked, np.float32(0), np.float32(reach * reach))
+    square = _far(marked, reach, ratio)
     for axis, step in enumerate(ratio):
         before = square
         square = before.copy()
         for k in range(1, min(math.floor(reach / step), before.shape[axis] - 1) + 1):
             low, high = shifted(axis, k)
-            cost = np.float32((k * step) ** 2)
-            np.minimum(square[low], before[high] + cost, out=square[low])
-            np.minimum(square[high], before[low] + cost, out=square[high])
-    return np.sqrt(square)
+            farther = before + before.dtype.type((k * step) ** 2)
+            np.minimum(square[low], farther[high], out=square[low])
+            np.minimum(square[high], farther[low], out=square[high])
+    return np.minimum(np.sqrt(square, dtype=np.float32), np.float32(reach))
+
+
+def _far(marked: Array, reach: float, ratio: NDArray[np.float64]) -> Array:
+    """Return 0 where marked, elsewhere the square of `reach`: in small integers where exact."""
+    if (ratio != 1).any():
+        return ~marked * np.float32(reach * reach)
+    square = math.ceil(reach * reach)
+    kind = np.min_scalar_type(2 * square)  # the loop adds no more than the same again
+    return ~marked * kind.type(square)
 
 
 def shifted(axis: int, k: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -134,34 +141,30 @@ def _rims_by_gap(
     objects: Array, rim: NDArray[np.bool_], ratio: NDArray[np.float64]
 ) -> list[tuple[int, NDArray[np.bool_]]]:
     """Split the rim by its gap to the nearest other object: 0, 1, 2 and free."""
-    parts = []
-    left = np.flatnonzero(rim)
-    if left.size and objects.max() != objects.ravel()[left].min():
-        rings = _rings(tuple(ratio))
-        margin = np.abs(np.concatenate(rings)).max(axis=0)
-        padded = np.pad(objects, [(m, m) for m in margin]).ravel()
-        strides = np.cumprod([1, *(np.array(objects.shape) + 2 * margin)[:0:-1]])[::-1]
-        for gap, ring in enumerate(rings):
-            at = (np.stack(np.unravel_index(left, objects.shape), axis=-1) + margin) @ strides
-            around = padded[at + (ring @ strides)[:, np.newaxis]]
-            close = ((around > 0) & (around != padded[at])).any(axis=0)
-            part = np.zeros(objects.shape, bool)
-            part.ravel()[left[close]] = True
-            parts.append((gap, part))
-            left = left[~close]
-    free = np.zeros(objects.shape, bool)
-    free.ravel()[left] = True
-    return [*parts, (FREE_GAP_PX, free)]
-
-
-@functools.lru_cache(maxsize=16)
-def _rings(ratio: tuple[float, ...]) -> list[NDArray[np.intp]]:
-    """Return offsets (n, axes) of what is in the box of each gap and not in a smaller one."""
-    rings, seen = [], {(0,) * len(ratio)}
+    top = int(objects.max(initial=0))
+    if not rim.any() or top == objects[rim].min():
+        return [(FREE_GAP_PX, rim)]
+    parts, reached = [], [0] * objects.ndim
+    # Background is 0 for the highest label around a pixel, and all ones for the lowest.
+    objects = objects.astype(np.min_scalar_type(top + 1))
+    highest, lowest = objects, objects - objects.dtype.type(1)
+    own = lowest
     for gap in range(FREE_GAP_PX):
-        radius = [max(1, int((gap + 1) / r)) for r in ratio]
-        box = itertools.product(*(range(-r, r + 1) for r in radius))
-        ring = [offset for offset in box if offset not in seen]
-        seen.update(ring)
-        rings.append(np.array(ring, np.intp).reshape(-1, len(ratio)))
-    return rings
+        for axis, step in enumerate(ratio):
+            while reached[axis] < max(1, int((gap + 1) / step)):
+                reached[axis] += 1
+                highest = _wider(np.maximum, highest, axis)
+                lowest = _wider(np.minimum, lowest, axis)
+        close = rim & ((highest != objects) | (lowest != own))
+        parts.append((gap, close))
+        rim = rim & ~close
+    return [*parts, (FREE_GAP_PX, rim)]
+
+
+def _wider(extreme: np.ufunc, values: Array, axis: int) -> Array:
+    """Return the extreme of each pixel and its two neighbours along an axis."""
+    low, high = shifted(axis, 1)
+    found = values.copy()
+    extreme(found[low], values[high], out=found[low])
+    extreme(found[high], values[low], out=found[high])
+    return found
