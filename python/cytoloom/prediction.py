@@ -290,6 +290,7 @@ def _one(
 
         def decoded() -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, at_once)
+            store.trim()
             return model.task.decode(maps, item.spacing_um), maps
 
         factors, notes = factors_known(model, source, item.spacing_um, rescale)

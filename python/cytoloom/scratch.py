@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
 import shutil
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -53,6 +55,16 @@ class Scratch:
             file.truncate(4 * math.prod(shape))
             self._maps.append(mmap.mmap(file.fileno(), 0))
         return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
+
+    def trim(self) -> None:
+        """Give back what the C library keeps of freed memory, as after running a network.
+
+        For large images, and only where the library can (glibc); elsewhere nothing happens.
+        """
+        if self._large and sys.platform == "linux":
+            trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+            if trim is not None:
+                trim(0)
 
     def _give_back(self) -> None:
         while not self._done.wait(0.1):

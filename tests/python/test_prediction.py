@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import cytoloom as cl
 import small
+from cytoloom import scratch
 from cytoloom.evaluation import bootstrap
 from cytoloom.objects import measure
 
@@ -23,6 +26,25 @@ def test_tiles_give_the_whole_image_to_the_last_bit(model, tile_px):
     whole, tiled = model.predict_maps(image), model.predict_maps(image, tile_px=tile_px)
     for head in whole:
         assert np.array_equal(whole[head], tiled[head])
+
+
+def test_maps_of_large_images_go_to_files_that_are_removed(model, monkeypatch, tmp_path):
+    image, _ = cl.simulate.nuclei(shape=(150, 131), count=20, seed=9)
+    here = cl.predict(model, image, progress=False)
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(scratch, "SCRATCH_PX", 0)
+    trimmed = []
+    monkeypatch.setattr(
+        scratch.Scratch, "trim", lambda self: trimmed.append(list(folder.rglob("*.f32")))
+    )
+    there = cl.predict(model, image, progress=False)
+    assert len(trimmed[0]) == len(model.task.heads)
+    assert not list(folder.iterdir())
+    for name, labels in here:
+        assert np.array_equal(labels, there[name])
+    pd.testing.assert_frame_equal(here.objects, there.objects)
 
 
 def test_an_image_smaller_than_the_pooling_is_no_problem(model):
