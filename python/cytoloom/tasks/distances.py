@@ -125,10 +125,10 @@ def near(marked: Array, reach: float, ratio: NDArray[np.float64]) -> NDArray[np.
 def _far(marked: Array, reach: float, ratio: NDArray[np.float64]) -> Array:
     """Return 0 where marked, elsewhere the square of `reach`: in small integers where exact."""
     if (ratio != 1).any():
-        return ~marked * np.float32(reach * reach)
+        return np.asarray(~marked * np.float32(reach * reach))
     square = math.ceil(reach * reach)
     kind = np.min_scalar_type(2 * square)  # the loop adds no more than the same again
-    return ~marked * kind.type(square)
+    return np.asarray(~marked * kind.type(square))
 
 
 def shifted(axis: int, k: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
