@@ -116,7 +116,7 @@ plain_cl_data <- function(data) {
 plain_place <- function(x, what) {
   if (is.data.frame(x)) {
     for (column in intersect(c("image", "label"), names(x))) {
-      x[[column]] <- plain_path(as.character(x[[column]]), column)
+      x[[column]] <- plain_paths(as.character(x[[column]]), column)
     }
     return(x)
   }

@@ -32,7 +32,7 @@ evaluate.cl_model <- function(x, data, ..., out = NULL, allow_training_images = 
     ),
     progress
   )
-  structure(tables, model = x, data = data, class = "cl_scores")
+  structure(tables, model = x, data = lasting(data), class = "cl_scores")
 }
 
 #' Scores

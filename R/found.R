@@ -71,7 +71,7 @@ found_row <- function(files, i) {
   if (length(row) != 1 || is.na(row) || row < 1 || row > nrow(files)) {
     stop_clean(
       "Invalid image. Expected a number up to ", nrow(files), " or one of ",
-      toString(utils::head(files$image, 5)), ". Received: ", i, "."
+      toString(utils::head(files$image, 5)), ". Received: ", toString(i), "."
     )
   }
   row <- files[row, ]

@@ -1,8 +1,10 @@
 #' Compare two label images
 #'
 #' The scores that [evaluate()][evaluate.cl_model] uses, on plain arrays: `cl_dice()` and
-#' `cl_iou()` of foreground against background; `cl_average_precision()` and `cl_match()` of
-#' instances, matched one to one. Empty against empty scores 1, empty against something 0.
+#' `cl_iou()` of two masks, or their mean over the classes where the numbers are classes (for
+#' instances compare `truth > 0` with `found > 0`); `cl_average_precision()` and `cl_match()` of
+#' instances, matched one to one, whatever their numbers. Empty against empty scores 1, empty
+#' against something 0.
 #'
 #' @param truth,found Arrays of whole numbers of the same size, or logical masks; 0 is
 #'   background.
@@ -17,7 +19,7 @@
 #' @examplesIf cl_available()
 #' truth <- matrix(c(1, 1, 0, 2), 1)
 #' found <- matrix(c(1, 1, 0, 0), 1)
-#' cl_dice(truth, found)
+#' cl_dice(truth > 0, found > 0)
 #' cl_average_precision(truth, found)
 #' cl_match(truth, found)$objects
 cl_dice <- function(truth, found, ..., unknown = NULL) {

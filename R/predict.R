@@ -45,7 +45,9 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   given <- plain_sources(images, axes, pixel_size_um)
   like <- image_class(first_image(images))
   path <- model_path(object)
+  if (is.null(out) && overlay) stop_clean("Invalid `overlay`. Expected `out` with it.")
   if (type == "prob") {
+    if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     maps <- call_python("probabilities", model = path, images = given, channels = channels)
     maps <- lapply(maps, as_class, like)
     return(if (is_one_array(images)) maps[[1]] else maps)
@@ -59,9 +61,11 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     ),
     progress
   )
+  done <- found$files$status == "ok"
+  found$files$labels[done] <- lasting(found$files$labels[done])
   structure(
     found[c("files", "objects")],
-    source = images, axes = axes, like = like, class = "cl_found"
+    source = lasting(images), axes = axes, like = like, class = "cl_found"
   )
 }
 
@@ -73,7 +77,7 @@ plain_sources <- function(images, axes = NULL, pixel_size_um = NULL) {
     images <- images$images
   }
   if (is.character(images)) {
-    paths <- plain_path(images, "images")
+    paths <- plain_paths(images, "images")
     source <- if (length(paths) == 1) paths else as.list(paths)
     return(list(source = source, axes = axes, pixel_size_um = pixel_size_um))
   }

@@ -169,9 +169,28 @@ unpack_column <- function(x) {
 }
 
 # Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
+# A path that outlives a change of the working directory.
+lasting <- function(path) {
+  if (is.character(path)) normalizePath(path, winslash = "/", mustWork = FALSE) else path
+}
+
+# One path.
 plain_path <- function(path, what = "path") {
-  if (!is.character(path) || anyNA(path) || length(path) == 0) {
-    stop_clean("Invalid `", what, "`. Expected a path. Received: ", class(path)[1], ".")
+  if (is.character(path) && length(path) > 1) {
+    stop_clean("Invalid `", what, "`. Expected one path. Received: ", length(path), ".")
+  }
+  plain_paths(path, what)
+}
+
+plain_paths <- function(path, what = "path") {
+  if (!is.character(path) || length(path) == 0 || !is.null(dim(path))) {
+    received <- if (is.character(path) && length(path) == 0) "none" else class(path)[1]
+    stop_clean("Invalid `", what, "`. Expected a path. Received: ", received, ".")
+  }
+  if (anyNA(path)) {
+    stop_clean(
+      "Invalid `", what, "`. Expected a path. Received: NA in place ", which(is.na(path))[1], "."
+    )
   }
   path <- path.expand(enc2utf8(path))
   if (!l10n_info()[["UTF-8"]] && any(grepl("[^ -~]", path, useBytes = TRUE))) {

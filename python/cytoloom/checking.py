@@ -14,6 +14,7 @@ from .errors import InvalidError
 from .images.facts import AnyArray
 from .images.labels import is_grey_coded, values_of
 from .sources import Source, fingerprint
+from .splits import odd_splits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +174,9 @@ class _Findings:
         if not self._data.items and not self._problems:
             self._problems.append("there are no images")
         self._problems += _duplicates(self._data.items)
+        self._problems += [
+            f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
+        ]
         self._compare_kinds()
         self._compare_labels()
         for names in self._same.values():

@@ -125,6 +125,7 @@ def _command(
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"example:\n  {example}",
         formatter_class=_Help,
+        allow_abbrev=False,
     )
     command.add_argument(
         "--debug",

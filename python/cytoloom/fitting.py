@@ -228,13 +228,15 @@ class Fit:
         self, state: State, loss: float, elapsed: float, measured: tuple[int, float]
     ) -> Event:
         steps, seconds = measured
-        per_s = self.batch * (steps / seconds if steps else 0)
+        speed = f" {self.batch * steps / seconds:.1f} images/s," if steps else ""
         done = state.progress
         left = elapsed * (1 - done) / done if done > 0.02 else math.nan
+        if self.pace.seconds is not None:
+            left = max(0.0, self.pace.seconds - elapsed)
         total = self.pace.iterations or 0
         of = f"/{total}" if total else ""
         best = f", score {state.best_score:.3f}" if state.best_weights is not None else ""
-        text = f"iteration {state.iteration}{of}: {per_s:.1f} images/s, loss {loss:.3f}{best}"
+        text = f"iteration {state.iteration}{of}:{speed} loss {loss:.3f}{best}"
         return Event(
             "progress", text + ("" if math.isnan(left) else f", {_clock(left)} left"), done, 1.0
         )

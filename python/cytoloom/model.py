@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from .errors import invalid
 from .images.normalize import Normalize
 from .networks.folding import fold
 from .networks.unet import UNet
-from .outputs import STATES
+from .outputs import STATES, refuse_others
 from .tasks.task import Task
 
 if TYPE_CHECKING:
@@ -100,7 +101,19 @@ class Model:
     def _load_network(self) -> Any:
         keras = backend.require()
         assert self.path is not None
-        stored = keras.saving.load_model(self.path / NETWORK_FILE, compile=False, safe_mode=True)
+        file = self.path / NETWORK_FILE
+        try:
+            stored = keras.saving.load_model(file, compile=False, safe_mode=True)
+        except (OSError, ValueError) as error:
+            if zipfile.is_zipfile(file):
+                raise
+            why = "it is damaged" if file.exists() else "it is not there"
+            raise invalid(
+                "model",
+                expected=f"a Keras network in {file}",
+                received=why,
+                remedy="Copy the model folder again.",
+            ) from error
         precision = backend.resolve_precision("auto")
         if precision == "float32":
             return stored
@@ -199,7 +212,7 @@ class Model:
         Parameters
         ----------
         path : path
-            Folder to make, by custom ``name.cytoloom``.
+            Folder to make, by custom ``name.cytoloom``; one with other files in it is refused.
         overwrite : bool, default False
             Replace a model that is there.
 
@@ -209,13 +222,7 @@ class Model:
             The folder.
         """
         folder = Path(path)
-        if (folder / "model.json").exists() and not overwrite:
-            raise invalid(
-                "path",
-                expected="a folder without a model",
-                received=str(folder),
-                remedy="Pass overwrite=True to replace it.",
-            )
+        refuse_others(folder, overwrite, "path")
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / NETWORK_FILE, self._write_network)
         _replace(folder / "history.csv", lambda p: self.history.to_csv(p, index=False))

@@ -69,25 +69,25 @@ def open_model_folder(
     if out is None:
         return None
     path = Path(out)
-    _refuse_others(path, overwrite)
+    refuse_others(path, overwrite)
     folder = ModelFolder(path, overwrite, made=not path.exists())
     _make(folder.states, path)
     return folder
 
 
-def _refuse_others(path: Path, overwrite: bool) -> None:
+def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
     """Raise where files would be mixed with others, or a model replaced unasked."""
     ours = [path / STATES, path / "model.json"]
     if path.is_dir() and not any(p.exists() for p in ours) and any(path.iterdir()):
         raise invalid(
-            "out",
+            argument,
             expected="a new folder, an empty one, or that of a model",
             received=f"{path}, with other files in it",
             remedy="Pass another name, by custom name.cytoloom.",
         )
     if ours[1].exists() and not overwrite:
         raise invalid(
-            "out",
+            argument,
             expected="a folder without a finished model",
             received=str(path),
             remedy="Pass overwrite=True to replace it, or another name.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from .errors import InvalidError, invalid
 from .outputs import open_results_folder
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
-from .rescaling import by_diameter, factors_known
+from .rescaling import agree, by_diameter, factors_known
 from .scratch import Scratch
 from .sources import ChannelSource
 
@@ -203,6 +204,7 @@ def predict_events(
     items = [trained_channels(item, model) for item in items]
     if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")
+    made = out is not None and not Path(out).exists()
     folder = open_results_folder(out, overwrite)
     rows, tables, kept = [], [], {}
 
@@ -216,6 +218,7 @@ def predict_events(
             row, table, labels, notes = finish()
         except (InvalidError, OSError) as error:
             if len(items) == 1:
+                _leave(folder, made)
                 raise
             rows.append({"image": item.id, "status": str(error), "objects": 0, "labels": ""})
             yield warn(str(error))
@@ -227,6 +230,7 @@ def predict_events(
         if folder is None:
             kept[item.id] = labels
     if not tables:
+        _leave(folder, made)
         raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
     found = Predictions(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), folder, kept)
     if folder is not None:
@@ -234,6 +238,13 @@ def predict_events(
         _portable(found.files, folder).to_csv(folder / "files.csv", index=False)
         yield note(str(found) + ".")
     yield Event("result", value=found)
+
+
+def _leave(folder: Path | None, made: bool) -> None:
+    """Leave no empty folders behind where nothing was found."""
+    for path in () if folder is None else (folder / "labels", *([folder] if made else [])):
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def each_image(
@@ -296,10 +307,19 @@ def _one(
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, maps = decoded()
         if rescale == "auto" and factors is None:
-            factors, more = by_diameter(model, found)
-            notes += more
+            factors, sizes = by_diameter(model, found)
             if factors is not None:
-                found, maps = decoded()
+                again = decoded()
+                if agree(found.labels, again[0].labels):
+                    found, maps = again
+                    sizes += (
+                        f" rescaled by {factors[-1]:.2f}. Pass rescale=None to switch this off."
+                    )
+                else:
+                    factors = None
+                    sizes += " not rescaled, since objects were then found elsewhere. Check that "
+                    sizes += "these images fit the model."
+            notes += [sizes] if sizes else []
         table = _objects(model, item, source, found, maps)
     row = {
         "image": item.id,
@@ -338,7 +358,7 @@ def fitting_source(model: Model, item: Any) -> Any:
             item.id,
             expected=f"{trained}, as the model was trained",
             received=f"{count} channels",
-            remedy=f"Choose with channels=, for instance channels={names or [0]}.",
+            remedy=f"Choose with `channels`, for instance {', '.join(names or ['0'])}.",
         )
     return source
 

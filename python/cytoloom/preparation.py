@@ -94,6 +94,13 @@ def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
     for text in report.warnings:
         yield warn(text)
     run.train, run.validation, run.split_note = split(whole, validation, run.seed)
+    if not run.validation.items:
+        raise invalid(
+            "validation",
+            expected="images held out, by which the best weights and the thresholds are chosen",
+            received=run.split_note,
+            remedy='Pass a share such as 0.2, images of their own, or mark rows "validation".',
+        )
     if run.validation.items and not isinstance(validation, (int, float)):
         report = check(run.validation, run.task, training=False)
         if not report.ok:

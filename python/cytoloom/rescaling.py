@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SIZE_TOLERANCE = 1.2
 SIZE_LIMIT = 4.0
+SHARED = 0.75
 
 
 def factors_known(
@@ -32,28 +33,39 @@ def factors_known(
     return factors, [text]
 
 
-def by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, list[str]]:
+def by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, str]:
     """Enlargement that brings the objects found to the size of those in training.
 
     The typical object is the one in whose size class half of the found area lies, so that
     specks do not count. The median must say the same, so that a few clumps taken for one object
-    do not count either; sizes more than four times off are not believed.
+    do not count either; sizes more than four times off are not believed. Beside it what the
+    sizes are, empty where they are as in training.
     """
     from .objects import diameters
 
     usual = model.info["diameter_px"]
     sizes = np.sort(diameters(found.objects_labels))
     if not usual or sizes.size < 5:
-        return None, []
+        return None, ""
     area = np.cumsum(sizes**model.ndim)
     typical = float(sizes[np.searchsorted(area, area[-1] / 2)])
     pair = sorted((typical, float(np.median(sizes))))
     if pair[1] >= usual["low"] / SIZE_TOLERANCE and pair[0] <= usual["high"] * SIZE_TOLERANCE:
-        return None, []
+        return None, ""
     factor = usual["typical"] / typical
-    text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px"
+    text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px:"
     if not 1 / SIZE_LIMIT <= factor <= SIZE_LIMIT:
-        return None, [f"{text}: check that these images fit the model."]
-    return (factor,) * model.ndim, [
-        f"{text}: rescaled by {factor:.2f}. Pass rescale=None to switch this off."
-    ]
+        return None, f"{text} too far off to rescale. Check that these images fit the model."
+    return (factor,) * model.ndim, text
+
+
+def agree(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether both label images have much the same foreground: Dice of at least 0.75.
+
+    Seen at the right size, objects get other outlines and are divided otherwise, but they are
+    where they were; a model that finds them elsewhere is no better for the new size.
+    """
+    first, second = before > 0, after > 0
+    shared = np.count_nonzero(first & second)
+    total = np.count_nonzero(first) + np.count_nonzero(second)
+    return 2 * shared >= SHARED * total

@@ -37,8 +37,8 @@ def fingerprint(run: Run) -> dict[str, str]:
     trainer = to_plain(replace(run.trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
     parts = {
         "task": to_plain(run.task),
-        "network": to_plain(run.network),
-        "trainer": trainer,
+        **{f"network.{name}": value for name, value in to_plain(run.network).items()},
+        **{f"trainer.{name}": value for name, value in trainer.items()},
         "normalize": to_plain(run.normalize),
         "seed": run.seed,
         "precision": run.precision,
@@ -63,6 +63,8 @@ def resume(
         return None
     arrays, facts = found
     changed = sorted(name for name in now if now[name] != facts["fingerprint"].get(name))
+    if "seed" in changed:  # another seed holds out other images, which change the rest
+        changed = ["seed"]
     if changed and folder.replace:
         folder.clear()
         return None

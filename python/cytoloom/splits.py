@@ -65,10 +65,9 @@ def _split_named(data: Data) -> tuple[Data, Data, str]:
     def chosen(names: Sequence[str | None]) -> tuple[Item, ...]:
         return tuple(i for i in data.items if _named(i) in names)
 
-    known = (*_TRAIN, *_VALIDATION, "test", None)
-    odd = sorted({str(i.split) for i in data.items if _named(i) not in known})
+    odd = odd_splits(data.items)
     if odd:
-        raise invalid("split", expected="train, validation or test", received=", ".join(odd))
+        raise invalid("split", expected="train, validation or test", received="; ".join(odd))
     train, held, left = chosen((*_TRAIN, None)), chosen(_VALIDATION), chosen(("test",))
     if not train:
         raise invalid("split", expected="at least one image to train on", received="none")
@@ -77,6 +76,12 @@ def _split_named(data: Data) -> tuple[Data, Data, str]:
     note += f", {len(left)} for test left out" if left else ""
     note += f"; these groups are on both sides: {', '.join(both[:5])}" if both else ""
     return replace(data, items=train), replace(data, items=held), note
+
+
+def odd_splits(items: Sequence[Item]) -> list[str]:
+    """Say which items name a split that there is not."""
+    known = (*_TRAIN, *_VALIDATION, "test", None)
+    return [f"{item.id} with {item.split}" for item in items if _named(item) not in known]
 
 
 def _named(item: Item) -> str | None:

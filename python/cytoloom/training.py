@@ -293,6 +293,8 @@ def _fit(
 def _kept(state: State, folder: ModelFolder | None) -> str:
     if folder is None:
         return "nothing is kept without `out`"
+    if state.iteration == 0:
+        return "nothing to keep before the first iteration"
     return f"iteration {state.iteration} is kept in {folder.path}, the same call goes on from there"
 
 

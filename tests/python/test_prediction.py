@@ -13,6 +13,7 @@ import small
 from cytoloom import scratch
 from cytoloom.evaluation import bootstrap
 from cytoloom.objects import measure
+from cytoloom.rescaling import agree
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_one_broken_file_does_not_stop_the_others(model, tmp_path):
 
 
 def test_what_the_network_cannot_take_is_refused_in_one_sentence(model):
-    with pytest.raises(cl.InvalidError, match="channels="):
+    with pytest.raises(cl.InvalidError, match="Choose with `channels`, for instance 0"):
         cl.predict(model, np.zeros((32, 32, 3), np.uint8), progress=False)
     with pytest.raises(cl.InvalidError, match="slices=True"):
         cl.predict(model, np.zeros((5, 32, 32, 1), np.uint8), progress=False)
@@ -147,6 +148,33 @@ def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
     assert found.files["scale"].tolist() == [2.0]
     assert found[found.names[0]].shape == (64, 64)
     assert "rescaled" in capsys.readouterr().err
+
+
+def test_objects_found_elsewhere_after_rescaling_are_not_believed(model, monkeypatch, capsys):
+    from cytoloom import prediction
+
+    image = small.nuclei(1)[0][0]
+    plain = cl.predict(model, image, rescale=None, progress=False)
+    text = "objects are 9 px across, in training they were 18 px:"
+    monkeypatch.setattr(prediction, "by_diameter", lambda *_: ((2.0, 2.0), text))
+    for believed, words in ((True, "rescaled by 2.00"), (False, "found elsewhere")):
+        monkeypatch.setattr(prediction, "agree", lambda *_, found=believed: found)
+        found = cl.predict(model, image, progress=False)
+        assert found.files["scale"].tolist() == [2.0 if believed else 1.0]
+        assert words in capsys.readouterr().err
+    assert np.array_equal(found[found.names[0]], plain[plain.names[0]])
+
+
+def test_foregrounds_agree_from_three_quarters_on():
+    first = np.array([1, 1, 1, 1, 0, 0])
+    assert agree(first, np.array([2, 5, 1, 0, 7, 0]))
+    assert not agree(first, np.array([0, 1, 1, 0, 2, 2]))
+
+
+def test_nothing_usable_leaves_no_folder(model, tmp_path):
+    with pytest.raises(cl.InvalidError):
+        cl.predict(model, np.zeros((8, 8, 3)), out=tmp_path / "new", progress=False)
+    assert not (tmp_path / "new").exists()
 
 
 def test_results_of_two_runs_are_not_mixed(tmp_path):

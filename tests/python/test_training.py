@@ -174,12 +174,35 @@ def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
         if event.message.startswith("iteration 4"):
             break
     events.close()
-    with pytest.raises(cl.InvalidError, match="other trainer"):
+    with pytest.raises(cl.InvalidError, match=r"other trainer\.iterations\."):
         small.train(out=out, trainer=small.trainer(iterations=9))
     with pytest.raises(cl.InvalidError, match="other data"):
         small.train(out=out, data=small.nuclei(5))
+    with pytest.raises(cl.InvalidError, match=r"other seed\."):
+        small.train(out=out, seed=1)
     anew = small.train(out=out, trainer=small.trainer(iterations=9), overwrite=True)
     assert anew.info["training"]["iterations"] == 9
+
+
+def test_training_asks_for_images_to_choose_thresholds_by():
+    with pytest.raises(cl.InvalidError, match=r"Invalid `validation`.*held out.*0\.2"):
+        small.train(validation=0)
+
+
+def test_a_model_is_not_saved_among_other_files(uninterrupted, tmp_path):
+    model = cl.load(uninterrupted.path)
+    (tmp_path / "README.md").write_text("my notes")
+    for overwrite in (False, True):
+        with pytest.raises(cl.InvalidError, match=r"Invalid `path`.*with other files in it"):
+            model.save(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "README.md").read_text() == "my notes"
+
+
+def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path):
+    folder = cl.load(uninterrupted.path).save(tmp_path / "m.cytoloom")
+    (folder / "network.keras").write_bytes(b"0" * 100)
+    with pytest.raises(cl.InvalidError, match=r"network\.keras.*damaged.*Copy the model folder"):
+        cl.load(folder).predict(np.zeros((32, 32)))
 
 
 def test_a_finished_model_is_not_overwritten_unless_asked(uninterrupted):

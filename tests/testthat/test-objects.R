@@ -247,3 +247,29 @@ test_that("problems of data come in one message", {
   expect_output(print(report), "nuclei_001")
   expect_error(cl_train(folder, out = tempfile(), progress = FALSE), "nuclei_001")
 })
+
+test_that("results outlive a change of the working directory", {
+  need_python()
+  here <- tempfile("here")
+  dir.create(here)
+  home <- setwd(here)
+  on.exit(setwd(home))
+  file.copy(list.files(file.path(test_folder(), "images"), full.names = TRUE)[1], ".")
+  found <- predict(tiny_model(), ".", rescale = NULL, out = "results", progress = FALSE)
+  setwd(home)
+  expect_identical(dim(found[[1]]), c(256L, 256L))
+  grDevices::pdf(NULL)
+  expect_silent(plot(found))
+  grDevices::dev.off()
+})
+
+test_that("paths that are none are refused by name", {
+  need_python()
+  expect_error(cl_load(c("a", "b")), "Expected one path. Received: 2.", fixed = TRUE)
+  expect_error(predict(tiny_model(), matrix("a", 4, 4)), "Expected a path. Received: matrix")
+  expect_error(
+    cl_check(data.frame(image = c("a.png", NA), label = "b.png")), "`image`.*NA in place 2"
+  )
+  expect_error(predict(tiny_model(), matrix(0, 8, 8), type = "prob", out = "x"), "`out`")
+  expect_error(predict(tiny_model(), matrix(0, 8, 8), overlay = TRUE), "`overlay`")
+})

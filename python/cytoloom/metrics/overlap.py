@@ -94,7 +94,8 @@ def dice(
     Parameters
     ----------
     truth, found : array of bool or integers, any shape, the same for both
-        Masks (0/1 or 0/255) or class ids; 0 is background.
+        Masks (0/1 or 0/255) or class ids; 0 is background. Of instances, whose numbers mean
+        nothing, pass ``truth > 0`` and ``found > 0``.
     unknown : int, optional
         Value of `truth` that marks pixels which count nowhere.
     classes : sequence of int, optional
