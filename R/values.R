@@ -168,13 +168,12 @@ unpack_column <- function(x) {
   values
 }
 
-# Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
 # A path that outlives a change of the working directory.
 lasting <- function(path) {
   if (is.character(path)) normalizePath(path, winslash = "/", mustWork = FALSE) else path
 }
 
-# One path.
+# Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
 plain_path <- function(path, what = "path") {
   if (is.character(path) && length(path) > 1) {
     stop_clean("Invalid `", what, "`. Expected one path. Received: ", length(path), ".")

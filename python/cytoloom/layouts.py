@@ -226,11 +226,16 @@ def _named_data(
             partners[image].append(labels_folder / (annotator + label))
         lonely &= set(found.lonely_images)
         problems += list(found.duplicates)
-        problems += [f"{labels_folder / (annotator + n)} has no image" for n in found.lonely_labels]
+        problems += [
+            f"{labels_folder / (annotator + n)} has no image: add it, or move them away"
+            for n in found.lonely_labels
+        ]
         if found.affixes != pairs.Affixes():
             notes.append(f"images and labels are paired by name: {found.affixes}")
     problems += [
-        f"{images_folder / n} has no labels in {labels_folder}" for n in images if n in lonely
+        f"{images_folder / n} has no labels in {labels_folder}: add them, or move it away"
+        for n in images
+        if n in lonely
     ]
     if len(annotators) > 1:
         first = annotators[0].rstrip("/")

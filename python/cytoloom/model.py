@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,8 @@ class Model:
         file = self.path / NETWORK_FILE
         try:
             stored = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except (OSError, ValueError) as error:
-            if zipfile.is_zipfile(file):
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            if _whole_zip(file):
                 raise
             why = "it is damaged" if file.exists() else "it is not there"
             raise invalid(
@@ -261,6 +262,17 @@ class Model:
 
     def __str__(self) -> str:
         return self.summary()
+
+
+def _whole_zip(file: Path) -> bool:
+    """Whether a file is a zip archive each member of which has its checksum."""
+    if not zipfile.is_zipfile(file):
+        return False
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def build_network(model: Model, precision: str) -> Any:

@@ -44,9 +44,7 @@ class ModelFolder:
 
     def leave(self) -> None:
         """Leave nothing behind where training did not begin."""
-        for path in (self.states, self.path) if self.made else (self.states,):
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        leave_empty(self.states, self.path, self.made)
 
 
 def open_model_folder(
@@ -125,6 +123,13 @@ def open_results_folder(out: str | os.PathLike[str] | None, overwrite: bool = Fa
         _remove_results(folder)
     _make(folder / "labels", folder)
     return folder
+
+
+def leave_empty(inner: Path, folder: Path, made: bool) -> None:
+    """Remove a folder within one, and that one if it was `made`, where they hold nothing."""
+    for path in (inner, folder) if made else (inner,):
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _remove_results(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from . import backend, inference
 from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
-from .outputs import open_results_folder
+from .outputs import leave_empty, open_results_folder
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
 from .rescaling import agree, by_diameter, factors_known
@@ -211,6 +210,11 @@ def predict_events(
     def work(item: Any, at_once: int) -> Any:
         return _one(model, item, rescale, folder, overlay, at_once)
 
+    def leave() -> None:
+        """Leave no empty folders behind where nothing was found."""
+        if folder is not None:
+            leave_empty(folder / "labels", folder, made)
+
     begun = each_image(model, items, work)
     for k, (item, finish) in enumerate(begun):
         yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
@@ -218,7 +222,7 @@ def predict_events(
             row, table, labels, notes = finish()
         except (InvalidError, OSError) as error:
             if len(items) == 1:
-                _leave(folder, made)
+                leave()
                 raise
             rows.append({"image": item.id, "status": str(error), "objects": 0, "labels": ""})
             yield warn(str(error))
@@ -230,7 +234,7 @@ def predict_events(
         if folder is None:
             kept[item.id] = labels
     if not tables:
-        _leave(folder, made)
+        leave()
         raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
     found = Predictions(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), folder, kept)
     if folder is not None:
@@ -238,13 +242,6 @@ def predict_events(
         _portable(found.files, folder).to_csv(folder / "files.csv", index=False)
         yield note(str(found) + ".")
     yield Event("result", value=found)
-
-
-def _leave(folder: Path | None, made: bool) -> None:
-    """Leave no empty folders behind where nothing was found."""
-    for path in () if folder is None else (folder / "labels", *([folder] if made else [])):
-        with contextlib.suppress(OSError):
-            path.rmdir()
 
 
 def each_image(
@@ -348,7 +345,7 @@ def fitting_source(model: Model, item: Any) -> Any:
         raise invalid(
             item.id,
             expected=f"a {model.ndim}-D image",
-            received=f"a {spatial}-D one, shape {tuple(source.shape)}",
+            received=f"a {spatial}-D one, shape {tuple(source.shape)}: {source.name}",
             remedy=remedy,
         )
     if count != model.channels:
@@ -357,7 +354,7 @@ def fitting_source(model: Model, item: Any) -> Any:
         raise invalid(
             item.id,
             expected=f"{trained}, as the model was trained",
-            received=f"{count} channels",
+            received=f"{count} channels in {source.name}",
             remedy=f"Choose with `channels`, for instance {', '.join(names or ['0'])}.",
         )
     return source

@@ -94,6 +94,10 @@ def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
     for text in report.warnings:
         yield warn(text)
     run.train, run.validation, run.split_note = split(whole, validation, run.seed)
+    if not isinstance(validation, (int, float, type(None))):
+        report = check(run.validation, run.task, training=False)
+        if not report.ok:
+            raise invalid("validation", expected="usable images", received=str(report))
     if not run.validation.items:
         raise invalid(
             "validation",
@@ -101,10 +105,6 @@ def read_data(run: Run, data: Any, validation: Any) -> Iterator[Event]:
             received=run.split_note,
             remedy='Pass a share such as 0.2, images of their own, or mark rows "validation".',
         )
-    if run.validation.items and not isinstance(validation, (int, float)):
-        report = check(run.validation, run.task, training=False)
-        if not report.ok:
-            raise invalid("validation", expected="usable images", received=str(report))
     yield note(run.split_note)
     _match_dimensions(run)
 

@@ -63,8 +63,8 @@ def resume(
         return None
     arrays, facts = found
     changed = sorted(name for name in now if now[name] != facts["fingerprint"].get(name))
-    if "seed" in changed:  # another seed holds out other images, which change the rest
-        changed = ["seed"]
+    if "seed" in changed:  # another seed holds out other images, and normalises by these
+        changed = [name for name in changed if name not in ("data", "normalize")]
     if changed and folder.replace:
         folder.clear()
         return None

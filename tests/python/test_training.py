@@ -180,6 +180,8 @@ def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
         small.train(out=out, data=small.nuclei(5))
     with pytest.raises(cl.InvalidError, match=r"other seed\."):
         small.train(out=out, seed=1)
+    with pytest.raises(cl.InvalidError, match=r"other seed, trainer\.iterations\."):
+        small.train(out=out, seed=1, trainer=small.trainer(iterations=9))
     anew = small.train(out=out, trainer=small.trainer(iterations=9), overwrite=True)
     assert anew.info["training"]["iterations"] == 9
 
@@ -198,9 +200,12 @@ def test_a_model_is_not_saved_among_other_files(uninterrupted, tmp_path):
     assert (tmp_path / "README.md").read_text() == "my notes"
 
 
-def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path):
+@pytest.mark.parametrize("damage", [b"0" * 100, b"\xff" * 64])
+def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path, damage):
     folder = cl.load(uninterrupted.path).save(tmp_path / "m.cytoloom")
-    (folder / "network.keras").write_bytes(b"0" * 100)
+    network = bytearray((folder / "network.keras").read_bytes())
+    network[len(network) // 2 : len(network) // 2 + 64] = damage
+    (folder / "network.keras").write_bytes(network if len(damage) == 64 else damage)
     with pytest.raises(cl.InvalidError, match=r"network\.keras.*damaged.*Copy the model folder"):
         cl.load(folder).predict(np.zeros((32, 32)))
 
