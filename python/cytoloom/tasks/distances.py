@@ -61,16 +61,22 @@ def separation(
           dtype=float32)
     """
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
-    inside = labels > 0 if known is None else (labels > 0) & known
-    objects = np.where(inside, labels, 0)
-    height = np.full(labels.shape, reach_px, np.float32)
-    for gap, rim in _rims_by_gap(objects, rim_of(labels, known), ratio):
+    line = _Line(labels.shape, max(FREE_GAP_PX, math.floor(reach_px)))
+    sure = line.up(np.ones(labels.shape, bool) if known is None else known)
+    top = int(labels.max(initial=0))
+    # the smallest type in which background can also be more than every label
+    objects = line.up(np.maximum(labels, 0).astype(np.min_scalar_type(top + 1)))
+    objects *= sure
+    height = np.full(objects.shape, reach_px, np.float32)
+    for gap, rim in _rims_by_gap(objects, rim_of(objects, sure, line), line, ratio):
         base = 0.5 + gap
         if base < reach_px and rim.any():
-            np.minimum(height, near(rim, reach_px - base, ratio) + np.float32(base), out=height)
+            found = near(rim, reach_px - base, line, ratio)
+            found += np.float32(base)
+            np.minimum(height, found, out=height)
     height *= np.float32(1 / reach_px)
-    height[~inside] = 0
-    return height
+    height *= objects > 0
+    return np.ascontiguousarray(line.back(height))
 
 
 def context(reach_px: float) -> int:
@@ -78,47 +84,78 @@ def context(reach_px: float) -> int:
     return math.ceil(reach_px + 0.5)
 
 
-def rim_of(labels: Array, known: Array | None = None) -> NDArray[np.bool_]:
+class _Line:
+    """Pixels laid out one after the other, with room between rows (and planes).
+
+    A neighbour along any axis is then so many steps along the line, and what lies outside the
+    array is room that takes part in nothing. Work on a line is several times faster than on
+    short rows.
+    """
+
+    def __init__(self, shape: Sequence[int], room: int) -> None:
+        self._inner = tuple(slice(0, n) for n in shape)
+        self._padded = (shape[0], *(n + room for n in shape[1:]))
+        self.steps = [math.prod(self._padded[axis + 1 :]) for axis in range(len(shape))]
+
+    def up(self, array: Array) -> Array:
+        """Lay an array out; room is 0."""
+        padded = np.zeros(self._padded, array.dtype)
+        padded[self._inner] = array
+        return padded.ravel()
+
+    def back(self, line: Array) -> Array:
+        """View a line as the array that it was."""
+        return line.reshape(self._padded)[self._inner]
+
+    def apart(self, line: Array, axis: int, k: int) -> tuple[Array, Array]:
+        """View the line twice, `k` pixels along an axis apart."""
+        steps = k * self.steps[axis]
+        return line[:-steps], line[steps:]
+
+
+def rim_of(objects: Array, known: Array, line: _Line) -> NDArray[np.bool_]:
     """Object pixels that have a known face neighbour of another label.
 
     Examples
     --------
-    >>> rim_of(np.array([[1, 1, 1, 2, 2, 0]])).astype(int)
-    array([[0, 0, 1, 1, 1, 0]])
+    >>> line = _Line((6,), 1)
+    >>> rim_of(np.array([1, 1, 1, 2, 2, 0]), np.ones(6, bool), line).astype(int)
+    array([0, 0, 1, 1, 1, 0])
     """
-    rim = np.zeros(labels.shape, bool)
-    for axis in range(labels.ndim):
-        low, high = shifted(axis, 1)
-        differs = labels[low] != labels[high]
-        if known is not None:
-            differs &= known[low] & known[high]
-        rim[low] |= differs
-        rim[high] |= differs
-    rim &= labels > 0
+    rim = np.zeros(objects.shape, bool)
+    for axis in range(len(line.steps)):
+        (low, high), (first, second) = (line.apart(a, axis, 1) for a in (objects, known))
+        differs = (low != high) & first & second
+        for side in line.apart(rim, axis, 1):
+            side |= differs
+    rim &= objects > 0
     return rim
 
 
-def near(marked: Array, reach: float, ratio: NDArray[np.float64]) -> NDArray[np.float32]:
+def near(
+    marked: Array, reach: float, line: _Line, ratio: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Euclidean distance to the nearest marked pixel, truncated at `reach`.
 
     Sums are formed from the nearest pixels only and in one order, so that a window gives the
     very same bits as the whole image; a general distance transform does not promise that, and
-    for a short reach takes four times as long.
+    for a short reach takes many times as long.
 
     Examples
     --------
-    >>> near(np.array([[True, False, False, False]]), 2.5, np.ones(2))
-    array([[0. , 1. , 2. , 2.5]], dtype=float32)
+    >>> near(np.array([True, False, False, False]), 2.5, _Line((4,), 2), np.ones(1))
+    array([0. , 1. , 2. , 2.5], dtype=float32)
     """
     square = _far(marked, reach, ratio)
     for axis, step in enumerate(ratio):
         before = square
         square = before.copy()
-        for k in range(1, min(math.floor(reach / step), before.shape[axis] - 1) + 1):
-            low, high = shifted(axis, k)
+        for k in range(1, math.floor(reach / step) + 1):
             farther = before + before.dtype.type((k * step) ** 2)
-            np.minimum(square[low], farther[high], out=square[low])
-            np.minimum(square[high], farther[low], out=square[high])
+            low, high = line.apart(square, axis, k)
+            first, second = line.apart(farther, axis, k)
+            np.minimum(low, second, out=low)
+            np.minimum(high, first, out=high)
     return np.minimum(np.sqrt(square, dtype=np.float32), np.float32(reach))
 
 
@@ -131,40 +168,38 @@ def _far(marked: Array, reach: float, ratio: NDArray[np.float64]) -> Array:
     return np.asarray(~marked * kind.type(square))
 
 
-def shifted(axis: int, k: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Two views of an array that are `k` pixels apart along an axis, as indices."""
-    before = (slice(None),) * axis
-    return (*before, slice(None, -k)), (*before, slice(k, None))
-
-
 def _rims_by_gap(
-    objects: Array, rim: NDArray[np.bool_], ratio: NDArray[np.float64]
+    objects: Array, rim: NDArray[np.bool_], line: _Line, ratio: NDArray[np.float64]
 ) -> list[tuple[int, NDArray[np.bool_]]]:
     """Split the rim by its gap to the nearest other object: 0, 1, 2 and free."""
-    top = int(objects.max(initial=0))
-    if not rim.any() or top == objects[rim].min():
-        return [(FREE_GAP_PX, rim)]
-    parts, reached = [], [0] * objects.ndim
     # Background is 0 for the highest label around a pixel, and all ones for the lowest.
-    objects = objects.astype(np.min_scalar_type(top + 1))
     highest, lowest = objects, objects - objects.dtype.type(1)
     own = lowest
+    if int(highest.max(initial=0)) <= int(lowest.min(initial=0)) + 1:
+        return [(FREE_GAP_PX, rim)]
+    parts, reached = [], [0] * len(ratio)
     for gap in range(FREE_GAP_PX):
         for axis, step in enumerate(ratio):
             while reached[axis] < max(1, int((gap + 1) / step)):
                 reached[axis] += 1
-                highest = _wider(np.maximum, highest, axis)
-                lowest = _wider(np.minimum, lowest, axis)
+                highest = _wider(np.maximum, highest, line, axis)
+                lowest = _wider(np.minimum, lowest, line, axis)
         close = rim & ((highest != objects) | (lowest != own))
         parts.append((gap, close))
         rim = rim & ~close
     return [*parts, (FREE_GAP_PX, rim)]
 
 
-def _wider(extreme: np.ufunc, values: Array, axis: int) -> Array:
+def _wider(extreme: np.ufunc, values: Array, line: _Line, axis: int) -> Array:
     """Return the extreme of each pixel and its two neighbours along an axis."""
-    low, high = shifted(axis, 1)
     found = values.copy()
-    extreme(found[low], values[high], out=found[low])
-    extreme(found[high], values[low], out=found[high])
+    (low, high), (first, second) = (line.apart(a, axis, 1) for a in (found, values))
+    extreme(low, second, out=low)
+    extreme(high, first, out=high)
     return found
+
+
+def shifted(axis: int, k: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Two views of an array that are `k` pixels apart along an axis, as indices."""
+    before = (slice(None),) * axis
+    return (*before, slice(None, -k)), (*before, slice(k, None))
