@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from . import backend, inference
+from . import backend
 from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
 from .outputs import leave_empty, open_results_folder
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
-from .rescaling import agree, by_diameter, factors_known
+from .rescaling import by_size, factors_known
+from .resizing import enlarged, resize_into
 from .scratch import Scratch
 from .sources import ChannelSource
 
@@ -112,8 +113,9 @@ def predict(
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged before the network sees them (labels come back at
         their own size). "auto": the ratio of pixel sizes where both are known; otherwise, for
-        instances, when the objects found differ from those in training by more than 20 %, the
-        ratio of their sizes, said in a warning. None: as they are.
+        instances, where the objects found are not as large as in any training image, the size
+        near that of training at which objects and maps fit together best, if it differs by more
+        than 20 %; said in a warning. None: as they are.
     out : path, optional
         Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
         Without it labels stay in memory.
@@ -294,7 +296,7 @@ def _one(
     source = fitting_source(model, item)
     odd = list(odd_pixels(source.read()))
     stats = model.normalize.fit(source)
-    with Scratch(math.prod(source.shape[:-1])) as store:
+    with Scratch() as store:
 
         def decoded() -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, at_once)
@@ -304,19 +306,10 @@ def _one(
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, maps = decoded()
         if rescale == "auto" and factors is None:
-            factors, sizes = by_diameter(model, found)
-            if factors is not None:
-                again = decoded()
-                if agree(found.labels, again[0].labels):
-                    found, maps = again
-                    sizes += (
-                        f" rescaled by {factors[-1]:.2f}. Pass rescale=None to switch this off."
-                    )
-                else:
-                    factors = None
-                    sizes += " not rescaled, since objects were then found elsewhere. Check that "
-                    sizes += "these images fit the model."
+            factors, sizes = by_size(model, source, stats, found.objects_labels)
             notes += [sizes] if sizes else []
+            if factors is not None:
+                found, maps = decoded()
         table = _objects(model, item, source, found, maps)
     row = {
         "image": item.id,
@@ -366,9 +359,12 @@ def _maps(
     """Make the maps of an image, the network seeing it enlarged by `factors`."""
     if factors is None:
         return model.source_maps(source, stats, store=store, at_once=at_once)
-    scaled = model.source_maps(inference.Scaled(source, factors), stats, at_once=at_once)
-    shape = source.shape[:-1]
-    return {head: inference.resized(values, shape) for head, values in scaled.items()}
+    scaled = model.source_maps(enlarged(source, factors), stats, store=store, at_once=at_once)
+    size = source.shape[:-1]
+    return {
+        head: resize_into(store(head, (*size, values.shape[-1])), values)
+        for head, values in scaled.items()
+    }
 
 
 def _objects(

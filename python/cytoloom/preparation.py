@@ -13,6 +13,7 @@ from .errors import invalid
 from .fitting import Batch
 from .images.normalize import Normalize
 from .networks.unet import UNet
+from .objects import FEW_OBJECTS, diameters, typical_diameter
 from .patches.augment import Augment
 from .patches.sample import Reader, Sampler
 from .planning import Facts, Plan, choose
@@ -155,7 +156,6 @@ class TaskLabels:
 def survey(run: Run, memory_gb: float | None = None) -> Iterator[Event]:
     """Read every image once: normalisation, hashes, object sizes; then plan what is not given."""
     from .data import manifest
-    from .objects import diameters
 
     assert run.train is not None
     assert run.validation is not None
@@ -179,9 +179,8 @@ def survey(run: Run, memory_gb: float | None = None) -> Iterator[Event]:
                 if isinstance(run.task, Instances):
                     sizes.append(diameters(np.maximum(labels, 0)))
     run.manifest = rows
-    found = np.concatenate(sizes) if sizes else np.zeros(0)
-    if found.size:
-        run.diameter_px = size_range(found, run.network.ndim)
+    if any(found.size for found in sizes):
+        run.diameter_px = size_range(sizes, run.network.ndim)
     _decide(run, found_px / max(1, pixels), memory_gb)
     if (run.normalize.low, run.normalize.high) != levels:
         stats = {
@@ -218,13 +217,25 @@ def _decide(run: Run, share: float, memory_gb: float | None) -> None:
     run.normalize = run.plan.normalize
 
 
-def size_range(diameters: np.ndarray, ndim: int) -> dict[str, float]:
-    """Return 5th percentile, median and 95th, and the size below which half of the area lies."""
-    low, median, high = np.percentile(diameters, [5, 50, 95])
-    ordered = np.sort(diameters)
-    area = np.cumsum(ordered**ndim)
-    typical = ordered[np.searchsorted(area, area[-1] / 2)]
+def size_range(images: Sequence[np.ndarray], ndim: int) -> dict[str, float]:
+    """Summarise the diameters of objects, one array per image.
+
+    Returns
+    -------
+    dict
+        5th percentile, median and 95th of all objects as "low", "median" and "high"; the
+        typical one; and the smallest and largest that is typical of an image (of those with
+        `FEW_OBJECTS`, if any) as "least_typical" and "most_typical".
+    """
+    every = np.concatenate(images)
+    low, median, high = np.percentile(every, [5, 50, 95])
+    many = [typical_diameter(one, ndim) for one in images if one.size >= FEW_OBJECTS]
+    typical = typical_diameter(every, ndim)
     named = {"low": low, "median": median, "high": high, "typical": typical}
+    named |= {
+        "least_typical": min(many, default=typical),
+        "most_typical": max(many, default=typical),
+    }
     return {name: float(value) for name, value in named.items()}
 
 

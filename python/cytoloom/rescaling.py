@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .objects import FEW_OBJECTS, diameters, typical_diameter
+from .resizing import Resized
 
 if TYPE_CHECKING:
     from .model import Model
 
 SIZE_TOLERANCE = 1.2
-SIZE_LIMIT = 4.0
-SHARED = 0.75
+ALIKE = 1.1
+"""What is found at the wrong size is nearer to the right one: touching objects are one."""
+LARGEST_FACTOR = 8.0
+TRIALS = 4
+LEAST_COHERENCE = 0.5
+WINDOW_PX = {2: 512, 3: 80}
+CHECK = "Check that these images fit the model."
+SWITCH = "Pass rescale=None to switch this off."
 
 
 def factors_known(
@@ -33,39 +44,116 @@ def factors_known(
     return factors, [text]
 
 
-def by_diameter(model: Model, found: Any) -> tuple[tuple[float, ...] | None, str]:
-    """Enlargement that brings the objects found to the size of those in training.
+def by_size(
+    model: Model, source: Any, stats: Any, labels: np.ndarray
+) -> tuple[tuple[float, ...] | None, str]:
+    """Enlargement that brings the objects of an image to the size of those in training.
 
-    The typical object is the one in whose size class half of the found area lies, so that
-    specks do not count. The median must say the same, so that a few clumps taken for one object
-    do not count either; sizes more than four times off are not believed. Beside it what the
-    sizes are, empty where they are as in training.
+    Where the typical object found is not of a size that was typical of a training image, the
+    part of the image with most objects is looked at again: enlarged by the ratio of sizes, and
+    by the ratio that is seen then, until sizes agree; and on from there in steps of 20 % for as
+    long as maps and objects fit together better (`Task.coherence`).
+
+    Parameters
+    ----------
+    model : Model
+        Knows the sizes in training; without objects of their own nothing is done.
+    source, stats : Source, Stats
+        The image and its normalisation.
+    labels : ndarray of int
+        What was found in it as it is.
+
+    Returns
+    -------
+    (tuple of float or None, str)
+        Factors per axis, None where that is less than 20 % or nothing fits better than the image
+        as it is; and what to tell, if anything.
     """
-    from .objects import diameters
-
     usual = model.info["diameter_px"]
-    sizes = np.sort(diameters(found.objects_labels))
-    if not usual or sizes.size < 5:
+    if not usual:
         return None, ""
-    area = np.cumsum(sizes**model.ndim)
-    typical = float(sizes[np.searchsorted(area, area[-1] / 2)])
-    pair = sorted((typical, float(np.median(sizes))))
-    if pair[1] >= usual["low"] / SIZE_TOLERANCE and pair[0] <= usual["high"] * SIZE_TOLERANCE:
+    low, high = usual["least_typical"], usual["most_typical"]
+    look = _Look(model, source, stats, _fullest(labels))
+    sizes = diameters(labels)
+    many = sizes.size >= FEW_OBJECTS
+    size = typical_diameter(sizes, model.ndim) if many else look.at(1.0)[0]
+    if size is None or low / ALIKE <= size <= high * ALIKE:
         return None, ""
-    factor = usual["typical"] / typical
-    text = f"objects are {typical:.0f} px across, in training they were {usual['typical']:.0f} px:"
-    if not 1 / SIZE_LIMIT <= factor <= SIZE_LIMIT:
-        return None, f"{text} too far off to rescale. Check that these images fit the model."
-    return (factor,) * model.ndim, text
+    trained = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+    text = f"objects are {size:.0f} px across, in training images {trained} px:"
+    best = look.search(usual["typical"], low / SIZE_TOLERANCE, high * SIZE_TOLERANCE)
+    if best is None:
+        return None, f"{text} not rescaled, since nothing fits better. {CHECK}"
+    if 1 / SIZE_TOLERANCE <= best <= SIZE_TOLERANCE:
+        return None, ""
+    return (best,) * model.ndim, f"{text} rescaled by {best:.2f}. {SWITCH}"
 
 
-def agree(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether both label images have much the same foreground: Dice of at least 0.75.
+class _Look:
+    """A part of an image as the network sees it at one size or another."""
 
-    Seen at the right size, objects get other outlines and are divided otherwise, but they are
-    where they were; a model that finds them elsewhere is no better for the new size.
-    """
-    first, second = before > 0, after > 0
-    shared = np.count_nonzero(first & second)
-    total = np.count_nonzero(first) + np.count_nonzero(second)
-    return 2 * shared >= SHARED * total
+    def __init__(self, model: Model, source: Any, stats: Any, centre: Sequence[int]) -> None:
+        self._model, self._source, self._stats, self._centre = model, source, stats, centre
+        # small objects may be those searched for
+        self._task = replace(model.task, min_area_px=0, debris_px=0, exclude_border=False)
+
+    def search(self, wanted: float, low: float, high: float) -> float | None:
+        """Find the factor at which objects of `low` to `high` px fit their maps best.
+
+        The search starts from objects `wanted` px across. None: as it is the image fits better,
+        or objects fit their maps nowhere, as those of a model that is hardly trained.
+        """
+        factor, seen = 1.0, {1.0: self.at(1.0)}
+        for _ in range(TRIALS):
+            factor *= wanted / (seen[factor][0] or wanted)
+            if factor in seen or not 1 / LARGEST_FACTOR <= factor <= LARGEST_FACTOR:
+                break
+            seen[factor] = self.at(factor)
+            if low <= (seen[factor][0] or 0.0) <= high:
+                break
+        best = max(seen, key=lambda f: (low <= (seen[f][0] or 0.0) <= high, seen[f][1]))
+        for step in (SIZE_TOLERANCE, 1 / SIZE_TOLERANCE):
+            while True:
+                size, fit = self.at(best * step)
+                if fit <= seen[best][1] or not low <= (size or 0.0) <= high:
+                    break
+                best *= step
+                seen[best] = size, fit
+        return best if seen[best][1] >= max(seen[1.0][1], LEAST_COHERENCE) else None
+
+    def at(self, factor: float) -> tuple[float | None, float]:
+        """Typical diameter of the objects, None if they are few, and coherence at one size."""
+        part = self._part(factor)
+        maps = self._model.source_maps(part, self._stats)
+        found = self._task.decode(maps)
+        sizes = diameters(found.labels)
+        size = typical_diameter(sizes, self._model.ndim) if sizes.size >= FEW_OBJECTS else None
+        return size, self._task.coherence(maps, found)
+
+    def _part(self, factor: float) -> Resized:
+        """Cut a window that is at most `WINDOW_PX` px long when enlarged."""
+        starts, sizes = [], []
+        edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
+        for n, centre in zip(self._source.shape[:-1], self._centre, strict=True):
+            sizes.append(min(n, edge))
+            starts.append(min(max(0, centre - sizes[-1] // 2), n - sizes[-1]))
+
+        def read(at: tuple[slice, ...]) -> np.ndarray:
+            moved = zip(at, starts, strict=True)
+            region = tuple(slice(a.start + s, a.stop + s) for a, s in moved)
+            return np.asarray(self._source.read(region))
+
+        shape = [max(1, round(n * factor)) for n in sizes]
+        return Resized(read, sizes, shape, self._source.shape[-1])
+
+
+def _fullest(labels: np.ndarray) -> list[int]:
+    """Return the pixel around which most object pixels lie."""
+    from scipy import ndimage
+
+    every = [max(1, n // 64) for n in labels.shape]
+    coarse = (labels[tuple(slice(e // 2, None, e) for e in every)] > 0).astype(np.float32)
+    width = [max(1, WINDOW_PX[labels.ndim] // e) for e in every]
+    crowd = ndimage.uniform_filter(coarse, width, mode="constant")
+    at = np.unravel_index(int(np.argmax(crowd)), crowd.shape)
+    return [int(a) * e + e // 2 for a, e in zip(at, every, strict=True)]

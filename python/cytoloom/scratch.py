@@ -22,23 +22,16 @@ class Scratch:
     While it is open, a thread gives the pages of these files back, which would otherwise count
     as memory of this process for as long as nobody else wants it.
 
-    Parameters
-    ----------
-    pixels : int
-        Of the image; up to 16.8 million stay in memory.
+    Maps of up to `SCRATCH_PX` pixels stay in memory.
     """
 
-    def __init__(self, pixels: int) -> None:
-        self._large = pixels > SCRATCH_PX
+    def __init__(self) -> None:
         self._folder: str | None = None
         self._maps: list[mmap.mmap] = []
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._give_back, name="cytoloom-scratch")
 
     def __enter__(self) -> Scratch:
-        if self._large:
-            self._folder = tempfile.mkdtemp(prefix="cytoloom-")
-            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,8 +42,11 @@ class Scratch:
 
     def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
         """Make the array for one head's map."""
-        if self._folder is None:
+        if math.prod(shape[:-1]) <= SCRATCH_PX:
             return np.zeros(shape, np.float32)
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="cytoloom-")
+            self._thread.start()
         with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
             file.truncate(4 * math.prod(shape))
             self._maps.append(mmap.mmap(file.fileno(), 0))
@@ -61,7 +57,7 @@ class Scratch:
 
         For large images, and only where the library can (glibc); elsewhere nothing happens.
         """
-        if self._large and sys.platform == "linux":
+        if self._folder and sys.platform == "linux":
             trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
             if trim is not None:
                 trim(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cytoloom import InvalidError, UNet, backend
-from cytoloom.inference import Scaled, activate, resize, resized, tile_shape
+from cytoloom.inference import activate, tile_shape
 from cytoloom.networks.folding import fold
 from cytoloom.progress import Event, drain, note, warn
 from cytoloom.sources import ArraySource
@@ -30,29 +30,6 @@ def test_the_last_bit_of_an_activation_does_not_depend_on_its_neighbours():
     whole = activate(logits, "sigmoid")
     for start in (0, 1, 5, 998):
         assert np.array_equal(activate(logits[start:], "sigmoid"), whole[start:])
-
-
-def test_enlarging_a_ramp_keeps_it_a_ramp():
-    # pixel centres stay in place: 0 1 2 3 at twice the size is -0.25 0.25 0.75 ... clipped
-    ramp = np.arange(4, dtype=np.float32).reshape(1, 4, 1)
-    found = resize(ramp, (1, 2))[0, :, 0]
-    assert found.tolist() == pytest.approx([0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
-
-
-def test_making_smaller_averages_instead_of_skipping():
-    stripes = np.tile([0.0, 1.0], 16).astype(np.float32).reshape(1, 32, 1)
-    assert resize(stripes, (1, 0.5))[0, 4:-4, 0] == pytest.approx(np.full(8, 0.5), abs=0.1)
-
-
-def test_resizing_there_and_back_keeps_the_shape():
-    image = np.zeros((7, 9, 2), np.uint16)
-    assert resized(resize(image, (1.7, 0.6)), (7, 9)).shape == image.shape
-
-
-def test_a_scaled_source_is_read_by_regions():
-    source = Scaled(ArraySource(np.ones((8, 8))), (2, 2))
-    assert source.shape == (16, 16, 1)
-    assert source.read((slice(0, 3), slice(4, 8))).shape == (3, 4, 1)
 
 
 def test_small_images_are_one_tile_and_large_ones_are_not():

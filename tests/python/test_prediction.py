@@ -13,7 +13,6 @@ import small
 from cytoloom import scratch
 from cytoloom.evaluation import bootstrap
 from cytoloom.objects import measure
-from cytoloom.rescaling import agree
 
 
 @pytest.fixture(scope="module")
@@ -148,27 +147,6 @@ def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
     assert found.files["scale"].tolist() == [2.0]
     assert found[found.names[0]].shape == (64, 64)
     assert "rescaled" in capsys.readouterr().err
-
-
-def test_objects_found_elsewhere_after_rescaling_are_not_believed(model, monkeypatch, capsys):
-    from cytoloom import prediction
-
-    image = small.nuclei(1)[0][0]
-    plain = cl.predict(model, image, rescale=None, progress=False)
-    text = "objects are 9 px across, in training they were 18 px:"
-    monkeypatch.setattr(prediction, "by_diameter", lambda *_: ((2.0, 2.0), text))
-    for believed, words in ((True, "rescaled by 2.00"), (False, "found elsewhere")):
-        monkeypatch.setattr(prediction, "agree", lambda *_, found=believed: found)
-        found = cl.predict(model, image, progress=False)
-        assert found.files["scale"].tolist() == [2.0 if believed else 1.0]
-        assert words in capsys.readouterr().err
-    assert np.array_equal(found[found.names[0]], plain[plain.names[0]])
-
-
-def test_foregrounds_agree_from_three_quarters_on():
-    first = np.array([1, 1, 1, 1, 0, 0])
-    assert agree(first, np.array([2, 5, 1, 0, 7, 0]))
-    assert not agree(first, np.array([0, 1, 1, 0, 2, 2]))
 
 
 def test_nothing_usable_leaves_no_folder(model, tmp_path):

@@ -232,6 +232,20 @@ class Instances(Task):
         """
         return split_pieces(labels)[0]
 
+    def coherence(self, maps: Maps, found: Found) -> float:
+        """Correlation of the second map with its target for the objects found, inside these.
+
+        A network that sees objects of a size it has learned knows how deep inside them a pixel
+        lies; on others the map is flat, or has several tops.
+        """
+        labels = found.labels
+        inside = labels > 0
+        seen = maps["distance"][..., 0][inside]
+        deep = separation(labels, reach_px=self.reach_px)[inside]
+        if seen.size == 0 or seen.std() == 0 or deep.std() == 0:
+            return 0.0
+        return float(np.corrcoef(seen, deep)[0, 1])
+
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
         """Probabilities (spatial..., 2) of background and object."""
         return two_classes(self.foreground(maps))

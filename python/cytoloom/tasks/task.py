@@ -235,6 +235,14 @@ class Task:
         """Return `labels` as this task understands them, e.g. 0/255 as 0/1."""
         return labels
 
+    def coherence(self, maps: Maps, found: Found) -> float:
+        """How well the maps fit the objects made of them, at most 1; larger is better.
+
+        For comparing sizes at which one image is shown to the network. NaN where a task has no
+        way to tell.
+        """
+        return float("nan")
+
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
         """Class probabilities (spatial..., classes) that sum to 1, background first."""
         raise NotImplementedError
