@@ -23,7 +23,7 @@ def facts(model: Model) -> dict[str, str]:
         "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
         "dimensions": f"{model.ndim}-D",
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
-        "object size": f"median {diameter['median']:.0f} px across" if diameter else "unknown",
+        "object size": f"typically {diameter['typical']:.0f} px across" if diameter else "unknown",
         "trained on": f"{counted(training['images'], 'image')}, "
         f"{training['iterations']} iterations of {training['batch_size']} patches, "
         f"{training['seconds'] / 60:.1f} minutes",

@@ -146,6 +146,7 @@ class _Findings:
         self._rows: list[dict[str, Any]] = []
         self._same: dict[str, list[str]] = defaultdict(list)
         self._kinds: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._wrong: dict[str, list[str]] = defaultdict(list)
         self._said: Counter[str] = Counter()
         self._empty: list[str] = []
         self._labelled = 0
@@ -166,13 +167,14 @@ class _Findings:
                 self._problems.append(str(error))
         if not item.annotations:
             self._problems.append(f"{item.id} has no labels; give them, or leave the image out")
-        found = self._problems[before:]
+        found = [*self._problems[before:], *row.pop("wrong", ())]
         row["status"] = "ok" if not found else " ".join(found)
 
     def report(self) -> Report:
         """Compare the images with each other and put everything together."""
         if not self._data.items and not self._problems:
             self._problems.append("there are no images")
+        self._problems += [f"{_listing(names)}: {text}" for text, names in self._wrong.items()]
         self._problems += _duplicates(self._data.items)
         self._problems += [
             f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
@@ -230,7 +232,9 @@ class _Findings:
             item.id
         )
         self._kinds["grey"][is_grey_coded(values)].append(item.id)
-        self._problems += [f"{source.name}: {text}" for text in self._wrong_values(labels, known)]
+        for text in self._wrong_values(labels, known):
+            self._wrong[text].append(source.name)
+            row.setdefault("wrong", []).append(text)
         said = list(_described(self._task, labels))
         if understood and not (said and understood == "0/255 mask"):
             said.append(f"labels understood as {understood}")

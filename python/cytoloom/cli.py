@@ -179,6 +179,7 @@ def _train(group: Any) -> None:
     )
     command.add_argument("--batch-size", type=int, help="patches per batch")
     command.add_argument("--patch-px", type=int, nargs="+", metavar="N", help="patch size, y x")
+    command.add_argument("--learning-rate", type=float, help="its peak (default: 0.001)")
     command.add_argument("--augment", help="none, light, default or strong")
     command.add_argument("--precision", help="auto, float32 or bfloat16")
     command.add_argument("--threads", type=int, help="CPU cores to use (default: all given)")

@@ -15,6 +15,7 @@ TRAINER_OPTIONS = (
     "epochs",
     "batch_size",
     "patch_px",
+    "learning_rate",
     "augment",
     "precision",
     "threads",

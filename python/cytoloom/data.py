@@ -191,6 +191,8 @@ class Options:
         Micrometres per pixel, overriding files.
     cached : bool, default True
         Whether decoded files are kept in the shared cache.
+    taken : (int, int), optional
+        Spatial axes and channels of the arrays that are expected, if known.
     """
 
     channels: Channels = None
@@ -198,6 +200,7 @@ class Options:
     axes: str | None = None
     pixel_size_um: float | tuple[float, ...] | None = None
     cached: bool = True
+    taken: tuple[int, int] | None = None
 
 
 def as_data(
@@ -242,7 +245,12 @@ def as_data(
 
 
 def as_images(
-    x: Any, *, channels: Channels = None, axes: str | None = None, slices: bool = False
+    x: Any,
+    *,
+    channels: Channels = None,
+    axes: str | None = None,
+    slices: bool = False,
+    taken: tuple[int, int] | None = None,
 ) -> list[Item]:
     """Turn whatever names images without labels into items; only headers are read.
 
@@ -257,6 +265,8 @@ def as_images(
         What the stored axes are, overriding files and guesses on arrays.
     slices : bool, default False
         Whether each plane of a z stack is an image of its own, ``name_z000``, ...
+    taken : (int, int), optional
+        Spatial axes and channels that a model takes: an array of so many is not guessed at.
 
     Returns
     -------
@@ -271,7 +281,7 @@ def as_images(
     """
     from .layouts import any_images
 
-    return any_images(x, Options(channels, axes=axes, cached=False), slices)
+    return any_images(x, Options(channels, axes=axes, cached=False, taken=taken), slices)
 
 
 def read_labels(

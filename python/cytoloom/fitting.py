@@ -21,6 +21,8 @@ from .pace import SEGMENTS, Pace, State
 from .progress import Event
 from .trainer import USUAL_BATCH, Trainer
 
+ALL_PATCHES = 10**9
+
 Batch = tuple[np.ndarray, dict[str, np.ndarray]]
 
 
@@ -113,6 +115,9 @@ class Fit:
         Seconds that the work after fitting will need.
     workers : int
         Threads that make batches.
+    trained : bool
+        Whether the network was trained before: it is then scored as iteration 0, and kept if
+        nothing is better.
     """
 
     def __init__(
@@ -126,11 +131,13 @@ class Fit:
         save: Callable[[State], None],
         reserve: Callable[[], float],
         workers: int = 1,
+        trained: bool = False,
     ) -> None:
         self.network, self.batches, self.trainer, self.pace = network, batches, trainer, pace
         self.validate, self.save, self.reserve, self.workers = validate, save, reserve, workers
         self.batch = trainer.batch_size or USUAL_BATCH
         self.step_s, self.validation_s = 0.0, 0.0
+        self.trained = trained
         self._compiled = False
         self._busy = False  # between a step of the weights and that of the state
 
@@ -157,6 +164,8 @@ class Fit:
 
     def _segments(self, state: State, loader: Prefetch, started: float) -> Iterator[Event]:
         saved = time.monotonic()
+        if self.trained and not state.history:
+            yield self._score_start(state, started)
         while not self._done(state, started):
             closed = not state.loss_count
             if not state.knots or (closed and state.iteration >= self.pace.end(state)):
@@ -240,6 +249,13 @@ class Fit:
         return Event(
             "progress", text + ("" if math.isnan(left) else f", {_clock(left)} left"), done, 1.0
         )
+
+    def _score_start(self, state: State, started: float) -> Event:
+        loss, score = self.validate(ALL_PATCHES)
+        with self._whole():
+            state.elapsed_s = time.monotonic() - started
+            self._keep(state, {"validation": {"loss": loss, "score": score}})
+        return Event("progress", f"before training: score {score:.3f}", 0.0, 1.0)
 
     def _close_segment(self, state: State, started: float) -> Event:
         """Validate, keep the best weights, write history."""

@@ -179,7 +179,7 @@ def _image_source(image: Any, annotations: Sequence[Source], name: str, options:
         if array.dtype.kind not in "buif":
             got = f"{type(image).__name__} of {array.dtype}"
             raise invalid(name, expected="an array of numbers, or a file", received=got)
-        axes = options.axes or _axes_beside(array, annotations)
+        axes = options.axes or _axes_beside(array, annotations) or _axes_taken(array, options)
         source = ArraySource(array, axes, name=name)
     return source if options.channels is None else ChannelSource(source, options.channels)
 
@@ -193,6 +193,13 @@ def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
         channels_first = array.shape[1:] == shape and array.shape[:-1] != shape
         return "c" + spatial if channels_first else spatial + "c"
     return spatial if array.ndim == len(spatial) else None
+
+
+def _axes_taken(array: AnyArray, options: Options) -> str | None:
+    """Return the axes of an array that is what a model takes; None where it is not."""
+    ndim, channels = options.taken or (0, 0)
+    fits = array.ndim == ndim + 1 and array.shape[-1] == channels
+    return "zyx"[-ndim:] + "c" if fits else None
 
 
 def _file_ids(paths: Sequence[Path]) -> list[str]:

@@ -201,7 +201,12 @@ def predict_events(
     if not (rescale is None or rescale == "auto" or _is_factor(rescale)):
         raise invalid("rescale", expected='a factor above 0, "auto" or None', received=rescale)
     model = as_model(model)
-    items = as_images(images, channels=None if channels is None else tuple(channels), slices=slices)
+    items = as_images(
+        images,
+        channels=None if channels is None else tuple(channels),
+        slices=slices,
+        taken=None if channels or slices else (model.ndim, model.channels),
+    )
     items = [trained_channels(item, model) for item in items]
     if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .data import Data, Item, as_data, read_labels
-from .errors import invalid
+from .errors import InvalidError, invalid
 from .sources import CropSource, Source
 
 _TRAIN = ("train", "training")
@@ -44,7 +44,10 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
         A fraction outside 0 to 1, or nothing left to train on.
     """
     if validation is not None and not isinstance(validation, (int, float)):
-        held = as_data(validation, channels=data.channels, unknown=data.unknown)
+        try:
+            held = as_data(validation, channels=data.channels, unknown=data.unknown)
+        except InvalidError as error:
+            raise InvalidError(str(error).replace("`data`", "`validation`", 1)) from None
         return data, held, f"{len(held)} images of their own for validation"
     if not data.items:
         raise invalid("data", expected="at least one image", received="none")

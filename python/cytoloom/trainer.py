@@ -23,7 +23,8 @@ class Trainer:
     ----------
     minutes, iterations, epochs : number, optional
         How long; give one at most (default: 10 minutes). `minutes` is wall time of the whole
-        call. An epoch is as many patches as there are training images.
+        call, of which starting takes about a quarter of one. An epoch is as many patches as
+        there are training images.
     batch_size : int, optional
         Patches in a batch. Default: planned, 8 in 2-D and 2 in 3-D unless patches are large or
         memory is small.

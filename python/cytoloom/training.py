@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import backend
+from .checking import counted
 from .components import to_plain
 from .errors import invalid
 from .fitting import Fit
@@ -39,6 +40,9 @@ from .validation import Validation, tune, tune_seconds
 
 if TYPE_CHECKING:
     from .model import Model
+
+FEW_ITERATIONS = 100
+LOW_DICE = 0.3
 
 
 def train(
@@ -177,11 +181,8 @@ def _train(
     yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
     yield from _fit(run, state, started, folder, earlier, keep_interrupted)
     yield from tune(run)
-    if run.scores and run.scores.get("ap50") == 0:
-        yield warn(
-            "No object of the validation images was found: the model is of no use yet. Train "
-            "longer, or look whether the labels fit the images."
-        )
+    for text in _doubts(run, state):
+        yield warn(text)
     model = _finish(run, state, started)
     if folder is not None:
         model.save(folder.path, overwrite=True)
@@ -279,6 +280,7 @@ def _fit(
         save=lambda s: save_state(run, s, folder),
         reserve=lambda: tune_seconds(run),
         workers=max(1, min(4, backend.cores() // 4)),
+        trained=run.start is not None,
     )
     try:
         yield from fit.run(state, started)
@@ -288,6 +290,21 @@ def _fit(
         run.interrupted = True
         fit.restore_best(state)
         yield warn(f"Interrupted at iteration {state.iteration}; this is the model so far.")
+
+
+def _doubts(run: Run, state: State) -> Iterator[str]:
+    """Say why the model may be of no use."""
+    remedy = "Train longer, or look whether the labels fit the images."
+    if run.trainer.length(1)[1] is not None and state.iteration < FEW_ITERATIONS:
+        yield (
+            f"Only {counted(state.iteration, 'iteration')} fitted into the time given: the model "
+            "has hardly learned. Give more minutes."
+        )
+    scores = run.scores or {}
+    if scores.get("ap50") == 0:
+        yield f"No object of the validation images was found: the model is of no use yet. {remedy}"
+    elif scores.get("dice", 1.0) < LOW_DICE:
+        yield f"Dice on the validation images is only {scores['dice']:.2f}. {remedy}"
 
 
 def _kept(state: State, folder: ModelFolder | None) -> str:

@@ -52,6 +52,14 @@ def test_nothing_wrong(folder):
     assert report.table["foreground"].tolist() == [0.2] * 3
 
 
+def test_one_problem_of_many_images_is_one_line():
+    report = check(arrays(*[LABELS.astype(int) - 1] * 7))
+    text = only(report.problems)
+    assert text.startswith("labels of image_000, labels of image_001")
+    assert "and 2 more: labels must be 0 or more, found -1" in text
+    assert all("found -1" in status for status in report.table["status"])
+
+
 def test_everything_wrong_is_in_one_message(folder):
     put(folder / "images" / "lonely.png", IMAGE)
     put(folder / "labels" / "widow.png", LABELS)
@@ -203,7 +211,7 @@ def test_channels_that_are_not_there_are_named(folder):
 
 
 def test_long_lists_are_cut_short_and_counted():
-    report = check(arrays(*[-LABELS.astype(int)] * 30), UpTo(-1))
+    report = check(arrays(*[LABELS[: 2 + k] for k in range(14)] * 2 + [LABELS[:1]] * 2))
     assert len(report.problems) >= 30
     lines = str(report).splitlines()
     assert len(lines) <= 13

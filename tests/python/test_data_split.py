@@ -123,3 +123,8 @@ def test_impossible_fractions_are_refused(fraction):
 def test_nothing_cannot_be_split():
     with pytest.raises(InvalidError, match="at least one image"):
         split(Data(()), 0.2, 0)
+
+
+def test_validation_images_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(InvalidError, match=r"Invalid `validation`.*nowhere"):
+        split(some(3), tmp_path / "nowhere")

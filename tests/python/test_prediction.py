@@ -149,6 +149,15 @@ def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
     assert "rescaled" in capsys.readouterr().err
 
 
+def test_arrays_have_the_axes_that_the_model_takes():
+    images, labels = small.nuclei()
+    five = [np.stack([i] * 5, axis=-1) for i in images]
+    model = small.train(data=(five, labels), trainer=small.trainer(iterations=1))
+    for given in (five[0], [five[0]], {"a": five[0]}):
+        found = cl.predict(model, given, progress=False)
+        assert found[found.names[0]].shape == (64, 64)
+
+
 def test_nothing_usable_leaves_no_folder(model, tmp_path):
     with pytest.raises(cl.InvalidError):
         cl.predict(model, np.zeros((8, 8, 3)), out=tmp_path / "new", progress=False)

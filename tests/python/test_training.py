@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,8 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom import checkpoints
-from cytoloom.training import train_events
+from cytoloom.training import _doubts, train_events
+from cytoloom.validation import Validation
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +303,10 @@ def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupte
     )
     moved = [np.abs(tensor(a) - tensor(b)).max() for a, b in pairs]
     assert max(moved) < 1e-6
+    first = tuned.history.iloc[:2]
+    assert first["iteration"].tolist() == [0, 0]
+    score = first.loc[first["metric"] == "score", "value"].item()
+    assert tuned.info["training"]["score"] >= score
     assert {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()} == before
 
 
@@ -308,6 +315,32 @@ def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
     colour = [np.stack([i, i, i], axis=-1) for i in images]
     with pytest.raises(cl.InvalidError, match="1 channels"):
         small.train(start=uninterrupted.path, network=None, data=(colour, labels))
+
+
+def test_fine_tuning_that_makes_it_worse_gives_the_start_back(uninterrupted, monkeypatch):
+    scores = itertools.chain([0.9], itertools.repeat(0.8))
+    monkeypatch.setattr(Validation, "__call__", lambda *_: (1.0, next(scores)))
+    tuned = small.train(start=uninterrupted.path, network=None)
+    assert tuned.info["training"]["best_iteration"] == 0
+    assert small.same_weights(tuned, cl.load(uninterrupted.path))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "iterations", "scores", "words"),
+    [
+        (1.0, 99, {"ap50": 0.5}, ["Only 99 iterations fitted into the time given"]),
+        (None, 99, {"ap50": 0.5, "dice": 0.9}, []),
+        (1.0, 100, {"ap50": 0.0, "dice": 0.2}, ["No object of the validation images was found"]),
+        (None, 9, {"dice": 0.29}, ["Dice on the validation images is only 0.29"]),
+        (None, 9, None, []),
+    ],
+)
+def test_a_model_of_little_use_is_said_to_be_one(minutes, iterations, scores, words):
+    length = {"minutes": minutes} if minutes else {"iterations": 9}
+    run = SimpleNamespace(trainer=cl.Trainer(**length), scores=scores)
+    said = list(_doubts(run, SimpleNamespace(iteration=iterations)))
+    assert len(said) == len(words)
+    assert all(text.startswith(word) for text, word in zip(said, words, strict=True))
 
 
 def test_a_timed_run_can_be_replayed_to_the_last_bit():
