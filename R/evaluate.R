@@ -5,6 +5,7 @@
 #' @param x A `cl_model`.
 #' @param data A folder, a table or [cl_data()], as for [cl_train()].
 #' @param out Folder for the tables as CSV files.
+#' @param overwrite Replace the scores that are in `out`.
 #' @param allow_training_images Score also images that the model was trained on.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
@@ -20,15 +21,15 @@
 #' scores <- evaluate(model, "data/test")
 #' scores$summary
 #' }
-evaluate.cl_model <- function(x, data, ..., out = NULL, allow_training_images = FALSE,
-                              progress = "auto") {
+evaluate.cl_model <- function(x, data, ..., out = NULL, overwrite = FALSE,
+                              allow_training_images = FALSE, progress = "auto") {
   no_dots(...)
   plain <- plain_data(data)
   tables <- run_events(
     "evaluate",
     list(
       model = model_path(x), data = plain, out = if (!is.null(out)) plain_path(out, "out"),
-      allow_training_images = allow_training_images
+      overwrite = overwrite, allow_training_images = allow_training_images
     ),
     progress
   )

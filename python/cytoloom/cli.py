@@ -197,6 +197,7 @@ def _evaluate(group: Any) -> None:
     command.add_argument("model", metavar="MODEL", help="model folder")
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument("--out", help="folder for the tables as CSV")
+    command.add_argument("--overwrite", action="store_true", help="replace the scores in --out")
     command.add_argument(
         "--allow-training-images",
         action="store_true",

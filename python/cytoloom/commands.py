@@ -57,6 +57,7 @@ def evaluate(args: argparse.Namespace) -> int:
         args.model,
         _data(args),
         out=args.out,
+        overwrite=args.overwrite,
         allow_training_images=args.allow_training_images,
         progress=_progress(args),
     )

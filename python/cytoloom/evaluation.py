@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import invalid
+from .outputs import SCORED, leave_empty, open_results_folder
 from .progress import Event, drain, note, warn
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Scores:
         """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        self.summary.to_csv(folder / "scores.csv", index=False)
+        self.summary.to_csv(folder / SCORED, index=False)
         self.per_image.to_csv(folder / "scores_per_image.csv", index=False)
         self.per_object.to_csv(folder / "scores_per_object.csv", index=False)
 
@@ -58,6 +59,7 @@ def evaluate(
     data: Any,
     *,
     out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     allow_training_images: bool = False,
     progress: bool | str = "auto",
 ) -> Scores:
@@ -71,6 +73,8 @@ def evaluate(
         Images with labels, as for `train`.
     out : path, optional
         Folder for scores.csv, scores_per_image.csv and scores_per_object.csv.
+    overwrite : bool, default False
+        Replace the scores that are in `out`.
     allow_training_images : bool, default False
         Score images that the model was trained on or tuned to, instead of refusing.
     progress : bool or "auto", default "auto"
@@ -87,7 +91,13 @@ def evaluate(
         Unusable data, or images whose decoded pixels the model has seen in training.
     """
     scores: Scores = drain(
-        evaluate_events(model, data, out=out, allow_training_images=allow_training_images),
+        evaluate_events(
+            model,
+            data,
+            out=out,
+            overwrite=overwrite,
+            allow_training_images=allow_training_images,
+        ),
         progress,
     )
     return scores
@@ -98,9 +108,25 @@ def evaluate_events(
     data: Any,
     *,
     out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     allow_training_images: bool = False,
 ) -> Iterator[Event]:
     """Do what `evaluate` does as a generator of events, the last of kind "result"."""
+    made = out is not None and not Path(out).exists()
+    folder = open_results_folder(out, overwrite, SCORED)
+    try:
+        yield from _evaluate(model, data, folder, allow_training_images)
+    finally:
+        if folder is not None and made:
+            leave_empty(folder)
+
+
+def _evaluate(
+    model: Model | str | os.PathLike[str],
+    data: Any,
+    folder: Path | None,
+    allow_training_images: bool,
+) -> Iterator[Event]:
     from .data import as_data, check
     from .prediction import as_model, each_image, same_channels
 
@@ -126,9 +152,9 @@ def evaluate_events(
         rows.append({"image": item.id, **metrics})
         objects += [{"image": item.id, **pair} for pair in pairs]
     scores = _tables(rows, objects, [item.group for item in found.items])
-    if out is not None:
-        scores.save(out)
-        yield note(f"Scores written to {out}.")
+    if folder is not None:
+        scores.save(folder)
+        yield note(f"Scores written to {folder}.")
     yield Event("result", value=scores)
 
 

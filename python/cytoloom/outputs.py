@@ -12,6 +12,7 @@ from pathlib import Path
 from .errors import invalid
 
 STATES = ".training"
+PREDICTED, SCORED = "files.csv", "scores.csv"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ModelFolder:
 
     def leave(self) -> None:
         """Leave nothing behind where training did not begin."""
-        leave_empty(self.states, self.path, self.made)
+        leave_empty(self.states, *([self.path] if self.made else []))
 
 
 def open_model_folder(
@@ -92,15 +93,19 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
         )
 
 
-def open_results_folder(out: str | os.PathLike[str] | None, overwrite: bool = False) -> Path | None:
+def open_results_folder(
+    out: str | os.PathLike[str] | None, overwrite: bool = False, table: str = PREDICTED
+) -> Path | None:
     """Find out before the first image that results can be written and mix with no others.
 
     Parameters
     ----------
     out : path or None
-        Where label images and tables will go.
+        Where the results will go.
     overwrite : bool, default False
-        Remove the results of an earlier run, and nothing else.
+        The results of an earlier run may be replaced.
+    table : str, default "files.csv"
+        The table by which such results are known.
 
     Raises
     ------
@@ -112,36 +117,36 @@ def open_results_folder(out: str | os.PathLike[str] | None, overwrite: bool = Fa
     folder = Path(out)
     if (folder / "model.json").exists():
         raise invalid("out", expected="a folder for results", received=f"{folder}, a model")
-    if (folder / "files.csv").exists():
-        if not overwrite:
-            raise invalid(
-                "out",
-                expected="a folder without results",
-                received=f"{folder}, with results in files.csv",
-                remedy="Pass overwrite=True to replace them, or another name.",
-            )
-        _remove_results(folder)
-    _make(folder / "labels", folder)
+    if (folder / table).exists() and not overwrite:
+        raise invalid(
+            "out",
+            expected="a folder without results",
+            received=f"{folder}, with results in {table}",
+            remedy="Pass overwrite=True to replace them, or another name.",
+        )
+    _make(folder, folder)
     return folder
 
 
-def leave_empty(inner: Path, folder: Path, made: bool) -> None:
-    """Remove a folder within one, and that one if it was `made`, where they hold nothing."""
-    for path in (inner, folder) if made else (inner,):
+def leave_empty(*folders: Path) -> None:
+    """Remove folders, the innermost first, where they hold nothing."""
+    for path in folders:
         with contextlib.suppress(OSError):
             path.rmdir()
 
 
-def _remove_results(folder: Path) -> None:
-    """Remove what an earlier run wrote, and nothing else."""
+def remove_predictions(folder: Path) -> None:
+    """Remove what an earlier prediction wrote, and nothing else."""
     import pandas as pd
 
-    names = pd.read_csv(folder / "files.csv", dtype=str)["image"]
+    if not (folder / PREDICTED).exists():
+        return
+    names = pd.read_csv(folder / PREDICTED, dtype=str)["image"]
     kinds = (("labels", ".tif"), ("overlays", ".png"))
     for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):
         if folder.resolve() in path.resolve().parents:
             path.unlink(missing_ok=True)
-    for table in ("files.csv", "objects.csv"):
+    for table in (PREDICTED, "objects.csv"):
         (folder / table).unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from . import backend
 from .checking import counted, odd_pixels
 from .errors import InvalidError, invalid
-from .outputs import leave_empty, open_results_folder
+from .outputs import leave_empty, open_results_folder, remove_predictions
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
 from .rescaling import by_size, factors_known
@@ -212,6 +212,8 @@ def predict_events(
         raise invalid("overlay", expected="`out` with it", received="out=None")
     made = out is not None and not Path(out).exists()
     folder = open_results_folder(out, overwrite)
+    if folder is not None:
+        remove_predictions(folder)
     rows, tables, kept = [], [], {}
 
     def work(item: Any, at_once: int) -> Any:
@@ -220,7 +222,7 @@ def predict_events(
     def leave() -> None:
         """Leave no empty folders behind where nothing was found."""
         if folder is not None:
-            leave_empty(folder / "labels", folder, made)
+            leave_empty(folder / "labels", *([folder] if made else []))
 
     begun = each_image(model, items, work)
     for k, (item, finish) in enumerate(begun):

@@ -189,6 +189,9 @@ def test_evaluate_prints_scores_and_writes_tables(folder: Path, model: Path) -> 
     assert done.returncode == commands.OK, done.stderr
     assert "metric" in done.stdout
     assert list(out.glob("*.csv"))
+    again = ("evaluate", model, folder, "--allow-training-images", "--out", out, "--quiet")
+    assert "Pass --overwrite" in run(*again).stderr
+    assert run(*again, "--overwrite").returncode == commands.OK
 
 
 def test_predict_goes_on_past_a_broken_file(folder: Path, model: Path, tmp_path: Path) -> None:

@@ -177,6 +177,28 @@ def test_results_of_two_runs_are_not_mixed(tmp_path):
     assert kept == {"a.tif", "mine.tif", "files.csv", "objects.csv"}
 
 
+def test_scores_are_not_replaced_unasked_and_predictions_may_lie_beside_them(tmp_path):
+    model = small.train(trainer=small.trainer(iterations=1))
+    image, labels = cl.simulate.nuclei(shape=(64, 64), count=6, seed=50)
+    out, table = tmp_path / "out", tmp_path / "out" / "scores.csv"
+
+    def evaluate(**rest):
+        return cl.evaluate(model, (image, labels), out=out, progress=False, **rest)
+
+    with pytest.raises(cl.InvalidError, match="allow_training_images"):
+        cl.evaluate(model, small.nuclei(), out=out, progress=False)
+    assert not out.exists()
+    evaluate()
+    cl.predict(model, image, out=out, progress=False)
+    table.write_text("mine")
+    with pytest.raises(cl.InvalidError, match=r"with results in scores\.csv.*overwrite=True"):
+        evaluate()
+    assert table.read_text() == "mine"
+    evaluate(overwrite=True)
+    assert table.read_text().startswith("metric")
+    assert (out / "files.csv").exists()
+
+
 def test_odd_pixels_are_warned_of(capsys):
     model = small.train(trainer=small.trainer(iterations=1))
     holed = small.nuclei()[0][0].astype(np.float32)

@@ -98,6 +98,15 @@ test_that("scores are data frames, per image by default", {
   expect_output(print(scores), "Scores of 2 images")
 })
 
+test_that("scores are not replaced unasked", {
+  need_python()
+  score <- function(...) evaluate(tiny_model(), test_folder(), ..., progress = FALSE)
+  out <- tempfile("scores")
+  score(out = out)
+  expect_error(score(out = out), "overwrite = TRUE")
+  expect_s3_class(score(out = out, overwrite = TRUE), "cl_scores")
+})
+
 test_that("training images are refused, in one sentence", {
   need_python()
   expect_error(
