@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import inference
-from .checking import counted
 from .components import to_plain
 from .model import Model
+from .spelling import counted
 
 
 def facts(model: Model) -> dict[str, str]:
@@ -25,7 +25,8 @@ def facts(model: Model) -> dict[str, str]:
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
         "object size": f"typically {diameter['typical']:.0f} px across" if diameter else "unknown",
         "trained on": f"{counted(training['images'], 'image')}, "
-        f"{training['iterations']} iterations of {training['batch_size']} patches, "
+        f"{counted(training['iterations'], 'iteration')} of "
+        f"{counted(training['batch_size'], 'patch')}, "
         f"{training['seconds'] / 60:.1f} minutes",
         "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
         f"({training['validation']})",

@@ -14,6 +14,7 @@ from .errors import InvalidError
 from .images.facts import AnyArray
 from .images.labels import is_grey_coded, values_of
 from .sources import Source, fingerprint
+from .spelling import counted
 from .splits import odd_splits
 
 if TYPE_CHECKING:
@@ -332,17 +333,6 @@ def _shape_or(image: Source, otherwise: tuple[int, ...]) -> tuple[int, ...]:
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def counted(count: int, what: str) -> str:
-    """Say how many there are.
-
-    Examples
-    --------
-    >>> counted(1, "image"), counted(2, "image")
-    ('1 image', '2 images')
-    """
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _groups(kinds: dict[Any, list[str]]) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from . import commands
 from .commands import FAILED, OK, say
 from .errors import BackendError, InvalidError
+from .spelling import in_options
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 1 failed, 3 some images failed, 130 interrupted. Wrong usage exits with 2.
     """
-    args = parser().parse_args(argv)
+    args, unknown = parser().parse_known_args(argv)
+    if unknown:
+        args.command.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int(args.run(args))
     except KeyboardInterrupt as stop:
@@ -62,34 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             raise
-        return say(_sentence(error), FAILED)
+        return say(in_options(_sentence(error), vars(args)), FAILED)
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, (InvalidError, BackendError)) or (
         isinstance(error, OSError) and error.strerror
     ):
-        return _in_options(str(error))
+        return str(error)
     return f"{type(error).__name__}: {error} (add --debug to see where)"
-
-
-def _in_options(text: str) -> str:
-    """Spell switches as the command line does.
-
-    Examples
-    --------
-    >>> _in_options("Pass overwrite=True to replace it.")
-    'Pass --overwrite to replace it.'
-    >>> _in_options("Choose with channels=, for instance channels=['a', 'b'].")
-    'Choose with --channels, for instance --channels a b.'
-    """
-    text = re.sub(r"\b([a-z_]+)=True\b", lambda m: "--" + m[1].replace("_", "-"), text)
-    text = re.sub(r"\bchannels=\[([^]]*)\]", lambda m: "--channels " + _words(m[1]), text)
-    return text.replace("channels=,", "--channels,")
-
-
-def _words(listed: str) -> str:
-    return " ".join(word.strip(" '") for word in listed.split(","))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,7 +116,7 @@ def _command(
         default=argparse.SUPPRESS,
         help="show the traceback of an error",
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, command=command)
     return command
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .spelling import counted, in_options
+
+if TYPE_CHECKING:
+    from .progress import Event
 
 OK, FAILED, PARTIAL = 0, 1, 3
 
@@ -32,7 +38,9 @@ def train(args: argparse.Namespace) -> int:
     """Train and say where the model is."""
     import cytoloom as cl
 
-    model = cl.train(
+    from .training import train_events
+
+    events = train_events(
         _data(args),
         task=args.task,
         network=_given(cl.UNet, args, "filters", "depth", "ndim"),
@@ -42,26 +50,24 @@ def train(args: argparse.Namespace) -> int:
         out=args.out,
         overwrite=args.overwrite,
         seed=args.seed,
-        progress=_progress(args),
     )
-    print(model.summary())
+    print(_drained(events, args).summary())
     print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA")
     return OK
 
 
 def evaluate(args: argparse.Namespace) -> int:
     """Score and print the summary table."""
-    import cytoloom as cl
+    from .evaluation import evaluate_events
 
-    scores = cl.evaluate(
+    events = evaluate_events(
         args.model,
         _data(args),
         out=args.out,
         overwrite=args.overwrite,
         allow_training_images=args.allow_training_images,
-        progress=_progress(args),
     )
-    print(scores.summary.to_string(index=False))
+    print(_drained(events, args).summary.to_string(index=False))
     if args.out:
         print(f"\nTables in {args.out}")
     return OK
@@ -69,11 +75,9 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """Predict and say how many images and objects there are, and which images failed."""
-    import cytoloom as cl
+    from .prediction import predict_events
 
-    from .checking import counted
-
-    found = cl.predict(
+    events = predict_events(
         args.model,
         args.images[0] if len(args.images) == 1 else args.images,
         channels=_channels(args),
@@ -82,8 +86,8 @@ def predict(args: argparse.Namespace) -> int:
         out=args.out,
         overlay=args.overlay,
         overwrite=args.overwrite,
-        progress=_progress(args),
     )
+    found = _drained(events, args)
     failed = found.files[found.files["status"] != "ok"]
     done = len(found.files) - len(failed)
     numbers = f"{counted(done, 'image')}, {counted(len(found.objects), 'object')}"
@@ -104,16 +108,12 @@ def check(args: argparse.Namespace) -> int:
 
 def plan(args: argparse.Namespace) -> int:
     """Print what a training would use, and why."""
-    import cytoloom as cl
+    from .planning import plan_events
 
-    found = cl.plan(
-        _data(args),
-        task=args.task,
-        minutes=args.minutes,
-        memory_gb=args.memory_gb,
-        progress=_progress(args),
+    events = plan_events(
+        _data(args), task=args.task, minutes=args.minutes, memory_gb=args.memory_gb
     )
-    print(found)
+    print(_drained(events, args))
     return OK
 
 
@@ -122,7 +122,7 @@ def simulate(args: argparse.Namespace) -> int:
     import cytoloom as cl
 
     cl.simulate.write(args.dir, kind=args.kind, images=args.images, seed=args.seed)
-    print(f"{args.images} images of kind {args.kind} in {args.dir}")
+    print(f"{counted(args.images, 'image')} of kind {args.kind} in {args.dir}")
     return OK
 
 
@@ -177,5 +177,9 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _progress(args: argparse.Namespace) -> bool | str:
-    return False if args.quiet else "auto"
+def _drained(events: Iterable[Event], args: argparse.Namespace) -> Any:
+    """Run a verb to its result, its messages spelled as the command line is."""
+    from .progress import drain
+
+    spelled = (replace(e, message=in_options(e.message, vars(args))) for e in events)
+    return drain(spelled, progress=False if args.quiet else "auto")

@@ -21,6 +21,7 @@ from .sources import (
     Source,
     fingerprint,
 )
+from .spelling import counted
 
 if TYPE_CHECKING:
     from . import checking
@@ -110,7 +111,7 @@ class Data:
         return len(self.items)
 
     def __repr__(self) -> str:
-        return f"Data({len(self.items)} images)"
+        return f"Data({counted(len(self.items), 'image')})"
 
     def with_channels(self, channels: Channels) -> Data:
         """Return the same images with only these channels, by index or name."""

@@ -17,6 +17,7 @@ from .errors import invalid
 from .images import files, pairs
 from .images.facts import Image
 from .items import is_file, make_ids, make_items, planes
+from .spelling import counted
 
 _WHAT = (
     "a folder with images/ and masks/ or labels/, a CSV file or table with columns image and "
@@ -110,7 +111,7 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: Options) 
         return folders_data(Path(images).expanduser(), Path(labels).expanduser(), options)
     images, labels = _listed(images), _listed(labels)
     if len(images) != len(labels) or not images:
-        got = f"{len(images)} images and {len(labels)} labels"
+        got = f"{counted(len(images), 'image')} and {counted(len(labels), 'label')}"
         raise invalid("data", expected="as many labels as images", received=got)
     ids = make_ids(images, names)
     items = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from . import backend
-from .checking import counted, odd_pixels
+from .checking import odd_pixels
 from .errors import InvalidError, invalid
 from .outputs import leave_empty, open_results_folder, remove_predictions
 from .parallel import side_by_side
@@ -21,6 +21,7 @@ from .rescaling import by_size, factors_known
 from .resizing import enlarged, resize_into
 from .scratch import Scratch
 from .sources import ChannelSource
+from .spelling import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -350,11 +351,11 @@ def fitting_source(model: Model, item: Any) -> Any:
         )
     if count != model.channels:
         names = model.info["channels"]["names"]
-        trained = f"{model.channels} channel(s)" + (f" ({', '.join(names)})" if names else "")
+        trained = counted(model.channels, "channel") + (f" ({', '.join(names)})" if names else "")
         raise invalid(
             item.id,
             expected=f"{trained}, as the model was trained",
-            received=f"{count} channels in {source.name}",
+            received=f"{counted(count, 'channel')} in {source.name}",
             remedy=f"Choose with `channels`, for instance {', '.join(names or ['0'])}.",
         )
     return source

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import BackendError, InvalidError, invalid
 from .progress import Event
+from .spelling import in_r
 
 if TYPE_CHECKING:
     from .r_functions import Work
@@ -165,19 +166,6 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return str(error)
     return f"{type(error).__name__}: {error} (options(cytoloom.debug = TRUE) shows where)"
-
-
-def in_r(text: str) -> str:
-    """Spell settings as R does.
-
-    Examples
-    --------
-    >>> in_r("Pass overwrite=True, or rescale=None.")
-    'Pass overwrite = TRUE, or rescale = NULL.'
-    """
-    for python, r in (("True", "TRUE"), ("False", "FALSE"), ("None", "NULL")):
-        text = re.sub(rf"(\w)={python}\b", rf"\1 = {r}", text)
-    return text
 
 
 def _function(kind: str, name: str) -> Callable[..., Any]:

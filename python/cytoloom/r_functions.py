@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import invalid
 from .progress import Event
+from .spelling import in_r
 
 if TYPE_CHECKING:
     from .data import Data, Item
     from .model import Model
     from .planning import Plan
+    from .prediction import Predictions
 
 Plain = dict[str, Any]
 # Events, and what to tell R of their result
@@ -69,7 +71,8 @@ def _told(model: Model) -> Plain:
     from .cards import facts
 
     path = "" if model.path is None else os.path.abspath(model.path)
-    return {"path": path, "facts": facts(model), "info": model.to_json()}
+    told = {name: in_r(words) for name, words in facts(model).items()}
+    return {"path": path, "facts": told, "info": model.to_json()}
 
 
 def _source(value: Any) -> Any:
@@ -156,7 +159,7 @@ def _planned(plan: Plan) -> Plain:
     from .components import to_plain
 
     chosen = {name: to_plain(getattr(plan, name)) for name in ("network", "trainer", "normalize")}
-    return {**chosen, "table": plan.table, "text": str(plan)}
+    return {**chosen, "table": plan.table, "text": in_r(str(plan))}
 
 
 def _evaluate(model: str, data: Any, **rest: Any) -> Work:
@@ -171,14 +174,19 @@ def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Work
     from .prediction import predict_events
 
     events = predict_events(_model(model), _images(images, channels), **rest)
-    return events, lambda found: {"files": found.files, "objects": found.objects}
+    return events, _found
+
+
+def _found(found: Predictions) -> Plain:
+    files = found.files.assign(status=found.files["status"].map(in_r))
+    return {"files": files, "objects": found.objects}
 
 
 def _check(data: Any, task: Any = None) -> Plain:
     from .data import check
 
     found = check(_data(data), task)
-    return {"ok": bool(found.ok), "text": str(found), "table": found.table}
+    return {"ok": bool(found.ok), "text": in_r(str(found)), "table": found.table}
 
 
 def _load(path: str) -> Plain:

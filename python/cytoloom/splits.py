@@ -12,6 +12,7 @@ import numpy as np
 from .data import Data, Item, as_data, read_labels
 from .errors import InvalidError, invalid
 from .sources import CropSource, Source
+from .spelling import counted
 
 _TRAIN = ("train", "training")
 _VALIDATION = ("validation", "val", "valid")
@@ -48,7 +49,7 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
             held = as_data(validation, channels=data.channels, unknown=data.unknown)
         except InvalidError as error:
             raise InvalidError(str(error).replace("`data`", "`validation`", 1)) from None
-        return data, held, f"{len(held)} images of their own for validation"
+        return data, held, f"{counted(len(held), 'image')} of their own for validation"
     if not data.items:
         raise invalid("data", expected="at least one image", received="none")
     fraction = float(validation or 0.0)
@@ -75,7 +76,7 @@ def _split_named(data: Data) -> tuple[Data, Data, str]:
     if not train:
         raise invalid("split", expected="at least one image to train on", received="none")
     both = sorted({i.group for i in train if i.group} & {i.group for i in held if i.group})
-    note = f"split as given: {len(train)} images to train, {len(held)} for validation"
+    note = f"split as given: {counted(len(train), 'image')} to train, {len(held)} for validation"
     note += f", {len(left)} for test left out" if left else ""
     note += f"; these groups are on both sides: {', '.join(both[:5])}" if both else ""
     return replace(data, items=train), replace(data, items=held), note

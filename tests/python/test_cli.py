@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom import cli, commands, doctor
+from cytoloom.progress import Event, warn
 
 COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
 
@@ -87,6 +89,31 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
         cli.main(arguments)
     assert stopped.value.code == cli.USAGE
     assert "usage: cytoloom" in capsys.readouterr().err
+
+
+def test_wrong_options_show_the_usage_of_their_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The options of `train` are what helps, not the list of commands."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", "x", "--minuts", "3"])
+    assert stopped.value.code == cli.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith("usage: cytoloom train")
+    assert "unrecognized arguments: --minuts 3" in said
+
+
+def test_warnings_are_spelled_in_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's `rescale=None` is `--rescale none` here; what is no option stays as it is."""
+
+    def events(*_: object, **__: object) -> Iterator[Event]:
+        yield warn("Pass rescale=None, or axes='yx'.")
+        raise cl.InvalidError("Pass slices=True.")
+
+    monkeypatch.setattr("cytoloom.prediction.predict_events", events)
+    assert cli.main(["predict", "m", "images"]) == commands.FAILED
+    said = capsys.readouterr().err
+    assert said == "Warning: Pass --rescale none, or axes='yx'.\ncytoloom: Pass --slices.\n"
 
 
 def test_error_is_one_sentence_on_stderr(tmp_path: Path) -> None:
@@ -169,6 +196,7 @@ def test_train_is_silent_about_the_backend(model: Path) -> None:
     assert done.returncode == commands.OK
     assert done.stderr == ""
     assert "nstances" in done.stdout
+    assert "2 iterations of 1 patch," in done.stdout
     assert (model / "README.md").read_text().startswith(f"# {model.name}\n")
 
 

@@ -262,7 +262,7 @@ def test_what_names_no_data_is_refused(x):
 
 
 def test_numbers_of_images_and_labels_must_agree():
-    refused(([IMAGE, IMAGE], [LABELS]), "2 images and 1 labels")
+    refused(([IMAGE, IMAGE], [LABELS]), "2 images and 1 label")
     refused(([IMAGE], [np.array([[0.5, 1]])]), "rescaled")
 
 

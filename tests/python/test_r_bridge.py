@@ -15,6 +15,7 @@ from cytoloom import r_bridge, r_functions
 from cytoloom.errors import InvalidError
 from cytoloom.progress import Event
 from cytoloom.r_values import pack, pack_array, pack_column, pack_table, unpack, unpack_array
+from cytoloom.spelling import in_r
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,6 +166,30 @@ def test_an_error_crosses_as_a_sentence() -> None:
         "warnings": [],
     }
     assert "in bad" in r_bridge.last_traceback()
+
+
+def test_messages_are_spelled_as_R_is() -> None:
+    def bad() -> None:
+        import warnings
+
+        warnings.warn("Pass rescale=None.", stacklevel=1)
+        raise InvalidError("Expected UNet(filters=8). Received: {'a': (1, 2)} and None.")
+
+    assert r_bridge._guarded(bad) == {
+        "error": "Expected cl_unet(filters = 8). Received: list(a = c(1, 2)) and NULL.",
+        "warnings": ["Pass rescale = NULL."],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Expected (y, x) or 0 <= low < 1. Received: it's plate[1].tif, None.tif, (3) and [0, 1).",
+        "A file a=1.tif, b/[1, 2].npy, Nonesuch; options(cytoloom.debug = TRUE) and cl_install().",
+    ],
+)
+def test_names_of_files_and_prose_are_left_alone(text: str) -> None:
+    assert in_r(text) == text
 
 
 def test_errors_of_other_kinds_say_their_kind() -> None:
