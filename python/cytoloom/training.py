@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import backend
-from .checking import counted
 from .components import to_plain
 from .errors import invalid
 from .fitting import Fit
@@ -33,6 +32,7 @@ from .preparation import (
 )
 from .progress import Event, drain, note, warn
 from .resuming import check_space, restore, resume, save_state
+from .spelling import counted
 from .tasks import resolve
 from .tasks.task import Task
 from .trainer import Trainer
@@ -221,8 +221,11 @@ def _components(
     if base and type(run.task) is not type(base.task):
         names = (type(t).__name__ for t in (base.task, run.task))
         raise invalid("task", expected=f"{next(names)}, as `start`", received=next(names))
-    if base and to_plain(run.network) != to_plain(base.network):
-        raise invalid("network", expected=f"{base.network}, as `start`", received=run.network)
+    if base and run.network != base.network:
+        theirs, ours = to_plain(base.network), to_plain(run.network)
+        differ = [name for name in ours if ours[name] != theirs[name]]
+        expected = f"{_settings(base.network, differ)}, as `start`"
+        raise invalid("network", expected=expected, received=_settings(run.network, differ))
     backend.require(run.trainer.threads)
     running = backend.threads()
     if run.trainer.threads not in (None, running):
@@ -236,10 +239,14 @@ def _components(
     return run
 
 
+def _settings(network: UNet, names: Iterable[str]) -> str:
+    return ", ".join(f"{name}={getattr(network, name)!r}" for name in names)
+
+
 def _planned(run: Run) -> str:
     sides, net = " x ".join(map(str, patch_of(run))), run.network
     words = f"U-Net of {net.filters} filters, depth {net.depth}, stem {net.stem_stride}"
-    return f"{words}; {batch_of(run)} patches of {sides} px a step."
+    return f"{words}; {counted(batch_of(run), 'patch')} of {sides} px a step."
 
 
 def _fit(

@@ -293,6 +293,12 @@ def tensor(variable) -> np.ndarray:
     return keras.ops.convert_to_numpy(variable.value)
 
 
+def test_of_a_network_other_than_that_of_the_start_only_what_differs_is_told(uninterrupted):
+    expected = r"^Invalid `network`. Expected filters=8, as `start`. Received: filters=4.$"
+    with pytest.raises(cl.InvalidError, match=expected):
+        small.train(start=uninterrupted.path, network=cl.UNet(filters=4, depth=2))
+
+
 def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupted):
     before = {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()}
     tuned = small.train(
