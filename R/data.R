@@ -82,22 +82,23 @@ print.cl_report <- function(x, ...) {
   invisible(x)
 }
 
-# What Python takes: `source` and options; arrays in our index order.
-plain_data <- function(data) {
+as_cl_data <- function(data) {
   if (inherits(data, "cl_data")) {
-    return(plain_cl_data(data))
+    return(data)
   }
-  if (is.list(data) && !is.data.frame(data)) {
-    odd <- setdiff(names(data), names(formals(cl_data)))
-    if (!"images" %in% names(data) || length(odd) > 0) {
-      stop_clean("Invalid `data`. Expected list(images = , labels = ). Received: other names.")
-    }
-    return(plain_cl_data(do.call(cl_data, data)))
+  if (!is.list(data) || is.data.frame(data)) {
+    return(cl_data(data))
   }
-  plain_cl_data(cl_data(data))
+  odd <- setdiff(names(data), names(formals(cl_data)))
+  if (!"images" %in% names(data) || length(odd) > 0) {
+    stop_clean("Invalid `data`. Expected list(images = , labels = ). Received: other names.")
+  }
+  do.call(cl_data, data)
 }
 
-plain_cl_data <- function(data) {
+# What Python takes: `source` and options; arrays in our index order.
+plain_data <- function(data) {
+  data <- as_cl_data(data)
   options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um")]
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, "data")), options))
@@ -115,7 +116,7 @@ plain_cl_data <- function(data) {
 # A folder, a CSV file or a table.
 plain_place <- function(x, what) {
   if (is.data.frame(x)) {
-    for (column in intersect(c("image", "label"), names(x))) {
+    for (column in names(x)[path_columns(x)]) {
       x[[column]] <- plain_paths(as.character(x[[column]]), column)
     }
     return(x)

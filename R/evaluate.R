@@ -33,7 +33,7 @@ evaluate.cl_model <- function(x, data, ..., out = NULL, overwrite = FALSE,
     ),
     progress
   )
-  structure(tables, model = x, data = lasting(data), class = "cl_scores")
+  structure(tables, model = x, data = lasting(as_cl_data(data)), class = "cl_scores")
 }
 
 #' Scores

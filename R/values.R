@@ -168,9 +168,25 @@ unpack_column <- function(x) {
   values
 }
 
-# A path that outlives a change of the working directory.
-lasting <- function(path) {
-  if (is.character(path)) normalizePath(path, winslash = "/", mustWork = FALSE) else path
+# Paths and patterns that outlive a change of the working directory, also within lists, tables
+# and cl_data(); all else as it is.
+lasting <- function(x) {
+  if (is.character(x)) {
+    relative <- !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
+    x[relative] <- file.path(getwd(), x[relative])
+    x[] <- normalizePath(x, winslash = "/", mustWork = FALSE)
+  } else if (is.data.frame(x)) {
+    x[path_columns(x)] <- lapply(x[path_columns(x)], function(column) lasting(as.character(column)))
+  } else if (inherits(x, "cl_data")) {
+    x[c("images", "labels")] <- lapply(x[c("images", "labels")], lasting)
+  } else if (is.list(x)) {
+    x[] <- lapply(x, lasting)
+  }
+  x
+}
+
+path_columns <- function(table) {
+  tolower(trimws(names(table))) %in% c("image", "images", "label", "labels", "mask")
 }
 
 # Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.

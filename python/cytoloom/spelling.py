@@ -121,7 +121,7 @@ def _r(value: ast.expr) -> str:
             return f"{'c' if plain else 'list'}({', '.join(map(_r, parts))})"
         case ast.Dict(keys=keys, values=values):
             pairs = zip(keys, values, strict=True)
-            named = [f"{k.value} = {_r(v)}" for k, v in pairs if isinstance(k, ast.Constant)]
+            named = [f"{ast.literal_eval(k)} = {_r(v)}" for k, v in pairs if k is not None]
             return f"list({', '.join(named)})"
         case ast.Call(func=ast.Name(id=name), keywords=given):
             return f"cl_{name.lower()}({', '.join(f'{k.arg} = {_r(k.value)}' for k in given)})"

@@ -264,12 +264,31 @@ test_that("results outlive a change of the working directory", {
   home <- setwd(here)
   on.exit(setwd(home))
   file.copy(list.files(file.path(test_folder(), "images"), full.names = TRUE)[1], ".")
-  found <- predict(tiny_model(), ".", rescale = NULL, out = "results", progress = FALSE)
+  file.copy(list.files(file.path(test_folder(), "labels"), full.names = TRUE)[1], "truth.tif")
+  name <- setdiff(list.files(), "truth.tif")
+  find <- function(images, out) {
+    predict(tiny_model(), images, rescale = NULL, out = out, progress = FALSE)
+  }
+  score <- function(data) evaluate(tiny_model(), data, progress = FALSE)
+  results <- list(
+    find(".", "results"), find("n*.tif", "results-of-a-pattern"),
+    find(list(a = name), "results-of-a-list"),
+    score(data.frame(Image = factor(name), mask = "truth.tif")),
+    score(list(images = name, labels = list("truth.tif"))),
+    score(cl_data(list(a = name), "truth.tif", group = "g"))
+  )
   setwd(home)
-  expect_identical(dim(found[[1]]), c(256L, 256L))
+  expect_identical(dim(results[[1]][[1]]), c(256L, 256L))
   grDevices::pdf(NULL)
-  expect_silent(plot(found))
-  grDevices::dev.off()
+  on.exit(grDevices::dev.off(), add = TRUE)
+  for (one in results) expect_silent(plot(one))
+})
+
+test_that("paths are made lasting wherever they are, and nothing else is touched", {
+  data <- lasting(cl_data(list(a = "x/*.tif", b = matrix(0)), "/y.tif", group = c("g", "h")))
+  expect_identical(data$images, list(a = file.path(getwd(), "x/*.tif"), b = matrix(0)))
+  expect_identical(data$labels, "/y.tif")
+  expect_identical(data$group, c("g", "h"))
 })
 
 test_that("paths that are none are refused by name", {
