@@ -23,7 +23,8 @@ model_path <- function(x) {
 #' Load and save models
 #'
 #' A model is a folder, the same for R and Python. `cl_load()` reads what it says of itself;
-#' nothing in it is executed. `cl_save()` writes a copy.
+#' nothing in it is executed. `cl_save()` writes a copy. [predict()][predict.cl_model] and
+#' [evaluate()][evaluate.cl_model] take what `cl_load()` returns, not the path, and say so.
 #'
 #' @param path Folder to read or to write, by custom `name.cytoloom`.
 #' @param model A `cl_model`.
@@ -34,6 +35,7 @@ model_path <- function(x) {
 #' @examples
 #' \dontrun{
 #' model <- cl_load("nuclei.cytoloom")
+#' found <- predict(model, "images/")
 #' cl_save(model, "copy.cytoloom")
 #' }
 cl_load <- function(path, ...) {
@@ -50,6 +52,20 @@ cl_save <- function(model, path, overwrite = FALSE, ...) {
     path = model_path(model), to = plain_path(path), overwrite = overwrite
   )
   invisible(cl_load(saved))
+}
+
+# Not a way of their own: paths of models, of images and of data would be told apart by their place.
+#' @export
+predict.character <- function(object, ...) load_first("predict", object)
+
+#' @export
+evaluate.character <- function(x, ...) load_first("evaluate", x)
+
+load_first <- function(verb, path) {
+  stop_clean(
+    "Invalid model. Expected a model, as cl_load() returns it. Received: a path. ",
+    "Run: ", verb, "(cl_load(", deparse(path[1]), "), ...)"
+  )
 }
 
 #' What a model says of itself

@@ -23,7 +23,7 @@
 #'   one that could not be read, with its `status`) and `objects` (a row per object, keyed by
 #'   `image` and `object`). `found[["name"]]` or `found[[1]]` reads the labels of one image, in
 #'   the class of the images that went in. For probabilities, an array `[y, x, class]`, or a
-#'   named list of these.
+#'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 3)
@@ -36,6 +36,8 @@
 #' found <- predict(model, file.path(folder, "images"), rescale = NULL, progress = FALSE)
 #' found
 #' dim(found[[1]])
+#' prob <- predict(model, cl_simulate(seed = 2)$image, type = "prob")
+#' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
                              overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
@@ -48,8 +50,8 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   if (is.null(out) && overlay) stop_clean("Invalid `overlay`. Expected `out` with it.")
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
-    maps <- call_python("probabilities", model = path, images = given, channels = channels)
-    maps <- lapply(maps, as_class, like)
+    found <- call_python("probabilities", model = path, images = given, channels = channels)
+    maps <- lapply(found$maps, function(map) as_class(name_classes(map, found$classes), like))
     return(if (is_one_array(images)) maps[[1]] else maps)
   }
   folder <- if (is.null(out)) tempfile("labels") else plain_path(out, "out")
@@ -86,6 +88,12 @@ plain_sources <- function(images, axes = NULL, pixel_size_um = NULL) {
   source <- list(images = found$images)
   if (!is.null(names(many))) source$names <- as.list(names(many))
   list(source = source, axes = found$axes, pixel_size_um = pixel_size_um)
+}
+
+# Names of the classes on the last axis.
+name_classes <- function(map, classes) {
+  dimnames(map) <- c(rep(list(NULL), length(dim(map)) - 1), list(unlist(classes)))
+  map
 }
 
 is_one_array <- function(images) !is.list(images) && !is.character(images)

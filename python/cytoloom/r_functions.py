@@ -210,7 +210,8 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
 
     used = _model(model)
     items = _images(images, channels)
-    return {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
+    maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
+    return {"maps": maps, "classes": list(used.task.label_names)}
 
 
 def _read(path: str, channels: Any = None, labels: bool = False) -> Plain:

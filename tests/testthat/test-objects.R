@@ -149,6 +149,7 @@ test_that("probabilities are arrays [y, x, class] that sum to one", {
   image <- some_images()[[1]]
   maps <- predict(tiny_model(), image, type = "prob")
   expect_identical(dim(maps), c(256L, 256L, 2L))
+  expect_identical(dimnames(maps), list(NULL, NULL, c("background", "object")))
   expect_equal(range(maps[, , 1] + maps[, , 2]), c(1, 1), tolerance = 1e-6)
   expect_identical(names(predict(tiny_model(), some_images(), type = "prob")), c("left", "right"))
 })
@@ -165,6 +166,20 @@ test_that("a left-over argument is an error, in every verb and method", {
   expect_error(cl_read("x", label = TRUE, 3), NULL)
   expect_error(summary(model, 1), "(without a name)", fixed = TRUE)
   expect_error(cl_trainer(minute = 1, minuts = 10), "unused argument")
+})
+
+test_that("probabilities of an EBImage image keep its class and index order", {
+  need_python()
+  plain <- some_images()[[1]][, 1:200]
+  maps <- predict(tiny_model(), plain, type = "prob")
+  found <- predict(tiny_model(), ebimage(t(plain)), type = "prob")
+  expect_s4_class(found, "Image")
+  expect_identical(as.vector(found), as.vector(aperm(maps, c(2, 1, 3))))
+})
+
+test_that("a path where a model is expected says how to load it", {
+  expect_error(predict("m", matrix(0)), "Run: predict(cl_load(\"m\"), ...)", fixed = TRUE)
+  expect_error(evaluate("m", "data"), "Run: evaluate(cl_load(\"m\"), ...)", fixed = TRUE)
 })
 
 test_that("an EBImage image gives a label image of its class, x first", {
