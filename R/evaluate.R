@@ -1,6 +1,8 @@
 #' Score a model on images with truth
 #'
-#' Images whose pixels the model saw in training are recognised and refused.
+#' Images whose pixels the model saw in training are recognised and refused. Images are never
+#' rescaled: what is scored is what [predict()][predict.cl_model] finds with `rescale = NULL`. To
+#' score what it finds with `rescale = "auto"`, compare its labels with the truth by [cl_match()].
 #'
 #' @param x A `cl_model`.
 #' @param data A folder, a table or [cl_data()], as for [cl_train()].

@@ -6,11 +6,13 @@
 #'   EBImage or imager; or [cl_data()] for arrays with axes and a pixel size.
 #' @param ... Must be empty.
 #' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
-#' @param channels Channels to use, by number from 0 or by name; default as in training.
+#' @param channels Channels to use, by name or by number, which starts at 0 as in Python
+#'   (`channels = 0` is the first); default as in training.
 #' @param slices Take the slices of a stack as images of their own, for a 2-D model.
 #' @param rescale Factor by which images are enlarged before the network sees them, `NULL` for
 #'   none; `"auto"`: by pixel size, or for instances by the size of the objects found where it is
-#'   more than 20 % off that in training, with a warning.
+#'   more than 20 % off that in training, with a warning. [evaluate()][evaluate.cl_model] never
+#'   rescales.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in a folder that goes with the session.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
@@ -24,6 +26,34 @@
 #'   `image` and `object`). `found[["name"]]` or `found[[1]]` reads the labels of one image, in
 #'   the class of the images that went in. For probabilities, an array `[y, x, class]`, or a
 #'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
+#' @section Columns of `objects` (objects.csv):
+#' Positions are in pixels and, like channels, counted **from 0**, as in Python: the box of an
+#' object is `labels[(bbox_y_min + 1):bbox_y_max, (bbox_x_min + 1):bbox_x_max]`.
+#' * `image`: name of the image, as in `files`.
+#' * `object`: number of the object, from 1; for `"instances"` that in the label image. For other
+#'   tasks the label image holds classes and objects are their connected pieces.
+#' * `class`: name of its class; empty for `"instances"`.
+#' * `area_px`: number of its pixels, in 3-D of its voxels.
+#' * `area_um2`, in 3-D `volume_um3`: the same in micrometres; `NA` where the size of a pixel is not
+#'   known.
+#' * `centroid_y`, `centroid_x`, in 3-D also `centroid_z`: mean position of its pixels.
+#' * `bbox_y_min`, `bbox_x_min`, in 3-D also `bbox_z_min`: first row and column of the box
+#'   around it.
+#' * `bbox_y_max`, `bbox_x_max`, in 3-D also `bbox_z_max`: one past its last row and column.
+#' * `mean_intensity_<channel>`: mean of each channel in the units of the file. `<channel>` is the
+#'   channel's name where the model knows it, else its number among the channels used, from 0.
+#' * `mean_foreground`: mean probability of its pixels not to be background.
+#' * `touches_border`: whether it touches the border of the image, where objects are cut.
+#'
+#' @section Columns of `files` (files.csv):
+#' * `image`: name of the image, with `_t000` for a time point and `_z000` for a slice.
+#' * `status`: `"ok"`, or what is wrong.
+#' * `objects`: number of objects found.
+#' * `scale`: factor by which the image was enlarged for the network (in 3-D that of x). Labels and
+#'   tables are in pixels of the image as it was given.
+#' * `low`, `high`: pixel values that became 0 and 1 for the network, one per channel with spaces
+#'   between.
+#' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 3)

@@ -126,7 +126,7 @@ def _quiet(command: argparse.ArgumentParser) -> None:
 
 def _reading(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--channels", nargs="+", metavar="C", help="channels by index or name (default: all)"
+        "--channels", nargs="+", metavar="C", help="channels by index from 0 or name (default: all)"
     )
 
 
@@ -174,7 +174,7 @@ def _evaluate(group: Any) -> None:
         group,
         commands.evaluate,
         "evaluate",
-        "score a model on annotated images",
+        "score a model on annotated images, at the size they have",
         "cytoloom evaluate nuclei.cytoloom data/test --out scores/",
     )
     command.add_argument("model", metavar="MODEL", help="model folder")

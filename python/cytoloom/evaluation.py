@@ -65,6 +65,8 @@ def evaluate(
 ) -> Scores:
     """Score a model on images with truth.
 
+    Images are never rescaled: what is scored is what `predict` finds with ``rescale=None``.
+
     Parameters
     ----------
     model : Model or path

@@ -40,8 +40,9 @@ class Predictions:
     Attributes
     ----------
     objects : DataFrame
-        image, object, class, area_px, area_um2, centroids, boxes, mean intensities,
-        mean_foreground, touches_border: one row per object.
+        image, object, class, area_px, area_um2 (3-D: volume_um3), centroid_*, bbox_*_min,
+        bbox_*_max (one past the last), mean_intensity_<channel> (its name, or number from 0),
+        mean_foreground, touches_border: one row per object. Positions are in px from 0.
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
         One row per image given, also for those that failed; low and high are the normalisation
@@ -107,8 +108,8 @@ def predict(
         Folder, file(s) or arrays (y, x[, c]) / (z, y, x[, c]). Time points are taken as images
         of their own, named ``<name>_t000``.
     channels : sequence of int or str, optional
-        Which channels of the files to use; by default all, or those the model was trained on
-        when they have names.
+        Which channels of the files to use, by index from 0 or by name; by default all, or those
+        the model was trained on when they have names.
     slices : bool, default False
         Take the z slices of a stack as images of their own (for a 2-D model).
     rescale : float, "auto" or None, default "auto"
@@ -116,7 +117,7 @@ def predict(
         their own size). "auto": the ratio of pixel sizes where both are known; otherwise, for
         instances, where the objects found are not as large as in any training image, the size
         near that of training at which objects and maps fit together best, if it differs by more
-        than 20 %; said in a warning. None: as they are.
+        than 20 %; said in a warning. None: as they are, and as `evaluate` takes them.
     out : path, optional
         Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
         Without it labels stay in memory.

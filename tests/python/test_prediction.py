@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -134,6 +136,17 @@ def test_objects_are_measured_as_on_paper():
     )
     assert row["mean_intensity_dna"] == pytest.approx(np.mean([6, 7, 8, 11, 12, 13]))
     assert not row["touches_border"]
+
+
+@pytest.mark.parametrize("page", ["docs/reference/tables.md", "man/predict.cl_model.Rd"])
+def test_every_column_is_explained(model, page):
+    root = Path(__file__).resolve().parents[2]
+    text = (root / page).read_text(encoding="utf-8")
+    found = cl.predict(model, small.nuclei(1)[0], rescale=None, progress=False)
+    stack = measure(np.ones((2, 2, 2), int))
+    columns = {*found.objects.columns, *found.files.columns, *stack.columns}
+    told = {c.replace("intensity_0", "intensity_<channel>") for c in columns}
+    assert [c for c in sorted(told) if not re.search(f"[`{{]{c}[`}}]", text)] == []
 
 
 def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
