@@ -94,12 +94,39 @@ test_that("plain values keep their shape", {
   expect_identical(echo(c(a = 1)), 1)
 })
 
+makers <- list(
+  Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
+  Binary = cl_binary, Classes = cl_classes, Instances = cl_instances
+)
+
+test_that("a setting out of its range is told where it is made, without Python", {
+  expect_error(cl_unet(filters = 0), "Expected a whole number, 1 or more. Received: 0.")
+  expect_error(cl_trainer(minutes = -1), "Invalid `minutes`. Expected a number above 0.")
+  expect_error(cl_trainer(patch_px = c(64, 0)), "Received: c(64, 0)", fixed = TRUE)
+  expect_error(cl_trainer(minutes = NA), "Received: NA.")
+  expect_error(cl_trainer(optimizer = "adm"), 'one of "adam", "adamw", "sgd". Received: "adm".')
+  expect_error(cl_trainer(minutes = 1, epochs = 2), "one of minutes, iterations, epochs")
+})
+
+test_that("ranges are those of the Python classes", {
+  need_python()
+  refused <- function(code) inherits(try(code, silent = TRUE), "try-error")
+  compare <- function(setting, values) {
+    maker <- Find(function(maker) setting %in% names(formals(maker)), makers)
+    for (value in values) {
+      plain <- maker()
+      plain[[setting]] <- value
+      ours <- refused(do.call(maker, stats::setNames(list(value), setting)))
+      theirs <- refused(call_python("plain", value = plain))
+      expect_identical(ours, theirs, label = paste(setting, value))
+    }
+  }
+  for (rule in ranges) for (setting in rule$settings) compare(setting, c(-1, 0, 0.5, 1, 1.5, 2, 9))
+  for (setting in names(choices)) compare(setting, c(choices[[setting]], "other"))
+})
+
 test_that("formals of components are the defaults of the Python classes", {
   need_python()
-  makers <- list(
-    Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
-    Binary = cl_binary, Classes = cl_classes, Instances = cl_instances
-  )
   for (name in names(makers)) {
     ours <- lapply(formals(makers[[name]]), eval)
     theirs <- call_python("component_fields", name = name)
@@ -122,8 +149,8 @@ test_that("a component built in R is the one built in Python", {
 test_that("settings of the wrong kind are refused by name", {
   need_python()
   expect_error(
-    cl_check(train_folder(), task = cl_instances(min_area_px = 10.5)),
-    "Invalid `Instances.min_area_px`. Expected a whole number. Received: 10.5."
+    cl_check(train_folder(), task = cl_classes(unknown = 10.5)),
+    "Invalid `Classes.unknown`. Expected a whole number. Received: 10.5."
   )
 })
 
