@@ -315,7 +315,7 @@ def _one(
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, maps = decoded()
         if rescale == "auto" and factors is None:
-            factors, sizes = by_size(model, source, stats, found.objects_labels)
+            factors, sizes = by_size(model, source, stats, maps, found.objects_labels)
             notes += [sizes] if sizes else []
             if factors is not None:
                 found, maps = decoded()

@@ -13,6 +13,7 @@ from .resizing import Resized
 
 if TYPE_CHECKING:
     from .model import Model
+    from .tasks.task import Maps
 
 SIZE_TOLERANCE = 1.2
 ALIKE = 1.1
@@ -45,7 +46,7 @@ def factors_known(
 
 
 def by_size(
-    model: Model, source: Any, stats: Any, labels: np.ndarray
+    model: Model, source: Any, stats: Any, maps: Maps, labels: np.ndarray
 ) -> tuple[tuple[float, ...] | None, str]:
     """Enlargement that brings the objects of an image to the size of those in training.
 
@@ -60,7 +61,7 @@ def by_size(
         Knows the sizes in training; without objects of their own nothing is done.
     source, stats : Source, Stats
         The image and its normalisation.
-    labels : ndarray of int
+    maps, labels : dict of ndarray, ndarray of int
         What was found in it as it is.
 
     Returns
@@ -73,7 +74,7 @@ def by_size(
     if not usual:
         return None, ""
     low, high = usual["least_typical"], usual["most_typical"]
-    look = _Look(model, source, stats, _fullest(labels))
+    look = _Look(model, source, stats, maps, _fullest(labels))
     sizes = diameters(labels)
     many = sizes.size >= FEW_OBJECTS
     size = typical_diameter(sizes, model.ndim) if many else look.at(1.0)[0]
@@ -92,8 +93,11 @@ def by_size(
 class _Look:
     """A part of an image as the network sees it at one size or another."""
 
-    def __init__(self, model: Model, source: Any, stats: Any, centre: Sequence[int]) -> None:
-        self._model, self._source, self._stats, self._centre = model, source, stats, centre
+    def __init__(
+        self, model: Model, source: Any, stats: Any, maps: Maps, centre: Sequence[int]
+    ) -> None:
+        self._model, self._source, self._stats = model, source, stats
+        self._maps, self._centre = maps, centre
         # small objects may be those searched for
         self._task = replace(model.task, min_area_px=0, debris_px=0, exclude_border=False)
 
@@ -113,7 +117,7 @@ class _Look:
                 break
         best = max(seen, key=lambda f: (low <= (seen[f][0] or 0.0) <= high, seen[f][1]))
         for step in (SIZE_TOLERANCE, 1 / SIZE_TOLERANCE):
-            while True:
+            while 1 / LARGEST_FACTOR <= best * step <= LARGEST_FACTOR:
                 size, fit = self.at(best * step)
                 if fit <= seen[best][1] or not low <= (size or 0.0) <= high:
                     break
@@ -123,28 +127,36 @@ class _Look:
 
     def at(self, factor: float) -> tuple[float | None, float]:
         """Typical diameter of the objects, None if they are few, and coherence at one size."""
-        part = self._part(factor)
-        maps = self._model.source_maps(part, self._stats)
+        window = self._window(factor)
+        if factor == 1:
+            maps = {head: values[window] for head, values in self._maps.items()}
+        else:
+            maps = self._model.source_maps(self._part(window, factor), self._stats)
         found = self._task.decode(maps)
         sizes = diameters(found.labels)
         size = typical_diameter(sizes, self._model.ndim) if sizes.size >= FEW_OBJECTS else None
         return size, self._task.coherence(maps, found)
 
-    def _part(self, factor: float) -> Resized:
-        """Cut a window that is at most `WINDOW_PX` px long when enlarged."""
-        starts, sizes = [], []
+    def _window(self, factor: float) -> tuple[slice, ...]:
+        """Choose a window that is at most `WINDOW_PX` long when enlarged."""
         edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
+        window = []
         for n, centre in zip(self._source.shape[:-1], self._centre, strict=True):
-            sizes.append(min(n, edge))
-            starts.append(min(max(0, centre - sizes[-1] // 2), n - sizes[-1]))
+            start = max(0, min(centre - edge // 2, n - edge))
+            window.append(slice(start, min(n, start + edge)))
+        return tuple(window)
+
+    def _part(self, window: tuple[slice, ...], factor: float) -> Resized:
+        """Cut the window out of the image, enlarged."""
 
         def read(at: tuple[slice, ...]) -> np.ndarray:
-            moved = zip(at, starts, strict=True)
-            region = tuple(slice(a.start + s, a.stop + s) for a, s in moved)
+            moved = zip(at, window, strict=True)
+            region = tuple(slice(a.start + w.start, a.stop + w.start) for a, w in moved)
             return np.asarray(self._source.read(region))
 
-        shape = [max(1, round(n * factor)) for n in sizes]
-        return Resized(read, sizes, shape, self._source.shape[-1])
+        size = [w.stop - w.start for w in window]
+        shape = [max(1, round(n * factor)) for n in size]
+        return Resized(read, size, shape, self._source.shape[-1])
 
 
 def _fullest(labels: np.ndarray) -> list[int]:

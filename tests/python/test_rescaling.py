@@ -75,8 +75,8 @@ def ideal(knows: tuple[float, float], task: Instances | None = None) -> SimpleNa
 
 
 def chosen(model: SimpleNamespace, image: np.ndarray) -> tuple:
-    labels = model.task.decode(model.source_maps(ArraySource(image), None)).labels
-    return by_size(model, ArraySource(image), None, labels)
+    maps = model.source_maps(ArraySource(image), None)
+    return by_size(model, ArraySource(image), None, maps, model.task.decode(maps).labels)
 
 
 @pytest.mark.parametrize("diameter", [5, 8, 40, 100])
