@@ -28,8 +28,7 @@ def facts(model: Model) -> dict[str, str]:
         f"{counted(training['iterations'], 'iteration')} of "
         f"{counted(training['batch_size'], 'patch')}, "
         f"{training['seconds'] / 60:.1f} minutes",
-        "validation": f"score {training['score']:.3f} at iteration {training['best_iteration']} "
-        f"({training['validation']})",
+        "validation": f"{_scored(training)} ({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
         "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
@@ -37,6 +36,15 @@ def facts(model: Model) -> dict[str, str]:
     if info["interrupted"]:
         found["interrupted"] = "yes: stopped by hand before the end"
     return found
+
+
+def _scored(training: Mapping[str, Any]) -> str:
+    """Say what the validation images say: of objects or areas found, and of the maps."""
+    shown = [k for k in ("ap50", "dice") if k in (training["scores"] or {})]
+    words = [f"{k} {training['scores'][k]:.3f}" for k in shown]
+    if training["score"] is not None:
+        words.append(f"maps {training['score']:.3f} at iteration {training['best_iteration']}")
+    return ", ".join(words) or "none"
 
 
 def _words(component: Any) -> str:
@@ -59,7 +67,7 @@ A cytoloom model.
 |---|---|
 {rows}
 
-The validation score above compares the network's maps with what they should be (1: equal; soft
+"maps" above compares the network's maps with what they should be (1: equal; soft
 Dice), and chose the weights. Scores of what is made of these maps, on the same validation images,
 which also chose the thresholds (measure on images of your own with `evaluate`):
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import interrupts
+from . import backend, interrupts
 from .pace import SEGMENTS, Pace, State
 from .progress import Event
 from .trainer import USUAL_BATCH, Trainer
@@ -155,11 +155,12 @@ class Fit:
         try:
             yield from self._segments(state, loader, started)
         except (KeyboardInterrupt, GeneratorExit):
-            if not self._busy:
+            if not self._busy or self._settled(state):
                 self.save(state)
             raise
         finally:
             loader.close()
+        self.save(state)
         self.restore_best(state)
 
     def _segments(self, state: State, loader: Prefetch, started: float) -> Iterator[Event]:
@@ -210,6 +211,22 @@ class Fit:
         steps = state.iteration - first
         if steps > 0:
             self.step_s = (time.monotonic() - begun) / steps
+
+    def _settled(self, state: State) -> bool:
+        """Bring the state up to a step that was interrupted; False where that cannot be told.
+
+        TensorFlow takes a step whole or not at all, and counts it. Its loss is lost with the
+        interrupt: the segment's mean stands for it.
+        """
+        if backend.name() != "tensorflow":
+            return False
+        done = int(self.network.optimizer.iterations.numpy()) - state.iteration
+        if done == 1:
+            state.iteration += 1
+            if state.loss_count:
+                state.loss_sum *= 1 + 1 / state.loss_count
+                state.loss_count += 1
+        return done in (0, 1)
 
     def _step(self, state: State, images: np.ndarray, targets: dict[str, np.ndarray]) -> float:
         self.network.optimizer.learning_rate = self.trainer.rate(state.progress)

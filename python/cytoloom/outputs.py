@@ -68,7 +68,7 @@ def open_model_folder(
     if out is None:
         return None
     path = Path(out)
-    refuse_others(path, overwrite)
+    refuse_others(path, overwrite or any((path / STATES).glob("*")))
     folder = ModelFolder(path, overwrite, made=not path.exists())
     _make(folder.states, path)
     return folder
@@ -124,6 +124,15 @@ def open_results_folder(
             received=f"{folder}, with results in {table}",
             remedy="Pass overwrite=True to replace them, or another name.",
         )
+    if table == PREDICTED and not (folder / table).exists():
+        for kind in ("labels", "overlays"):
+            if (folder / kind).is_dir() and any((folder / kind).iterdir()):
+                raise invalid(
+                    "out",
+                    expected="a folder for results",
+                    received=f"{folder}, with files in {kind}/ that are no results",
+                    remedy="Pass another name.",
+                )
     _make(folder, folder)
     return folder
 

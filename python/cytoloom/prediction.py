@@ -17,7 +17,7 @@ from .errors import InvalidError, invalid
 from .outputs import leave_empty, open_results_folder, remove_predictions
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
-from .rescaling import by_size, factors_known
+from .rescaling import LARGEST_FACTOR, by_size, factors_known
 from .resizing import enlarged, resize_into
 from .scratch import Scratch
 from .sources import ChannelSource
@@ -201,7 +201,9 @@ def predict_events(
     from .data import as_images
 
     if not (rescale is None or rescale == "auto" or _is_factor(rescale)):
-        raise invalid("rescale", expected='a factor above 0, "auto" or None', received=rescale)
+        raise invalid(
+            "rescale", expected='a factor from 1/16 to 16, "auto" or None', received=rescale
+        )
     model = as_model(model)
     items = as_images(
         images,
@@ -295,7 +297,8 @@ def _portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _is_factor(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR
 
 
 def _one(

@@ -79,23 +79,27 @@ def _source(value: Any) -> Any:
     """Return what `as_data` and `as_images` take: paths, a table, or arrays by name."""
     if not isinstance(value, dict) or "images" not in value:
         return value
+    from .items import make_ids
+
     names = _listed(value.get("names"))
     if "labels" in value:
         return value if names else {k: value[k] for k in ("images", "labels")}
     images = value["images"]
-    return dict(zip(names, images, strict=True)) if names else images
+    return dict(zip(make_ids(images, names), images, strict=True)) if names else images
 
 
 def _options(value: Any) -> Plain:
     """Return R's packed `cl_data` with its source as Python takes it."""
     given = value if isinstance(value, dict) and "source" in value else {"source": value}
-    size = [float(s) for s in _listed(given.get("pixel_size_um"))]
+    size = _listed(given.get("pixel_size_um"))
+    if not all(isinstance(s, (int, float)) and s > 0 for s in size):
+        raise invalid("pixel_size_um", expected="sizes above 0", received=size)
     return {
         "source": _source(given["source"]),
         "channels": _channels(given.get("channels")),
         "unknown": _whole(given.get("unknown"), "unknown"),
         "axes": given.get("axes"),
-        "pixel_size_um": (tuple(size) if len(size) > 1 else size[0]) if size else None,
+        "pixel_size_um": (tuple(size) if len(size) > 1 else float(size[0])) if size else None,
         "group": [str(g) for g in _listed(given.get("group"))],
     }
 
@@ -118,18 +122,19 @@ def _data(value: Any) -> Data:
     )
 
 
-def _images(value: Any, channels: Any = None) -> list[Item]:
+def _images(value: Any, channels: Any = None, taken: tuple[int, int] | None = None) -> list[Item]:
     """Build what `predict` takes from R's packed images."""
     options = _options(value)
     if channels is not None:
         options["channels"] = _channels(channels)
-    return _items(options)
+    return _items(options, None if options["channels"] else taken)
 
 
-def _items(options: Plain) -> list[Item]:
+def _items(options: Plain, taken: tuple[int, int] | None = None) -> list[Item]:
     from .data import as_images
 
-    items = as_images(options["source"], channels=options["channels"], axes=options["axes"])
+    given = {name: options[name] for name in ("channels", "axes")}
+    items = as_images(options["source"], **given, taken=taken)
     size = options["pixel_size_um"]
     if size is None:
         return items
@@ -173,7 +178,9 @@ def _evaluate(model: str, data: Any, **rest: Any) -> Work:
 def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Work:
     from .prediction import predict_events
 
-    events = predict_events(_model(model), _images(images, channels), **rest)
+    used = _model(model)
+    taken = None if rest.get("slices") else (used.ndim, used.channels)
+    events = predict_events(used, _images(images, channels, taken), **rest)
     return events, _found
 
 
@@ -209,7 +216,7 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
     from .prediction import fitting_source
 
     used = _model(model)
-    items = _images(images, channels)
+    items = _images(images, channels, (used.ndim, used.channels))
     maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
 

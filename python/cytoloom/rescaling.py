@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SIZE_TOLERANCE = 1.2
 ALIKE = 1.1
 """What is found at the wrong size is nearer to the right one: touching objects are one."""
-LARGEST_FACTOR = 8.0
+LARGEST_FACTOR = 16.0
 TRIALS = 4
 LEAST_COHERENCE = 0.5
 WINDOW_PX = {2: 512, 3: 80}

@@ -94,7 +94,7 @@ class Trainer:
         given = [n for n in ("minutes", "iterations", "epochs") if getattr(self, n) is not None]
         if len(given) > 1:
             raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
-        for name in (*given, "batch_size", "learning_rate", "threads"):
+        for name in (*given, "batch_size", "learning_rate", "threads", "patience"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and value > 0):
                 raise invalid(name, expected="a number above 0", received=repr(value))
@@ -105,6 +105,9 @@ class Trainer:
         ):
             if getattr(self, name) not in known:
                 raise invalid(name, expected=f"one of {known}", received=getattr(self, name))
+        for name in ("weight_decay", "cache_gb", "checkpoint_s"):
+            if not getattr(self, name) >= 0:
+                raise invalid(name, expected="0 or more", received=getattr(self, name))
         for name in ("warmup", "foreground"):
             if not 0 <= getattr(self, name) <= 1:
                 raise invalid(name, expected="a share in 0..1", received=getattr(self, name))

@@ -180,13 +180,18 @@ def _train(
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
     yield from _fit(run, state, started, folder, earlier, keep_interrupted)
-    yield from tune(run)
-    for text in _doubts(run, state):
-        yield warn(text)
-    model = _finish(run, state, started)
+    try:
+        yield from tune(run)
+        for text in _doubts(run, state):
+            yield warn(text)
+        model = _finish(run, state, started)
+        if folder is not None:
+            model.save(folder.path, overwrite=True)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(state, folder)) from None
     if folder is not None:
-        model.save(folder.path, overwrite=True)
-        folder.clear()
+        if not run.interrupted:
+            folder.clear()
         yield note(f"Model written to {folder.path}.")
     yield Event("result", value=model)
 
@@ -201,6 +206,8 @@ def _components(
 ) -> Run:
     from .prediction import as_model
 
+    if not isinstance(seed, int) or seed < 0:
+        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
     given_types = ((network, UNet), (trainer, Trainer), (normalize, Normalize))
     for component, kind in given_types:
         if component is not None and not isinstance(component, kind):
@@ -296,7 +303,8 @@ def _fit(
             raise KeyboardInterrupt(_kept(state, folder)) from None
         run.interrupted = True
         fit.restore_best(state)
-        yield warn(f"Interrupted at iteration {state.iteration}; this is the model so far.")
+        text = f"Interrupted at iteration {state.iteration}; this is the model so far."
+        yield warn(text + (" The same call goes on from there." if folder else ""))
 
 
 def _doubts(run: Run, state: State) -> Iterator[str]:
@@ -383,7 +391,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
             "seconds": time.monotonic() - started,
             "batch_size": batch_of(run),
             "patch_px": list(patch_of(run)),
-            "score": state.best_score if math.isfinite(state.best_score) else 0.0,
+            "score": state.best_score if math.isfinite(state.best_score) else None,
             "best_iteration": state.best_iteration,
             "scores": run.scores,
             "knots": [list(knot) for knot in state.knots],

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from cytoloom import InvalidError
 from cytoloom.components import from_plain, to_plain
-from cytoloom.fitting import Prefetch, agreement
+from cytoloom.fitting import Fit, Prefetch, agreement
 from cytoloom.pace import Pace, State
 from cytoloom.trainer import Trainer
+
+
+@pytest.mark.parametrize(
+    ("taken", "settled", "iteration"), [(7, True, 7), (8, True, 8), (9, False, 7)]
+)
+def test_a_step_cut_off_by_ctrl_c_counts_if_it_was_taken(taken, settled, iteration):
+    counter = SimpleNamespace(numpy=lambda: taken)
+    network = SimpleNamespace(optimizer=SimpleNamespace(iterations=counter))
+    nothing = dict.fromkeys(("validate", "save", "reserve"))
+    fit = Fit(network, None, Trainer(), Pace(10, None), **nothing)
+    state = State(iteration=7, loss_sum=6.0, loss_count=3)
+    assert fit._settled(state) == settled
+    assert (state.iteration, state.loss_sum / state.loss_count) == (iteration, 2.0)
+
+
+@pytest.mark.parametrize("name", ["patience", "weight_decay", "cache_gb", "checkpoint_s"])
+def test_settings_below_zero_are_refused(name):
+    with pytest.raises(InvalidError, match=name):
+        Trainer(**{name: -1})
 
 
 def test_only_one_length_may_be_given():

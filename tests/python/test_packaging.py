@@ -125,3 +125,26 @@ def test_citation_and_news_name_this_version() -> None:
     version = metadata.version("cytoloom")
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert (ROOT / "NEWS.md").read_text().startswith(f"# cytoloom {version}\n")
+
+
+@pytest.mark.parametrize("name", ["configure", "configure.win"])
+def test_a_checkout_without_symbolic_links_carries_the_core_of_today(
+    tmp_path: Path, name: str
+) -> None:
+    """Git on Windows makes a text file of the link; what was copied once is copied again."""
+    code, copied = tmp_path / "python" / "cytoloom" / "a.py", tmp_path / "inst" / "python"
+    for folder in (code.parent, copied.parent):
+        folder.mkdir(parents=True)
+    copied.write_text("../python")
+    for text in ("old", "new"):
+        code.write_text(text)
+        subprocess.run(["sh", str(ROOT / name)], cwd=tmp_path, check=True)
+        assert (copied / "cytoloom" / "a.py").read_text() == text
+    shutil.rmtree(tmp_path / "python")  # as in a package made by R CMD build
+    subprocess.run(["sh", str(ROOT / name)], cwd=tmp_path, check=True)
+    assert (copied / "cytoloom" / "a.py").read_text() == "new"
+    shutil.rmtree(copied)
+    copied.symlink_to("../python")
+    code.parent.mkdir(parents=True)
+    subprocess.run(["sh", str(ROOT / name)], cwd=tmp_path, check=True)
+    assert copied.is_symlink()

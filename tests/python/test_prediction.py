@@ -171,6 +171,21 @@ def test_arrays_have_the_axes_that_the_model_takes():
         assert found[found.names[0]].shape == (64, 64)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_truth_is_never_overwritten(model, tmp_path, overwrite):
+    cl.simulate.write(tmp_path / "set", images=2)
+    before = {p: p.read_bytes() for p in (tmp_path / "set" / "labels").iterdir()}
+    with pytest.raises(cl.InvalidError, match="with files in labels/ that are no results"):
+        cl.predict(model, tmp_path / "set", out=tmp_path / "set", overwrite=overwrite)
+    assert {p: p.read_bytes() for p in (tmp_path / "set" / "labels").iterdir()} == before
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1000, 0.001, True, "more"])
+def test_factors_that_cannot_be_meant_are_refused(model, factor):
+    with pytest.raises(cl.InvalidError, match="1/16 to 16"):
+        cl.predict(model, np.zeros((8, 8)), rescale=factor)
+
+
 def test_nothing_usable_leaves_no_folder(model, tmp_path):
     with pytest.raises(cl.InvalidError):
         cl.predict(model, np.zeros((8, 8, 3)), out=tmp_path / "new", progress=False)

@@ -323,3 +323,10 @@ def test_labels_written_are_read_again(tmp_path: Path) -> None:
     assert r_bridge.call("write_labels", {"path": path, "labels": labels})["value"] == path
     back = r_bridge.call("read", {"path": path, "labels": True})["value"]["array"]
     np.testing.assert_array_equal(unpack(back), [[0, 2], [1, 3]])
+
+
+def test_two_images_of_one_name_are_refused():
+    from cytoloom.r_functions import _source
+
+    with pytest.raises(InvalidError, match="2 different names"):
+        _source({"images": ["first", "second"], "names": ["a", "a"]})

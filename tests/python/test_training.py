@@ -103,6 +103,50 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
     assert small.same_weights(uninterrupted, small.train(out=settings["out"]))
 
 
+def stopped(**settings):
+    """The events of a training that was stopped by hand after five steps, and is kept."""
+    data, rest = small.nuclei(), {"network": small.NETWORK, "keep_interrupted": True, **settings}
+    events = train_events(data, **rest)
+    for event in events:
+        if event.message.startswith("iteration 5"):
+            break
+    yield events.throw(KeyboardInterrupt())
+    yield from events
+
+
+def test_a_training_stopped_by_hand_is_a_model_and_goes_on(uninterrupted, tmp_path):
+    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
+    said = list(stopped(**settings))
+    assert said[0].message.endswith("this is the model so far. The same call goes on from there.")
+    assert said[-1].value.info["interrupted"]
+    assert cl.load(settings["out"]).info["interrupted"]
+    whole = small.train(**settings)
+    assert not whole.info["interrupted"]
+    assert small.same_weights(uninterrupted, whole)
+    with pytest.raises(cl.InvalidError, match="without a finished model"):
+        small.train(**settings)
+
+
+def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, monkeypatch):
+    def pressed(_):
+        raise KeyboardInterrupt
+
+    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
+    with monkeypatch.context() as patch:
+        patch.setattr("cytoloom.training.tune", pressed)
+        with pytest.raises(KeyboardInterrupt, match="iteration 5 is kept in"):
+            list(stopped(**settings))
+    assert small.same_weights(uninterrupted, small.train(**settings))
+
+
+def test_a_model_that_was_never_validated_says_no_false_score(tmp_path):
+    events = stopped(trainer=small.trainer(iterations=1000), out=tmp_path / "m.cytoloom")
+    model = list(events)[-1].value
+    assert model.info["training"]["score"] is None
+    assert "maps" not in model.summary()
+    assert f"dice {model.info['training']['scores']['dice']:.3f}" in model.summary()
+
+
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, {tests!r})
