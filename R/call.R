@@ -9,7 +9,8 @@ call_python <- function(called, ...) {
 }
 
 # Runs one of the verbs, which report events; R fetches them one by one, so that Python never
-# has to call R. Wherever Ctrl-C comes, while an event is told or fetched, the work hears of it.
+# has to call R. Ctrl-C is heeded between events: were R to act on it within Python, it would jump
+# out of the running work, which could not go on, not even to save its state.
 run_events <- function(name, arguments, progress) {
   show <- shower(progress)
   stream <- bridge()$start(name, pack(arguments))
@@ -17,10 +18,10 @@ run_events <- function(name, arguments, progress) {
   on.exit(if (!ended(event)) say_kept(stream$interrupt()))
   suspendInterrupts(repeat {
     event <- tryCatch(
-      allowInterrupts({
-        tell(event, show)
+      {
+        allowInterrupts(tell(event, show))
         reticulate::iter_next(stream)
-      }),
+      },
       interrupt = function(i) stream$interrupt()
     )
     if (ended(event)) break

@@ -130,6 +130,11 @@ def _reading(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _labelled(command: argparse.ArgumentParser) -> None:
+    _reading(command)
+    command.add_argument("--unknown", type=int, help="label value that counts nowhere")
+
+
 def _train(group: Any) -> None:
     command = _command(
         group,
@@ -153,8 +158,7 @@ def _train(group: Any) -> None:
     command.add_argument(
         "--validation", default="0.2", help="fraction of the images to hold out, or a folder"
     )
-    _reading(command)
-    command.add_argument("--unknown", type=int, help="label value that counts nowhere")
+    _labelled(command)
     command.add_argument("--filters", type=int, help="width of the U-Net's first level")
     command.add_argument("--depth", type=int, help="levels of the U-Net")
     command.add_argument(
@@ -186,7 +190,7 @@ def _evaluate(group: Any) -> None:
         action="store_true",
         help="score also images that the model was trained on",
     )
-    _reading(command)
+    _labelled(command)
     _quiet(command)
 
 
@@ -226,7 +230,7 @@ def _check(group: Any) -> None:
     )
     command.add_argument("data", metavar="DATA", help=DATA_HELP)
     command.add_argument("--task", help="also check that the labels suit this task")
-    _reading(command)
+    _labelled(command)
 
 
 def _plan(group: Any) -> None:
@@ -248,7 +252,7 @@ def _plan(group: Any) -> None:
         metavar="GB",
         help="memory for it; default: half of all",
     )
-    _reading(command)
+    _labelled(command)
     _quiet(command)
 
 

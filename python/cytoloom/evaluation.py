@@ -163,11 +163,7 @@ def _evaluate(
 def _seen(model: Model) -> dict[str, str]:
     """Pixel hash to name and part of every image that training used."""
     parts: Mapping[str, Any] = model.info["data"]
-    return {
-        row["image_sha256"]: f"{row['id']} ({part})"
-        for part in ("train", "validation")
-        for row in parts.get(part, [])
-    }
+    return {row["image_sha256"]: f"{row['id']} ({part})" for part in parts for row in parts[part]}
 
 
 def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:

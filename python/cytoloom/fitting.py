@@ -279,6 +279,12 @@ class Fit:
         begun = time.monotonic()
         start = int(state.knots[-1][0])
         loss, score = self.validate((state.iteration - start) * self.batch)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss on validation images became {loss} at iteration {state.iteration}. "
+                f"Lower `learning_rate` (now {self.trainer.learning_rate}) or check the images "
+                "for infinite values."
+            )
         self.validation_s = time.monotonic() - begun
         train = state.loss_sum / state.loss_count
         with self._whole():

@@ -128,11 +128,17 @@ def channels_last(image: NDArray[Any], ndim: int) -> NDArray[Any]:
 
 
 def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
-    """Percentiles 1 and 99.8 of each channel of ``(..., y, x, c)``, of a subsample if large."""
+    """Percentiles 1 and 99.8 of each channel of ``(..., y, x, c)``, of a subsample if large.
+
+    Three channels of 8 bits have the widest of these in common.
+    """
     step = max(1, int(np.sqrt(pixels[..., 0].size / _BLOCK_PX)))
     part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))]
     channels = [c[np.isfinite(c)] for c in part.reshape(-1, part.shape[-1]).T]
     ends = [np.percentile(c, (1, 99.8)) if c.size else (0.0, 1.0) for c in channels]
+    if pixels.dtype == np.uint8 and len(ends) == 3:  # a colour picture keeps its colours
+        lows, highs = zip(*ends, strict=True)
+        ends = [(min(lows), max(highs))] * 3
     return [(float(low), float(high)) for low, high in ends]
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 R = TypeVar("R")
+FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
 TOGETHER_PX = 2**21
 """Images of more pixels are worked on alone: together they would take too much memory."""
 
@@ -214,6 +215,9 @@ def predict_events(
     items = [trained_channels(item, model) for item in items]
     if overlay and out is None:
         raise invalid("overlay", expected="`out` with it", received="out=None")
+    paths = [item.image.path for item in items if hasattr(item.image, "path")]
+    if out is not None and Path(out).resolve() in {Path(p).resolve().parent for p in paths}:
+        raise invalid("out", expected="a folder other than that of the images", received=str(out))
     made = out is not None and not Path(out).exists()
     folder = open_results_folder(out, overwrite)
     if folder is not None:
@@ -249,7 +253,8 @@ def predict_events(
     if not tables:
         leave()
         raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
-    found = Predictions(pd.concat(tables, ignore_index=True), pd.DataFrame(rows), folder, kept)
+    table = pd.DataFrame(rows, columns=FILES_COLUMNS)
+    found = Predictions(pd.concat(tables, ignore_index=True), table, folder, kept)
     if folder is not None:
         found.objects.to_csv(folder / "objects.csv", index=False)
         _portable(found.files, folder).to_csv(folder / "files.csv", index=False)

@@ -179,6 +179,14 @@ def survey(run: Run, memory_gb: float | None = None) -> Iterator[Event]:
                 if isinstance(run.task, Instances):
                     sizes.append(diameters(np.maximum(labels, 0)))
     run.manifest = rows
+    known = {row["image_sha256"] for row in rows["train"]}
+    items = zip(run.validation.items, rows["validation"], strict=True)
+    both = [row["id"] for item, row in items if row["image_sha256"] in known and item.roi is None]
+    if both:
+        yield warn(
+            f"Validation images that are training images too: {', '.join(both[:5])}. Scores on "
+            "them say nothing of other images, and thresholds fit these. Give others."
+        )
     if any(found.size for found in sizes):
         run.diameter_px = size_range(sizes, run.network.ndim)
     _decide(run, found_px / max(1, pixels), memory_gb)

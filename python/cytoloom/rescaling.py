@@ -80,6 +80,9 @@ def by_size(
     size = typical_diameter(sizes, model.ndim) if many else look.at(1.0)[0]
     if size is None or low / ALIKE <= size <= high * ALIKE:
         return None, ""
+    # one clump, or haze taken for an object, has most of the area but is not most objects
+    if many and (np.median(sizes) > usual["median"]) != (size > high):
+        return None, ""
     trained = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
     text = f"objects are {size:.0f} px across, in training images {trained} px:"
     best = look.search(usual["typical"], low / SIZE_TOLERANCE, high * SIZE_TOLERANCE)

@@ -206,7 +206,7 @@ def _components(
 ) -> Run:
     from .prediction import as_model
 
-    if not isinstance(seed, int) or seed < 0:
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise invalid("seed", expected="a whole number, 0 or more", received=seed)
     given_types = ((network, UNet), (trainer, Trainer), (normalize, Normalize))
     for component, kind in given_types:
@@ -221,7 +221,7 @@ def _components(
         network=network or UNet(),
         trainer=trainer or Trainer(),
         normalize=normalize or Normalize(),
-        seed=seed,
+        seed=int(seed),
         start=base,
         given=given(network=network, normalize=normalize),
     )
@@ -384,7 +384,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
         "backend": backend.name(),
         "device": backend.device(),
         "libraries": {name: _version(importlib.metadata, name) for name in libraries},
-        "data": run.manifest,
+        "data": {**run.manifest, **_inherited(run.start)},
         "training": {
             "images": len(run.readers),
             "iterations": state.iteration,
@@ -401,6 +401,13 @@ def _finish(run: Run, state: State, started: float) -> Model:
         "start": str(run.start.path) if run.start else None,
     }
     return model
+
+
+def _inherited(start: Model | None) -> dict[str, list[dict[str, Any]]]:
+    """List the images that the model has seen before this training, in the one it started from."""
+    if start is None:
+        return {}
+    return {"start": [row for part in start.info["data"].values() for row in part]}
 
 
 def _version(metadata: Any, name: str) -> str:

@@ -192,3 +192,12 @@ assert "matplotlib.pyplot" not in sys.modules
 assert "keras" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_colour_picture_keeps_its_colours():
+    # pale purple on white: stretched channel by channel, it would become saturated
+    image = np.full((20, 20, 3), 250, np.uint8)
+    image[5:15, 5:15] = (200, 150, 225)
+    red, green, blue = plots.outlines_rgb(image, None)[10, 10].astype(int)
+    assert green < red < blue
+    assert blue > 180

@@ -180,6 +180,20 @@ def test_truth_is_never_overwritten(model, tmp_path, overwrite):
     assert {p: p.read_bytes() for p in (tmp_path / "set" / "labels").iterdir()} == before
 
 
+def test_results_do_not_go_among_the_images(model, tmp_path):
+    cl.simulate.write(tmp_path / "set", images=2)
+    images = tmp_path / "set" / "images"
+    with pytest.raises(cl.InvalidError, match="other than that of the images"):
+        cl.predict(model, images, out=images)
+
+
+def test_the_table_of_files_has_its_columns_whatever_fails_first(model):
+    images = {"bad": np.zeros((8, 8, 7)), "good": np.zeros((16, 16))}
+    files = cl.predict(model, images, progress=False).files
+    assert list(files) == ["image", "status", "objects", "scale", "low", "high", "labels"]
+    assert files["labels"].tolist() == ["", ""]
+
+
 @pytest.mark.parametrize("factor", [0, -1, 1000, 0.001, True, "more"])
 def test_factors_that_cannot_be_meant_are_refused(model, factor):
     with pytest.raises(cl.InvalidError, match="1/16 to 16"):

@@ -17,7 +17,7 @@ from cytoloom.tasks.distances import separation
 from cytoloom.tasks.instances import Instances
 from cytoloom.tasks.task import Found
 
-SIZES = {"typical": 20.0, "least_typical": 18.0, "most_typical": 22.0}
+SIZES = {"median": 20.0, "typical": 20.0, "least_typical": 18.0, "most_typical": 22.0}
 
 
 def test_enlarging_a_ramp_keeps_it_a_ramp():
@@ -109,6 +109,12 @@ def test_a_size_that_fits_no_better_is_not_chosen():
 
 def test_a_model_that_knows_no_sizes_is_not_asked():
     assert chosen(ideal((0, 1)), discs(40))[0] is None
+
+
+def test_one_large_clump_among_many_objects_does_not_decide():
+    image = discs(18)
+    image[:200, :200] = 200
+    assert chosen(ideal((0, 1000)), image) == (None, "")
 
 
 def test_few_objects_have_no_typical_size():

@@ -266,3 +266,10 @@ def test_real_truth_survives(real_data: Path, name):
         labels = task.prepare(tifffile.imread(file).astype(np.int32))
         scores.append(average_precision(labels, task.decode(maps_of(task, labels)).labels, 0.9))
     assert np.mean(scores) >= REAL_SETS[name]
+
+
+def test_negative_labels_are_left_to_be_refused():
+    labels = np.array([[0, -3], [-3, 0]])
+    task = Instances()
+    assert task.prepare(labels) is labels
+    assert "negative" in task.check_labels(labels)[0]

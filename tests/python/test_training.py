@@ -367,6 +367,24 @@ def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
         small.train(start=uninterrupted.path, network=None, data=(colour, labels))
 
 
+def test_what_the_start_was_trained_on_is_known_after_fine_tuning(uninterrupted):
+    other = [cl.simulate.nuclei(shape=(64, 64), count=6, seed=k) for k in range(50, 53)]
+    tuned = small.train(start=uninterrupted.path, network=None, data=tuple(zip(*other, strict=True)))
+    with pytest.raises(cl.InvalidError, match=r"the same pixels as image_00\d \(start\)"):
+        cl.evaluate(tuned, small.nuclei(), progress=False)
+
+
+def test_validation_images_that_are_trained_on_are_told(capsys):
+    small.train(validation=small.nuclei(2), trainer=small.trainer(iterations=1))
+    assert "Validation images that are training images too: image_000" in capsys.readouterr().err
+
+
+def test_a_validation_loss_that_is_no_number_stops_training(monkeypatch):
+    monkeypatch.setattr(Validation, "__call__", lambda *_: (np.nan, 1.0))
+    with pytest.raises(FloatingPointError, match=r"validation images became nan .*learning_rate"):
+        small.train()
+
+
 def test_fine_tuning_that_makes_it_worse_gives_the_start_back(uninterrupted, monkeypatch):
     scores = itertools.chain([0.9], itertools.repeat(0.8))
     monkeypatch.setattr(Validation, "__call__", lambda *_: (1.0, next(scores)))

@@ -308,8 +308,8 @@ def aggregated_jaccard(truth: ArrayLike, found: ArrayLike, unknown: int | None =
 
 
 def _threshold(iou: float) -> float:
-    if not 0 < iou <= 1:
-        raise invalid("iou", expected="a value above 0, at most 1", received=iou)
+    if not isinstance(iou, (int, float)) or not 0 < iou <= 1:
+        raise invalid("iou", expected="one value above 0, at most 1", received=iou)
     return float(iou)
 
 

@@ -376,6 +376,8 @@ def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
     """
     from skimage.measure import label
 
+    if labels.min(initial=0) < 0:
+        return labels, 0  # refused by whoever checks labels
     pieces = label(labels, background=0, connectivity=labels.ndim)
     size = areas(pieces)
     owner = np.zeros(len(size), np.int64)
