@@ -369,7 +369,8 @@ def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
 
 def test_what_the_start_was_trained_on_is_known_after_fine_tuning(uninterrupted):
     other = [cl.simulate.nuclei(shape=(64, 64), count=6, seed=k) for k in range(50, 53)]
-    tuned = small.train(start=uninterrupted.path, network=None, data=tuple(zip(*other, strict=True)))
+    data = tuple(zip(*other, strict=True))
+    tuned = small.train(start=uninterrupted.path, network=None, data=data)
     with pytest.raises(cl.InvalidError, match=r"the same pixels as image_00\d \(start\)"):
         cl.evaluate(tuned, small.nuclei(), progress=False)
 
