@@ -18,7 +18,8 @@
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
 #' @param overwrite Replace the results that are in `out`.
-#' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one array each.
+#' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
+#'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @return For labels, a `cl_found`: a list of the data frames `files` (a row per image, also for
