@@ -268,23 +268,27 @@ class Fit:
         )
 
     def _score_start(self, state: State, started: float) -> Event:
-        loss, score = self.validate(ALL_PATCHES)
+        loss, score = self._validated(state, ALL_PATCHES)
         with self._whole():
             state.elapsed_s = time.monotonic() - started
             self._keep(state, {"validation": {"loss": loss, "score": score}})
         return Event("progress", f"before training: score {score:.3f}", 0.0, 1.0)
 
-    def _close_segment(self, state: State, started: float) -> Event:
-        """Validate, keep the best weights, write history."""
-        begun = time.monotonic()
-        start = int(state.knots[-1][0])
-        loss, score = self.validate((state.iteration - start) * self.batch)
+    def _validated(self, state: State, patches: int) -> tuple[float, float]:
+        loss, score = self.validate(patches)
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"The loss on validation images became {loss} at iteration {state.iteration}. "
                 f"Lower `learning_rate` (now {self.trainer.learning_rate}) or check the images "
                 "for infinite values."
             )
+        return loss, score
+
+    def _close_segment(self, state: State, started: float) -> Event:
+        """Validate, keep the best weights, write history."""
+        begun = time.monotonic()
+        start = int(state.knots[-1][0])
+        loss, score = self._validated(state, (state.iteration - start) * self.batch)
         self.validation_s = time.monotonic() - begun
         train = state.loss_sum / state.loss_count
         with self._whole():

@@ -13,6 +13,8 @@ from .errors import invalid
 
 STATES = ".training"
 PREDICTED, SCORED = "files.csv", "scores.csv"
+UNFINISHED = ".predicting"
+"""There from before the first label image until the tables are written: what is there is ours."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def open_results_folder(
             received=f"{folder}, with results in {table}",
             remedy="Pass overwrite=True to replace them, or another name.",
         )
-    if table == PREDICTED and not (folder / table).exists():
+    if table == PREDICTED and not any((folder / f).exists() for f in (table, UNFINISHED)):
         for kind in ("labels", "overlays"):
             if (folder / kind).is_dir() and any((folder / kind).iterdir()):
                 raise invalid(

@@ -14,7 +14,13 @@ import numpy as np
 from . import backend
 from .checking import odd_pixels
 from .errors import InvalidError, invalid
-from .outputs import leave_empty, open_results_folder, remove_predictions
+from .outputs import (
+    PREDICTED,
+    UNFINISHED,
+    leave_empty,
+    open_results_folder,
+    remove_predictions,
+)
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
 from .rescaling import LARGEST_FACTOR, by_size, factors_known
@@ -217,10 +223,12 @@ def predict_events(
         raise invalid("overlay", expected="`out` with it", received="out=None")
     paths = [item.image.path for item in items if hasattr(item.image, "path")]
     if out is not None and Path(out).resolve() in {Path(p).resolve().parent for p in paths}:
-        raise invalid("out", expected="a folder other than that of the images", received=str(out))
+        expected = "a folder other than that of the images"
+        raise invalid("out", expected=expected, received=str(out), remedy="Pass another name.")
     made = out is not None and not Path(out).exists()
     folder = open_results_folder(out, overwrite)
     if folder is not None:
+        (folder / UNFINISHED).touch()
         remove_predictions(folder)
     rows, tables, kept = [], [], {}
 
@@ -230,6 +238,7 @@ def predict_events(
     def leave() -> None:
         """Leave no empty folders behind where nothing was found."""
         if folder is not None:
+            (folder / UNFINISHED).unlink(missing_ok=True)
             leave_empty(folder / "labels", *([folder] if made else []))
 
     begun = each_image(model, items, work)
@@ -257,7 +266,8 @@ def predict_events(
     found = Predictions(pd.concat(tables, ignore_index=True), table, folder, kept)
     if folder is not None:
         found.objects.to_csv(folder / "objects.csv", index=False)
-        _portable(found.files, folder).to_csv(folder / "files.csv", index=False)
+        _portable(found.files, folder).to_csv(folder / PREDICTED, index=False)
+        (folder / UNFINISHED).unlink(missing_ok=True)
         yield note(str(found) + ".")
     yield Event("result", value=found)
 

@@ -15,6 +15,7 @@ import small
 from cytoloom import scratch
 from cytoloom.evaluation import bootstrap
 from cytoloom.objects import measure
+from cytoloom.prediction import predict_events
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,19 @@ def test_truth_is_never_overwritten(model, tmp_path, overwrite):
     with pytest.raises(cl.InvalidError, match="with files in labels/ that are no results"):
         cl.predict(model, tmp_path / "set", out=tmp_path / "set", overwrite=overwrite)
     assert {p: p.read_bytes() for p in (tmp_path / "set" / "labels").iterdir()} == before
+
+
+def test_a_prediction_cut_off_can_be_run_again(model, tmp_path):
+    images = dict(zip("abc", small.nuclei(3)[0], strict=True))
+    events = predict_events(model, images, out=tmp_path / "r")
+    for _ in range(2):
+        next(events)
+    events.close()
+    assert list((tmp_path / "r" / "labels").glob("*.tif"))
+    assert not (tmp_path / "r" / "files.csv").exists()
+    found = cl.predict(model, images, out=tmp_path / "r", progress=False)
+    assert found.names == ["a", "b", "c"]
+    assert sorted(p.name for p in found.out.iterdir()) == ["files.csv", "labels", "objects.csv"]
 
 
 def test_results_do_not_go_among_the_images(model, tmp_path):
