@@ -309,7 +309,9 @@ def _path_images(x: str | os.PathLike[str], options: Options) -> list[Item]:
         matches = sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
         return _list_images(matches, (), options)
     if not path.exists():
-        raise invalid("images", expected="a folder, a file or a pattern", received=str(path))
+        remedy = "Relative paths start at the working directory."
+        expected = "a folder, a file or a pattern that is there"
+        raise invalid("images", expected=expected, received=str(path), remedy=remedy)
     return _list_images([path], (), options)
 
 
