@@ -318,10 +318,11 @@ def _tversky(pixels: _Pixels, loss: Loss) -> Tensor:
 def _one_minus_index(pixels: _Pixels, alpha: float, beta: float, smooth: float) -> Tensor:
     ops = _ops()
     wt = pixels.weight * pixels.target
-    both = _sum_pixels(wt * pixels.predicted)
-    extra = _sum_pixels(pixels.weight * pixels.predicted) - both
-    missed = _sum_pixels(wt) - both
-    whole = both + alpha * extra + beta * missed + smooth
+    both, truth = _sum_pixels(wt * pixels.predicted), _sum_pixels(wt)
+    found = _sum_pixels(pixels.weight * pixels.predicted)
+    # tp + alpha fp + beta fn; `both` occurs twice only, for the order in which TensorFlow would
+    # add up more than two gradients is left to chance.
+    whole = (1 - alpha - beta) * both + alpha * found + beta * truth + smooth
     empty = whole <= 0
     index = ops.where(empty, 1.0, (both + smooth) / ops.where(empty, 1.0, whole))
     return 1 - _class_mean(index, pixels.class_weights)

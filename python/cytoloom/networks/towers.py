@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import require
+from .. import backend
 
 PARTS = 4
 """More than a laptop's cores would leave too few patches in each for batch normalisation."""
@@ -45,7 +45,7 @@ def towers(network: Any, parts: int) -> Any:
     keras.Model
         From a batch to a list with the outputs of each part; its loss is the mean over parts.
     """
-    keras = require()
+    keras = backend.require()
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM ** (1 / parts)
@@ -64,13 +64,37 @@ def towers(network: Any, parts: int) -> Any:
         def compute_loss(
             self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **options: Any
         ) -> Any:
+            return sum(self.losses_of_parts(y, y_pred, **options)) / parts
+
+        def losses_of_parts(self, y: Any, y_pred: Any, **options: Any) -> list[Any]:
             cut = {head: keras.ops.split(targets, parts) for head, targets in y.items()}
-            found = [
+            return [
                 super(Towers, self).compute_loss(
                     y={head: targets[k] for head, targets in cut.items()}, y_pred=part, **options
                 )
                 for k, part in enumerate(y_pred)
             ]
-            return sum(found) / parts
+
+        if backend.name() == "tensorflow":
+            train_step = _step_in_order
 
     return Towers()
+
+
+def _step_in_order(model: Any, data: Any) -> dict[str, Any]:
+    """Step by gradients that do not depend on which part was done first.
+
+    Left to itself, TensorFlow adds up all that reaches a variable in the memory of whichever
+    addend nothing else still reads, that one first: with three or more, the last bit would
+    depend on the timing of threads. Stacked, their order is fixed.
+    """
+    import tensorflow as tf
+
+    images, targets, *_ = data
+    with tf.GradientTape(persistent=True) as tape:
+        losses = model.losses_of_parts(targets, model(images, training=True))
+    weights = model.trainable_weights
+    by_part = zip(*(tape.gradient(loss, weights) for loss in losses), strict=True)
+    gradients = [tf.reduce_mean(tf.stack(parts), axis=0) for parts in by_part]
+    model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return {"loss": tf.reduce_mean(tf.stack(losses))}
