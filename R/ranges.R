@@ -5,7 +5,9 @@ ranges <- list(
   list(
     expected = "a whole number, 1 or more",
     holds = function(x) x >= 1 & x == trunc(x),
-    settings = c("iterations", "epochs", "batch_size", "threads", "patch_px", "filters", "convs")
+    settings = c(
+      "iterations", "epochs", "batch_size", "threads", "patience", "patch_px", "filters", "convs"
+    )
   ),
   list(
     expected = "a whole number, 0 or more",
@@ -26,7 +28,10 @@ ranges <- list(
   list(
     expected = "0 or more",
     holds = function(x) x >= 0,
-    settings = c("elastic_px", "brightness", "illumination", "gaussian_noise")
+    settings = c(
+      "elastic_px", "brightness", "illumination", "gaussian_noise", "weight_decay", "cache_gb",
+      "checkpoint_s", "contact_weight"
+    )
   ),
   list(expected = "1 or more", holds = function(x) x >= 1, settings = "elastic_spacing_px"),
   list(expected = "2 or more", holds = function(x) x >= 2, settings = "reach_px"),
@@ -41,7 +46,8 @@ ranges <- list(
     settings = c("threshold", "foreground_threshold", "seed_threshold")
   ),
   list(
-    expected = "at least 0 and below 1", holds = function(x) x >= 0 & x < 1, settings = "dropout"
+    expected = "at least 0 and below 1",
+    holds = function(x) x >= 0 & x < 1, settings = c("dropout", "neck")
   )
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,8 @@ def evaluate(
     model : Model or path
         What to score.
     data : folder, Data, arrays, CSV or DataFrame
-        Images with labels, as for `train`.
+        Images with labels, as for `train`. The label value that was unknown in training is so
+        here, unless the data name another.
     out : path, optional
         Folder for scores.csv, scores_per_image.csv and scores_per_object.csv.
     overwrite : bool, default False
@@ -134,6 +135,9 @@ def _evaluate(
 
     model = as_model(model)
     found = same_channels(as_data(data), model)
+    if found.unknown is None and model.info["training"].get("unknown") is not None:
+        found = replace(found, unknown=model.info["training"]["unknown"])
+        yield note(f"Label value {found.unknown} counts nowhere, as in training.")
     report = check(found, model.task, training=False)
     if not report.ok:
         raise invalid("data", expected="images with labels", received=str(report))

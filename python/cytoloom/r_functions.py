@@ -7,6 +7,7 @@ scalar, arrays are NumPy's, tables pandas', components built. Results are packed
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -266,7 +267,12 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
     if kind not in ("nuclei", "cells", "nuclei_3d"):
         raise invalid("kind", expected="nuclei, cells or nuclei_3d", received=kind)
     given = {k: _sizes(v) for k, v in (arguments or {}).items()}
-    image, labels = getattr(simulate, kind)(**given)
+    make = getattr(simulate, kind)
+    known = list(inspect.signature(make).parameters)
+    for name in given:
+        if name not in known:
+            raise invalid("...", expected=f"settings of {kind}: {', '.join(known)}", received=name)
+    image, labels = make(**given)
     return {"image": image, "labels": labels}
 
 

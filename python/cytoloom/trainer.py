@@ -98,6 +98,10 @@ class Trainer:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and value > 0):
                 raise invalid(name, expected="a number above 0", received=repr(value))
+        for name in ("iterations", "epochs", "batch_size", "threads", "patience"):
+            value = getattr(self, name)
+            if value is not None and value != int(value):
+                raise invalid(name, expected="a whole number, 1 or more", received=repr(value))
         for name, known in (
             ("optimizer", ("adam", "adamw", "sgd")),
             ("schedule", ("cosine", "constant")),

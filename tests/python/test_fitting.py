@@ -43,6 +43,12 @@ def test_a_length_in_words_is_refused():
         Trainer(minutes="5")
 
 
+@pytest.mark.parametrize("name", ["iterations", "batch_size", "threads", "patience"])
+def test_what_is_counted_is_a_whole_number(name):
+    with pytest.raises(InvalidError, match=f"`{name}`. Expected a whole number"):
+        Trainer(**{name: 5.5})
+
+
 def test_epochs_become_iterations_rounded_up():
     # 10 images in batches of 4 are 2.5 iterations an epoch, so 3 epochs are 7.5: 8 iterations
     assert Trainer(epochs=3, batch_size=4).length(images=10) == (8, None)

@@ -13,7 +13,8 @@ from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision
 from cytoloom.patches.sample import Sample
-from cytoloom.tasks import Found, Instances, Task
+from cytoloom.tasks import Found, Instances, Task, decoding, necks
+from cytoloom.tasks.necks import divide_at_necks
 
 # Two objects that touch, one cut by the right border, and one on its own.
 SCENE = np.zeros((24, 30), np.int32)
@@ -124,8 +125,6 @@ def test_small_border_and_hole_options():
 
 def test_large_pieces_are_flooded_in_blocks_with_the_same_result(monkeypatch):
     """Twenty times twenty squares that touch, cut in blocks of 64 px, stay twenty times twenty."""
-    from cytoloom.tasks import decoding
-
     squares = np.kron(np.arange(1, 401, dtype=np.int32).reshape(20, 20), np.ones((12, 12), int))
     maps = maps_of(Instances(), squares.astype(np.int32))
     whole = Instances().decode(maps).labels
@@ -140,8 +139,6 @@ def test_objects_do_not_depend_on_how_pieces_are_grouped(monkeypatch, aside_px):
     # rough maps of large touching pieces; scikit-image floods the whole at once
     from scipy import ndimage as ndi
     from skimage.segmentation import watershed
-
-    from cytoloom.tasks import decoding
 
     rng = np.random.default_rng(3)
     foreground = ndi.gaussian_filter(rng.normal(size=(200, 180)), 5)
@@ -161,8 +158,6 @@ def test_objects_do_not_depend_on_how_pieces_are_grouped(monkeypatch, aside_px):
 
 def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):
     """A corridor much longer than a block and its halo belongs to its seeds to the end."""
-    from cytoloom.tasks import decoding
-
     foreground = np.ones((3, 900, 1), np.float32)
     distance = np.full((3, 900, 1), 0.1, np.float32)
     distance[:, 2:8] = distance[:, 12:18] = 0.9
@@ -172,6 +167,77 @@ def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):
     labels = Instances().decode(maps).labels
     assert (labels > 0).all()
     assert labels.max() == 2
+
+
+def test_pixels_where_objects_meet_weigh_more():
+    """The two columns at the contact of 1 and 2 have the target 0.5 / 5, a free rim 3.5 / 5."""
+    target = Instances(contact_weight=7.0).target(sample(SCENE))
+    assert (target["foreground"][1] == 1).all()
+    weight = target["distance"][1][..., 0]
+    np.testing.assert_allclose(weight[7, 11:13], 1 + 7 * (1 - 0.5 / 3.5), rtol=1e-6)
+    assert weight[7, 3] == 1  # a free rim
+    assert (weight[SCENE == 0] == 1).all()
+    known = np.ones(SCENE.shape, bool)
+    known[7, 11] = False
+    assert Instances().target(sample(SCENE, known))["distance"][1][7, 11, 0] == 0
+
+
+def chain(*centres: int, radius: int = 8) -> np.ndarray:
+    """Discs in a row, as one object."""
+    y, x = np.mgrid[: 2 * radius + 5, : max(centres) + radius + 3]
+    discs = [(y - radius - 2) ** 2 + (x - at) ** 2 < radius**2 for at in centres]
+    return np.logical_or.reduce(discs).astype(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("centres", "neck", "parts"),
+    [((10,), 0.95, 1), ((10, 23), 0.9, 2), ((10, 23), 0.4, 1), ((10, 23, 36), 0.9, 3)],
+)
+def test_objects_are_divided_at_necks(centres, neck, parts):
+    """Discs of radius 8 px, 13 px apart: a neck of half-width sqrt(64 - 42) = 4.7 px, ratio 0.6."""
+    labels = chain(*centres)
+    area = (labels > 0).copy()
+    found = divide_at_necks(labels, neck)
+    assert sorted(np.unique(found)) == list(range(parts + 1))
+    assert ((found > 0) == area).all()
+    for at in centres:
+        assert len(np.unique(found[6:15, at - 4 : at + 5])) == 1
+
+
+def test_only_the_object_with_a_neck_is_divided(monkeypatch):
+    """Whatever the grouping of objects; two that touch are no neck of each other."""
+    two, one = chain(10, 23), chain(10) * 2
+    touching = two * np.where(np.arange(two.shape[1]) < 17, 4, 5)
+    scene = np.hstack([two, one, two * 3, touching]).astype(np.int32)
+    alone = divide_at_necks(scene.copy(), 0.85)
+    assert alone.max() == 7
+    assert all((alone[scene == k] == k).all() for k in (2, 4, 5))
+    monkeypatch.setattr(decoding, "ASIDE_PX", 64)
+    assert (divide_at_necks(scene.copy(), 0.85) == alone).all()
+    monkeypatch.setattr(necks, "WHOLE_PX", 64)
+    assert (divide_at_necks(scene.copy(), 0.85) == scene).all()
+
+
+def test_necks_in_three_dimensions_heed_the_pixel_spacing():
+    """Two balls seen in planes twice as far apart as their pixels."""
+    z, y, x = np.mgrid[:12, :22, :36]
+    balls = [4 * (z - 5.5) ** 2 + (y - 10) ** 2 + (x - at) ** 2 < 64 for at in (10, 24)]
+    labels = np.logical_or(*balls).astype(np.int32)
+    assert divide_at_necks(labels.copy(), 0.85, (2.0, 1.0, 1.0)).max() == 2
+    assert divide_at_necks(labels, 0.3, (2.0, 1.0, 1.0)).max() == 1
+
+
+def test_tune_divides_at_necks_where_that_helps():
+    """Maps that say nothing of the contact of two discs: only their shape does."""
+    merged = chain(10, 23)
+    x = np.arange(merged.shape[1])
+    truth = merged * np.where(x < 17, 1, 2)
+    maps = {name: merged[..., None].astype(np.float32) for name in ("foreground", "distance")}
+    tuned = Instances().tune([maps] * 2, [(truth, None)] * 2)
+    assert tuned.neck > 0.6
+    assert average_precision(truth, tuned.decode(maps).labels, [0.8])[0] == 1
+    whole = Instances().tune([maps] * 2, [(merged, None)] * 2)
+    assert average_precision(merged, whole.decode(maps).labels, [0.8])[0] == 1
 
 
 def test_three_dimensions():
@@ -248,7 +314,14 @@ def test_labels_must_be_whole_and_not_negative():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"seed_threshold": 0.0}, {"reach_px": 1.0}, {"min_area_px": -1}]
+    "fields",
+    [
+        {"seed_threshold": 0.0},
+        {"reach_px": 1.0},
+        {"min_area_px": -1},
+        {"neck": 1.0},
+        {"contact_weight": -1},
+    ],
 )
 def test_fields_are_checked(fields):
     with pytest.raises(InvalidError, match=next(iter(fields))):

@@ -20,6 +20,7 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom import checkpoints
+from cytoloom.data import as_data
 from cytoloom.training import _doubts, train_events
 from cytoloom.validation import Validation
 
@@ -410,6 +411,27 @@ def test_a_model_of_little_use_is_said_to_be_one(minutes, iterations, scores, wo
     said = list(_doubts(run, SimpleNamespace(iteration=iterations)))
     assert len(said) == len(words)
     assert all(text.startswith(word) for text, word in zip(said, words, strict=True))
+
+
+def test_a_time_too_short_for_a_step_is_refused_and_leaves_nothing(tmp_path):
+    with pytest.raises(cl.InvalidError, match=r"`minutes`.*time for a step at least"):
+        small.train(
+            trainer=small.trainer(iterations=None, minutes=1e-4), out=tmp_path / "m.cytoloom"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_unknown_in_training_is_so_in_scores():
+    """The value 255 would be one more object that is not found."""
+    images, labels = small.nuclei()
+    for truth in labels:
+        truth[:8] = 255
+    data = as_data((images, labels), unknown=255)
+    model = small.train(data=data)
+    told = cl.evaluate(model, data, allow_training_images=True, progress=False)
+    untold = cl.evaluate(model, (images, labels), allow_training_images=True, progress=False)
+    pd.testing.assert_frame_equal(told.per_image, untold.per_image)
+    assert told.per_image["n_truth"].max() <= 6
 
 
 def test_a_timed_run_can_be_replayed_to_the_last_bit():

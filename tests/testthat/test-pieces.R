@@ -25,6 +25,7 @@ test_that("simulated images are indexed as matrices and repeat with the seed", {
   expect_identical(cl_simulate(shape = c(48, 64), count = 4, seed = 3), one)
   expect_false(identical(cl_simulate(shape = c(48, 64), count = 4, seed = 4), one))
   expect_error(cl_simulate(kind = "stars"), "Expected nuclei, cells or nuclei_3d")
+  expect_error(cl_simulate(cont = 3), "settings of nuclei: .*count.*Received: cont")
   expect_error(cl_simulate(tempfile(), shape = 1), "Unused argument: `shape`")
 })
 

@@ -86,7 +86,7 @@ def separate(
     with ThreadPoolExecutor(cores(), thread_name_prefix="cytoloom-flood") as pool:
         waiting = []
         for job in floods(pieces, divided):
-            if _size(job[0]) > WHOLE_PX:
+            if pixels_in(job[0]) > WHOLE_PX:
                 large.append(job)
             else:
                 waiting.append(pool.submit(flood, labels, distance, *job, seed_threshold))
@@ -141,20 +141,26 @@ def floods(pieces: Labels, divided: NDArray[np.bool_]) -> Iterator[Job]:
     """
     from scipy import ndimage as ndi
 
-    side = round(ASIDE_PX ** (1 / pieces.ndim))
-    groups: dict[tuple[int, ...], list[int]] = {}
     boxes = ndi.find_objects(pieces) if divided.any() else []
+    for around, members in together(boxes, divided):
+        yield around, partial(_belongs, pieces, members, len(divided))
+
+
+def together(boxes: list[Box], chosen: NDArray[np.bool_]) -> Iterator[tuple[Box, list[int]]]:
+    """Group the chosen ids, whose boxes these are, into cells of `ASIDE_PX`; large ones alone."""
+    groups: dict[tuple[int, ...], list[int]] = {}
     for k, box in enumerate(boxes, start=1):
-        if divided[k]:
+        if chosen[k]:
+            side = round(ASIDE_PX ** (1 / len(box)))
             cell = tuple(s.start // side for s in box)
-            groups.setdefault(cell if _size(box) <= ASIDE_PX else (k,), []).append(k)
+            groups.setdefault(cell if pixels_in(box) <= ASIDE_PX else (k,), []).append(k)
     for members in groups.values():
         own = [boxes[k - 1] for k in members]
         around = tuple(
             slice(min(s.start for s in ax), max(s.stop for s in ax))
             for ax in zip(*own, strict=True)
         )
-        yield around, partial(_belongs, pieces, members, len(divided))
+        yield around, members
 
 
 def _belongs(pieces: Labels, members: list[int], count: int, at: Box) -> NDArray[np.bool_]:
@@ -177,7 +183,7 @@ def flood(
     these do not reach, it starts again from what its neighbours have written, until no block
     gets any further.
     """
-    todo = [(box, box)] if _size(box) <= WHOLE_PX else list(blocks(box))
+    todo = [(box, box)] if pixels_in(box) <= WHOLE_PX else list(blocks(box))
     lowest = seed_threshold
     while todo:
         left = []
@@ -260,7 +266,14 @@ def within(inner: Box, outer: Box) -> Box:
     )
 
 
-def _size(box: Box) -> int:
+def pixels_in(box: Box) -> int:
+    """Count the pixels of a box.
+
+    Examples
+    --------
+    >>> pixels_in((slice(0, 3), slice(2, 4)))
+    6
+    """
     return int(np.prod([s.stop - s.start for s in box]))
 
 

@@ -14,7 +14,8 @@ from ..errors import invalid
 from ..metrics.matching import IOUS_50_95, average_precision, match
 from .binary import overlap_scores
 from .decoding import fill_holes, keep_objects, separate, split_pieces
-from .distances import context, separation
+from .distances import FREE_GAP_PX, context, separation
+from .necks import divide_at_necks
 from .task import (
     Array,
     Found,
@@ -46,7 +47,8 @@ class Instances(Task):
 
     Two heads are learned: the foreground, and how well each object pixel is separated from
     other objects (`distances.separation`): low where objects touch, high inside them. Seeds are
-    where the second is high; they grow by watershed over the foreground.
+    where the second is high; they grow by watershed over the foreground. What has come out in
+    one piece is divided at its necks.
 
     Parameters
     ----------
@@ -61,12 +63,19 @@ class Instances(Task):
         pixel spacing.
     distance_loss : str, default "ce"
         Name of the second head's loss.
+    contact_weight : float, default 10.0
+        How much more a pixel counts in that loss where objects meet: it weighs 1 plus this
+        there, down to 1 where its target is that of a rim without neighbours. Contacts are few
+        pixels, and a network that misses them merges objects.
     foreground_threshold : float, default 0.5
         Foreground is where the probability is larger. Fitted by `tune`.
     seed_threshold : float, default 0.25
         Seeds are where the second map is larger. Fitted by `tune`.
     min_seed_px : int, default 4
         Smaller seeds are no seeds. Fitted by `tune`.
+    neck : float, default 0.0
+        An object is divided where it is narrower than this share of the narrower part on either
+        side (`necks.divide_at_necks`); 0 divides nothing. Fitted by `tune`.
     debris_px : int, default 0
         Smaller objects are taken for debris and dropped. Fitted by `tune`.
 
@@ -87,9 +96,11 @@ class Instances(Task):
     exclude_border: bool = False
     reach_px: float = 5.0
     distance_loss: str = "ce"
+    contact_weight: float = 10.0
     foreground_threshold: float = 0.5
     seed_threshold: float = 0.25
     min_seed_px: int = 4
+    neck: float = 0.0
     debris_px: int = 0
 
     def __post_init__(self) -> None:
@@ -97,7 +108,9 @@ class Instances(Task):
         fraction("seed_threshold", self.seed_threshold)
         if not self.reach_px >= 2:
             raise invalid("reach_px", expected="2 or more", received=self.reach_px)
-        for name in ("min_area_px", "min_seed_px", "debris_px"):
+        if not 0 <= self.neck < 1:
+            raise invalid("neck", expected="at least 0 and below 1", received=self.neck)
+        for name in ("min_area_px", "min_seed_px", "debris_px", "contact_weight"):
             if getattr(self, name) < 0:
                 raise invalid(name, expected="0 or more", received=getattr(self, name))
 
@@ -130,10 +143,13 @@ class Instances(Task):
         distance = separation(labels, known, reach_px=self.reach_px, spacing=sample.spacing_um)
         weight = weight_of(known)
         foreground = ((labels > 0) & known)[..., None].astype(np.float32)
-        return {"foreground": (foreground, weight), "distance": (distance[..., None], weight)}
+        free = (0.5 + FREE_GAP_PX) / self.reach_px
+        close = np.maximum(0, 1 - distance[..., None] / np.float32(free)) * foreground
+        near = weight * (1 + np.float32(self.contact_weight) * close)
+        return {"foreground": (foreground, weight), "distance": (distance[..., None], near)}
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
-        """Seeds, watershed, holes, sizes; labels are int32, ids 1 to the number of objects."""
+        """Seeds, watershed, necks, holes, sizes; int32 labels, 1 to the number of objects."""
         labels = separate(
             maps["foreground"][..., 0],
             maps["distance"][..., 0],
@@ -141,6 +157,7 @@ class Instances(Task):
             seed_threshold=self.seed_threshold,
             min_seed_px=self.min_seed_px,
         )
+        divide_at_necks(labels, self.neck, spacing_um)
         if self.fill_holes:
             fill_holes(labels)
         smallest = max(self.min_area_px, self.debris_px)
@@ -178,6 +195,7 @@ class Instances(Task):
             "foreground_threshold": 0.5,
             "seed_threshold": 0.5,
             "min_seed_px": 4,
+            "neck": 0.0,
             "debris_px": round(small / 2),
         }
         return replace(self, **climb(score, start, _steps(small)))
@@ -269,5 +287,6 @@ def _steps(small_px: float) -> list[tuple[str, Any]]:
         ("foreground_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
         ("min_seed_px", (1, 4, 10)),
         ("seed_threshold", lambda now: [round(now + step / 20, 2) for step in range(-2, 3)]),
+        ("neck", (0.0, 0.6, 0.7, 0.8, 0.85, 0.9)),
         ("debris_px", debris),
     ]
