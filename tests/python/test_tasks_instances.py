@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
@@ -216,6 +217,17 @@ def test_only_the_object_with_a_neck_is_divided(monkeypatch):
     assert (divide_at_necks(scene.copy(), 0.85) == alone).all()
     monkeypatch.setattr(necks, "WHOLE_PX", 64)
     assert (divide_at_necks(scene.copy(), 0.85) == scene).all()
+
+
+def test_parts_of_objects_that_touch_are_in_one_piece():
+    """Two rows of discs, one upon the other: pixels at contacts go with the part they are of."""
+    upper = chain(10, 23)[:17]  # cut flat, so that the rows meet along a line
+    scene = np.vstack([upper, 2 * upper[::-1]]).astype(np.int32)
+    found = divide_at_necks(scene.copy(), 0.9)
+    assert found.max() == 4
+    for k in range(1, 5):
+        assert ndimage.label(found == k)[1] == 1
+        assert len(np.unique(scene[found == k])) == 1
 
 
 def test_necks_in_three_dimensions_heed_the_pixel_spacing():

@@ -86,9 +86,11 @@ def _parts(
     if not inside.any():
         return tops, 0
     basins = watershed(-width, tops * inside, mask=inside)
+    passages = _passages(basins, objects, width)
+    _spread(basins, objects)
     height = np.zeros(count + 1, np.float32)
     np.maximum.at(height, tops.ravel(), width.ravel())
-    root = _joined(height, _passages(basins, objects, width), neck)
+    root = _joined(height, passages, neck)
     own = np.zeros(len(several), np.int64)  # the part that keeps the id: that of the first basin
     own[owner[::-1]] = root[::-1]
     apart = np.flatnonzero(root != own[owner])
@@ -97,6 +99,19 @@ def _parts(
     number[apart] = np.arange(1, len(apart) + 1)
     core = (slice(1, -1),) * inside.ndim
     return number[root[basins[core]]], len(apart)
+
+
+def _spread(basins: Labels, objects: Labels) -> None:
+    """Give pixels at contacts, which were left out, the basin beside them in their object."""
+    grown = True
+    while grown:
+        grown = False
+        for axis in range(basins.ndim):
+            low, high = shifted(axis, 1)
+            for to, by in ((low, high), (high, low)):
+                new = (basins[to] == 0) & (basins[by] > 0) & (objects[to] == objects[by])
+                basins[to][new] = basins[by][new]
+                grown |= bool(new.any())
 
 
 def _passages(
