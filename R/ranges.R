@@ -65,12 +65,14 @@ check_setting <- function(name, value) {
     }
   }
   for (rule in Filter(function(rule) name %in% rule$settings, ranges)) {
-    if (!holds(rule, value)) refuse(name, rule$expected, value)
+    if (!holds(rule, value) || length(value) > 1 && name != "patch_px") {
+      refuse(name, rule$expected, value)
+    }
   }
 }
 
 holds <- function(rule, value) {
-  is.null(value) || (is.numeric(value) && isTRUE(all(rule$holds(value))))
+  is.null(value) || (is.numeric(value) && all(is.finite(value)) && all(rule$holds(value)))
 }
 
 refuse <- function(name, expected, value) {

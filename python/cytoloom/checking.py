@@ -151,6 +151,7 @@ class _Findings:
         self._said: Counter[str] = Counter()
         self._empty: list[str] = []
         self._labelled = 0
+        self._unknown_seen = False
 
     def add(self, item: Item) -> None:
         """Look at one image and its labels."""
@@ -217,6 +218,7 @@ class _Findings:
             source.read()
             return
         labels, known = read_labels(item, self._data.unknown)
+        self._unknown_seen |= known is not None and not known.all()
         understood = getattr(source, "understood", "")
         values = values_of(labels if known is None else labels[known])
         counted = labels.size if known is None else int(np.count_nonzero(known))
@@ -277,6 +279,12 @@ class _Findings:
             )
         elif self._empty:
             self._said[f"no object in {_listing(self._empty)}"] += len(self._empty)
+        unknown = self._data.unknown
+        named = unknown is not None and self._training and self._labelled
+        if named and not self._unknown_seen:
+            self._warnings.append(f"no label has the value {unknown}, which was named as `unknown`")
+        if unknown == 0:
+            self._warnings.append("0 was named as `unknown`: no pixel is background")
         if self._kinds["grey"][True]:
             self._warnings.append(
                 f"values 0, 128 and 255 in {_listing(self._kinds['grey'][True])} look like classes "

@@ -135,9 +135,12 @@ def _evaluate(
 
     model = as_model(model)
     found = same_channels(as_data(data), model)
-    if found.unknown is None and model.info["training"].get("unknown") is not None:
-        found = replace(found, unknown=model.info["training"]["unknown"])
-        yield note(f"Label value {found.unknown} counts nowhere, as in training.")
+    remembered = model.info["training"].get("unknown")
+    if remembered is not None and found.unknown is None:
+        found = replace(found, unknown=remembered)
+        yield note(f"Label value {remembered} counts nowhere, as in training.")
+    elif remembered is not None and found.unknown != remembered:
+        yield warn(f"Label value {found.unknown} counts nowhere, in training it was {remembered}.")
     report = check(found, model.task, training=False)
     if not report.ok:
         raise invalid("data", expected="images with labels", received=str(report))

@@ -96,7 +96,7 @@ class Trainer:
             raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
         for name in (*given, "batch_size", "learning_rate", "threads", "patience"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and value > 0):
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
                 raise invalid(name, expected="a number above 0", received=repr(value))
         for name in ("iterations", "epochs", "batch_size", "threads", "patience"):
             value = getattr(self, name)

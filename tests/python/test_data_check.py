@@ -247,3 +247,14 @@ def test_real_sets_have_no_problems(real_data, name, note):
     report = check(real_data / name)
     assert report.ok, str(report)
     assert note in " ".join(report.notes)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "words"),
+    [(77, ["no label has the value 77"]), (1, []), (0, ["0 was named as `unknown`"]), (None, [])],
+)
+def test_an_unknown_value_that_cannot_be_meant_is_told(folder, unknown, words):
+    report = check(as_data(folder, unknown=unknown))
+    told = [text for text in report.warnings if "unknown" in text]
+    assert len(told) == len(words)
+    assert all(text.startswith(word) for text, word in zip(told, words, strict=True))

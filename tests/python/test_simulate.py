@@ -229,3 +229,6 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
         simulate.write(tmp_path, images=1)
     with pytest.raises(InvalidError, match="`kind`"):
         simulate.write(tmp_path / "other", kind="yeast")
+    with pytest.raises(InvalidError, match="`seed`"):
+        simulate.write(tmp_path / "negative", seed=-1)
+    assert not (tmp_path / "negative").exists()

@@ -230,6 +230,23 @@ def test_parts_of_objects_that_touch_are_in_one_piece():
         assert len(np.unique(scene[found == k])) == 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_every_part_is_in_one_piece(seed):
+    """Ragged blobs, with pixels that hang on a corner; also in 3-D."""
+    rng = np.random.default_rng(seed)
+    shape = (90, 90) if seed % 2 else (24, 40, 40)
+    around = np.ones((3,) * len(shape))
+    blobs = ndimage.gaussian_filter(rng.standard_normal(shape), 2.0) > 0.01
+    blobs ^= (rng.random(shape) < 0.2) & ndimage.binary_dilation(blobs)
+    scene = ndimage.label(blobs, around)[0].astype(np.int32)
+    found = divide_at_necks(scene.copy(), 0.8)
+    assert found.max() > scene.max()
+    assert ((found > 0) == blobs).all()
+    for k, box in enumerate(ndimage.find_objects(found), start=1):
+        assert ndimage.label(found[box] == k, around)[1] == 1, k
+        assert len(np.unique(scene[box][found[box] == k])) == 1
+
+
 def test_necks_in_three_dimensions_heed_the_pixel_spacing():
     """Two balls seen in planes twice as far apart as their pixels."""
     z, y, x = np.mgrid[:12, :22, :36]

@@ -421,7 +421,7 @@ def test_a_time_too_short_for_a_step_is_refused_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_was_unknown_in_training_is_so_in_scores():
+def test_what_was_unknown_in_training_is_so_in_scores(capsys):
     """The value 255 would be one more object that is not found."""
     images, labels = small.nuclei()
     for truth in labels:
@@ -431,6 +431,8 @@ def test_what_was_unknown_in_training_is_so_in_scores():
     told = cl.evaluate(model, data, allow_training_images=True, progress=False)
     untold = cl.evaluate(model, (images, labels), allow_training_images=True, progress=False)
     pd.testing.assert_frame_equal(told.per_image, untold.per_image)
+    cl.evaluate(model, as_data((images, labels), unknown=254), allow_training_images=True)
+    assert "254 counts nowhere, in training it was 255" in capsys.readouterr().err
     assert told.per_image["n_truth"].max() <= 6
 
 

@@ -104,6 +104,8 @@ test_that("a setting out of its range is told where it is made, without Python",
   expect_error(cl_trainer(minutes = -1), "Invalid `minutes`. Expected a number above 0.")
   expect_error(cl_trainer(patch_px = c(64, 0)), "Received: c(64, 0)", fixed = TRUE)
   expect_error(cl_trainer(minutes = NA), "Received: NA.")
+  expect_error(cl_trainer(minutes = Inf), "Received: Inf.")
+  expect_error(cl_trainer(iterations = c(1, 2)), "a whole number, 1 or more.*c\\(1, 2\\)")
   expect_error(cl_trainer(optimizer = "adm"), 'one of "adam", "adamw", "sgd". Received: "adm".')
   expect_error(cl_trainer(minutes = 1, epochs = 2), "one of minutes, iterations, epochs")
 })

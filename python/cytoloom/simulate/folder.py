@@ -55,7 +55,7 @@ def write(
     Raises
     ------
     InvalidError
-        Unknown kind, or a folder that already holds images or labels.
+        Unknown kind, negative seed, or a folder that already holds images or labels.
 
     Examples
     --------
@@ -70,6 +70,8 @@ def write(
         raise invalid("kind", expected=f"one of {list(kinds)}", received=kind)
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
+    if seed < 0:
+        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
     _make_empty(folder)
     spacing = _SPACING_UM.get(kind)
     for i in range(images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ class Instances(Task):
         if not 0 <= self.neck < 1:
             raise invalid("neck", expected="at least 0 and below 1", received=self.neck)
         for name in ("min_area_px", "min_seed_px", "debris_px", "contact_weight"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise invalid(name, expected="0 or more", received=getattr(self, name))
 
     @property

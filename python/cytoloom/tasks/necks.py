@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +86,9 @@ def _parts(
     inside &= several[objects]
     if not inside.any():
         return tops, 0
-    basins = watershed(-width, tops * inside, mask=inside)
+    basins = np.ascontiguousarray(watershed(-width, tops * inside, mask=inside))
     passages = _passages(basins, objects, width)
-    _spread(basins, objects)
+    _spread(basins, objects * several[objects])
     height = np.zeros(count + 1, np.float32)
     np.maximum.at(height, tops.ravel(), width.ravel())
     root = _joined(height, passages, neck)
@@ -102,16 +103,31 @@ def _parts(
 
 
 def _spread(basins: Labels, objects: Labels) -> None:
-    """Give pixels at contacts, which were left out, the basin beside them in their object."""
-    grown = True
-    while grown:
-        grown = False
-        for axis in range(basins.ndim):
-            low, high = shifted(axis, 1)
-            for to, by in ((low, high), (high, low)):
-                new = (basins[to] == 0) & (basins[by] > 0) & (objects[to] == objects[by])
-                basins[to][new] = basins[by][new]
-                grown |= bool(new.any())
+    """Give pixels that no basin reached the one beside them in their object, in place.
+
+    Those are the pixels at contacts, which were left out, and those that hang on a corner.
+    Arrays have a rim of background, so that every pixel has neighbours.
+    """
+    steps = [
+        (int(np.abs(way).sum()), int(np.ravel_multi_index(way + 1, basins.shape)))
+        for way in np.array(list(product((-1, 0, 1), repeat=basins.ndim)))
+        if way.any()
+    ]
+    middle = int(np.ravel_multi_index((1,) * basins.ndim, basins.shape))
+    of, inside = basins.ravel(), objects.ravel()
+    left = np.flatnonzero((of == 0) & (inside > 0))
+    for reach in (1, basins.ndim):  # over faces as far as these reach, then over corners
+        found = True
+        while found and left.size:
+            found = False
+            for apart, step in steps:
+                if apart > reach:
+                    continue
+                near = left + step - middle
+                new = (of[near] > 0) & (inside[near] == inside[left])
+                of[left[new]] = of[near[new]]
+                left = left[~new]
+                found |= bool(new.any())
 
 
 def _passages(
