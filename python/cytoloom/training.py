@@ -298,8 +298,6 @@ def _fit(
     )
     try:
         yield from fit.run(state, started)
-        if state.iteration == 0:
-            _refuse_no_time(run, folder, time.monotonic() - started)
     except KeyboardInterrupt:
         if not keep_interrupted or state.iteration == 0:
             raise KeyboardInterrupt(_kept(state, folder)) from None
@@ -307,17 +305,6 @@ def _fit(
         fit.restore_best(state)
         text = f"Interrupted at iteration {state.iteration}; this is the model so far."
         yield warn(text + (" The same call goes on from there." if folder else ""))
-
-
-def _refuse_no_time(run: Run, folder: ModelFolder | None, seconds: float) -> None:
-    if folder is not None:
-        folder.clear()
-    raise invalid(
-        "minutes",
-        expected=f"time for a step at least; starting alone took {seconds / 60:.2g} minutes",
-        received=run.trainer.length(1)[1],
-        remedy="Give more minutes, or iterations instead.",
-    )
 
 
 def _doubts(run: Run, state: State) -> Iterator[str]:

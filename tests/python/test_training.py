@@ -413,14 +413,6 @@ def test_a_model_of_little_use_is_said_to_be_one(minutes, iterations, scores, wo
     assert all(text.startswith(word) for text, word in zip(said, words, strict=True))
 
 
-def test_a_time_too_short_for_a_step_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(cl.InvalidError, match=r"`minutes`.*time for a step at least"):
-        small.train(
-            trainer=small.trainer(iterations=None, minutes=1e-4), out=tmp_path / "m.cytoloom"
-        )
-    assert not list(tmp_path.iterdir())
-
-
 def test_what_was_unknown_in_training_is_so_in_scores(capsys):
     """The value 255 would be one more object that is not found."""
     images, labels = small.nuclei()
