@@ -44,7 +44,7 @@ def test_averages_of_normalisation_move_as_far_in_parts(patches):
 
 
 @pytest.mark.skipif(backend.name() != "tensorflow", reason="what only TensorFlow does")
-@pytest.mark.parametrize("loss", ["ce_dice", "tversky", "focal"])
+@pytest.mark.parametrize("loss", ["ce_dice", "focal"])
 def test_no_sum_of_gradients_depends_on_timing(loss):
     """TensorFlow sums three or more into the first addend that nothing else still reads.
 
@@ -53,7 +53,7 @@ def test_no_sum_of_gradients_depends_on_timing(loss):
     """
     import tensorflow as tf
 
-    net = UNet(filters=2, depth=1, residual=True, dropout=0.2)
+    net = UNet(filters=2, depth=1, convs=1, residual=True, dropout=0.2)
     fitted = towers(net.build(1, {"a": 1, "b": 3}), 4)
     heads = {"a": losses.get(loss, "sigmoid"), "b": losses.get(loss, "softmax")}
     fitted.compile(optimizer="adam", loss=heads)
