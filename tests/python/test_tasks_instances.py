@@ -219,6 +219,19 @@ def test_only_the_object_with_a_neck_is_divided(monkeypatch):
     assert (divide_at_necks(scene.copy(), 0.85) == scene).all()
 
 
+@pytest.mark.parametrize("aside_px", [16, 900])
+def test_necks_do_not_depend_on_how_objects_are_grouped(monkeypatch, aside_px):
+    """Objects that touch, some of them in another group."""
+    scene = random_objects((96, 96), seed=3, count=120)
+    scene = ndimage.grey_dilation(scene, size=3)
+    at_once = divide_at_necks(scene.copy(), 0.85)
+    assert at_once.max() > scene.max()
+    monkeypatch.setattr(decoding, "ASIDE_PX", aside_px)
+    found = divide_at_necks(scene.copy(), 0.85)
+    pairs = np.unique(np.stack([at_once.ravel(), found.ravel()]), axis=1)
+    assert len(pairs.T) == len(np.unique(at_once)) == len(np.unique(found))
+
+
 def test_parts_of_objects_that_touch_are_in_one_piece():
     """Two rows of discs, one upon the other: pixels at contacts go with the part they are of."""
     upper = chain(10, 23)[:17]  # cut flat, so that the rows meet along a line

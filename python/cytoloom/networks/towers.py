@@ -67,6 +67,7 @@ def towers(network: Any, parts: int) -> Any:
             return sum(self.losses_of_parts(y, y_pred, **options)) / parts
 
         def losses_of_parts(self, y: Any, y_pred: Any, **options: Any) -> list[Any]:
+            """Compute the loss of each part of the batch."""
             cut = {head: keras.ops.split(targets, parts) for head, targets in y.items()}
             return [
                 super(Towers, self).compute_loss(

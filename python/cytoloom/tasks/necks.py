@@ -13,6 +13,9 @@ from ..parallel import side_by_side
 from .decoding import WHOLE_PX, Box, Labels, pixels_in, together
 from .distances import shifted
 
+MARGIN_PX = 16
+"""How far around an object others are seen: more than smoothing and the search for tops reach."""
+
 
 def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None = None) -> Labels:
     """Divide objects where they are narrow, in place; new ids follow the largest one.
@@ -47,26 +50,28 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     boxes = ndi.find_objects(labels)
     chosen = np.array([False, *(box is not None and pixels_in(box) <= WHOLE_PX for box in boxes)])
     largest = len(boxes)
-    jobs = side_by_side(
-        together(boxes, chosen), lambda job: _parts(labels, *job, neck, spacing), cores()
+    margin = MARGIN_PX if spacing is None else round(MARGIN_PX * max(spacing) / min(spacing))
+    groups = (
+        (tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box), members)
+        for box, members in together(boxes, chosen)
     )
-    for (box, _), finish in jobs:
-        part, count = finish()
-        if count:
-            labels[box] = np.where(part > 0, part + largest, labels[box])
-            largest += count
+    jobs = side_by_side(groups, lambda job: _parts(labels, *job, neck, spacing), cores())
+    # written when all is known, for what is beside an object counts as it was
+    for box, (at, number) in [(box, finish()) for (box, _), finish in jobs]:
+        if at.size:
+            labels[box][np.unravel_index(at, labels[box].shape)] = largest + number
+            largest += int(number.max())
     return labels
 
 
 def _parts(
     labels: Labels, box: Box, members: list[int], neck: float, spacing: Sequence[float] | None
-) -> tuple[Labels, int]:
-    """Give the parts that are to become objects of their own numbers from 1; 0 elsewhere."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the pixels, flat in the box, of parts that are to be objects, numbered from 1."""
     from scipy import ndimage as ndi
     from skimage.segmentation import watershed
 
     objects = np.pad(labels[box], 1)
-    objects *= np.isin(objects, members)
     inside = objects > 0
     for axis in range(objects.ndim):
         low, high = shifted(axis, 1)
@@ -75,9 +80,10 @@ def _parts(
         inside[high] &= ~meet
     width = ndi.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
     width = ndi.gaussian_filter(width, 1.0) * inside
-    tops, count = ndi.label(
-        (width == ndi.maximum_filter(width, size=5)) & inside, structure=np.ones((3,) * inside.ndim)
-    )
+    highest = width == ndi.maximum_filter(width, size=5)
+    objects *= np.isin(objects, members)
+    inside &= objects > 0
+    tops, count = ndi.label(highest & inside, structure=np.ones((3,) * inside.ndim))
     owner = np.zeros(count + 1, np.int64)
     owner[tops.ravel()] = objects.ravel()
     owner[0] = 0
@@ -85,7 +91,7 @@ def _parts(
     several[0] = False
     inside &= several[objects]
     if not inside.any():
-        return tops, 0
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
     basins = np.ascontiguousarray(watershed(-width, tops * inside, mask=inside))
     passages = _passages(basins, objects, width)
     _spread(basins, objects * several[objects])
@@ -99,7 +105,9 @@ def _parts(
     number = np.zeros(count + 1, np.int32)
     number[apart] = np.arange(1, len(apart) + 1)
     core = (slice(1, -1),) * inside.ndim
-    return number[root[basins[core]]], len(apart)
+    part = number[root[basins[core]]].ravel()
+    at = np.flatnonzero(part).astype(np.int32)
+    return at, part[at]
 
 
 def _spread(basins: Labels, objects: Labels) -> None:
