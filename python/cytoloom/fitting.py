@@ -100,7 +100,7 @@ class Fit:
     Parameters
     ----------
     network : keras.Model
-        Compiled.
+        From `towers`, compiled.
     batches : callable
         From an iteration to its batch.
     trainer : Trainer
@@ -229,9 +229,7 @@ class Fit:
         return done in (0, 1)
 
     def _step(self, state: State, images: np.ndarray, targets: dict[str, np.ndarray]) -> float:
-        self.network.optimizer.learning_rate = self.trainer.rate(state.progress)
-        loss = float(self.network.train_on_batch(images, targets, return_dict=True)["loss"])
-        self.network.reset_metrics()
+        loss = self.network.step(images, targets, self.trainer.rate(state.progress))
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"The loss became {loss} at iteration {state.iteration + 1}. Lower "

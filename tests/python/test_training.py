@@ -21,6 +21,7 @@ import cytoloom as cl
 import small
 from cytoloom import checkpoints
 from cytoloom.data import as_data
+from cytoloom.fitting import Fit
 from cytoloom.training import _doubts, train_events
 from cytoloom.validation import Validation
 
@@ -84,10 +85,8 @@ def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path
 def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
     uninterrupted, tmp_path, monkeypatch
 ):
-    import keras
-
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    real, steps = keras.Model.train_on_batch, []
+    real, steps = Fit._step, []
 
     def pressed_in_the_fifth(self, *given, **named):
         steps.append(1)
@@ -96,7 +95,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
         return real(self, *given, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(keras.Model, "train_on_batch", pressed_in_the_fifth)
+        patch.setattr(Fit, "_step", pressed_in_the_fifth)
         with pytest.raises(KeyboardInterrupt, match=r"iteration 5 is kept in .*m\.cytoloom"):
             small.train(**settings)
     _, facts = checkpoints.read(settings["out"] / ".training")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,14 +82,16 @@ def _between(
 
 
 def _flat(cells: Sequence[Array], size: Sequence[int]) -> npt.NDArray[np.intp]:
-    index = np.zeros(cells[0].shape, np.intp)
+    # in the small integers of the cells where these hold all positions: half the time
+    kind = np.int32 if math.prod(size) <= np.iinfo(np.int32).max else np.intp
+    index = np.zeros(cells[0].shape, kind)
     for cell, stride in zip(cells, _strides(size), strict=True):
-        index += cell * np.int32(stride)
-    return index
+        index += cell if stride == 1 else cell * kind(stride)
+    return index.astype(np.intp)
 
 
 def _strides(size: Sequence[int]) -> list[int]:
-    return [int(np.prod(size[axis + 1 :], dtype=np.int64)) for axis in range(len(size))]
+    return [math.prod(size[axis + 1 :]) for axis in range(len(size))]
 
 
 def expand(
