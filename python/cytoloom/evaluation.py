@@ -206,8 +206,11 @@ def _tables(
 
     per_image = pd.DataFrame(rows)
     metrics = [name for name in per_image.columns if name != "image"]
+    # by name, so that intervals do not hang on the order in which images were given
+    order = per_image["image"].argsort(kind="stable").to_numpy()
+    named, drawn = per_image.iloc[order], [groups[k] for k in order]
     summary = pd.DataFrame(
-        [{"metric": m, **_interval(per_image[m].to_numpy(float), groups)} for m in metrics],
+        [{"metric": m, **_interval(named[m].to_numpy(float), drawn)} for m in metrics],
         columns=["metric", "value", "low", "high", "n"],
     )
     columns = ["image", "truth", "found", "iou", "matched"]

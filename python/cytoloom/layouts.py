@@ -84,6 +84,8 @@ def folder_data(folder: Path, options: Options) -> Data:
             remedy=f"Give {folder.parent}.",
         )
     images, labels = pairs.split_mixed(pairs.list_images(images_folder or folder))
+    if not labels:
+        _refuse_parent(folder)
     return _named_data(images_folder or folder, images, images_folder or folder, labels, options)
 
 
@@ -91,6 +93,20 @@ def _beside_labels(folder: Path) -> bool:
     """Whether this is the folder of images of a pair of folders."""
     images, labels = pairs.find_folders(folder.absolute().parent)
     return labels is not None and images is not None and images.name == folder.absolute().name
+
+
+def _refuse_parent(folder: Path) -> None:
+    """Say so if the folders inside, such as train and test, are what is meant."""
+    inside = (p for p in sorted(folder.iterdir()) if p.is_dir())
+    usable = [p.name for p in inside if None not in pairs.find_folders(p)]
+    if usable:
+        shown = ", ".join(usable[:5]) + (", ..." if len(usable) > 5 else "")
+        raise invalid(
+            "data",
+            expected="the folder of one set of images",
+            received=f"{folder}, in which there are folders of images and labels: {shown}",
+            remedy=f"Give one of them: {folder / usable[0]}.",
+        )
 
 
 def folders_data(images_folder: Path, labels_folder: Path, options: Options) -> Data:
@@ -296,6 +312,7 @@ def _path_images(x: str | os.PathLike[str], options: Options) -> list[Item]:
     if path.is_dir():
         images_folder, labels_folder = pairs.find_folders(path)
         folder = images_folder if images_folder and labels_folder else path
+        _refuse_parent(folder)
         names = pairs.list_images(folder)
         found: list[Any] = [folder / n for n in names]
         return _list_images(found, make_ids(names, ()), options)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import invalid
 from .images.normalize import Normalize
 from .networks.unet import UNet
+from .spelling import counted
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ BRIGHTEST = 0.25
 VALUE_BYTES = 20
 """Bytes of memory that a value of a feature map takes in training: itself, its normalised and
 rectified forms, and their gradients."""
+WEIGHT_BYTES = 24
+"""Bytes of memory that a parameter takes in training: itself, its gradient, two averages of the
+optimizer, and the best so far twice."""
 MEMORY_SHARE = 0.5
 
 
@@ -252,6 +256,7 @@ def choose(
     memory = memory_gb or machine_memory_gb() * MEMORY_SHARE
     patch, why_patch = _patch(facts, network, trainer)
     batch, why_batch = _batch(facts, network, trainer, patch, memory)
+    _check_memory(facts, network, patch, batch)
     scaling, why_scaling = _normalize(facts, normalize)
     sides = " x ".join(map(str, patch))
     reasons += [
@@ -333,6 +338,22 @@ def _batch(
     if batch < usual:
         return batch, f"what {memory_gb:.1f} GB of memory allow; about {batch * each:.1f} GB"
     return batch, f"{batch * pixels / 1000:.0f} thousand pixels a step; about {batch * each:.1f} GB"
+
+
+def _check_memory(facts: Facts, network: UNet, patch: tuple[int, ...], batch: int) -> None:
+    """Refuse what this machine cannot hold: the backend would fail late, or the machine stop."""
+    weights = network.parameters(facts.channels, 2)
+    maps_gb = batch * training_gb(network, facts.channels, math.prod(patch))
+    needed_gb, there_gb = maps_gb + weights * WEIGHT_BYTES / 1e9, machine_memory_gb()
+    if needed_gb > there_gb:
+        sides = " x ".join(map(str, patch))
+        raise invalid(
+            "trainer and network",
+            expected=f"a training that fits into the {there_gb:.0f} GB of this machine",
+            received=f"{counted(batch, 'patch')} of {sides} px a step and {weights:,} parameters, "
+            f"about {needed_gb:,.0f} GB",
+            remedy="Make `batch_size`, `patch_px` or `filters` smaller.",
+        )
 
 
 def _normalize(facts: Facts, normalize: Normalize | None) -> tuple[Normalize, str]:

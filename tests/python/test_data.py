@@ -363,6 +363,15 @@ def test_folders_and_patterns_may_stand_among_files(folder, tmp_path):
     assert paths == ["0001.tif", "b.tif", "c.tif"]
 
 
+def test_a_folder_of_sets_is_not_a_set(tmp_path):
+    for name in ("test", "train"):
+        put(tmp_path / name / "images" / "1.tif", IMAGE)
+        put(tmp_path / name / "labels" / "1.tif", LABELS)
+    for read in (Data.from_folder, as_images):
+        with pytest.raises(InvalidError, match=r"labels: test, train\. Give one of them: .*test"):
+            read(tmp_path)
+
+
 def test_the_folder_of_images_alone_is_not_the_data(folder):
     with pytest.raises(InvalidError, match=r"the images alone\. Give "):
         as_data(folder / "images")

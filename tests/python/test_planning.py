@@ -7,6 +7,7 @@ import pytest
 
 import cytoloom as cl
 import small
+from cytoloom import planning
 from cytoloom.planning import Facts, choose, training_gb
 
 
@@ -49,6 +50,20 @@ def test_little_memory_makes_small_batches():
     assert "0.1 GB of memory" in plan.reasons[3].why
     used = training_gb(plan.network, 12, plan.trainer.batch_size * 128**2)
     assert used <= 0.1 or plan.trainer.batch_size == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"trainer": cl.Trainer(batch_size=10**6)},
+        {"network": cl.UNet(filters=30_000)},
+        {"network": cl.UNet(filters=2048, depth=5)},
+    ],
+)
+def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
+    monkeypatch.setattr(planning, "machine_memory_gb", lambda: 16.0)
+    with pytest.raises(cl.InvalidError, match=r"fits into the 16 GB .* GB\. Make `batch_size`"):
+        choose(Facts(9, (512, 512), diameter_px=25.0), **given)
 
 
 def test_flat_stacks_get_flat_patches():

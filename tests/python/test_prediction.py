@@ -110,6 +110,25 @@ def test_evaluation_refuses_images_seen_in_training(model):
     assert len(scores.per_image) == 4
 
 
+def test_intervals_do_not_depend_on_the_order_of_images(model):
+    pairs = [cl.simulate.nuclei(shape=(64, 64), count=6, seed=k) for k in range(20, 25)]
+    names = [f"image {k}" for k in range(5)]
+    found = [
+        cl.evaluate(
+            model,
+            {
+                "images": [pairs[k][0] for k in order],
+                "labels": [pairs[k][1] for k in order],
+                "names": [names[k] for k in order],
+            },
+            progress=False,
+        ).summary
+        for order in ([0, 1, 2, 3, 4], [3, 1, 4, 0, 2])
+    ]
+    assert found[0].equals(found[1])
+    assert (found[0]["high"] > found[0]["low"]).any()
+
+
 def test_bootstrap_draws_groups_not_images():
     # two groups of perfectly repeated images: the interval spans the two group means
     values = np.array([0.0] * 50 + [1.0] * 50)

@@ -232,6 +232,15 @@ def test_necks_do_not_depend_on_how_objects_are_grouped(monkeypatch, aside_px):
     assert len(pairs.T) == len(np.unique(at_once)) == len(np.unique(found))
 
 
+@pytest.mark.parametrize(("shape", "spacing"), [((96, 96), None), ((20, 40, 40), (2.0, 0.5, 0.5))])
+def test_depths_counted_and_transformed_divide_alike(monkeypatch, shape, spacing):
+    scene = ndimage.grey_dilation(random_objects(shape, seed=3, count=120), size=3)
+    counted = divide_at_necks(scene.copy(), 0.85, spacing)
+    assert counted.max() > scene.max()
+    monkeypatch.setattr(necks, "NEAR_PX", 0)
+    assert (divide_at_necks(scene.copy(), 0.85, spacing) == counted).all()
+
+
 def test_parts_of_objects_that_touch_are_in_one_piece():
     """Two rows of discs, one upon the other: pixels at contacts go with the part they are of."""
     upper = chain(10, 23)[:17]  # cut flat, so that the rows meet along a line

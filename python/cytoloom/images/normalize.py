@@ -128,9 +128,10 @@ class Normalize:
             got = f"{image.shape[-1]} channels"
             raise invalid("image", expected=f"{len(stats.low)} channels", received=got)
         # Differences in float32: exact for integers below 2**24, and no 64-bit copy of the image.
-        out = image.astype(np.float32)
-        out -= np.asarray(stats.low, np.float32)
-        out /= np.asarray(self._ranges(stats), np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are seen to below
+            out = image.astype(np.float32)
+            out -= np.asarray(stats.low, np.float32)
+            out /= np.asarray(self._ranges(stats), np.float32)
         if image.dtype.kind == "f" and not np.isfinite(out).all():
             np.nan_to_num(out, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
         return out

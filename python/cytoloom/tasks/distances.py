@@ -61,7 +61,7 @@ def separation(
           dtype=float32)
     """
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
-    line = _Line(labels.shape, max(FREE_GAP_PX, math.floor(reach_px)))
+    line = Line(labels.shape, max(FREE_GAP_PX, math.floor(reach_px)))
     sure = line.up(np.ones(labels.shape, bool) if known is None else known)
     top = int(labels.max(initial=0))
     # the smallest type in which background can also be more than every label
@@ -84,7 +84,7 @@ def context(reach_px: float) -> int:
     return math.ceil(reach_px + 0.5)
 
 
-class _Line:
+class Line:
     """Pixels laid out one after the other, with room between rows (and planes).
 
     A neighbour along any axis is then so many steps along the line, and what lies outside the
@@ -113,12 +113,12 @@ class _Line:
         return line[:-steps], line[steps:]
 
 
-def rim_of(objects: Array, known: Array, line: _Line) -> NDArray[np.bool_]:
+def rim_of(objects: Array, known: Array, line: Line) -> NDArray[np.bool_]:
     """Object pixels that have a known face neighbour of another label.
 
     Examples
     --------
-    >>> line = _Line((6,), 1)
+    >>> line = Line((6,), 1)
     >>> rim_of(np.array([1, 1, 1, 2, 2, 0]), np.ones(6, bool), line).astype(int)
     array([0, 0, 1, 1, 1, 0])
     """
@@ -133,7 +133,7 @@ def rim_of(objects: Array, known: Array, line: _Line) -> NDArray[np.bool_]:
 
 
 def near(
-    marked: Array, reach: float, line: _Line, ratio: NDArray[np.float64]
+    marked: Array, reach: float, line: Line, ratio: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Euclidean distance to the nearest marked pixel, truncated at `reach`.
 
@@ -143,7 +143,7 @@ def near(
 
     Examples
     --------
-    >>> near(np.array([True, False, False, False]), 2.5, _Line((4,), 2), np.ones(1))
+    >>> near(np.array([True, False, False, False]), 2.5, Line((4,), 2), np.ones(1))
     array([0. , 1. , 2. , 2.5], dtype=float32)
     """
     square = _far(marked, reach, ratio)
@@ -169,7 +169,7 @@ def _far(marked: Array, reach: float, ratio: NDArray[np.float64]) -> Array:
 
 
 def _rims_by_gap(
-    objects: Array, rim: NDArray[np.bool_], line: _Line, ratio: NDArray[np.float64]
+    objects: Array, rim: NDArray[np.bool_], line: Line, ratio: NDArray[np.float64]
 ) -> list[tuple[int, NDArray[np.bool_]]]:
     """Split the rim by its gap to the nearest other object: 0, 1, 2 and free."""
     # Background is 0 for the highest label around a pixel, and all ones for the lowest.
@@ -190,7 +190,7 @@ def _rims_by_gap(
     return [*parts, (FREE_GAP_PX, rim)]
 
 
-def _wider(extreme: np.ufunc, values: Array, line: _Line, axis: int) -> Array:
+def _wider(extreme: np.ufunc, values: Array, line: Line, axis: int) -> Array:
     """Return the extreme of each pixel and its two neighbours along an axis."""
     found = values.copy()
     (low, high), (first, second) = (line.apart(a, axis, 1) for a in (found, values))
