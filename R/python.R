@@ -59,10 +59,14 @@ core_folder <- function() {
 }
 
 # NULL where Python can run cytoloom, else a sentence that says what to run.
-python_problem <- function() {
-  python <- find_python()
+python_problem <- function(python = find_python()) {
+  named <- named_python()
+  # cl_install() makes an environment of its own, which is passed over as long as one is named
+  first <- if (nzchar(named)) "Sys.unsetenv(\"RETICULATE_PYTHON\"); " else ""
   if (is.null(python)) {
-    return("cytoloom found no Python. Run: cytoloom::cl_install()")
+    wrong <- "cytoloom found no Python"
+    if (nzchar(named)) wrong <- sprintf("RETICULATE_PYTHON names %s, which is no Python", named)
+    return(sprintf("%s. Run: %scytoloom::cl_install()", wrong, first))
   }
   lacking <- packages_lacking(python)
   if (length(lacking) == 0) {
@@ -70,8 +74,8 @@ python_problem <- function() {
   }
   again <- if (reticulate::py_available()) " and restart R" else ""
   sprintf(
-    "Python at %s lacks %s. Run: cytoloom::cl_install()%s",
-    python, paste(lacking, collapse = ", "), again
+    "Python at %s lacks %s. Run: %scytoloom::cl_install()%s",
+    python, paste(lacking, collapse = ", "), first, again
   )
 }
 
@@ -81,8 +85,8 @@ find_python <- function() {
   if (reticulate::py_available()) {
     return(reticulate::py_config()$python)
   }
-  named <- Sys.getenv("RETICULATE_PYTHON")
-  if (nzchar(named) && named != "managed") {
+  named <- named_python()
+  if (nzchar(named)) {
     return(if (nzchar(Sys.which(path.expand(named)))) path.expand(named))
   }
   config <- tryCatch(
@@ -93,6 +97,11 @@ find_python <- function() {
     error = function(e) NULL
   )
   config$python
+}
+
+# The Python that the user named by RETICULATE_PYTHON, or "".
+named_python <- function() {
+  setdiff(c(Sys.getenv("RETICULATE_PYTHON"), ""), "managed")[[1]]
 }
 
 # The environment made by cl_install() comes after everything that the user chose and before

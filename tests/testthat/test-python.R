@@ -1,3 +1,8 @@
+no_python_there <- paste(
+  "RETICULATE_PYTHON names /nonexistent/python, which is no Python.",
+  "Run: Sys.unsetenv(\"RETICULATE_PYTHON\"); cytoloom::cl_install()"
+)
+
 without_python <- function(code) {
   fresh_r(
     c("library(cytoloom)", sprintf("said <- tryCatch(%s, error = conditionMessage)", code),
@@ -16,15 +21,26 @@ test_that("without Python every function says in one sentence what to run", {
     sprintf("tryCatch(%s, error = conditionMessage)", calls),
     collapse = ", "
   )))
-  expect_identical(
-    as.character(said), rep("cytoloom found no Python. Run: cytoloom::cl_install()", length(calls))
-  )
+  expect_identical(as.character(said), rep(no_python_there, length(calls)))
 })
 
 test_that("without Python it is not available, and the doctor says what to run", {
   expect_identical(as.character(without_python("cl_available()")), "FALSE")
   out <- without_python("{print(cl_doctor()); ''}")
-  expect_true("cytoloom found no Python. Run: cytoloom::cl_install()" %in% out)
+  expect_true(no_python_there %in% out)
+})
+
+test_that("what to run unsets a Python that is named, and only then", {
+  with_variables(c(RETICULATE_PYTHON = ""), {
+    expect_identical(
+      python_problem(NULL), "cytoloom found no Python. Run: cytoloom::cl_install()"
+    )
+    expect_match(python_problem("/nonexistent/python"), "Run: cytoloom::cl_install()", fixed = TRUE)
+  })
+  with_variables(c(RETICULATE_PYTHON = "managed"), expect_identical(named_python(), ""))
+  with_variables(c(RETICULATE_PYTHON = "/my/python"), {
+    expect_match(python_problem("/my/python"), "Run: Sys.unsetenv", fixed = TRUE)
+  })
 })
 
 test_that("a Python that lacks the packages is named, with what it lacks", {
