@@ -107,22 +107,24 @@ def _parts(
     width = ndi.gaussian_filter(width, 1 / ratio, radius=SMOOTHED_PX) * inside
     around = 1 + 2 * np.maximum(1, np.rint(TOP_PX / ratio)).astype(int)
     highest = width == ndi.maximum_filter(width, size=tuple(around))
-    objects *= np.isin(objects, members)
-    inside &= objects > 0
-    tops, count = ndi.label(highest & inside, structure=np.ones((3,) * inside.ndim))
+    chosen = np.zeros(int(objects.max(initial=0)) + 1, bool)
+    chosen[members] = True
+    highest &= inside & chosen[objects]
+    tops, count = ndi.label(highest, structure=np.ones((3,) * inside.ndim))
+    at = np.flatnonzero(tops)
     owner = np.zeros(count + 1, np.int64)
-    owner[tops.ravel()] = objects.ravel()
-    owner[0] = 0
-    several = np.bincount(owner, minlength=int(objects.max(initial=0)) + 1) > 1
+    owner[tops.ravel()[at]] = objects.ravel()[at]
+    several = np.bincount(owner, minlength=len(chosen)) > 1
     several[0] = False
-    inside &= several[objects]
-    if not inside.any():
+    if not several.any():
         return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    objects *= several[objects]
+    inside &= objects > 0
     basins = np.ascontiguousarray(watershed(-width, tops * inside, mask=inside))
     passages = _passages(basins, objects, width)
-    _spread(basins, objects * several[objects])
+    _spread(basins, objects)
     height = np.zeros(count + 1, np.float32)
-    np.maximum.at(height, tops.ravel(), width.ravel())
+    np.maximum.at(height, tops.ravel()[at], width.ravel()[at])
     root = _joined(height, passages, neck)
     own = np.zeros(len(several), np.int64)  # the part that keeps the id: that of the first basin
     own[owner[::-1]] = root[::-1]
@@ -130,10 +132,10 @@ def _parts(
     apart = np.unique(root[apart])
     number = np.zeros(count + 1, np.int32)
     number[apart] = np.arange(1, len(apart) + 1)
-    core = (slice(1, -1),) * inside.ndim
-    part = number[root[basins[core]]].ravel()
-    at = np.flatnonzero(part).astype(np.int32)
-    return at, part[at]
+    within = basins[(slice(1, -1),) * inside.ndim].ravel()
+    at = np.flatnonzero(within)
+    part = number[root[within[at]]]
+    return at[part > 0].astype(np.int32), part[part > 0]
 
 
 def _depth(
