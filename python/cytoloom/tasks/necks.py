@@ -105,8 +105,7 @@ def _parts(
         inside[high] &= ~meet
     width = _depth(inside, ratio, deepest)
     width = ndi.gaussian_filter(width, 1 / ratio, radius=SMOOTHED_PX) * inside
-    around = 1 + 2 * np.maximum(1, np.rint(TOP_PX / ratio)).astype(int)
-    highest = width == ndi.maximum_filter(width, size=tuple(around))
+    highest = _highest(width, np.maximum(1, np.rint(TOP_PX / ratio)).astype(int))
     chosen = np.zeros(int(objects.max(initial=0)) + 1, bool)
     chosen[members] = True
     highest &= inside & chosen[objects]
@@ -148,6 +147,18 @@ def _depth(
         return np.asarray(ndi.distance_transform_edt(inside, sampling=ratio), np.float32)
     line = Line(inside.shape, math.floor(deepest))
     return line.back(near(line.up(~inside), deepest, line, ratio))
+
+
+def _highest(values: NDArray[np.float32], reach: NDArray[np.int_]) -> NDArray[np.bool_]:
+    """Whether no pixel as near as this along each axis, in a box, is higher."""
+    top = values
+    for axis, far in enumerate(reach.tolist()):
+        before, top = top, top.copy()
+        for k in range(1, far + 1):
+            low, high = shifted(axis, k)
+            np.maximum(top[low], before[high], out=top[low])
+            np.maximum(top[high], before[low], out=top[high])
+    return values == top
 
 
 def _spread(basins: Labels, objects: Labels) -> None:
