@@ -158,7 +158,8 @@ def _highest(values: NDArray[np.float32], reach: NDArray[np.int_]) -> NDArray[np
             low, high = shifted(axis, k)
             np.maximum(top[low], before[high], out=top[low])
             np.maximum(top[high], before[low], out=top[high])
-    return values == top
+    highest: NDArray[np.bool_] = values == top
+    return highest
 
 
 def _spread(basins: Labels, objects: Labels) -> None:
