@@ -26,8 +26,9 @@ cl_install <- function(python = NULL, backend = backend_needed(), ..., envname =
   session$available <- NULL
   made <- reticulate::virtualenv_python(envname)
   message("Python for cytoloom is ready: ", made)
-  if (nzchar(named_python())) {
-    message("RETICULATE_PYTHON names another: Sys.unsetenv(\"RETICULATE_PYTHON\") to use this one.")
+  named <- named_python()
+  if (nzchar(named) && normalizePath(named, mustWork = FALSE) != normalizePath(made)) {
+    message("RETICULATE_PYTHON names another: unset it, also in .Renviron, to use this one.")
   }
   if (reticulate::py_available()) {
     message("Restart R to use it: this session already runs another Python.")

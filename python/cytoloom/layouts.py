@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .data import Data, Item, Options
-from .errors import invalid
+from .errors import InvalidError, invalid
 from .images import files, pairs
 from .images.facts import Image
 from .items import is_file, make_ids, make_items, planes
@@ -97,16 +97,29 @@ def _beside_labels(folder: Path) -> bool:
 
 def _refuse_parent(folder: Path) -> None:
     """Say so if the folders inside, such as train and test, are what is meant."""
-    inside = (p for p in sorted(folder.iterdir()) if p.is_dir())
-    usable = [p.name for p in inside if None not in pairs.find_folders(p)]
-    if usable:
-        shown = ", ".join(usable[:5]) + (", ..." if len(usable) > 5 else "")
-        raise invalid(
-            "data",
-            expected="the folder of one set of images",
-            received=f"{folder}, in which there are folders of images and labels: {shown}",
-            remedy=f"Give one of them: {folder / usable[0]}.",
-        )
+    usable = [p for p in sorted(folder.iterdir()) if _is_set(p)]
+    if not usable:
+        return
+    shown = ", ".join(p.name for p in usable[:5]) + (", ..." if len(usable) > 5 else "")
+    beside = next((n for n in pairs.list_images(folder) if "/" not in n), None)
+    alone = f", or {folder}/*{Path(beside).suffix} for the images beside it" if beside else ""
+    raise invalid(
+        "data",
+        expected="the folder of one set of images",
+        received=f"{folder}, in which there are folders of images and labels: {shown}",
+        remedy=f"Give one of them: {usable[0]}{alone}.",
+    )
+
+
+def _is_set(folder: Path) -> bool:
+    """Whether a folder holds folders with images and with labels."""
+    if folder.name.startswith(".") or not folder.is_dir():
+        return False
+    try:
+        found = pairs.find_folders(folder)
+        return all(inside is not None and pairs.list_images(inside) for inside in found)
+    except (OSError, InvalidError):  # somebody else's, or both labels and masks
+        return False
 
 
 def folders_data(images_folder: Path, labels_folder: Path, options: Options) -> Data:

@@ -35,6 +35,8 @@ BRIGHTEST = 0.25
 VALUE_BYTES = 20
 """Bytes of memory that a value of a feature map takes in training: itself, its normalised and
 rectified forms, and their gradients."""
+LEAST_SHARE = 0.3
+"""What a backend may need at least of that: a step of 32 patches of 256 px took so much."""
 WEIGHT_BYTES = 24
 """Bytes of memory that a parameter takes in training: itself, its gradient, two averages of the
 optimizer, and the best so far twice."""
@@ -256,7 +258,7 @@ def choose(
     memory = memory_gb or machine_memory_gb() * MEMORY_SHARE
     patch, why_patch = _patch(facts, network, trainer)
     batch, why_batch = _batch(facts, network, trainer, patch, memory)
-    _check_memory(facts, network, patch, batch)
+    _check_memory(facts, network, patch, batch, max(memory_gb or 0.0, machine_memory_gb()))
     scaling, why_scaling = _normalize(facts, normalize)
     sides = " x ".join(map(str, patch))
     reasons += [
@@ -340,18 +342,20 @@ def _batch(
     return batch, f"{batch * pixels / 1000:.0f} thousand pixels a step; about {batch * each:.1f} GB"
 
 
-def _check_memory(facts: Facts, network: UNet, patch: tuple[int, ...], batch: int) -> None:
+def _check_memory(
+    facts: Facts, network: UNet, patch: tuple[int, ...], batch: int, there_gb: float
+) -> None:
     """Refuse what this machine cannot hold: the backend would fail late, or the machine stop."""
     weights = network.parameters(facts.channels, 2)
     maps_gb = batch * training_gb(network, facts.channels, math.prod(patch))
-    needed_gb, there_gb = maps_gb + weights * WEIGHT_BYTES / 1e9, machine_memory_gb()
-    if needed_gb > there_gb:
+    least_gb = LEAST_SHARE * maps_gb + weights * WEIGHT_BYTES / 1e9
+    if least_gb > there_gb:
         sides = " x ".join(map(str, patch))
         raise invalid(
             "trainer and network",
-            expected=f"a training that fits into the {there_gb:.0f} GB of this machine",
+            expected=f"a training that fits into {there_gb:.0f} GB of memory",
             received=f"{counted(batch, 'patch')} of {sides} px a step and {weights:,} parameters, "
-            f"about {needed_gb:,.0f} GB",
+            f"at least {least_gb:,.0f} GB",
             remedy="Make `batch_size`, `patch_px` or `filters` smaller.",
         )
 

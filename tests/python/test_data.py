@@ -372,6 +372,22 @@ def test_a_folder_of_sets_is_not_a_set(tmp_path):
             read(tmp_path)
 
 
+def test_folders_that_are_no_sets_are_passed_over(tmp_path):
+    put(tmp_path / "1.tif", IMAGE)
+    put(tmp_path / "2.tif", IMAGE)
+    (tmp_path / "empty" / "images").mkdir(parents=True)
+    (tmp_path / "empty" / "labels").mkdir()
+    for name in ("labels", "masks"):
+        (tmp_path / "both" / name).mkdir(parents=True)
+    for name in ("images", "labels"):
+        put(tmp_path / ".old" / name / "1.tif", LABELS)
+    assert len(as_images(tmp_path)) == 2
+    put(tmp_path / "annotated" / "images" / "1.tif", IMAGE)
+    put(tmp_path / "annotated" / "labels" / "1.tif", LABELS)
+    with pytest.raises(InvalidError, match=r"Give one of them: .*annotated, or .*\*\.tif for the"):
+        as_images(tmp_path)
+
+
 def test_the_folder_of_images_alone_is_not_the_data(folder):
     with pytest.raises(InvalidError, match=r"the images alone\. Give "):
         as_data(folder / "images")

@@ -62,8 +62,16 @@ def test_little_memory_makes_small_batches():
 )
 def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
     monkeypatch.setattr(planning, "machine_memory_gb", lambda: 16.0)
-    with pytest.raises(cl.InvalidError, match=r"fits into the 16 GB .* GB\. Make `batch_size`"):
+    with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Make `batch_size`"):
         choose(Facts(9, (512, 512), diameter_px=25.0), **given)
+
+
+def test_memory_that_another_machine_has_is_believed(monkeypatch):
+    monkeypatch.setattr(planning, "machine_memory_gb", lambda: 4.0)
+    facts, large = Facts(9, (512, 512)), cl.Trainer(batch_size=64, patch_px=512)
+    assert choose(facts, trainer=large, memory_gb=40).trainer.batch_size == 64
+    with pytest.raises(cl.InvalidError, match="at least 6 GB"):
+        choose(facts, trainer=large)
 
 
 def test_flat_stacks_get_flat_patches():

@@ -51,7 +51,10 @@ def reader(labels: np.ndarray, spacing: tuple[float, ...] | None) -> Reader:
     return Reader("a", Held(image), stats, fitted, Held(labels), **named)
 
 
-@pytest.mark.parametrize("task", [Instances(), Binary()], ids=["instances", "binary"])
+TASKS = {"instances": Instances(), "odd reach": Instances(reach_px=8.3), "binary": Binary()}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("spacings", SPACINGS)
 def test_a_batch_holds_the_targets_of_each_patch_alone(task, spacings):
     shape = (40, 50) if spacings[0] is None else (40, 50, 30)[: len(spacings[0])]

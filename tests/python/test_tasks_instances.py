@@ -237,8 +237,21 @@ def test_depths_counted_and_transformed_divide_alike(monkeypatch, shape, spacing
     scene = ndimage.grey_dilation(random_objects(shape, seed=3, count=120), size=3)
     counted = divide_at_necks(scene.copy(), 0.85, spacing)
     assert counted.max() > scene.max()
-    monkeypatch.setattr(necks, "NEAR_PX", 0)
+    monkeypatch.setattr(necks, "NEAR_PX", {2: 0, 3: 0})
     assert (divide_at_necks(scene.copy(), 0.85, spacing) == counted).all()
+
+
+def test_flat_objects_in_stacks_of_thick_planes_are_as_deep_as_they_are(monkeypatch):
+    """Nine planes 10 px apart are 50 px deep; a passage 86 px wide between discs of 120 px."""
+    y, x = np.mgrid[:140, :240]
+    aside = (60**2 - 43**2) ** 0.5
+    area = ((y - 70) ** 2 + (abs(x - 120) - aside) ** 2 < 3600).astype(np.int32)
+    scene = np.zeros((11, *area.shape), np.int32)
+    scene[1:10] = area
+    monkeypatch.setattr(necks, "NEAR_PX", {3: 64})
+    assert divide_at_necks(scene.copy(), 0.9, (10.0, 1.0, 1.0)).max() == 2
+    monkeypatch.setattr(necks, "NEAR_PX", {3: 0})
+    assert divide_at_necks(scene.copy(), 0.9, (10.0, 1.0, 1.0)).max() == 2
 
 
 def test_parts_of_objects_that_touch_are_in_one_piece():

@@ -61,6 +61,7 @@ def separation(
           dtype=float32)
     """
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
+    reach_px = round(reach_px * 2**16) / 2**16  # so that sums and differences below are exact
     line = Line(labels.shape, max(FREE_GAP_PX, math.floor(reach_px)))
     sure = line.up(np.ones(labels.shape, bool) if known is None else known)
     top = int(labels.max(initial=0))

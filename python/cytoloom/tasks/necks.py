@@ -21,8 +21,8 @@ SMOOTHED_PX = 4
 """How far the smoothing of depths reaches."""
 TOP_PX = 2
 """A top is highest among pixels as near as this."""
-NEAR_PX = 64
-"""Up to this depth counting it step by step is several times faster than SciPy's transform."""
+NEAR_PX = {2: 64, 3: 20}
+"""Up to this depth, by dimensions, counting it step by step is faster than SciPy's transform."""
 
 
 def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None = None) -> Labels:
@@ -60,8 +60,9 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     largest = len(boxes)
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
     margin = round(MARGIN_PX * ratio.max())
-    sides = [[s.stop - s.start for s in box] if box else [0] * labels.ndim for box in boxes]
-    narrow = np.min([[0] * labels.ndim, *sides] * ratio, axis=1)
+    # to the first pixel outside on either side
+    across = [[s.stop - s.start + 1 for s in box] if box else [0] * labels.ndim for box in boxes]
+    deep = np.min([[0] * labels.ndim, *across] * ratio, axis=1) / 2
     groups = (
         (tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box), members)
         for box, members in together(boxes, chosen)
@@ -69,7 +70,7 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
 
     def parts(job: tuple[Box, list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         # others count as far in as smoothing reaches
-        deepest = max(1 + narrow[job[1]].max() / 2, SMOOTHED_PX * ratio.max())
+        deepest = max(deep[job[1]].max(), SMOOTHED_PX * ratio.max())
         return _parts(labels, *job, neck, ratio, deepest)
 
     jobs = side_by_side(groups, parts, cores())
@@ -143,7 +144,7 @@ def _depth(
     """Euclidean distance to the nearest pixel outside, right up to `deepest`."""
     from scipy import ndimage as ndi
 
-    if deepest > NEAR_PX:
+    if deepest > NEAR_PX[inside.ndim]:
         return np.asarray(ndi.distance_transform_edt(inside, sampling=ratio), np.float32)
     line = Line(inside.shape, math.floor(deepest))
     return line.back(near(line.up(~inside), deepest, line, ratio))
