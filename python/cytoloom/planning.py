@@ -352,11 +352,11 @@ def _check_memory(
     if least_gb > there_gb:
         sides = " x ".join(map(str, patch))
         raise invalid(
-            "trainer and network",
-            expected=f"a training that fits into {there_gb:.0f} GB of memory",
+            "training",
+            expected=f"what fits into {there_gb:.0f} GB of memory",
             received=f"{counted(batch, 'patch')} of {sides} px a step and {weights:,} parameters, "
             f"at least {least_gb:,.0f} GB",
-            remedy="Make `batch_size`, `patch_px` or `filters` smaller.",
+            remedy="Take smaller batches, smaller patches or fewer filters.",
         )
 
 

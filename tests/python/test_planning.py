@@ -62,7 +62,7 @@ def test_little_memory_makes_small_batches():
 )
 def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
     monkeypatch.setattr(planning, "machine_memory_gb", lambda: 16.0)
-    with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Make `batch_size`"):
+    with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Take smaller batches"):
         choose(Facts(9, (512, 512), diameter_px=25.0), **given)
 
 

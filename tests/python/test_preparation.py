@@ -11,6 +11,7 @@ import cytoloom as cl
 from cytoloom.patches.augment import Augment
 from cytoloom.patches.sample import Reader, Sampler
 from cytoloom.preparation import UNKNOWN, batch_maker
+from cytoloom.sources import ArraySource
 from cytoloom.tasks.binary import Binary
 from cytoloom.tasks.instances import Instances
 
@@ -20,16 +21,6 @@ SPACINGS = [
     ((0.5, 0.5), (1.0, 0.5)),  # never in one piece
     ((2.0, 0.5, 0.5), (2.0, 0.5, 0.5)),
 ]
-
-
-class Held:
-    """A source in memory."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.shape = array, array.shape
-
-    def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
-        return self.array[slices]
 
 
 def touching(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -48,7 +39,8 @@ def reader(labels: np.ndarray, spacing: tuple[float, ...] | None) -> Reader:
     fitted = cl.Normalize()
     stats = fitted.fit(image)
     named = {"unknown": UNKNOWN, "spacing_um": spacing}
-    return Reader("a", Held(image), stats, fitted, Held(labels), **named)
+    pixels = ArraySource(image, axes="zyxc"[-image.ndim :])
+    return Reader("a", pixels, stats, fitted, ArraySource(labels, role="labels"), **named)
 
 
 TASKS = {"instances": Instances(), "odd reach": Instances(reach_px=8.3), "binary": Binary()}
