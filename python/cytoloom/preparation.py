@@ -303,7 +303,7 @@ def batch_maker(run: Run, sampler: Sampler, seed: int, size: int) -> Callable[[i
         alike = len({sample.spacing_um for sample in samples}) == 1
         groups = [samples] if alike else [[sample] for sample in samples]
         parts = [_targets(task, group, middle) for group in groups]
-        images = np.stack([sample["image"][middle] for sample in samples])
+        images = np.stack([sample["image"] for sample in samples])
         return images, {head: np.concatenate([p[head] for p in parts]) for head in task.heads}
 
     return make

@@ -100,7 +100,7 @@ def test_context_and_unknown_and_roi(augment: Augment | None) -> None:
     whole[whole == 4] = 255
     source = reader(whole, unknown=255, roi=(slice(5, 20), slice(None)))
     for sample in Sampler([source], (8, 8), 3, augment).batch(0, 0, 30):
-        assert sample["image"].shape == (14, 14, 1)
+        assert sample["image"].shape == (8, 8, 1)
         assert sample["labels"].shape == sample["known"].shape == (14, 14)
         assert set(np.unique(sample["labels"])) <= {0, 1, 2, 3}
         assert not sample["labels"][~sample["known"]].any()
@@ -121,7 +121,10 @@ def test_context_only_adds_around_the_patch() -> None:
     for augment in (None, turns):
         plain = Sampler(sources, (4, 6), 0, augment, balance=False).batch(1, 0, 10)
         wide = Sampler(sources, (4, 6), 5, augment, balance=False).batch(1, 0, 10)
-        assert all(same(p, w.crop(5)) for p, w in zip(plain, wide, strict=True))
+        for patch, around in zip(plain, wide, strict=True):
+            np.testing.assert_array_equal(patch["image"], around["image"])
+            for name in ("labels", "known"):
+                np.testing.assert_array_equal(patch[name], around[name][5:-5, 5:-5])
 
 
 def test_only_the_region_of_the_patch_is_read() -> None:
@@ -225,7 +228,7 @@ def test_three_dimensions() -> None:
     whole = numbered(6, 9, 10)
     source = reader(whole, spacing_um=(2.0, 0.5, 0.5))
     for sample in Sampler([source], (2, 4, 4), 1, Augment(), balance=False).batch(0, 0, 10):
-        assert sample["image"].shape == (4, 6, 6, 1)
+        assert sample["image"].shape == (2, 4, 4, 1)
         assert sample.spacing_um == (2.0, 0.5, 0.5)
         assert set(np.unique(sample["labels"])) <= {0, *whole.ravel().tolist()}
 

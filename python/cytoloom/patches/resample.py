@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Positions = npt.NDArray[np.float32]
+Positions = Sequence[npt.NDArray[np.float32]]
 
 
 def linear(region: Array, positions: Positions) -> npt.NDArray[np.float32]:
@@ -21,8 +21,8 @@ def linear(region: Array, positions: Positions) -> npt.NDArray[np.float32]:
     ----------
     region : ndarray
         float32 ``(spatial..., c)``.
-    positions : ndarray
-        float32 ``(n, shape...)``, each within ``0 ... size - 1`` of its axis.
+    positions : sequence of ndarray
+        float32 ``(shape...)`` per axis, within ``0 ... size - 1``.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def linear(region: Array, positions: Positions) -> npt.NDArray[np.float32]:
     fractions = [p - c.astype(np.float32) for p, c in zip(positions, cells, strict=True)]
     index = _flat(cells, size)
     steps = [s if n > 1 else 0 for s, n in zip(_strides(size), size, strict=True)]
-    out = np.empty((region.shape[-1], *positions.shape[1:]), np.float32)
+    out = np.empty((region.shape[-1], *positions[0].shape), np.float32)
     for c in range(region.shape[-1]):
         flat = np.ascontiguousarray(region[..., c]).ravel()
         out[c] = _between(flat, index, fractions, steps)

@@ -53,12 +53,6 @@ class Sample:
     spacing_um : tuple of float or None
         Pixel size per spatial axis.
 
-    Examples
-    --------
-    >>> labels = np.arange(16).reshape(4, 4)
-    >>> Sample({"labels": labels}, {"labels": "labels"}).crop(1).arrays["labels"]
-    array([[ 5,  6],
-           [ 9, 10]])
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -67,14 +61,6 @@ class Sample:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self.arrays[name]
-
-    def crop(self, context_px: int) -> Sample:
-        """Take `context_px` pixels off every side of every spatial array (views)."""
-        if context_px == 0:
-            return self
-        known = next(a for n, a in self.arrays.items() if self.roles[n] in ("known", "labels"))
-        middle = (slice(context_px, -context_px),) * known.ndim
-        return Sample({n: a[middle] for n, a in self.arrays.items()}, self.roles, self.spacing_um)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +122,9 @@ class Sampler:
     patch_px : tuple of int
         Spatial shape of a patch in px.
     context_px : int, default 0
-        Pixels added on every side, for targets that must see further than the patch: the arrays
-        of a `Sample` all have the spatial shape ``patch_px + 2 * context_px``.
+        Pixels added on every side of labels, for targets that must see further than the patch:
+        ``"labels"`` and ``"known"`` have the spatial shape ``patch_px + 2 * context_px``,
+        ``"image"`` has ``patch_px``.
     augment : Augment or None, default None
         What is done to each patch.
     foreground : float, default 0.5
@@ -185,7 +172,7 @@ class Sampler:
 
     @property
     def window_px(self) -> tuple[int, ...]:
-        """Spatial shape of the arrays of a sample: the patch with its context."""
+        """Spatial shape of the labels of a sample: the patch with its context."""
         return tuple(n + 2 * self.context_px for n in self.patch_px)
 
     def batch(self, seed: int, i: int, batch_size: int) -> list[Sample]:
@@ -209,7 +196,7 @@ class Sampler:
         reader, pixel = self._place(rng)
         warp = self._warp(reader, rng)
         placed = Placed(warp, self._start(reader, pixel, warp), reader.size)
-        sample = read_sample(reader, placed)
+        sample = read_sample(reader, placed, self.context_px)
         if self.augment is None:
             return sample
         image = self.augment.intensities(sample["image"], rng, sample.spacing_um)
@@ -239,7 +226,7 @@ class Sampler:
         return tuple(starts)
 
 
-def read_sample(reader: Reader, placed: Placed) -> Sample:
+def read_sample(reader: Reader, placed: Placed, context_px: int = 0) -> Sample:
     """Read one warped window of an image with its labels, and nothing beyond it.
 
     Parameters
@@ -248,13 +235,19 @@ def read_sample(reader: Reader, placed: Placed) -> Sample:
         The image.
     placed : Placed
         Which window, and how it is warped.
+    context_px : int, default 0
+        Pixels on every side of the window of which only the labels are wanted.
 
     Returns
     -------
     Sample
         Labels are 0 where they are not known.
     """
-    image = placed.linear(reader.image.read, lambda a: reader.normalize.apply(a, reader.stats))
+
+    def prepare(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        return reader.normalize.apply(pixels, reader.stats)
+
+    image = placed.linear(reader.image.read, prepare, context_px)
     labels = placed.nearest(reader.labels.read)
     known = placed.inside(reader.bounds)
     if reader.unknown is not None:

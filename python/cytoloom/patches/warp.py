@@ -7,6 +7,7 @@ spacing. Flips and right angles alone move pixels without interpolation.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,18 +80,33 @@ class Warp:
         turned = window.transpose(*self.axes, *range(n, window.ndim))
         return turned[tuple(slice(None, None, -1 if f else 1) for f in self.flips)]
 
-    def positions(self) -> npt.NDArray[np.float32]:
-        """Image position of each patch pixel from the centre of the window, ``(n, shape...)``."""
+    def positions(self, centre: Sequence[float]) -> npt.NDArray[np.float32]:
+        """Position of each patch pixel, ``(n, shape...)``, where the window's is `centre`."""
         n = len(self.shape)
-        matrix = np.eye(n) if self.linear is None else self.linear
-        out = np.zeros((n, *self.shape), np.float32)
-        for k, (axis, flip) in enumerate(zip(self.axes, self.flips, strict=True)):
+        parts = [np.asarray(centre, np.float64).reshape(n, *[1] * n)]
+        for k, along in enumerate(self._per_step.T):
             steps = np.arange(self.shape[k]) - (self.shape[k] - 1) / 2
-            along = matrix[:, axis, None] * (-steps if flip else steps)
-            out += along.astype(np.float32).reshape(n, *_along(k, n))
+            parts.append(np.multiply.outer(along, steps).reshape(n, *_along(k, n)))
+        # small before large: all but the last sum are of a few rows
+        out = functools.reduce(np.add, parts[:-1]).astype(np.float32) + parts[-1].astype(np.float32)
         if self.elastic is not None:
             out += expand(self.elastic, self.shape, self.spacing_px)
         return out
+
+    def reach(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Bounds of `positions` from the centre, lowest and highest along each image axis."""
+        half = np.abs(self._per_step) @ ((np.array(self.shape) - 1) / 2)
+        if self.elastic is None:
+            return -half, half
+        # a spline is a weighted mean of its control points
+        field = self.elastic.reshape(len(half), -1)
+        return field.min(axis=1) - half, field.max(axis=1) + half
+
+    @functools.cached_property
+    def _per_step(self) -> npt.NDArray[np.float64]:
+        """Image px along each axis for a step of one pixel along each axis of the patch."""
+        matrix = np.eye(len(self.shape)) if self.linear is None else self.linear
+        return matrix[:, list(self.axes)] * np.where(self.flips, -1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,33 +134,39 @@ class Placed:
         return tuple(slice(s, s + n) for s, n in ends)
 
     @functools.cached_property
-    def _positions(self) -> npt.NDArray[np.float32]:
-        centres = [s + (n - 1) / 2 for s, n in zip(self.start, self.warp.source_shape, strict=True)]
-        shift = np.asarray(centres, np.float32).reshape(-1, *[1] * len(self.size))
-        return self.warp.positions() + shift
+    def _centre(self) -> npt.NDArray[np.float64]:
+        return np.array(self.start) + (np.array(self.warp.source_shape) - 1) / 2
 
     @functools.cached_property
-    def _mirrored(self) -> npt.NDArray[np.float32]:
-        outside = [p.min() < 0 or p.max() > n - 1 for p, n in self._axes()]
-        if not any(outside):
-            return self._positions
-        folded = (
-            fold(p, n) if out else p for (p, n), out in zip(self._axes(), outside, strict=True)
-        )
-        return np.stack(tuple(folded))
-
-    def _axes(self) -> zip[tuple[npt.NDArray[np.float32], int]]:
-        return zip(self._positions, self.size, strict=True)
+    def _spans(self) -> list[tuple[float, float]]:
+        """Between which positions of the image all those of the patch lie, per axis."""
+        low, high = (self._centre + side for side in self.warp.reach())
+        return list(zip(low.tolist(), high.tolist(), strict=True))
 
     @functools.cached_property
-    def _region(self) -> Slices:
-        flat = self._mirrored.reshape(len(self.size), -1)
-        first = np.floor(flat.min(axis=1)).astype(int)
-        last = np.ceil(flat.max(axis=1)).astype(int)
+    def _origin(self) -> tuple[int, ...]:
+        """From where positions are counted: those outside of the image from its first pixel."""
         return tuple(
-            slice(int(a), min(int(b) + 1, n))
-            for a, b, n in zip(first, last, self.size, strict=True)
+            math.floor(low) if low >= 0 and high <= n - 1 else 0
+            for (low, high), n in zip(self._spans, self.size, strict=True)
         )
+
+    @functools.cached_property
+    def _positions(self) -> npt.NDArray[np.float32]:
+        return self.warp.positions(self._centre - self._origin)
+
+    @functools.cached_property
+    def _source(self) -> tuple[Slices, list[npt.NDArray[np.float32]]]:
+        """What to read of the image, and where in it each patch pixel lies, per axis."""
+        region, local = [], []
+        for p, (low, high), n in zip(self._positions, self._spans, self.size, strict=True):
+            if low < 0 or high > n - 1:
+                at = fold(p, n)
+                low, high = float(at.min()), float(at.max())
+                p = at - np.float32(math.floor(low))
+            region.append(slice(math.floor(low), min(math.ceil(high) + 1, n)))
+            local.append(p)
+        return tuple(region), local
 
     def inside(self, bounds: Slices | None = None) -> npt.NDArray[np.bool_]:
         """Which patch pixels show a pixel within the image and, where given, within `bounds`."""
@@ -156,11 +178,15 @@ class Placed:
         if self.warp.moves_whole_pixels:
             return self.warp.turn(_block(self.window, limits))
         known = np.ones(self.warp.shape, bool)
-        for p, (low, high) in zip(self._positions, limits, strict=True):
-            known &= (p >= low - 0.5) & (p < high - 0.5)
+        axes = zip(self._positions, self._origin, self._spans, limits, strict=True)
+        for p, origin, span, (low, high) in axes:
+            if span[0] < low or span[1] > high - 1:
+                known &= (p >= low - origin - 0.5) & (p < high - origin - 0.5)
         return known
 
-    def linear(self, read: Read, prepare: Callable[[Array], Array]) -> npt.NDArray[np.float32]:
+    def linear(
+        self, read: Read, prepare: Callable[[Array], Array], margin: int = 0
+    ) -> npt.NDArray[np.float32]:
         """Sample an image ``(spatial..., c)``, mirrored outside, by linear interpolation.
 
         Parameters
@@ -169,28 +195,28 @@ class Placed:
             Takes a tuple of slices within the image, gives that region ``(spatial..., c)``.
         prepare : callable
             Turns the region as read into float32 (normalisation).
+        margin : int, default 0
+            Pixels of the patch that are left out on every side.
 
         Returns
         -------
         ndarray
-            float32 ``(shape..., c)``.
+            float32 ``(shape..., c)``, less the margin.
         """
+        middle = tuple(slice(margin, n - margin) for n in self.warp.shape)
         if self.warp.moves_whole_pixels:
             window = prepare(read_mirrored(read, self.size, self.window))
-            planes = np.moveaxis(self.warp.turn(window), -1, 0)
+            planes = np.moveaxis(self.warp.turn(window)[middle], -1, 0)
             return np.moveaxis(np.ascontiguousarray(planes, np.float32), 0, -1)
-        return linear(prepare(read(self._region)), self._local)
+        region, positions = self._source
+        return linear(prepare(read(region)), [p[middle] for p in positions])
 
     def nearest(self, read: Read) -> Array:
         """Sample labels ``(spatial...)``, mirrored outside, by the nearest pixel; dtype kept."""
         if self.warp.moves_whole_pixels:
             return np.ascontiguousarray(self.warp.turn(read_mirrored(read, self.size, self.window)))
-        return nearest(read(self._region), self._local)
-
-    @functools.cached_property
-    def _local(self) -> npt.NDArray[np.float32]:
-        first = np.array([s.start for s in self._region], np.float32)
-        return self._mirrored - first.reshape(-1, *[1] * len(first))
+        region, positions = self._source
+        return nearest(read(region), positions)
 
 
 def _block(window: Slices, limits: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
