@@ -80,7 +80,7 @@ class Warp:
         turned = window.transpose(*self.axes, *range(n, window.ndim))
         return turned[tuple(slice(None, None, -1 if f else 1) for f in self.flips)]
 
-    def positions(self, centre: Sequence[float]) -> npt.NDArray[np.float32]:
+    def positions(self, centre: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Position of each patch pixel, ``(n, shape...)``, where the window's is `centre`."""
         n = len(self.shape)
         parts = [np.asarray(centre, np.float64).reshape(n, *[1] * n)]
