@@ -11,6 +11,8 @@ export RETICULATE_PYTHON := $(CURDIR)/$(PY)
 export CYTOLOOM_REQUIRE_PYTHON := 1
 export PYTHONDONTWRITEBYTECODE := 1
 export MPLBACKEND := Agg
+# What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
+export CYTOLOOM_ENGINE ?= keras
 
 .PHONY: help demo test test-python lint docs bench bench-quick setup-r check-r test-r-modern test-backends clean
 

@@ -16,6 +16,9 @@ packages_needed <- c(
 # Any of these computes; the first is what cl_install() takes where there are wheels of it.
 backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
+# To predict in half the time on most CPUs.
+fast_needed <- "openvino>=2025.1"
+
 backend_needed <- function(info = Sys.info()) {
   light <- info[["sysname"]] == "Linux" && info[["machine"]] == "x86_64"
   if (light) "tensorflow-cpu>=2.18" else "tensorflow>=2.18"

@@ -72,7 +72,7 @@ def main() -> None:
     model = cl.load(args.model)
     image = np.random.default_rng(0).random((1, args.edge, args.edge, 1), np.float32)
     for _ in sys.stdin:
-        print(blocks.once(lambda: model.forward(image)), flush=True)
+        print(blocks.once(lambda: model.engine.forward(image)), flush=True)
 
 
 if __name__ == "__main__":

@@ -141,9 +141,14 @@ def threads() -> int:
     return int(_state["threads"])
 
 
+def planned_threads() -> int:
+    """Cores that a backend computes on or would, without starting one."""
+    return int(_state["threads"] or os.environ.get("TF_NUM_INTEROP_THREADS") or cores())
+
+
 def one_core_each() -> bool:
     """Whether an operation keeps to one core, as on TensorFlow without a GPU."""
-    return name() == "tensorflow" and not _gpu()
+    return name() == "tensorflow" and not gpu()
 
 
 def at_once() -> int:
@@ -162,11 +167,11 @@ def repeatable() -> bool:
 
 def device() -> str:
     """One line on what computes: a GPU's name, or the CPU and its threads."""
-    gpu = _gpu()
-    return gpu or f"CPU, {threads()} threads"
+    return gpu() or f"CPU, {threads()} threads"
 
 
-def _gpu() -> str | None:
+def gpu() -> str | None:
+    """Name of the GPU that the running backend computes on; None without one."""
     running = name()
     if running == "tensorflow":
         import tensorflow as tf
@@ -207,7 +212,7 @@ def resolve_precision(precision: str) -> str:
     if precision != "auto":
         return precision
     fast_cpu = {"avx512_bf16", "amx_bf16"} & set(cpu_features())
-    return "bfloat16" if fast_cpu or _gpu() else "float32"
+    return "bfloat16" if fast_cpu or gpu() else "float32"
 
 
 def precision_of(network: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import inference
 from .components import to_plain
+from .engines import SAME_F1, SAME_IOU
 from .model import Model
 from .spelling import counted
 
@@ -31,6 +32,7 @@ def facts(model: Model) -> dict[str, str]:
         "validation": f"{_scored(training)} ({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
+        "predicts by": _engine(training.get("fast")),
         "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
     }
     if info["interrupted"]:
@@ -45,6 +47,19 @@ def _scored(training: Mapping[str, Any]) -> str:
     if training["score"] is not None:
         words.append(f"maps {training['score']:.3f} at iteration {training['best_iteration']}")
     return ", ".join(words) or "none"
+
+
+def _engine(fast: Mapping[str, Any] | None) -> str:
+    """Say what may predict, and what it was held against."""
+    if fast is None:
+        return "Keras"
+    if fast["f1"] < SAME_F1:
+        why = fast.get("problem") or f"F1 {fast['f1']:.3f} at IoU {SAME_IOU}"
+        return f"Keras; {fast['engine']} did not find the same objects ({why})"
+    return (
+        f"OpenVINO where it is installed, else Keras; {fast['engine']} found the same objects on "
+        f"{counted(fast['images'], 'validation image')} (F1 {fast['f1']:.4f} at IoU {SAME_IOU})"
+    )
 
 
 def _words(component: Any) -> str:

@@ -155,7 +155,10 @@ def _evaluate(
             _refuse_seen(item, seen)
         return _score(model, item, found, at_once)
 
-    for k, (item, finish) in enumerate(each_image(model, found.items, score)):
+    scored = each_image(model, found.items, score)
+    if model.engine.note:
+        yield note(model.engine.note)
+    for k, (item, finish) in enumerate(scored):
         yield Event("progress", f"scoring {item.id}", k, len(found.items))
         metrics, pairs = finish()
         rows.append({"image": item.id, **metrics})

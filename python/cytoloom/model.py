@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import backend, inference
+from . import backend, engines, inference
 from .components import from_plain, to_plain
+from .engines import Engine
 from .errors import invalid
 from .images.normalize import Normalize
-from .networks.folding import fold
 from .networks.unet import UNet
 from .outputs import STATES, refuse_others
 from .tasks.task import Task
@@ -80,7 +80,7 @@ class Model:
     history: pd.DataFrame
     path: Path | None = None
     _keras: Any = field(default=None, repr=False)
-    _forward: Any = field(default=None, repr=False)
+    _engine: Engine | None = field(default=None, repr=False)
 
     @property
     def channels(self) -> int:
@@ -101,8 +101,7 @@ class Model:
 
     def _load_network(self) -> Any:
         keras = backend.require()
-        assert self.path is not None
-        file = self.path / NETWORK_FILE
+        file = self.network_file
         try:
             stored = keras.saving.load_model(file, compile=False, safe_mode=True)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -122,20 +121,18 @@ class Model:
         network.set_weights(stored.get_weights())
         return network
 
-    def prepare(self) -> None:
-        """Load and compile the network, so that threads can share it."""
-        if self._forward is None:
-            with backend.policy(backend.precision_of(self.keras)):
-                heads = {name: head.channels for name, head in self.task.heads.items()}
-                self._forward = backend.forward(
-                    fold(self.keras, self.network, self.channels, heads)
-                )
+    @property
+    def network_file(self) -> Path:
+        """The network on disk."""
+        assert self.path is not None
+        return self.path / NETWORK_FILE
 
-    def forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on normalised float32 (batch, spatial..., c); logits by head."""
-        self.prepare()
-        found: dict[str, np.ndarray] = self._forward(images)
-        return found
+    @property
+    def engine(self) -> Engine:
+        """What runs the network; started when first asked for, by one thread."""
+        if self._engine is None:
+            self._engine = engines.choose(self)
+        return self._engine
 
     def predict_maps(self, image: np.ndarray, tile_px: int | None = None) -> dict[str, np.ndarray]:
         """Predict the maps of one image in memory.
@@ -163,14 +160,15 @@ class Model:
         tile_px: int | None = None,
         store: inference.Store = inference.in_memory,
         at_once: int | None = None,
+        engine: Engine | None = None,
     ) -> dict[str, np.ndarray]:
         """Predict the maps of a source, read by regions; see `inference.predict_maps`.
 
-        Tiles are worked on side by side on all cores, unless `at_once` says otherwise.
+        Tiles are worked on side by side as suits the engine, unless `at_once` says otherwise.
         """
-        self.prepare()
+        engine = engine or self.engine
         return inference.predict_maps(
-            self.forward,
+            engine.forward,
             source,
             lambda region: self.normalize.apply(region, stats),
             self.task.heads,
@@ -178,7 +176,7 @@ class Model:
             grid=self.network.grid_px,
             tile_px=tile_px,
             store=store,
-            at_once=at_once or backend.at_once(),
+            at_once=at_once or engine.tiles_at_once,
         )
 
     def as_source(self, image: np.ndarray) -> Any:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from . import backend
 from .checking import odd_pixels
 from .errors import InvalidError, invalid
 from .outputs import (
@@ -242,6 +241,8 @@ def predict_events(
             leave_empty(folder / "labels", *([folder] if made else []))
 
     begun = each_image(model, items, work)
+    if model.engine.note:
+        yield note(model.engine.note)
     for k, (item, finish) in enumerate(begun):
         yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
         try:
@@ -291,7 +292,7 @@ def each_image(
     item, finish
         As `parallel.side_by_side` does, in order.
     """
-    model.prepare()
+    engine = model.engine
 
     def alone(item: Any) -> bool:
         try:
@@ -300,9 +301,9 @@ def each_image(
             return False
 
     def run(item: Any) -> R:
-        return work(item, backend.at_once() if alone(item) else 1)
+        return work(item, engine.tiles_at_once if alone(item) else 1)
 
-    return side_by_side(items, run, backend.at_once(), alone)
+    return side_by_side(items, run, engine.images_at_once, alone)
 
 
 def _portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -397,6 +397,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
             "knots": [list(knot) for knot in state.knots],
             "validation": run.split_note,
             "unknown": run.train.unknown,
+            "fast": run.fast,
         },
         "tile_difference": run.tile_difference,
         "start": str(run.start.path) if run.start else None,

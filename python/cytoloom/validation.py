@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from . import backend
+from . import backend, engines
 from .fitting import agreement
 from .inference import HALO_LIMIT_PX, activate
 from .parallel import side_by_side
@@ -22,6 +22,8 @@ BACKWARD_COST = 3
 TUNE_PX = 4_000_000
 TUNE_S_PER_PX = 6e-6
 SEAM_PX = 1536
+COMPARE_S = 4.0
+"""About what it takes to make OpenVINO's form of a network and predict with it."""
 
 
 class Validation:
@@ -80,7 +82,8 @@ def tune_seconds(run: Run) -> float:
     sizes = [math.prod(r.size) for r in run.validation_readers]
     pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
     seams = 3 * SEAM_PX**2 if _seams(run) else 0
-    return 2.0 + pixels * TUNE_S_PER_PX + (1.3 * pixels + seams) * run.forward_s_per_px
+    compare = COMPARE_S if engines.installed() else 0.0
+    return 2.0 + compare + pixels * TUNE_S_PER_PX + (1.3 * pixels + seams) * run.forward_s_per_px
 
 
 def tune(run: Run) -> Iterator[Event]:
@@ -98,10 +101,13 @@ def tune(run: Run) -> Iterator[Event]:
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
     run.model.task = run.task
+    found = [run.task.decode(m, run.spacing_um) for m in maps]
     scores = [
-        run.task.score(truth, run.task.decode(m, run.spacing_um), known, run.spacing_um)[0]
-        for m, (truth, known) in zip(maps, truths, strict=True)
+        run.task.score(truth, one, known, run.spacing_um)[0]
+        for one, (truth, known) in zip(found, truths, strict=True)
     ]
+    seen = zip(run.validation_readers, found, strict=False)
+    run.fast = engines.compare(run.model, ((r.image, r.stats, f.labels) for r, f in seen))
     run.tile_difference = _tile_difference(run)
     run.scores = {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]}
 

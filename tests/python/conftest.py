@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# OpenVINO has tests of its own: elsewhere it would only cost each training seconds
+os.environ["CYTOLOOM_ENGINE"] = "keras"
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

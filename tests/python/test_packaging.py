@@ -87,7 +87,13 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith("METADATA"))
         told = metadata.PathDistribution(zipfile.Path(archive, f"{PurePosixPath(name).parent}/"))
-        assert set(told.metadata.get_all("Provides-Extra")) == {"cpu", "gpu", "jax", "torch"}
+        assert set(told.metadata.get_all("Provides-Extra")) == {
+            "cpu",
+            "gpu",
+            "jax",
+            "torch",
+            "fast",
+        }
         required = [r for r in told.requires if "extra ==" not in r]
         assert not [r for r in required if r.startswith(("tensorflow", "jax", "torch"))]
         assert not [r for r in told.requires if "<" in r.split(";")[0]]

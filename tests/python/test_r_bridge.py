@@ -295,8 +295,9 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     text = (ROOT / "R" / "requirements.R").read_text(encoding="utf-8")
     declared = set(re.findall(r'"([a-z][a-z0-9-]*>=[0-9.]+)"', text))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    backends = {r.split(";")[0] for r in project["optional-dependencies"]["cpu"]}
-    assert declared == set(project["dependencies"]) | backends
+    extras = project["optional-dependencies"]
+    optional = {r.split(";")[0] for name in ("cpu", "fast") for r in extras[name]}
+    assert declared == set(project["dependencies"]) | optional
     assert f'"{project["requires-python"]}"' in text
 
 

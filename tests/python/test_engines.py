@@ -1,0 +1,153 @@
+"""OpenVINO predicts what Keras predicts, or does not predict at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cytoloom as cl
+from cytoloom import backend, engines
+
+TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OpenVINO may be chosen; what it caches goes nowhere else."""
+    monkeypatch.delenv("CYTOLOOM_ENGINE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(backend, "cpu_features", lambda: ["avx2"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has seen nuclei, compared with OpenVINO at the end of its training."""
+    folder = tmp_path_factory.mktemp("fast")
+    cl.simulate.write(folder / "data", "nuclei", images=4, seed=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CYTOLOOM_ENGINE")
+        patch.setattr(backend, "cpu_features", lambda: ["avx2"])
+        trainer = cl.Trainer(iterations=80, precision="float32")
+        cl.train(folder / "data", trainer=trainer, out=folder / "n.cytoloom", **TINY)
+    return folder / "n.cytoloom"
+
+
+def record(path: Path) -> dict:
+    return json.loads((path / "model.json").read_text())["training"]["fast"]
+
+
+def with_record(trained: Path, folder: Path, **changes: object) -> cl.Model:
+    """A copy of the model of which something else is remembered; None: nothing."""
+    shutil.copytree(trained, folder)
+    plain = json.loads((folder / "model.json").read_text())
+    plain["training"]["fast"] = plain["training"]["fast"] | changes if changes else None
+    (folder / "model.json").write_text(json.dumps(plain))
+    return cl.load(folder)
+
+
+def test_training_compares_and_the_card_says_so(trained: Path) -> None:
+    found = record(trained)
+    assert found["f1"] >= engines.SAME_F1
+    assert found["images"] >= 1
+    assert "OpenVINO where it is installed" in (trained / "README.md").read_text()
+
+
+def test_maps_are_those_of_keras_to_1e_5_whatever_the_tile(trained: Path) -> None:
+    image = cl.simulate.nuclei((150, 201), 12, seed=5)[0]
+    fast = cl.load(trained)
+    slow = cl.load(trained)
+    slow._engine = engines.keras_engine(slow)
+    assert fast.engine.name.startswith("OpenVINO")
+    expected = slow.predict_maps(image)
+    for tile_px in (None, 64):
+        maps = fast.predict_maps(image, tile_px=tile_px)
+        for head, values in expected.items():
+            assert np.abs(maps[head] - values).max() < 1e-5
+
+
+def test_a_second_process_predicts_without_starting_keras(trained: Path, tmp_path: Path) -> None:
+    image = cl.simulate.nuclei((96, 96), 8, seed=6)[0]
+    labels = cl.load(trained).predict(image)
+    np.save(tmp_path / "image.npy", image)
+    code = (
+        "import sys, numpy as np, cytoloom as cl\n"
+        "from cytoloom import backend\n"
+        "backend.cpu_features = lambda: ['avx2']\n"
+        f"found = cl.load({str(trained)!r}).predict(np.load({str(tmp_path / 'image.npy')!r}))\n"
+        "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules\n"
+        f"np.save({str(tmp_path / 'labels.npy')!r}, found)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), labels)
+
+
+def test_a_changed_network_is_converted_anew(trained: Path, tmp_path: Path) -> None:
+    image = cl.simulate.nuclei((64, 64), 4, seed=7)[0]
+    before = cl.load(trained)
+    old = before.predict_maps(image)["foreground"]
+    folder = tmp_path / "changed"
+    shutil.copytree(trained, folder)
+    changed = cl.load(folder)
+    changed.keras.set_weights([w * 0.5 for w in changed.keras.get_weights()])
+    changed.save(folder, overwrite=True)
+    new = cl.load(folder)
+    assert new.engine.name.startswith("OpenVINO")
+    assert np.abs(new.predict_maps(image)["foreground"] - old).max() > 0.01
+    assert len(list((engines.cache_folder() / "openvino").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({}, "not installed where this model was trained"), ({"f1": 0.5}, "found other objects")],
+)
+def test_what_was_not_compared_or_differs_stays_with_keras_and_says_so(
+    trained: Path, tmp_path: Path, changes: dict, words: str, capfd: pytest.CaptureFixture
+) -> None:
+    model = with_record(trained, tmp_path / "m", **changes)
+    cl.predict(model, [cl.simulate.nuclei((64, 64), 4, seed=7)[0]])
+    assert model.engine.name.startswith("Keras")
+    assert words in capfd.readouterr().err
+
+
+def test_an_engine_that_fails_is_left_alone(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(engines, "_openvino", broken)
+    model = cl.load(trained)
+    assert model.engine.name.startswith("Keras")
+    assert "no such kernel" in model.engine.note
+    assert engines.compare(model, [])["f1"] == 0
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cl.load(trained).engine.name.startswith("OpenVINO")
+
+
+def test_where_bfloat16_is_fast_keras_has_it(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "cpu_features", lambda: ["avx512_bf16"])
+    monkeypatch.setattr(backend, "resolve_precision", lambda precision: "float32")
+    assert cl.load(trained).engine.name.startswith("Keras")
+
+
+def test_old_conversions_are_forgotten(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "KEPT", 1)
+    folder = engines.cache_folder() / "openvino"
+    (folder / "long-ago").mkdir(parents=True)
+    os.utime(folder / "long-ago", (0, 0))
+    assert cl.load(trained).engine.name.startswith("OpenVINO")
+    assert [p.name for p in folder.iterdir()] != ["long-ago"]
+    assert len(list(folder.iterdir())) == 1
