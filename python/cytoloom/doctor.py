@@ -97,6 +97,8 @@ def _backend() -> dict[str, str]:
 
 def _fast() -> str:
     version = engines.installed()
+    if os.environ.get("CYTOLOOM_ENGINE") == "keras":
+        return "off: CYTOLOOM_ENGINE=keras is set"
     if version is None:
         return 'OpenVINO not installed; to predict in half the time: pip install "cytoloom[fast]"'
     return f"OpenVINO {version}, for models that were trained with it and found the same objects"

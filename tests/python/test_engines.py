@@ -72,6 +72,16 @@ def test_maps_are_those_of_keras_to_1e_5_whatever_the_tile(trained: Path) -> Non
             assert np.abs(maps[head] - values).max() < 1e-5
 
 
+def test_conversion_reports_to_nobody(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO's own converter tells its makers of each use; the network goes another way."""
+
+    def reported(*_: object, **__: object) -> None:
+        raise AssertionError("telemetry was started")
+
+    monkeypatch.setattr("openvino.tools.ovc.convert_impl.init_ovc_telemetry", reported)
+    assert cl.load(trained).engine.name.startswith("OpenVINO")
+
+
 def test_a_second_process_predicts_without_starting_keras(trained: Path, tmp_path: Path) -> None:
     image = cl.simulate.nuclei((96, 96), 8, seed=6)[0]
     labels = cl.load(trained).predict(image)
