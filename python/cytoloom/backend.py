@@ -141,6 +141,11 @@ def threads() -> int:
     return int(_state["threads"])
 
 
+def running() -> bool:
+    """Whether this process has started a backend by way of cytoloom."""
+    return _state["pid"] is not None
+
+
 def planned_threads() -> int:
     """Cores that a backend computes on or would, without starting one."""
     return int(_state["threads"] or os.environ.get("TF_NUM_INTEROP_THREADS") or cores())

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import inference
 from .components import to_plain
-from .engines import SAME_F1, SAME_IOU
+from .engines import SAME_F1, SAME_IOU, comparison
 from .model import Model
 from .spelling import counted
 
@@ -32,7 +32,7 @@ def facts(model: Model) -> dict[str, str]:
         "validation": f"{_scored(training)} ({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
-        "predicts by": _engine(training.get("fast")),
+        "predicts by": _engine(comparison(model)),
         "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
     }
     if info["interrupted"]:

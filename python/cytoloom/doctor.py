@@ -99,9 +99,11 @@ def _fast() -> str:
     version = engines.installed()
     if os.environ.get("CYTOLOOM_ENGINE") == "keras":
         return "off: CYTOLOOM_ENGINE=keras is set"
+    if not engines.suits():
+        return "OpenVINO not needed: a GPU, bfloat16 or another backend computes here"
     if version is None:
         return 'OpenVINO not installed; to predict in half the time: pip install "cytoloom[fast]"'
-    return f"OpenVINO {version}, for models that were trained with it and found the same objects"
+    return f"OpenVINO {version}, for models with which it found the same objects as Keras"
 
 
 def memory_gb() -> float | None:

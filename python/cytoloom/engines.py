@@ -11,6 +11,8 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
+import math
 import os
 import shutil
 import sys
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import backend
+from .components import to_plain
 from .networks.folding import fold
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
 SAME_F1 = 0.99
 SAME_IOU = 0.9
-CHECKED_PX = 1_000_000
+CHECKED_PX = 500_000
 KEPT = 20
 FILE = "network.xml"
 OUTPUT = "logits_"
@@ -70,86 +73,129 @@ def installed() -> str | None:
         return None
 
 
+def suits() -> bool:
+    """Whether this machine computes in float32 on its CPU; if it can, without asking a backend."""
+    if {"avx512_bf16", "amx_bf16"} & set(backend.cpu_features()):
+        return False
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return False
+    devices = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    ask = sys.platform == "darwin" or any(Path(device).exists() for device in devices)
+    return not ((ask or backend.running()) and backend.gpu())
+
+
 def choose(model: Model) -> Engine:
     """Start the fastest engine that is known to find what Keras finds."""
     version = installed()
-    if version is None or model.path is None or not _suits():
+    if version is None or model.changeable or not suits():
         return keras_engine(model)
-    checked = model.info["training"].get("fast")
+    checked = comparison(model)
     if checked is None:
-        why = "it was not installed where this model was trained, so that nothing was compared"
+        why = "it was not compared with Keras when this model was trained"
     elif checked["f1"] < SAME_F1:
         why = f"on validation images it found other objects (F1 {checked['f1']:.3f})"
     else:
         try:
             return _openvino(_converted(model, version), version)
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
+            why = _one_line(error)
     return keras_engine(model, f"OpenVINO {version} is not used: {why}.")
-
-
-def _suits() -> bool:
-    """Whether this machine computes in float32 on its CPU; asked without starting a backend."""
-    if {"avx512_bf16", "amx_bf16"} & set(backend.cpu_features()):
-        return False
-    devices = ("/dev/nvidiactl", "/dev/kfd")
-    return not any(Path(device).exists() for device in devices) or not backend.gpu()
 
 
 def keras_engine(model: Model, note: str = "") -> Engine:
     """Compile the network on the backend that Keras runs on."""
-    forward = backend.forward(_folded(model))
+    forward = backend.forward(_folded(model, model.keras))
     at_once = backend.at_once()
     return Engine(f"Keras on {backend.name()}", forward, at_once, at_once, note)
 
 
-def _folded(model: Model) -> Any:
-    with backend.policy(backend.precision_of(model.keras)):
-        heads = {name: head.channels for name, head in model.task.heads.items()}
-        return fold(model.keras, model.network, model.channels, heads)
+def _folded(model: Model, network: Any) -> Any:
+    with backend.policy(backend.precision_of(network)):
+        return fold(network, model.network, model.channels, _heads(model))
 
 
-def compare(model: Model, images: Iterable[tuple[Any, Any, Any]]) -> dict[str, Any] | None:
+def _heads(model: Model) -> dict[str, int]:
+    return {name: head.channels for name, head in model.task.heads.items()}
+
+
+def comparison(model: Model) -> dict[str, Any] | None:
+    """Return what `compare` found when the model was trained; None where that is not known."""
+    found = model.info["training"].get("fast")
+    kinds = {"engine": str, "images": int, "f1": (int, float)}
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name), kind) for name, kind in kinds.items()
+    ):
+        return None
+    return found if 0 <= found["f1"] <= 1 else None
+
+
+def worth_comparing(precision: str) -> str | None:
+    """Version of OpenVINO, where it may be faster than Keras in this precision; else None."""
+    usable = precision == "float32" and suits() and backend.name() == "tensorflow"
+    return installed() if usable else None
+
+
+def compare(
+    model: Model, images: Iterable[tuple[Any, Any]], spacing_um: Any = None
+) -> dict[str, Any] | None:
     """Count how many objects OpenVINO finds as Keras does.
 
     Parameters
     ----------
     model : Model
-        With its network in memory.
-    images : iterable of (source, stats, labels)
-        Images with what Keras found there; the first million pixels are compared.
+        With its network in memory and its thresholds fitted.
+    images : iterable of (source, stats)
+        Images; the middle of large ones, and no more than half a million pixels in all.
+    spacing_um : tuple of float, optional
+        As for decoding.
 
     Returns
     -------
     dict or None
-        "engine", "images" and "f1": pairs of objects with IoU of at least 0.9, as F1; 0 where
-        it cannot run the network. None where there is nothing to choose.
+        "engine", "images" and "f1": pairs of objects with IoU of at least 0.9, as F1; 0 and a
+        "problem" where it cannot run the network. None where there is nothing to choose, or
+        nothing was found to compare.
     """
     from .metrics.matching import match
 
-    version = installed()
-    if version is None or not _suits() or backend.name() != "tensorflow":
+    version = worth_comparing(backend.precision_of(model.keras))
+    if version is None:
         return None
-    found = {"engine": f"OpenVINO {version}", "images": 0, "f1": 0.0}
+    name, pairs, objects, seen, left = f"OpenVINO {version}", 0, 0, 0, CHECKED_PX
+    usual = model.engine
     try:
-        engine = _openvino(_convert(model), version)
-        pairs = objects = pixels = 0
-        for source, stats, labels in images:
-            if pixels >= CHECKED_PX:
+        fast = _openvino(_convert(model, model.keras), version)
+        for source, stats in images:
+            if left < CHECKED_PX // 10:
                 break
-            other = model.task.decode(model.source_maps(source, stats, engine=engine)).labels
-            matches = match(labels, other, SAME_IOU)
+            part = _middle(source, left)
+            truth, found = (
+                model.task.decode(model.source_maps(part, stats, engine=engine), spacing_um).labels
+                for engine in (usual, fast)
+            )
+            matches = match(truth, found, SAME_IOU)
             pairs += 2 * matches.tp
             objects += 2 * matches.tp + matches.fp + matches.fn
-            pixels += labels.size
-            found["images"] += 1
+            seen, left = seen + 1, left - truth.size
     except Exception as error:
-        return {**found, "problem": f"{type(error).__name__}: {error}"}
-    return {**found, "f1": pairs / objects if objects else 1.0}
+        return {"engine": name, "images": seen, "f1": 0.0, "problem": _one_line(error)}
+    return {"engine": name, "images": seen, "f1": pairs / objects} if objects else None
 
 
-def _convert(model: Model) -> Any:
-    """Make OpenVINO's form of the folded network.
+def _middle(source: Any, pixels: int) -> Any:
+    """Cut the middle out of an image, of at most so many pixels."""
+    from .sources import ArraySource
+
+    shape = source.shape[:-1]
+    share = min(1.0, pixels / math.prod(shape)) ** (1 / len(shape))
+    sizes = [max(1, int(n * share)) for n in shape]
+    starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
+    part = tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
+    return ArraySource(np.asarray(source.read(part)))
+
+
+def _convert(model: Model, network: Any) -> Any:
+    """Make OpenVINO's form of a float32 network of the model, folded.
 
     By way of a file of TensorFlow's graph, weights and all: OpenVINO's own converter reports
     each use to its makers.
@@ -157,18 +203,18 @@ def _convert(model: Model) -> Any:
     import openvino
     import tensorflow as tf
 
-    network = _folded(model)
+    folded = _folded(model, network)
     weights = [
         [np.asarray(variable) for variable in variables]
-        for variables in (network.trainable_variables, network.non_trainable_variables)
+        for variables in (folded.trainable_variables, folded.non_trainable_variables)
     ]
 
     def logits(image: Any) -> dict[str, Any]:
         constants = [[tf.constant(values) for values in part] for part in weights]
-        found = network.stateless_call(*constants, image, training=False)[0]
+        found = folded.stateless_call(*constants, image, training=False)[0]
         return {head: tf.identity(values, OUTPUT + head) for head, values in found.items()}
 
-    shape = (None, *network.input_shape[1:])
+    shape = (None, *folded.input_shape[1:])
     traced = tf.function(logits, input_signature=[tf.TensorSpec(shape, tf.float32)])
     graph = traced.get_concrete_function().graph.as_graph_def()
     with tempfile.TemporaryDirectory() as folder:
@@ -178,21 +224,33 @@ def _convert(model: Model) -> Any:
 
 
 def _converted(model: Model, version: str) -> Any:
-    """Return the file of the converted network, made where it is not there yet."""
+    """Return the converted network: as kept, or made anew from the file of the model."""
+    import openvino
+
+    base = cache_folder()
+    folder = None if base is None else base / "openvino" / _key(model, version)
+    if folder is not None and folder.exists():
+        try:
+            kept = openvino.Core().read_model(folder / FILE)
+            os.utime(folder)
+            return kept
+        except Exception:  # damaged, or not ours to touch
+            shutil.rmtree(folder, ignore_errors=True)
+    network = _convert(model, model.read_network())
+    if folder is not None:
+        with contextlib.suppress(Exception):  # a full disk, a folder that cannot be written to
+            _keep(network, folder)
+    return network
+
+
+def _key(model: Model, version: str) -> str:
+    """Name of what is converted: all that the result depends on."""
     from . import __version__
 
-    assert model.path is not None
-    key = hashlib.sha256(f"{__version__} {version}".encode())
+    parts = [__version__, version, to_plain(model.network), model.channels, _heads(model)]
+    key = hashlib.sha256(json.dumps(parts).encode())
     key.update(model.network_file.read_bytes())
-    folder = cache_folder() / "openvino" / key.hexdigest()[:32]
-    if (folder / FILE).is_file():
-        with contextlib.suppress(OSError):
-            os.utime(folder)
-        return str(folder / FILE)
-    network = _convert(model)
-    with contextlib.suppress(OSError):
-        _keep(network, folder)
-    return network
+    return key.hexdigest()[:32]
 
 
 def _keep(network: Any, folder: Path) -> None:
@@ -212,16 +270,21 @@ def _keep(network: Any, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def cache_folder() -> Path:
-    """Return where files go that can be made again: the user's cache folder of this system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "cytoloom"
+def cache_folder() -> Path | None:
+    """Return where files go that can be made again, by the custom of this system, if anywhere."""
+    name = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    given = Path(os.environ.get(name, ""))
+    if given.is_absolute():
+        return given / "cytoloom"
+    below = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    try:
+        return Path.home() / below / "cytoloom"
+    except RuntimeError:
+        return None
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".")
 
 
 def _openvino(network: Any, version: str) -> Engine:

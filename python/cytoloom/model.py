@@ -96,10 +96,16 @@ class Model:
     def keras(self) -> Any:
         """The network as a `keras.Model`, loaded when first asked for."""
         if self._keras is None:
-            self._keras = self._load_network()
+            self._keras = self.read_network()
         return self._keras
 
-    def _load_network(self) -> Any:
+    @property
+    def changeable(self) -> bool:
+        """Whether `keras` was asked for, so that it may differ from what is on disk."""
+        return self._keras is not None
+
+    def read_network(self) -> Any:
+        """Read the network from disk: a `keras.Model` in the precision of this machine."""
         keras = backend.require()
         file = self.network_file
         try:

@@ -22,8 +22,9 @@ BACKWARD_COST = 3
 TUNE_PX = 4_000_000
 TUNE_S_PER_PX = 6e-6
 SEAM_PX = 1536
-COMPARE_S = 4.0
-"""About what it takes to make OpenVINO's form of a network and predict with it."""
+COMPARE_S = 3.0
+"""About what it takes to make OpenVINO's form of a network, before it predicts."""
+DECODE_S_PER_PX = 5e-7
 
 
 class Validation:
@@ -82,7 +83,10 @@ def tune_seconds(run: Run) -> float:
     sizes = [math.prod(r.size) for r in run.validation_readers]
     pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
     seams = 3 * SEAM_PX**2 if _seams(run) else 0
-    compare = COMPARE_S if engines.installed() else 0.0
+    compare = 0.0
+    if engines.worth_comparing(run.precision):
+        compared = min(sum(sizes), engines.CHECKED_PX)
+        compare = COMPARE_S + 2 * compared * (run.forward_s_per_px + DECODE_S_PER_PX)
     return 2.0 + compare + pixels * TUNE_S_PER_PX + (1.3 * pixels + seams) * run.forward_s_per_px
 
 
@@ -101,13 +105,12 @@ def tune(run: Run) -> Iterator[Event]:
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
     run.model.task = run.task
-    found = [run.task.decode(m, run.spacing_um) for m in maps]
     scores = [
-        run.task.score(truth, one, known, run.spacing_um)[0]
-        for one, (truth, known) in zip(found, truths, strict=True)
+        run.task.score(truth, run.task.decode(m, run.spacing_um), known, run.spacing_um)[0]
+        for m, (truth, known) in zip(maps, truths, strict=True)
     ]
-    seen = zip(run.validation_readers, found, strict=False)
-    run.fast = engines.compare(run.model, ((r.image, r.stats, f.labels) for r, f in seen))
+    images = ((reader.image, reader.stats) for reader in run.validation_readers)
+    run.fast = engines.compare(run.model, images, run.spacing_um)
     run.tile_difference = _tile_difference(run)
     run.scores = {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]}
 

@@ -14,6 +14,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom import backend, engines
+from cytoloom.sources import ArraySource
 
 TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
 
@@ -34,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CYTOLOOM_ENGINE")
         patch.setattr(backend, "cpu_features", lambda: ["avx2"])
-        trainer = cl.Trainer(iterations=80, precision="float32")
+        trainer = cl.Trainer(iterations=80, patch_px=64, batch_size=4, precision="float32")
         cl.train(folder / "data", trainer=trainer, out=folder / "n.cytoloom", **TINY)
     return folder / "n.cytoloom"
 
@@ -115,7 +116,13 @@ def test_a_changed_network_is_converted_anew(trained: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({}, "not installed where this model was trained"), ({"f1": 0.5}, "found other objects")],
+    [
+        ({}, "not compared with Keras"),
+        ({"f1": 0.5}, "found other objects"),
+        ({"f1": float("nan")}, "not compared with Keras"),
+        ({"f1": "1.0"}, "not compared with Keras"),
+        ({"engine": None}, "not compared with Keras"),
+    ],
 )
 def test_what_was_not_compared_or_differs_stays_with_keras_and_says_so(
     trained: Path, tmp_path: Path, changes: dict, words: str, capfd: pytest.CaptureFixture
@@ -124,6 +131,7 @@ def test_what_was_not_compared_or_differs_stays_with_keras_and_says_so(
     cl.predict(model, [cl.simulate.nuclei((64, 64), 4, seed=7)[0]])
     assert model.engine.name.startswith("Keras")
     assert words in capfd.readouterr().err
+    assert "predicts by" in model.summary()
 
 
 def test_an_engine_that_fails_is_left_alone(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +159,74 @@ def test_where_bfloat16_is_fast_keras_has_it(
     monkeypatch.setattr(backend, "cpu_features", lambda: ["avx512_bf16"])
     monkeypatch.setattr(backend, "resolve_precision", lambda precision: "float32")
     assert cl.load(trained).engine.name.startswith("Keras")
+
+
+def test_weights_changed_in_memory_count_and_reach_no_other_model(trained: Path) -> None:
+    image = cl.simulate.nuclei((64, 64), 4, seed=7)[0]
+    expected = cl.load(trained).predict_maps(image)["foreground"]
+    shutil.rmtree(engines.cache_folder())
+    changed = cl.load(trained)
+    changed.keras.set_weights([w * 0.5 for w in changed.keras.get_weights()])
+    assert np.abs(changed.predict_maps(image)["foreground"] - expected).max() > 0.01
+    np.testing.assert_array_equal(cl.load(trained).predict_maps(image)["foreground"], expected)
+
+
+@pytest.mark.parametrize("file", ["network.bin", "network.xml"])
+def test_a_damaged_cache_is_made_anew(trained: Path, file: str) -> None:
+    image = cl.simulate.nuclei((64, 64), 4, seed=7)[0]
+    expected = cl.load(trained).predict_maps(image)["foreground"]
+    (entry,) = (engines.cache_folder() / "openvino").iterdir()
+    whole = (entry / file).read_bytes()
+    for damaged in (whole[: len(whole) // 2], None):
+        (entry / file).unlink()
+        if damaged is not None:
+            (entry / file).write_bytes(damaged)
+        model = cl.load(trained)
+        assert model.engine.name.startswith("OpenVINO")
+        np.testing.assert_array_equal(model.predict_maps(image)["foreground"], expected)
+        assert (entry / file).stat().st_size > 0.9 * len(whole)
+
+
+def test_a_full_disk_and_no_home_do_without_a_cache(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("openvino.save_model", full)
+    assert cl.load(trained).engine.name.startswith("OpenVINO")
+    assert not list((engines.cache_folder() / "openvino").iterdir())
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nobody)
+    assert engines.cache_folder() is None
+    assert cl.load(trained).engine.name.startswith("OpenVINO")
+
+
+def test_volumes_of_thick_planes_are_compared_as_they_are_decoded(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    cl.simulate.write(folder, "nuclei_3d", images=3, seed=0)
+    network = cl.UNet(ndim=3, filters=4, depth=2)
+    trainer = cl.Trainer(iterations=40, patch_px=(8, 32, 32), batch_size=1, precision="float32")
+    cl.train(folder, network=network, trainer=trainer, out=tmp_path / "m", progress=False)
+    assert record(tmp_path / "m")["f1"] >= engines.SAME_F1
+
+
+def test_where_nothing_is_found_nothing_is_approved(trained: Path) -> None:
+    model = cl.load(trained)
+    source = model.as_source(np.zeros((64, 64), np.uint8))
+    assert model.keras is not None
+    assert engines.compare(model, [(source, model.normalize.fit(source))]) is None
+
+
+def test_large_images_are_compared_in_their_middle() -> None:
+    image = np.arange(2000 * 3000, dtype=np.float32).reshape(2000, 3000, 1)
+    part = engines._middle(ArraySource(image), 600_000)
+    assert part.shape == (632, 948, 1)
+    np.testing.assert_array_equal(part.read(), image[684:1316, 1026:1974])
 
 
 def test_old_conversions_are_forgotten(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,6 @@ class Sample:
         "intensity", "labels", "soft", "known", "points" or "vectors" for each array.
     spacing_um : tuple of float or None
         Pixel size per spatial axis.
-
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
