@@ -22,7 +22,7 @@ BACKWARD_COST = 3
 TUNE_PX = 4_000_000
 TUNE_S_PER_PX = 6e-6
 SEAM_PX = 1536
-COMPARE_S = 3.0
+COMPARE_S = 1.0
 """About what it takes to make OpenVINO's form of a network, before it predicts."""
 DECODE_S_PER_PX = 5e-7
 
