@@ -42,7 +42,7 @@ python_facts <- function(python) {
 #' @export
 print.cl_doctor <- function(x, ...) {
   no_dots(...)
-  cat(sprintf("%-14s%s\n", names(x), x), sep = "")
+  cat(paste0(format(names(x)), "  ", x, "\n"), sep = "")
   problem <- attr(x, "problem")
   cat("\n", if (is.null(problem)) "Ready." else problem, "\n", sep = "")
   invisible(x)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import invalid
-from .outputs import SCORED, leave_empty, open_results_folder
+from .outputs import SCORED, leave_empty, open_results_folder, write_table
 from .progress import Event, drain, note, warn
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Scores:
         """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        self.summary.to_csv(folder / SCORED, index=False)
-        self.per_image.to_csv(folder / "scores_per_image.csv", index=False)
-        self.per_object.to_csv(folder / "scores_per_object.csv", index=False)
+        write_table(self.summary, folder / SCORED)
+        write_table(self.per_image, folder / "scores_per_image.csv")
+        write_table(self.per_object, folder / "scores_per_object.csv")
 
 
 def evaluate(
@@ -131,7 +131,7 @@ def _evaluate(
     allow_training_images: bool,
 ) -> Iterator[Event]:
     from .data import as_data, check
-    from .prediction import as_model, each_image, same_channels
+    from .prediction import as_model, each_image, fitting_source, same_channels
 
     model = as_model(model)
     found = same_channels(as_data(data), model)
@@ -146,6 +146,8 @@ def _evaluate(
         raise invalid("data", expected="images with labels", received=str(report))
     for text in report.warnings:
         yield warn(text)
+    for item in found.items:
+        fitting_source(model, item, slices=False)
     seen = _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []

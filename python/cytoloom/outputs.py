@@ -8,8 +8,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATES = ".training"
 PREDICTED, SCORED = "files.csv", "scores.csv"
@@ -170,3 +174,19 @@ def _make(inner: Path, folder: Path) -> None:
     except OSError as error:
         why = "a file" if folder.is_file() else error.strerror
         raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    r"""Write a table as CSV; yes and no as TRUE and FALSE, which R and pandas both understand.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> path = Path(tempfile.mkdtemp()) / "objects.csv"
+    >>> write_table(pd.DataFrame({"object": [1], "touches_border": [True]}), path)
+    >>> path.read_text()
+    'object,touches_border\n1,TRUE\n'
+    """
+    yes_no = {c: table[c].map({True: "TRUE", False: "FALSE"}) for c in table.select_dtypes(bool)}
+    table.assign(**yes_no).to_csv(path, index=False)

@@ -19,6 +19,7 @@ from .outputs import (
     leave_empty,
     open_results_folder,
     remove_predictions,
+    write_table,
 )
 from .parallel import side_by_side
 from .progress import Event, drain, note, warn
@@ -266,8 +267,8 @@ def predict_events(
     table = pd.DataFrame(rows, columns=FILES_COLUMNS)
     found = Predictions(pd.concat(tables, ignore_index=True), table, folder, kept)
     if folder is not None:
-        found.objects.to_csv(folder / "objects.csv", index=False)
-        _portable(found.files, folder).to_csv(folder / PREDICTED, index=False)
+        write_table(found.objects, folder / "objects.csv")
+        write_table(_portable(found.files, folder), folder / PREDICTED)
         (folder / UNFINISHED).unlink(missing_ok=True)
         yield note(str(found) + ".")
     yield Event("result", value=found)
@@ -353,13 +354,18 @@ def _one(
     return row, table, found.labels, [*odd, *notes]
 
 
-def fitting_source(model: Model, item: Any) -> Any:
-    """Return the item's image source, refusing what the network cannot take."""
+def fitting_source(model: Model, item: Any, *, slices: bool = True) -> Any:
+    """Return the item's image source, refusing what the network cannot take.
+
+    Where `slices` may be asked for, the refusal of a stack says so.
+    """
     source = item.image
     spatial, count = len(source.shape) - 1, source.shape[-1]
     if spatial != model.ndim:
         remedy = (
             "Pass slices=True to take each z slice as an image."
+            if spatial == 3 and slices
+            else "Give each z slice as an image with labels of its own."
             if spatial == 3
             else "Give z stacks."
         )

@@ -95,6 +95,16 @@ def test_what_the_network_cannot_take_is_refused_in_one_sentence(model):
         cl.predict(model, np.zeros((5, 32, 32, 1), np.uint8), progress=False)
 
 
+def test_evaluation_refuses_what_the_network_cannot_take_too(model):
+    labels = np.ones((32, 32), np.uint16)
+    coloured = [np.zeros((32, 32, 3), np.uint8)], [labels]
+    with pytest.raises(cl.InvalidError, match=r"1 channel, as the model was trained.*3 channels"):
+        cl.evaluate(model, coloured, progress=False)
+    stack = [np.zeros((4, 32, 32), np.uint8)], [np.ones((4, 32, 32), np.uint16)]
+    with pytest.raises(cl.InvalidError, match=r"a 2-D image.*a 3-D one.*labels of its own"):
+        cl.evaluate(model, stack, progress=False)
+
+
 def test_an_empty_folder_is_refused(model, tmp_path):
     with pytest.raises(cl.InvalidError, match=tmp_path.name):
         cl.predict(model, tmp_path, progress=False)
