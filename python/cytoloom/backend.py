@@ -207,6 +207,11 @@ def cpu_features() -> list[str]:
     return [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in line.split()]
 
 
+def has_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16, without slow emulation."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(cpu_features()))
+
+
 def resolve_precision(precision: str) -> str:
     """Turn ``"auto"`` into what is fastest here without slow emulation.
 
@@ -216,8 +221,7 @@ def resolve_precision(precision: str) -> str:
         raise invalid("precision", expected=f"one of {list(PRECISIONS)}", received=precision)
     if precision != "auto":
         return precision
-    fast_cpu = {"avx512_bf16", "amx_bf16"} & set(cpu_features())
-    return "bfloat16" if fast_cpu or gpu() else "float32"
+    return "bfloat16" if has_bfloat16() or gpu() else "float32"
 
 
 def precision_of(network: Any) -> str:

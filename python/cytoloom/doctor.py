@@ -36,7 +36,6 @@ def report() -> dict[str, str]:
         "platform": platform.platform(),
         "Keras": _version("keras"),
         **_backend(),
-        "fast prediction": _fast(),
         "CPU cores": str(backend.cores()),
         "CPU features": ", ".join(backend.cpu_features()) or "none that speed this up",
     }
@@ -92,15 +91,16 @@ def _backend() -> dict[str, str]:
         "backend": " ".join([running, *versions[:1]]),
         "device": backend.device(),
         "precision": f"{precision}{why}",
+        "fast prediction": _fast(),
     }
 
 
 def _fast() -> str:
-    version = engines.installed()
     if os.environ.get("CYTOLOOM_ENGINE") == "keras":
         return "off: CYTOLOOM_ENGINE=keras is set"
     if not engines.suits():
         return "OpenVINO not needed: a GPU, bfloat16 or another backend computes here"
+    version = engines.installed()
     if version is None:
         return 'OpenVINO not installed; to predict in half the time: pip install "cytoloom[fast]"'
     return f"OpenVINO {version}, for models with which it found the same objects as Keras"

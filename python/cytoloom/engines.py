@@ -1,8 +1,8 @@
 """What computes a model's forward pass: Keras, or OpenVINO where that finds the same objects.
 
-On a CPU without bfloat16 OpenVINO takes half the time or less, and starting it a tenth. It is
-used for a model only if, at the end of the training, it found on the validation images what
-Keras found there; a model that was trained where it is not installed stays with Keras.
+On a CPU without bfloat16 OpenVINO takes half the time or less, and needs no TensorFlow in memory.
+It is used for a model only if, at the end of the training, it found on the validation images what
+Keras found there; a model for which nothing was compared stays with Keras.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def installed() -> str | None:
 
 def suits() -> bool:
     """Whether this machine computes in float32 on its CPU; if it can, without asking a backend."""
-    if {"avx512_bf16", "amx_bf16"} & set(backend.cpu_features()):
+    if backend.has_bfloat16():
         return False
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return False

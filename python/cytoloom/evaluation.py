@@ -147,7 +147,7 @@ def _evaluate(
     for text in report.warnings:
         yield warn(text)
     for item in found.items:
-        fitting_source(model, item, slices=False)
+        fitting_source(model, item, "Give each z slice as an image with labels of its own.")
     seen = _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []

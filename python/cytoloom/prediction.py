@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
+TAKE_SLICES = "Pass slices=True to take each z slice as an image."
 TOGETHER_PX = 2**21
 """Images of more pixels are worked on alone: together they would take too much memory."""
 
@@ -354,21 +355,15 @@ def _one(
     return row, table, found.labels, [*odd, *notes]
 
 
-def fitting_source(model: Model, item: Any, *, slices: bool = True) -> Any:
+def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> Any:
     """Return the item's image source, refusing what the network cannot take.
 
-    Where `slices` may be asked for, the refusal of a stack says so.
+    `for_stacks` is what to do with a stack that a 2-D model is given.
     """
     source = item.image
     spatial, count = len(source.shape) - 1, source.shape[-1]
     if spatial != model.ndim:
-        remedy = (
-            "Pass slices=True to take each z slice as an image."
-            if spatial == 3 and slices
-            else "Give each z slice as an image with labels of its own."
-            if spatial == 3
-            else "Give z stacks."
-        )
+        remedy = for_stacks if spatial == 3 else "Give z stacks."
         raise invalid(
             item.id,
             expected=f"a {model.ndim}-D image",

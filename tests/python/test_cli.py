@@ -256,6 +256,8 @@ def test_doctor_without_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> str:
         raise doctor.BackendError('Run: pip install "cytoloom[cpu]"')
 
+    monkeypatch.delenv("CYTOLOOM_ENGINE")
+    monkeypatch.setattr(doctor.backend, "running", lambda: True)
     monkeypatch.setattr(doctor.backend, "name", none)
     found = doctor.report()
     assert "pip install" in found["backend"]
