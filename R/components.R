@@ -157,7 +157,9 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL)
 #'   of the network that tells touching objects apart.
 #' @param distance_loss Loss of that part.
 #' @param contact_weight How much more a pixel counts in that loss where objects meet.
-#' @param foreground_threshold,seed_threshold,min_seed_px,debris_px Set in training.
+#' @param foreground_threshold,seed_threshold,min_seed_px Set in training.
+#' @param peak_threshold An object in which what that part finds is nowhere larger is dropped: so
+#'   debris looks. Set in training.
 #' @param neck An object is divided where it is narrower than this share of the narrower part on
 #'   either side; 0 divides nothing. Set in training.
 #' @return A list of class `cl_instances`, for [cl_train()].
@@ -167,7 +169,7 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL)
 cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FALSE,
                          reach_px = 5, distance_loss = "ce", contact_weight = 10,
                          foreground_threshold = 0.5, seed_threshold = 0.25, min_seed_px = 4,
-                         neck = 0, debris_px = 0) {
+                         neck = 0, peak_threshold = 0) {
   component("Instances", settings())
 }
 

@@ -12,7 +12,7 @@ ranges <- list(
   list(
     expected = "a whole number, 0 or more",
     holds = function(x) x >= 0 & x == trunc(x),
-    settings = c("min_area_px", "min_seed_px", "debris_px")
+    settings = c("min_area_px", "min_seed_px")
   ),
   list(
     expected = "a whole number, 1 to 8", holds = function(x) x %in% 1:8, settings = "depth"
@@ -47,7 +47,7 @@ ranges <- list(
   ),
   list(
     expected = "at least 0 and below 1",
-    holds = function(x) x >= 0 & x < 1, settings = c("dropout", "neck")
+    holds = function(x) x >= 0 & x < 1, settings = c("dropout", "neck", "peak_threshold")
   )
 )
 

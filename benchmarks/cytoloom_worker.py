@@ -28,6 +28,7 @@ def main() -> None:
         validation=data(plan["validation"]),
         trainer=cl.Trainer(minutes=given.minutes),
         seed=given.seed,
+        out=given.out / "model",
         progress=False,
     )
     trained = time.monotonic()

@@ -195,9 +195,10 @@ def _score(
     model: Model, item: Any, data: Data, at_once: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     from .data import read_labels
+    from .sources import HeldSource
 
-    stats = model.normalize.fit(item.image)
-    maps = model.source_maps(item.image, stats, at_once=at_once)
+    source = HeldSource(item.image)
+    maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
     decoded = model.task.decode(maps, item.spacing_um)

@@ -20,7 +20,8 @@ from .tasks.task import Head
 HALO_LIMIT_PX = 256
 RAMP_PX = 64
 TILE_PX = 2**21
-LARGE_TILE_PX = {1: 2**18, 2: 2**18, 3: 2**20}
+LARGE_TILE_PX = 2**20
+LARGE_TILE_PX_2D = 2**19
 LARGE_PX = 2**24
 SMALL_PX = 256
 
@@ -37,8 +38,8 @@ def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> t
     """Choose the tile: at most 2 million pixels, and enough of them.
 
     The longest edge is halved until tiles are as small as that, and as many as are worked on at
-    once or their edges shorter than 512 px. Images above 16 million pixels have tiles of a
-    quarter of a million (volumes, whose halo is larger: one million).
+    once or their edges shorter than 512 px. Images above 16 million pixels, whose labels need the
+    memory, have tiles of one million, those worked on side by side in 2-D of half of that.
 
     Parameters
     ----------
@@ -55,12 +56,14 @@ def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> t
     ((512, 512), (256, 512))
     >>> tile_shape((512, 512), 128)
     (128, 128)
-    >>> tile_shape((8192, 8192), None)
-    (512, 512)
+    >>> tile_shape((8192, 8192), None), tile_shape((8192, 8192), None, at_once=2)
+    ((1024, 1024), (512, 1024))
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)
-    most = TILE_PX if math.prod(shape) <= LARGE_PX else LARGE_TILE_PX[len(shape)]
+    most = TILE_PX
+    if math.prod(shape) > LARGE_PX:
+        most = LARGE_TILE_PX_2D if len(shape) == 2 and at_once > 1 else LARGE_TILE_PX
     tile, count = [int(n) for n in shape], 1
     while True:
         longest = max(tile)

@@ -26,7 +26,7 @@ from .progress import Event, drain, note, warn
 from .rescaling import LARGEST_FACTOR, by_size, factors_known
 from .resizing import enlarged, resize_into
 from .scratch import Scratch
-from .sources import ChannelSource
+from .sources import ChannelSource, HeldSource
 from .spelling import counted
 
 if TYPE_CHECKING:
@@ -323,23 +323,24 @@ def _one(
     model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
-    source = fitting_source(model, item)
+    source = HeldSource(fitting_source(model, item))
     odd = list(odd_pixels(source.read()))
     stats = model.normalize.fit(source)
     with Scratch() as store:
 
-        def decoded() -> tuple[Any, dict[str, np.ndarray]]:
+        def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, at_once)
+            source.let_go()
             store.trim()
             return model.task.decode(maps, item.spacing_um), maps
 
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
-        found, maps = decoded()
+        found, maps = found_with(factors)
         if rescale == "auto" and factors is None:
             factors, sizes = by_size(model, source, stats, maps, found.objects_labels)
             notes += [sizes] if sizes else []
             if factors is not None:
-                found, maps = decoded()
+                found, maps = found_with(factors)
         table = _objects(model, item, source, found, maps)
     row = {
         "image": item.id,

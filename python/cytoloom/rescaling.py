@@ -102,7 +102,7 @@ class _Look:
         self._model, self._source, self._stats = model, source, stats
         self._maps, self._centre = maps, centre
         # small objects may be those searched for
-        self._task = replace(model.task, min_area_px=0, debris_px=0, exclude_border=False)
+        self._task = replace(model.task, min_area_px=0, peak_threshold=0.0, exclude_border=False)
 
     def search(self, wanted: float, low: float, high: float) -> float | None:
         """Find the factor at which objects of `low` to `high` px fit their maps best.

@@ -33,6 +33,7 @@ __all__ = [
     "ChannelSource",
     "CropSource",
     "FileSource",
+    "HeldSource",
     "PlaneSource",
     "Source",
     "fingerprint",
@@ -393,6 +394,40 @@ class PlaneSource:
         rest = slices or (slice(None), slice(None))
         plane: AnyArray = self._stack.read((slice(self._z, self._z + 1), *rest))[0]
         return plane
+
+
+class HeldSource:
+    """Another source, decoded once for all that is read from it, until it is let go.
+
+    Normalisation measures what it would measure of the other.
+
+    Examples
+    --------
+    >>> held = HeldSource(CropSource(ArraySource(np.zeros((4, 5))), ((1, 3), (0, 5))))
+    >>> held.shape, held.whole.shape
+    ((2, 5, 1), (4, 5, 1))
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._array: AnyArray | None = None
+        self.whole: Source = getattr(source, "whole", self)
+        self.shape = source.shape
+        self.dtype = source.dtype
+        self.axes = source.axes
+        self.spacing_um = source.spacing_um
+        self.name = source.name
+        self.channel_names: tuple[str, ...] | None = getattr(source, "channel_names", None)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return a view; decodes what is not held."""
+        if self._array is None:
+            self._array = self._source.read()
+        return self._array if slices is None else self._array[slices]
+
+    def let_go(self) -> None:
+        """Keep nothing in memory until something is read again."""
+        self._array = None
 
 
 def fingerprint(source: Source) -> str:

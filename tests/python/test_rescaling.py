@@ -57,7 +57,7 @@ def discs(diameter: float, size: int = 400) -> np.ndarray:
 
 def ideal(knows: tuple[float, float], task: Instances | None = None) -> SimpleNamespace:
     """A model that sees bright pixels, and how deep they lie where objects are as large as this."""
-    task = task or Instances(debris_px=40)
+    task = task or Instances(min_area_px=40)
 
     def maps(source, stats):
         bright = source.read()[..., 0] > 100
@@ -81,7 +81,7 @@ def chosen(model: SimpleNamespace, image: np.ndarray) -> tuple:
 
 @pytest.mark.parametrize("diameter", [5, 8, 40, 100])
 def test_objects_of_another_size_are_brought_to_that_of_training(diameter):
-    # discs of 5 px have 20 px: the task takes them for debris, and no object is left
+    # discs of 5 px have 20 px: the task drops them, and no object is left
     (factor, _), text = chosen(ideal((16, 26)), discs(diameter))
     assert 16 <= factor * diameter <= 25
     assert f"rescaled by {factor:.2f}" in text

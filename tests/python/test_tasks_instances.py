@@ -319,8 +319,22 @@ def test_tune_fits_thresholds_to_shifted_maps():
     assert average_precision(SCENE, task.decode(maps).labels, 0.9) < 0.5
     tuned = task.tune([maps], [(SCENE, None)])
     assert average_precision(SCENE, tuned.decode(maps).labels, 0.9) == 1
-    assert tuned.debris_px > 0
     assert from_plain(to_plain(tuned), Task) == tuned
+
+
+def test_objects_that_are_flat_in_the_second_map_are_debris():
+    """A blot that is foreground but rises to 0.5 only, where objects rise to 1."""
+    task = Instances(seed_threshold=0.4)
+    truth = np.pad(SCENE, ((0, 10), (0, 0)))
+    blot = np.zeros(truth.shape, bool)
+    blot[26:31, 5:12] = True
+    maps = maps_of(task, truth)
+    maps["foreground"][blot], maps["distance"][blot] = 1, 0.5
+    assert task.decode(maps).labels.max() == 5
+    assert (replace(task, peak_threshold=0.5).decode(maps).labels == truth).all()
+    tuned = task.tune([maps], [(truth, None)])
+    assert 0.5 <= tuned.peak_threshold < 1
+    assert (tuned.decode(maps).labels == truth).all()
 
 
 def test_tune_without_objects_changes_nothing():

@@ -332,6 +332,23 @@ def _hole_neighbours(holes: Labels, labels: Labels) -> Iterator[tuple[Labels, La
             yield holes[inner][meet], labels[outer][meet]
 
 
+def drop_flat(labels: Labels, height: Array, threshold: float) -> Labels:
+    """Drop objects in which `height` is nowhere above a threshold, in place; 0 drops none.
+
+    Examples
+    --------
+    >>> height = np.array([[0.2, 0.9, 0.0, 0.4, 0.5]])
+    >>> drop_flat(np.array([[1, 1, 0, 2, 2]], np.int32), height, 0.6)
+    array([[1, 1, 0, 0, 0]], dtype=int32)
+    """
+    if threshold == 0:
+        return labels
+    keep = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    for rows in strips(labels.shape):
+        keep[labels[rows][height[rows] > threshold]] = True
+    return _keep(labels, keep)
+
+
 def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool = False) -> Labels:
     """Drop objects that are too small or touch the border, and renumber the others, in place.
 
@@ -341,9 +358,14 @@ def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool =
     array([[0, 0, 1, 1]], dtype=int32)
     """
     keep = areas(labels) >= max(min_area_px, 1)
-    keep[0] = False
     if exclude_border:
         keep[border_labels(labels)] = False
+    return _keep(labels, keep)
+
+
+def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
+    """Drop objects by id and renumber the others, in place."""
+    keep[0] = False
     if keep[1:].all():
         return labels
     new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)

@@ -14,7 +14,7 @@ from ..components import component
 from ..errors import invalid
 from ..metrics.matching import IOUS_50_95, average_precision, match
 from .binary import overlap_scores
-from .decoding import fill_holes, keep_objects, separate, split_pieces
+from .decoding import drop_flat, fill_holes, keep_objects, separate, split_pieces
 from .distances import FREE_GAP_PX, context, separation
 from .necks import divide_at_necks
 from .task import (
@@ -32,13 +32,24 @@ from .task import (
     two_classes,
     weight_of,
 )
-from .tuning import Settings, climb, small_area, windows
+from .tuning import Settings, climb, windows
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
 TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
 TUNED_PX = 1_500_000
+PEAKS = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+STEPS: tuple[tuple[str, Any], ...] = (
+    ("seed_threshold", (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)),
+    ("peak_threshold", PEAKS),
+    ("foreground_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
+    ("min_seed_px", (1, 4, 10)),
+    ("seed_threshold", lambda now: [round(now + step / 20, 2) for step in range(-2, 3)]),
+    ("neck", (0.0, 0.6, 0.7, 0.8, 0.85, 0.9)),
+    ("peak_threshold", PEAKS),
+)
+"""Which settings `Instances.tune` tries, in which order."""
 
 
 @component
@@ -77,8 +88,9 @@ class Instances(Task):
     neck : float, default 0.0
         An object is divided where it is narrower than this share of the narrower part on either
         side (`necks.divide_at_necks`); 0 divides nothing. Fitted by `tune`.
-    debris_px : int, default 0
-        Smaller objects are taken for debris and dropped. Fitted by `tune`.
+    peak_threshold : float, default 0.0
+        An object in which the second map is nowhere larger is dropped: so debris looks, and a
+        nucleus out of focus. Fitted by `tune`.
 
     Examples
     --------
@@ -102,16 +114,18 @@ class Instances(Task):
     seed_threshold: float = 0.25
     min_seed_px: int = 4
     neck: float = 0.0
-    debris_px: int = 0
+    peak_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         fraction("foreground_threshold", self.foreground_threshold)
         fraction("seed_threshold", self.seed_threshold)
         if not self.reach_px >= 2:
             raise invalid("reach_px", expected="2 or more", received=self.reach_px)
-        if not 0 <= self.neck < 1:
-            raise invalid("neck", expected="at least 0 and below 1", received=self.neck)
-        for name in ("min_area_px", "min_seed_px", "debris_px", "contact_weight"):
+        for name in ("neck", "peak_threshold"):
+            if not 0 <= getattr(self, name) < 1:
+                expected, got = "at least 0 and below 1", getattr(self, name)
+                raise invalid(name, expected=expected, received=got)
+        for name in ("min_area_px", "min_seed_px", "contact_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise invalid(name, expected="0 or more", received=getattr(self, name))
 
@@ -150,10 +164,11 @@ class Instances(Task):
         return {"foreground": (foreground, weight), "distance": (distance[..., None], near)}
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
-        """Seeds, watershed, necks, holes, sizes; int32 labels, 1 to the number of objects."""
+        """Seeds, watershed, necks, holes, peaks, sizes; int32 labels, 1 to the number of objects."""
+        distance = maps["distance"][..., 0]
         labels = separate(
             maps["foreground"][..., 0],
-            maps["distance"][..., 0],
+            distance,
             foreground_threshold=self.foreground_threshold,
             seed_threshold=self.seed_threshold,
             min_seed_px=self.min_seed_px,
@@ -161,8 +176,9 @@ class Instances(Task):
         divide_at_necks(labels, self.neck, spacing_um)
         if self.fill_holes:
             fill_holes(labels)
-        smallest = max(self.min_area_px, self.debris_px)
-        return Found(keep_objects(labels, min_area_px=smallest, exclude_border=self.exclude_border))
+        drop_flat(labels, distance, self.peak_threshold)
+        keep_objects(labels, min_area_px=self.min_area_px, exclude_border=self.exclude_border)
+        return Found(labels)
 
     def tune(
         self, maps: Sequence[Maps], truths: Sequence[Truth], spacing_um: Spacing = None
@@ -170,8 +186,7 @@ class Instances(Task):
         """Choose thresholds with the best mean average precision; see `Task.tune`.
 
         The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9. Of large images the
-        middle is used, `TUNED_PX` pixels in all. Objects smaller than half of what nearly all
-        true ones have are taken for debris, unless another size does better.
+        middle is used, `TUNED_PX` pixels in all.
         """
         images = [
             (cut, unknown_marked(labels, known))
@@ -179,7 +194,6 @@ class Instances(Task):
         ]
         if not any((truth > 0).any() for _, truth in images):
             return self
-        small = small_area(truth for _, truth in images)
 
         def score(settings: Settings) -> float:
             task = replace(self, **settings)
@@ -197,9 +211,9 @@ class Instances(Task):
             "seed_threshold": 0.5,
             "min_seed_px": 4,
             "neck": 0.0,
-            "debris_px": round(small / 2),
+            "peak_threshold": 0.0,
         }
-        return replace(self, **climb(score, start, _steps(small)))
+        return replace(self, **climb(score, start, STEPS))
 
     def score(
         self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
@@ -277,17 +291,3 @@ class Instances(Task):
 def unknown_marked(labels: Array, known: Array | None) -> Array:
     """Labels as int32 with -1 where not known."""
     return labels if known is None else np.where(known, labels, -1).astype(np.int32)
-
-
-def _steps(small_px: float) -> list[tuple[str, Any]]:
-    """Which settings to try, in which order; `small_px` is the area of a small object."""
-    debris = sorted({round(small_px * share) for share in (0, 0.25, 0.5, 1)})
-    coarse = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)
-    return [
-        ("seed_threshold", coarse),
-        ("foreground_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
-        ("min_seed_px", (1, 4, 10)),
-        ("seed_threshold", lambda now: [round(now + step / 20, 2) for step in range(-2, 3)]),
-        ("neck", (0.0, 0.6, 0.7, 0.8, 0.85, 0.9)),
-        ("debris_px", debris),
-    ]

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.labels import border_labels
-from .decoding import areas
 from .task import Array, Maps, Truth
 
 Settings = dict[str, Any]
@@ -105,23 +103,3 @@ def windows(
         cut = {head: values[middle] for head, values in image_maps.items()}
         taken.append((cut, labels[middle], None if known is None else known[middle]))
     return taken
-
-
-def small_area(truths: Iterable[Array], percent: float = 1) -> float:
-    """Area that only `percent` of the true objects are smaller than; 0 without objects.
-
-    Objects cut by the border do not count.
-
-    Examples
-    --------
-    >>> small_area([np.array([[0, 0, 0, 0, 0], [1, 0, 2, 2, 0], [0, 0, 0, 0, 0]])])
-    2.0
-    """
-    counts = []
-    for truth in truths:
-        labels = np.maximum(truth, 0)
-        size = areas(labels)
-        size[border_labels(labels)] = 0
-        counts.append(size[1:][size[1:] > 0])
-    every: NDArray[np.int64] = np.concatenate(counts) if counts else np.empty(0, np.int64)
-    return float(np.percentile(every, percent)) if every.size else 0.0
