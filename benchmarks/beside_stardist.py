@@ -12,6 +12,7 @@ average precision. "process s" is from starting Python to labels on disk, five c
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from skimage.segmentation import relabel_sequential
 
 import cytoloom as cl
 from cytoloom.data import read_labels
@@ -39,27 +41,27 @@ TIMES = 5
 def mosaic(data: cl.Data) -> tuple[np.ndarray, np.ndarray]:
     """Put the pieces with most nuclei side by side: image and labels, `PIECES` each way.
 
-    Each image gives its corner at most once; it is brought to 8 bits by its own extremes.
+    Pieces of an image do not overlap. Each image is brought to 8 bits by its own extremes.
     """
     found = []
     for item in data.items:
         pixels, labels = item.image.read()[..., 0], read_labels(item, data.unknown)[0]
-        part = labels[:PIECE_PX, :PIECE_PX]
-        if part.shape == (PIECE_PX, PIECE_PX):
-            low, high = float(pixels.min()), float(pixels.max())
-            eight = (pixels[:PIECE_PX, :PIECE_PX] - low) / max(high - low, 1) * 255
-            found.append((np.unique(part).size, eight.astype(np.uint8), part))
+        low, high = float(pixels.min()), float(pixels.max())
+        eight = ((pixels - low) / max(high - low, 1) * 255).astype(np.uint8)
+        for y, x in itertools.product(*(range(0, n - PIECE_PX + 1, PIECE_PX) for n in eight.shape)):
+            at = slice(y, y + PIECE_PX), slice(x, x + PIECE_PX)
+            found.append((np.unique(labels[at]).size, eight[at], labels[at]))
     found.sort(key=lambda piece: -piece[0])
     image = np.zeros((PIECES * PIECE_PX,) * 2, np.uint8)
     truth = np.zeros(image.shape, np.int32)
-    for k in range(PIECES**2):
+    for k, (row, column) in enumerate(itertools.product(range(PIECES), repeat=2)):
         _, pixels, labels = found[k % len(found)]
-        row, column = divmod(k, PIECES)
         at = tuple(slice(n * PIECE_PX, (n + 1) * PIECE_PX) for n in (row, column))
         image[at] = pixels
-        new = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-        truth[at] = np.where(new > 0, new + truth.max(), 0)
-    return image, truth
+        ids, own = np.unique(labels, return_inverse=True)
+        numbers = np.where(ids > 0, truth.max() + 1 + np.arange(len(ids)), 0)
+        truth[at] = numbers[own].reshape(labels.shape)
+    return image, relabel_sequential(truth)[0]
 
 
 def predict_apart(method: str, run: Path, image: Path, labels: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Predict one image with a trained StarDist; runs in StarDist's own environment, without cytoloom.
 
-    stardist_predict.py folder image.npy labels.tif --times 5
+stardist_predict.py folder image.npy labels.tif --times 5
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ class Run:
     scores: dict[str, float] | None = None
     tile_difference: float | None = None
     fast: dict[str, Any] | None = None
+    coherence: float | None = None
     forward_s_per_px: float = 1e-6
     interrupted: bool = False
     labels: Cache = field(default_factory=lambda: Cache(2**30))

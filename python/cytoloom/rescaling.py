@@ -10,17 +10,22 @@ import numpy as np
 
 from .objects import FEW_OBJECTS, diameters, typical_diameter
 from .resizing import Resized
+from .tasks.task import Found
 
 if TYPE_CHECKING:
     from .model import Model
-    from .tasks.task import Maps
+    from .tasks.task import Maps, Task
 
 SIZE_TOLERANCE = 1.2
-ALIKE = 1.1
-"""What is found at the wrong size is nearer to the right one: touching objects are one."""
 LARGEST_FACTOR = 16.0
-TRIALS = 4
-LEAST_COHERENCE = 0.5
+STEP = 1.5
+STEPS = 6
+LEAST_PX = 32
+USUAL_SPREAD = 0.15
+"""How far below the usual fit that of an image like those in training may lie."""
+GAIN = 0.1
+"""How much better objects must fit at another size."""
+SAME_FIT = 0.02
 WINDOW_PX = {2: 512, 3: 80}
 CHECK = "Check that these images fit the model."
 SWITCH = "Pass rescale=None to switch this off."
@@ -48,17 +53,18 @@ def factors_known(
 def by_size(
     model: Model, source: Any, stats: Any, maps: Maps, labels: np.ndarray
 ) -> tuple[tuple[float, ...] | None, str]:
-    """Enlargement that brings the objects of an image to the size of those in training.
+    """Enlargement at which the objects of an image look as those in training did.
 
-    Where the typical object found is not of a size that was typical of a training image, the
-    part of the image with most objects is looked at again: enlarged by the ratio of sizes, and
-    by the ratio that is seen then, until sizes agree; and on from there in steps of 20 % for as
-    long as maps and objects fit together better (`Task.coherence`).
+    How well objects fit the maps that they were made of (`Task.coherence`) falls when the network
+    sees them at a size that it does not know, whatever it then takes for objects. Where that fit
+    is clearly worse than on validation images, the part of the image with most objects is looked
+    at in other sizes, and the best is taken, if it is clearly better and its objects are as large
+    as in training.
 
     Parameters
     ----------
     model : Model
-        Knows the sizes in training; without objects of their own nothing is done.
+        Knows sizes and fit in training; a model without either is not asked.
     source, stats : Source, Stats
         The image and its normalisation.
     maps, labels : dict of ndarray, ndarray of int
@@ -67,87 +73,77 @@ def by_size(
     Returns
     -------
     (tuple of float or None, str)
-        Factors per axis, None where that is less than 20 % or nothing fits better than the image
-        as it is; and what to tell, if anything.
+        Factors per axis, None where the image stays as it is; and what to tell, if anything.
     """
-    usual = model.info["diameter_px"]
-    if not usual:
+    sizes, usual = model.info["diameter_px"], model.info["training"].get("coherence")
+    if not sizes or usual is None:
         return None, ""
-    low, high = usual["least_typical"], usual["most_typical"]
-    look = _Look(model, source, stats, maps, _fullest(labels))
-    sizes = diameters(labels)
-    many = sizes.size >= FEW_OBJECTS
-    size = typical_diameter(sizes, model.ndim) if many else look.at(1.0)[0]
-    if size is None or low / ALIKE <= size <= high * ALIKE:
+    fit = fit_as_is(model.task, maps, labels)
+    if fit >= usual - USUAL_SPREAD:
         return None, ""
-    # one clump, or haze taken for an object, has most of the area but is not most objects
-    if many and (np.median(sizes) > usual["median"]) != (size > high):
-        return None, ""
-    trained = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
-    text = f"objects are {size:.0f} px across, in training images {trained} px:"
-    best = look.search(usual["typical"], low / SIZE_TOLERANCE, high * SIZE_TOLERANCE)
-    if best is None:
-        return None, f"{text} not rescaled, since nothing fits better. {CHECK}"
-    if 1 / SIZE_TOLERANCE <= best <= SIZE_TOLERANCE:
-        return None, ""
-    return (best,) * model.ndim, f"{text} rescaled by {best:.2f}. {SWITCH}"
+    look = _Look(model, source, stats, _fullest(labels))
+    low, high = sizes["least_typical"] / SIZE_TOLERANCE, sizes["most_typical"] * SIZE_TOLERANCE
+    factor, best = look.search(low, high)
+    unlike = f"objects look unlike those in training (fit {fit:.2f}, there {usual:.2f})"
+    if factor is None or best < fit + GAIN:
+        many = np.unique(labels).size > FEW_OBJECTS
+        return None, f"{unlike}, at other sizes too: not rescaled. {CHECK}" if many else ""
+    return (factor,) * model.ndim, f"{unlike}: rescaled by {factor:.2f} (fit {best:.2f}). {SWITCH}"
+
+
+def fit_as_is(task: Task, maps: Maps, labels: np.ndarray) -> float:
+    """How well objects fit their maps, where most of them are."""
+    window = _window(labels.shape, _fullest(labels), WINDOW_PX[labels.ndim])
+    cut = {head: values[window] for head, values in maps.items()}
+    return task.coherence(cut, Found(labels[window]))
 
 
 class _Look:
     """A part of an image as the network sees it at one size or another."""
 
-    def __init__(
-        self, model: Model, source: Any, stats: Any, maps: Maps, centre: Sequence[int]
-    ) -> None:
-        self._model, self._source, self._stats = model, source, stats
-        self._maps, self._centre = maps, centre
+    def __init__(self, model: Model, source: Any, stats: Any, centre: Sequence[int]) -> None:
+        self._model, self._source, self._stats, self._centre = model, source, stats, centre
         # small objects may be those searched for
         self._task = replace(model.task, min_area_px=0, peak_threshold=0.0, exclude_border=False)
 
-    def search(self, wanted: float, low: float, high: float) -> float | None:
+    def search(self, low: float, high: float) -> tuple[float | None, float]:
         """Find the factor at which objects of `low` to `high` px fit their maps best.
 
-        The search starts from objects `wanted` px across. None: as it is the image fits better,
-        or objects fit their maps nowhere, as those of a model that is hardly trained.
+        Returns
+        -------
+        (float or None, float)
+            Of factors that fit alike the middle one, None if there are no such objects at any;
+            and the best fit.
         """
-        factor, seen = 1.0, {1.0: self.at(1.0)}
-        for _ in range(TRIALS):
-            factor *= wanted / (seen[factor][0] or wanted)
-            if factor in seen or not 1 / LARGEST_FACTOR <= factor <= LARGEST_FACTOR:
-                break
-            seen[factor] = self.at(factor)
-            if low <= (seen[factor][0] or 0.0) <= high:
-                break
-        best = max(seen, key=lambda f: (low <= (seen[f][0] or 0.0) <= high, seen[f][1]))
-        for step in (SIZE_TOLERANCE, 1 / SIZE_TOLERANCE):
-            while 1 / LARGEST_FACTOR <= best * step <= LARGEST_FACTOR:
-                size, fit = self.at(best * step)
-                if fit <= seen[best][1] or not low <= (size or 0.0) <= high:
-                    break
-                best *= step
-                seen[best] = size, fit
-        return best if seen[best][1] >= max(seen[1.0][1], LEAST_COHERENCE) else None
+        fits: dict[float, float] = {}
 
-    def at(self, factor: float) -> tuple[float | None, float]:
-        """Typical diameter of the objects, None if they are few, and coherence at one size."""
-        window = self._window(factor)
-        if factor == 1:
-            maps = {head: values[window] for head, values in self._maps.items()}
-        else:
-            maps = self._model.source_maps(self._part(window, factor), self._stats)
+        def look(factor: float) -> None:
+            if min(self._source.shape[:-1]) * factor >= LEAST_PX:
+                size, fit = self._at(factor)
+                if size is not None and low <= size <= high:
+                    fits[factor] = fit
+
+        for k in range(-STEPS, STEPS + 1):
+            if k:
+                look(STEP**k)
+        if not fits:
+            return None, 0.0
+        best = max(fits, key=lambda factor: fits[factor])
+        for factor in (best / STEP**0.5, best * STEP**0.5):
+            look(factor)
+        top = max(fits.values())
+        alike = sorted(factor for factor, fit in fits.items() if fit >= top - SAME_FIT)
+        return alike[(len(alike) - 1) // 2], top
+
+    def _at(self, factor: float) -> tuple[float | None, float]:
+        """Typical diameter of the objects, None if they are few, and their fit at one size."""
+        edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
+        window = _window(self._source.shape[:-1], self._centre, edge)
+        maps = self._model.source_maps(self._part(window, factor), self._stats)
         found = self._task.decode(maps)
         sizes = diameters(found.labels)
         size = typical_diameter(sizes, self._model.ndim) if sizes.size >= FEW_OBJECTS else None
         return size, self._task.coherence(maps, found)
-
-    def _window(self, factor: float) -> tuple[slice, ...]:
-        """Choose a window that is at most `WINDOW_PX` long when enlarged."""
-        edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
-        window = []
-        for n, centre in zip(self._source.shape[:-1], self._centre, strict=True):
-            start = max(0, min(centre - edge // 2, n - edge))
-            window.append(slice(start, min(n, start + edge)))
-        return tuple(window)
 
     def _part(self, window: tuple[slice, ...], factor: float) -> Resized:
         """Cut the window out of the image, enlarged."""
@@ -160,6 +156,12 @@ class _Look:
         size = [w.stop - w.start for w in window]
         shape = [max(1, round(n * factor)) for n in size]
         return Resized(read, size, shape, self._source.shape[-1])
+
+
+def _window(shape: Sequence[int], centre: Sequence[int], edge: int) -> tuple[slice, ...]:
+    """Choose a window of at most `edge` px per axis around `centre`, within the image."""
+    starts = [max(0, min(c - edge // 2, n - edge)) for n, c in zip(shape, centre, strict=True)]
+    return tuple(slice(a, min(n, a + edge)) for n, a in zip(shape, starts, strict=True))
 
 
 def _fullest(labels: np.ndarray) -> list[int]:

@@ -398,6 +398,7 @@ def _finish(run: Run, state: State, started: float) -> Model:
             "validation": run.split_note,
             "unknown": run.train.unknown,
             "fast": run.fast,
+            "coherence": run.coherence,
         },
         "tile_difference": run.tile_difference,
         "start": str(run.start.path) if run.start else None,

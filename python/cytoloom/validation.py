@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .inference import HALO_LIMIT_PX, activate
 from .parallel import side_by_side
 from .preparation import UNKNOWN, Run, batch_maker, batch_of, make_sampler
 from .progress import Event
+from .rescaling import fit_as_is
 from .sources import ArraySource
 
 VALIDATION_PATCHES = 64
@@ -112,7 +114,15 @@ def tune(run: Run) -> Iterator[Event]:
     images = ((reader.image, reader.stats) for reader in run.validation_readers)
     run.fast = engines.compare(run.model, images, run.spacing_um)
     run.tile_difference = _tile_difference(run)
+    run.coherence = _usual_fit(run, maps, [truth for truth, _ in truths])
     run.scores = {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]}
+
+
+def _usual_fit(run: Run, maps: list[Any], truths: list[np.ndarray]) -> float | None:
+    """Median over images of how well objects fit their maps; None where a task cannot tell."""
+    found = [fit_as_is(run.task, m, t) for m, t in zip(maps, truths, strict=True) if t.any()]
+    usual = float(np.median(found)) if found else math.nan
+    return usual if math.isfinite(usual) else None
 
 
 def _seams(run: Run) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cytoloom as cl
 import small
 from cytoloom.data import as_data
 
@@ -204,6 +205,46 @@ class TestRace:
         race.plot(rows, tmp_path / "race.png")
         assert (tmp_path / "race.png").stat().st_size > 1000
         assert race.table(rows).count("\n") == 7
+
+    def test_one_image_beside_stardist(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who finds the truth of an image put together has AP 1; both predict in turn."""
+        import tifffile
+
+        one = bench("beside_stardist")
+        monkeypatch.setattr(one, "PIECE_PX", 48)
+        image, truth = one.mosaic(one.images("toy")[1])
+        assert image.shape == truth.shape == (192, 192)
+        assert truth.max() == np.unique(truth).size - 1 > 30
+        turns: list[str] = []
+
+        def predict(method: str, run: Path, image: Path, labels: Path) -> Any:
+            turns.append(method)
+            assert run.name == f"{method}-20-seed0"
+            tifffile.imwrite(labels, (truth * (method == "cytoloom")).astype(np.uint16))
+            return {"seconds": [2.0, 1.0, 3.0], "process": 9.0, "engine": ""}
+
+        monkeypatch.setattr(one, "predict_apart", predict)
+        rows = one.compare(tmp_path, "toy", 20.0, 0)
+        assert turns[:4] == ["cytoloom", "stardist", "stardist", "cytoloom"]
+        assert [row["s"] for row in rows] == [2.0, 2.0]
+        assert [row["AP@0.5"] for row in rows] == [1.0, 0.0]
+
+    def test_one_image_by_our_own_lane(self, tmp_path: Path) -> None:
+        """Predicting in a process of its own leaves labels, and says how long and by what."""
+        one = bench("beside_stardist")
+        images, labels = small.nuclei(3)
+        trainer = cl.Trainer(iterations=2, patch_px=32)
+        given = {"network": small.NETWORK, "trainer": trainer, "progress": False}
+        cl.train((images[:2], labels[:2]), out=tmp_path / "run" / "model", **given)
+        np.save(tmp_path / "image.npy", images[2])
+        told = one.predict_apart(
+            "cytoloom", tmp_path / "run", tmp_path / "image.npy", tmp_path / "found.tif"
+        )
+        assert len(told["seconds"]) == one.TIMES
+        assert told["engine"].startswith("Keras")
+        assert (tmp_path / "found.tif").exists()
 
     def test_stardist_sees_images_and_labels_moved_together(self) -> None:
         """Labels used as their own image keep their order through augmentation."""

@@ -71,7 +71,8 @@ def ideal(knows: tuple[float, float], task: Instances | None = None) -> SimpleNa
             for h, m in (("foreground", bright), ("distance", depth))
         }
 
-    return SimpleNamespace(task=task, ndim=2, info={"diameter_px": SIZES}, source_maps=maps)
+    info = {"diameter_px": SIZES, "training": {"coherence": 0.9}}
+    return SimpleNamespace(task=task, ndim=2, info=info, source_maps=maps)
 
 
 def chosen(model: SimpleNamespace, image: np.ndarray) -> tuple:
@@ -82,43 +83,51 @@ def chosen(model: SimpleNamespace, image: np.ndarray) -> tuple:
 @pytest.mark.parametrize("diameter", [5, 8, 40, 100])
 def test_objects_of_another_size_are_brought_to_that_of_training(diameter):
     # discs of 5 px have 20 px: the task drops them, and no object is left
-    (factor, _), text = chosen(ideal((16, 26)), discs(diameter))
-    assert 16 <= factor * diameter <= 25
-    assert f"rescaled by {factor:.2f}" in text
-    assert "18 to 22 px" in text
+    (factor, _), text = chosen(ideal((14, 28)), discs(diameter, size=max(400, 6 * diameter)))
+    assert 14 <= factor * diameter <= 28
+    assert f"rescaled by {factor:.2f} (fit " in text
+    assert "there 0.90" in text
 
 
-@pytest.mark.parametrize("diameter", [18, 20, 23])
-def test_objects_as_in_training_are_left_alone(diameter):
-    assert chosen(ideal((16, 26)), discs(diameter)) == (None, "")
+@pytest.mark.parametrize("diameter", [18, 20, 40])
+def test_objects_that_fit_as_in_training_are_left_alone(diameter):
+    """Even if none so large were there: what the network understands need not be changed."""
+    assert chosen(ideal((16, 45)), discs(diameter)) == (None, "")
 
 
-def test_sizes_that_differ_less_than_a_fifth_are_left_alone():
-    # 17 px are not typical of training images of 20 px each, but 20 / 17 is less than 1.2
-    model = ideal((16, 21))
-    model.info = {"diameter_px": dict.fromkeys(SIZES, 20.0)}
-    assert chosen(model, discs(17)) == (None, "")
+def test_objects_of_a_size_in_training_that_do_not_fit_are_looked_at():
+    """Large objects fall apart into pieces of a size that training had."""
+    model = ideal((14, 28))
+    model.info["diameter_px"] = SIZES | {"most_typical": 60.0}
+    factors, _ = chosen(model, discs(50))
+    assert 14 <= factors[0] * 50 <= 28
 
 
-def test_a_size_that_fits_no_better_is_not_chosen():
-    factors, text = chosen(ideal((35, 45)), discs(40))
+def test_images_that_fit_at_no_size_are_said():
+    factors, text = chosen(ideal((0, 1)), discs(40))
     assert factors is None
-    assert "40 px across" in text
-    assert "not rescaled" in text
+    assert "at other sizes too: not rescaled. Check" in text
 
 
-def test_a_model_that_knows_no_sizes_is_not_asked():
-    assert chosen(ideal((0, 1)), discs(40))[0] is None
+def test_a_little_better_is_not_enough():
+    model = ideal((14, 28))
+    model.info["training"]["coherence"] = 0.1
+    assert chosen(model, discs(40)) == (None, "")
 
 
-def test_one_large_clump_among_many_objects_does_not_decide():
-    image = discs(18)
-    image[:200, :200] = 200
-    assert chosen(ideal((0, 1000)), image) == (None, "")
+@pytest.mark.parametrize("lacking", ["diameter_px", "training"])
+def test_a_model_that_knows_no_sizes_is_not_asked(lacking):
+    model = ideal((14, 28))
+    model.info[lacking] = {}
+    assert chosen(model, discs(40)) == (None, "")
+
+
+def test_empty_images_are_left_alone_without_a_word():
+    assert chosen(ideal((14, 28)), np.zeros((200, 200, 1), np.uint8)) == (None, "")
 
 
 def test_few_objects_have_no_typical_size():
-    assert chosen(ideal((0, 1000)), discs(60, size=180)) == (None, "")
+    assert chosen(ideal((14, 28)), discs(60, size=180)) == (None, "")
 
 
 def test_coherence_is_the_correlation_with_what_should_be():

@@ -164,7 +164,7 @@ class Instances(Task):
         return {"foreground": (foreground, weight), "distance": (distance[..., None], near)}
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
-        """Seeds, watershed, necks, holes, peaks, sizes; int32 labels, 1 to the number of objects."""
+        """Seeds, watershed, necks, holes, peaks, sizes; int32 labels, numbered from 1."""
         distance = maps["distance"][..., 0]
         labels = separate(
             maps["foreground"][..., 0],
@@ -275,7 +275,7 @@ class Instances(Task):
         inside = labels > 0
         seen = maps["distance"][..., 0][inside]
         deep = separation(labels, reach_px=self.reach_px)[inside]
-        if seen.size == 0 or seen.std() == 0 or deep.std() == 0:
+        if seen.size == 0 or min(seen.std(), deep.std()) < 1e-6:
             return 0.0
         return float(np.corrcoef(seen, deep)[0, 1])
 
