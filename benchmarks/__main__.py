@@ -1,7 +1,8 @@
 """Run the benchmarks, each in a process of its own, and print one table.
 
 Real data (`python -m benchmarks.real_data`) and the race against StarDist
-(`python -m benchmarks.time_to_quality`) take long and are run on their own.
+(`python -m benchmarks.time_to_quality`) take long and are run on their own; OpenVINO, which needs
+not be installed, is measured by `python -m benchmarks --only fast_prediction`.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the ratios that must not fall")
     parser.add_argument("--size", choices=SIZES, default="full", help="toy: only that it runs")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="files of this folder to run")
     parser.add_argument("--record", action="store_true", help="append the table to RESULTS.md")
     given = parser.parse_args()
     size = "quick" if given.quick else given.size
     rows = []
     with tempfile.TemporaryDirectory(prefix="cytoloom-bench-") as work:
-        for name in QUICK if given.quick else ALL:
+        for name in given.only or (QUICK if given.quick else ALL):
             print(f"{name} ...", file=sys.stderr, flush=True)
             rows += run(name, size, Path(work))
     # starts the backend, which must not take memory or cores beside what is measured
