@@ -142,6 +142,18 @@ def test_real_data_row() -> None:
     assert "| - |" in real.table([{"set": "toy", **row}])
 
 
+def test_extremes_are_what_they_say() -> None:
+    """Twelve channels stay channels; a large image is one; the row of a toy training."""
+    extremes = bench("extremes")
+    assert extremes.data(extremes.channels(0.25)).items[0].image.shape == (64, 64, 12)
+    whole = extremes.large(0.1)[0][1]
+    assert whole.shape == (800, 800)
+    assert whole.max() == np.unique(whole).size - 1
+    row = extremes.one("3 images", cl.Trainer(iterations=2), share=0.25)
+    assert 0 <= row["AP@0.5"] <= 1
+    assert row["iterations"] == 2
+
+
 def test_real_sets_are_there(real_data: Path) -> None:
     """Every set has as many images as its README says."""
     counts = {
