@@ -21,8 +21,8 @@ from .sources import ArraySource
 VALIDATION_PATCHES = 64
 VALIDATION_SHARE = 0.1
 BACKWARD_COST = 3
-TUNE_PX = 4_000_000
-TUNE_S_PER_PX = 6e-6
+TUNE_PX = 8_000_000
+TUNE_S_PER_PX = 5e-6
 SEAM_PX = 1536
 COMPARE_S = 1.0
 """About what it takes to make OpenVINO's form of a network, before it predicts."""
@@ -77,7 +77,7 @@ class Validation:
 def _tune_px(run: Run) -> int:
     """Pixels of validation images that thresholds are fitted to: less when time is short."""
     minutes = run.trainer.length(1)[1]
-    return TUNE_PX if minutes is None else int(min(TUNE_PX, max(250_000, minutes * 400_000)))
+    return TUNE_PX if minutes is None else int(min(TUNE_PX, max(250_000, minutes * 800_000)))
 
 
 def tune_seconds(run: Run) -> float:
@@ -100,7 +100,7 @@ def tune(run: Run) -> Iterator[Event]:
     maps, truths, spent = [], [], 0
     for reader in run.validation_readers:
         if maps and spent + math.prod(reader.size) > _tune_px(run):
-            break
+            continue
         spent += math.prod(reader.size)
         maps.append(run.model.source_maps(reader.image, reader.stats))
         labels = reader.labels.read()

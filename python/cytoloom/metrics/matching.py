@@ -233,6 +233,51 @@ def average_precision(
     return np.array([_matches(table, _threshold(i)).average_precision for i in iou])
 
 
+def precision_by_score(
+    truth: ArrayLike,
+    found: ArrayLike,
+    scores: Floats,
+    least: Sequence[float],
+    iou: Sequence[float],
+    unknown: int | None = None,
+) -> Floats:
+    """Average precision of what is left when found objects with low scores are dropped.
+
+    Parameters
+    ----------
+    truth, found, unknown
+        As in `match`.
+    scores : float array (largest id + 1,)
+        Score of each found object, by id.
+    least : sequence of float
+        Objects of this score or less are dropped.
+    iou : sequence of float
+        Thresholds above 0.5, or 0.5 itself: a pair stays a pair whatever else is dropped.
+
+    Returns
+    -------
+    float64 array (len(least), len(iou))
+        As `average_precision`.
+
+    Examples
+    --------
+    >>> truth, found = [[1, 1, 1, 0, 2, 2, 0]], [[1, 1, 1, 0, 0, 0, 2]]
+    >>> precision_by_score(truth, found, np.array([0, 0.9, 0.4]), (0.0, 0.5, 0.9), [0.5])
+    array([[0.3333],
+           [0.5   ],
+           [0.    ]])
+    """
+    table = _table(truth, found, unknown)
+    kept = scores[table.found_ids] > np.asarray(least)[:, None]
+    left = table.true_ids.size + kept.sum(axis=1)
+    columns = []
+    for threshold in iou:
+        pairs = np.isin(table.found_ids, _matches(table, _threshold(threshold)).found)
+        tp = (kept & pairs).sum(axis=1)
+        columns.append(np.where(left == 0, 1.0, tp / np.maximum(left - tp, 1)))
+    return np.stack(columns, axis=1)
+
+
 def panoptic_quality(
     truth: ArrayLike, found: ArrayLike, iou: float = 0.5, unknown: int | None = None
 ) -> float:

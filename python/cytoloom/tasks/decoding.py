@@ -349,6 +349,19 @@ def drop_flat(labels: Labels, height: Array, threshold: float) -> Labels:
     return _keep(labels, keep)
 
 
+def tops(labels: Labels, height: Array) -> NDArray[np.float32]:
+    """Return the largest `height` within each id from 0 to the largest.
+
+    Examples
+    --------
+    >>> tops(np.array([[1, 1, 0, 2, 2]], np.int32), np.array([[0.25, 0.75, 1.0, 0.5, 0.25]]))
+    array([1.  , 0.75, 0.5 ], dtype=float32)
+    """
+    top = np.zeros(int(labels.max(initial=0)) + 1, np.float32)
+    np.maximum.at(top, labels.ravel(), np.asarray(height, np.float32).ravel())
+    return top
+
+
 def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool = False) -> Labels:
     """Drop objects that are too small or touch the border, and renumber the others, in place.
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..errors import invalid
-from ..metrics.matching import IOUS_50_95, average_precision, match
+from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
 from .binary import overlap_scores
-from .decoding import drop_flat, fill_holes, keep_objects, separate, split_pieces
+from .decoding import drop_flat, fill_holes, keep_objects, separate, split_pieces, tops
 from .distances import FREE_GAP_PX, context, separation
 from .necks import divide_at_necks
 from .task import (
@@ -32,24 +32,22 @@ from .task import (
     two_classes,
     weight_of,
 )
-from .tuning import Settings, climb, windows
+from .tuning import SLACK, Settings, climb, middle_of_best, windows
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
 TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
-TUNED_PX = 1_500_000
+TUNED_PX = 8_000_000
 PEAKS = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 STEPS: tuple[tuple[str, Any], ...] = (
     ("seed_threshold", (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)),
-    ("peak_threshold", PEAKS),
     ("foreground_threshold", (0.3, 0.4, 0.5, 0.6, 0.7)),
     ("min_seed_px", (1, 4, 10)),
     ("seed_threshold", lambda now: [round(now + step / 20, 2) for step in range(-2, 3)]),
     ("neck", (0.0, 0.6, 0.7, 0.8, 0.85, 0.9)),
-    ("peak_threshold", PEAKS),
 )
-"""Which settings `Instances.tune` tries, in which order."""
+"""Which settings `Instances.tune` tries, in which order; with each of them all of `PEAKS`."""
 
 
 @component
@@ -195,25 +193,24 @@ class Instances(Task):
         if not any((truth > 0).any() for _, truth in images):
             return self
 
-        def score(settings: Settings) -> float:
-            task = replace(self, **settings)
-            return float(
-                np.mean(
-                    [
-                        average_precision(truth, task.decode(cut).labels, TUNED_IOUS, -1)
-                        for cut, truth in images
-                    ]
-                )
-            )
+        def by_peak(settings: Settings) -> NDArray[np.float64]:
+            task = replace(self, **settings, peak_threshold=0.0)
+            each = []
+            for cut, truth in images:
+                labels = task.decode(cut).labels
+                top = tops(labels, cut["distance"][..., 0])
+                each.append(precision_by_score(truth, labels, top, PEAKS, TUNED_IOUS, -1))
+            return np.asarray(np.mean(each, axis=(0, 2)))
 
         start: Settings = {
             "foreground_threshold": 0.5,
             "seed_threshold": 0.5,
             "min_seed_px": 4,
             "neck": 0.0,
-            "peak_threshold": 0.0,
         }
-        return replace(self, **climb(score, start, STEPS))
+        best = climb(lambda settings: float(by_peak(settings).max()), start, STEPS)
+        peak = PEAKS[middle_of_best(by_peak(best).tolist(), SLACK)]
+        return replace(self, **best, peak_threshold=peak)
 
     def score(
         self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None

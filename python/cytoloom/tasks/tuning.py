@@ -10,13 +10,14 @@ import numpy as np
 from .task import Array, Maps, Truth
 
 Settings = dict[str, Any]
+SLACK = 0.002
 
 
 def climb(
     score: Callable[[Settings], float],
     start: Settings,
     steps: Iterable[tuple[str, Sequence[float] | Callable[[float], Sequence[float]]]],
-    slack: float = 0.002,
+    slack: float = SLACK,
 ) -> Settings:
     """Improve one setting at a time.
 
