@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -236,7 +236,7 @@ def average_precision(
 def precision_by_score(
     truth: ArrayLike,
     found: ArrayLike,
-    scores: Floats,
+    scores: NDArray[np.floating[Any]],
     least: Sequence[float],
     iou: Sequence[float],
     unknown: int | None = None,
