@@ -13,9 +13,11 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cytoloom as cl
+from cytoloom.data import Item, split
+from cytoloom.sources import ArraySource
 from cytoloom.tasks import resolve
 
 from . import machine, records
@@ -48,14 +50,24 @@ class Set:
         Folder of the truth.
     parts : tuple of str
         Folders with ``train/`` and ``test/``, all taken together.
+    divided : {"folders", "images", "halves"}
+        "images": no such folders, a quarter of the images is for testing (seed 0). "halves": one
+        stack, tested on the third of it that lies at the end of x.
     """
 
     task: str
     labels: str = "labels"
     parts: tuple[str, ...] = ("",)
+    divided: Literal["folders", "images", "halves"] = "folders"
 
     def read(self, folder: Path, part: str) -> cl.Data:
         """Return the images of "train" or "test"."""
+        if self.divided == "halves":
+            return self._half(folder / self.parts[0], part == "train")
+        if self.divided == "images":
+            whole = cl.Data.from_pairs(folder / "images", folder / self.labels)
+            train, test, _ = split(whole, 0.25, 0)
+            return train if part == "train" else test
         items = []
         for name in self.parts:
             inside = folder / name / part
@@ -63,6 +75,14 @@ class Set:
             prefix = f"{name}/" if name else ""
             items += [replace(item, id=prefix + item.id) for item in found.items]
         return cl.Data(tuple(items))
+
+    def _half(self, folder: Path, first: bool) -> cl.Data:
+        (item,) = cl.Data.from_pairs(folder / "images", folder / self.labels).items
+        middle = item.image.shape[-2] * 2 // 3
+        x = slice(None, middle) if first else slice(middle, None)
+        image = ArraySource(item.image.read()[..., x, :], item.image.axes)
+        labels = ArraySource(item.annotations[0].read()[..., x], role="labels")
+        return cl.Data((Item(item.id, image, (labels,)),))
 
 
 SETS = {
@@ -73,6 +93,9 @@ SETS = {
         "classes:background,cytoplasm,nucleus", "masks", ("dataset1", "dataset2")
     ),
     "cpm15_he": Set("instances"),
+    "coelho2009_u2os": Set("instances"),
+    "dsb2018_color": Set("instances", divided="images"),
+    "stardist_examples": Set("instances", parts=("3d",), divided="halves"),
 }
 
 

@@ -166,6 +166,9 @@ def test_real_sets_are_there(real_data: Path) -> None:
         "isbi2012_em": (20, 10),
         "wbc_nucleus_cytoplasm": (220, 79),
         "cpm15_he": (7, 3),
+        "coelho2009_u2os": (8, 4),
+        "dsb2018_color": (15, 5),
+        "stardist_examples": (1, 1),
     }
 
 
