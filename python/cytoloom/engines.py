@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import math
 import os
 import shutil
 import sys
@@ -157,6 +156,7 @@ def compare(
         nothing was found to compare.
     """
     from .metrics.matching import match
+    from .sources import part_of
 
     version = worth_comparing(backend.precision_of(model.keras))
     if version is None:
@@ -168,7 +168,7 @@ def compare(
         for source, stats in images:
             if left < CHECKED_PX // 10:
                 break
-            part = _middle(source, left)
+            part = part_of(source, left)
             truth, found = (
                 model.task.decode(model.source_maps(part, stats, engine=engine), spacing_um).labels
                 for engine in (usual, fast)
@@ -180,18 +180,6 @@ def compare(
     except Exception as error:
         return {"engine": name, "images": seen, "f1": 0.0, "problem": _one_line(error)}
     return {"engine": name, "images": seen, "f1": pairs / objects} if objects else None
-
-
-def _middle(source: Any, pixels: int) -> Any:
-    """Cut the middle out of an image, of at most so many pixels."""
-    from .sources import ArraySource
-
-    shape = source.shape[:-1]
-    share = min(1.0, pixels / math.prod(shape)) ** (1 / len(shape))
-    sizes = [max(1, int(n * share)) for n in shape]
-    starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
-    part = tuple(slice(a, a + size) for a, size in zip(starts, sizes, strict=True))
-    return ArraySource(np.asarray(source.read(part)))
 
 
 def _convert(model: Model, network: Any) -> Any:

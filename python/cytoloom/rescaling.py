@@ -81,7 +81,7 @@ def by_size(
     fit = fit_as_is(model.task, maps, labels)
     if fit >= usual - USUAL_SPREAD:
         return None, ""
-    look = _Look(model, source, stats, _fullest(labels))
+    look = _Look(model, source, stats, fullest(labels))
     low, high = sizes["least_typical"] / SIZE_TOLERANCE, sizes["most_typical"] * SIZE_TOLERANCE
     factor, best = look.search(low, high)
     unlike = f"objects look unlike those in training (fit {fit:.2f}, there {usual:.2f})"
@@ -93,7 +93,7 @@ def by_size(
 
 def fit_as_is(task: Task, maps: Maps, labels: np.ndarray) -> float:
     """How well objects fit their maps, where most of them are."""
-    window = _window(labels.shape, _fullest(labels), WINDOW_PX[labels.ndim])
+    window = _window(labels.shape, fullest(labels), WINDOW_PX[labels.ndim])
     cut = {head: values[window] for head, values in maps.items()}
     return task.coherence(cut, Found(labels[window]))
 
@@ -164,7 +164,7 @@ def _window(shape: Sequence[int], centre: Sequence[int], edge: int) -> tuple[sli
     return tuple(slice(a, min(n, a + edge)) for n, a in zip(shape, starts, strict=True))
 
 
-def _fullest(labels: np.ndarray) -> list[int]:
+def fullest(labels: np.ndarray) -> list[int]:
     """Return the pixel around which most object pixels lie."""
     from scipy import ndimage
 

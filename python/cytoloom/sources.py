@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -37,6 +38,7 @@ __all__ = [
     "PlaneSource",
     "Source",
     "fingerprint",
+    "part_of",
 ]
 
 Slices = tuple[slice, ...]
@@ -428,6 +430,35 @@ class HeldSource:
     def let_go(self) -> None:
         """Keep nothing in memory until something is read again."""
         self._array = None
+
+
+def part_of(source: Source, pixels: int, centre: Sequence[int] | None = None) -> CropSource:
+    """Cut a part of at most so many pixels out of an image, as long as wide as the image is.
+
+    Parameters
+    ----------
+    source : Source
+        An image (spatial..., c).
+    pixels : int
+        How many at most.
+    centre : sequence of int, optional
+        Pixel around which it lies, as far as the image allows; default the middle.
+
+    Examples
+    --------
+    >>> part_of(ArraySource(np.zeros((40, 60))), 600).roi
+    ((10, 30), (15, 45))
+    >>> part_of(ArraySource(np.zeros((40, 60))), 600, centre=(39, 20)).roi
+    ((20, 40), (5, 35))
+    """
+    shape = source.shape[:-1]
+    share = min(1.0, pixels / math.prod(shape)) ** (1 / len(shape))
+    roi = []
+    for n, at in zip(shape, centre or [n // 2 for n in shape], strict=True):
+        length = max(1, int(n * share))
+        start = max(0, min(at - length // 2, n - length))
+        roi.append((start, start + length))
+    return CropSource(source, tuple(roi))
 
 
 def fingerprint(source: Source) -> str:

@@ -15,14 +15,15 @@ from .inference import HALO_LIMIT_PX, activate
 from .parallel import side_by_side
 from .preparation import UNKNOWN, Run, batch_maker, batch_of, make_sampler
 from .progress import Event
-from .rescaling import fit_as_is
-from .sources import ArraySource
+from .rescaling import fit_as_is, fullest
+from .sources import ArraySource, part_of
 
 VALIDATION_PATCHES = 64
 VALIDATION_SHARE = 0.1
 BACKWARD_COST = 3
 TUNE_PX = 8_000_000
 TUNE_S_PER_PX = 5e-6
+LEAST_TUNE_PX = 2**15
 SEAM_PX = 1536
 COMPARE_S = 1.0
 """About what it takes to make OpenVINO's form of a network, before it predicts."""
@@ -75,7 +76,10 @@ class Validation:
 
 
 def _tune_px(run: Run) -> int:
-    """Pixels of validation images that thresholds are fitted to: less when time is short."""
+    """Pixels of validation images that thresholds are fitted to: less when time is short.
+
+    Of the image with which these are used up, the part with most objects.
+    """
     minutes = run.trainer.length(1)[1]
     return TUNE_PX if minutes is None else int(min(TUNE_PX, max(250_000, minutes * 800_000)))
 
@@ -83,7 +87,7 @@ def _tune_px(run: Run) -> int:
 def tune_seconds(run: Run) -> float:
     """Estimate what `tune` and saving will take."""
     sizes = [math.prod(r.size) for r in run.validation_readers]
-    pixels = min(sum(sizes), max(_tune_px(run), min(sizes)))
+    pixels = min(sum(sizes), _tune_px(run))
     seams = 3 * SEAM_PX**2 if _seams(run) else 0
     compare = 0.0
     if engines.worth_comparing(run.precision):
@@ -97,13 +101,16 @@ def tune(run: Run) -> Iterator[Event]:
     assert run.model is not None
     yield Event("progress", "fitting thresholds on the validation images", 1, 1)
     run.model._keras = run.keras
-    maps, truths, spent = [], [], 0
+    maps, truths, left = [], [], _tune_px(run)
     for reader in run.validation_readers:
-        if maps and spent + math.prod(reader.size) > _tune_px(run):
-            continue
-        spent += math.prod(reader.size)
-        maps.append(run.model.source_maps(reader.image, reader.stats))
         labels = reader.labels.read()
+        part = part_of(reader.image, left, fullest(labels))
+        pixels = math.prod(part.shape[:-1])
+        if maps and pixels < min(LEAST_TUNE_PX, labels.size):
+            break
+        left -= pixels
+        maps.append(run.model.source_maps(part, reader.stats))
+        labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
     run.model.task = run.task

@@ -14,7 +14,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom import backend, engines
-from cytoloom.sources import ArraySource
+from cytoloom.sources import ArraySource, part_of
 
 TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
 
@@ -224,7 +224,7 @@ def test_where_nothing_is_found_nothing_is_approved(trained: Path) -> None:
 
 def test_large_images_are_compared_in_their_middle() -> None:
     image = np.arange(2000 * 3000, dtype=np.float32).reshape(2000, 3000, 1)
-    part = engines._middle(ArraySource(image), 600_000)
+    part = part_of(ArraySource(image), 600_000)
     assert part.shape == (632, 948, 1)
     np.testing.assert_array_equal(part.read(), image[684:1316, 1026:1974])
 

@@ -494,3 +494,27 @@ def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninter
         (tmp_path / "model.json").write_text(json.dumps(plain | change))
         with pytest.raises(cl.InvalidError, match=message):
             cl.load(tmp_path)
+
+
+def test_thresholds_are_fitted_to_the_fullest_part_of_what_is_too_large(monkeypatch):
+    """Objects in one corner of a validation image of which a quarter may be used."""
+    image, labels = small.nuclei(3)
+    wide = [np.pad(i, ((0, 64), (0, 64)), mode="reflect") for i in image]
+    truth = [np.pad(t, ((0, 64), (0, 64))) for t in labels]
+    seen = []
+
+    def tune(self, maps, truths, spacing_um=None):
+        seen.extend(labels for labels, _ in truths)
+        return self
+
+    monkeypatch.setattr(cl.tasks.Instances, "tune", tune)
+    monkeypatch.setattr("cytoloom.validation._tune_px", lambda run: wide[0].size // 4)
+    cl.train(
+        (wide, truth),
+        network=small.NETWORK,
+        trainer=cl.Trainer(iterations=2, patch_px=32),
+        progress=False,
+    )
+    (used,) = seen
+    assert used.size == wide[0].size // 4
+    assert used.any()

@@ -32,13 +32,12 @@ from .task import (
     two_classes,
     weight_of,
 )
-from .tuning import SLACK, Settings, climb, middle_of_best, windows
+from .tuning import SLACK, Settings, climb, middle_of_best
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
 TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
-TUNED_PX = 8_000_000
 PEAKS = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 STEPS: tuple[tuple[str, Any], ...] = (
     ("seed_threshold", (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)),
@@ -183,12 +182,11 @@ class Instances(Task):
     ) -> Instances:
         """Choose thresholds with the best mean average precision; see `Task.tune`.
 
-        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9. Of large images the
-        middle is used, `TUNED_PX` pixels in all.
+        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9.
         """
         images = [
-            (cut, unknown_marked(labels, known))
-            for cut, labels, known in windows(maps, truths, TUNED_PX)
+            (own, unknown_marked(labels, known))
+            for own, (labels, known) in zip(maps, truths, strict=True)
         ]
         if not any((truth > 0).any() for _, truth in images):
             return self
@@ -196,9 +194,9 @@ class Instances(Task):
         def by_peak(settings: Settings) -> NDArray[np.float64]:
             task = replace(self, **settings, peak_threshold=0.0)
             each = []
-            for cut, truth in images:
-                labels = task.decode(cut).labels
-                top = tops(labels, cut["distance"][..., 0])
+            for own, truth in images:
+                labels = task.decode(own).labels
+                top = tops(labels, own["distance"][..., 0])
                 each.append(precision_by_score(truth, labels, top, PEAKS, TUNED_IOUS, -1))
             return np.asarray(np.mean(each, axis=(0, 2)))
 

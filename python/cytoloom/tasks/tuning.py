@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .task import Array, Maps, Truth
-
 Settings = dict[str, Any]
 SLACK = 0.002
 
@@ -72,34 +70,3 @@ def middle_of_best(scores: Sequence[float], slack: float) -> int:
     while last + 1 < len(scores) and scores[last + 1] >= scores[top] - slack:
         last += 1
     return (first + last) // 2
-
-
-def windows(
-    maps: Sequence[Maps], truths: Sequence[Truth], max_px: int
-) -> list[tuple[Maps, Array, Array | None]]:
-    """Take at most about `max_px` pixels of the images: all, or the middle of each.
-
-    Parameters
-    ----------
-    maps, truths : sequence
-        As for `Task.tune`.
-    max_px : int
-        Pixels in all.
-
-    Returns
-    -------
-    list of (maps, labels, known or None)
-        Views.
-    """
-    total = sum(labels.size for labels, _ in truths)
-    share = min(1.0, max_px / max(total, 1))
-    taken: list[tuple[Maps, Array, Array | None]] = []
-    for image_maps, (labels, known) in zip(maps, truths, strict=True):
-        keep = share ** (1 / labels.ndim)
-        sizes = [min(n, max(64, round(n * keep))) for n in labels.shape]
-        middle = tuple(
-            slice((n - k) // 2, (n - k) // 2 + k) for n, k in zip(labels.shape, sizes, strict=True)
-        )
-        cut = {head: values[middle] for head, values in image_maps.items()}
-        taken.append((cut, labels[middle], None if known is None else known[middle]))
-    return taken
