@@ -10,9 +10,9 @@
 #'   (`channels = 0` is the first); default as in training.
 #' @param slices Take the slices of a stack as images of their own, for a 2-D model.
 #' @param rescale Factor by which images are enlarged before the network sees them, `NULL` for
-#'   none; `"auto"`: by pixel size, or for instances by the size of the objects found where it is
-#'   more than 20 % off that in training, with a warning. [evaluate()][evaluate.cl_model] never
-#'   rescales.
+#'   none; `"auto"`: by pixel size, or for instances whose objects fit what the network sees
+#'   clearly worse than in training, to the size at which they fit, with a warning.
+#'   [evaluate()][evaluate.cl_model] never rescales.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in a folder that goes with the session.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;

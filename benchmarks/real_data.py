@@ -50,20 +50,20 @@ class Set:
         Folder of the truth.
     parts : tuple of str
         Folders with ``train/`` and ``test/``, all taken together.
-    divided : {"folders", "images", "halves"}
-        "images": no such folders, a quarter of the images is for testing (seed 0). "halves": one
+    divided : {"folders", "images", "stack"}
+        "images": no such folders, a quarter of the images is for testing (seed 0). "stack": one
         stack, tested on the third of it that lies at the end of x.
     """
 
     task: str
     labels: str = "labels"
     parts: tuple[str, ...] = ("",)
-    divided: Literal["folders", "images", "halves"] = "folders"
+    divided: Literal["folders", "images", "stack"] = "folders"
 
     def read(self, folder: Path, part: str) -> cl.Data:
         """Return the images of "train" or "test"."""
-        if self.divided == "halves":
-            return self._half(folder / self.parts[0], part == "train")
+        if self.divided == "stack":
+            return self._part(folder / self.parts[0], part == "train")
         if self.divided == "images":
             whole = cl.Data.from_pairs(folder / "images", folder / self.labels)
             train, test, _ = split(whole, 0.25, 0)
@@ -76,7 +76,7 @@ class Set:
             items += [replace(item, id=prefix + item.id) for item in found.items]
         return cl.Data(tuple(items))
 
-    def _half(self, folder: Path, first: bool) -> cl.Data:
+    def _part(self, folder: Path, first: bool) -> cl.Data:
         (item,) = cl.Data.from_pairs(folder / "images", folder / self.labels).items
         middle = item.image.shape[-2] * 2 // 3
         x = slice(None, middle) if first else slice(middle, None)
@@ -95,7 +95,7 @@ SETS = {
     "cpm15_he": Set("instances"),
     "coelho2009_u2os": Set("instances"),
     "dsb2018_color": Set("instances", divided="images"),
-    "stardist_examples": Set("instances", parts=("3d",), divided="halves"),
+    "stardist_examples": Set("instances", parts=("3d",), divided="stack"),
 }
 
 

@@ -199,6 +199,7 @@ def _score(
 
     source = HeldSource(item.image)
     maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
+    source.let_go()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
     decoded = model.task.decode(maps, item.spacing_um)

@@ -122,10 +122,10 @@ def predict(
         Take the z slices of a stack as images of their own (for a 2-D model).
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged before the network sees them (labels come back at
-        their own size). "auto": the ratio of pixel sizes where both are known; otherwise, for
-        instances, where the objects found are not as large as in any training image, the size
-        near that of training at which objects and maps fit together best, if it differs by more
-        than 20 %; said in a warning. None: as they are, and as `evaluate` takes them.
+        their own size). "auto": the ratio of pixel sizes where both are known and differ by more
+        than 20 %; otherwise, for instances whose objects fit the network's maps clearly worse
+        than in training, the size at which they fit as there, if there is one; said in a
+        warning. None: as they are, and as `evaluate` takes them.
     out : path, optional
         Folder for label TIFFs (``labels/<name>.tif``), objects.csv, files.csv and overlays.
         Without it labels stay in memory.

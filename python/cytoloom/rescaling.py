@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SIZE_TOLERANCE = 1.2
 LARGEST_FACTOR = 16.0
 STEP = 1.5
-STEPS = 6
 LEAST_PX = 32
 USUAL_SPREAD = 0.15
 """How far below the usual fit that of an image like those in training may lie."""
@@ -82,12 +81,15 @@ def by_size(
     if fit >= usual - USUAL_SPREAD:
         return None, ""
     look = _Look(model, source, stats, fullest(labels))
+    size, base = look.at(1.0)
+    if size is None:
+        return None, ""
     low, high = sizes["least_typical"] / SIZE_TOLERANCE, sizes["most_typical"] * SIZE_TOLERANCE
     factor, best = look.search(low, high)
     unlike = f"objects look unlike those in training (fit {fit:.2f}, there {usual:.2f})"
-    if factor is None or best < fit + GAIN:
-        many = np.unique(labels).size > FEW_OBJECTS
-        return None, f"{unlike}, at other sizes too: not rescaled. {CHECK}" if many else ""
+    if factor is None or best < max(base + GAIN, usual - USUAL_SPREAD):
+        many = labels.max(initial=0) >= FEW_OBJECTS
+        return None, f"{unlike}, and no other size was found to fit. {CHECK}" if many else ""
     return (factor,) * model.ndim, f"{unlike}: rescaled by {factor:.2f} (fit {best:.2f}). {SWITCH}"
 
 
@@ -109,6 +111,8 @@ class _Look:
     def search(self, low: float, high: float) -> tuple[float | None, float]:
         """Find the factor at which objects of `low` to `high` px fit their maps best.
 
+        Every second step is looked at first, then what lies beside the best.
+
         Returns
         -------
         (float or None, float)
@@ -116,26 +120,26 @@ class _Look:
             and the best fit.
         """
         fits: dict[float, float] = {}
-
-        def look(factor: float) -> None:
-            if min(self._source.shape[:-1]) * factor >= LEAST_PX:
-                size, fit = self._at(factor)
-                if size is not None and low <= size <= high:
-                    fits[factor] = fit
-
-        for k in range(-STEPS, STEPS + 1):
-            if k:
-                look(STEP**k)
+        for power in (-6, -4, -2, 2, 4, 6):
+            self._try(fits, power, low, high)
+        for step in (1, 0.5):
+            if fits:
+                best = max(fits, key=lambda power: fits[power])
+                for power in (best - step, best + step):
+                    self._try(fits, power, low, high)
         if not fits:
             return None, 0.0
-        best = max(fits, key=lambda factor: fits[factor])
-        for factor in (best / STEP**0.5, best * STEP**0.5):
-            look(factor)
         top = max(fits.values())
-        alike = sorted(factor for factor, fit in fits.items() if fit >= top - SAME_FIT)
-        return alike[(len(alike) - 1) // 2], top
+        alike = sorted(power for power, fit in fits.items() if fit >= top - SAME_FIT)
+        return float(STEP ** alike[(len(alike) - 1) // 2]), top
 
-    def _at(self, factor: float) -> tuple[float | None, float]:
+    def _try(self, fits: dict[float, float], power: float, low: float, high: float) -> None:
+        if min(self._source.shape[-3:-1]) * STEP**power >= LEAST_PX:
+            size, fit = self.at(STEP**power)
+            if size is not None and low <= size <= high:
+                fits[power] = fit
+
+    def at(self, factor: float) -> tuple[float | None, float]:
         """Typical diameter of the objects, None if they are few, and their fit at one size."""
         edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
         window = _window(self._source.shape[:-1], self._centre, edge)
@@ -164,13 +168,32 @@ def _window(shape: Sequence[int], centre: Sequence[int], edge: int) -> tuple[sli
     return tuple(slice(a, min(n, a + edge)) for n, a in zip(shape, starts, strict=True))
 
 
-def fullest(labels: np.ndarray) -> list[int]:
-    """Return the pixel around which most object pixels lie."""
+def fullest(labels: np.ndarray, edge: int | None = None) -> list[int]:
+    """Return the pixel around which most object pixels lie.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Objects are above 0.
+    edge : int, optional
+        About how far around is looked, px; default 512, in stacks 80.
+
+    Examples
+    --------
+    >>> fullest(np.pad(np.ones((2, 2), int), ((50, 8), (70, 8))), edge=20)
+    [50, 70]
+    """
     from scipy import ndimage
 
     every = [max(1, n // 64) for n in labels.shape]
-    coarse = (labels[tuple(slice(e // 2, None, e) for e in every)] > 0).astype(np.float32)
-    width = [max(1, WINDOW_PX[labels.ndim] // e) for e in every]
-    crowd = ndimage.uniform_filter(coarse, width, mode="constant")
+    starts = [np.arange(0, n, e) for n, e in zip(labels.shape, every, strict=True)]
+    coarse = []
+    for first in starts[0]:
+        counts = (labels[first : first + every[0]] > 0).sum(axis=0)
+        for axis, edges in enumerate(starts[1:]):
+            counts = np.add.reduceat(counts, edges, axis=axis)
+        coarse.append(counts)
+    sigma = [(edge or WINDOW_PX[labels.ndim]) / 4 / e for e in every]
+    crowd = ndimage.gaussian_filter(np.array(coarse, np.float32), sigma, mode="constant")
     at = np.unravel_index(int(np.argmax(crowd)), crowd.shape)
     return [int(a) * e + e // 2 for a, e in zip(at, every, strict=True)]

@@ -413,6 +413,7 @@ class HeldSource:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._array: AnyArray | None = None
+        self._lock = threading.Lock()
         self.whole: Source = getattr(source, "whole", self)
         self.shape = source.shape
         self.dtype = source.dtype
@@ -423,9 +424,11 @@ class HeldSource:
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a view; decodes what is not held."""
-        if self._array is None:
-            self._array = self._source.read()
-        return self._array if slices is None else self._array[slices]
+        with self._lock:
+            if self._array is None:
+                self._array = self._source.read()
+            array = self._array
+        return array if slices is None else array[slices]
 
     def let_go(self) -> None:
         """Keep nothing in memory until something is read again."""
@@ -440,7 +443,7 @@ def part_of(source: Source, pixels: int, centre: Sequence[int] | None = None) ->
     source : Source
         An image (spatial..., c).
     pixels : int
-        How many at most.
+        How many at most; at least one is taken.
     centre : sequence of int, optional
         Pixel around which it lies, as far as the image allows; default the middle.
 
@@ -452,12 +455,16 @@ def part_of(source: Source, pixels: int, centre: Sequence[int] | None = None) ->
     ((20, 40), (5, 35))
     """
     shape = source.shape[:-1]
-    share = min(1.0, pixels / math.prod(shape)) ** (1 / len(shape))
-    roi = []
-    for n, at in zip(shape, centre or [n // 2 for n in shape], strict=True):
-        length = max(1, int(n * share))
+    roi = [(0, n) for n in shape]
+    left, rest = max(1, pixels), math.prod(shape)
+    order = sorted(range(len(shape)), key=lambda axis: shape[axis])
+    for k, axis in enumerate(order):  # what a short axis cannot give up, the longer ones do
+        n, at = shape[axis], shape[axis] // 2 if centre is None else centre[axis]
+        wanted = n * min(1.0, left / rest) ** (1 / (len(order) - k))
+        length = min(left, int(wanted) if k == len(order) - 1 else math.ceil(wanted))
         start = max(0, min(at - length // 2, n - length))
-        roi.append((start, start + length))
+        roi[axis] = (start, start + length)
+        left, rest = left // length, rest // n
     return CropSource(source, tuple(roi))
 
 

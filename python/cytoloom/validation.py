@@ -22,7 +22,7 @@ VALIDATION_PATCHES = 64
 VALIDATION_SHARE = 0.1
 BACKWARD_COST = 3
 TUNE_PX = 8_000_000
-TUNE_S_PER_PX = 5e-6
+TUNE_S_PER_PX = {2: 5e-6, 3: 8e-6}
 LEAST_TUNE_PX = 2**15
 SEAM_PX = 1536
 COMPARE_S = 1.0
@@ -93,7 +93,8 @@ def tune_seconds(run: Run) -> float:
     if engines.worth_comparing(run.precision):
         compared = min(sum(sizes), engines.CHECKED_PX)
         compare = COMPARE_S + 2 * compared * (run.forward_s_per_px + DECODE_S_PER_PX)
-    return 2.0 + compare + pixels * TUNE_S_PER_PX + (1.3 * pixels + seams) * run.forward_s_per_px
+    each = TUNE_S_PER_PX[run.network.ndim]
+    return 2.0 + compare + pixels * each + (1.3 * pixels + seams) * run.forward_s_per_px
 
 
 def tune(run: Run) -> Iterator[Event]:
@@ -104,11 +105,11 @@ def tune(run: Run) -> Iterator[Event]:
     maps, truths, left = [], [], _tune_px(run)
     for reader in run.validation_readers:
         labels = reader.labels.read()
-        part = part_of(reader.image, left, fullest(labels))
-        pixels = math.prod(part.shape[:-1])
-        if maps and pixels < min(LEAST_TUNE_PX, labels.size):
+        if maps and left < min(LEAST_TUNE_PX, labels.size):
             break
-        left -= pixels
+        edge = round(left ** (1 / labels.ndim))
+        part = part_of(reader.image, left, fullest(labels, edge))
+        left -= math.prod(part.shape[:-1])
         maps.append(run.model.source_maps(part, reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))

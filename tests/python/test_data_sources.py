@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from cytoloom.data import ArraySource, Cache, ChannelSource, CropSource, FileSou
 from cytoloom.errors import InvalidError
 from cytoloom.images import Normalize
 from cytoloom.images import files as image_files
-from cytoloom.sources import PlaneSource, fingerprint
+from cytoloom.sources import HeldSource, PlaneSource, fingerprint, part_of
 
 STACK = np.arange(3 * 4 * 5 * 2, dtype=np.uint16).reshape(3, 4, 5, 2)
 
@@ -170,3 +174,32 @@ def test_only_the_frame_asked_for_is_decoded(tmp_path):
     assert cache.size_bytes == 20
     with pytest.raises(InvalidError, match="3 time points"):
         FileSource(tmp_path / "a.tif", cache=None).read()
+
+
+@pytest.mark.parametrize("shape", [(2, 2048, 2048), (1, 300, 300), (4, 1024, 1024), (70, 90)])
+@pytest.mark.parametrize("pixels", [1, 500, 60_000])
+def test_a_part_has_no_more_pixels_than_asked(shape, pixels):
+    """Thin stacks too; and not many fewer than asked."""
+    asked = min(pixels, math.prod(shape))
+    taken = math.prod(part_of(SimpleNamespace(shape=(*shape, 1), name=""), pixels).shape)
+    assert asked / 2 <= taken <= asked
+
+
+def test_what_is_held_is_decoded_once():
+    """By four threads at a time, and again only after it was let go."""
+    reads = []
+
+    class Slow(ArraySource):
+        def read(self, slices=None):
+            reads.append(slices)
+            time.sleep(0.05)
+            return super().read(slices)
+
+    held = HeldSource(Slow(np.arange(12).reshape(3, 4)))
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda k: held.read((slice(k, k + 1), slice(0, 4))), range(3)))
+    assert np.concatenate(parts)[..., 0].tolist() == np.arange(12).reshape(3, 4).tolist()
+    assert reads == [None]
+    held.let_go()
+    held.read()
+    assert len(reads) == 2

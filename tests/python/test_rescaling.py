@@ -10,7 +10,7 @@ from scipy import ndimage
 
 import cytoloom as cl
 import small
-from cytoloom.rescaling import by_size
+from cytoloom.rescaling import by_size, fullest
 from cytoloom.resizing import Resized, enlarged, resize_into
 from cytoloom.sources import ArraySource
 from cytoloom.tasks.distances import separation
@@ -106,7 +106,16 @@ def test_objects_of_a_size_in_training_that_do_not_fit_are_looked_at():
 def test_images_that_fit_at_no_size_are_said():
     factors, text = chosen(ideal((0, 1)), discs(40))
     assert factors is None
-    assert "at other sizes too: not rescaled. Check" in text
+    assert "no other size was found to fit. Check" in text
+
+
+def test_sparse_objects_are_not_overlooked():
+    """The fullest part of a large image has the objects, though they are few and small."""
+    labels = np.zeros((4000, 3000), np.int32)
+    labels[3501:3511, 2001:2011] = 1
+    row, column = fullest(labels)
+    assert abs(row - 3506) < 300
+    assert abs(column - 2006) < 300
 
 
 def test_a_little_better_is_not_enough():

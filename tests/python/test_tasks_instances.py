@@ -302,6 +302,7 @@ def test_tune_divides_at_necks_where_that_helps():
     assert average_precision(truth, tuned.decode(maps).labels, [0.8])[0] == 1
     whole = Instances().tune([maps] * 2, [(merged, None)] * 2)
     assert average_precision(merged, whole.decode(maps).labels, [0.8])[0] == 1
+    assert whole.peak_threshold == 0  # nothing is dropped unless that is of use
 
 
 def test_three_dimensions():

@@ -252,7 +252,8 @@ def precision_by_score(
     least : sequence of float
         Objects of this score or less are dropped.
     iou : sequence of float
-        Thresholds above 0.5, or 0.5 itself: a pair stays a pair whatever else is dropped.
+        Thresholds, 0.5 or more: above, no object has two candidates, and a pair stays one
+        whatever else is dropped.
 
     Returns
     -------

@@ -207,7 +207,9 @@ class Instances(Task):
             "neck": 0.0,
         }
         best = climb(lambda settings: float(by_peak(settings).max()), start, STEPS)
-        peak = PEAKS[middle_of_best(by_peak(best).tolist(), SLACK)]
+        values = by_peak(best).tolist()
+        needed = values[0] < max(values) - SLACK
+        peak = PEAKS[middle_of_best(values, SLACK)] if needed else 0.0
         return replace(self, **best, peak_threshold=peak)
 
     def score(
