@@ -156,7 +156,7 @@ def compare(
         nothing was found to compare.
     """
     from .metrics.matching import match
-    from .sources import part_of
+    from .sources import HeldSource, part_of
 
     version = worth_comparing(backend.precision_of(model.keras))
     if version is None:
@@ -168,7 +168,7 @@ def compare(
         for source, stats in images:
             if left < CHECKED_PX // 10:
                 break
-            part = part_of(source, left)
+            part = HeldSource(part_of(source, left))
             truth, found = (
                 model.task.decode(model.source_maps(part, stats, engine=engine), spacing_um).labels
                 for engine in (usual, fast)

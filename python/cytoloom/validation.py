@@ -16,7 +16,7 @@ from .parallel import side_by_side
 from .preparation import UNKNOWN, Run, batch_maker, batch_of, make_sampler
 from .progress import Event
 from .rescaling import fit_as_is, fullest
-from .sources import ArraySource, part_of
+from .sources import ArraySource, HeldSource, part_of
 
 VALIDATION_PATCHES = 64
 VALIDATION_SHARE = 0.1
@@ -110,7 +110,7 @@ def tune(run: Run) -> Iterator[Event]:
         edge = round(left ** (1 / labels.ndim))
         part = part_of(reader.image, left, fullest(labels, edge))
         left -= math.prod(part.shape[:-1])
-        maps.append(run.model.source_maps(part, reader.stats))
+        maps.append(run.model.source_maps(HeldSource(part), reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
