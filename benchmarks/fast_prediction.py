@@ -42,9 +42,10 @@ def rows(size: str, work: Path) -> list[Row]:
         count = 2 * engine.tiles_at_once
 
         def work() -> None:
-            parts = side_by_side([image] * count, engine.forward, engine.tiles_at_once)
-            for _, finish in parts:
-                finish()
+            images, at_once = [image] * count, engine.tiles_at_once
+            with side_by_side(images, engine.forward, at_once) as parts:
+                for _, finish in parts:
+                    finish()
 
         return count / blocks.once(work)
 

@@ -157,14 +157,14 @@ def _evaluate(
             _refuse_seen(item, seen)
         return _score(model, item, found, at_once)
 
-    scored = each_image(model, found.items, score)
     if model.engine.note:
         yield note(model.engine.note)
-    for k, (item, finish) in enumerate(scored):
-        yield Event("progress", f"scoring {item.id}", k, len(found.items))
-        metrics, pairs = finish()
-        rows.append({"image": item.id, **metrics})
-        objects += [{"image": item.id, **pair} for pair in pairs]
+    with each_image(model, found.items, score) as scored:
+        for k, (item, finish) in enumerate(scored):
+            yield Event("progress", f"scoring {item.id}", k, len(found.items))
+            metrics, pairs = finish()
+            rows.append({"image": item.id, **metrics})
+            objects += [{"image": item.id, **pair} for pair in pairs]
     scores = _tables(rows, objects, [item.group for item in found.items])
     if folder is not None:
         scores.save(folder)

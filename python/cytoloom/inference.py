@@ -129,13 +129,14 @@ def predict_maps(
             for name, logits in forward(region[np.newaxis]).items()
         }
 
-    for tile, finish in side_by_side(cut, run, min(at_once, len(cut))):
-        wide, weights = blended(tile, shape, ramp)
-        for name, found in finish().items():
-            if ramp == 0:
-                maps[name][wide.write] = found
-            else:
-                _add(maps[name][wide.write], found, weights)
+    with side_by_side(cut, run, min(at_once, len(cut))) as worked:
+        for tile, finish in worked:
+            wide, weights = blended(tile, shape, ramp)
+            for name, found in finish().items():
+                if ramp == 0:
+                    maps[name][wide.write] = found
+                else:
+                    _add(maps[name][wide.write], found, weights)
     return maps
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+@contextlib.contextmanager
 def side_by_side(
     things: Iterable[T],
     work: Callable[[T], R],
     at_once: int,
     alone: Callable[[T], bool] = lambda thing: False,
-) -> Iterator[tuple[T, Callable[[], R]]]:
+) -> Iterator[Iterator[tuple[T, Callable[[], R]]]]:
     """Work on things in threads; what comes out does not depend on how many there are.
+
+    Leaving the block ends the threads: work that has begun is waited for, the rest is dropped.
+    That is not left to the garbage collector, which runs in any thread at any moment: one that
+    waits for threads from within the start of another stands still for ever.
 
     Parameters
     ----------
@@ -32,35 +39,43 @@ def side_by_side(
 
     Yields
     ------
-    thing
-        As given, in order.
-    finish : callable
-        Waits for the result and returns it, or raises what the work raised. To be called before
-        the next thing is asked for.
+    iterator of (thing, finish)
+        The things as given, in order. ``finish()`` waits for the result and returns it, or raises
+        what the work raised. To be called before the next thing is asked for.
 
     Examples
     --------
-    >>> [finish() for _, finish in side_by_side([1, 2, 3], lambda n: n * n, at_once=2)]
+    >>> with side_by_side([1, 2, 3], lambda n: n * n, at_once=2) as squares:
+    ...     [finish() for _, finish in squares]
     [1, 4, 9]
     """
     if at_once == 1:
-        for thing in things:
-            yield thing, lambda thing=thing: work(thing)
+        yield ((thing, partial(work, thing)) for thing in things)
         return
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="cytoloom")
-    running: deque[tuple[T, Future[R]]] = deque()
     try:
-        for thing in things:
-            single = alone(thing)
-            while running and (single or len(running) == at_once):
-                yield _first(running)
-            running.append((thing, pool.submit(work, thing)))
-            if single:
-                yield _first(running)
-        while running:
-            yield _first(running)
+        yield _in_order(pool, things, work, at_once, alone)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor,
+    things: Iterable[T],
+    work: Callable[[T], R],
+    at_once: int,
+    alone: Callable[[T], bool],
+) -> Iterator[tuple[T, Callable[[], R]]]:
+    running: deque[tuple[T, Future[R]]] = deque()
+    for thing in things:
+        single = alone(thing)
+        while running and (single or len(running) == at_once):
+            yield _first(running)
+        running.append((thing, pool.submit(work, thing)))
+        if single:
+            yield _first(running)
+    while running:
+        yield _first(running)
 
 
 def _first(running: deque[tuple[T, Future[R]]]) -> tuple[T, Callable[[], R]]:

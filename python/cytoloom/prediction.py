@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -242,26 +243,26 @@ def predict_events(
             (folder / UNFINISHED).unlink(missing_ok=True)
             leave_empty(folder / "labels", *([folder] if made else []))
 
-    begun = each_image(model, items, work)
     if model.engine.note:
         yield note(model.engine.note)
-    for k, (item, finish) in enumerate(begun):
-        yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
-        try:
-            row, table, labels, notes = finish()
-        except (InvalidError, OSError) as error:
-            if len(items) == 1:
-                leave()
-                raise
-            rows.append({"image": item.id, "status": str(error), "objects": 0, "labels": ""})
-            yield warn(str(error))
-            continue
-        for text in notes:
-            yield warn(f"{item.id}: {text}")
-        rows.append(row)
-        tables.append(table)
-        if folder is None:
-            kept[item.id] = labels
+    with each_image(model, items, work) as begun:
+        for k, (item, finish) in enumerate(begun):
+            yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
+            try:
+                row, table, labels, notes = finish()
+            except (InvalidError, OSError) as error:
+                if len(items) == 1:
+                    leave()
+                    raise
+                rows.append({"image": item.id, "status": str(error), "objects": 0, "labels": ""})
+                yield warn(str(error))
+                continue
+            for text in notes:
+                yield warn(f"{item.id}: {text}")
+            rows.append(row)
+            tables.append(table)
+            if folder is None:
+                kept[item.id] = labels
     if not tables:
         leave()
         raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
@@ -277,7 +278,7 @@ def predict_events(
 
 def each_image(
     model: Model, items: Sequence[Any], work: Callable[[Any, int], R]
-) -> Iterator[tuple[Any, Callable[[], R]]]:
+) -> AbstractContextManager[Iterator[tuple[Any, Callable[[], R]]]]:
     """Work on images side by side, large ones alone with their tiles side by side.
 
     Parameters
@@ -289,10 +290,10 @@ def each_image(
     work : callable
         From an item and the number of tiles at once to its result.
 
-    Yields
-    ------
-    item, finish
-        As `parallel.side_by_side` does, in order.
+    Returns
+    -------
+    context manager
+        As `parallel.side_by_side`, which see.
     """
     engine = model.engine
 

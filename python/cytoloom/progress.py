@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,13 @@ def drain(events: Iterable[Event], progress: bool | str = "auto") -> Any:
     if progress not in (True, False, "auto"):
         raise invalid("progress", expected='True, False or "auto"', received=progress)
     result = None
-    for event in _shown(events, quiet=progress is False):
-        if event.kind == "result":
-            result = event.value
+    try:
+        for event in _shown(events, quiet=progress is False):
+            if event.kind == "result":
+                result = event.value
+    finally:
+        if isinstance(events, Generator):  # ends here, also by a Ctrl-C while something is shown
+            events.close()
     return result
 
 

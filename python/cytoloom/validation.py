@@ -62,16 +62,15 @@ class Validation:
         heads = self._run.task.heads
         total = 0.0
         kept: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {h: ([], []) for h in heads}
-        batches = side_by_side(
-            self._batches[:count], lambda batch: self._forward(batch[0]), backend.at_once()
-        )
-        for (_, targets), finish in batches:
-            logits = finish()
-            for name, head in heads.items():
-                loss = np.asarray(self._losses[name](targets[name], logits[name]))
-                total += head.weight * float(loss.mean()) / count
-                kept[name][0].append(targets[name])
-                kept[name][1].append(activate(logits[name], head.activation))
+        chosen = self._batches[:count]
+        with side_by_side(chosen, lambda b: self._forward(b[0]), backend.at_once()) as batches:
+            for (_, targets), finish in batches:
+                logits = finish()
+                for name, head in heads.items():
+                    loss = np.asarray(self._losses[name](targets[name], logits[name]))
+                    total += head.weight * float(loss.mean()) / count
+                    kept[name][0].append(targets[name])
+                    kept[name][1].append(activate(logits[name], head.activation))
         return total, float(np.mean([agreement(*pair) for pair in kept.values()]))
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from cytoloom.parallel import side_by_side
+from cytoloom.progress import Event, drain
 
 
 def results(*given, **options):
-    return [(thing, finish()) for thing, finish in side_by_side(*given, **options)]
+    with side_by_side(*given, **options) as pairs:
+        return [(thing, finish()) for thing, finish in pairs]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
@@ -26,11 +32,12 @@ def test_results_come_in_the_order_of_the_things(at_once):
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_an_error_is_raised_for_its_thing_and_stops_no_other(at_once):
     found = []
-    for thing, finish in side_by_side([1, 0, 2], lambda n: 2 / n, at_once=at_once):
-        try:
-            found.append(finish())
-        except ZeroDivisionError:
-            found.append(thing)
+    with side_by_side([1, 0, 2], lambda n: 2 / n, at_once=at_once) as pairs:
+        for thing, finish in pairs:
+            try:
+                found.append(finish())
+            except ZeroDivisionError:
+                found.append(thing)
     assert found == [2.0, 0, 1.0]
 
 
@@ -56,7 +63,48 @@ def test_no_more_are_begun_than_may_run_and_large_ones_are_alone():
 
 def test_leaving_early_stops_what_has_not_begun():
     done = []
-    stream = side_by_side(range(100), done.append, at_once=2)
-    next(stream)
-    stream.close()
+    with side_by_side(range(100), done.append, at_once=2) as pairs:
+        next(pairs)
     assert len(done) < 5
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name.startswith("cytoloom")]
+
+
+def test_an_error_leaves_no_threads_to_the_garbage_collector():
+    # Its frames, in a cycle with the error, would keep them until it runs: in any thread, also
+    # in one that has just begun and holds the lock that waiting for another takes.
+    def fails() -> None:
+        with side_by_side(range(5), lambda n: 1 / (1 - n), at_once=2) as pairs:
+            for _, finish in pairs:
+                finish()
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                fails()
+        assert threads() == []
+    finally:
+        gc.enable()
+
+
+def test_what_is_drained_ends_with_an_error_of_the_one_that_shows_it(monkeypatch):
+    def events() -> Iterator[Event]:
+        with side_by_side(range(5), abs, at_once=2) as pairs:
+            for n, _ in pairs:
+                yield Event("note", str(n))
+
+    def broken(text: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False, write=broken))
+    gc.disable()
+    try:
+        with pytest.raises(BrokenPipeError) as kept:
+            drain(events())
+        assert threads() == []
+        assert kept.value.__traceback__ is not None
+    finally:
+        gc.enable()

@@ -1,11 +1,21 @@
 # Tests that compute need Python; where make runs them its absence is a failure, not a skip.
 need_python <- function() {
   if (cl_available()) {
-    return(invisible())
+    return(watch())
   }
   problem <- attr(cl_doctor(), "problem")
   if (nzchar(Sys.getenv("CYTOLOOM_REQUIRE_PYTHON"))) stop(problem)
   testthat::skip(problem)
+}
+
+# Tests that stand still say where every thread is and end, instead of waiting for ever.
+watch <- function() {
+  if (is.null(kept$watched) && reticulate::py_available()) {
+    errors <- reticulate::import("sys", convert = FALSE)$`__stderr__`
+    reticulate::import("faulthandler")$dump_traceback_later(1500, exit = TRUE, file = errors)
+    kept$watched <- TRUE
+  }
+  invisible()
 }
 
 # The whole way to Python and back.
@@ -18,7 +28,7 @@ fresh_r <- function(code, env = character()) {
   env <- c(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep), env)
   suppressWarnings(system2(
     file.path(R.home("bin"), "Rscript"), c("--vanilla", script),
-    stdout = TRUE, stderr = TRUE, env = paste0(names(env), "=", shQuote(env))
+    stdout = TRUE, stderr = TRUE, env = paste0(names(env), "=", shQuote(env)), timeout = 600
   ))
 }
 

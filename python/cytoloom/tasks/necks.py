@@ -73,9 +73,10 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         deepest = max(deep[job[1]].max(), SMOOTHED_PX * ratio.max())
         return _parts(labels, *job, neck, ratio, deepest)
 
-    jobs = side_by_side(groups, parts, cores())
+    with side_by_side(groups, parts, cores()) as jobs:
+        divided = [(box, finish()) for (box, _), finish in jobs]
     # written when all is known, for what is beside an object counts as it was
-    for box, (at, number) in [(box, finish()) for (box, _), finish in jobs]:
+    for box, (at, number) in divided:
         if at.size:
             labels[box][np.unravel_index(at, labels[box].shape)] = largest + number
             largest += int(number.max())
