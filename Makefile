@@ -35,7 +35,7 @@ test: setup-r test-python
 	sh tools/test-r.sh
 
 test-python: $(VENV)/.test
-	$(PY) -m pytest --durations=10 --numprocesses 2 --dist loadfile
+	$(PY) -m pytest --durations=10 --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

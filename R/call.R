@@ -37,7 +37,9 @@ run_events <- function(name, arguments, progress) {
 
 # "Interrupted: iteration 120 is kept in ..."; of other verbs there is nothing to say.
 say_kept <- function(event) {
-  if (event$kind == "interrupted" && event$message != "Interrupted.") message(event$message)
+  if (event$kind %in% c("interrupted", "warning") && event$message != "Interrupted.") {
+    message(event$message)
+  }
 }
 
 ended <- function(event) event$kind %in% c("result", "error", "interrupted")

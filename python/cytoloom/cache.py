@@ -54,8 +54,9 @@ class Cache:
                 return self._kept[key]
             decoding = self._decoding.setdefault(key, threading.Lock())
         with decoding:
-            if key in self._kept:
-                return self._kept[key]
+            kept = self._kept.get(key)
+            if kept is not None:
+                return kept
             array = decode()
             with self._lock:
                 self._kept[key] = array

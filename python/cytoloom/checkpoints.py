@@ -37,6 +37,11 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], facts: dict[str, An
     os.replace(partial, target)
 
 
+def newest(folder: Path) -> int:
+    """Return the iteration of the newest whole state, -1 without any."""
+    return max(_iteration(folder / name) for name in FILES)
+
+
 def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
     """Return the newest whole state, or None.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .spelling import counted, in_options
@@ -181,5 +180,8 @@ def _drained(events: Iterable[Event], args: argparse.Namespace) -> Any:
     """Run a verb to its result, its messages spelled as the command line is."""
     from .progress import drain
 
-    spelled = (replace(e, message=in_options(e.message, vars(args))) for e in events)
-    return drain(spelled, progress=False if args.quiet else "auto")
+    progress = False if args.quiet else "auto"
+    try:
+        return drain(events, progress, lambda message: in_options(message, vars(args)))
+    except BrokenPipeError:  # whoever reads the progress no more has ended the work
+        raise SystemExit(FAILED) from None

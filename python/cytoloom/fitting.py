@@ -154,13 +154,13 @@ class Fit:
         loader = Prefetch(self.batches, state.iteration, self.workers)
         try:
             yield from self._segments(state, loader, started)
+            self.save(state)
         except (KeyboardInterrupt, GeneratorExit):
             if not self._busy or self._settled(state):
                 self.save(state)
             raise
         finally:
             loader.close()
-        self.save(state)
         self.restore_best(state)
 
     def _segments(self, state: State, loader: Prefetch, started: float) -> Iterator[Event]:

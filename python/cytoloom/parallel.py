@@ -31,7 +31,7 @@ def side_by_side(
     things : iterable
         What to work on; taken only as it is needed.
     work : callable
-        From a thing to its result; run in a thread.
+        From a thing to its result; run in a thread, or in the caller's where it is `alone`.
     at_once : int
         Threads, and results that may wait to be taken; 1: no threads at all.
     alone : callable, optional
@@ -71,9 +71,10 @@ def _in_order(
         single = alone(thing)
         while running and (single or len(running) == at_once):
             yield _first(running)
-        running.append((thing, pool.submit(work, thing)))
-        if single:
-            yield _first(running)
+        if single:  # in this thread, where Ctrl-C reaches it
+            yield thing, partial(work, thing)
+        else:
+            running.append((thing, pool.submit(work, thing)))
     while running:
         yield _first(running)
 

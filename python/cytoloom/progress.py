@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,16 +48,23 @@ def warn(message: str) -> Event:
     return Event("warning", message)
 
 
-def drain(events: Iterable[Event], progress: bool | str = "auto") -> Any:
+def drain(
+    events: Iterable[Event],
+    progress: bool | str = "auto",
+    spell: Callable[[str], str] = str,
+) -> Any:
     """Run the events to their result, showing them on standard error.
 
     Parameters
     ----------
     events : iterable of Event
-        The work.
+        The work. A generator is closed where it breaks off, be it by an error or Ctrl-C while
+        something is shown.
     progress : bool or "auto"
         True or "auto": notes and progress, rewritten in place on a terminal and a line every
         ten seconds elsewhere. False: warnings only.
+    spell : callable, optional
+        From a message to the text that is shown.
 
     Returns
     -------
@@ -68,29 +75,30 @@ def drain(events: Iterable[Event], progress: bool | str = "auto") -> Any:
         raise invalid("progress", expected='True, False or "auto"', received=progress)
     result = None
     try:
-        for event in _shown(events, quiet=progress is False):
+        for event in _shown(events, progress is False, spell):
             if event.kind == "result":
                 result = event.value
     finally:
-        if isinstance(events, Generator):  # ends here, also by a Ctrl-C while something is shown
+        if isinstance(events, Generator):
             events.close()
     return result
 
 
-def _shown(events: Iterable[Event], quiet: bool) -> Iterator[Event]:
+def _shown(events: Iterable[Event], quiet: bool, spell: Callable[[str], str]) -> Iterator[Event]:
     terminal = sys.stderr.isatty()
     last, pending = -1e9, False
     for event in events:
         if event.kind == "progress":
             now = time.monotonic()
             if not quiet and now - last > (0.2 if terminal else 10):
-                sys.stderr.write(f"\r\x1b[K{event.message}" if terminal else f"{event.message}\n")
+                text = spell(event.message)
+                sys.stderr.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
                 sys.stderr.flush()
                 last, pending = now, terminal
         elif event.message and (event.kind == "warning" or not quiet):
             lead = "\n" if pending else ""
             mark = "Warning: " if event.kind == "warning" else ""
-            sys.stderr.write(f"{lead}{mark}{event.message}\n")
+            sys.stderr.write(f"{lead}{mark}{spell(event.message)}\n")
             pending = False
         yield event
     if pending:

@@ -37,8 +37,10 @@ class Scratch:
     def __exit__(self, *_: object) -> None:
         if self._folder:
             self._done.set()
-            self._thread.join()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            try:
+                self._thread.join()
+            finally:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
         """Make the array for one head's map."""

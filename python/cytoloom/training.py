@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import backend
+from . import backend, checkpoints
 from .components import to_plain
 from .errors import invalid
 from .fitting import Fit
@@ -188,7 +188,7 @@ def _train(
         if folder is not None:
             model.save(folder.path, overwrite=True)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(state, folder)) from None
+        raise KeyboardInterrupt(_kept(folder)) from None
     if folder is not None:
         if not run.interrupted:
             folder.clear()
@@ -300,7 +300,7 @@ def _fit(
         yield from fit.run(state, started)
     except KeyboardInterrupt:
         if not keep_interrupted or state.iteration == 0:
-            raise KeyboardInterrupt(_kept(state, folder)) from None
+            raise KeyboardInterrupt(_kept(folder)) from None
         run.interrupted = True
         fit.restore_best(state)
         text = f"Interrupted at iteration {state.iteration}; this is the model so far."
@@ -322,12 +322,13 @@ def _doubts(run: Run, state: State) -> Iterator[str]:
         yield f"Dice on the validation images is only {scores['dice']:.2f}. {remedy}"
 
 
-def _kept(state: State, folder: ModelFolder | None) -> str:
+def _kept(folder: ModelFolder | None) -> str:
     if folder is None:
         return "nothing is kept without `out`"
-    if state.iteration == 0:
-        return "nothing to keep before the first iteration"
-    return f"iteration {state.iteration} is kept in {folder.path}, the same call goes on from there"
+    iteration = checkpoints.newest(folder.states)
+    if iteration < 1:
+        return "nothing was kept yet"
+    return f"iteration {iteration} is kept in {folder.path}, the same call goes on from there"
 
 
 def _build(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,6 +158,24 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     monkeypatch.setattr(commands, "info", stop)
     assert cli.main(["info", "m"]) == cli.INTERRUPTED
     assert capsys.readouterr().err == "cytoloom: interrupted\n"
+
+
+@pytest.mark.parametrize(("closed", "failed"), [("stdout", False), ("stderr", True)])
+def test_work_has_failed_where_nobody_reads_its_progress(closed: str, failed: bool) -> None:
+    """As in `cytoloom train ... 2>&1 | head`, which must not look like a model."""
+    script = (
+        "import sys\n"
+        "from cytoloom import cli, commands, prediction, progress\n"
+        "prediction.predict_events = lambda *a, **k: iter([progress.note('half')])\n"
+        "commands.check = lambda args: print('checked', flush=True) or commands.OK\n"
+        f"sys.exit(cli.main({['check', 'x'] if closed == 'stdout' else ['predict', 'm', 'x']}))"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, closed: write}
+    done = subprocess.run([sys.executable, "-c", script], check=False, **streams)  # type: ignore[call-overload]
+    os.close(write)
+    assert (done.returncode != commands.OK, done.stderr or b"") == (failed, b"")
 
 
 def test_options_become_components() -> None:

@@ -103,6 +103,17 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
     assert small.same_weights(uninterrupted, small.train(out=settings["out"]))
 
 
+def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
+    def pressed_before_anything_is_saved(self, *given, **named):
+        raise KeyboardInterrupt
+
+    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
+    monkeypatch.setattr(Fit, "_settled", lambda self, state: False)
+    monkeypatch.setattr(Fit, "_step", pressed_before_anything_is_saved)
+    with pytest.raises(KeyboardInterrupt, match="nothing was kept yet"):
+        small.train(**settings)
+
+
 def stopped(**settings):
     """The events of a training that was stopped by hand after five steps, and is kept."""
     data, rest = small.nuclei(), {"network": small.NETWORK, "keep_interrupted": True, **settings}

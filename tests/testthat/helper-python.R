@@ -8,12 +8,12 @@ need_python <- function() {
   testthat::skip(problem)
 }
 
-# Tests that stand still say where every thread is and end, instead of waiting for ever.
+# Where make runs them, a test that stands still says where every thread is and ends R.
 watch <- function() {
-  if (is.null(kept$watched) && reticulate::py_available()) {
-    errors <- reticulate::import("sys", convert = FALSE)$`__stderr__`
-    reticulate::import("faulthandler")$dump_traceback_later(1500, exit = TRUE, file = errors)
-    kept$watched <- TRUE
+  if (nzchar(Sys.getenv("CYTOLOOM_REQUIRE_PYTHON")) && reticulate::py_available()) {
+    # Messages of the backend's start are caught by a file in the place of the standard error.
+    errors <- once("errors", reticulate::import("os")$dup(2L))
+    reticulate::import("faulthandler")$dump_traceback_later(1200, exit = TRUE, file = errors)
   }
   invisible()
 }
