@@ -60,7 +60,11 @@ def bare(data: Any, network: cl.UNet, trainer: cl.Trainer, seed: int = 0) -> Bar
     make = batch_maker(run, sampler, seed, batch_of(run))
     batches = [make(i) for i in range(8)]
     built = _compiled(task, network, trainer, batches[0][0].shape[-1], batch_of(run))
-    built.train_on_batch(*batches[0])
+    # variables that are made while the first step is traced make Keras trace it twice
+    images, targets = batches[0]
+    built.optimizer.build(built.trainable_variables)
+    built.compute_loss(y=targets, y_pred=built(images))
+    built.train_on_batch(images, targets)
     return Bare(built, make, batches)
 
 

@@ -18,6 +18,7 @@ from .blocks import Row
 
 SECONDS = {"full": 20.0, "quick": 3.0, "toy": 0.2}
 FOREVER = 10**9
+AHEAD = 4  # one more than the batches that `train` makes beforehand
 
 
 def rows(size: str, work: Path) -> list[Row]:
@@ -88,7 +89,7 @@ class Training:
         self._events: Iterator[Any] = train_events(
             data, network=network, trainer=trainer, out=out, overwrite=True
         )
-        for _ in range(8):
+        for _ in range(AHEAD):
             self._step()
 
     def _step(self) -> None:
@@ -100,7 +101,7 @@ class Training:
 
     def steps_per_second(self, seconds: float) -> float:
         """Measure for so long; batches made while it was held are used up before."""
-        for _ in range(8):
+        for _ in range(AHEAD):
             self._step()
         return blocks.per_second(self._step, seconds)
 
