@@ -104,12 +104,17 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
 
 
 def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
-    def pressed_before_anything_is_saved(self, *given, **named):
-        raise KeyboardInterrupt
+    real, steps = Fit._step, []
+
+    def pressed_in_the_third(self, *given, **named):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return real(self, *given, **named)
 
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     monkeypatch.setattr(Fit, "_settled", lambda self, state: False)
-    monkeypatch.setattr(Fit, "_step", pressed_before_anything_is_saved)
+    monkeypatch.setattr(Fit, "_step", pressed_in_the_third)
     with pytest.raises(KeyboardInterrupt, match="nothing was kept yet"):
         small.train(**settings)
 
