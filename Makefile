@@ -40,6 +40,7 @@ test-python: $(VENV)/.test
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	sh tools/lint-r.sh
 
 docs: setup-r $(VENV)/.docs

@@ -1,4 +1,4 @@
-# The one place that starts Python. `bridge` is Python's module `cytoloom.r_bridge`.
+# The one place that starts Python. `bridge` is Python's module `cytoloom.r.bridge`.
 session <- new.env(parent = emptyenv())
 
 own_environment <- "r-cytoloom"
@@ -31,7 +31,7 @@ start_python <- function() {
   with_own_environment(reticulate::py_config())
   sys <- reticulate::import("sys", convert = FALSE)
   sys$path$insert(0L, core_folder())
-  module <- reticulate::import("cytoloom.r_bridge")
+  module <- reticulate::import("cytoloom.r.bridge")
   module$heed_interrupts()
   module
 }
@@ -49,7 +49,7 @@ may_be_managed <- function() {
 # The Python sources that this package carries.
 core_folder <- function() {
   folder <- system.file("python", package = "cytoloom")
-  if (!file.exists(file.path(folder, "cytoloom", "r_bridge.py"))) {
+  if (!file.exists(file.path(folder, "cytoloom", "r", "bridge.py"))) {
     stop_clean(
       "This installation lacks Python's part (inst/python). Install again from a source that ",
       "was made by R CMD build, or from a checkout with symbolic links."
@@ -138,7 +138,7 @@ packages_lacking <- function(python) {
   needs <- c(
     paste0("python", python_needed), packages_needed, paste(backends_known, collapse = "|")
   )
-  out <- run_python(python, c("-m", "cytoloom.r_bridge", needs))
+  out <- run_python(python, c("-m", "cytoloom.r.bridge", needs))
   if (is.null(out)) {
     return(paste0("a working Python ", python_needed))
   }

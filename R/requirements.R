@@ -10,7 +10,8 @@ packages_needed <- c(
   "tifffile>=2024.2.12",
   "imagecodecs>=2024.1.1",
   "pandas>=2.1",
-  "matplotlib>=3.8"
+  "matplotlib>=3.8",
+  "lazy-loader>=0.4"
 )
 
 # Any of these computes; the first is what cl_install() takes where there are wheels of it.

@@ -1,4 +1,4 @@
-# How values cross to Python and back; the other half is python/cytoloom/r_values.py, which says
+# How values cross to Python and back; the other half is python/cytoloom/r/values.py, which says
 # why. Arrays cross as raw vectors with their dimensions, tables as columns of raw vectors.
 
 # Elements handled at a time, so that no second array of doubles is made of a large image.

@@ -26,7 +26,7 @@ import tifffile
 from skimage.segmentation import relabel_sequential
 
 import cytoloom as cl
-from cytoloom.data import read_labels
+from cytoloom.datasets.items import read_labels
 from cytoloom.metrics import average_precision
 
 from . import blocks, machine, records

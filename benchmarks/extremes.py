@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 import cytoloom as cl
-from cytoloom.data import Item
-from cytoloom.sources import ArraySource
+from cytoloom.datasets.items import Item
+from cytoloom.datasets.sources import ArraySource
 
 from . import machine, records
 

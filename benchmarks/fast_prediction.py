@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cytoloom import engines
-from cytoloom.parallel import side_by_side
+from cytoloom.models import engines
+from cytoloom.runtime.parallel import side_by_side
 
 from . import blocks, reference
 from .blocks import Row

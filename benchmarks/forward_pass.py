@@ -16,7 +16,7 @@ from types import TracebackType
 import numpy as np
 
 import cytoloom as cl
-from cytoloom import backend
+from cytoloom.runtime import backend
 
 from . import blocks
 

@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from cytoloom import backend
+from cytoloom.runtime import backend
 
 
 def describe() -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 import cytoloom as cl
-from cytoloom.objects import measure
+from cytoloom.objects.measure import measure
 from cytoloom.patches.sample import Sample
 
 from . import blocks, reference

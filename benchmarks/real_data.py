@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import cytoloom as cl
-from cytoloom.data import Item, split
-from cytoloom.sources import ArraySource
+from cytoloom.datasets.items import Item
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.datasets.splits import split
 from cytoloom.tasks import resolve
 
 from . import machine, records

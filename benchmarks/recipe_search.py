@@ -17,7 +17,7 @@ from typing import Any
 
 import cytoloom as cl
 from cytoloom.components import from_plain
-from cytoloom.data import split
+from cytoloom.datasets.splits import split
 from cytoloom.tasks import resolve
 from cytoloom.tasks.task import Task
 

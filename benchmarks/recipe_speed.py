@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import cytoloom as cl
-from cytoloom import backend
+from cytoloom.runtime import backend
 
 from . import blocks, machine, reference
 from .blocks import Row

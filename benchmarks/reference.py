@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 import cytoloom as cl
-from cytoloom import backend
-from cytoloom.fitting import Batch
-from cytoloom.metrics import losses
-from cytoloom.networks.towers import parts_of, towers
-from cytoloom.preparation import Run, batch_maker, batch_of, make_sampler, read_data, survey
+from cytoloom.losses import losses
+from cytoloom.networks.ghost_batches import parts_of, towers
+from cytoloom.runtime import backend
 from cytoloom.tasks import resolve
+from cytoloom.training.batches import batch_maker, batch_of, make_sampler
+from cytoloom.training.prefetch import Batch
+from cytoloom.training.prepare import read_data, survey
+from cytoloom.training.run import Run
 
 REFERENCE_FILTERS = (16, 32, 64)
 ITERATIONS = {"full": 120, "quick": 60, "toy": 4}

@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 import cytoloom as cl
-from cytoloom.data import as_data, read_labels, split
+from cytoloom.datasets.data import as_data
+from cytoloom.datasets.items import read_labels
+from cytoloom.datasets.splits import split
 from cytoloom.metrics import average_precision
 
 from . import machine, records

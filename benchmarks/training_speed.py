@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cytoloom as cl
-from cytoloom.training import train_events
+from cytoloom.training.train import train_events
 
 from . import blocks, reference
 from .blocks import Row

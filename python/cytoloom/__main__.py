@@ -1,5 +1,5 @@
 """`python -m cytoloom` is the command line."""
 
-from .cli import main
+from .cli.arguments import main
 
 raise SystemExit(main())

@@ -7,10 +7,12 @@ import os
 import platform
 import shutil
 import sys
-from pathlib import Path
 
-from . import backend, engines
 from .errors import BackendError
+from .models import engines
+from .models.openvino import installed
+from .runtime import backend
+from .runtime.machine import cores, cpu_features, memory_gb
 
 MISSING = "not installed"
 
@@ -36,8 +38,8 @@ def report() -> dict[str, str]:
         "platform": platform.platform(),
         "Keras": _version("keras"),
         **_backend(),
-        "CPU cores": str(backend.cores()),
-        "CPU features": ", ".join(backend.cpu_features()) or "none that speed this up",
+        "CPU cores": str(cores()),
+        "CPU features": ", ".join(cpu_features()) or "none that speed this up",
     }
     memory = memory_gb()
     if memory:
@@ -100,23 +102,10 @@ def _fast() -> str:
         return "off: CYTOLOOM_ENGINE=keras is set"
     if not engines.suits():
         return "OpenVINO not needed: a GPU, bfloat16 or another backend computes here"
-    version = engines.installed()
+    version = installed()
     if version is None:
         return 'OpenVINO not installed; to predict in half the time: pip install "cytoloom[fast]"'
     return f"OpenVINO {version}, for models with which it found the same objects as Keras"
-
-
-def memory_gb() -> float | None:
-    """Memory of the machine or of its container, whichever is less; None if unknown."""
-    try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        limit = "max"
-    return (min(whole, int(limit)) if limit.isdecimal() else whole) / 1e9
 
 
 def _r() -> str:

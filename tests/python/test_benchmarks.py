@@ -16,7 +16,7 @@ import pytest
 
 import cytoloom as cl
 import small
-from cytoloom.data import as_data
+from cytoloom.datasets.data import as_data
 
 ROOT = Path(__file__).resolve().parents[2]
 

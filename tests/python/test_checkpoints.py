@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cytoloom import checkpoints
+from cytoloom.training import checkpoints
 
 
 def test_the_newest_state_comes_back_with_groups_in_order(tmp_path):

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
-from cytoloom import cli, commands, doctor
-from cytoloom.progress import Event, warn
+from cytoloom import doctor
+from cytoloom.cli import arguments as cli
+from cytoloom.cli import commands
+from cytoloom.events import Event, warn
 
 COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
 
@@ -111,7 +113,7 @@ def test_warnings_are_spelled_in_options(
         yield warn("Pass rescale=None, or axes='yx'.")
         raise cl.InvalidError("Pass slices=True.")
 
-    monkeypatch.setattr("cytoloom.prediction.predict_events", events)
+    monkeypatch.setattr("cytoloom.prediction.predict.predict_events", events)
     assert cli.main(["predict", "m", "images"]) == commands.FAILED
     said = capsys.readouterr().err
     assert said == "Warning: Pass --rescale none, or axes='yx'.\ncytoloom: Pass --slices.\n"
@@ -165,8 +167,10 @@ def test_work_has_failed_where_nobody_reads_its_progress(closed: str, failed: bo
     """As in `cytoloom train ... 2>&1 | head`, which must not look like a model."""
     script = (
         "import sys\n"
-        "from cytoloom import cli, commands, prediction, progress\n"
-        "prediction.predict_events = lambda *a, **k: iter([progress.note('half')])\n"
+        "from cytoloom import cli, events\n"
+        "from cytoloom.cli import commands\n"
+        "from cytoloom.prediction import predict\n"
+        "predict.predict_events = lambda *a, **k: iter([events.note('half')])\n"
         "commands.check = lambda args: print('checked', flush=True) or commands.OK\n"
         f"sys.exit(cli.main({['check', 'x'] if closed == 'stdout' else ['predict', 'm', 'x']}))"
     )

@@ -9,16 +9,11 @@ import tifffile
 from PIL import Image as Pillow
 
 import cytoloom.images
-from cytoloom.data import (
-    ArraySource,
-    Data,
-    FileSource,
-    Item,
-    as_data,
-    as_images,
-    manifest,
-    read_labels,
-)
+from cytoloom.datasets.data import Data, as_data, manifest
+from cytoloom.datasets.files import FileSource
+from cytoloom.datasets.items import Item, read_labels
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)

@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image as Pillow
 
 import cytoloom as cl
-from cytoloom.data import Data, as_data, check
+from cytoloom.datasets.checks import check
+from cytoloom.datasets.data import Data, as_data
 from cytoloom.errors import InvalidError
 
 RNG = np.random.default_rng(0)

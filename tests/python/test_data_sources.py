@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from cytoloom.data import ArraySource, Cache, ChannelSource, CropSource, FileSource, Source
+from cytoloom.datasets.cache import Cache
+from cytoloom.datasets.files import FileSource, fingerprint
+from cytoloom.datasets.sources import ArraySource, Source
+from cytoloom.datasets.views import ChannelSource, CropSource, HeldSource, PlaneSource, part_of
 from cytoloom.errors import InvalidError
 from cytoloom.images import Normalize
 from cytoloom.images import files as image_files
-from cytoloom.sources import HeldSource, PlaneSource, fingerprint, part_of
 
 STACK = np.arange(3 * 4 * 5 * 2, dtype=np.uint16).reshape(3, 4, 5, 2)
 

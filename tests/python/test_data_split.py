@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cytoloom.data import Data, as_data, read_labels, split
+from cytoloom.datasets.data import Data, as_data
+from cytoloom.datasets.items import read_labels
+from cytoloom.datasets.splits import split
 from cytoloom.errors import InvalidError
 
 

@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
-from cytoloom import backend, engines
-from cytoloom.sources import ArraySource, part_of
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.datasets.views import part_of
+from cytoloom.models import engines, openvino
+from cytoloom.runtime import backend, machine
+from cytoloom.training import compare as training_compare
+from cytoloom.training.compare import compare
 
 TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
 
@@ -24,7 +28,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """OpenVINO may be chosen; what it caches goes nowhere else."""
     monkeypatch.delenv("CYTOLOOM_ENGINE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(backend, "cpu_features", lambda: ["avx2"])
+    monkeypatch.setattr(machine, "cpu_features", lambda: ["avx2"])
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cl.simulate.write(folder / "data", "nuclei", images=4, seed=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CYTOLOOM_ENGINE")
-        patch.setattr(backend, "cpu_features", lambda: ["avx2"])
+        patch.setattr(machine, "cpu_features", lambda: ["avx2"])
         trainer = cl.Trainer(iterations=80, patch_px=64, batch_size=4, precision="float32")
         cl.train(folder / "data", trainer=trainer, out=folder / "n.cytoloom", **TINY)
     return folder / "n.cytoloom"
@@ -89,8 +93,8 @@ def test_a_second_process_predicts_without_starting_keras(trained: Path, tmp_pat
     np.save(tmp_path / "image.npy", image)
     code = (
         "import sys, numpy as np, cytoloom as cl\n"
-        "from cytoloom import backend\n"
-        "backend.cpu_features = lambda: ['avx2']\n"
+        "from cytoloom.runtime import machine\n"
+        "machine.cpu_features = lambda: ['avx2']\n"
         f"found = cl.load({str(trained)!r}).predict(np.load({str(tmp_path / 'image.npy')!r}))\n"
         "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules\n"
         f"np.save({str(tmp_path / 'labels.npy')!r}, found)\n"
@@ -111,7 +115,7 @@ def test_a_changed_network_is_converted_anew(trained: Path, tmp_path: Path) -> N
     new = cl.load(folder)
     assert new.engine.name.startswith("OpenVINO")
     assert np.abs(new.predict_maps(image)["foreground"] - old).max() > 0.01
-    assert len(list((engines.cache_folder() / "openvino").iterdir())) == 2
+    assert len(list((openvino.cache_folder() / "openvino").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -138,11 +142,12 @@ def test_an_engine_that_fails_is_left_alone(trained: Path, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("no such kernel")
 
-    monkeypatch.setattr(engines, "_openvino", broken)
+    for module in (engines, training_compare):
+        monkeypatch.setattr(module, "started", broken)
     model = cl.load(trained)
     assert model.engine.name.startswith("Keras")
     assert "no such kernel" in model.engine.note
-    assert engines.compare(model, [])["f1"] == 0
+    assert compare(model, [])["f1"] == 0
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
@@ -156,7 +161,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 def test_where_bfloat16_is_fast_keras_has_it(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backend, "cpu_features", lambda: ["avx512_bf16"])
+    monkeypatch.setattr(machine, "cpu_features", lambda: ["avx512_bf16"])
     monkeypatch.setattr(backend, "resolve_precision", lambda precision: "float32")
     assert cl.load(trained).engine.name.startswith("Keras")
 
@@ -164,7 +169,7 @@ def test_where_bfloat16_is_fast_keras_has_it(
 def test_weights_changed_in_memory_count_and_reach_no_other_model(trained: Path) -> None:
     image = cl.simulate.nuclei((64, 64), 4, seed=7)[0]
     expected = cl.load(trained).predict_maps(image)["foreground"]
-    shutil.rmtree(engines.cache_folder())
+    shutil.rmtree(openvino.cache_folder())
     changed = cl.load(trained)
     changed.keras.set_weights([w * 0.5 for w in changed.keras.get_weights()])
     assert np.abs(changed.predict_maps(image)["foreground"] - expected).max() > 0.01
@@ -175,7 +180,7 @@ def test_weights_changed_in_memory_count_and_reach_no_other_model(trained: Path)
 def test_a_damaged_cache_is_made_anew(trained: Path, file: str) -> None:
     image = cl.simulate.nuclei((64, 64), 4, seed=7)[0]
     expected = cl.load(trained).predict_maps(image)["foreground"]
-    (entry,) = (engines.cache_folder() / "openvino").iterdir()
+    (entry,) = (openvino.cache_folder() / "openvino").iterdir()
     whole = (entry / file).read_bytes()
     for damaged in (whole[: len(whole) // 2], None):
         (entry / file).unlink()
@@ -195,14 +200,14 @@ def test_a_full_disk_and_no_home_do_without_a_cache(
 
     monkeypatch.setattr("openvino.save_model", full)
     assert cl.load(trained).engine.name.startswith("OpenVINO")
-    assert not list((engines.cache_folder() / "openvino").iterdir())
+    assert not list((openvino.cache_folder() / "openvino").iterdir())
 
     def nobody() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", nobody)
-    assert engines.cache_folder() is None
+    assert openvino.cache_folder() is None
     assert cl.load(trained).engine.name.startswith("OpenVINO")
 
 
@@ -219,7 +224,7 @@ def test_where_nothing_is_found_nothing_is_approved(trained: Path) -> None:
     model = cl.load(trained)
     source = model.as_source(np.zeros((64, 64), np.uint8))
     assert model.keras is not None
-    assert engines.compare(model, [(source, model.normalize.fit(source))]) is None
+    assert compare(model, [(source, model.normalize.fit(source))]) is None
 
 
 def test_large_images_are_compared_in_their_middle() -> None:
@@ -230,8 +235,8 @@ def test_large_images_are_compared_in_their_middle() -> None:
 
 
 def test_old_conversions_are_forgotten(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "KEPT", 1)
-    folder = engines.cache_folder() / "openvino"
+    monkeypatch.setattr(openvino, "KEPT", 1)
+    folder = openvino.cache_folder() / "openvino"
     (folder / "long-ago").mkdir(parents=True)
     os.utime(folder / "long-ago", (0, 0))
     assert cl.load(trained).engine.name.startswith("OpenVINO")

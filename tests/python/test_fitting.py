@@ -9,9 +9,10 @@ import pytest
 
 from cytoloom import InvalidError
 from cytoloom.components import from_plain, to_plain
-from cytoloom.fitting import Fit, Prefetch, agreement
-from cytoloom.pace import Pace, State
-from cytoloom.trainer import Trainer
+from cytoloom.training.fit import Fit, agreement
+from cytoloom.training.prefetch import Prefetch
+from cytoloom.training.schedule import Pace, State
+from cytoloom.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(

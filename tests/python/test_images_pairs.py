@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cytoloom.errors import InvalidError
-from cytoloom.images.pairs import (
+from cytoloom.datasets.pairing import (
     find_folders,
     infer_affixes,
     list_images,
@@ -13,6 +12,7 @@ from cytoloom.images.pairs import (
     pair_names,
     split_mixed,
 )
+from cytoloom.errors import InvalidError
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cytoloom import InvalidError, UNet, backend
-from cytoloom.inference import activate, tile_shape
-from cytoloom.networks.folding import fold
-from cytoloom.progress import Event, drain, note, warn
-from cytoloom.sources import ArraySource
+from cytoloom import InvalidError, UNet
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.events import Event, drain, note, warn
+from cytoloom.inference.tiled import activate, tile_shape
+from cytoloom.networks.fold_batch_norm import fold
+from cytoloom.runtime import backend
 
 
 def test_activations_are_what_they_are_called():
@@ -69,7 +70,7 @@ def test_folding_changes_nothing_but_the_rounding(options):
 
 def test_tiles_narrower_than_what_the_network_sees_are_blended():
     # each "logit" is the mean of what the tile was given: tiles disagree, and must not show it
-    from cytoloom.inference import predict_maps
+    from cytoloom.inference.tiled import predict_maps
     from cytoloom.tasks.task import Head
 
     rng = np.random.default_rng(0)
@@ -91,7 +92,7 @@ def test_tiles_narrower_than_what_the_network_sees_are_blended():
 
 
 def test_a_constant_stays_constant_where_tiles_are_blended():
-    from cytoloom.inference import predict_maps
+    from cytoloom.inference.tiled import predict_maps
     from cytoloom.tasks.task import Head
 
     found = predict_maps(

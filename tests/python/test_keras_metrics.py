@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from cytoloom import backend
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import dice, iou
 from cytoloom.metrics.keras_metrics import Dice, IoU
+from cytoloom.runtime import backend
 
 keras = backend.require()
 PAIRS = [(Dice, dice), (IoU, iou)]

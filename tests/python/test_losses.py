@@ -3,9 +3,9 @@ import importlib
 import numpy as np
 import pytest
 
-from cytoloom import backend
 from cytoloom.errors import InvalidError
-from cytoloom.metrics import losses
+from cytoloom.losses import losses
+from cytoloom.runtime import backend
 
 keras = backend.require()
 tf = importlib.import_module("tensorflow")

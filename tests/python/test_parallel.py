@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cytoloom.parallel import side_by_side
-from cytoloom.progress import Event, drain
+from cytoloom.events import Event, drain
+from cytoloom.runtime.parallel import side_by_side
 
 
 def results(*given, **options):

@@ -7,8 +7,8 @@ import pytest
 
 import cytoloom as cl
 import small
-from cytoloom import planning
-from cytoloom.planning import Facts, choose, training_gb
+from cytoloom.training import recipe
+from cytoloom.training.recipe import Facts, choose, training_gb
 
 
 def test_ordinary_nuclei_get_the_usual():
@@ -61,13 +61,13 @@ def test_little_memory_makes_small_batches():
     ],
 )
 def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
-    monkeypatch.setattr(planning, "machine_memory_gb", lambda: 16.0)
+    monkeypatch.setattr(recipe, "machine_memory_gb", lambda: 16.0)
     with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Take smaller batches"):
         choose(Facts(9, (512, 512), diameter_px=25.0), **given)
 
 
 def test_memory_that_another_machine_has_is_believed(monkeypatch):
-    monkeypatch.setattr(planning, "machine_memory_gb", lambda: 4.0)
+    monkeypatch.setattr(recipe, "machine_memory_gb", lambda: 4.0)
     facts, large = Facts(9, (512, 512)), cl.Trainer(batch_size=64, patch_px=512)
     assert choose(facts, trainer=large, memory_gb=40).trainer.batch_size == 64
     with pytest.raises(cl.InvalidError, match="at least 6 GB"):

@@ -12,10 +12,10 @@ import pytest
 
 import cytoloom as cl
 import small
-from cytoloom import scratch
-from cytoloom.evaluation import bootstrap
-from cytoloom.objects import measure
-from cytoloom.prediction import predict_events
+from cytoloom.evaluation.bootstrap import bootstrap
+from cytoloom.inference import memory_map as scratch
+from cytoloom.objects.measure import measure
+from cytoloom.prediction.predict import predict_events
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_every_column_is_explained(model, page):
 def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
     from dataclasses import replace
 
-    from cytoloom.data import as_images
+    from cytoloom.datasets.unlabelled import as_images
 
     trained = replace(model, info={**model.info, "pixel_size_um": [0.5, 0.5]})
     item = replace(as_images(small.nuclei(1)[0])[0], spacing_um=(1.0, 1.0))

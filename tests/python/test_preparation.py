@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
+from cytoloom.datasets.sources import ArraySource
 from cytoloom.patches.augment import Augment
 from cytoloom.patches.sample import Reader, Sampler
-from cytoloom.preparation import UNKNOWN, batch_maker
-from cytoloom.sources import ArraySource
 from cytoloom.tasks.binary import Binary
 from cytoloom.tasks.instances import Instances
+from cytoloom.training.batches import UNKNOWN, batch_maker
 
 SPACINGS = [
     (None, None),

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cytoloom import r_bridge, r_functions
 from cytoloom.errors import InvalidError
-from cytoloom.progress import Event
-from cytoloom.r_values import pack, pack_array, pack_column, pack_table, unpack, unpack_array
-from cytoloom.spelling import in_r
+from cytoloom.events import Event
+from cytoloom.messages import in_r
+from cytoloom.r import bridge as r_bridge
+from cytoloom.r import functions as r_functions
+from cytoloom.r.values import pack, pack_array, pack_column, pack_table, unpack, unpack_array
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,7 +150,7 @@ def test_plain_results() -> None:
 
 
 def test_components_of_R_have_whole_floats_and_scalars_for_tuples() -> None:
-    from cytoloom.trainer import Trainer
+    from cytoloom.training.trainer import Trainer
 
     sent = {"crosses_as": "component", "name": "Trainer", "iterations": 10.0, "patch_px": 64.0}
     assert unpack(sent) == Trainer(iterations=10, patch_px=(64,))
@@ -327,7 +328,7 @@ def test_labels_written_are_read_again(tmp_path: Path) -> None:
 
 
 def test_two_images_of_one_name_are_refused():
-    from cytoloom.r_functions import _source
+    from cytoloom.r.functions import _source
 
     with pytest.raises(InvalidError, match="2 different names"):
         _source({"images": ["first", "second"], "names": ["a", "a"]})

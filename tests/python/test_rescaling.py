@@ -10,10 +10,11 @@ from scipy import ndimage
 
 import cytoloom as cl
 import small
-from cytoloom.rescaling import by_size, fullest
-from cytoloom.resizing import Resized, enlarged, resize_into
-from cytoloom.sources import ArraySource
-from cytoloom.tasks.distances import separation
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.images.resize import Resized, enlarged, resize_into
+from cytoloom.prediction.match_object_size import by_size
+from cytoloom.segmentation.separation import separation
+from cytoloom.tasks.coherence import fullest
 from cytoloom.tasks.instances import Instances
 from cytoloom.tasks.task import Found
 
@@ -45,7 +46,7 @@ def test_a_region_has_the_values_of_the_whole(factors):
 def test_maps_are_filled_strip_by_strip(monkeypatch):
     values = np.random.default_rng(0).random((30, 20, 1), np.float32)
     whole = Resized(values.__getitem__, (30, 20), (50, 11), 1).read()
-    monkeypatch.setattr("cytoloom.resizing.STRIP_PX", 60)
+    monkeypatch.setattr("cytoloom.images.resize.STRIP_PX", 60)
     assert np.array_equal(resize_into(np.zeros((50, 11, 1), np.float32), values), whole)
 
 
@@ -153,7 +154,9 @@ def test_coherence_is_the_correlation_with_what_should_be():
 def test_rescaling_is_said_and_is_in_the_table(monkeypatch, capsys):
     model = small.train()
     image = small.nuclei(1)[0][0]
-    monkeypatch.setattr("cytoloom.prediction.by_size", lambda *_: ((2.0, 2.0), "rescaled by 2."))
+    monkeypatch.setattr(
+        "cytoloom.prediction.predict.by_size", lambda *_: ((2.0, 2.0), "rescaled by 2.")
+    )
     found = cl.predict(model, image, progress=False)
     assert found.files["scale"].tolist() == [2.0]
     assert "rescaled by 2." in capsys.readouterr().err

@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.filters import gaussian, threshold_otsu
 
 from cytoloom import images, simulate
-from cytoloom.data import as_data
+from cytoloom.datasets.data import as_data
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision, dice
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cytoloom.cache import Cache
-from cytoloom.data import as_data
-from cytoloom.preparation import TaskLabels
+from cytoloom.datasets.cache import Cache
+from cytoloom.datasets.data import as_data
 from cytoloom.tasks import Binary
+from cytoloom.training.batches import TaskLabels
 
 
 def test_images_of_one_name_keep_their_own_labels() -> None:

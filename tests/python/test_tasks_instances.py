@@ -14,8 +14,10 @@ from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision
 from cytoloom.patches.sample import Sample
-from cytoloom.tasks import Found, Instances, Task, decoding, necks
-from cytoloom.tasks.necks import divide_at_necks
+from cytoloom.segmentation import boxes, necks
+from cytoloom.segmentation import watershed as decoding
+from cytoloom.segmentation.necks import divide_at_necks
+from cytoloom.tasks import Found, Instances, Task
 
 # Two objects that touch, one cut by the right border, and one on its own.
 SCENE = np.zeros((24, 30), np.int32)
@@ -131,7 +133,7 @@ def test_large_pieces_are_flooded_in_blocks_with_the_same_result(monkeypatch):
     whole = Instances().decode(maps).labels
     assert average_precision(squares, whole, 0.99) == 1
     monkeypatch.setattr(decoding, "WHOLE_PX", 2000)
-    monkeypatch.setattr(decoding, "BLOCK_PX", 4096)
+    monkeypatch.setattr(boxes, "BLOCK_PX", 4096)
     assert (Instances().decode(maps).labels == whole).all()
 
 
@@ -145,7 +147,7 @@ def test_objects_do_not_depend_on_how_pieces_are_grouped(monkeypatch, aside_px):
     foreground = ndi.gaussian_filter(rng.normal(size=(200, 180)), 5)
     distance = ndi.gaussian_filter(rng.normal(size=foreground.shape), 2).astype(np.float32)
     mask, threshold = foreground > -0.02, float(np.quantile(distance, 0.8))
-    monkeypatch.setattr(decoding, "ASIDE_PX", aside_px)
+    monkeypatch.setattr(boxes, "ASIDE_PX", aside_px)
     found = decoding.separate(
         foreground, distance, foreground_threshold=-0.02, seed_threshold=threshold
     )
@@ -164,7 +166,7 @@ def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):
     distance[:, 2:8] = distance[:, 12:18] = 0.9
     maps = {"foreground": foreground, "distance": distance}
     monkeypatch.setattr(decoding, "WHOLE_PX", 100)
-    monkeypatch.setattr(decoding, "BLOCK_PX", 400)
+    monkeypatch.setattr(boxes, "BLOCK_PX", 400)
     labels = Instances().decode(maps).labels
     assert (labels > 0).all()
     assert labels.max() == 2
@@ -213,7 +215,7 @@ def test_only_the_object_with_a_neck_is_divided(monkeypatch):
     alone = divide_at_necks(scene.copy(), 0.85)
     assert alone.max() == 7
     assert all((alone[scene == k] == k).all() for k in (2, 4, 5))
-    monkeypatch.setattr(decoding, "ASIDE_PX", 64)
+    monkeypatch.setattr(boxes, "ASIDE_PX", 64)
     assert (divide_at_necks(scene.copy(), 0.85) == alone).all()
     monkeypatch.setattr(necks, "WHOLE_PX", 64)
     assert (divide_at_necks(scene.copy(), 0.85) == scene).all()
@@ -226,7 +228,7 @@ def test_necks_do_not_depend_on_how_objects_are_grouped(monkeypatch, aside_px):
     scene = ndimage.grey_dilation(scene, size=3)
     at_once = divide_at_necks(scene.copy(), 0.85)
     assert at_once.max() > scene.max()
-    monkeypatch.setattr(decoding, "ASIDE_PX", aside_px)
+    monkeypatch.setattr(boxes, "ASIDE_PX", aside_px)
     found = divide_at_necks(scene.copy(), 0.85)
     pairs = np.unique(np.stack([at_once.ravel(), found.ravel()]), axis=1)
     assert len(pairs.T) == len(np.unique(at_once)) == len(np.unique(found))

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from cytoloom import UNet, backend
-from cytoloom.metrics import losses
-from cytoloom.networks.towers import towers
+from cytoloom import UNet
+from cytoloom.losses import losses
+from cytoloom.networks.ghost_batches import towers
+from cytoloom.runtime import backend
 
 
 def stepped(net: UNet, images: np.ndarray, parts: int) -> list[np.ndarray]:

@@ -19,11 +19,11 @@ import pytest
 
 import cytoloom as cl
 import small
-from cytoloom import checkpoints
-from cytoloom.data import as_data
-from cytoloom.fitting import Fit
-from cytoloom.training import _doubts, train_events
-from cytoloom.validation import Validation
+from cytoloom.datasets.data import as_data
+from cytoloom.training import checkpoints
+from cytoloom.training.fit import Fit
+from cytoloom.training.train import _doubts, train_events
+from cytoloom.training.validate import Validation
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, mo
 
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     with monkeypatch.context() as patch:
-        patch.setattr("cytoloom.training.tune", pressed)
+        patch.setattr("cytoloom.training.train.tune", pressed)
         with pytest.raises(KeyboardInterrupt, match="iteration 5 is kept in"):
             list(stopped(**settings))
     assert small.same_weights(uninterrupted, small.train(**settings))
@@ -168,8 +168,8 @@ KILLED = """
     sys.path.insert(0, {tests!r})
     import numpy as np
     import small
-    from cytoloom import checkpoints, validation
-    from cytoloom.training import train_events
+    from cytoloom.training import checkpoints, validate as validation
+    from cytoloom.training.train import train_events
 
     def die(*_, **__):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -330,7 +330,7 @@ def test_an_unwritable_out_is_found_before_training():
 def test_a_full_disk_is_found_before_training(tmp_path, monkeypatch):
     from types import SimpleNamespace
 
-    from cytoloom import resuming
+    from cytoloom.training import resume as resuming
 
     monkeypatch.setattr(resuming.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(cl.InvalidError, match="MB free"):
@@ -452,7 +452,7 @@ def test_a_timed_run_can_be_replayed_to_the_last_bit():
 
 
 def test_a_network_that_sees_too_far_says_in_its_card_what_tiles_cost(tmp_path, monkeypatch):
-    from cytoloom import validation
+    from cytoloom.training import validate as validation
 
     monkeypatch.setattr(validation, "SEAM_PX", 1024)
     network = cl.UNet(filters=2, depth=6, stem_stride=1)
@@ -495,7 +495,7 @@ def test_three_dimensions_train_and_predict(tmp_path):
 
 
 def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
-    from cytoloom.prediction import _plane
+    from cytoloom.prediction.predict import _plane
 
     labels = np.zeros((3, 4, 4), int)
     labels[0, 0, 0] = labels[2, 0, 0] = 1
@@ -524,7 +524,7 @@ def test_thresholds_are_fitted_to_the_fullest_part_of_what_is_too_large(monkeypa
         return self
 
     monkeypatch.setattr(cl.tasks.Instances, "tune", tune)
-    monkeypatch.setattr("cytoloom.validation._tune_px", lambda run: wide[0].size // 16)
+    monkeypatch.setattr("cytoloom.training.validate._tune_px", lambda run: wide[0].size // 16)
     cl.train(
         (wide, truth),
         network=small.NETWORK,

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from cytoloom import backend
 from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
 from cytoloom.networks import UNet, unet
+from cytoloom.runtime import backend
 
 SMALL = {
     "plain": UNet(filters=3, depth=2),
@@ -100,7 +100,7 @@ def test_a_pixel_is_seen_as_far_as_the_receptive_field_says_and_no_farther(net):
 BIT_IDENTICAL = """
 import json, sys
 import numpy as np
-from cytoloom import backend
+from cytoloom.runtime import backend
 from cytoloom.networks import UNet
 keras = backend.require()
 rng = np.random.default_rng(0)

@@ -79,7 +79,7 @@ test_that("RETICULATE_PYTHON wins, and the core is the one that this package car
     )
   }
   bridge()
-  core <- reticulate::import("cytoloom.r_bridge")
+  core <- reticulate::import("cytoloom.r.bridge")
   expect_identical(
     normalizePath(dirname(dirname(core$`__file__`))), normalizePath(core_folder())
   )

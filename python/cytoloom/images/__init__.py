@@ -1,7 +1,7 @@
 """Images and label images: read, write, pair, normalise."""
 
-from .facts import Image, ImageInfo
 from .files import SUFFIXES, probe, read, read_labels, write_labels
+from .image import Image, ImageInfo
 from .normalize import Normalize, Stats
 
 __all__ = [

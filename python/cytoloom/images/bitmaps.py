@@ -9,7 +9,7 @@ import numpy as np
 from PIL import BmpImagePlugin, ImageOps, JpegImagePlugin, PngImagePlugin
 from PIL.Image import Image as Picture
 
-from .facts import AnyArray, ImageInfo
+from .image import AnyArray, ImageInfo
 
 # The plug-ins directly: Image.open refuses pictures above 180 megapixels, which microscopes make.
 _OPENERS: dict[str, Any] = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from . import labels as label_rules
-from .facts import (
+from .image import (
     AnyArray,
     Channels,
     Image,

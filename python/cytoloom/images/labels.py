@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
-from .facts import AnyArray
+from .image import AnyArray
 
 Labels = npt.NDArray[np.integer[Any]]
 _SAVE_MASK = "Save masks as PNG or TIFF without smoothing, scaling or JPEG compression."

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..components import component
 from ..errors import invalid
-from .facts import AnyArray
+from .image import AnyArray
 
 MAX_SAMPLE = 4_000_000
 _MAX_BINS = 1 << 20

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 
 from ..errors import invalid
-from .facts import AnyArray, ImageInfo, arrange, arrangement, check_axes, guess_axes
+from .image import AnyArray, ImageInfo, arrange, arrangement, check_axes, guess_axes
 
 # What it logs about odd files is said by our own errors, or does not matter.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

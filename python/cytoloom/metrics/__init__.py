@@ -1,7 +1,6 @@
-"""Scores of segmentations on plain arrays, and what training needs of them in Keras.
+"""Scores of segmentations on plain arrays, and two of them as Keras metrics.
 
-The former are NumPy only; `Dice`, `IoU`, `dice_coef`, `dice_coef_loss` and the module `losses`
-import keras, and do so when first asked for.
+The former need NumPy only; `Dice` and `IoU` import keras, and do so when first asked for.
 """
 
 from __future__ import annotations
@@ -38,18 +37,14 @@ __all__ = [
 _NEEDS_KERAS = {
     "Dice": "keras_metrics",
     "IoU": "keras_metrics",
-    "dice_coef": "losses",
-    "dice_coef_loss": "losses",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _NEEDS_KERAS:
         return getattr(import_module(f".{_NEEDS_KERAS[name]}", __name__), name)
-    if name in _NEEDS_KERAS.values():
-        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_NEEDS_KERAS, *set(_NEEDS_KERAS.values())])
+    return sorted([*globals(), *_NEEDS_KERAS])

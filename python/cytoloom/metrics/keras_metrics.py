@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import require
 from ..errors import invalid
-from .losses import ACTIVATIONS
+from ..runtime.backend import require
 
 # Through `require`, so that the backend gets its settings whoever imports this file first.
 keras = require()
 ops = keras.ops
 Tensor = Any
+ACTIVATIONS = ("linear", "sigmoid", "softmax")
 
 
 class _Overlap(keras.metrics.Metric):  # type: ignore[misc, name-defined]

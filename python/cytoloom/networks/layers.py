@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ..backend import require
+from ..runtime.backend import require
 
 Size = tuple[int, ...]
 

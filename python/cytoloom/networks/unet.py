@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..backend import require
 from ..components import component
 from ..errors import invalid
+from ..runtime.backend import require
 from .layers import Layers
-from .sketch import Reach, Sketch, Trace
-from .wiring import wire
+from .receptive_field import Reach, Sketch, Trace
+from .topology import wire
 
 Size = tuple[int, ...]
 DEEPEST = 8

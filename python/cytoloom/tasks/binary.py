@@ -10,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from .task import (
+from .labels import (
     Array,
-    Found,
-    Head,
-    Maps,
     Spacing,
-    Target,
-    Task,
-    Truth,
     check_known_values,
     fraction,
     is_zero_255,
@@ -26,6 +20,7 @@ from .task import (
     two_classes,
     weight_of,
 )
+from .task import Found, Head, Maps, Target, Task, Truth
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample

@@ -11,18 +11,8 @@ from numpy.typing import NDArray
 from ..components import component
 from ..errors import invalid
 from .binary import overlap_scores
-from .task import (
-    Array,
-    Found,
-    Head,
-    Maps,
-    Spacing,
-    Target,
-    Task,
-    check_known_values,
-    labels_and_known,
-    weight_of,
-)
+from .labels import Array, Spacing, check_known_values, labels_and_known, weight_of
+from .task import Found, Head, Maps, Target, Task
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
@@ -163,6 +153,6 @@ class Classes(Task):
         return counted if self.unknown is None else counted & (labels != self.unknown)
 
     def _is_mask(self, labels: Array) -> bool:
-        from .task import is_zero_255
+        from .labels import is_zero_255
 
         return len(self.names) == 2 and self.unknown != 255 and is_zero_255(labels)

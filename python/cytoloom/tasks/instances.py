@@ -13,25 +13,21 @@ from numpy.typing import NDArray
 from ..components import component
 from ..errors import invalid
 from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
+from ..segmentation.necks import divide_at_necks
+from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
+from ..segmentation.separation import FREE_GAP_PX, context, separation
+from ..segmentation.watershed import separate
 from .binary import overlap_scores
-from .decoding import drop_flat, fill_holes, keep_objects, separate, split_pieces, tops
-from .distances import FREE_GAP_PX, context, separation
-from .necks import divide_at_necks
-from .task import (
+from .labels import (
     Array,
-    Found,
-    Head,
-    Maps,
     Spacing,
-    Target,
-    Task,
-    Truth,
     check_known_values,
     fraction,
     labels_and_known,
     two_classes,
     weight_of,
 )
+from .task import Found, Head, Maps, Target, Task, Truth
 from .tuning import SLACK, Settings, climb, middle_of_best
 
 if TYPE_CHECKING:

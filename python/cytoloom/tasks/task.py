@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import invalid
+from .labels import Array, Spacing, components_of_classes
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
-Array = NDArray[Any]
+
 Target = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 Maps = Mapping[str, Array]
-Spacing = Sequence[float] | None
 Truth = tuple[Array, Array | None]
 
 
@@ -95,37 +94,6 @@ class Found:
         if not self.semantic:
             return {}
         return components_of_classes(self.labels, only_classes=True)[1]
-
-
-def components_of_classes(
-    labels: Array, only_classes: bool = False
-) -> tuple[Array, dict[int, int]]:
-    """Label the connected components of each class, numbered class by class.
-
-    Parameters
-    ----------
-    labels : ndarray of int
-        Class ids, 0 is background.
-    only_classes : bool, default False
-        Leave the first part of the result zero, for callers that want the second.
-
-    Returns
-    -------
-    (ndarray of int32, dict)
-        Object ids and the class of each object id.
-    """
-    from scipy import ndimage as ndi
-
-    objects = np.zeros(labels.shape, np.int32)
-    classes: dict[int, int] = {}
-    neighbours = np.ones((3,) * labels.ndim, bool)
-    for class_id in range(1, int(labels.max(initial=0)) + 1):
-        of_class = labels == class_id
-        ids, count = ndi.label(of_class, structure=neighbours)
-        if not only_classes:
-            objects[of_class] = ids[of_class] + len(classes)
-        classes.update(dict.fromkeys(range(len(classes) + 1, len(classes) + count + 1), class_id))
-    return objects, classes
 
 
 class Task:
@@ -250,41 +218,3 @@ class Task:
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
         """Foreground probability (spatial...)."""
         raise NotImplementedError
-
-
-def labels_and_known(sample: Sample) -> tuple[Array, NDArray[np.bool_]]:
-    """Return a sample's labels and the pixels that count (all where it does not say)."""
-    labels = sample.arrays["labels"]
-    known = sample.arrays.get("known")
-    return labels, np.ones(labels.shape, bool) if known is None else np.asarray(known, bool)
-
-
-def weight_of(known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Weight (spatial..., 1) of 1 where known and 0 elsewhere."""
-    return known[..., None].astype(np.float32)
-
-
-def two_classes(foreground: Array) -> NDArray[np.float32]:
-    """Probabilities (spatial..., 2) of background and foreground."""
-    return np.stack([1 - foreground, foreground], axis=-1).astype(np.float32, copy=False)
-
-
-def is_zero_255(labels: Array) -> bool:
-    """Whether `labels` is an 8-bit style mask: no value but 0 and 255, and some 255."""
-    return bool(labels.max(initial=0) == 255 and np.isin(labels, (0, 255)).all())
-
-
-def check_known_values(labels: Array, known: Array | None) -> list[str]:
-    """Return problems that any task has with labels: not whole numbers, or negative ones."""
-    if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
-        return [f"labels must be whole numbers, found {labels.dtype}"]
-    values = labels if known is None else labels[known]
-    if values.size and values.min() < 0:
-        return [f"labels must not be negative, found {int(values.min())}"]
-    return []
-
-
-def fraction(name: str, value: float) -> None:
-    """Refuse a `value` that is not strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise invalid(name, expected="a number between 0 and 1", received=value)

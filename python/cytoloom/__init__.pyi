@@ -1,0 +1,28 @@
+from . import images as images
+from . import losses as losses
+from . import metrics as metrics
+from . import plots as plots
+from . import simulate as simulate
+from . import tasks as tasks
+from .datasets.checks import check as check
+from .datasets.data import Data as Data
+from .errors import BackendError as BackendError
+from .errors import InvalidError as InvalidError
+from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.scores import Scores as Scores
+from .images.normalize import Normalize as Normalize
+from .losses.losses import dice_coef as dice_coef
+from .losses.losses import dice_coef_loss as dice_coef_loss
+from .models.model import Model as Model
+from .models.model import load as load
+from .networks.unet import UNet as UNet
+from .networks.unet import unet as unet
+from .patches.augment import Augment as Augment
+from .prediction.predict import predict as predict
+from .prediction.predictions import Predictions as Predictions
+from .training.plan import plan as plan
+from .training.recipe import Plan as Plan
+from .training.train import train as train
+from .training.trainer import Trainer as Trainer
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Which images, which labels, whose, which split; and everything wrong with them."""

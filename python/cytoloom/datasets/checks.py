@@ -1,0 +1,297 @@
+"""Find everything wrong with annotated images, in one go and without training."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidError
+from ..images.image import AnyArray
+from ..images.labels import is_grey_coded, values_of
+from ..messages import counted
+from .data import Data, as_data
+from .files import fingerprint
+from .items import Item, read_labels
+from .report import Report
+from .sources import Source
+from .splits import odd_splits
+
+if TYPE_CHECKING:
+    pass
+
+
+_SIZES_ALIKE = 1.2
+
+
+def check(
+    data: Any,
+    task: Any = None,
+    *,
+    training: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Find everything wrong with annotated images, without training.
+
+    Every file is decoded once, one at a time: missing partners, duplicates, unreadable files,
+    sizes that differ, and labels that cannot be what is meant are all in one report.
+
+    Parameters
+    ----------
+    data : Data, or anything `as_data` takes
+        The images and labels.
+    task : Task or str, optional
+        What the labels are for; it knows which values they may have. Default: only what every
+        task asks.
+    training : bool, default True
+        Whether it is for training, which background alone makes impossible; scoring it is not.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each image.
+
+    Returns
+    -------
+    Report
+        Printed, it is the message; ``.ok`` says whether training may start, ``.table`` has a
+        row per image.
+
+    Raises
+    ------
+    InvalidError
+        Only where there are no data at all, such as a folder that does not exist.
+
+    Examples
+    --------
+    >>> image, labels = np.arange(16).reshape(4, 4), np.zeros((4, 4), int)
+    >>> print(check((image, labels)))
+    1 image checked: 1 problem.
+      Problem: all labels are 0, background: there is nothing to learn; ...
+    """
+    from ..tasks import resolve
+
+    found = as_data(data)
+    findings = _Findings(resolve(task) if isinstance(task, str) else task, found, training)
+    for done, item in enumerate(found.items, start=1):
+        findings.add(item)
+        if progress is not None:
+            progress(done, len(found.items))
+    return findings.report()
+
+
+class _Findings:
+    """Collects what is seen image by image, then compares the images with each other."""
+
+    def __init__(self, task: Any, data: Data, training: bool) -> None:
+        self._training = training
+        self._task = task
+        self._data = data
+        self._problems = list(data.problems)
+        self._warnings: list[str] = []
+        self._rows: list[dict[str, Any]] = []
+        self._same: dict[str, list[str]] = defaultdict(list)
+        self._kinds: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._wrong: dict[str, list[str]] = defaultdict(list)
+        self._said: Counter[str] = Counter()
+        self._empty: list[str] = []
+        self._labelled = 0
+        self._unknown_seen = False
+
+    def add(self, item: Item) -> None:
+        """Look at one image and its labels."""
+        before = len(self._problems)
+        row: dict[str, Any] = {"image": item.id, "file": item.image.name}
+        self._rows.append(row)
+        try:
+            self._add_image(item, row)
+        except InvalidError as error:
+            self._problems.append(str(error))
+        for number, source in enumerate(item.annotations):
+            try:
+                self._add_labels(item, source, number == 0, row)
+            except InvalidError as error:
+                self._problems.append(str(error))
+        if not item.annotations:
+            self._problems.append(f"{item.id} has no labels; give them, or leave the image out")
+        found = [*self._problems[before:], *row.pop("wrong", ())]
+        row["status"] = "ok" if not found else " ".join(found)
+
+    def report(self) -> Report:
+        """Compare the images with each other and put everything together."""
+        if not self._data.items and not self._problems:
+            self._problems.append("there are no images")
+        self._problems += [f"{_listing(names)}: {text}" for text, names in self._wrong.items()]
+        self._problems += _duplicates(self._data.items)
+        self._problems += [
+            f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
+        ]
+        self._compare_kinds()
+        self._compare_labels()
+        for names in self._same.values():
+            if len(names) > 1:
+                self._warnings.append(
+                    f"{_listing(names)} have the same pixels; give them one group, or keep one"
+                )
+        count = len(self._data.items)
+        notes = [f"{text} ({n} of {count} images)" for text, n in self._said.items()]
+        texts = (self._problems, self._warnings, [*self._data.notes, *notes])
+        problems, warnings, notes = (list(dict.fromkeys(t)) for t in texts)
+        return Report(tuple(problems), tuple(warnings), tuple(notes), tuple(self._rows))
+
+    def _add_image(self, item: Item, row: dict[str, Any]) -> None:
+        source = item.image
+        row |= {"shape": " x ".join(map(str, source.shape)), "dtype": str(source.dtype)}
+        self._kinds["axes"][f"{len(source.shape) - 1}-D"].append(item.id)
+        self._kinds["channels"][source.shape[-1]].append(item.id)
+        self._kinds["dtype"][str(source.dtype)].append(item.id)
+        if item.spacing_um is not None:
+            self._kinds["spacing"][tuple(item.spacing_um)].append(item.id)
+        pixels = source.read()
+        for text in odd_pixels(pixels):
+            self._warnings.append(f"{source.name} {text}")
+        if pixels.size and item.roi is None:
+            self._same[fingerprint(source)].append(item.id)
+
+    def _add_labels(self, item: Item, source: Source, first: bool, row: dict[str, Any]) -> None:
+        if source.shape != _shape_or(item.image, source.shape):
+            self._problems.append(
+                f"{source.name} is {_sizes(source.shape)}, but its image {item.image.name} is "
+                f"{_sizes(item.image.shape[:-1])}; labels need the size of their image"
+            )
+        if not first:
+            source.read()
+            return
+        labels, known = read_labels(item, self._data.unknown)
+        self._unknown_seen |= known is not None and not known.all()
+        understood = getattr(source, "understood", "")
+        values = values_of(labels if known is None else labels[known])
+        counted = labels.size if known is None else int(np.count_nonzero(known))
+        foreground = int(np.count_nonzero(labels))
+        row |= {
+            "labels": source.name,
+            "values": int(np.count_nonzero(values)),
+            "foreground": round(foreground / counted, 4) if counted else 0.0,
+        }
+        self._labelled += 1
+        if not foreground:
+            self._empty.append(item.id)
+        self._kinds["masks"][bool(values.size and values[-1] == 255 and len(values) <= 2)].append(
+            item.id
+        )
+        self._kinds["grey"][is_grey_coded(values)].append(item.id)
+        for text in self._wrong_values(labels, known):
+            self._wrong[text].append(source.name)
+            row.setdefault("wrong", []).append(text)
+        said = list(_described(self._task, labels))
+        if understood and not (said and understood == "0/255 mask"):
+            said.append(f"labels understood as {understood}")
+        self._said.update(said)
+
+    def _wrong_values(self, labels: AnyArray, known: AnyArray | None) -> Iterable[str]:
+        if self._task is not None:
+            return list(self._task.check_labels(labels, known))
+        low = int(labels.min()) if labels.size else 0
+        return [f"labels must be 0 or more, found {low}; name it as `unknown`"] if low < 0 else []
+
+    def _compare_kinds(self) -> None:
+        kinds = self._kinds
+        if len(kinds["axes"]) > 1:
+            self._problems.append(
+                f"images of one kind are needed: {_groups(kinds['axes'])}; a stack of time points "
+                'is read as such with axes="tyx"'
+            )
+        if len(kinds["channels"]) > 1:
+            by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}
+            self._problems.append(
+                f"images need the same channels: {_groups(by)}; choose some with `channels`"
+            )
+        if len(kinds["dtype"]) > 1:
+            self._warnings.append(f"images differ in pixel type: {_groups(kinds['dtype'])}")
+        spacings = list(kinds["spacing"])
+        if spacings and len({len(s) for s in spacings}) == 1:
+            smallest, largest = np.min(spacings, axis=0), np.max(spacings, axis=0)
+            if (largest > _SIZES_ALIKE * smallest).any():
+                low, high = (tuple(round(float(v), 4) for v in s) for s in (smallest, largest))
+                self._warnings.append(f"pixel sizes differ, from {low} to {high} um")
+
+    def _compare_labels(self) -> None:
+        masks = self._kinds["masks"]
+        if self._labelled and len(self._empty) == self._labelled:
+            (self._problems if self._training else self._warnings).append(
+                "all labels are 0, background: there is nothing to learn; were they saved as "
+                "they look, or is the wrong folder given?"
+            )
+        elif self._empty:
+            self._said[f"no object in {_listing(self._empty)}"] += len(self._empty)
+        unknown = self._data.unknown
+        named = unknown is not None and self._training and self._labelled
+        if named and not self._unknown_seen:
+            self._warnings.append(f"no label has the value {unknown}, which was named as `unknown`")
+        if unknown == 0:
+            self._warnings.append("0 was named as `unknown`: no pixel is background")
+        if self._kinds["grey"][True]:
+            self._warnings.append(
+                f"values 0, 128 and 255 in {_listing(self._kinds['grey'][True])} look like classes "
+                "drawn in grey; save them as 0, 1 and 2"
+            )
+        filled = [name for name in masks[False] if name not in self._empty]
+        if masks[True] and filled:
+            self._warnings.append(
+                f"0/255 masks and other labels are mixed: {_listing(masks[True])} are masks, "
+                f"{_listing(filled)} are not"
+            )
+
+
+def odd_pixels(pixels: AnyArray) -> Iterator[str]:
+    """Say what is odd about an image's pixels: none, all the same, or not finite."""
+    if not pixels.size:
+        yield "has no pixels"
+        return
+    low, high = pixels.min(), pixels.max()
+    if low == high:
+        yield f"has one value everywhere ({low}); is it the right file?"
+    if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        bad = pixels.size - np.count_nonzero(np.isfinite(pixels))
+        yield f"has NaN or infinite values in {bad / pixels.size:.2%} of its pixels"
+
+
+def _described(task: Any, labels: AnyArray) -> Iterator[str]:
+    describe = getattr(task, "describe_labels", None)
+    if describe is not None:
+        yield from describe(labels)
+
+
+def _duplicates(items: Sequence[Item]) -> Iterator[str]:
+    for name, count in Counter(item.id for item in items).items():
+        if count > 1:
+            yield f"{count} images are named {name}; names have to differ"
+    used: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        for source in item.annotations:
+            if hasattr(source, "path"):
+                used[f"{source.name} {getattr(source, 'frame', None)}"].append(item.id)
+    for names in used.values():
+        if len(set(names)) > 1:
+            yield f"one label file is given for {_listing(names)}"
+
+
+def _shape_or(image: Source, otherwise: tuple[int, ...]) -> tuple[int, ...]:
+    """Return an image's spatial shape; where it cannot be read that was said already."""
+    try:
+        return image.shape[:-1]
+    except InvalidError:
+        return otherwise
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _groups(kinds: dict[Any, list[str]]) -> str:
+    fewest_first = sorted(kinds.items(), key=lambda kind: len(kind[1]))
+    return "; ".join(f"{_listing(names, 3)}: {kind}" for kind, names in fewest_first)
+
+
+def _listing(names: Sequence[str], shown: int = 5) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

@@ -1,0 +1,244 @@
+"""Which images, which labels, which groups: the data of training and of evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import invalid
+from ..images.image import Channels
+from ..messages import counted
+from .files import fingerprint
+from .folders import WHAT, folder_data, pair_data
+from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
+from .tables import TABLES, table_data
+from .views import ChannelSource
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Annotated images.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        The images.
+    channels : int, str or sequence of them, optional
+        Channels to use, by index from 0 or by name. Default: all.
+    unknown : int, optional
+        The label value that counts nowhere: no loss, no gradient, no score.
+    problems, notes : tuple of str, default ()
+        What was found wrong, and what was inferred, while pairing; `check` reports them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = as_data((np.zeros((8, 8)), np.ones((8, 8), int)))
+    >>> len(data), data.items[0].image.shape
+    (1, (8, 8, 1))
+    """
+
+    items: tuple[Item, ...]
+    channels: Channels = None
+    unknown: int | None = None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Data({counted(len(self.items), 'image')})"
+
+    def with_channels(self, channels: Channels) -> Data:
+        """Return the same images with only these channels, by index or name."""
+        items = tuple(
+            replace(item, image=ChannelSource(item.image, channels)) for item in self.items
+        )
+        return replace(self, items=items, channels=channels)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, **options: Any) -> Data:
+        """Take a folder with ``images/`` and ``masks/`` or ``labels/``, or with both mixed.
+
+        Partners have the same name, or one text more (``0001.tif`` and ``0001_mask.png``),
+        inferred from all names. Folders inside ``images/`` are groups; folders inside
+        ``masks/`` that ``images/`` does not have are annotators.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+        **options
+            `channels`, `unknown` and `axes` of `as_data`.
+        """
+        how = ReadOptions(**options)
+        return _data(folder_data(Path(folder).expanduser(), how), how)
+
+    @classmethod
+    def from_pairs(
+        cls, images: Sequence[Any], labels: Sequence[Any], names: Sequence[str] = (), **options: Any
+    ) -> Data:
+        """Take images and labels in the same order, each a file, an array or a `Source`.
+
+        Parameters
+        ----------
+        images, labels : sequence, or a folder each
+            As many labels as images. Two folders are paired by name.
+        names : sequence of str, optional
+            Ids; default: names of files, else ``image_000``, ``image_001``, ...
+        **options
+            `channels`, `unknown` and `axes` of `as_data`.
+        """
+        return _paired(images, labels, names, ReadOptions(**options))
+
+    @classmethod
+    def from_table(cls, table: Any, folder: str | Path = ".", **options: Any) -> Data:
+        """Take a CSV file or DataFrame with columns image, label[, group, split, name, weight].
+
+        Parameters
+        ----------
+        table : str, Path, DataFrame or mapping of columns
+            One row per image. Paths are relative to the CSV file's folder, or to `folder`.
+        folder : str or Path, default "."
+            What paths of a DataFrame are relative to.
+        **options
+            `channels`, `unknown` and `axes` of `as_data`.
+        """
+        how = ReadOptions(**options)
+        return _data(table_data(table, Path(folder).expanduser(), how), how)
+
+
+def as_data(
+    x: Any,
+    *,
+    channels: Channels = None,
+    unknown: int | None = None,
+    axes: str | None = None,
+    pixel_size_um: float | tuple[float, ...] | None = None,
+) -> Data:
+    """Turn whatever names annotated images into `Data`; no pixel is decoded.
+
+    Parameters
+    ----------
+    x : Data, str, Path, DataFrame, dict or sequence
+        A folder with ``images/`` and ``masks/`` or ``labels/``; a CSV file or table with
+        columns image, label[, group, split]; a pair of arrays, of lists of arrays or files, or
+        of folders; a list of `Item`; a dict of such lists (``images``, ``labels``, ``names``).
+        An image array has the axes of its labels, and channels last if it has one more.
+    channels : int, str or sequence of them, optional
+        Channels to use, by index from 0 or by name.
+    unknown : int, optional
+        The label value that counts nowhere.
+    axes : str, optional
+        What the stored axes of the images are, for example ``"tyx"``, overriding the files.
+    pixel_size_um : float or tuple of float, optional
+        Micrometres per pixel, overriding the files.
+
+    Returns
+    -------
+    Data
+        What is wrong with single files is found by `check`, not here.
+
+    Raises
+    ------
+    InvalidError
+        Where there is nothing to take.
+    """
+    options = ReadOptions(channels, unknown, axes, pixel_size_um)
+    if isinstance(x, Data):
+        return _reread(x, options)
+    if is_file(x) and str(x):
+        return _path_data(Path(x).expanduser(), options)
+    if hasattr(x, "columns"):
+        return _data(table_data(x, Path("."), options), options)
+    if isinstance(x, Mapping):
+        return _mapping_data(x, options)
+    if isinstance(x, (list, tuple)) and x:
+        if all(isinstance(one, Item) for one in x):
+            return _reread(Data(tuple(x), unknown=options.unknown), options)
+        if all(isinstance(one, tuple) and len(one) == 2 for one in x):
+            images, labels = zip(*x, strict=True)
+            return _paired(images, labels, (), options)
+        if len(x) == 2:
+            return _paired(x[0], x[1], (), options)
+    raise invalid("data", expected=WHAT, received=shortened(x))
+
+
+def manifest(data: Data) -> list[dict[str, Any]]:
+    """List what the images are, by their decoded pixels.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``image_sha256`` (of shape, type and pixels of the whole image, with the
+        channels used), ``label_sha256`` (of the first annotation; None without), ``shape``.
+    """
+    return [
+        {
+            "id": item.id,
+            "image_sha256": fingerprint(item.image),
+            "label_sha256": fingerprint(item.annotations[0]) if item.annotations else None,
+            "shape": list(item.image.shape),
+        }
+        for item in data.items
+    ]
+
+
+def _data(found: Gathered, options: ReadOptions) -> Data:
+    return Data(found.items, options.channels, options.unknown, found.problems, found.notes)
+
+
+def _paired(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Data:
+    return _data(pair_data(images, labels, names, options), options)
+
+
+def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
+    """Take a dictionary, as R sends it.
+
+    Keys: either ``folder``, or ``table`` (columns), or ``images`` and ``labels`` with optional
+    ``names``, ``groups``, ``splits``; and any of ``channels``, ``unknown``, ``axes``,
+    ``pixel_size_um``.
+    """
+    options = with_settings(x, options)
+    if "folder" in x:
+        return _data(folder_data(Path(x["folder"]).expanduser(), options), options)
+    if "table" in x:
+        base = Path(x.get("base", ".")).expanduser()
+        return _data(table_data(x["table"], base, options), options)
+    if "image" in x and "label" in x:
+        return _data(table_data(x, Path("."), options), options)
+    if "images" not in x or "labels" not in x:
+        got = f"a dictionary with {sorted(x)}"
+        raise invalid("data", expected="images and labels, a folder, or a table", received=got)
+    data = _paired(x["images"], x["labels"], listed(x.get("names") or ()), options)
+    groups, splits = (_one_each(x, key, len(data.items)) for key in ("groups", "splits"))
+    items = [
+        replace(item, group=group or item.group, split=split or item.split)
+        for item, group, split in zip(data.items, groups, splits, strict=True)
+    ]
+    return replace(data, items=tuple(items))
+
+
+def _one_each(x: Mapping[str, Any], key: str, count: int) -> list[str | None]:
+    values = listed(x.get(key) or [None] * count)
+    if len(values) != count:
+        raise invalid(key, expected=f"{count} values", received=f"{len(values)} values")
+    return [None if value is None else str(value) for value in values]
+
+
+def _path_data(path: Path, options: ReadOptions) -> Data:
+    if path.suffix.lower() in TABLES:
+        return _data(table_data(path, path.parent, options), options)
+    return _data(folder_data(path, options), options)
+
+
+def _reread(data: Data, options: ReadOptions) -> Data:
+    """Apply what was asked for now to data made before."""
+    unknown = data.unknown if options.unknown is None else options.unknown
+    data = replace(data, unknown=unknown)
+    if options.channels is None or options.channels == data.channels:
+        return data
+    return data.with_channels(options.channels)

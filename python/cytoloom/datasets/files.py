@@ -1,0 +1,197 @@
+"""Pixels in files, decoded when first read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import weakref
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import invalid
+from ..images import files
+from ..images.image import (
+    AnyArray,
+    Channels,
+    ImageInfo,
+    pick_channels,
+)
+from .cache import SHARED, Cache
+from .sources import Role, Slices, Source
+
+FileName = str | os.PathLike[str]
+
+
+class FileSource:
+    """Pixels in a file, decoded when first read.
+
+    The header is read when a fact is first asked for. A damaged or missing file raises
+    `InvalidError` then and whenever it is read, not before.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    channels : int, str or sequence of them, optional
+        Channels to keep, by index or name. Default: all.
+    frame : int, optional
+        Which time point of a time series.
+    role : {"image", "labels"}, default "image"
+        Labels are read with `images.read_labels`.
+    axes : str, optional
+        What the stored axes are, overriding the file.
+    cache : Cache, optional
+        Where decoded files are kept; None keeps a file only while what was read is in use.
+    """
+
+    def __init__(
+        self,
+        path: FileName,
+        *,
+        channels: Channels = None,
+        frame: int | None = None,
+        role: Role = "image",
+        axes: str | None = None,
+        cache: Cache | None = SHARED,
+    ) -> None:
+        self.path = Path(path).expanduser()
+        self.channels = channels
+        self.frame = frame
+        self.role = role
+        self.file_axes = axes
+        self._cache = cache
+        self._info: ImageInfo | None = None
+        self._alive: weakref.ref[AnyArray] | None = None
+        self._lock = threading.Lock()
+        self.understood = ""
+        self.digest: tuple[Any, str] | None = None
+
+    def __repr__(self) -> str:
+        frame = "" if self.frame is None else f", frame={self.frame}"
+        return f"FileSource({str(self.path)!r}{frame})"
+
+    def at(self, frame: int, *, axes: str | None = None) -> FileSource:
+        """Return the same file at one time point; the header is not read again."""
+        other = FileSource(
+            self.path, channels=self.channels, frame=frame, role=self.role,
+            axes=axes or self.file_axes, cache=self._cache,
+        )  # fmt: skip
+        other._info = self._info if axes is None else None
+        return other
+
+    @property
+    def info(self) -> ImageInfo:
+        """What the header says of the whole file."""
+        if self._info is None:
+            self._info = files.probe(self.path, axes=self.file_axes)
+        return self._info
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what `read` returns."""
+        if self.role == "labels":
+            return self.info.frame_shape[:-1]
+        kept = self._picked()
+        return (*self.info.frame_shape[:-1], self.info.channels if kept is None else len(kept))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored pixels."""
+        return self.info.dtype
+
+    @property
+    def axes(self) -> str:
+        """One letter per axis of `shape`."""
+        axes = self.info.axes.removeprefix("t")
+        return axes.removesuffix("c") if self.role == "labels" else axes
+
+    @property
+    def spacing_um(self) -> tuple[float, ...] | None:
+        """Micrometres per pixel of each spatial axis, where the file says."""
+        return self.info.pixel_size_um
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """Names of the channels kept, where the file names them."""
+        names, kept = self.info.channel_names, self._picked()
+        return names if names is None or kept is None else tuple(names[k] for k in kept)
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the pixels, read-only, or those within one slice per spatial axis."""
+        kept = self._picked() if self.role == "image" else None
+        array = self._whole() if slices is None else self._whole()[slices]
+        return array if kept is None else array[..., list(kept)]
+
+    def _whole(self) -> AnyArray:
+        if self._cache is not None:
+            return self._cache.get(self.identity, self._decode)
+        with self._lock:
+            array = self._alive() if self._alive is not None else None
+            if array is None:
+                array = self._decode()
+                self._alive = weakref.ref(array)
+            return array
+
+    @property
+    def identity(self) -> Hashable:
+        """What is read and when it was last written: the key of decoded pixels."""
+        status = self.path.stat() if self.path.exists() else None
+        changed = (status.st_mtime_ns, status.st_size) if status else None
+        return (str(self.path), changed, self.frame, self.role, self.file_axes)
+
+    def _decode(self) -> AnyArray:
+        if self.info.frames > 1 and self.frame is None:
+            got = f"{self.info.frames} time points"
+            raise invalid(self.name, expected="one image", received=got, remedy="Choose a frame.")
+        if self.role == "labels":
+            array, self.understood = files.read_labels_as(
+                self.path, axes=self.file_axes, frame=self.frame
+            )
+        else:
+            array = files.read(self.path, axes=self.file_axes, frame=self.frame).array
+        array = array.view()
+        array.flags.writeable = False
+        return array
+
+    def _picked(self) -> tuple[int, ...] | None:
+        if self.channels is None:
+            return None
+        info = self.info
+        return pick_channels(self.channels, info.channels, info.channel_names, self.name)
+
+
+def fingerprint(source: Source) -> str:
+    """Return the SHA-256 of a source's shape, type and pixels; of a crop, those of the whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> grey, one_channel = ArraySource(np.zeros((2, 2))), ArraySource(np.zeros((2, 2, 1)))
+    >>> fingerprint(grey) == fingerprint(one_channel)
+    True
+    """
+    source = getattr(source, "whole", source)
+    if not isinstance(source, FileSource):
+        return _digest(source.read())
+    # a training asks for it when checking and again for its record
+    state = (source.identity, source.channels)
+    if source.digest is None or source.digest[0] != state:
+        source.digest = (state, _digest(source.read()))
+    return source.digest[1]
+
+
+def _digest(array: AnyArray) -> str:
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.name}".encode())
+    for row in array:
+        digest.update(np.ascontiguousarray(row).tobytes())
+    return digest.hexdigest()

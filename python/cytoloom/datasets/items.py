@@ -1,0 +1,392 @@
+"""Make items of files, arrays and images, and name them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidError, invalid
+from ..images import files
+from ..images.image import AnyArray, Channels, Image
+from .cache import SHARED
+from .files import FileSource
+from .sources import ArraySource, Slices, Source
+from .views import ChannelSource, PlaneSource
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One image and what is known about it.
+
+    Parameters
+    ----------
+    id : str
+        Name in all tables; unique within a `Data`.
+    image : Source
+        Pixels ``(y, x, c)`` or ``(z, y, x, c)``.
+    annotations : tuple of Source, default ()
+        Labels ``(y, x)`` or ``(z, y, x)``, one per annotator.
+    group : str, optional
+        Plate, well, donor or recording: images of one group are never on both sides of a split.
+    split : str, optional
+        ``"train"``, ``"validation"`` or ``"test"``, where the user says.
+    roi : tuple of (int, int), optional
+        The box of the file's image that this is, where it is not the whole.
+    spacing_um : tuple of float, optional
+        Micrometres per pixel of each spatial axis.
+    weight : float, default 1.0
+        How often it is drawn in training, relative to the others.
+    """
+
+    id: str
+    image: Source
+    annotations: tuple[Source, ...] = ()
+    group: str | None = None
+    split: str | None = None
+    roi: tuple[tuple[int, int], ...] | None = None
+    spacing_um: tuple[float, ...] | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How all images of a `Data` are read.
+
+    Parameters
+    ----------
+    channels : int, str or sequence of them, optional
+        Channels to use.
+    unknown : int, optional
+        The label value that counts nowhere.
+    axes : str, optional
+        What the stored axes of images are, overriding files.
+    pixel_size_um : float or tuple of float, optional
+        Micrometres per pixel, overriding files.
+    cached : bool, default True
+        Whether decoded files are kept in the shared cache.
+    taken : (int, int), optional
+        Spatial axes and channels of the arrays that are expected, if known.
+    """
+
+    channels: Channels = None
+    unknown: int | None = None
+    axes: str | None = None
+    pixel_size_um: float | tuple[float, ...] | None = None
+    cached: bool = True
+    taken: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a folder, a table or a list of pairs comes to.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        The images.
+    problems, notes : tuple of str, default ()
+        What was found wrong, and what was inferred.
+    """
+
+    items: tuple[Item, ...]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(
+    item: Item, unknown: int | None = None, slices: Slices | None = None
+) -> tuple[AnyArray, AnyArray | None]:
+    """Read an item's labels, the unknown ones apart.
+
+    Parameters
+    ----------
+    item : Item
+        Its first annotation is read.
+    unknown : int, optional
+        The label value that counts nowhere.
+    slices : tuple of slice, optional
+        One per spatial axis; default: all.
+
+    Returns
+    -------
+    labels : int32 ndarray (y, x) or (z, y, x)
+        0 where unknown.
+    known : bool ndarray of the same shape, or None
+        None where `unknown` is None: everything is known.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.data import as_data
+    >>> item = as_data((np.zeros((1, 3)), np.array([[0, 1, 9]]))).items[0]
+    >>> read_labels(item, unknown=9)
+    (array([[0, 1, 0]], dtype=int32), array([[ True,  True, False]]))
+    """
+    if not item.annotations:
+        raise invalid(item.id, expected="an image with labels", received="no labels")
+    stored = item.annotations[0].read(slices)
+    known = None if unknown is None else stored != unknown
+    if stored.dtype.itemsize >= 4 and stored.size and stored.max() > np.iinfo(np.int32).max:
+        remedy = "Renumber the objects 1, 2, 3, ..."
+        got = f"label {stored.max()}"
+        raise invalid(item.annotations[0].name, expected="labels below 2**31", received=got,
+                      remedy=remedy)  # fmt: skip
+    labels = stored.astype(np.int32)
+    if known is not None:
+        labels[~known] = 0
+    return labels, known
+
+
+def make_items(
+    image: Any,
+    labels: Sequence[Any],
+    name: str,
+    options: ReadOptions,
+    details: Mapping[str, Any] | None = None,
+) -> list[Item]:
+    """Make the item of one image, or one for each time point of a series.
+
+    Parameters
+    ----------
+    image : str, Path, ndarray, Image or Source
+        The image.
+    labels : sequence of the same
+        Its annotations.
+    name : str
+        The id; time points get ``_t000``, ``_t001``, ... and share the group.
+    options : ReadOptions
+        How to read.
+    details : mapping, optional
+        ``group``, ``split``, ``weight`` of the item.
+    """
+    details = dict(details or {})
+    if not is_file(image):
+        annotations = tuple(_label_source(one, name, options) for one in labels)
+        source = _image_source(image, annotations, name, options)
+        return [_item(name, source, annotations, options, details)]
+    file = FileSource(image, channels=options.channels, axes=options.axes, cache=_cache(options))
+    frames = _frames(file)
+    if frames == 1:
+        annotations = tuple(_label_source(one, name, options) for one in labels)
+        return [_item(name, file, annotations, options, details)]
+    details["group"] = details.get("group") or name
+    series = [_label_series(one, name, frames, options) for one in labels]
+    return [
+        _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
+        for k in range(frames)
+    ]
+
+
+def planes(item: Item) -> list[Item]:
+    """Make an item of each plane of a z stack; any other item stays as it is."""
+    try:
+        if not item.image.axes.startswith("z"):
+            return [item]
+        count, spacing = item.image.shape[0], item.spacing_um and item.spacing_um[-2:]
+        return [
+            replace(item, id=f"{item.id}_z{z:03d}", image=PlaneSource(item.image, z),
+                    spacing_um=spacing)
+            for z in range(count)
+        ]  # fmt: skip
+    except InvalidError:
+        return [item]
+
+
+def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+    """Return a different id for each image: names given, else the shortest names of files.
+
+    Examples
+    --------
+    >>> make_ids(["a/1.tif", "a/2.tif"]), make_ids(["a/1.tif", "b/1.tif"])
+    (['1', '2'], ['a_1', 'b_1'])
+    """
+    if not len(images):
+        return []
+    if len(names):
+        if len(names) != len(images) or len(set(names)) != len(names):
+            expected = f"{len(images)} different names"
+            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
+        return [str(n) for n in names]
+    if all(is_file(one) for one in images):
+        return _file_ids([Path(one) for one in images])
+    own = [one.name for one in images if isinstance(one, Image) and one.name]
+    if len(set(own)) == len(images):
+        return own
+    digits = max(3, len(str(len(images))))
+    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
+
+
+def is_file(x: Any) -> bool:
+    """Whether something is a path rather than pixels."""
+    return isinstance(x, (str, os.PathLike))
+
+
+def _item(
+    name: str,
+    source: Source,
+    annotations: tuple[Source, ...],
+    options: ReadOptions,
+    details: Mapping[str, Any],
+) -> Item:
+    return Item(name, source, annotations, spacing_um=_spacing(source, options), **details)
+
+
+def _cache(options: ReadOptions) -> Any:
+    return SHARED if options.cached else None
+
+
+def _frames(source: FileSource) -> int:
+    """Return the number of time points; 1 for a file that cannot be read, which is said later."""
+    try:
+        return source.info.frames
+    except InvalidError:
+        return 1
+
+
+def _label_series(labels: Any, name: str, frames: int, options: ReadOptions) -> list[Source]:
+    """Return the labels of each time point, of a time series or a plain stack of as many."""
+    source = _label_source(labels, name, options)
+    if isinstance(source, FileSource):
+        try:
+            stack = source.info.axes == "zyxc" and source.info.shape[0] == frames
+        except InvalidError:
+            stack = False
+        return [source.at(k, axes="tyx" if stack else None) for k in range(frames)]
+    if source.shape[0] != frames:
+        got = f"labels of shape {source.shape}"
+        raise invalid(source.name, expected=f"{frames} time points", received=got)
+    return [PlaneSource(source, k) for k in range(frames)]
+
+
+def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
+    try:
+        if options.pixel_size_um is None:
+            return source.spacing_um
+        axes = source.axes.removesuffix("c")
+    except InvalidError:
+        return None
+    sizes = np.atleast_1d(np.asarray(options.pixel_size_um, float))
+    if sizes.size not in (1, len(axes)) or not (sizes > 0).all():
+        expected = f"one size above 0, or one for each of {', '.join(axes)}"
+        raise invalid("pixel_size_um", expected=expected, received=options.pixel_size_um)
+    return tuple(float(s) for s in np.broadcast_to(sizes, len(axes)))
+
+
+def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
+    if is_file(labels):
+        return FileSource(labels, role="labels", cache=_cache(options))
+    if isinstance(labels, Image):
+        if labels.array.shape[-1] != 1:
+            got = f"{labels.array.shape[-1]} channels"
+            raise invalid("labels", expected="one channel", received=got)
+        return ArraySource(labels.array[..., 0], name=f"labels of {name}", role="labels")
+    if isinstance(labels, Source):
+        return labels
+    return ArraySource(np.asarray(labels), name=f"labels of {name}", role="labels")
+
+
+def _image_source(
+    image: Any, annotations: Sequence[Source], name: str, options: ReadOptions
+) -> Source:
+    if isinstance(image, Image):
+        source: Source = ArraySource(
+            image.array, image.axes, spacing_um=image.pixel_size_um, name=name,
+            channel_names=image.channel_names,
+        )  # fmt: skip
+    elif isinstance(image, Source):
+        source = image
+    else:
+        array = np.asarray(image)
+        if array.dtype.kind not in "buif":
+            got = f"{type(image).__name__} of {array.dtype}"
+            raise invalid(name, expected="an array of numbers, or a file", received=got)
+        axes = options.axes or _axes_beside(array, annotations) or _axes_taken(array, options)
+        source = ArraySource(array, axes, name=name)
+    return source if options.channels is None else ChannelSource(source, options.channels)
+
+
+def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
+    """Return the axes that an array has beside its labels; None where it has no labels."""
+    if not annotations:
+        return None
+    spatial, shape = annotations[0].axes, annotations[0].shape
+    if array.ndim == len(spatial) + 1:
+        channels_first = array.shape[1:] == shape and array.shape[:-1] != shape
+        return "c" + spatial if channels_first else spatial + "c"
+    return spatial if array.ndim == len(spatial) else None
+
+
+def _axes_taken(array: AnyArray, options: ReadOptions) -> str | None:
+    """Return the axes of an array that is what a model takes; None where it is not."""
+    ndim, channels = options.taken or (0, 0)
+    fits = array.ndim == ndim + 1 and array.shape[-1] == channels
+    return "zyx"[-ndim:] + "c" if fits else None
+
+
+def _file_ids(paths: Sequence[Path]) -> list[str]:
+    longer = _below_common(paths)
+    without = [n.with_name(files.stem(n)) for n in longer]
+    choices = [
+        [files.stem(p) for p in paths],
+        [_flat(n) for n in without],
+        [_flat(n) for n in longer],
+    ]
+    for choice in choices:
+        if len(set(choice)) == len(choice):
+            return choice
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in choices[-1]:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique
+
+
+def _below_common(paths: Sequence[Path]) -> list[Path]:
+    if len({p.is_absolute() for p in paths}) > 1:
+        return list(paths)
+    top = os.path.commonpath([p.parent for p in paths])
+    return [p.relative_to(top) for p in paths] if top else list(paths)
+
+
+def _flat(path: Path) -> str:
+    """Return a path as one word: ids are names of files and columns of tables."""
+    return "_".join(part for part in path.parts if part not in ("/", "..", "."))
+
+
+def listed(x: Any) -> list[Any]:
+    """Return a list of images: a single array, file or name is a list of one."""
+    if isinstance(x, (str, os.PathLike, np.ndarray, Image)) or not isinstance(x, (list, tuple)):
+        return [x]
+    return list(x)
+
+
+def shortened(x: Any) -> str:
+    """Show what was given in at most 120 letters, arrays and lists by their type."""
+    text = repr(x) if not isinstance(x, (np.ndarray, list, tuple)) else type(x).__name__
+    return text if len(text) < 120 else text[:117] + "..."
+
+
+def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
+    """Take what a dictionary says of channels, unknown labels, axes and pixel size."""
+
+    def told(key: str) -> Any:
+        value = x.get(key)
+        return tuple(value) if isinstance(value, list) else value
+
+    unknown = told("unknown")
+    return replace(
+        options,
+        channels=options.channels if told("channels") is None else told("channels"),
+        unknown=options.unknown if unknown is None else int(unknown),
+        axes=told("axes") or options.axes,
+        pixel_size_um=told("pixel_size_um") or options.pixel_size_um,
+    )

@@ -1,0 +1,74 @@
+"""What `check` found, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..messages import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `check` found.
+
+    Parameters
+    ----------
+    problems : tuple of str
+        What makes training impossible or wrong; each names file, value and remedy.
+    warnings : tuple of str
+        What may be meant, but often is not.
+    notes : tuple of str
+        How files were paired and labels understood.
+    rows : tuple of dict
+        One per image, for `table`.
+
+    Examples
+    --------
+    >>> import cytoloom as cl
+    >>> import numpy as np
+    >>> report = cl.check((np.arange(16).reshape(4, 4), np.eye(4, dtype=int)))
+    >>> report.ok
+    True
+    >>> print(report)
+    1 image checked: nothing wrong.
+    """
+
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether training may start."""
+        return not self.problems
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per image: image, file, shape, dtype, labels, objects, foreground, status."""
+        import pandas as pd
+
+        columns = ["image", "file", "shape", "dtype", "labels", "values", "foreground", "status"]
+        return pd.DataFrame(list(self.rows), columns=columns)
+
+    def __str__(self) -> str:
+        checked = counted(len(self.rows), "image")
+        found = [
+            counted(len(texts), what)
+            for texts, what in ((self.problems, "problem"), (self.warnings, "warning"))
+            if texts
+        ]
+        lines = [f"{checked} checked: {' and '.join(found) or 'nothing wrong'}."]
+        titled = (("Problem", self.problems), ("Warning", self.warnings), ("Note", self.notes))
+        for title, texts in titled:
+            lines += [f"  {title}: {text}" for text in texts[:SHOWN]]
+            if len(texts) > SHOWN:
+                lines.append(f"  ... and {counted(len(texts) - SHOWN, f'more {title.lower()}')}")
+        return "\n".join(lines)

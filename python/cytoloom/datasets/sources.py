@@ -1,0 +1,146 @@
+"""Where pixels come from: arrays, files and parts of them, all read in the same way."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import InvalidError, invalid
+from ..images.image import (
+    AnyArray,
+    arrange,
+    check_axes,
+    guess_axes,
+)
+from ..images.labels import understand
+
+Slices = tuple[slice, ...]
+Role = Literal["image", "labels"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What samplers read: an image ``(spatial..., c)`` or labels ``(spatial...)``.
+
+    Anything with these members is a source; nothing needs to inherit from this class.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what `read` returns: spatial axes, and channels for images."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        ...
+
+    @property
+    def axes(self) -> str:
+        """One letter per axis of `shape`: ``"yxc"``, ``"zyxc"``, ``"yx"`` or ``"zyx"``."""
+        ...
+
+    @property
+    def spacing_um(self) -> tuple[float, ...] | None:
+        """Micrometres per pixel of each spatial axis, where known."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """A path or a name for messages."""
+        ...
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the pixels, or those within one slice per spatial axis."""
+        ...
+
+
+class ArraySource:
+    """Pixels already in memory.
+
+    Parameters
+    ----------
+    array : ndarray
+        An image ``(y, x)``, ``(y, x, c)``, ``(z, y, x, c)``, ... or labels.
+    axes : str, optional
+        One letter of ``z y x c`` per axis. Default for images: ``yx``, ``yxc`` where the last
+        of three axes is at most 4, else ``zyx``; ``zyxc``. For labels ``yx`` or ``zyx``.
+    spacing_um : tuple of float, optional
+        Micrometres per pixel of each spatial axis.
+    name : str, default "array"
+        For messages and tables.
+    channel_names : tuple of str, optional
+        One name per channel.
+    role : {"image", "labels"}, default "image"
+        Images have a channel axis last, labels have none.
+
+    Examples
+    --------
+    >>> ArraySource(np.zeros((4, 5), np.uint8)).shape
+    (4, 5, 1)
+    >>> ArraySource(np.zeros((4, 5), bool), role="labels").dtype
+    dtype('uint8')
+    """
+
+    def __init__(
+        self,
+        array: AnyArray,
+        axes: str | None = None,
+        *,
+        spacing_um: tuple[float, ...] | None = None,
+        name: str = "array",
+        channel_names: tuple[str, ...] | None = None,
+        role: Role = "image",
+    ) -> None:
+        array = np.asarray(array)
+        if role == "labels":
+            self._array, self.axes, self.understood = _label_array(array, axes, name)
+        else:
+            letters = check_axes(axes, array.ndim, name) if axes else guess_axes(array.shape, name)
+            if "t" in letters:
+                remedy = "Give one array per time point, or a TIFF file with a time axis."
+                raise invalid(name, expected="no time axis", received=letters, remedy=remedy)
+            self._array, self.axes = arrange(array, letters)
+        self.spacing_um = _per_axis(spacing_um, self.axes, name)
+        self.name = name
+        self.channel_names = channel_names
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array, with channels last for an image."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return self._array.dtype
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return a view."""
+        return self._array if slices is None else self._array[slices]
+
+
+def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray, str, str]:
+    letters = check_axes(axes, array.ndim, name) if axes else {2: "yx", 3: "zyx"}.get(array.ndim)
+    if letters not in ("yx", "zyx"):
+        got = f"an array of shape {array.shape}"
+        raise invalid(name, expected="labels (y, x) or (z, y, x)", received=got)
+    try:
+        labels, said = understand(array[..., None])
+    except InvalidError as error:
+        raise InvalidError(str(error).replace("`labels`", f"`{name}`", 1)) from None
+    return labels, letters, said
+
+
+def _per_axis(
+    spacing_um: float | tuple[float, ...] | None, axes: str, name: str
+) -> tuple[float, ...] | None:
+    if spacing_um is None:
+        return None
+    wanted = len(axes.removesuffix("c"))
+    sizes = np.atleast_1d(np.asarray(spacing_um, float))
+    if sizes.size not in (1, wanted) or not (sizes > 0).all():
+        expected = f"1 or {wanted} positive pixel sizes for {name}"
+        raise invalid("pixel_size_um", expected=expected, received=spacing_um)
+    return tuple(float(s) for s in np.broadcast_to(sizes, wanted))

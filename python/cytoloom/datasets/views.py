@@ -1,0 +1,204 @@
+"""Parts of other sources: a box, some channels, a plane, or all of it kept in memory."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..images.image import (
+    AnyArray,
+    Channels,
+    pick_channels,
+)
+from .sources import Slices, Source
+
+
+class CropSource:
+    """A box of another source.
+
+    Parameters
+    ----------
+    whole : Source
+        What the box is cut from; normalisation measures this.
+    roi : tuple of (int, int)
+        Start and stop of each spatial axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> CropSource(ArraySource(np.zeros((4, 5))), ((1, 3), (0, 5))).shape
+    (2, 5, 1)
+    """
+
+    def __init__(self, whole: Source, roi: tuple[tuple[int, int], ...]) -> None:
+        self.whole = whole
+        self.roi = roi
+        self.name = whole.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the box."""
+        return (*(stop - start for start, stop in self.roi), *self.whole.shape[len(self.roi) :])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return self.whole.dtype
+
+    @property
+    def axes(self) -> str:
+        """One letter per axis."""
+        return self.whole.axes
+
+    @property
+    def spacing_um(self) -> tuple[float, ...] | None:
+        """Micrometres per pixel of each spatial axis, where known."""
+        return self.whole.spacing_um
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """Names of the channels, where known."""
+        return getattr(self.whole, "channel_names", None)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the pixels of the box, or those within slices of it."""
+        box = tuple(slice(start, stop) for start, stop in self.roi)
+        if slices is None:
+            return self.whole.read(box)
+        inside = [range(*b.indices(b.stop))[s] for b, s in zip(box, slices, strict=True)]
+        return self.whole.read(tuple(slice(r.start, r.stop, r.step) for r in inside))
+
+
+class ChannelSource:
+    """Some channels of another source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> ChannelSource(ArraySource(np.zeros((4, 5, 3))), [0, 2]).shape
+    (4, 5, 2)
+    """
+
+    def __init__(self, source: Source, channels: Channels) -> None:
+        names = getattr(source, "channel_names", None)
+        kept = pick_channels(channels, source.shape[-1], names, source.name)
+        self._source = source
+        self._kept = list(kept if kept is not None else range(source.shape[-1]))
+        self.shape = (*source.shape[:-1], len(self._kept))
+        self.dtype = source.dtype
+        self.axes = source.axes
+        self.spacing_um = source.spacing_um
+        self.name = source.name
+        self.channel_names = names and tuple(names[k] for k in self._kept)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return a copy of the channels kept."""
+        return self._source.read(slices)[..., self._kept]
+
+
+class PlaneSource:
+    """One plane of a z stack.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> PlaneSource(ArraySource(np.zeros((3, 8, 9)), "zyx"), 2).shape
+    (8, 9, 1)
+    """
+
+    def __init__(self, stack: Source, z: int) -> None:
+        self._stack = stack
+        self._z = z
+        self.shape = stack.shape[1:]
+        self.dtype = stack.dtype
+        self.axes = stack.axes.removeprefix("z")
+        self.spacing_um = stack.spacing_um and stack.spacing_um[1:]
+        self.name = stack.name
+        self.channel_names: tuple[str, ...] | None = getattr(stack, "channel_names", None)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the pixels ``(y, x, c)`` of the plane, or those within slices of it."""
+        rest = slices or (slice(None), slice(None))
+        plane: AnyArray = self._stack.read((slice(self._z, self._z + 1), *rest))[0]
+        return plane
+
+
+class HeldSource:
+    """Another source, decoded once for all that is read from it, until it is let go.
+
+    Normalisation measures what it would measure of the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> held = HeldSource(CropSource(ArraySource(np.zeros((4, 5))), ((1, 3), (0, 5))))
+    >>> held.shape, held.whole.shape
+    ((2, 5, 1), (4, 5, 1))
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._array: AnyArray | None = None
+        self._lock = threading.Lock()
+        self.whole: Source = getattr(source, "whole", self)
+        self.shape = source.shape
+        self.dtype = source.dtype
+        self.axes = source.axes
+        self.spacing_um = source.spacing_um
+        self.name = source.name
+        self.channel_names: tuple[str, ...] | None = getattr(source, "channel_names", None)
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return a view; decodes what is not held."""
+        with self._lock:
+            if self._array is None:
+                self._array = self._source.read()
+            array = self._array
+        return array if slices is None else array[slices]
+
+    def let_go(self) -> None:
+        """Keep nothing in memory until something is read again."""
+        self._array = None
+
+
+def part_of(source: Source, pixels: int, centre: Sequence[int] | None = None) -> CropSource:
+    """Cut a part of at most so many pixels out of an image, as long as wide as the image is.
+
+    Parameters
+    ----------
+    source : Source
+        An image (spatial..., c).
+    pixels : int
+        How many at most; at least one is taken.
+    centre : sequence of int, optional
+        Pixel around which it lies, as far as the image allows; default the middle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> part_of(ArraySource(np.zeros((40, 60))), 600).roi
+    ((10, 30), (15, 45))
+    >>> part_of(ArraySource(np.zeros((40, 60))), 600, centre=(39, 20)).roi
+    ((20, 40), (5, 35))
+    """
+    shape = source.shape[:-1]
+    roi = [(0, n) for n in shape]
+    left, rest = max(1, pixels), math.prod(shape)
+    order = sorted(range(len(shape)), key=lambda axis: shape[axis])
+    for k, axis in enumerate(order):  # what a short axis cannot give up, the longer ones do
+        n, at = shape[axis], shape[axis] // 2 if centre is None else centre[axis]
+        wanted = n * min(1.0, left / rest) ** (1 / (len(order) - k))
+        length = min(left, int(wanted) if k == len(order) - 1 else math.ceil(wanted))
+        start = max(0, min(at - length // 2, n - length))
+        roi[axis] = (start, start + length)
+        left, rest = left // length, rest // n
+    return CropSource(source, tuple(roi))

@@ -1,0 +1,1 @@
+"""A network over an image: tiles, and where maps go."""

@@ -1,0 +1,183 @@
+"""From an image to the network's maps: normalise, cut into tiles, run, put together.
+
+Tiles start on the network's grid and are read with its receptive field around them, so that
+what is put together equals one pass over the whole image. Only where that field is wider than
+`HALO_LIMIT_PX` are tiles cut short; they are then blended where they meet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..patches.tiles import Tile, blended, read_mirrored, tiles
+from ..runtime.parallel import side_by_side
+from ..tasks.task import Head
+
+HALO_LIMIT_PX = 256
+RAMP_PX = 64
+TILE_PX = 2**21
+LARGE_TILE_PX = 2**20
+LARGE_TILE_PX_2D = 2**19
+LARGE_PX = 2**24
+SMALL_PX = 256
+Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
+Store = Callable[[str, tuple[int, ...]], np.ndarray]
+
+
+def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Where maps go unless somebody says otherwise: a float32 array of zeros."""
+    return np.zeros(shape, np.float32)
+
+
+def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> tuple[int, ...]:
+    """Choose the tile: at most 2 million pixels, and enough of them.
+
+    The longest edge is halved until tiles are as small as that, and as many as are worked on at
+    once or their edges shorter than 512 px. Images above 16 million pixels, whose labels need the
+    memory, have tiles of one million, those worked on side by side in 2-D of half of that.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Spatial shape in px.
+    tile_px : int or None
+        Edge length wanted by the caller, for every axis.
+    at_once : int, default 1
+        Tiles that are worked on side by side.
+
+    Examples
+    --------
+    >>> tile_shape((512, 512), None), tile_shape((512, 512), None, at_once=2)
+    ((512, 512), (256, 512))
+    >>> tile_shape((512, 512), 128)
+    (128, 128)
+    >>> tile_shape((8192, 8192), None), tile_shape((8192, 8192), None, at_once=2)
+    ((1024, 1024), (512, 1024))
+    """
+    if tile_px is not None:
+        return tuple(min(int(tile_px), n) for n in shape)
+    most = TILE_PX
+    if math.prod(shape) > LARGE_PX:
+        most = LARGE_TILE_PX_2D if len(shape) == 2 and at_once > 1 else LARGE_TILE_PX
+    tile, count = [int(n) for n in shape], 1
+    while True:
+        longest = max(tile)
+        enough = count >= at_once or longest < 2 * SMALL_PX
+        if enough and math.prod(tile) <= most:
+            return tuple(tile)
+        tile[tile.index(longest)] = -(-longest // 2)
+        count *= 2
+
+
+def predict_maps(
+    forward: Forward,
+    source: Any,
+    normalized: Callable[[np.ndarray], np.ndarray],
+    heads: Mapping[str, Head],
+    *,
+    halo: Sequence[int],
+    grid: Sequence[int],
+    tile_px: int | None = None,
+    store: Store = in_memory,
+    at_once: int = 1,
+) -> dict[str, np.ndarray]:
+    """Run the network over an image, tile by tile.
+
+    Parameters
+    ----------
+    forward : callable
+        From float32 (1, spatial..., c) to logits by head.
+    source : Source
+        Image (spatial..., c); read by regions.
+    normalized : callable
+        From a region as stored to a float32 region.
+    heads : mapping of str to Head
+        Channels and activation of each.
+    halo, grid : sequence of int
+        What the network needs around a tile, and its total pooling, px per axis.
+    tile_px : int, optional
+        Edge length of tiles; what comes out does not depend on it unless a halo exceeds
+        `HALO_LIMIT_PX`.
+    store : callable
+        From head and shape to the array of zeros that takes its map; may be a memory map.
+    at_once : int, default 1
+        Tiles that are worked on side by side.
+
+    Returns
+    -------
+    dict of ndarray, float32, shape (spatial..., channels)
+        Maps after activation by head.
+    """
+    shape = tuple(source.shape[:-1])
+    margin = [min(h, HALO_LIMIT_PX) for h in halo]
+    maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
+    # an even number of cells, since the backend's last bit differs between even and odd
+    cells = [2 * g for g in grid]
+    cut = tiles(shape, tile_shape(shape, tile_px, at_once), margin, cells)
+    ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
+
+    def run(tile: Tile) -> dict[str, np.ndarray]:
+        region = normalized(read_mirrored(source.read, shape, tile.read))
+        crop = blended(tile, shape, ramp)[0].crop
+        return {
+            name: activate(logits[0][crop], heads[name].activation)
+            for name, logits in forward(region[np.newaxis]).items()
+        }
+
+    with side_by_side(cut, run, min(at_once, len(cut))) as worked:
+        for tile, finish in worked:
+            wide, weights = blended(tile, shape, ramp)
+            for name, found in finish().items():
+                if ramp == 0:
+                    maps[name][wide.write] = found
+                else:
+                    _add(maps[name][wide.write], found, weights)
+    return maps
+
+
+def _ramp(cut: Sequence[Tile], shape: Sequence[int], margin: Sequence[int]) -> int:
+    """Return how far tiles fade into each other: at most `RAMP_PX`, half a tile and its halo."""
+    lengths = [
+        min((w.stop - w.start) // 2, halo)
+        for tile in cut
+        for w, size, halo in zip(tile.write, shape, margin, strict=True)
+        if w.stop - w.start < size
+    ]
+    return min([RAMP_PX, *lengths]) if lengths else 0
+
+
+def _add(part: np.ndarray, found: np.ndarray, weights: Sequence[np.ndarray]) -> None:
+    """Add `found` to a part of the map, weighted per axis."""
+    for axis, weight in enumerate(weights):
+        found = found * weight.reshape([-1 if a == axis else 1 for a in range(found.ndim)])
+    part += found
+
+
+def activate(logits: np.ndarray, activation: str) -> np.ndarray:
+    """Apply a head's activation to float32 logits, in place where it can.
+
+    Parameters
+    ----------
+    logits : ndarray, float32 (spatial..., channels)
+        What the network says.
+    activation : {"sigmoid", "softmax", "linear"}
+        What to make of it.
+
+    Examples
+    --------
+    >>> activate(np.zeros(1, np.float32), "sigmoid")
+    array([0.5], dtype=float32)
+    """
+    if activation == "linear":
+        return logits
+    if activation == "sigmoid":
+        powers = np.exp(-np.clip(logits, -80, 80))
+        powers += 1
+        return np.asarray(np.reciprocal(powers, out=powers))
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers)

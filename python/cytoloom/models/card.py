@@ -1,0 +1,113 @@
+"""What people ask of a model, in words: its summary and the card in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..components import to_plain
+from ..inference import tiled as inference
+from ..messages import counted
+from .engines import SAME_F1, SAME_IOU, comparison
+from .model import Model
+
+
+def facts(model: Model) -> dict[str, str]:
+    """Return what people ask of a model, as words: for `summary`, the card and R."""
+    info, training = model.info, model.info["training"]
+    names = info["channels"]["names"]
+    sizes = info["pixel_size_um"]
+    diameter = info["diameter_px"]
+    found = {
+        "task": _words(model.task),
+        "network": _words(model.network),
+        "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
+        "dimensions": f"{model.ndim}-D",
+        "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
+        "object size": f"typically {diameter['typical']:.0f} px across" if diameter else "unknown",
+        "trained on": f"{counted(training['images'], 'image')}, "
+        f"{counted(training['iterations'], 'iteration')} of "
+        f"{counted(training['batch_size'], 'patch')}, "
+        f"{training['seconds'] / 60:.1f} minutes",
+        "validation": f"{_scored(training)} ({training['validation']})",
+        "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
+        f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
+        "predicts by": _engine(comparison(model)),
+        "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
+    }
+    if info["interrupted"]:
+        found["interrupted"] = "yes: stopped by hand before the end"
+    return found
+
+
+def _scored(training: Mapping[str, Any]) -> str:
+    """Say what the validation images say: of objects or areas found, and of the maps."""
+    shown = [k for k in ("ap50", "dice") if k in (training["scores"] or {})]
+    words = [f"{k} {training['scores'][k]:.3f}" for k in shown]
+    if training["score"] is not None:
+        words.append(f"maps {training['score']:.3f} at iteration {training['best_iteration']}")
+    return ", ".join(words) or "none"
+
+
+def _engine(fast: Mapping[str, Any] | None) -> str:
+    """Say what may predict, and what it was held against."""
+    if fast is None:
+        return "Keras"
+    if fast["f1"] < SAME_F1:
+        why = fast.get("problem") or f"F1 {fast['f1']:.3f} at IoU {SAME_IOU}"
+        return f"Keras; {fast['engine']} did not find the same objects ({why})"
+    return (
+        f"OpenVINO where it is installed, else Keras; {fast['engine']} found the same objects on "
+        f"{counted(fast['images'], 'validation image')} (F1 {fast['f1']:.4f} at IoU {SAME_IOU})"
+    )
+
+
+def _words(component: Any) -> str:
+    """Show a component by what differs from its defaults."""
+    plain, usual = to_plain(component), to_plain(type(component)())
+    changed = [f"{k}={v}" for k, v in plain.items() if k != "name" and usual.get(k) != v]
+    return f"{plain['name']}({', '.join(changed)})"
+
+
+def card(model: Model, name: str) -> str:
+    """Return the model card: Markdown for people who find the folder."""
+    rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
+    scores: Mapping[str, float] = model.info["training"].get("scores") or {}
+    measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
+    return f"""# {name}
+
+A cytoloom model.
+
+| | |
+|---|---|
+{rows}
+
+"maps" above compares the network's maps with what they should be (1: equal; soft
+Dice), and chose the weights. Scores of what is made of these maps, on the same validation images,
+which also chose the thresholds (measure on images of your own with `evaluate`):
+
+| metric | value |
+|---|---|
+{measured}
+
+Images are scaled per image and channel between percentiles {model.normalize.low:g} and
+{model.normalize.high:g}. {_tiles(model)}
+
+Python: `cytoloom.predict(cytoloom.load("{name}"), "images/", out="results/")`
+
+R: `predict(cl_load("{name}"), "images/", out = "results/")`
+"""
+
+
+def _tiles(model: Model) -> str:
+    """Say what tiles do to the result."""
+    limit, seen = inference.HALO_LIMIT_PX, model.network.halo_px
+    if max(seen) <= limit:
+        halo = " x ".join(map(str, seen))
+        return f"Tiles are read with {halo} px around them, so that they make no difference."
+    measured = model.info["tile_difference"]
+    most = "was not measured" if measured is None else f"was {measured:.1g} at most"
+    return (
+        f"The network sees {max(seen)} px far; tiles of large images are read with {limit} px "
+        f"around them\nand blended. On a validation image the difference in maps of 0 to 1 {most}."
+    )

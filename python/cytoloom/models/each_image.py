@@ -1,0 +1,52 @@
+"""Work on images side by side, as suits a model's engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import InvalidError
+from ..runtime.parallel import side_by_side
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+R = TypeVar("R")
+TOGETHER_PX = 2**21
+"""Images of more pixels are worked on alone: together they would take too much memory."""
+
+
+def each_image(
+    model: Model, items: Sequence[Any], work: Callable[[Any, int], R]
+) -> AbstractContextManager[Iterator[tuple[Any, Callable[[], R]]]]:
+    """Work on images side by side, large ones alone with their tiles side by side.
+
+    Parameters
+    ----------
+    model : Model
+        Applied by `work`.
+    items : sequence of Item
+        What to work on.
+    work : callable
+        From an item and the number of tiles at once to its result.
+
+    Returns
+    -------
+    context manager
+        As `parallel.side_by_side`, which see.
+    """
+    engine = model.engine
+
+    def alone(item: Any) -> bool:
+        try:
+            return len(items) == 1 or math.prod(item.image.shape[:-1]) > TOGETHER_PX
+        except (InvalidError, OSError):  # told by `work`
+            return False
+
+    def run(item: Any) -> R:
+        return work(item, engine.tiles_at_once if alone(item) else 1)
+
+    return side_by_side(items, run, engine.images_at_once, alone)

@@ -1,0 +1,72 @@
+"""What computes a model's forward pass: Keras, or OpenVINO where that finds the same objects.
+
+On a CPU without bfloat16 OpenVINO takes half the time or less, and needs no TensorFlow in memory.
+It is used for a model only if, at the end of the training, it found on the validation images what
+Keras found there; a model for which nothing was compared stays with Keras.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runtime import backend
+from ..runtime.machine import has_bfloat16
+from .engine import Engine
+from .openvino import converted, folded, installed, one_line, started
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+SAME_F1 = 0.99
+SAME_IOU = 0.9
+
+
+def suits() -> bool:
+    """Whether this machine computes in float32 on its CPU; if it can, without asking a backend."""
+    if has_bfloat16():
+        return False
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return False
+    devices = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    ask = sys.platform == "darwin" or any(Path(device).exists() for device in devices)
+    return not ((ask or backend.running()) and backend.gpu())
+
+
+def choose(model: Model) -> Engine:
+    """Start the fastest engine that is known to find what Keras finds."""
+    version = installed()
+    if version is None or model.changeable or not suits():
+        return keras_engine(model)
+    checked = comparison(model)
+    if checked is None:
+        why = "it was not compared with Keras when this model was trained"
+    elif checked["f1"] < SAME_F1:
+        why = f"on validation images it found other objects (F1 {checked['f1']:.3f})"
+    else:
+        try:
+            return started(converted(model, version), version)
+        except Exception as error:
+            why = one_line(error)
+    return keras_engine(model, f"OpenVINO {version} is not used: {why}.")
+
+
+def keras_engine(model: Model, note: str = "") -> Engine:
+    """Compile the network on the backend that Keras runs on."""
+    forward = backend.forward(folded(model, model.keras))
+    at_once = backend.at_once()
+    return Engine(f"Keras on {backend.name()}", forward, at_once, at_once, note)
+
+
+def comparison(model: Model) -> dict[str, Any] | None:
+    """Return what `compare` found when the model was trained; None where that is not known."""
+    found = model.info["training"].get("fast")
+    kinds = {"engine": str, "images": int, "f1": (int, float)}
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name), kind) for name, kind in kinds.items()
+    ):
+        return None
+    return found if 0 <= found["f1"] <= 1 else None

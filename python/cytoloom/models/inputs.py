@@ -1,0 +1,73 @@
+"""Images as a model takes them: its channels, its dimensions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..datasets.views import ChannelSource
+from ..errors import InvalidError, invalid
+from ..messages import counted
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+TAKE_SLICES = "Pass slices=True to take each z slice as an image."
+
+
+def as_model(model: Model | str | os.PathLike[str]) -> Model:
+    """Return the model itself, or load it from its folder."""
+    from .model import Model, load
+
+    return model if isinstance(model, Model) else load(model)
+
+
+def trained_channels(item: Any, model: Model) -> Any:
+    """Take the channels of the model's names where an image has these among others."""
+    names = model.info["channels"]["names"]
+    try:
+        have = getattr(item.image, "channel_names", None)
+    except (InvalidError, OSError):
+        return item
+    if not names or not have or list(have) == list(names) or not set(names) <= set(have):
+        return item
+    return replace(item, image=ChannelSource(item.image, tuple(names)))
+
+
+def same_channels(data: Any, model: Model) -> Any:
+    """Choose the model's channels by name where the data do not say which."""
+    names = model.info["channels"]["names"]
+    if names and data.channels is None:
+        have = getattr(data.items[0].image, "channel_names", None)
+        if have and list(have) != list(names) and set(names) <= set(have):
+            return data.with_channels(tuple(names))
+    return data
+
+
+def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> Any:
+    """Return the item's image source, refusing what the network cannot take.
+
+    `for_stacks` is what to do with a stack that a 2-D model is given.
+    """
+    source = item.image
+    spatial, count = len(source.shape) - 1, source.shape[-1]
+    if spatial != model.ndim:
+        remedy = for_stacks if spatial == 3 else "Give z stacks."
+        raise invalid(
+            item.id,
+            expected=f"a {model.ndim}-D image",
+            received=f"a {spatial}-D one, shape {tuple(source.shape)}: {source.name}",
+            remedy=remedy,
+        )
+    if count != model.channels:
+        names = model.info["channels"]["names"]
+        trained = counted(model.channels, "channel") + (f" ({', '.join(names)})" if names else "")
+        raise invalid(
+            item.id,
+            expected=f"{trained}, as the model was trained",
+            received=f"{counted(count, 'channel')} in {source.name}",
+            remedy=f"Choose with `channels`, for instance {', '.join(names or ['0'])}.",
+        )
+    return source

@@ -1,0 +1,121 @@
+"""A batch cut into parts that go through one network side by side, each on a core of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..runtime import backend
+
+PARTS = 4
+"""More than a laptop's cores would leave too few patches in each for batch normalisation."""
+MOMENTUM = 0.9
+"""Of a step, for the moving averages of batch normalisation; 0.99, Keras' default, remembers the
+random start for longer than a short training lasts."""
+
+
+def parts_of(batch: int) -> int:
+    """Return into how many equal parts a batch is cut.
+
+    Examples
+    --------
+    >>> [parts_of(batch) for batch in (8, 6, 5, 2, 1)]
+    [4, 2, 1, 2, 1]
+    """
+    return math.gcd(batch, PARTS)
+
+
+def towers(network: Any, parts: int) -> Any:
+    """Return a model that trains this network, on `parts` parts of each batch side by side.
+
+    Splitting one operation among cores wastes more than half of a second core on patches; whole
+    parts of a batch do not wait for each other. Each operation runs on one core, so weights do
+    not depend on the number of cores. Batch normalisation takes the statistics of a part
+    ("ghost batches", doi:10.48550/arXiv.1705.08741).
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input (batch, spatial..., c), output a dict by head. Its variables are shared.
+    parts : int
+        Must divide the batch.
+
+    Returns
+    -------
+    keras.Model
+        From a batch to a list with the outputs of each part; its loss is the mean over parts.
+    """
+    keras = backend.require()
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM ** (1 / parts)
+
+    class Towers(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.parts = parts
+            self.built = True
+
+        def call(self, images: Any, training: bool | None = None) -> list[dict[str, Any]]:
+            each = keras.ops.split(images, parts)
+            return [self.network(part, training=training) for part in each]
+
+        def compute_loss(
+            self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **options: Any
+        ) -> Any:
+            return sum(self.losses_of_parts(y, y_pred, **options)) / parts
+
+        def losses_of_parts(self, y: Any, y_pred: Any, **options: Any) -> list[Any]:
+            """Compute the loss of each part of the batch."""
+            cut = {head: keras.ops.split(targets, parts) for head, targets in y.items()}
+            return [
+                super(Towers, self).compute_loss(
+                    y={head: targets[k] for head, targets in cut.items()}, y_pred=part, **options
+                )
+                for k, part in enumerate(y_pred)
+            ]
+
+        def step(self, images: Any, targets: dict[str, Any], rate: float) -> float:
+            """Train on a batch at this learning rate; return the loss before it."""
+            self.optimizer.learning_rate = rate
+            return float(self.train_on_batch(images, targets, return_dict=True)["loss"])
+
+        if backend.name() == "tensorflow":
+            train_step = _step_in_order
+            step = _step_in_one_call
+
+    return Towers()
+
+
+def _step_in_one_call(model: Any, images: Any, targets: dict[str, Any], rate: float) -> float:
+    """Do what `step` does in one call of TensorFlow: between several, the cores would idle."""
+    import tensorflow as tf
+
+    if not hasattr(model, "whole_step"):
+
+        def whole_step(images: Any, targets: Any, rate: Any) -> Any:
+            model.optimizer.learning_rate = rate
+            return model.train_step((images, targets))["loss"]
+
+        model.whole_step = tf.function(whole_step)
+    return float(model.whole_step(images, targets, tf.constant(rate, tf.float32)))
+
+
+def _step_in_order(model: Any, data: Any) -> dict[str, Any]:
+    """Step by gradients that do not depend on which part was done first.
+
+    Left to itself, TensorFlow adds up all that reaches a variable in the memory of whichever
+    addend nothing else still reads, that one first: with three or more, the last bit would
+    depend on the timing of threads. Stacked, their order is fixed.
+    """
+    import tensorflow as tf
+
+    images, targets, *_ = data
+    with tf.GradientTape(persistent=True) as tape:
+        losses = model.losses_of_parts(targets, model(images, training=True))
+    weights = model.trainable_weights
+    by_part = zip(*(tape.gradient(loss, weights) for loss in losses), strict=True)
+    gradients = [tf.reduce_mean(tf.stack(parts), axis=0) for parts in by_part]
+    model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return {"loss": tf.reduce_mean(tf.stack(losses))}

@@ -1,0 +1,1 @@
+"""Measure objects: tables of labels and images."""

@@ -1,0 +1,268 @@
+"""Figures by matplotlib, without pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import invalid
+from ..storage.atomic import write_whole
+from .overlays import RGB, channels_last, grey_limits, outlines_rgb
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..patches.augment import Augment
+
+
+Picture = Sequence[ArrayLike]
+_SETS = {"train": "#0072B2", "validation": "#D55E00"}
+
+
+def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None = None) -> Figure:
+    """Draw loss and score against iterations.
+
+    Parameters
+    ----------
+    history : DataFrame
+        ``model.history``: columns iteration, set, metric, value.
+    metric : str, optional
+        Draw this one only. Default: a panel for each metric; with `ax` the first one.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(10, "train", "loss", 0.9), (20, "train", "loss", 0.5)]
+    >>> figure = history(pd.DataFrame(rows, columns=["iteration", "set", "metric", "value"]))
+    >>> figure.axes[0].get_ylabel()
+    'loss'
+    """
+    names = list(dict.fromkeys(history["metric"])) if len(history) else []
+    wanted = names if metric is None else [metric]
+    if not names or not set(wanted) <= set(names):
+        received = metric if names else "an empty history"
+        raise invalid("history", expected=f"rows of metric {metric or 'loss'}", received=received)
+    panels = [ax] if ax is not None else _panels(1, len(wanted), (4.5, 3.2))
+    for panel, name in zip(panels, wanted, strict=False):
+        rows = history[history["metric"] == name]
+        for part, line in rows.groupby("set", sort=False):
+            panel.plot(line["iteration"], line["value"], color=_SETS.get(str(part)), label=part)
+        panel.set(xlabel="iteration", ylabel=name)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(frameon=False)
+    return _figure(panels[0])
+
+
+def overlay(
+    image: ArrayLike,
+    labels: ArrayLike | None,
+    truth: ArrayLike | None = None,
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw the outlines of labels on an image.
+
+    Parameters
+    ----------
+    image : array (y, x), (y, x, c), (z, y, x) or (z, y, x, c), any dtype
+        Shown as `outlines_rgb` says.
+    labels : integer array (y, x) or (z, y, x), or None
+        What was found, outlined in orange.
+    truth : integer array of that shape, optional
+        Outlined in light blue; white where both outlines run.
+    title : str, default ""
+        Above the picture.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from cytoloom import simulate
+    >>> image, labels = simulate.nuclei((64, 96), count=5)
+    >>> overlay(image, labels, title="nuclei").axes[0].get_title()
+    'nuclei'
+    """
+    picture = outlines_rgb(image, labels, truth)
+    if ax is None:
+        height, width = picture.shape[:2]
+        long = 6 / max(height, width)
+        ax = _panels(1, 1, (max(width * long, 1.5), max(height * long, 1.5) + 0.3 * bool(title)))[0]
+    _show(ax, picture, title)
+    return _figure(ax)
+
+
+def worst_best(
+    scores: Any,
+    pictures: Mapping[str, Picture] | Callable[[str], Picture],
+    *,
+    metric: str | None = None,
+    n: int = 4,
+) -> Figure:
+    """Draw the images with the lowest and the highest scores.
+
+    Parameters
+    ----------
+    scores : Scores or DataFrame
+        What `evaluate` returned, or its ``per_image`` table: image, then one column per metric.
+    pictures : mapping or function
+        Gives for an image's name ``(image, labels)`` or ``(image, labels, truth)``; asked only
+        for the images that are shown.
+    metric : str, optional
+        Column to sort by. Default: the first after ``image``.
+    n : int, default 4
+        How many of each, at most; with few images none is shown twice.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Upper row the worst, the lowest first; lower row the best, the highest first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cytoloom import simulate
+    >>> pictures = {name: simulate.nuclei((32, 32), 2, seed) for seed, name in enumerate("abc")}
+    >>> table = pd.DataFrame({"image": ["a", "b", "c"], "dice": [0.9, 0.5, 0.7]})
+    >>> [ax.get_title() for ax in worst_best(table, pictures, n=1).axes]
+    ['b: dice 0.50', 'a: dice 0.90']
+    """
+    table = getattr(scores, "per_image", scores)
+    column = metric or next((c for c in table.columns if c != "image"), None)
+    if column not in table.columns:
+        raise invalid("metric", expected=f"one of {list(table.columns[1:])}", received=metric)
+    ranked = table.dropna(subset=[column]).sort_values(column, kind="stable")
+    if n < 1 or ranked.empty:
+        raise invalid(
+            "scores", expected="1 or more images to show", received=f"n={n} of {len(ranked)}"
+        )
+    worst = ranked.iloc[: min(n, (len(ranked) + 1) // 2)]
+    best = ranked.iloc[len(worst) :].iloc[::-1][:n]
+    panels = _panels(2 if len(best) else 1, len(worst), (3, 3.3))
+    for panel in panels:
+        panel.set_axis_off()
+    places = [*panels[: len(worst)], *panels[len(worst) :][: len(best)]]
+    rows = [*worst.to_dict("records"), *best.to_dict("records")]
+    for panel, row in zip(places, rows, strict=True):
+        name = str(row["image"])
+        shown = pictures(name) if callable(pictures) else pictures[name]
+        _show(panel, outlines_rgb(*shown), f"{name}: {column} {row[column]:.2f}")
+    return _figure(panels[0])
+
+
+def augmentation_sheet(
+    augment: Augment | str,
+    image: ArrayLike,
+    labels: ArrayLike,
+    seed: int = 0,
+    *,
+    n: int = 11,
+) -> Figure:
+    """Draw an image, and next to it what augmentation makes of it.
+
+    Parameters
+    ----------
+    augment : Augment or str
+        A component, or the name of a preset: ``"light"``, ``"default"``, ``"strong"``.
+    image : array (y, x) or (y, x, c), or a stack of them
+        Integers are normalised by percentiles first, floats are taken as normalised.
+    labels : integer array (y, x) or (z, y, x)
+        Outlined in every picture.
+    seed : int, default 0
+        The same seed gives the same sheet.
+    n : int, default 11
+        How many variants.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The image as it is, then `n` variants, all on one grey scale; four in a row.
+
+    Examples
+    --------
+    >>> from cytoloom import simulate
+    >>> image, labels = simulate.nuclei((48, 48), count=4)
+    >>> len(augmentation_sheet("light", image, labels, n=3).axes)
+    4
+    """
+    from ..patches.augment import Augment
+
+    chosen = Augment.preset(augment) if isinstance(augment, str) else augment
+    drawn, truth = _normalised(image, np.ndim(labels)), np.asarray(labels)
+    variants = [(drawn, truth)]
+    for i in range(n):
+        changed, moved = chosen(drawn, truth, np.random.default_rng([seed, i]))
+        variants.append((changed, truth if moved is None else moved))
+    limits = grey_limits(channels_last(drawn, truth.ndim))
+    panels = _panels(-(-(n + 1) // 4), min(n + 1, 4), (2.4, 2.4))
+    for panel in panels[n + 1 :]:
+        panel.remove()
+    for i, (panel, (picture, outline)) in enumerate(zip(panels, variants, strict=False)):
+        _show(panel, outlines_rgb(picture, outline, limits=limits), "" if i else "as it is")
+    return _figure(panels[0])
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
+    """Write a figure; the file's ending (.png, .pdf, .svg) says how.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        From any function here.
+    path : str or Path
+        Its folder exists.
+    dpi : int, default 150
+        Dots per inch, for PNG.
+
+    Returns
+    -------
+    Path
+        The file, there only when complete.
+    """
+    return write_whole(Path(path), lambda temporary: figure.savefig(temporary, dpi=dpi))
+
+
+def _panels(rows: int, columns: int, each: tuple[float, float]) -> list[Axes]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * each[0], rows * each[1]), layout="constrained")
+    FigureCanvasAgg(figure)
+    return list(figure.subplots(rows, columns, squeeze=False).ravel())
+
+
+def _figure(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def _show(ax: Axes, picture: RGB, title: str) -> None:
+    ax.imshow(picture, interpolation="nearest" if max(picture.shape) < 800 else "antialiased")
+    ax.set_title(title, fontsize="medium")
+    ax.set_axis_off()
+
+
+def _normalised(image: ArrayLike, ndim: int) -> NDArray[Any]:
+    from ..images.normalize import Normalize
+
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "f":
+        return pixels
+    return Normalize()(channels_last(pixels, ndim)).reshape(pixels.shape)

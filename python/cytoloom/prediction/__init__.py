@@ -1,0 +1,1 @@
+"""Apply a model to images."""

@@ -1,0 +1,71 @@
+"""What was found in images: labels, objects, and one row per file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..messages import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What was found; iterating gives (name, labels), read from disk where they are there.
+
+    Attributes
+    ----------
+    objects : DataFrame
+        image, object, class, area_px, area_um2 (3-D: volume_um3), centroid_*, bbox_*_min,
+        bbox_*_max (one past the last), mean_intensity_<channel> (its name, or number from 0),
+        mean_foreground, touches_border: one row per object. Positions are in px from 0.
+    files : DataFrame
+        image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
+        One row per image given, also for those that failed; low and high are the normalisation
+        limits of each channel. In files.csv the paths start at its folder.
+    out : Path or None
+        Folder that was written.
+    """
+
+    objects: pd.DataFrame
+    files: pd.DataFrame
+    out: Path | None
+    _labels: Mapping[str, np.ndarray]
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        for name in self.names:
+            yield name, self[name]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """Images that were predicted, in order."""
+        return [str(n) for n in self.files["image"][self.files["status"] == "ok"]]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Labels of one image by name."""
+        if name in self._labels:
+            return self._labels[name]
+        row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]
+        if row.empty:
+            raise KeyError(f"no labels of {name!r}; there are those of {', '.join(self.names)}")
+        from ..images.files import read_labels
+
+        return np.asarray(read_labels(row["labels"].iloc[0]))
+
+    def __str__(self) -> str:
+        failed = int((self.files["status"] != "ok").sum())
+        text = f"{counted(len(self.objects), 'object')} in {counted(len(self), 'image')}"
+        text += f", {counted(failed, 'image')} failed (see .files)" if failed else ""
+        return text + (f", written to {self.out}" if self.out else "")

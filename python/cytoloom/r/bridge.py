@@ -1,0 +1,220 @@
+"""What R calls: verbs that take and return only strings, numbers, named lists and raw vectors.
+
+`call` runs a function to its end, `start` runs a verb as a stream of events which R drains, so
+that Python never calls R back. Neither raises: an error crosses as a sentence, because what
+reticulate makes of an exception differs between its versions.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BackendError, InvalidError, invalid
+from ..events import Event
+from ..messages import in_r
+
+if TYPE_CHECKING:
+    from .functions import Work
+
+
+Plain = dict[str, Any]
+_last: dict[str, str] = {"traceback": ""}
+
+
+def call(name: str, arguments: Plain) -> Plain:
+    """Run one of `r_functions.FUNCTIONS`.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    arguments : dict
+        Its arguments as R packed them.
+
+    Returns
+    -------
+    dict
+        ``value`` (packed for R) or ``error`` (one sentence), and ``warnings`` (list of str).
+
+    Examples
+    --------
+    >>> call("simulate", {"kind": "stars"})["error"]
+    'Invalid `kind`. Expected nuclei, cells or nuclei_3d. Received: stars.'
+    """
+    return _guarded(lambda: _function("FUNCTIONS", name)(**_arguments(arguments)))
+
+
+def start(name: str, arguments: Plain) -> Stream:
+    """Begin one of `r_functions.STREAMS`; the stream's items are dictionaries for R."""
+    return Stream(lambda: _function("STREAMS", name)(**_arguments(arguments)))
+
+
+class Stream:
+    """An iterator of events as dictionaries: kind, message, done, total, value, warnings.
+
+    The last has kind "result", "error" or "interrupted"; nothing is ever raised.
+    """
+
+    def __init__(self, begin: Callable[[], Work]) -> None:
+        self._begin = begin
+        self._work: Work | None = None
+        self._ended = False
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Plain:
+        if self._ended:
+            raise StopIteration
+        return self._event(self._step)
+
+    def interrupt(self) -> Plain:
+        """Tell the work of a Ctrl-C that came while R ran; return the event that follows.
+
+        The work saves its state and ends, or goes on to its result when it was asked to keep
+        what an interrupt leaves.
+        """
+        throw = getattr(self._work and self._work[0], "throw", None)
+        if throw is None:
+            self._ended = True
+            return {"kind": "interrupted", "message": "Interrupted.", "warnings": []}
+        return self._event(lambda: self._plain(throw(KeyboardInterrupt())))
+
+    def _step(self) -> Plain:
+        if self._work is None:
+            self._work = self._begin()
+        return self._plain(next(self._work[0]))
+
+    def _plain(self, event: Event) -> Plain:
+        tell = self._work[1] if self._work and event.kind == "result" else _nothing
+        return {
+            "kind": event.kind,
+            "message": in_r(event.message),
+            "done": float(event.done),
+            "total": float(event.total),
+            "value": tell(event.value),
+        }
+
+    def _event(self, work: Callable[[], Plain]) -> Plain:
+        found = _guarded(work)
+        event = found.get("value") or {"kind": "interrupted" if "interrupted" in found else "error"}
+        self._ended = event["kind"] in ("result", "error", "interrupted")
+        message = found.get("error") or event["message"]
+        return {**event, "message": message, "warnings": found["warnings"]}
+
+
+def _nothing(_: Any) -> None:
+    """Of events that are not the result no value crosses."""
+
+
+def heed_interrupts() -> None:
+    """Let every Ctrl-C arrive as KeyboardInterrupt, so that a training saves its state.
+
+    The handler of older reticulates asks R whether an interrupt is pending; when R acts on it
+    within that very question, the answer is a RuntimeError in the middle of the work.
+    """
+    signals = sys.modules.get("rpytools.signals")
+    ask = getattr(signals, "_callback", None)
+    if ask is None:
+        return
+
+    def pending(handled: bool) -> bool:
+        try:
+            return bool(ask(handled))
+        except RuntimeError:
+            return not handled
+
+    signals.__dict__["_callback"] = pending
+
+
+def last_traceback() -> str:
+    """Traceback of the last error that crossed as a sentence, for `options(cytoloom.debug)`."""
+    return _last["traceback"]
+
+
+def _guarded(work: Callable[[], Any]) -> Plain:
+    """Run `work`; its packed value, its error as a sentence, and what it warned of."""
+    from .values import pack
+
+    found: Plain = {}
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            found["value"] = pack(work())
+        except KeyboardInterrupt as stop:
+            kept = f": {stop}" if str(stop) else ""
+            found.update(error=f"Interrupted{kept}.", interrupted=True)
+        except Exception as error:
+            _last["traceback"] = traceback.format_exc()
+            found["error"] = in_r(_sentence(error))
+    own = [in_r(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    return {**found, "warnings": list(dict.fromkeys(own))}
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BackendError):
+        return f"{error} In R, run: cl_install()".replace("\n", " ")
+    if isinstance(error, ModuleNotFoundError):
+        return f"Python at {sys.executable} lacks {error.name}. Run: cl_install()"
+    if isinstance(error, (InvalidError, FloatingPointError)):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return str(error)
+    return f"{type(error).__name__}: {error} (options(cytoloom.debug = TRUE) shows where)"
+
+
+def _function(kind: str, name: str) -> Callable[..., Any]:
+    from . import functions as r_functions
+
+    table: dict[str, Callable[..., Any]] = getattr(r_functions, kind)
+    if name not in table:
+        raise invalid("name", expected=f"one of {sorted(table)}", received=name)
+    return table[name]
+
+
+def _arguments(arguments: Plain | list[Any]) -> Plain:
+    from .values import unpack
+
+    # R's empty named list arrives as an empty list
+    return unpack(arguments) if isinstance(arguments, dict) else {}
+
+
+def missing(requirements: Sequence[str]) -> list[str]:
+    """Name the requirements that this Python does not meet, without importing any.
+
+    Parameters
+    ----------
+    requirements : sequence of str
+        As ``"keras>=3.15"``, ``"keras"`` or ``"python>=3.11"``; with ``|`` between them one is
+        enough.
+
+    Examples
+    --------
+    >>> missing(["numpy>=1.20", "numpy>=9999", "no-such-thing|numpy"])
+    ['numpy>=9999']
+    """
+    return [r for r in requirements if not any(_met(one) for one in r.split("|"))]
+
+
+def _met(requirement: str) -> bool:
+    name, _, least = requirement.partition(">=")
+    try:
+        have = platform.python_version() if name == "python" else importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return _release(have) >= _release(least)
+
+
+def _release(version: str) -> list[int]:
+    found = re.match(r"\d+(\.\d+)*", version)
+    return [int(n) for n in found.group().split(".")] if found else []
+
+
+if __name__ == "__main__":
+    print("\n".join(missing(sys.argv[1:])))

@@ -1,0 +1,1 @@
+"""The machine, the backend, threads and interrupts."""

@@ -1,0 +1,270 @@
+"""The only file that may know which backend runs: device, threads, precision.
+
+Every other file uses `keras` and `keras.ops`, so that TensorFlow (default), JAX and torch can
+all run it. Keras is imported by `require` alone, once, silently, with the settings that make a
+run repeatable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+from ..errors import BackendError, invalid
+from .machine import cores, cpu_features, has_bfloat16
+
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+PRECISIONS = ("auto", "float32", "bfloat16")
+_state: dict[str, Any] = {"pid": None, "repeatable": True, "threads": None}
+
+
+def available() -> list[str]:
+    """Names of the installed backends, the default first, without importing any."""
+    return [name for name, module in BACKENDS.items() if importlib.util.find_spec(module)]
+
+
+def require(threads: int | None = None) -> ModuleType:
+    """Import Keras on an installed backend and return it.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Cores to compute on; default all that the process may use. Only the first call in a
+        process can choose: later calls keep what runs.
+
+    Raises
+    ------
+    BackendError
+        When no backend is installed; the message says what to install.
+    """
+    if _state["pid"] not in (None, os.getpid()):
+        raise BackendError(
+            "A forked process cannot use the deep-learning backend of its parent. "
+            "Call cytoloom in the main process, or start a fresh one."
+        )
+    if _state["pid"] is None:
+        _start(threads)
+    import keras
+
+    return keras
+
+
+def _start(asked: int | None) -> None:
+    chosen = os.environ.get("KERAS_BACKEND")
+    found = available()
+    if "keras" not in sys.modules and (chosen or "tensorflow") not in found:
+        if chosen or not found:
+            wanted = f"KERAS_BACKEND={chosen} is not installed. " if chosen else ""
+            raise BackendError(
+                f"{wanted}cytoloom needs a deep-learning backend. "
+                'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
+            )
+        os.environ["KERAS_BACKEND"] = found[0]
+    if "tensorflow" in sys.modules:
+        _state["repeatable"] = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    # one core for an operation, and operations side by side: faster on small patches, and the
+    # order of additions does not depend on the number of cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    if asked is not None:  # else a parent's choice, which it left in the environment, holds
+        os.environ["TF_NUM_INTEROP_THREADS"] = str(asked)
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(cores()))
+    if "avx512f" not in cpu_features():
+        # the other kernels add up in an order that depends on the size of the tile
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+        os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _quiet_stderr():
+        import keras
+    # it warns of retracing once a process has used five models
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(int(os.environ["TF_NUM_INTEROP_THREADS"]))
+    _state["pid"] = os.getpid()
+    _state["threads"] = int(os.environ["TF_NUM_INTEROP_THREADS"])
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep the backend's C++ chatter off the terminal; replay it when the import fails."""
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:
+        yield
+        return
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace"))
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def name() -> str:
+    """Name of the running backend: "tensorflow", "jax" or "torch"."""
+    return str(require().backend.backend())
+
+
+def threads() -> int:
+    """Cores that the running backend computes on."""
+    require()
+    return int(_state["threads"])
+
+
+def running() -> bool:
+    """Whether this process has started a backend by way of cytoloom."""
+    return _state["pid"] is not None
+
+
+def planned_threads() -> int:
+    """Cores that a backend computes on or would, without starting one."""
+    return int(_state["threads"] or os.environ.get("TF_NUM_INTEROP_THREADS") or cores())
+
+
+def one_core_each() -> bool:
+    """Whether an operation keeps to one core, as on TensorFlow without a GPU."""
+    return name() == "tensorflow" and not gpu()
+
+
+def at_once() -> int:
+    """How many images the network should be given side by side."""
+    return threads() if one_core_each() else 1
+
+
+def repeatable() -> bool:
+    """Whether the same seed gives the same weights here.
+
+    False where TensorFlow had been started by somebody else with more than one intra-op thread.
+    """
+    require()
+    return bool(_state["repeatable"])
+
+
+def device() -> str:
+    """One line on what computes: a GPU's name, or the CPU and its threads."""
+    return gpu() or f"CPU, {threads()} threads"
+
+
+def gpu() -> str | None:
+    """Name of the GPU that the running backend computes on; None without one."""
+    running = name()
+    if running == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        if found:
+            return str(tf.config.experimental.get_device_details(found[0]).get("device_name"))
+    if running == "jax":
+        import jax
+
+        if jax.default_backend() == "gpu":
+            return str(jax.devices()[0].device_kind)
+    if running == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            return str(torch.cuda.get_device_name())
+    return None
+
+
+def resolve_precision(precision: str) -> str:
+    """Turn ``"auto"`` into what is fastest here without slow emulation.
+
+    bfloat16 where the CPU has ``avx512_bf16`` or ``amx_bf16``, or a GPU computes; else float32.
+    """
+    if precision not in PRECISIONS:
+        raise invalid("precision", expected=f"one of {list(PRECISIONS)}", received=precision)
+    if precision != "auto":
+        return precision
+    return "bfloat16" if has_bfloat16() or gpu() else "float32"
+
+
+def precision_of(network: Any) -> str:
+    """Return the precision that a network was built in: "float32" or "bfloat16"."""
+    policies = {layer.dtype_policy.name for layer in network.layers}
+    return "bfloat16" if "mixed_bfloat16" in policies else "float32"
+
+
+@contextlib.contextmanager
+def policy(precision: str) -> Iterator[None]:
+    """Build layers in this precision (``"float32"`` or ``"bfloat16"``), then restore the global."""
+    keras = require()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
+    """Compile inference: a function from images to logits.
+
+    Activations are left to NumPy: the backend's differ in the last bit between the body and
+    the tail of an array, and with it between tiles.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input ``(batch, spatial..., channels)``, output a dict of logits by head.
+
+    Returns
+    -------
+    callable
+        From float32 ``(batch, spatial..., channels)`` to ``{head: float32 ndarray}``; any
+        spatial size without compiling anew on TensorFlow.
+    """
+    keras = require()
+    import numpy as np
+
+    def logits(images: Any) -> Any:
+        return network(images, training=False)
+
+    if name() == "tensorflow":
+        import tensorflow as tf
+
+        shape = (None, *network.input_shape[1:])
+        logits = tf.function(
+            logits, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
+        )
+    elif name() == "jax":
+        logits = _jax_logits(network)
+    elif name() == "torch":
+        import torch
+
+        logits = torch.no_grad()(logits)
+
+    def run(images: Any) -> dict[str, Any]:
+        found = logits(images)
+        return {head: np.asarray(keras.ops.convert_to_numpy(m)) for head, m in found.items()}
+
+    return run
+
+
+def _jax_logits(network: Any) -> Callable[[Any], Any]:
+    """Compile for JAX with the weights as arguments: a closure would keep those of today."""
+    import jax
+
+    compiled = jax.jit(lambda t, n, x: network.stateless_call(t, n, x, training=False)[0])
+
+    def logits(images: Any) -> Any:
+        trained, others = network.trainable_variables, network.non_trainable_variables
+        return compiled([v.value for v in trained], [v.value for v in others], images)
+
+    return logits

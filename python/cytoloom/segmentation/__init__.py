@@ -1,0 +1,1 @@
+"""From maps to objects, on plain arrays."""

@@ -1,0 +1,170 @@
+"""Change label images object by object: fill, drop, renumber, divide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.labels import border_labels
+from .boxes import strips
+from .separation import shifted
+
+Array = NDArray[Any]
+Labels = NDArray[np.int32]
+
+
+def fill_holes(labels: Labels) -> Labels:
+    """Fill background that one object alone encloses, in place.
+
+    Background that reaches the border of the image, or two objects, stays.
+
+    Examples
+    --------
+    >>> fill_holes(np.array([[3, 3, 3], [3, 0, 3], [3, 3, 3]], np.int32))
+    array([[3, 3, 3],
+           [3, 3, 3],
+           [3, 3, 3]], dtype=int32)
+    """
+    from scipy import ndimage as ndi
+
+    holes = np.empty(labels.shape, np.int32)
+    count = ndi.label(labels == 0, output=holes)
+    low = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
+    high = np.zeros(count + 1, np.int32)
+    for rows in strips(labels.shape):
+        # One row more, so that no neighbours along the first axis are missed.
+        seen = slice(rows.start, rows.stop + 1)
+        for ids, owners in _hole_neighbours(holes[seen], labels[seen]):
+            np.minimum.at(low, ids, owners)
+            np.maximum.at(high, ids, owners)
+    owner = np.where(low == high, high, 0)
+    owner[border_labels(holes)] = 0
+    owner[0] = 0
+    if owner.any():
+        for rows in strips(labels.shape):
+            np.maximum(labels[rows], owner[holes[rows]], out=labels[rows])
+    return labels
+
+
+def _hole_neighbours(holes: Labels, labels: Labels) -> Iterator[tuple[Labels, Labels]]:
+    """Pairs of a background pixel's piece and the object beside it."""
+    for axis in range(labels.ndim):
+        low, high = shifted(axis, 1)
+        for inner, outer in ((low, high), (high, low)):
+            meet = (holes[inner] > 0) & (labels[outer] > 0)
+            yield holes[inner][meet], labels[outer][meet]
+
+
+def drop_flat(labels: Labels, height: Array, threshold: float) -> Labels:
+    """Drop objects in which `height` is nowhere above a threshold, in place; 0 drops none.
+
+    Examples
+    --------
+    >>> height = np.array([[0.2, 0.9, 0.0, 0.4, 0.5]])
+    >>> drop_flat(np.array([[1, 1, 0, 2, 2]], np.int32), height, 0.6)
+    array([[1, 1, 0, 0, 0]], dtype=int32)
+    """
+    if threshold == 0:
+        return labels
+    keep = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    for rows in strips(labels.shape):
+        keep[labels[rows][height[rows] > threshold]] = True
+    return _keep(labels, keep)
+
+
+def tops(labels: Labels, height: Array) -> NDArray[np.float32]:
+    """Return the largest `height` within each id from 0 to the largest.
+
+    Examples
+    --------
+    >>> tops(np.array([[1, 1, 0, 2, 2]], np.int32), np.array([[0.25, 0.75, 1.0, 0.5, 0.25]]))
+    array([1.  , 0.75, 0.5 ], dtype=float32)
+    """
+    top = np.zeros(int(labels.max(initial=0)) + 1, np.float32)
+    np.maximum.at(top, labels.ravel(), np.asarray(height, np.float32).ravel())
+    return top
+
+
+def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool = False) -> Labels:
+    """Drop objects that are too small or touch the border, and renumber the others, in place.
+
+    Examples
+    --------
+    >>> keep_objects(np.array([[1, 0, 2, 2]], np.int32), min_area_px=2)
+    array([[0, 0, 1, 1]], dtype=int32)
+    """
+    keep = areas(labels) >= max(min_area_px, 1)
+    if exclude_border:
+        keep[border_labels(labels)] = False
+    return _keep(labels, keep)
+
+
+def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
+    """Drop objects by id and renumber the others, in place."""
+    keep[0] = False
+    if keep[1:].all():
+        return labels
+    new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    for rows in strips(labels.shape):
+        labels[rows] = new[labels[rows]]
+    return labels
+
+
+def areas(labels: Array) -> NDArray[np.int64]:
+    """Pixels of each id from 0 to the largest.
+
+    Examples
+    --------
+    >>> areas(np.array([[0, 2], [2, 2]]))
+    array([1, 0, 3])
+    """
+    count = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    for rows in strips(labels.shape):
+        count += np.bincount(labels[rows].ravel(), minlength=len(count))
+    return count
+
+
+def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
+    """Give the pieces of a label that do not touch ids of their own.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Object ids; 0 is background.
+    share : float, default 0.1
+        A piece smaller than this share of its label's largest piece keeps the label's id.
+
+    Returns
+    -------
+    (ndarray, int)
+        `labels` itself and 0 where every label is in one piece, else new int32 labels and the
+        number of labels that were divided. New ids follow the largest one.
+
+    Examples
+    --------
+    >>> split_pieces(np.array([[1, 1, 0, 1, 0, 2]]))
+    (array([[1, 1, 0, 3, 0, 2]], dtype=int32), 1)
+    """
+    from skimage.measure import label
+
+    if labels.min(initial=0) < 0:
+        return labels, 0  # refused by whoever checks labels
+    pieces = label(labels, background=0, connectivity=labels.ndim)
+    size = areas(pieces)
+    owner = np.zeros(len(size), np.int64)
+    owner[pieces.ravel()] = labels.ravel()
+    owner[0] = 0
+    largest = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    np.maximum.at(largest, owner[1:], size[1:])
+    main = np.zeros(len(size), bool)
+    order = np.lexsort((-size[1:], owner[1:])) + 1
+    main[order[np.unique(owner[order], return_index=True)[1]]] = True
+    apart = np.flatnonzero(~main & (size >= share * largest[owner]) & (owner > 0))
+    if not apart.size:
+        return labels, 0
+    new = owner.astype(np.int32)
+    new[apart] = len(largest) + np.arange(len(apart))
+    return new[pieces], len(np.unique(owner[apart]))

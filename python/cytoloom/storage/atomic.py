@@ -1,0 +1,47 @@
+"""Files and folders that are whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import invalid
+
+
+def leave_empty(*folders: Path) -> None:
+    """Remove folders, the innermost first, where they hold nothing."""
+    for path in folders:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
+def _make(inner: Path, folder: Path) -> None:
+    """Make a folder within one that can be written to."""
+    try:
+        inner.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+    except OSError as error:
+        why = "a file" if folder.is_file() else error.strerror
+        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
+
+
+def write_whole(path: Path, write: Callable[[str], object]) -> Path:
+    """Write under a temporary name, then rename."""
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
+    )
+    os.close(handle)
+    try:
+        write(temporary)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

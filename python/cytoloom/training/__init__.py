@@ -1,0 +1,1 @@
+"""Plan, prepare, fit, validate, resume and record a training."""

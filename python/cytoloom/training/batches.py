@@ -1,0 +1,100 @@
+"""From images to batches: labels as the task understands them, samples, targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..datasets.cache import Cache
+from ..patches.augment import Augment
+from ..patches.sample import ROLES, Reader, Sample, Sampler
+from ..tasks.task import Task
+from .prefetch import Batch
+from .run import Run
+
+UNKNOWN = -1
+
+
+class TaskLabels:
+    """The labels of one item as the task understands them, unknown pixels -1; a source."""
+
+    def __init__(self, item: Any, unknown: int | None, task: Task, cache: Cache) -> None:
+        self._item, self._unknown, self._task, self._cache = item, unknown, task, cache
+        self.shape = tuple(item.image.shape[:-1])
+
+    def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
+        """Return a region, int32."""
+        # not by name: parts of one image, and files of two folders, share theirs
+        whole = self._cache.get(id(self._item), self._whole)
+        return whole if slices is None else whole[slices]
+
+    def _whole(self) -> np.ndarray:
+        from ..datasets.items import read_labels
+
+        labels, known = read_labels(self._item, self._unknown)
+        ready = np.asarray(self._task.prepare(labels)).astype(np.int32)
+        if known is not None:
+            ready[~known] = UNKNOWN
+        return ready
+
+
+def patch_of(run: Run) -> tuple[int, ...]:
+    """Patch size as planned."""
+    assert run.trainer.patch_px is not None
+    return run.trainer.patch_px
+
+
+def batch_of(run: Run) -> int:
+    """Patches in a batch, as planned."""
+    assert run.trainer.batch_size is not None
+    return run.trainer.batch_size
+
+
+def make_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
+    """Build the sampler that draws patches of these images."""
+    return Sampler(
+        readers,
+        patch_of(run),
+        run.task.context_px,
+        augment,
+        foreground=run.trainer.foreground,
+        balance=run.trainer.balance and len(run.task.label_names) > 2,
+        seed=run.seed,
+    )
+
+
+def batch_maker(run: Run, sampler: Sampler, seed: int, size: int) -> Callable[[int], Batch]:
+    """Return the function from i to batch i: images and targets with weights as last channel."""
+    context, task = run.task.context_px, run.task
+    middle = tuple(slice(context, context + n) for n in sampler.patch_px)
+
+    def make(i: int) -> Batch:
+        samples = sampler.batch(seed, i, size)
+        alike = len({sample.spacing_um for sample in samples}) == 1
+        groups = [samples] if alike else [[sample] for sample in samples]
+        parts = [_targets(task, group, middle) for group in groups]
+        images = np.stack([sample["image"] for sample in samples])
+        return images, {head: np.concatenate([p[head] for p in parts]) for head in task.heads}
+
+    return make
+
+
+def _targets(
+    task: Task, samples: Sequence[Sample], middle: tuple[slice, ...]
+) -> dict[str, np.ndarray]:
+    """Make the targets of patches at once: one tall sample costs less than many small ones.
+
+    That their windows meet does not matter: targets are exact `context_px` away from it.
+    """
+    names = ("labels", "known")
+    stacked = {name: np.concatenate([sample[name] for sample in samples]) for name in names}
+    tall = Sample(stacked, {name: ROLES[name] for name in names}, samples[0].spacing_um)
+    windows = len(samples), *samples[0]["labels"].shape
+    return {
+        head: np.concatenate(
+            [part.reshape(*windows, -1)[(slice(None), *middle)] for part in pair], axis=-1
+        )
+        for head, pair in task.target(tall).items()
+    }

@@ -1,0 +1,46 @@
+"""Batches made ahead, in threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+class Prefetch:
+    """Make batches in threads, in order, a few ahead; joined by `close`.
+
+    Parameters
+    ----------
+    make : callable
+        From an iteration to its batch; a pure function.
+    start : int
+        The first iteration.
+    workers : int, default 1
+        Threads; what comes out does not depend on it.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], start: int, workers: int = 1) -> None:
+        self._make, self._next = make, start
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cytoloom-batches")
+        self._queue: deque[Future[Batch]] = deque()
+        for _ in range(workers + 2):
+            self._submit()
+
+    def _submit(self) -> None:
+        self._queue.append(self._pool.submit(self._make, self._next))
+        self._next += 1
+
+    def get(self) -> Batch:
+        """Return the next batch."""
+        batch = self._queue.popleft().result()
+        self._submit()
+        return batch
+
+    def close(self) -> None:
+        """Stop and join the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
