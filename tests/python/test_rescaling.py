@@ -154,9 +154,8 @@ def test_coherence_is_the_correlation_with_what_should_be():
 def test_rescaling_is_said_and_is_in_the_table(monkeypatch, capsys):
     model = small.train()
     image = small.nuclei(1)[0][0]
-    monkeypatch.setattr(
-        "cytoloom.prediction.predict.by_size", lambda *_: ((2.0, 2.0), "rescaled by 2.")
-    )
+    enlarged_twice = (2.0, 2.0), "rescaled by 2."
+    monkeypatch.setattr("cytoloom.prediction.apply.by_size", lambda *_: enlarged_twice)
     found = cl.predict(model, image, progress=False)
     assert found.files["scale"].tolist() == [2.0]
     assert "rescaled by 2." in capsys.readouterr().err

@@ -22,7 +22,8 @@ import small
 from cytoloom.datasets.data import as_data
 from cytoloom.training import checkpoints
 from cytoloom.training.fit import Fit
-from cytoloom.training.train import _doubts, train_events
+from cytoloom.training.session import _doubts
+from cytoloom.training.train import train_events
 from cytoloom.training.validate import Validation
 
 
@@ -149,7 +150,7 @@ def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, mo
 
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     with monkeypatch.context() as patch:
-        patch.setattr("cytoloom.training.train.tune", pressed)
+        patch.setattr("cytoloom.training.session.tune", pressed)
         with pytest.raises(KeyboardInterrupt, match="iteration 5 is kept in"):
             list(stopped(**settings))
     assert small.same_weights(uninterrupted, small.train(**settings))
@@ -495,7 +496,7 @@ def test_three_dimensions_train_and_predict(tmp_path):
 
 
 def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
-    from cytoloom.prediction.predict import _plane
+    from cytoloom.prediction.apply import _plane
 
     labels = np.zeros((3, 4, 4), int)
     labels[0, 0, 0] = labels[2, 0, 0] = 1

@@ -1,0 +1,139 @@
+"""Apply a model to one image: labels, a row and a table of objects out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..datasets.checks import odd_pixels
+from ..datasets.views import HeldSource
+from ..images.resize import enlarged, resize_into
+from ..inference.memory_map import Scratch
+from ..models.inputs import fitting_source
+from .match_object_size import LARGEST_FACTOR, by_size, factors_known
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..models.model import Model
+
+
+def portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Give paths below the folder of results, which may be moved."""
+    below = [Path(p).relative_to(folder).as_posix() if p else "" for p in files["labels"]]
+    return files.assign(labels=below)
+
+
+def is_factor(value: Any) -> bool:
+    """Whether a value is a factor by which images may be enlarged."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR
+
+
+def predict_one(
+    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
+) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
+    """Predict one image: its row, its objects, its labels and what to warn of."""
+    source = HeldSource(fitting_source(model, item))
+    odd = list(odd_pixels(source.read()))
+    stats = model.normalize.fit(source)
+    with Scratch() as store:
+
+        def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
+            maps = _maps(model, source, stats, factors, store, at_once)
+            source.let_go()
+            store.trim()
+            return model.task.decode(maps, item.spacing_um), maps
+
+        factors, notes = factors_known(model, source, item.spacing_um, rescale)
+        found, maps = found_with(factors)
+        if rescale == "auto" and factors is None:
+            factors, sizes = by_size(model, source, stats, maps, found.objects_labels)
+            notes += [sizes] if sizes else []
+            if factors is not None:
+                found, maps = found_with(factors)
+        table = _objects(model, item, source, found, maps)
+    row = {
+        "image": item.id,
+        "status": "ok",
+        "objects": len(table),
+        "scale": factors[-1] if factors else 1.0,
+        "low": _joined(stats.low),
+        "high": _joined(stats.high),
+        "labels": "",
+    }
+    if folder is not None:
+        row["labels"] = str(_write(folder, item, source, found.labels, overlay))
+    return row, table, found.labels, [*odd, *notes]
+
+
+def _maps(
+    model: Model, source: Any, stats: Any, factors: Any, store: Scratch, at_once: int
+) -> dict[str, np.ndarray]:
+    """Make the maps of an image, the network seeing it enlarged by `factors`."""
+    if factors is None:
+        return model.source_maps(source, stats, store=store, at_once=at_once)
+    scaled = model.source_maps(enlarged(source, factors), stats, store=store, at_once=at_once)
+    size = source.shape[:-1]
+    return {
+        head: resize_into(store(head, (*size, values.shape[-1])), values)
+        for head, values in scaled.items()
+    }
+
+
+def _objects(
+    model: Model, item: Any, source: Any, found: Any, maps: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    from ..objects.measure import measure
+
+    names = model.task.label_names
+    classes = {i: names[c] for i, c in found.classes.items()} or None
+
+    def foreground(rows: slice) -> np.ndarray:
+        return model.task.foreground({head: m[rows] for head, m in maps.items()})
+
+    def pixels(rows: slice) -> np.ndarray:
+        region = (rows, *(slice(0, n) for n in source.shape[1:-1]))
+        return np.asarray(source.read(region))
+
+    table = measure(
+        found.objects_labels,
+        image=pixels,
+        foreground=foreground,
+        channel_names=model.info["channels"]["names"] or [str(k) for k in range(model.channels)],
+        classes=classes,
+        pixel_size_um=item.spacing_um,
+    )
+    table.insert(0, "image", item.id)
+    return table
+
+
+def _joined(values: Sequence[float]) -> str:
+    return " ".join(f"{v:g}" for v in values)
+
+
+def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bool) -> Path:
+    from ..images.files import write_labels
+
+    path = folder / "labels" / f"{item.id}.tif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_labels(path, labels, item.spacing_um)
+    if overlay:
+        from ..plots.overlays import write_overlay
+
+        shown = _plane(labels)
+        picture = folder / "overlays" / f"{item.id}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        write_overlay(picture, source.read()[shown], labels[shown])
+    return path
+
+
+def _plane(labels: np.ndarray) -> Any:
+    """Index of what a picture shows: all of an image, of a stack the plane with most objects."""
+    if labels.ndim == 2:
+        return ...
+    seen = [np.unique(plane).size for plane in labels]
+    return int(np.argmax(seen))
