@@ -29,8 +29,8 @@ def component(cls: type[T]) -> type[T]:
     ... @dataclasses.dataclass(frozen=True)
     ... class Tint:
     ...     strength: float = 0.5
-    >>> to_plain(Tint())
-    {'name': 'Tint', 'strength': 0.5}
+    >>> to_plain(Tint())["strength"]
+    0.5
     >>> from_plain({"name": "Tint", "strength": 1})
     Tint(strength=1.0)
     """
@@ -48,7 +48,9 @@ def to_plain(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"name": type(value).__name__, **fields}
+        module = type(value).__module__
+        home = {} if module.startswith("cytoloom.") else {"module": module}
+        return {"name": type(value).__name__, **home, **fields}
     if isinstance(value, Mapping):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
@@ -85,7 +87,15 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     fields = dict(plain)
     default = expected.__name__ if expected is not None else None
     name = fields.pop("name", default)
+    home = fields.pop("module", None)
     cls = _REGISTRY.get(str(name))
+    if cls is None and home is not None:
+        raise invalid(
+            "name",
+            expected="a class that is known here",
+            received=f"{name} of the module {home}",
+            remedy=f'Import {home} first, or name it as task: "{home}:{name}".',
+        )
     if cls is None or (expected is not None and not issubclass(cls, expected)):
         known = sorted(
             n for n, c in _REGISTRY.items() if expected is None or issubclass(c, expected)

@@ -164,7 +164,7 @@ def test_keras_compiles_trains_and_saves_with_it(tmp_path):
 
 def test_a_loss_is_rebuilt_from_its_configuration():
     loss = losses.get("tversky", class_weights=(1, 2), alpha=0.1)
-    assert losses.Loss.from_config(loss.get_config()) == loss
+    assert losses.HeadLoss.from_config(loss.get_config()) == loss
 
 
 @pytest.mark.parametrize(

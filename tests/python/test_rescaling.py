@@ -14,7 +14,7 @@ from cytoloom.datasets.sources import ArraySource
 from cytoloom.images.resize import Resized, enlarged, resize_into
 from cytoloom.prediction.match_object_size import by_size
 from cytoloom.segmentation.separation import separation
-from cytoloom.tasks.coherence import fullest
+from cytoloom.tasks.coherence import densest_centre
 from cytoloom.tasks.instances import Instances
 from cytoloom.tasks.task import Found
 
@@ -111,10 +111,10 @@ def test_images_that_fit_at_no_size_are_said():
 
 
 def test_sparse_objects_are_not_overlooked():
-    """The fullest part of a large image has the objects, though they are few and small."""
+    """The densest_centre part of a large image has the objects, though they are few and small."""
     labels = np.zeros((4000, 3000), np.int32)
     labels[3501:3511, 2001:2011] = 1
-    row, column = fullest(labels)
+    row, column = densest_centre(labels)
     assert abs(row - 3506) < 300
     assert abs(column - 2006) < 300
 

@@ -89,9 +89,9 @@ def test_classes_target_is_one_hot():
     assert (weight == 1).all()
 
 
-def test_classes_unknown_value_has_neither_target_nor_weight():
-    task = Classes(CELL.names, unknown=9)
-    value, weight = task.target(sample(np.array([[0, 9, 2]])))["classes"]
+def test_unknown_pixels_have_neither_target_nor_weight():
+    known = np.array([[True, False, True]])
+    value, weight = CELL.target(sample(np.array([[0, 0, 2]]), known))["classes"]
     assert value[0].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
     assert weight[0, :, 0].tolist() == [1, 0, 1]
 
@@ -130,7 +130,6 @@ def test_classes_refuse_ids_without_a_name():
     assert CELL.check_labels(CELLS) == []
     assert "found 3" in CELL.check_labels(np.array([[0, 3]]))[0]
     assert CELL.check_labels(np.array([[0, 3]]), np.array([[True, False]])) == []
-    assert Classes(CELL.names, unknown=255).check_labels(np.array([[0, 255]])) == []
 
 
 def test_two_classes_read_a_255_mask():

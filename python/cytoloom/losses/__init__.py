@@ -1,5 +1,35 @@
-"""What training minimises: losses by name, on pixels that may be unknown."""
+"""What training minimises: losses by name or with their settings, on pixels that may be unknown."""
 
-from .losses import Loss, dice_coef, dice_coef_loss, get
+from .losses import (
+    AbsoluteError,
+    CrossEntropy,
+    CrossEntropyDice,
+    Dice,
+    Focal,
+    HeadLoss,
+    Loss,
+    SquaredError,
+    Tversky,
+    dice_coef,
+    dice_coef_loss,
+    fitting,
+    get,
+    named,
+)
 
-__all__ = ["Loss", "dice_coef", "dice_coef_loss", "get"]
+__all__ = [
+    "AbsoluteError",
+    "CrossEntropy",
+    "CrossEntropyDice",
+    "Dice",
+    "Focal",
+    "HeadLoss",
+    "Loss",
+    "SquaredError",
+    "Tversky",
+    "dice_coef",
+    "dice_coef_loss",
+    "fitting",
+    "get",
+    "named",
+]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..images.resize import Resized
 from ..objects.size import FEW_OBJECTS, diameters, typical_diameter
-from ..tasks.coherence import WINDOW_PX, _window, fit_as_is, fullest
+from ..tasks.coherence import WINDOW_PX, densest_centre, fit_as_is, window_around
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -80,7 +79,7 @@ def by_size(
     fit = fit_as_is(model.task, maps, labels)
     if fit >= usual - USUAL_SPREAD:
         return None, ""
-    look = _Look(model, source, stats, fullest(labels))
+    look = _Look(model, source, stats, densest_centre(labels))
     size, base = look.at(1.0)
     if size is None:
         return None, ""
@@ -99,7 +98,7 @@ class _Look:
     def __init__(self, model: Model, source: Any, stats: Any, centre: Sequence[int]) -> None:
         self._model, self._source, self._stats, self._centre = model, source, stats, centre
         # small objects may be those searched for
-        self._task = replace(model.task, min_area_px=0, peak_threshold=0.0, exclude_border=False)
+        self._task = model.task.keeping_all()
 
     def search(self, low: float, high: float) -> tuple[float | None, float]:
         """Find the factor at which objects of `low` to `high` px fit their maps best.
@@ -135,7 +134,7 @@ class _Look:
     def at(self, factor: float) -> tuple[float | None, float]:
         """Typical diameter of the objects, None if they are few, and their fit at one size."""
         edge = max(1, round(WINDOW_PX[self._model.ndim] / factor))
-        window = _window(self._source.shape[:-1], self._centre, edge)
+        window = window_around(self._source.shape[:-1], self._centre, edge)
         maps = self._model.source_maps(self._part(window, factor), self._stats)
         found = self._task.decode(maps)
         sizes = diameters(found.labels)

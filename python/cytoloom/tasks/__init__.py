@@ -6,11 +6,17 @@ A string stands for a task with its defaults: ``"instances"``, ``"binary"``, or
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+
 from ..errors import invalid
 from .binary import Binary
 from .classes import Classes
 from .instances import Instances
 from .task import Found, Head, Task
+
+TASKS = 'a task, "instances", "binary", "classes:background,name,..." or "module:Class"'
 
 __all__ = ["Binary", "Classes", "Found", "Head", "Instances", "Task", "resolve"]
 
@@ -22,7 +28,18 @@ def resolve(task: str | Task) -> Task:
     ----------
     task : str or Task
         ``"instances"``, ``"binary"``, or ``"classes:"`` and the comma-separated names of the
-        class ids from 0 on.
+        class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task of
+        somebody else's, which is then imported.
+
+    Returns
+    -------
+    Task
+        With its defaults, where a string was given.
+
+    Raises
+    ------
+    InvalidError
+        No such task, or no such module.
 
     Examples
     --------
@@ -39,8 +56,22 @@ def resolve(task: str | Task) -> Task:
         return Classes(names)
     if name in ("instances", "binary") and not rest:
         return Instances() if name == "instances" else Binary()
-    raise invalid(
-        "task",
-        expected='a task, "instances", "binary" or "classes:background,name,..."',
-        received=task,
-    )
+    if rest and name != "classes":
+        return _of_module(name, rest.strip())
+    raise invalid("task", expected=TASKS, received=task)
+
+
+def _of_module(module: str, name: str) -> Task:
+    """Import a task of somebody else's, from the Python path or the working directory."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        remedy = "Start where the file lies, or name its folder in PYTHONPATH."
+        received = f"{module}, of which there is no module {error.name}"
+        raise invalid("task", expected=TASKS, received=received, remedy=remedy) from None
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        expected = f"the name of a task in {module}"
+        raise invalid("task", expected=expected, received=name)
+    return found()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..losses import Loss
 from .labels import (
     Array,
     Spacing,
@@ -17,6 +18,7 @@ from .labels import (
     fraction,
     is_zero_255,
     labels_and_known,
+    overlap_scores,
     two_classes,
     weight_of,
 )
@@ -39,8 +41,8 @@ class Binary(Task):
     threshold : float, default 0.5
         Foreground is where the probability is larger. Training replaces it by the value with
         the best mean Dice on the validation images.
-    loss : str, default "ce_dice"
-        Name of the loss.
+    loss : str or Loss, default "ce_dice"
+        A name or a component of `losses`.
 
     Examples
     --------
@@ -50,10 +52,11 @@ class Binary(Task):
     """
 
     threshold: float = 0.5
-    loss: str = "ce_dice"
+    loss: str | Loss = "ce_dice"
 
     def __post_init__(self) -> None:
         fraction("threshold", self.threshold)
+        _ = self.heads  # a loss that does not go with its head is refused now
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -64,11 +67,6 @@ class Binary(Task):
     def locality(self) -> int | str:
         """A pixel's label depends on that pixel only."""
         return 0
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Background and foreground."""
-        return ("background", "foreground")
 
     def target(self, sample: Sample) -> Target:
         """Return 1 on foreground, 0 on background; see `Task.target`."""
@@ -165,13 +163,3 @@ def dice_by_threshold(
     both = hit.sum() - np.cumsum(hit)[:-1]
     total = above + hit.sum()
     return np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0)
-
-
-def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
-    """Dice, IoU, precision and recall of two masks on the pixels that count."""
-    from ..metrics import overlap
-
-    if known is not None:
-        truth, found = truth[known], found[known]
-    names = ("dice", "iou", "precision", "recall")
-    return {name: float(getattr(overlap, name)(truth, found)) for name in names}

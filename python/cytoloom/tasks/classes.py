@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..errors import invalid
-from .binary import overlap_scores
-from .labels import Array, Spacing, check_known_values, labels_and_known, weight_of
+from ..losses import Loss
+from .labels import (
+    Array,
+    Spacing,
+    check_known_values,
+    is_zero_255,
+    labels_and_known,
+    overlap_scores,
+    weight_of,
+)
 from .task import Found, Head, Maps, Target, Task
 
 if TYPE_CHECKING:
@@ -27,12 +35,10 @@ class Classes(Task):
     ----------
     names : tuple of str, default ("background", "foreground")
         Name of each class id, from 0 (background) on; at least two, all different.
-    unknown : int or None, default None
-        A label value that counts nowhere: no loss, no gradient, no score.
     class_weights : tuple of float or None, default None
         Pixel weight of each class in the loss; None weighs all classes alike.
-    loss : str, default "ce_dice"
-        Name of the loss.
+    loss : str or Loss, default "ce_dice"
+        A name or a component of `losses`.
 
     Examples
     --------
@@ -42,22 +48,19 @@ class Classes(Task):
     """
 
     names: tuple[str, ...] = ("background", "foreground")
-    unknown: int | None = None
     class_weights: tuple[float, ...] | None = None
-    loss: str = "ce_dice"
+    loss: str | Loss = "ce_dice"
 
     def __post_init__(self) -> None:
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
             raise invalid("names", expected="two or more different names", received=self.names)
         if len(self.names) > 255:
             raise invalid("names", expected="at most 255 classes", received=len(self.names))
-        if self.unknown is not None and 0 <= self.unknown < len(self.names):
-            expected = f"a value outside the class ids 0 to {len(self.names) - 1}"
-            raise invalid("unknown", expected=expected, received=self.unknown)
         weights = self.class_weights
         if weights is not None and (len(weights) != len(self.names) or min(weights) < 0):
             expected = f"{len(self.names)} weights, none negative"
             raise invalid("class_weights", expected=expected, received=weights)
+        _ = self.heads  # a loss that does not go with its head is refused now
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -77,8 +80,6 @@ class Classes(Task):
     def target(self, sample: Sample) -> Target:
         """One-hot classes; the weight is 0 where unknown, else the class's; `Task.target`."""
         labels, known = labels_and_known(sample)
-        if self.unknown is not None:
-            known = known & (labels != self.unknown)
         ids = np.where(known, labels, 0)
         value = np.eye(len(self.names), dtype=np.float32)[ids]
         value[~known] = 0
@@ -103,7 +104,7 @@ class Classes(Task):
         Background is no part of the mean. A class that is neither in `truth` nor in `found`
         is 1 in its own columns and left out of the mean (where none is left, the mean is 1).
         """
-        counts = self._counted(truth, known)
+        counts = np.ones(truth.shape, bool) if known is None else np.asarray(known, bool)
         scores: dict[str, float] = {}
         present = []
         for class_id, name in enumerate(self.names[1:], start=1):
@@ -122,7 +123,7 @@ class Classes(Task):
         if problems:
             return problems
         labels = self.prepare(labels)
-        ids = np.unique(labels[self._counted(labels, known)])
+        ids = np.unique(labels if known is None else labels[known])
         stray = ids[ids >= len(self.names)]
         if not stray.size:
             return []
@@ -148,11 +149,5 @@ class Classes(Task):
         """Probability of anything but background (spatial...)."""
         return np.asarray(1 - maps["classes"][..., 0])
 
-    def _counted(self, labels: Array, known: Array | None) -> NDArray[np.bool_]:
-        counted = np.ones(labels.shape, bool) if known is None else np.asarray(known, bool)
-        return counted if self.unknown is None else counted & (labels != self.unknown)
-
     def _is_mask(self, labels: Array) -> bool:
-        from .labels import is_zero_255
-
-        return len(self.names) == 2 and self.unknown != 255 and is_zero_255(labels)
+        return len(self.names) == 2 and is_zero_255(labels)

@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 
 
 WINDOW_PX = {2: 512, 3: 80}
+"""Edge of the part that is looked at, by dimensions: some tens of cells, in a second or two."""
 
 
 def fit_as_is(task: Task, maps: Maps, labels: np.ndarray) -> float:
     """How well objects fit their maps, where most of them are."""
-    window = _window(labels.shape, fullest(labels), WINDOW_PX[labels.ndim])
+    window = window_around(labels.shape, densest_centre(labels), WINDOW_PX[labels.ndim])
     cut = {head: values[window] for head, values in maps.items()}
     return task.coherence(cut, Found(labels[window]))
 
 
-def _window(shape: Sequence[int], centre: Sequence[int], edge: int) -> tuple[slice, ...]:
+def window_around(shape: Sequence[int], centre: Sequence[int], edge: int) -> tuple[slice, ...]:
     """Choose a window of at most `edge` px per axis around `centre`, within the image."""
     starts = [max(0, min(c - edge // 2, n - edge)) for n, c in zip(shape, centre, strict=True)]
     return tuple(slice(a, min(n, a + edge)) for n, a in zip(shape, starts, strict=True))
 
 
-def fullest(labels: np.ndarray, edge: int | None = None) -> list[int]:
+def densest_centre(labels: np.ndarray, edge: int | None = None) -> list[int]:
     """Return the pixel around which most object pixels lie.
 
     Parameters
@@ -41,7 +42,7 @@ def fullest(labels: np.ndarray, edge: int | None = None) -> list[int]:
 
     Examples
     --------
-    >>> fullest(np.pad(np.ones((2, 2), int), ((50, 8), (70, 8))), edge=20)
+    >>> densest_centre(np.pad(np.ones((2, 2), int), ((50, 8), (70, 8))), edge=20)
     [50, 70]
     """
     from scipy import ndimage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..errors import invalid
+from ..losses import Loss
 from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
-from .binary import overlap_scores
 from .labels import (
     Array,
     Spacing,
     check_known_values,
     fraction,
     labels_and_known,
+    overlap_scores,
     two_classes,
     weight_of,
 )
-from .task import Found, Head, Maps, Target, Task, Truth
-from .tuning import SLACK, Settings, climb, middle_of_best
+from .task import LOOK, Found, Head, Maps, Target, Task, Truth
+from .tuning import SLACK, Settings, coordinate_ascent, middle_of_best
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
@@ -51,7 +52,7 @@ class Instances(Task):
     """Find every object, and tell touching ones apart.
 
     Two heads are learned: the foreground, and how well each object pixel is separated from
-    other objects (`distances.separation`): low where objects touch, high inside them. Seeds are
+    other objects (`segmentation.separation`): low where objects touch, high inside them. Seeds are
     where the second is high; they grow by watershed over the foreground. What has come out in
     one piece is divided at its necks.
 
@@ -66,8 +67,8 @@ class Instances(Task):
     reach_px : float, default 5.0
         Depth inside an object at which the second head's target ends, in units of the smallest
         pixel spacing.
-    distance_loss : str, default "ce"
-        Name of the second head's loss.
+    distance_loss : str or Loss, default "ce"
+        The second head's loss: a name or a component of `losses`.
     contact_weight : float, default 10.0
         How much more a pixel counts in that loss where objects meet: it weighs 1 plus this
         there, down to 1 where its target is that of a rim without neighbours. Contacts are few
@@ -101,7 +102,7 @@ class Instances(Task):
     fill_holes: bool = True
     exclude_border: bool = False
     reach_px: float = 5.0
-    distance_loss: str = "ce"
+    distance_loss: str | Loss = "ce"
     contact_weight: float = 10.0
     foreground_threshold: float = 0.5
     seed_threshold: float = 0.25
@@ -121,6 +122,7 @@ class Instances(Task):
         for name in ("min_area_px", "min_seed_px", "contact_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise invalid(name, expected="0 or more", received=getattr(self, name))
+        _ = self.heads  # a loss that does not go with its head is refused now
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -144,6 +146,26 @@ class Instances(Task):
     def label_names(self) -> tuple[str, ...]:
         """Background and object."""
         return ("background", "object")
+
+    @property
+    def main_scores(self) -> tuple[str, ...]:
+        """Average precision at IoU 0.5, then Dice of the foreground."""
+        return ("ap50", "dice")
+
+    def doubts(self, scores: Mapping[str, float]) -> list[str]:
+        """Say so where no object was found, else where hardly any of the area was."""
+        if scores.get("ap50") == 0:
+            none = "No object of the validation images was found: the model is of no use yet."
+            return [f"{none} {LOOK}"]
+        return super().doubts(scores)
+
+    def objects(self, labels: Array) -> Array:
+        """Return `labels`: each value is an object."""
+        return labels
+
+    def keeping_all(self) -> Instances:
+        """Return this task without minimal area and peak, and with objects at the border."""
+        return replace(self, min_area_px=0, peak_threshold=0.0, exclude_border=False)
 
     def target(self, sample: Sample) -> Target:
         """Foreground 0 or 1, and separation 0 to 1; see `Task.target`."""
@@ -202,7 +224,7 @@ class Instances(Task):
             "min_seed_px": 4,
             "neck": 0.0,
         }
-        best = climb(lambda settings: float(by_peak(settings).max()), start, STEPS)
+        best = coordinate_ascent(lambda settings: float(by_peak(settings).max()), start, STEPS)
         values = by_peak(best).tolist()
         needed = values[0] < max(values) - SLACK
         peak = PEAKS[middle_of_best(values, SLACK)] if needed else 0.0

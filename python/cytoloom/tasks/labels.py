@@ -85,3 +85,13 @@ def fraction(name: str, value: float) -> None:
     """Refuse a `value` that is not strictly between 0 and 1."""
     if not 0 < value < 1:
         raise invalid(name, expected="a number between 0 and 1", received=value)
+
+
+def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
+    """Dice, IoU, precision and recall of two masks on the pixels that count."""
+    from ..metrics import overlap
+
+    if known is not None:
+        truth, found = truth[known], found[known]
+    names = ("dice", "iou", "precision", "recall")
+    return {name: float(getattr(overlap, name)(truth, found)) for name in names}

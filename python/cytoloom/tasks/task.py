@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .labels import Array, Spacing, components_of_classes
+from ..errors import invalid
+from ..losses import Loss, fitting
+from .labels import (
+    Array,
+    Spacing,
+    check_known_values,
+    components_of_classes,
+    overlap_scores,
+    two_classes,
+)
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
@@ -25,6 +34,11 @@ if TYPE_CHECKING:
 Target = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 Maps = Mapping[str, Array]
 Truth = tuple[Array, Array | None]
+
+LOW_DICE = 0.3
+"""Below this a model is hardly of use."""
+LOOK = "Train longer, or look whether the labels fit the images."
+"""What to do where a model is of no use."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +51,8 @@ class Head:
         Number of channels, at least 1.
     activation : {"sigmoid", "softmax", "linear"}
         Applied to the float32 logits in the loss and before decoding.
-    loss : str, default "ce_dice"
-        Name of a loss of ``metrics.losses``.
+    loss : str or Loss, default "ce_dice"
+        A name or a component of `losses`, such as ``losses.Tversky(alpha=0.3)``.
     weight : float, default 1.0
         Factor of this head's loss in the sum over heads.
 
@@ -50,8 +64,13 @@ class Head:
 
     channels: int
     activation: Literal["sigmoid", "softmax", "linear"]
-    loss: str = "ce_dice"
+    loss: str | Loss = "ce_dice"
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        fitting(self.loss, self.activation)
+        if self.channels < 1:
+            raise invalid("channels", expected="1 or more", received=self.channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +118,28 @@ class Found:
 class Task:
     """Base of all tasks; a task is a component (frozen dataclass) that fills these in.
 
-    Every method is a pure function of the task's fields and its arguments and needs NumPy,
-    SciPy or scikit-image only.
+    `heads`, `target` and `decode` are needed; all else has a default that suits masks. Every
+    method is a pure function of the task's fields and its arguments and needs NumPy, SciPy or
+    scikit-image only. A task of somebody else's is as good: the how-to "A task of your own"
+    builds one.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from cytoloom.components import component
+    >>> @component
+    ... @dataclass(frozen=True)
+    ... class Bright(Task):
+    ...     heads = {"bright": Head(1, "sigmoid")}
+    ...
+    ...     def target(self, sample):
+    ...         known = sample["known"][..., None].astype(np.float32)
+    ...         return {"bright": ((sample["labels"] > 0)[..., None] * known, known)}
+    ...
+    ...     def decode(self, maps, spacing_um=None):
+    ...         return Found((maps["bright"][..., 0] > 0.5).astype(np.uint8), semantic=True)
+    >>> Bright().label_names
+    ('background', 'foreground')
     """
 
     @property
@@ -121,12 +160,25 @@ class Task:
     @property
     def locality(self) -> int | str:
         """How far a map's pixel reaches in `decode`: a radius in px, or ``"component"``."""
-        raise NotImplementedError
+        return "component"
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """Name of each class id from 0 on; for tables and the model card."""
-        raise NotImplementedError
+        return ("background", "foreground")
+
+    @property
+    def balances_classes(self) -> bool:
+        """Whether patches are drawn so that every label value is seen as often.
+
+        For labels that are classes; where they number objects, all are one foreground.
+        """
+        return len(self.label_names) > 2
+
+    @property
+    def main_scores(self) -> tuple[str, ...]:
+        """Names of the scores by which people know a model, the first the most telling."""
+        return ("dice",)
 
     def target(self, sample: Sample) -> Target:
         """Make what the network learns from a sample's labels.
@@ -187,13 +239,20 @@ class Task:
         -------
         (dict, list of dict)
             Metric names and values, and one row per object with ``truth``, ``found``, ``iou``
-            and ``matched``. A missing partner's id is 0.
+            and ``matched``. A missing partner's id is 0. Unless a task says otherwise: Dice,
+            IoU, precision and recall of all that is not background, and no rows.
         """
-        raise NotImplementedError
+        return overlap_scores(truth > 0, found.labels > 0, known), []
+
+    def doubts(self, scores: Mapping[str, float]) -> list[str]:
+        """Say why a model with these scores on its validation images may be of no use."""
+        if scores.get("dice", 1.0) >= LOW_DICE:
+            return []
+        return [f"Dice on the validation images is only {scores['dice']:.2f}. {LOOK}"]
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Return one sentence per reason why `labels` cannot be truth for this task."""
-        raise NotImplementedError
+        return check_known_values(labels, known)
 
     def describe_labels(self, labels: Array) -> list[str]:
         """Return one sentence per thing that `prepare` will understand rather than read."""
@@ -202,6 +261,23 @@ class Task:
     def prepare(self, labels: Array) -> Array:
         """Return `labels` as this task understands them, e.g. 0/255 as 0/1."""
         return labels
+
+    def objects(self, labels: Array) -> Array | None:
+        """Return `labels` where each of their values is an object whose size means something.
+
+        Planning chooses network and patches by these sizes, and `predict` tells by them whether
+        an image has to be enlarged. None, the default, where labels are areas or lines.
+
+        Parameters
+        ----------
+        labels : ndarray of int
+            As `prepare` returned them; 0 is background.
+        """
+        return None
+
+    def keeping_all(self) -> Task:
+        """Return this task without filters on what it finds, to look at objects of any size."""
+        return self
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """How well the maps fit the objects made of them, at most 1; larger is better.
@@ -212,9 +288,12 @@ class Task:
         return float("nan")
 
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
-        """Class probabilities (spatial..., classes) that sum to 1, background first."""
-        raise NotImplementedError
+        """Class probabilities (spatial..., classes) that sum to 1, background first.
+
+        Unless a task says otherwise, of background and `foreground`.
+        """
+        return two_classes(self.foreground(maps))
 
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
-        """Foreground probability (spatial...)."""
-        raise NotImplementedError
+        """Foreground probability (spatial...); unless a task says otherwise the first map's."""
+        return np.asarray(maps[next(iter(self.heads))][..., 0])

@@ -11,7 +11,7 @@ Settings = dict[str, Any]
 SLACK = 0.002
 
 
-def climb(
+def coordinate_ascent(
     score: Callable[[Settings], float],
     start: Settings,
     steps: Iterable[tuple[str, Sequence[float] | Callable[[float], Sequence[float]]]],
@@ -36,7 +36,7 @@ def climb(
 
     Examples
     --------
-    >>> climb(lambda s: -max(abs(s["t"] - 3), 1), {"t": 0}, [("t", range(7))])
+    >>> coordinate_ascent(lambda s: -max(abs(s["t"] - 3), 1), {"t": 0}, [("t", range(7))])
     {'t': 3}
     """
     known: dict[tuple[Any, ...], float] = {}

@@ -15,7 +15,7 @@ from ..events import Event
 from ..inference.tiled import HALO_LIMIT_PX, activate
 from ..runtime import backend
 from ..runtime.parallel import side_by_side
-from ..tasks.coherence import fit_as_is, fullest
+from ..tasks.coherence import densest_centre, fit_as_is
 from .batches import UNKNOWN, batch_maker, batch_of, make_sampler
 from .compare import CHECKED_PX, compare, worth_comparing
 from .fit import agreement
@@ -110,7 +110,7 @@ def tune(run: Run) -> Iterator[Event]:
         if maps and left < min(LEAST_TUNE_PX, labels.size):
             break
         edge = round(left ** (1 / labels.ndim))
-        part = part_of(reader.image, left, fullest(labels, edge))
+        part = part_of(reader.image, left, densest_centre(labels, edge))
         left -= math.prod(part.shape[:-1])
         maps.append(run.model.source_maps(HeldSource(part), reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
