@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cytoloom.training.run import Run
 
 import cytoloom as cl
 from cytoloom.losses import losses
-from cytoloom.networks.ghost_batches import parts_of, towers
+from cytoloom.networks.ghost_batches import ghost_batches, parts_of
 from cytoloom.runtime import backend
 from cytoloom.tasks import resolve
 from cytoloom.training.batches import batch_maker, batch_of, make_sampler
 from cytoloom.training.prefetch import Batch
 from cytoloom.training.prepare import read_data, survey
-from cytoloom.training.run import Run
 
 REFERENCE_FILTERS = (16, 32, 64)
 ITERATIONS = {"full": 120, "quick": 60, "toy": 4}
@@ -75,7 +75,7 @@ def _compiled(task: Any, network: cl.UNet, trainer: cl.Trainer, channels: int, b
     with backend.policy(backend.resolve_precision(trainer.precision)):
         heads = {name: head.channels for name, head in task.heads.items()}
         built = network.build(channels, heads, seed=0)
-    built = towers(built, parts_of(batch) if backend.one_core_each() else 1)
+    built = ghost_batches(built, parts_of(batch) if backend.one_core_each() else 1)
     built.compile(
         optimizer=trainer.make_optimizer(keras),
         loss={n: losses.get(h.loss, h.activation) for n, h in task.heads.items()},

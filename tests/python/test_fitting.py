@@ -9,9 +9,11 @@ import pytest
 
 from cytoloom import InvalidError
 from cytoloom.components import from_plain, to_plain
-from cytoloom.training.fit import Fit, agreement
+from cytoloom.training.agreement import agreement
+from cytoloom.training.loop import Loop
 from cytoloom.training.prefetch import Prefetch
-from cytoloom.training.schedule import Pace, State
+from cytoloom.training.reporter import Reporter
+from cytoloom.training.schedule import Schedule, State
 from cytoloom.training.trainer import Trainer
 
 
@@ -22,9 +24,10 @@ def test_a_step_cut_off_by_ctrl_c_counts_if_it_was_taken(taken, settled, iterati
     counter = SimpleNamespace(numpy=lambda: taken)
     network = SimpleNamespace(optimizer=SimpleNamespace(iterations=counter))
     nothing = dict.fromkeys(("validate", "save", "reserve"))
-    fit = Fit(network, None, Trainer(), Pace(10, None), **nothing)
+    schedule = Schedule(10, None)
+    fit = Loop(network, None, Trainer(), schedule, Reporter(schedule, 1), **nothing)
     state = State(iteration=7, loss_sum=6.0, loss_count=3)
-    assert fit._settled(state) == settled
+    assert fit.settled(state) == settled
     assert (state.iteration, state.loss_sum / state.loss_count) == (iteration, 2.0)
 
 
@@ -71,13 +74,13 @@ def test_the_learning_rate_warms_up_peaks_and_falls_to_zero():
     assert trainer.rate(1.0) == pytest.approx(0.0)
 
 
-def run_clock(pace: Pace, speed, seconds_validation: float = 0.0) -> State:
+def run_clock(schedule: Schedule, speed, seconds_validation: float = 0.0) -> State:
     """Pretend to train: `speed(i)` seconds a step."""
     state = State()
     step = 0.0
-    while not pace.finished(state):
-        state.knots.append(pace.knot(state, step, 0.0))
-        end = pace.end(state)
+    while not schedule.finished(state):
+        state.breakpoints.append(schedule.next_breakpoint(state, step, 0.0))
+        end = schedule.end(state)
         took = sum(speed(i) for i in range(state.iteration, end))
         step = took / (end - state.iteration)
         state.iteration = end
@@ -86,24 +89,24 @@ def run_clock(pace: Pace, speed, seconds_validation: float = 0.0) -> State:
 
 
 def test_a_run_by_iterations_has_twenty_segments_and_ends_on_time():
-    state = run_clock(Pace(100, None), lambda i: 1.0)
+    state = run_clock(Schedule(100, None), lambda i: 1.0)
     assert state.iteration == 100
-    assert [k[0] for k in state.knots] == list(range(0, 100, 5))
+    assert [k[0] for k in state.breakpoints] == list(range(0, 100, 5))
     assert state.progress == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("speed", [lambda i: 0.1, lambda i: 0.1 if i < 200 else 0.2])
 def test_a_timed_run_reaches_the_end_of_its_schedule_when_time_is_up(speed):
-    state = run_clock(Pace(None, 60.0), speed)
+    state = run_clock(Schedule(None, 60.0), speed)
     assert state.progress == pytest.approx(1.0)
     assert state.elapsed_s == pytest.approx(60.0, rel=0.05)
 
 
 def test_the_knots_of_a_timed_run_replay_it():
-    timed = run_clock(Pace(None, 30.0), lambda i: 0.1 + 0.001 * (i % 7))
-    again = run_clock(Pace(timed.iteration, None, tuple(timed.knots)), lambda i: 5.0)
+    timed = run_clock(Schedule(None, 30.0), lambda i: 0.1 + 0.001 * (i % 7))
+    again = run_clock(Schedule(timed.iteration, None, tuple(timed.breakpoints)), lambda i: 5.0)
     assert again.iteration == timed.iteration
-    assert again.knots == timed.knots
+    assert again.breakpoints == timed.breakpoints
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -9,7 +9,6 @@ from cytoloom import InvalidError, UNet
 from cytoloom.datasets.sources import ArraySource
 from cytoloom.events import Event, drain, note, warn
 from cytoloom.inference.tiled import activate, tile_shape
-from cytoloom.networks.fold_batch_norm import fold
 from cytoloom.runtime import backend
 
 
@@ -63,7 +62,7 @@ def test_folding_changes_nothing_but_the_rounding(options):
         if "norm" in variable.path:
             variable.assign(rng.uniform(low, low + 1, variable.shape))
     image = rng.normal(size=(1, 32, 32, 1)).astype(np.float32)
-    plain = backend.forward(fold(network, net, 1, {"a": 1, "b": 2}))(image)
+    plain = backend.forward(net.for_prediction(network, {"image": 1}, {"a": 1, "b": 2}))(image)
     for head, logits in backend.forward(network)(image).items():
         assert plain[head] == pytest.approx(logits, abs=1e-4)
 
@@ -79,7 +78,7 @@ def test_tiles_narrower_than_what_the_network_sees_are_blended():
         lambda x: {"a": np.full_like(x, x.mean())},
         ArraySource(image),
         lambda region: region,
-        {"a": Head(1, "linear")},
+        {"a": Head(1, "linear", "mse")},
         halo=(8, 400),
         grid=(8, 8),
         tile_px=300,
@@ -99,7 +98,7 @@ def test_a_constant_stays_constant_where_tiles_are_blended():
         lambda x: {"a": np.full_like(x, 3.0)},
         ArraySource(np.zeros((700, 650, 1), np.float32)),
         lambda region: region,
-        {"a": Head(1, "linear")},
+        {"a": Head(1, "linear", "mse")},
         halo=(400, 400),
         grid=(16, 16),
         tile_px=128,

@@ -8,22 +8,22 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom.training import recipe
-from cytoloom.training.recipe import Facts, choose, training_gb
+from cytoloom.training.recipe import DatasetFingerprint, choose, training_gb
 
 
 def test_ordinary_nuclei_get_the_usual():
-    plan = choose(Facts(50, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8)
+    plan = choose(DatasetFingerprint(50, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8)
     assert plan.network == cl.UNet()
     assert plan.trainer == cl.Trainer(patch_px=(128, 128), batch_size=8)
     assert plan.normalize == cl.Normalize()
 
 
 def test_specks_are_seen_at_full_resolution():
-    assert choose(Facts(9, (512, 512), diameter_px=6.0), memory_gb=8).network.stem_stride == 1
+    assert choose(DatasetFingerprint(9, (512, 512), diameter_px=6.0), memory_gb=8).network.stem_stride == 1
 
 
 def test_huge_objects_get_large_patches_and_a_network_that_sees_all_of_one():
-    plan = choose(Facts(9, (2048, 2048), diameter_px=400.0, share=0.3), memory_gb=8)
+    plan = choose(DatasetFingerprint(9, (2048, 2048), diameter_px=400.0, share=0.3), memory_gb=8)
     assert plan.network.stem_stride == 4
     assert max(plan.network.receptive_field_px) >= 400
     assert plan.trainer.patch_px == (512, 512)
@@ -32,20 +32,20 @@ def test_huge_objects_get_large_patches_and_a_network_that_sees_all_of_one():
 
 def test_patches_are_not_larger_than_images_need():
     # 100 px are 7 cells of 16 px, the total pooling
-    plan = choose(Facts(3, (100, 40), diameter_px=20.0), memory_gb=8)
+    plan = choose(DatasetFingerprint(3, (100, 40), diameter_px=20.0), memory_gb=8)
     assert plan.trainer.patch_px == (112, 48)
     assert plan.reasons[2].why == "as large as the images"
 
 
 def test_hardly_any_foreground_is_not_cut_off_by_the_percentile():
     # of 0.1 % of the pixels a quarter may be cut: percentile 99.975
-    plan = choose(Facts(9, (512, 512), diameter_px=12.0, share=0.001), memory_gb=8)
+    plan = choose(DatasetFingerprint(9, (512, 512), diameter_px=12.0, share=0.001), memory_gb=8)
     assert plan.normalize.high == pytest.approx(99.975)
     assert "0.1 %" in plan.reasons[-1].why
 
 
 def test_little_memory_makes_small_batches():
-    plan = choose(Facts(9, (512, 512), channels=12, diameter_px=25.0), memory_gb=0.1)
+    plan = choose(DatasetFingerprint(9, (512, 512), channels=12, diameter_px=25.0), memory_gb=0.1)
     assert plan.trainer.batch_size < 8
     assert "0.1 GB of memory" in plan.reasons[3].why
     used = training_gb(plan.network, 12, plan.trainer.batch_size * 128**2)
@@ -63,19 +63,19 @@ def test_little_memory_makes_small_batches():
 def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
     monkeypatch.setattr(recipe, "machine_memory_gb", lambda: 16.0)
     with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Take smaller batches"):
-        choose(Facts(9, (512, 512), diameter_px=25.0), **given)
+        choose(DatasetFingerprint(9, (512, 512), diameter_px=25.0), **given)
 
 
 def test_memory_that_another_machine_has_is_believed(monkeypatch):
     monkeypatch.setattr(recipe, "machine_memory_gb", lambda: 4.0)
-    facts, large = Facts(9, (512, 512)), cl.Trainer(batch_size=64, patch_px=512)
+    facts, large = DatasetFingerprint(9, (512, 512)), cl.Trainer(batch_size=64, patch_px=512)
     assert choose(facts, trainer=large, memory_gb=40).trainer.batch_size == 64
     with pytest.raises(cl.InvalidError, match="at least 6 GB"):
         choose(facts, trainer=large)
 
 
 def test_flat_stacks_get_flat_patches():
-    facts = Facts(3, (20, 256, 256), diameter_px=20.0, spacing_um=(2.0, 0.5, 0.5))
+    facts = DatasetFingerprint(3, (20, 256, 256), diameter_px=20.0, spacing_um=(2.0, 0.5, 0.5))
     plan = choose(facts, memory_gb=8)
     assert plan.network.ndim == 3
     assert plan.trainer.patch_px == (16, 64, 64)
@@ -85,7 +85,7 @@ def test_flat_stacks_get_flat_patches():
 def test_what_is_given_stays_and_the_rest_goes_with_it():
     network = cl.UNet(filters=4, depth=4, stem_stride=1)
     plan = choose(
-        Facts(9, (512, 512), diameter_px=400.0),
+        DatasetFingerprint(9, (512, 512), diameter_px=400.0),
         network=network,
         trainer=cl.Trainer(minutes=3, patch_px=64),
         normalize=cl.Normalize(low=0),
@@ -100,16 +100,16 @@ def test_what_is_given_stays_and_the_rest_goes_with_it():
 
 def test_a_patch_that_does_not_fit_the_network_is_refused():
     with pytest.raises(cl.InvalidError, match="multiples of"):
-        choose(Facts(3, (99, 99)), trainer=cl.Trainer(patch_px=(40, 40)), memory_gb=8)
+        choose(DatasetFingerprint(3, (99, 99)), trainer=cl.Trainer(patch_px=(40, 40)), memory_gb=8)
 
 
 def test_the_plan_sees_the_images_and_training_follows_it():
     images, labels = small.nuclei()
     plan = cl.plan((images, labels), memory_gb=8, progress=False)
-    assert plan.facts.images == 3  # one of four is held out
-    assert plan.facts.size_px == (64, 64)
-    assert 10 < plan.facts.diameter_px < 40
-    assert plan.facts.share == pytest.approx(np.mean(np.array(labels) > 0), abs=0.1)
+    assert plan.fingerprint.images == 3  # one of four is held out
+    assert plan.fingerprint.size_px == (64, 64)
+    assert 10 < plan.fingerprint.diameter_px < 40
+    assert plan.fingerprint.share == pytest.approx(np.mean(np.array(labels) > 0), abs=0.1)
     assert list(plan.table.columns) == ["setting", "value", "why"]
     model = small.train(network=plan.network, trainer=cl.Trainer(iterations=1))
     assert model.info["training"]["patch_px"] == list(plan.trainer.patch_px)
@@ -118,7 +118,7 @@ def test_the_plan_sees_the_images_and_training_follows_it():
 
 def test_a_patch_much_larger_than_the_images_is_refused():
     with pytest.raises(cl.InvalidError, match="at most twice the largest image"):
-        choose(Facts(3, (256, 256)), trainer=cl.Trainer(patch_px=5008), memory_gb=8)
+        choose(DatasetFingerprint(3, (256, 256)), trainer=cl.Trainer(patch_px=5008), memory_gb=8)
     with pytest.raises(cl.InvalidError, match="numbers above 0"):
         cl.Trainer(patch_px=0)
 
@@ -128,7 +128,7 @@ def test_pieces_of_a_mask_are_no_objects():
     masks = [np.eye(64, dtype=np.uint8)] * 3
     images = [m.astype(np.float32) + np.arange(64) / 64 for m in masks]
     plan = cl.plan((images, masks), task="binary", memory_gb=8, progress=False)
-    assert plan.facts.diameter_px is None
+    assert plan.fingerprint.diameter_px is None
     assert plan.network == cl.UNet()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -53,11 +51,11 @@ def test_a_batch_holds_the_targets_of_each_patch_alone(task, spacings):
     readers = [reader(touching(shape, k), spacing) for k, spacing in enumerate(spacings)]
     patch = (16, 20, 12)[: len(shape)]
     sampler = Sampler(readers, patch, task.context_px, Augment(), balance=False)
-    images, targets = batch_maker(SimpleNamespace(task=task), sampler, 5, 4)(3)
+    images, targets = batch_maker(task, sampler, 5, 4)(3)
     c = task.context_px
     middle = tuple(slice(c, c + n) for n in patch)
     for k, sample in enumerate(sampler.batch(5, 3, 4)):
-        assert np.array_equal(images[k], sample["image"])
+        assert np.array_equal(images["image"][k], sample["image"])
         for head, (value, weight) in task.target(sample).items():
             alone = np.concatenate([value[middle], weight[middle]], axis=-1)
             assert targets[head][k].dtype == alone.dtype

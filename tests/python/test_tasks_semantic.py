@@ -154,7 +154,6 @@ def test_probabilities_and_foreground_agree():
     [
         ({"names": ("a",)}, "names"),
         ({"names": ("a", "a")}, "names"),
-        ({"unknown": 1}, "unknown"),
         ({"class_weights": (1.0,)}, "class_weights"),
     ],
 )

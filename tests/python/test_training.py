@@ -11,7 +11,6 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,10 @@ import cytoloom as cl
 import small
 from cytoloom.datasets.data import as_data
 from cytoloom.training import checkpoints
-from cytoloom.training.fit import Fit
-from cytoloom.training.session import _doubts
+from cytoloom.training.loop import Loop
+from cytoloom.training.session import doubts
 from cytoloom.training.train import train_events
-from cytoloom.training.validate import Validation
+from cytoloom.training.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,20 @@ def history_without_seconds(model: cl.Model) -> pd.DataFrame:
     return model.history.drop(columns="seconds")
 
 
+def files_of(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file()]
+
+
+def pictures(model: cl.Model) -> list[str]:
+    return [f"snapshots/{p.name}" for p in (model.path / "snapshots").iterdir()]
+
+
 def test_the_model_folder_holds_what_the_readme_says(uninterrupted):
-    names = {p.name for p in uninterrupted.path.iterdir()}
-    assert names == {"network.keras", "model.json", "history.csv", "README.md"}
+    files = {p.relative_to(uninterrupted.path).as_posix() for p in files_of(uninterrupted.path)}
+    network = "members/1/network.keras"
+    assert files == {network, "model.json", "history.csv", "README.md", *pictures(uninterrupted)}
+    hashes = json.loads((uninterrupted.path / "model.json").read_text())["files"]
+    assert set(hashes) == {network, "history.csv", "README.md"}
     history = pd.read_csv(uninterrupted.path / "history.csv")
     assert list(history.columns) == ["epoch", "iteration", "seconds", "set", "metric", "value"]
     assert set(history["set"]) == {"train", "validation"}
@@ -87,7 +97,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
     uninterrupted, tmp_path, monkeypatch
 ):
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    real, steps = Fit._step, []
+    real, steps = Loop.step, []
 
     def pressed_in_the_fifth(self, *given, **named):
         steps.append(1)
@@ -96,7 +106,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
         return real(self, *given, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Fit, "_step", pressed_in_the_fifth)
+        patch.setattr(Loop, "step", pressed_in_the_fifth)
         with pytest.raises(KeyboardInterrupt, match=r"iteration 5 is kept in .*m\.cytoloom"):
             small.train(**settings)
     _, facts = checkpoints.read(settings["out"] / ".training")
@@ -105,7 +115,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
 
 
 def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
-    real, steps = Fit._step, []
+    real, steps = Loop.step, []
 
     def pressed_in_the_third(self, *given, **named):
         steps.append(1)
@@ -114,8 +124,8 @@ def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
         return real(self, *given, **named)
 
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    monkeypatch.setattr(Fit, "_settled", lambda self, state: False)
-    monkeypatch.setattr(Fit, "_step", pressed_in_the_third)
+    monkeypatch.setattr(Loop, "settled", lambda self, state: False)
+    monkeypatch.setattr(Loop, "step", pressed_in_the_third)
     with pytest.raises(KeyboardInterrupt, match="nothing was kept yet"):
         small.train(**settings)
 
@@ -145,7 +155,7 @@ def test_a_training_stopped_by_hand_is_a_model_and_goes_on(uninterrupted, tmp_pa
 
 
 def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, monkeypatch):
-    def pressed(_):
+    def pressed(*_):
         raise KeyboardInterrupt
 
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
@@ -169,7 +179,7 @@ KILLED = """
     sys.path.insert(0, {tests!r})
     import numpy as np
     import small
-    from cytoloom.training import checkpoints, validate as validation
+    from cytoloom.training import checkpoints, lesson
     from cytoloom.training.train import train_events
 
     def die(*_, **__):
@@ -192,7 +202,7 @@ KILLED = """
         if steps == 15 and {moment!r} == "replacing a state":
             checkpoints.os.replace = die
         if steps == 15 and {moment!r} == "validation":
-            validation.agreement = die
+            lesson.agreement = die
 """
 ITERATIONS = 200
 MOMENTS = [
@@ -267,9 +277,9 @@ def test_a_model_is_not_saved_among_other_files(uninterrupted, tmp_path):
 @pytest.mark.parametrize("damage", [b"0" * 100, b"\xff" * 64])
 def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path, damage):
     folder = cl.load(uninterrupted.path).save(tmp_path / "m.cytoloom")
-    network = bytearray((folder / "network.keras").read_bytes())
+    network = bytearray((folder / "members/1/network.keras").read_bytes())
     network[len(network) // 2 : len(network) // 2 + 64] = damage
-    (folder / "network.keras").write_bytes(network if len(damage) == 64 else damage)
+    (folder / "members/1/network.keras").write_bytes(network if len(damage) == 64 else damage)
     with pytest.raises(cl.InvalidError, match=r"network\.keras.*damaged.*Copy the model folder"):
         cl.load(folder).predict(np.zeros((32, 32)))
 
@@ -361,7 +371,7 @@ def test_of_a_network_other_than_that_of_the_start_only_what_differs_is_told(uni
 
 
 def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupted):
-    before = {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()}
+    before = {p: p.read_bytes() for p in files_of(uninterrupted.path)}
     tuned = small.train(
         start=uninterrupted.path, network=None, trainer=small.trainer(learning_rate=1e-12)
     )
@@ -374,7 +384,7 @@ def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupte
     assert first["iteration"].tolist() == [0, 0]
     score = first.loc[first["metric"] == "score", "value"].item()
     assert tuned.info["training"]["score"] >= score
-    assert {p.name: p.read_bytes() for p in uninterrupted.path.iterdir()} == before
+    assert {p: p.read_bytes() for p in files_of(uninterrupted.path)} == before
 
 
 def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
@@ -398,14 +408,14 @@ def test_validation_images_that_are_trained_on_are_told(capsys):
 
 
 def test_a_validation_loss_that_is_no_number_stops_training(monkeypatch):
-    monkeypatch.setattr(Validation, "__call__", lambda *_: (np.nan, 1.0))
+    monkeypatch.setattr(Watch, "__call__", lambda *_: (np.nan, 1.0))
     with pytest.raises(FloatingPointError, match=r"validation images became nan .*learning_rate"):
         small.train()
 
 
 def test_fine_tuning_that_makes_it_worse_gives_the_start_back(uninterrupted, monkeypatch):
     scores = itertools.chain([0.9], itertools.repeat(0.8))
-    monkeypatch.setattr(Validation, "__call__", lambda *_: (1.0, next(scores)))
+    monkeypatch.setattr(Watch, "__call__", lambda *_: (1.0, next(scores)))
     tuned = small.train(start=uninterrupted.path, network=None)
     assert tuned.info["training"]["best_iteration"] == 0
     assert small.same_weights(tuned, cl.load(uninterrupted.path))
@@ -418,13 +428,12 @@ def test_fine_tuning_that_makes_it_worse_gives_the_start_back(uninterrupted, mon
         (None, 99, {"ap50": 0.5, "dice": 0.9}, []),
         (1.0, 100, {"ap50": 0.0, "dice": 0.2}, ["No object of the validation images was found"]),
         (None, 9, {"dice": 0.29}, ["Dice on the validation images is only 0.29"]),
-        (None, 9, None, []),
+        (None, 9, {}, []),
     ],
 )
 def test_a_model_of_little_use_is_said_to_be_one(minutes, iterations, scores, words):
     length = {"minutes": minutes} if minutes else {"iterations": 9}
-    run = SimpleNamespace(trainer=cl.Trainer(**length), scores=scores)
-    said = list(_doubts(run, SimpleNamespace(iteration=iterations)))
+    said = list(doubts(cl.Trainer(**length), iterations, cl.tasks.Instances(), scores))
     assert len(said) == len(words)
     assert all(text.startswith(word) for text, word in zip(said, words, strict=True))
 
@@ -453,9 +462,9 @@ def test_a_timed_run_can_be_replayed_to_the_last_bit():
 
 
 def test_a_network_that_sees_too_far_says_in_its_card_what_tiles_cost(tmp_path, monkeypatch):
-    from cytoloom.training import validate as validation
+    from cytoloom.training import tune
 
-    monkeypatch.setattr(validation, "SEAM_PX", 1024)
+    monkeypatch.setattr(tune, "SEAM_PX", 1024)
     network = cl.UNet(filters=2, depth=6, stem_stride=1)
     settings = {"network": network, "trainer": small.trainer(iterations=1, patch_px=(64, 64))}
     model = small.train(out=tmp_path / "m.cytoloom", **settings)
@@ -507,7 +516,7 @@ def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
 
 def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninterrupted, tmp_path):
     plain = json.loads((uninterrupted.path / "model.json").read_text())
-    for change, message in (({"surprise": 1}, "surprise"), ({"format": 2}, "newer")):
+    for change, message in (({"surprise": 1}, "surprise"), ({"format": 3}, "newer")):
         (tmp_path / "model.json").write_text(json.dumps(plain | change))
         with pytest.raises(cl.InvalidError, match=message):
             cl.load(tmp_path)
@@ -525,7 +534,7 @@ def test_thresholds_are_fitted_to_the_fullest_part_of_what_is_too_large(monkeypa
         return self
 
     monkeypatch.setattr(cl.tasks.Instances, "tune", tune)
-    monkeypatch.setattr("cytoloom.training.validate._tune_px", lambda run: wide[0].size // 16)
+    monkeypatch.setattr("cytoloom.training.tune.tune_px", lambda planned: wide[0].size // 16)
     cl.train(
         (wide, truth),
         network=small.NETWORK,

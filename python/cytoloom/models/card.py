@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..components import to_plain
 from ..inference import tiled as inference
 from ..messages import counted
 from .engines import SAME_F1, SAME_IOU, comparison
-from .model import Model
+from .record import Record
 
 
-def facts(model: Model) -> dict[str, str]:
+def summary_of(model: Record) -> dict[str, str]:
     """Return what people ask of a model, as words: for `summary`, the card and R."""
     info, training = model.info, model.info["training"]
     names = info["channels"]["names"]
@@ -29,7 +29,7 @@ def facts(model: Model) -> dict[str, str]:
         f"{counted(training['iterations'], 'iteration')} of "
         f"{counted(training['batch_size'], 'patch')}, "
         f"{training['seconds'] / 60:.1f} minutes",
-        "validation": f"{_scored(training)} ({training['validation']})",
+        "validation": f"{_scored(training, model.task.main_scores)} ({training['validation']})",
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
         "predicts by": _engine(comparison(model)),
@@ -40,9 +40,9 @@ def facts(model: Model) -> dict[str, str]:
     return found
 
 
-def _scored(training: Mapping[str, Any]) -> str:
+def _scored(training: Mapping[str, Any], main: Sequence[str]) -> str:
     """Say what the validation images say: of objects or areas found, and of the maps."""
-    shown = [k for k in ("ap50", "dice") if k in (training["scores"] or {})]
+    shown = [k for k in main if k in (training["scores"] or {})]
     words = [f"{k} {training['scores'][k]:.3f}" for k in shown]
     if training["score"] is not None:
         words.append(f"maps {training['score']:.3f} at iteration {training['best_iteration']}")
@@ -69,9 +69,9 @@ def _words(component: Any) -> str:
     return f"{plain['name']}({', '.join(changed)})"
 
 
-def card(model: Model, name: str) -> str:
+def card(model: Record, name: str) -> str:
     """Return the model card: Markdown for people who find the folder."""
-    rows = "\n".join(f"| {key} | {value} |" for key, value in facts(model).items())
+    rows = "\n".join(f"| {key} | {value} |" for key, value in summary_of(model).items())
     scores: Mapping[str, float] = model.info["training"].get("scores") or {}
     measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
     return f"""# {name}
@@ -99,7 +99,7 @@ R: `predict(cl_load("{name}"), "images/", out = "results/")`
 """
 
 
-def _tiles(model: Model) -> str:
+def _tiles(model: Record) -> str:
     """Say what tiles do to the result."""
     limit, seen = inference.HALO_LIMIT_PX, model.network.halo_px
     if max(seen) <= limit:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..networks.fold_batch_norm import fold
-from ..runtime import backend
-
 if TYPE_CHECKING:
-    from .model import Model
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,14 +33,3 @@ class Engine:
     tiles_at_once: int
     images_at_once: int
     note: str = ""
-
-
-def folded(model: Model, network: Any) -> Any:
-    """Fold the batch normalisation of a network of this model into its convolutions."""
-    with backend.policy(backend.precision_of(network)):
-        return fold(network, model.network, model.channels, head_channels(model))
-
-
-def head_channels(model: Model) -> dict[str, int]:
-    """Output channels of the network by head."""
-    return {name: head.channels for name, head in model.task.heads.items()}

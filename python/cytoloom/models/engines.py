@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ..runtime import backend
 from ..runtime.machine import has_bfloat16
 from .engine import Engine
-from .openvino import converted, folded, installed, one_line, started
+from .openvino import converted, installed, one_line, started
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .record import Record
 
 
 SAME_F1 = 0.99
@@ -36,7 +36,7 @@ def suits() -> bool:
     return not ((ask or backend.running()) and backend.gpu())
 
 
-def choose(model: Model) -> Engine:
+def choose(model: Record) -> Engine:
     """Start the fastest engine that is known to find what Keras finds."""
     version = installed()
     if version is None or model.changeable or not suits():
@@ -54,14 +54,14 @@ def choose(model: Model) -> Engine:
     return keras_engine(model, f"OpenVINO {version} is not used: {why}.")
 
 
-def keras_engine(model: Model, note: str = "") -> Engine:
+def keras_engine(model: Record, note: str = "") -> Engine:
     """Compile the network on the backend that Keras runs on."""
-    forward = backend.forward(folded(model, model.keras))
+    forward = backend.forward(model.part.for_prediction(model.keras))
     at_once = backend.at_once()
     return Engine(f"Keras on {backend.name()}", forward, at_once, at_once, note)
 
 
-def comparison(model: Model) -> dict[str, Any] | None:
+def comparison(model: Record) -> dict[str, Any] | None:
     """Return what `compare` found when the model was trained; None where that is not known."""
     found = model.info["training"].get("fast")
     kinds = {"engine": str, "images": int, "f1": (int, float)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import invalid
-from ..storage.atomic import _make, leave_empty
+from ..storage.atomic import leave_empty, make_folder
 
 STATES = ".training"
 
@@ -68,7 +68,7 @@ def open_model_folder(
     path = Path(out)
     refuse_others(path, overwrite or any((path / STATES).glob("*")))
     folder = ModelFolder(path, overwrite, made=not path.exists())
-    _make(folder.states, path)
+    make_folder(folder.states, path)
     return folder
 
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from ..components import to_plain
 from ..runtime import backend
-from .engine import Engine, folded, head_channels
+from .engine import Engine
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .record import Record
 
 
 KEPT = 20
@@ -40,7 +40,7 @@ def installed() -> str | None:
         return None
 
 
-def convert(model: Model, network: Any) -> Any:
+def convert(model: Record, network: Any) -> Any:
     """Make OpenVINO's form of a float32 network of the model, folded.
 
     By way of a file of TensorFlow's graph, weights and all: OpenVINO's own converter reports
@@ -49,7 +49,7 @@ def convert(model: Model, network: Any) -> Any:
     import openvino
     import tensorflow as tf
 
-    plain = folded(model, network)
+    plain = model.part.for_prediction(network)
     weights = [
         [np.asarray(variable) for variable in variables]
         for variables in (plain.trainable_variables, plain.non_trainable_variables)
@@ -69,7 +69,7 @@ def convert(model: Model, network: Any) -> Any:
         return openvino.Core().read_model(file)
 
 
-def converted(model: Model, version: str) -> Any:
+def converted(model: Record, version: str) -> Any:
     """Return the converted network: as kept, or made anew from the file of the model."""
     import openvino
 
@@ -89,13 +89,13 @@ def converted(model: Model, version: str) -> Any:
     return network
 
 
-def _key(model: Model, version: str) -> str:
+def _key(model: Record, version: str) -> str:
     """Name of what is converted: all that the result depends on."""
     from .. import __version__
 
-    parts = [__version__, version, to_plain(model.network), model.channels, head_channels(model)]
+    parts = [__version__, version, to_plain(model.network), model.channels, model.part.heads]
     key = hashlib.sha256(json.dumps(parts).encode())
-    key.update(model.network_file.read_bytes())
+    key.update(model.network_file().read_bytes())
     return key.hexdigest()[:32]
 
 

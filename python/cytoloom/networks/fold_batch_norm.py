@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .unet import UNet
 
-
-def fold(network: Any, net: UNet, channels: int, heads: Mapping[str, int]) -> Any:
-    """Return the same function of an image with fewer operations and less memory.
+def fold_batch_norm(network: Any, plain: Any) -> Any:
+    """Give a network without batch normalisation the weights that make it do the same.
 
     With the statistics fixed, normalising a convolution's output is a factor and a summand per
     channel, which its kernel and bias can carry (doi:10.1109/CVPR.2018.00286, section 3.2).
@@ -20,30 +16,23 @@ def fold(network: Any, net: UNet, channels: int, heads: Mapping[str, int]) -> An
     Parameters
     ----------
     network : keras.Model
-        Made by `UNet.build`, trained or not.
-    net : UNet
-        What it was built from.
-    channels : int
-        Channels of the image.
-    heads : dict of str to int
-        Output channels by head.
+        Trained; its layers ``x_norm`` follow convolutions ``x_conv``.
+    plain : keras.Model
+        Of the same layers but these, its convolutions with a bias; its weights are set.
 
     Returns
     -------
     keras.Model
-        Of the same input and outputs, without batch normalisation; `network` itself where it
-        has none.
+        `plain`.
 
     Examples
     --------
-    >>> net = UNet(filters=2, depth=1)
-    >>> folded = fold(net.build(1, {"a": 1}), net, 1, {"a": 1})
+    >>> from cytoloom import UNet
+    >>> network = UNet(filters=2, depth=1).build(1, {"a": 1})
+    >>> folded = fold_batch_norm(network, UNet(filters=2, depth=1, norm="none").build(1, {"a": 1}))
     >>> any("norm" in layer.name for layer in folded.layers)
     False
     """
-    if net.norm == "none":
-        return network
-    plain = replace(net, norm="none").build(channels, heads)
     norms = {layer.name for layer in network.layers if layer.name.endswith("_norm")}
     for layer in plain.layers:
         if not layer.weights:

@@ -25,7 +25,7 @@ def parts_of(batch: int) -> int:
     return math.gcd(batch, PARTS)
 
 
-def towers(network: Any, parts: int) -> Any:
+def ghost_batches(network: Any, parts: int) -> Any:
     """Return a model that trains this network, on `parts` parts of each batch side by side.
 
     Splitting one operation among cores wastes more than half of a second core on patches; whole
@@ -36,7 +36,7 @@ def towers(network: Any, parts: int) -> Any:
     Parameters
     ----------
     network : keras.Model
-        Input (batch, spatial..., c), output a dict by head. Its variables are shared.
+        One input (batch, ...) or several by name, output a dict by head. Its variables are shared.
     parts : int
         Must divide the batch.
 
@@ -50,7 +50,7 @@ def towers(network: Any, parts: int) -> Any:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM ** (1 / parts)
 
-    class Towers(keras.Model):  # type: ignore[misc]
+    class GhostBatches(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.network = network
@@ -58,8 +58,14 @@ def towers(network: Any, parts: int) -> Any:
             self.built = True
 
         def call(self, images: Any, training: bool | None = None) -> list[dict[str, Any]]:
-            each = keras.ops.split(images, parts)
-            return [self.network(part, training=training) for part in each]
+            if isinstance(images, dict):
+                cut = {name: keras.ops.split(values, parts) for name, values in images.items()}
+                each = [{name: part[k] for name, part in cut.items()} for k in range(parts)]
+            else:
+                each = keras.ops.split(images, parts)
+            return [
+                self.network(backend.as_taken(network, part), training=training) for part in each
+            ]
 
         def compute_loss(
             self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **options: Any
@@ -70,7 +76,7 @@ def towers(network: Any, parts: int) -> Any:
             """Compute the loss of each part of the batch."""
             cut = {head: keras.ops.split(targets, parts) for head, targets in y.items()}
             return [
-                super(Towers, self).compute_loss(
+                super(GhostBatches, self).compute_loss(
                     y={head: targets[k] for head, targets in cut.items()}, y_pred=part, **options
                 )
                 for k, part in enumerate(y_pred)
@@ -85,7 +91,7 @@ def towers(network: Any, parts: int) -> Any:
             train_step = _step_in_order
             step = _step_in_one_call
 
-    return Towers()
+    return GhostBatches()
 
 
 def _step_in_one_call(model: Any, images: Any, targets: dict[str, Any], rate: float) -> float:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from ..components import component
 from ..errors import invalid
 from ..runtime.backend import require
+from .fold_batch_norm import fold_batch_norm
 from .layers import Layers
+from .network import Network
 from .receptive_field import Reach, Sketch, Trace
 from .topology import wire
 
@@ -21,7 +23,7 @@ Spacing = Sequence[float] | None
 
 @component
 @dataclass(frozen=True)
-class UNet:
+class UNet(Network):
     """A U-Net for 2-D or 3-D images with any number of channels and heads.
 
     Every level has `convs` convolutions, each followed by a normalisation and a ReLU; levels
@@ -82,6 +84,11 @@ class UNet:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def words(self) -> str:
+        """What a plan says of it."""
+        return f"stem {self.stem_stride}, depth {self.depth}"
 
     @property
     def strides(self) -> tuple[Size, ...]:
@@ -206,14 +213,18 @@ class UNet:
         )
 
     def build(
-        self, channels: int, heads: Mapping[str, int], seed: int = 0, spacing_um: Spacing = None
+        self,
+        channels: int | Mapping[str, int],
+        heads: Mapping[str, int],
+        seed: int = 0,
+        spacing_um: Spacing = None,
     ) -> Any:
         """Make the Keras model, in the current precision, with float32 logits.
 
         Parameters
         ----------
-        channels : int
-            Channels of the image.
+        channels : int or dict of str to int
+            Channels of the image, or ``{"image": channels}``.
         heads : dict of str to int
             Output channels by head.
         seed : int, default 0
@@ -235,9 +246,18 @@ class UNet:
         """
         keras = require()
         net = self.for_spacing(spacing_um)
-        image = keras.Input((*(None,) * net.ndim, channels), dtype="float32", name="image")
+        (count,) = channels.values() if isinstance(channels, Mapping) else (channels,)
+        image = keras.Input((*(None,) * net.ndim, count), dtype="float32", name="image")
         outputs = wire(net, Layers(net.ndim, seed), image, _heads(heads))
         return keras.Model(image, outputs, name="unet")
+
+    def for_prediction(
+        self, network: Any, inputs: Mapping[str, int], heads: Mapping[str, int]
+    ) -> Any:
+        """Fold batch normalisation into the convolutions: half the memory, the same outputs."""
+        if self.norm == "none":
+            return network
+        return fold_batch_norm(network, replace(self, norm="none").build(inputs, heads))
 
     def _sketch(self, channels: int, heads: Mapping[str, int]) -> Sketch:
         sketch = Sketch()

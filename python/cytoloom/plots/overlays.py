@@ -69,7 +69,7 @@ def outlines_rgb(
     if ndim == 3:
         middle = pixels.shape[0] // 2
         pixels, layers = pixels[middle], [None if x is None else x[middle] for x in layers]
-    picture = _stretched(pixels, limits or grey_limits(pixels))
+    picture = stretched(pixels, limits or grey_limits(pixels))
     found, true = (None if x is None else boundary(x) for x in layers)
     for line, colour in ((true, TRUTH), (found, FOUND)):
         if line is not None:
@@ -89,10 +89,15 @@ def write_overlay(
     Path
         The file, there only when complete.
     """
+    return write_png(Path(path), outlines_rgb(image, labels, truth))
+
+
+def write_png(path: Path, picture: RGB) -> Path:
+    """Write a picture as PNG, whole or not at all."""
     from imagecodecs import png_encode
 
-    encoded = png_encode(outlines_rgb(image, labels, truth))
-    return write_whole(Path(path), lambda temporary: Path(temporary).write_bytes(encoded))
+    encoded = png_encode(picture)
+    return write_whole(path, lambda temporary: Path(temporary).write_bytes(encoded))
 
 
 def channels_last(image: NDArray[Any], ndim: int) -> NDArray[Any]:
@@ -122,7 +127,7 @@ def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
     return [(float(low), float(high)) for low, high in ends]
 
 
-def _stretched(pixels: NDArray[Any], limits: Sequence[tuple[float, float]]) -> RGB:
+def stretched(pixels: NDArray[Any], limits: Sequence[tuple[float, float]]) -> RGB:
     """Black at the lower, full colour at the upper limit; in blocks of rows, to spare memory."""
     tints = np.array(_TINTS[min(pixels.shape[-1], 3)], np.float32)
     low, high = np.array(limits[: len(tints)], np.float32).T

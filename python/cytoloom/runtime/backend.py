@@ -222,13 +222,14 @@ def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
     Parameters
     ----------
     network : keras.Model
-        Input ``(batch, spatial..., channels)``, output a dict of logits by head.
+        One input ``(batch, spatial..., channels)``, or several by name; output a dict of logits
+        by head.
 
     Returns
     -------
     callable
-        From float32 ``(batch, spatial..., channels)`` to ``{head: float32 ndarray}``; any
-        spatial size without compiling anew on TensorFlow.
+        From float32 ``(batch, spatial..., channels)``, or from a dict of inputs, to
+        ``{head: float32 ndarray}``; any spatial size without compiling anew on TensorFlow.
     """
     keras = require()
     import numpy as np
@@ -239,10 +240,9 @@ def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
     if name() == "tensorflow":
         import tensorflow as tf
 
-        shape = (None, *network.input_shape[1:])
-        logits = tf.function(
-            logits, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=False
-        )
+        specs = {t.name: tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in network.inputs}
+        signature = specs if len(specs) > 1 else next(iter(specs.values()))
+        logits = tf.function(logits, input_signature=[signature], jit_compile=False)
     elif name() == "jax":
         logits = _jax_logits(network)
     elif name() == "torch":
@@ -251,10 +251,18 @@ def forward(network: Any) -> Callable[[Any], dict[str, Any]]:
         logits = torch.no_grad()(logits)
 
     def run(images: Any) -> dict[str, Any]:
-        found = logits(images)
+        found = logits(as_taken(network, images))
         return {head: np.asarray(keras.ops.convert_to_numpy(m)) for head, m in found.items()}
 
     return run
+
+
+def as_taken(network: Any, inputs: Any) -> Any:
+    """Return inputs by name as a network takes them: the only one of one that has one alone."""
+    if not isinstance(inputs, dict):
+        return inputs
+    names = [tensor.name for tensor in network.inputs]
+    return {name: inputs[name] for name in names} if len(names) > 1 else inputs[names[0]]
 
 
 def _jax_logits(network: Any) -> Callable[[Any], Any]:

@@ -18,7 +18,7 @@ def leave_empty(*folders: Path) -> None:
             path.rmdir()
 
 
-def _make(inner: Path, folder: Path) -> None:
+def make_folder(inner: Path, folder: Path) -> None:
     """Make a folder within one that can be written to."""
     try:
         inner.mkdir(parents=True, exist_ok=True)

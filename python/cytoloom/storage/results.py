@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import invalid
-from .atomic import _make
+from .atomic import make_folder
 
 PREDICTED, SCORED = "files.csv", "scores.csv"
 UNFINISHED = ".predicting"
@@ -53,7 +53,7 @@ def open_results_folder(
                     received=f"{folder}, with files in {kind}/ that are no results",
                     remedy="Pass another name.",
                 )
-    _make(folder, folder)
+    make_folder(folder, folder)
     return folder
 
 

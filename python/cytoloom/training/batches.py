@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..datasets.cache import Cache
-from ..patches.augment import Augment
-from ..patches.sample import ROLES, Reader, Sample, Sampler
+from ..patches.sample import ROLES, Sample, Sampler
 from ..tasks.task import Task
-from .prefetch import Batch
-from .run import Run
+from .lesson import Batch
 
 UNKNOWN = -1
+"""Label of pixels that count nowhere, among those that the task has prepared."""
 
 
 class TaskLabels:
@@ -40,34 +39,21 @@ class TaskLabels:
         return ready
 
 
-def patch_of(run: Run) -> tuple[int, ...]:
-    """Patch size as planned."""
-    assert run.trainer.patch_px is not None
-    return run.trainer.patch_px
+def batch_maker(task: Task, sampler: Sampler, seed: int, size: int) -> Callable[[int], Batch]:
+    """Return the function from i to batch i: images and targets with weights as last channel.
 
-
-def batch_of(run: Run) -> int:
-    """Patches in a batch, as planned."""
-    assert run.trainer.batch_size is not None
-    return run.trainer.batch_size
-
-
-def make_sampler(run: Run, readers: tuple[Reader, ...], augment: Augment | None) -> Sampler:
-    """Build the sampler that draws patches of these images."""
-    return Sampler(
-        readers,
-        patch_of(run),
-        run.task.context_px,
-        augment,
-        foreground=run.trainer.foreground,
-        balance=run.trainer.balance and len(run.task.label_names) > 2,
-        seed=run.seed,
-    )
-
-
-def batch_maker(run: Run, sampler: Sampler, seed: int, size: int) -> Callable[[int], Batch]:
-    """Return the function from i to batch i: images and targets with weights as last channel."""
-    context, task = run.task.context_px, run.task
+    Parameters
+    ----------
+    task : Task
+        Makes the targets.
+    sampler : Sampler
+        Draws patches.
+    seed : int
+        Of the batches.
+    size : int
+        Patches in a batch.
+    """
+    context = task.context_px
     middle = tuple(slice(context, context + n) for n in sampler.patch_px)
 
     def make(i: int) -> Batch:
@@ -76,7 +62,8 @@ def batch_maker(run: Run, sampler: Sampler, seed: int, size: int) -> Callable[[i
         groups = [samples] if alike else [[sample] for sample in samples]
         parts = [_targets(task, group, middle) for group in groups]
         images = np.stack([sample["image"] for sample in samples])
-        return images, {head: np.concatenate([p[head] for p in parts]) for head in task.heads}
+        inputs = {"image": images}
+        return inputs, {head: np.concatenate([p[head] for p in parts]) for head in task.heads}
 
     return make
 

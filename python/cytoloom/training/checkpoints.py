@@ -13,7 +13,7 @@ import numpy as np
 FILES = ("state-a.npz", "state-b.npz")
 
 
-def write(folder: Path, arrays: dict[str, list[np.ndarray]], facts: dict[str, Any]) -> None:
+def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any]) -> None:
     """Write a state over the older of the two files.
 
     Parameters
@@ -22,7 +22,7 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], facts: dict[str, An
         Where; made if missing.
     arrays : dict of list of ndarray
         Named groups of arrays.
-    facts : dict
+    kept : dict
         What JSON can hold; must have an ``"iteration"``.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], facts: dict[str, An
     flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
     partial = target.with_suffix(".partial")
     with open(partial, "wb") as stream:
-        np.savez(stream, facts=np.array(json.dumps(facts)), **flat)
+        np.savez(stream, kept=np.array(json.dumps(kept)), **flat)
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(partial, target)
@@ -53,18 +53,18 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
                 flat = {key: archive[key] for key in archive.files}
         except (OSError, ValueError, zipfile.BadZipFile, EOFError):
             continue
-        facts = json.loads(str(flat.pop("facts")))
+        kept = json.loads(str(flat.pop("kept")))
         groups: dict[str, dict[int, np.ndarray]] = {}
         for key, array in flat.items():
             group, _, index = key.rpartition(".")
             groups.setdefault(group, {})[int(index)] = array
-        return {g: [parts[k] for k in sorted(parts)] for g, parts in groups.items()}, facts
+        return {g: [parts[k] for k in sorted(parts)] for g, parts in groups.items()}, kept
     return None
 
 
 def _iteration(path: Path) -> int:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return int(json.loads(str(archive["facts"]))["iteration"])
+            return int(json.loads(str(archive["kept"]))["iteration"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
         return -1

@@ -1,8 +1,4 @@
-"""Choose network, patches and scaling from the images and the machine, and say why.
-
-`choose` is a function of a few facts; `plan` finds these facts in the images. What somebody has
-chosen already stays, and what follows from it follows.
-"""
+"""Say what a training would use, and why, without training."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..images.normalize import Normalize
-from ..networks.unet import UNet
+from ..networks.network import Network
 from .recipe import Plan
 from .trainer import Trainer
 
@@ -22,7 +18,7 @@ def plan(
     task: Any = "instances",
     minutes: float | None = None,
     memory_gb: float | None = None,
-    network: UNet | None = None,
+    network: Network | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
@@ -88,7 +84,7 @@ def plan_events(
     task: Any = "instances",
     minutes: float | None = None,
     memory_gb: float | None = None,
-    network: UNet | None = None,
+    network: Network | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
@@ -97,20 +93,12 @@ def plan_events(
     """Do what `plan` does as a generator of events, the last of kind "result"."""
     from ..events import Event
     from ..tasks import resolve
-    from .prepare import read_data, survey
-    from .run import Run, given
+    from .prepare import planned
+    from .stages import Given
 
     trainer = trainer or Trainer()
     if minutes is not None:
         trainer = replace(trainer, minutes=minutes, iterations=None, epochs=None)
-    run = Run(
-        resolve(task),
-        network or UNet(),
-        trainer,
-        normalize or Normalize(),
-        seed,
-        given=given(network=network, normalize=normalize),
-    )
-    yield from read_data(run, data, validation)
-    yield from survey(run, memory_gb)
-    yield Event("result", value=run.plan)
+    given = Given(resolve(task), trainer, network, normalize, seed)
+    found = yield from planned(given, data, validation, memory_gb)
+    yield Event("result", value=found)

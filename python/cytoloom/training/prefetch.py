@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-
-Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+from .lesson import Batch
 
 
 class Prefetch:

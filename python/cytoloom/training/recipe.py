@@ -1,4 +1,7 @@
-"""Choose network, patches and scaling from what was seen of the images, and say why."""
+"""Choose network, patches and scaling from what was seen of the images, and say why.
+
+What somebody has chosen already stays, and what follows from it follows.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import invalid
 from ..images.normalize import Normalize
 from ..messages import counted
+from ..networks.network import Network
 from ..networks.unet import UNet
 from .trainer import Trainer
 
@@ -40,8 +44,8 @@ MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a plan depends on: the fingerprint of the training images.
+class DatasetFingerprint:
+    """What a plan depends on, of the training images.
 
     Parameters
     ----------
@@ -90,16 +94,16 @@ class Plan:
     ----------
     network, trainer, normalize : component
         To be given to `train`, as they are or changed.
-    facts : Facts
-        The fingerprint of the data.
+    fingerprint : DatasetFingerprint
+        What it was chosen from.
     reasons : tuple of Reason
         One per choice.
     """
 
-    network: UNet
+    network: Network
     trainer: Trainer
     normalize: Normalize
-    facts: Facts
+    fingerprint: DatasetFingerprint
     reasons: tuple[Reason, ...]
 
     @property
@@ -118,9 +122,9 @@ class Plan:
 
 
 def choose(
-    facts: Facts,
+    data: DatasetFingerprint,
     *,
-    network: UNet | None = None,
+    network: Network | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     memory_gb: float | None = None,
@@ -129,7 +133,7 @@ def choose(
 
     Parameters
     ----------
-    facts : Facts
+    data : DatasetFingerprint
         About the images.
     network, trainer, normalize : component, optional
         What is decided already.
@@ -138,7 +142,7 @@ def choose(
 
     Examples
     --------
-    >>> print(choose(Facts(20, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8))
+    >>> print(choose(DatasetFingerprint(20, (512, 512), diameter_px=25.0, share=0.2), memory_gb=8))
     network        stem 2, depth 3  objects are 25 px across
     filters        16               the usual
     patch          128 x 128 px     4 objects side by side, within 128 to 512 px
@@ -147,16 +151,14 @@ def choose(
     """
     trainer, reasons = trainer or Trainer(), []
     if network is None:
-        network, reasons = _network(facts)
+        network, reasons = _network(data)
     else:
-        reasons.append(
-            Reason("network", f"stem {network.stem_stride}, depth {network.depth}", GIVEN)
-        )
+        reasons.append(Reason("network", network.words, GIVEN))
     memory = memory_gb or machine_memory_gb() * MEMORY_SHARE
-    patch, why_patch = _patch(facts, network, trainer)
-    batch, why_batch = _batch(facts, network, trainer, patch, memory)
-    _check_memory(facts, network, patch, batch, max(memory_gb or 0.0, machine_memory_gb()))
-    scaling, why_scaling = _normalize(facts, normalize)
+    patch, why_patch = _patch(data, network, trainer)
+    batch, why_batch = _batch(data, network, trainer, patch, memory)
+    _check_memory(data, network, patch, batch, max(memory_gb or 0.0, machine_memory_gb()))
+    scaling, why_scaling = _normalize(data, normalize)
     sides = " x ".join(map(str, patch))
     reasons += [
         Reason("patch", f"{sides} px", why_patch),
@@ -164,18 +166,18 @@ def choose(
         Reason("normalisation", f"{scaling.low:g} to {scaling.high:g} %", why_scaling),
     ]
     trainer = replace(trainer, patch_px=patch, batch_size=batch)
-    return Plan(network, trainer, scaling, facts, tuple(reasons))
+    return Plan(network, trainer, scaling, data, tuple(reasons))
 
 
 GIVEN = "as given"
 
 
-def _network(facts: Facts) -> tuple[UNet, list[Reason]]:
-    size = facts.diameter_px
+def _network(data: DatasetFingerprint) -> tuple[UNet, list[Reason]]:
+    size = data.diameter_px
     stem = 2 if size is None else 1 if size < FINE_PX else 2 if size <= COARSE_PX else 4
     nets = [
-        UNet(stem_stride=stem, depth=depth, ndim=facts.ndim).for_spacing(facts.spacing_um)
-        if facts.ndim == 3
+        UNet(stem_stride=stem, depth=depth, ndim=data.ndim).for_spacing(data.spacing_um)
+        if data.ndim == 3
         else UNet(stem_stride=stem, depth=depth)
         for depth in DEPTHS
     ]
@@ -185,52 +187,58 @@ def _network(facts: Facts) -> tuple[UNet, list[Reason]]:
         "the usual, objects have no size" if size is None else f"objects are {size:.0f} px across"
     )
     return chosen, [
-        Reason("network", f"stem {stem}, depth {chosen.depth}", about),
+        Reason("network", chosen.words, about),
         Reason("filters", f"{chosen.filters}", "the usual"),
     ]
 
 
-def _patch(facts: Facts, network: UNet, trainer: Trainer) -> tuple[tuple[int, ...], str]:
+def _patch(
+    data: DatasetFingerprint, network: Network, trainer: Trainer
+) -> tuple[tuple[int, ...], str]:
     grid = network.grid_px
     if trainer.patch_px is not None:
         asked = trainer.patch_px
-        asked = asked * facts.ndim if len(asked) == 1 else asked
-        if len(asked) != facts.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
-            raise invalid("patch_px", expected=f"{facts.ndim} multiples of {grid}", received=asked)
-        most = tuple(math.ceil(n / g) * g for n, g in zip(facts.size_px, grid, strict=True))
+        asked = asked * data.ndim if len(asked) == 1 else asked
+        if len(asked) != data.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
+            raise invalid("patch_px", expected=f"{data.ndim} multiples of {grid}", received=asked)
+        most = tuple(math.ceil(n / g) * g for n, g in zip(data.size_px, grid, strict=True))
         if any(p > 2 * n for p, n in zip(asked, most, strict=True)):
             raise invalid(
                 "patch_px",
-                expected=f"at most twice the largest image, {facts.size_px} px",
+                expected=f"at most twice the largest image, {data.size_px} px",
                 received=asked,
             )
         return asked, GIVEN
-    if facts.ndim == 3:
+    if data.ndim == 3:
         edge, why = PATCH_VOXELS, "equal lengths in space"
     else:
         low, high = PATCH_PX
-        objects = PATCH_OBJECTS * (facts.diameter_px or 0)
+        objects = PATCH_OBJECTS * (data.diameter_px or 0)
         edge = int(min(high, max(low, 64 * round(objects / 64))))
         about = f"{PATCH_OBJECTS} objects side by side, " if objects else ""
         why = f"{about}within {low} to {high} px"
-    spacing = facts.spacing_um or (1.0,) * facts.ndim
+    spacing = data.spacing_um or (1.0,) * data.ndim
     wanted = [edge * min(spacing) / s for s in spacing]
     patch = tuple(
         int(max(g, min(round(w / g), math.ceil(n / g)) * g))
-        for w, n, g in zip(wanted, facts.size_px, grid, strict=True)
+        for w, n, g in zip(wanted, data.size_px, grid, strict=True)
     )
     fits = all(p >= round(w / g) * g for p, w, g in zip(patch, wanted, grid, strict=True))
     return patch, why if fits else "as large as the images"
 
 
 def _batch(
-    facts: Facts, network: UNet, trainer: Trainer, patch: tuple[int, ...], memory_gb: float
+    data: DatasetFingerprint,
+    network: Network,
+    trainer: Trainer,
+    patch: tuple[int, ...],
+    memory_gb: float,
 ) -> tuple[int, str]:
     pixels = math.prod(patch)
-    each = training_gb(network, facts.channels, pixels)
+    each = training_gb(network, data.channels, pixels)
     if trainer.batch_size is not None:
         return trainer.batch_size, f"{GIVEN}; about {trainer.batch_size * each:.1f} GB"
-    low, high = BATCH[facts.ndim]
+    low, high = BATCH[data.ndim]
     usual = int(min(high, max(low, BATCH_PX // pixels)))
     most = max(1, int(memory_gb / each))
     batch = min(usual, most)
@@ -240,11 +248,11 @@ def _batch(
 
 
 def _check_memory(
-    facts: Facts, network: UNet, patch: tuple[int, ...], batch: int, there_gb: float
+    data: DatasetFingerprint, network: Network, patch: tuple[int, ...], batch: int, there_gb: float
 ) -> None:
     """Refuse what this machine cannot hold: the backend would fail late, or the machine stop."""
-    weights = network.parameters(facts.channels, 2)
-    maps_gb = batch * training_gb(network, facts.channels, math.prod(patch))
+    weights = network.parameters(data.channels, 2)
+    maps_gb = batch * training_gb(network, data.channels, math.prod(patch))
     least_gb = LEAST_SHARE * maps_gb + weights * WEIGHT_BYTES / 1e9
     if least_gb > there_gb:
         sides = " x ".join(map(str, patch))
@@ -257,17 +265,17 @@ def _check_memory(
         )
 
 
-def _normalize(facts: Facts, normalize: Normalize | None) -> tuple[Normalize, str]:
+def _normalize(data: DatasetFingerprint, normalize: Normalize | None) -> tuple[Normalize, str]:
     if normalize is not None:
         return normalize, GIVEN
     usual = Normalize()
-    if not facts.share or 100 * facts.share * BRIGHTEST >= 100 - usual.high:
+    if not data.share or 100 * data.share * BRIGHTEST >= 100 - usual.high:
         return usual, "per image and channel"
-    high = round(100 * (1 - facts.share * BRIGHTEST), 4)
-    return replace(usual, high=high), f"only {100 * facts.share:.2g} % of the pixels are foreground"
+    high = round(100 * (1 - data.share * BRIGHTEST), 4)
+    return replace(usual, high=high), f"only {100 * data.share:.2g} % of the pixels are foreground"
 
 
-def training_gb(network: UNet, channels: int, pixels: int, heads: int = 2) -> float:
+def training_gb(network: Network, channels: int, pixels: int, heads: int = 2) -> float:
     """Estimate the memory in GB that training takes for so many pixels at a time.
 
     Examples

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,35 +17,37 @@ from ..errors import invalid
 from ..models.folder import ModelFolder
 from ..runtime import backend
 from . import checkpoints
-from .run import Run
+from .lesson import Lesson
 from .schedule import State
+from .trainer import Trainer
 
-FACTS = (
+KEPT = (
     "iteration",
     "elapsed_s",
-    "knots",
+    "breakpoints",
     "history",
     "best_iteration",
     "stale",
     "loss_sum",
     "loss_count",
 )
+"""Fields of `State` that JSON holds as they are."""
+Groups = dict[str, list[np.ndarray]]
 
 
-def fingerprint(run: Run) -> dict[str, str]:
+def settings_hash(lesson: Lesson, trainer: Trainer, precision: str) -> dict[str, str]:
     """Return what must be the same for a started training to go on, by name."""
     same = backend.one_core_each()  # whatever the number of cores
     threads = None if same else backend.threads()
-    trainer = to_plain(replace(run.trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
+    plain = to_plain(replace(trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
     parts = {
-        "task": to_plain(run.task),
-        **{f"network.{name}": value for name, value in to_plain(run.network).items()},
-        **{f"trainer.{name}": value for name, value in trainer.items()},
-        "normalize": to_plain(run.normalize),
-        "seed": run.seed,
-        "precision": run.precision,
-        "start": run.start.info["data"] if run.start else None,
-        "data": run.manifest,
+        "task": to_plain(lesson.part.task),
+        **{f"network.{name}": value for name, value in to_plain(lesson.part.network).items()},
+        **{f"trainer.{name}": value for name, value in plain.items()},
+        "normalize": to_plain(lesson.part.normalize),
+        "seed": lesson.seed,
+        "precision": precision,
+        **lesson.settings(),
     }
     return {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
@@ -52,74 +55,97 @@ def fingerprint(run: Run) -> dict[str, str]:
     }
 
 
-def resume(
-    run: Run, folder: ModelFolder | None, state: State
-) -> dict[str, list[np.ndarray]] | None:
-    """Fill `state` from a started training of the same kind; return its arrays."""
-    if folder is None:
-        return None
-    found = checkpoints.read(folder.states)
-    now = fingerprint(run)
-    if found is None:
-        return None
-    arrays, facts = found
-    changed = sorted(name for name in now if now[name] != facts["fingerprint"].get(name))
-    if "seed" in changed:  # another seed holds out other images, and normalises by these
-        changed = [name for name in changed if name not in ("data", "normalize")]
-    if changed and folder.replace:
-        folder.clear()
-        return None
-    if changed:
-        raise invalid(
-            "out",
-            expected=f"the settings and data with which {folder.path} was started",
-            received=f"other {', '.join(changed)}",
-            remedy="Use these again to go on, or overwrite=True to start anew.",
+class Keeper:
+    """Writes and reads the states of one training; without a folder it does nothing.
+
+    Parameters
+    ----------
+    folder : ModelFolder or None
+        Of the model.
+    settings : dict of str to str
+        See `settings_hash`.
+    """
+
+    def __init__(self, folder: ModelFolder | None, settings: Mapping[str, str]) -> None:
+        self._folder, self._settings = folder, dict(settings)
+
+    def resume(self, state: State) -> Groups | None:
+        """Fill `state` from a started training of the same settings; return its arrays.
+
+        Raises
+        ------
+        InvalidError
+            A training was started there with other settings or data, and is not to be given up.
+        """
+        found = None if self._folder is None else checkpoints.read(self._folder.states)
+        if self._folder is None or found is None:
+            return None
+        arrays, kept = found
+        changed = self._changed(kept["settings"])
+        if changed and self._folder.replace:
+            self._folder.clear()
+            return None
+        if changed:
+            raise invalid(
+                "out",
+                expected=f"the settings and data with which {self._folder.path} was started",
+                received=f"other {', '.join(changed)}",
+                remedy="Use these again to go on, or overwrite=True to start anew.",
+            )
+        for name in KEPT:
+            setattr(state, name, kept[name])
+        state.best_score = kept["best_score"] if arrays.get("best") else -math.inf
+        state.breakpoints = [tuple(point) for point in kept["breakpoints"]]
+        state.best_weights = arrays.get("best")
+        return arrays
+
+    def _changed(self, earlier: Mapping[str, str]) -> list[str]:
+        changed = sorted(n for n in self._settings if self._settings[n] != earlier.get(n))
+        if "seed" in changed:  # another seed holds out other images, and normalises by these
+            changed = [name for name in changed if name not in ("data", "normalize")]
+        return changed
+
+    def check_space(self, variables: Sequence[Any]) -> None:
+        """Refuse to start where the disk cannot take two states, one being written, the model."""
+        if self._folder is None:
+            return
+        free = shutil.disk_usage(self._folder.path).free
+        needed = 4 * sum(4 * math.prod(v.shape) for v in variables)
+        if free < needed:
+            raise invalid(
+                "out",
+                expected=f"{needed / 1e6:.0f} MB free for states and model",
+                received=f"{free / 1e6:.0f} MB free at {self._folder.path}",
+                remedy="Make room, or choose another disk.",
+            )
+
+    def save(self, state: State, variables: Sequence[Any]) -> None:
+        """Write the state of a running training."""
+        if self._folder is None:
+            return
+        keras = backend.require()
+        best = state.best_score if math.isfinite(state.best_score) else None
+        plain = {name: getattr(state, name) for name in KEPT}
+        arrays = {
+            "variables": [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in variables],
+            "best": state.best_weights or [],
+        }
+        checkpoints.write(
+            self._folder.states, arrays, {**plain, "best_score": best, "settings": self._settings}
         )
-    for name in FACTS:
-        setattr(state, name, facts[name])
-    state.best_score = facts["best_score"] if arrays.get("best") else -math.inf
-    state.knots = [tuple(knot) for knot in facts["knots"]]
-    state.best_weights = arrays.get("best")
-    return arrays
+
+    def words(self) -> str:
+        """Say what is kept when a training is broken off."""
+        if self._folder is None:
+            return "nothing is kept without `out`"
+        iteration = checkpoints.newest(self._folder.states)
+        if iteration < 1:
+            return "nothing was kept yet"
+        where = self._folder.path
+        return f"iteration {iteration} is kept in {where}, the same call goes on from there"
 
 
-def restore(run: Run, arrays: dict[str, list[np.ndarray]]) -> None:
-    """Give the network and its optimizer the arrays of a state."""
-    for variable, value in zip(_variables(run), arrays["variables"], strict=True):
+def restore(variables: Sequence[Any], arrays: Groups) -> None:
+    """Give weights, statistics, dropout seeds and the optimizer's variables those of a state."""
+    for variable, value in zip(variables, arrays["variables"], strict=True):
         variable.assign(value)
-
-
-def _variables(run: Run) -> list[Any]:
-    """Weights, statistics, dropout seeds and the optimizer's variables."""
-    return [*run.keras.variables, *run.fitted.optimizer.variables]
-
-
-def check_space(run: Run, folder: ModelFolder | None) -> None:
-    """Refuse to start where the disk cannot take two states, one being written and the model."""
-    if folder is None:
-        return
-    free = shutil.disk_usage(folder.path).free
-    needed = 4 * sum(4 * math.prod(v.shape) for v in _variables(run))
-    if free < needed:
-        raise invalid(
-            "out",
-            expected=f"{needed / 1e6:.0f} MB free for states and model",
-            received=f"{free / 1e6:.0f} MB free at {folder.path}",
-            remedy="Make room, or choose another disk.",
-        )
-
-
-def save_state(run: Run, state: State, folder: ModelFolder | None) -> None:
-    """Write the state of a running training; without a folder do nothing."""
-    if folder is None:
-        return
-    keras = backend.require()
-    facts = {name: getattr(state, name) for name in FACTS}
-    best = state.best_score
-    facts |= {"best_score": best if math.isfinite(best) else None, "fingerprint": fingerprint(run)}
-    arrays = {
-        "variables": [np.asarray(keras.ops.convert_to_numpy(v.value)) for v in _variables(run)],
-        "best": state.best_weights or [],
-    }
-    checkpoints.write(folder.states, arrays, facts)

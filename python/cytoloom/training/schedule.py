@@ -1,7 +1,8 @@
 """How far a training is, and where its segments end.
 
-The learning rate is a function of the progress, and the progress a function of the knots, not of
-the clock: so a timed run can be replayed, and one that was killed goes on as if nothing had been.
+The learning rate is a function of the progress, and the progress a function of the breakpoints
+(`Trainer.knots`), not of the clock: so a timed run can be replayed, and one that was killed goes
+on as if nothing had been.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class State:
 
     iteration: int = 0
     elapsed_s: float = 0.0
-    knots: list[tuple[float, float, float]] = field(default_factory=list)
+    breakpoints: list[tuple[float, float, float]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     best_score: float = -math.inf
     best_iteration: int = 0
@@ -32,19 +33,19 @@ class State:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, 0..1, as the knots tell it."""
-        if not self.knots:
+        """Share of the run that is done, 0..1, as the breakpoints tell it."""
+        if not self.breakpoints:
             return 0.0
-        start, at, slope = self.knots[-1]
+        start, at, slope = self.breakpoints[-1]
         return min(1.0, at + slope * (self.iteration - start))
 
 
-class Pace:
-    """Where segments end; each end is a knot of (iteration, progress, slope).
+class Schedule:
+    """Where segments end; each end is a breakpoint of (iteration, progress, slope).
 
-    With a number of iterations the knots are known beforehand. With a time budget each
+    With a number of iterations the breakpoints are known beforehand. With a time budget each
     segment's end measures the speed anew and sets the next slope, so that progress reaches 1
-    when time runs out. The knots, not the clock, are what the learning rate depends on.
+    when time runs out. The breakpoints, not the clock, are what the learning rate depends on.
 
     Parameters
     ----------
@@ -64,21 +65,23 @@ class Pace:
     ) -> None:
         self.iterations, self.seconds, self.replay = iterations, seconds, replay
 
-    def knot(self, state: State, step_s: float, reserve_s: float) -> tuple[float, float, float]:
-        """Return the knot that starts the segment at ``state.iteration``."""
+    def next_breakpoint(
+        self, state: State, step_s: float, reserve_s: float
+    ) -> tuple[float, float, float]:
+        """Return the breakpoint that starts the segment at ``state.iteration``."""
         i, done = state.iteration, state.progress
         if self.replay is not None:
             return max(k for k in self.replay if k[0] <= i)
         if self.iterations is not None:
             return (i, i / self.iterations, 1 / self.iterations)
-        if not state.knots:
+        if not state.breakpoints:
             return (i, 0.0, 0.0)
         left = (float(self.seconds or 0) - state.elapsed_s - reserve_s) / max(step_s, 1e-6)
         return (i, done, (1 - done) / max(1.0, math.floor(left)))
 
     def end(self, state: State) -> int:
         """Return the iteration at which the running segment ends."""
-        start, done, slope = state.knots[-1]
+        start, done, slope = state.breakpoints[-1]
         if self.replay is not None:
             later = [int(k[0]) for k in self.replay if k[0] > start]
             return min([*later, int(self.iterations or 0)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,222 +15,210 @@ from ..errors import invalid
 from ..events import Event, note, warn
 from ..images.normalize import Normalize
 from ..messages import counted
-from ..models.folder import ModelFolder
-from ..networks.ghost_batches import parts_of, towers
-from ..networks.unet import UNet
-from ..patches.augment import Augment
+from ..models.folder import ModelFolder, open_model_folder
+from ..models.inputs import as_model
+from ..models.model import Model
+from ..networks.network import Network
 from ..runtime import backend
-from ..runtime.machine import cores
 from ..tasks import resolve
 from ..tasks.task import Task
-from . import checkpoints
-from .batches import batch_maker, batch_of, make_sampler, patch_of
-from .fit import Fit
-from .prepare import survey
-from .provenance import _finish
-from .resume import check_space, restore, resume, save_state
-from .run import Run, given
-from .schedule import Pace, State
+from .learn import learn
+from .prepare import plan, read, survey
+from .provenance import model_of, of_images
+from .resume import Keeper
+from .segment import Segmentation
+from .stages import Given, Planned, Tuned
 from .trainer import Trainer
-from .validate import Validation, tune, tune_seconds
-
-if TYPE_CHECKING:
-    from ..models.model import Model
-
+from .tune import tune
 
 FEW_ITERATIONS = 100
+"""After fewer a network has hardly learned, whatever it learns."""
 
 
-LOW_DICE = 0.3
+def training(
+    given: Given,
+    data: Any,
+    validation: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    started: float | None = None,
+    keep_interrupted: bool = False,
+) -> Generator[Event, None, Model]:
+    """Read, survey, plan, learn, tune, record.
 
+    Parameters
+    ----------
+    given : Given
+        From `asked`.
+    data, validation
+        As for `train`.
+    out, overwrite
+        As for `train`.
+    started : float, optional
+        ``time.monotonic()`` when the call began; default now.
+    keep_interrupted : bool, default False
+        See `learn`.
 
-def run_training(
-    run: Run, folder: ModelFolder | None, started: float, keep_interrupted: bool
-) -> Iterator[Event]:
-    """Survey, plan, fit, tune, and give the model, as events."""
-    yield from survey(run)
-    yield note(_planned(run))
-    state = State()
-    earlier = resume(run, folder, state)
-    if earlier is not None:
-        started -= state.elapsed_s
-        yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
-    yield note(f"Training on {backend.device()}, {run.precision}, {run.seed_words}.")
-    yield from _fit(run, state, started, folder, earlier, keep_interrupted)
+    Returns
+    -------
+    Model
+        Also written to `out`.
+    """
+    started = time.monotonic() if started is None else started
+    folder = open_model_folder(out, overwrite)
     try:
-        yield from tune(run)
-        for text in _doubts(run, state):
+        found = yield from read(given, data, validation)
+        seen = yield from survey(found)
+        planned = _with_precision(plan(seen))
+        yield note(_planned_words(planned))
+        return (yield from _learned(planned, folder, started, keep_interrupted))
+    finally:
+        if folder is not None:
+            folder.leave()
+
+
+def _learned(
+    planned: Planned, folder: ModelFolder | None, started: float, keep_interrupted: bool
+) -> Generator[Event, None, Model]:
+    lesson = Segmentation(planned)
+    learned = yield from learn(
+        lesson,
+        planned.trainer,
+        precision=planned.precision,
+        folder=folder,
+        started=started,
+        keep_interrupted=keep_interrupted,
+    )
+    try:
+        yield Event("progress", "fitting thresholds on the validation images", 1, 1)
+        bare = model_of(
+            lesson, learned, planned.trainer, precision=planned.precision, started=started
+        )
+        tuned = tune(planned, bare)
+        steps = learned.state.iteration
+        for text in doubts(planned.trainer, steps, tuned.task, tuned.scores):
             yield warn(text)
-        model = _finish(run, state, started)
+        model = _recorded(bare, planned, tuned, started)
         if folder is not None:
             model.save(folder.path, overwrite=True)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(folder)) from None
+        raise KeyboardInterrupt(Keeper(folder, {}).words()) from None
     if folder is not None:
-        if not run.interrupted:
+        if not learned.interrupted:
             folder.clear()
         yield note(f"Model written to {folder.path}.")
-    yield Event("result", value=model)
+    return model
 
 
-def components(
+def asked(
     task: str | Task | None,
-    network: UNet | None,
+    network: Network | None,
     trainer: Trainer | None,
     normalize: Normalize | None,
     start: Model | str | os.PathLike[str] | None,
     seed: int,
-) -> Run:
+) -> Given:
     """Check what was given against each other, and start the backend."""
-    from ..models.inputs import as_model
-
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise invalid("seed", expected="a whole number, 0 or more", received=seed)
-    given_types = ((network, UNet), (trainer, Trainer), (normalize, Normalize))
-    for component, kind in given_types:
+    kinds = (("network", network, Network), ("trainer", trainer, Trainer))
+    for name, component, kind in (*kinds, ("normalize", normalize, Normalize)):
         if component is not None and not isinstance(component, kind):
-            name = kind.__name__
-            raise invalid(name.lower(), expected=f"a {name}", received=type(component).__name__)
+            expected = f"a {'UNet' if kind is Network else kind.__name__}"
+            raise invalid(name, expected=expected, received=type(component).__name__)
     base = as_model(start) if start is not None else None
-    network = network or (base.network if base else None)
-    normalize = normalize or (base.normalize if base else None)
-    run = Run(
-        task=base.task if base and task is None else resolve(task or "instances"),
-        network=network or UNet(),
-        trainer=trainer or Trainer(),
-        normalize=normalize or Normalize(),
-        seed=int(seed),
-        start=base,
-        given=given(network=network, normalize=normalize),
-    )
-    if base and type(run.task) is not type(base.task):
-        names = (type(t).__name__ for t in (base.task, run.task))
-        raise invalid("task", expected=f"{next(names)}, as `start`", received=next(names))
-    if base and run.network != base.network:
-        theirs, ours = to_plain(base.network), to_plain(run.network)
-        differ = [name for name in ours if ours[name] != theirs[name]]
+    chosen = base.task if base and task is None else resolve(task or "instances")
+    if base is not None:
+        _as_base(base, chosen, network)
+        network, normalize = network or base.network, normalize or base.normalize
+    given = Given(chosen, trainer or Trainer(), network, normalize, int(seed), base)
+    _start_backend(given.trainer)
+    return given
+
+
+def _as_base(base: Model, task: Task, network: Network | None) -> None:
+    """Refuse to go on from a model with another task or network."""
+    if type(task) is not type(base.task):
+        theirs, ours = type(base.task).__name__, type(task).__name__
+        raise invalid("task", expected=f"{theirs}, as `start`", received=ours)
+    if network is not None and network != base.network:
+        known, wanted = to_plain(base.network), to_plain(network)
+        differ = [name for name in wanted if wanted[name] != known.get(name)]
         expected = f"{_settings(base.network, differ)}, as `start`"
-        raise invalid("network", expected=expected, received=_settings(run.network, differ))
-    backend.require(run.trainer.threads)
+        raise invalid("network", expected=expected, received=_settings(network, differ))
+
+
+def _start_backend(trainer: Trainer) -> None:
+    backend.require(trainer.threads)
     running = backend.threads()
-    if run.trainer.threads not in (None, running):
+    if trainer.threads not in (None, running):
         raise invalid(
             "threads",
             expected=f"{running}, with which the backend already runs",
-            received=run.trainer.threads,
+            received=trainer.threads,
             remedy="Start a fresh process.",
         )
-    run.precision = backend.resolve_precision(run.trainer.precision)
-    return run
+    backend.resolve_precision(trainer.precision)
 
 
-def _settings(network: UNet, names: Iterable[str]) -> str:
+def _with_precision(planned: Planned) -> Planned:
+    """Choose the precision, for which the sizes of patches must be known.
+
+    TensorFlow's bfloat16 gradient of a 3-D convolution reads memory that nobody wrote where a
+    feature map has one plane less along z than the kernel: NaN, or silent garbage.
+    """
+    asked_for = planned.trainer.precision
+    precision, network = backend.resolve_precision(asked_for), planned.plan.network
+    thin = network.ndim == 3 and backend.name() == "tensorflow" and not backend.gpu()
+    kernel = getattr(network, "kernel", 3)
+    if precision == "bfloat16" and thin and _thin_levels(network, planned.patch_px, kernel):
+        if asked_for == "bfloat16":
+            raise invalid(
+                "precision",
+                expected=f"float32 for patches whose feature maps have {kernel - 1} planes",
+                received="bfloat16",
+                remedy="Take patches of more planes, or another precision.",
+            )
+        precision = "float32"
+    return replace(planned, precision=precision)
+
+
+def _thin_levels(network: Any, patch_px: tuple[int, ...], kernel: int) -> bool:
+    """Whether a level of a network in 3-D has fewer planes than its kernel, but more than one."""
+    planes, levels = patch_px[0], []
+    for factors in getattr(network, "strides", ((1, 1, 1),)):
+        planes //= factors[0]
+        levels.append(planes)
+    return any(1 < n < kernel for n in (patch_px[0], *levels))
+
+
+def _settings(network: Network, names: Iterable[str]) -> str:
     return ", ".join(f"{name}={getattr(network, name)!r}" for name in names)
 
 
-def _planned(run: Run) -> str:
-    sides, net = " x ".join(map(str, patch_of(run))), run.network
-    words = f"U-Net of {net.filters} filters, depth {net.depth}, stem {net.stem_stride}"
-    return f"{words}; {counted(batch_of(run), 'patch')} of {sides} px a step."
+def _planned_words(planned: Planned) -> str:
+    sides = " x ".join(map(str, planned.patch_px))
+    kind = f"{type(planned.plan.network).__name__} of {planned.plan.network.words}"
+    return f"{kind}; {counted(planned.batch_size, 'patch')} of {sides} px a step."
 
 
-def _fit(
-    run: Run,
-    state: State,
-    started: float,
-    folder: ModelFolder | None,
-    earlier: dict[str, list[np.ndarray]] | None,
-    keep_interrupted: bool,
-) -> Iterator[Event]:
-    from ..losses import losses
-
-    keras = backend.require()
-    _build(run)
-    # not as many as there are cores: weights shall not depend on these
-    run.fitted = towers(run.keras, parts_of(batch_of(run)) if backend.one_core_each() else 1)
-    run.fitted.compile(
-        optimizer=run.trainer.make_optimizer(keras),
-        loss={n: losses.get(h.loss, h.activation) for n, h in run.task.heads.items()},
-        loss_weights={n: h.weight for n, h in run.task.heads.items()},
-        jit_compile=backend.name() == "jax",
-    )
-    run.fitted.optimizer.build(run.fitted.trainable_variables)
-    _build_losses(run)
-    check_space(run, folder)
-    if earlier is not None:
-        restore(run, earlier)
-    augment = run.trainer.augment
-    augment = Augment.preset(augment) if isinstance(augment, str) else augment
-    sampler = make_sampler(run, run.readers, augment)
-    iterations, minutes = run.trainer.length(len(run.readers))
-    fit = Fit(
-        run.fitted,
-        batch_maker(run, sampler, run.seed, batch_of(run)),
-        run.trainer,
-        Pace(iterations, minutes and minutes * 60, run.trainer.knots),
-        validate=Validation(run),
-        save=lambda s: save_state(run, s, folder),
-        reserve=lambda: tune_seconds(run),
-        workers=max(1, min(4, cores() // 4)),
-        trained=run.start is not None,
-    )
-    try:
-        yield from fit.run(state, started)
-    except KeyboardInterrupt:
-        if not keep_interrupted or state.iteration == 0:
-            raise KeyboardInterrupt(_kept(folder)) from None
-        run.interrupted = True
-        fit.restore_best(state)
-        text = f"Interrupted at iteration {state.iteration}; this is the model so far."
-        yield warn(text + (" The same call goes on from there." if folder else ""))
-
-
-def _doubts(run: Run, state: State) -> Iterator[str]:
-    """Say why the model may be of no use."""
-    remedy = "Train longer, or look whether the labels fit the images."
-    if run.trainer.length(1)[1] is not None and state.iteration < FEW_ITERATIONS:
+def doubts(
+    trainer: Trainer, iterations: int, task: Task, scores: Mapping[str, float]
+) -> Iterator[str]:
+    """Say why a model may be of no use: hardly trained, or with such scores."""
+    timed = trainer.length(1)[1] is not None
+    if timed and iterations < FEW_ITERATIONS:
         yield (
-            f"Only {counted(state.iteration, 'iteration')} fitted into the time given: the model "
+            f"Only {counted(iterations, 'iteration')} fitted into the time given: the model "
             "has hardly learned. Give more minutes."
         )
-    scores = run.scores or {}
-    if scores.get("ap50") == 0:
-        yield f"No object of the validation images was found: the model is of no use yet. {remedy}"
-    elif scores.get("dice", 1.0) < LOW_DICE:
-        yield f"Dice on the validation images is only {scores['dice']:.2f}. {remedy}"
+    yield from task.doubts(scores)
 
 
-def _kept(folder: ModelFolder | None) -> str:
-    if folder is None:
-        return "nothing is kept without `out`"
-    iteration = checkpoints.newest(folder.states)
-    if iteration < 1:
-        return "nothing was kept yet"
-    return f"iteration {iteration} is kept in {folder.path}, the same call goes on from there"
-
-
-def _build(run: Run) -> None:
-    from ..models.model import Model, build_network
-
-    assert run.train is not None
-    first = run.train.items[0].image
-    names = getattr(first, "channel_names", None)
-    info = {
-        "channels": {"count": int(first.shape[-1]), "names": list(names) if names else None},
-        "ndim": run.network.ndim,
-        "pixel_size_um": list(run.spacing_um) if run.spacing_um else None,
-        "seed": run.seed,
-    }
-    run.model = Model(run.task, run.network, run.normalize, info, history=None)  # type: ignore[arg-type]
-    run.keras = build_network(run.model, run.precision)
-    if run.start is not None:
-        run.keras.set_weights(run.start.keras.get_weights())
-
-
-def _build_losses(run: Run) -> None:
-    """Make the variables that hold losses; made by the first step, it would be compiled twice."""
-    heads, shape = run.task.heads.items(), [8] * run.network.ndim
-    maps = {name: np.zeros((1, *shape, head.channels)) for name, head in heads}
-    targets = {name: np.ones((run.fitted.parts, *shape, head.channels + 1)) for name, head in heads}
-    run.fitted.compute_loss(y=targets, y_pred=[maps] * run.fitted.parts)
-    run.fitted.reset_metrics()
+def _recorded(bare: Model, planned: Planned, tuned: Tuned, started: float) -> Model:
+    info, training_info = of_images(planned, tuned)
+    seconds = {"seconds": time.monotonic() - started}
+    told = {**bare.info["training"], **training_info, **seconds}
+    parts = {bare.name: replace(bare.part, task=tuned.task)}
+    return replace(bare, parts=parts, info={**bare.info, **info, "training": told})

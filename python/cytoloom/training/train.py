@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..events import Event, drain
 from ..images.normalize import Normalize
-from ..models.folder import open_model_folder
-from ..networks.unet import UNet
+from ..networks.network import Network
 from ..tasks.task import Task
-from .prepare import read_data
-from .session import components, run_training
+from .session import asked, training
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def train(
     data: Any,
     *,
     task: str | Task | None = None,
-    network: UNet | None = None,
+    network: Network | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
@@ -117,7 +115,7 @@ def train_events(
     data: Any,
     *,
     task: str | Task | None = None,
-    network: UNet | None = None,
+    network: Network | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
@@ -133,11 +131,14 @@ def train_events(
     being raised after the state was saved.
     """
     started = time.monotonic()
-    folder = open_model_folder(out, overwrite)
-    try:
-        run = components(task, network, trainer, normalize, start, seed)
-        yield from read_data(run, data, validation)
-        yield from run_training(run, folder, started, keep_interrupted)
-    finally:
-        if folder is not None:
-            folder.leave()
+    given = asked(task, network, trainer, normalize, start, seed)
+    model = yield from training(
+        given,
+        data,
+        validation,
+        out=out,
+        overwrite=overwrite,
+        started=started,
+        keep_interrupted=keep_interrupted,
+    )
+    yield Event("result", value=model)

@@ -8,7 +8,7 @@ import pytest
 
 from cytoloom import UNet
 from cytoloom.losses import losses
-from cytoloom.networks.ghost_batches import towers
+from cytoloom.networks.ghost_batches import ghost_batches
 from cytoloom.runtime import backend
 
 
@@ -16,7 +16,7 @@ def stepped(net: UNet, images: np.ndarray, parts: int) -> list[np.ndarray]:
     """Weights and statistics after one step of gradient descent."""
     backend.require()
     network = net.build(1, {"a": 2}, seed=3)
-    fitted = towers(network, parts)
+    fitted = ghost_batches(network, parts)
     loss = losses.get("ce_dice", "sigmoid")
     fitted.compile(optimizer=keras.optimizers.SGD(0.1), loss={"a": loss})
     targets = np.concatenate([images > 0.5, images > 0.8, np.ones_like(images)], axis=-1)
@@ -55,7 +55,7 @@ def test_no_sum_of_gradients_depends_on_timing(loss):
     import tensorflow as tf
 
     net = UNet(filters=2, depth=1, convs=1, residual=True, dropout=0.2)
-    fitted = towers(net.build(1, {"a": 1, "b": 3}), 4)
+    fitted = ghost_batches(net.build(1, {"a": 1, "b": 3}), 4)
     heads = {"a": losses.get(loss, "sigmoid"), "b": losses.get(loss, "softmax")}
     fitted.compile(optimizer="adam", loss=heads)
     images = tf.zeros((4, 16, 16, 1))

@@ -1,0 +1,230 @@
+"""What a model is: networks with their tasks and normalisations, and where they came from."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..components import to_plain
+from ..errors import invalid
+from ..images.normalize import Normalize
+from ..networks.network import Network
+from ..runtime import backend
+from ..tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 2
+NETWORK = "network"
+"""Name of the network of a model that has one."""
+INFO = (
+    "trainer",
+    "channels",
+    "ndim",
+    "pixel_size_um",
+    "diameter_px",
+    "seed",
+    "precision",
+    "threads",
+    "reproducible",
+    "interrupted",
+    "backend",
+    "device",
+    "libraries",
+    "data",
+    "training",
+    "tile_difference",
+    "start",
+)
+"""Fields of model.json beside the networks and the files."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a model: what it learns, by what, from images scaled how.
+
+    Parameters
+    ----------
+    task : Task
+        Its heads and what becomes of them.
+    network : Network
+        What is built.
+    normalize : Normalize
+        Scaling of its images.
+    inputs : dict of str to int
+        Channels of each input.
+    calibration : component, optional
+        What makes its probabilities honest.
+    """
+
+    task: Task
+    network: Network
+    normalize: Normalize
+    inputs: Mapping[str, int]
+    calibration: Any = None
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Output channels by head."""
+        return {name: head.channels for name, head in self.task.heads.items()}
+
+    def build(
+        self, precision: str, seed: int = 0, spacing_um: tuple[float, ...] | None = None
+    ) -> Any:
+        """Build the network with fresh weights, in this precision: a `keras.Model`."""
+        with backend.policy(precision):
+            return self.network.build(self.inputs, self.heads, seed=seed, spacing_um=spacing_um)
+
+    def for_prediction(self, network: Any) -> Any:
+        """Return a `keras.Model` of the same outputs that predicts faster, if there is one."""
+        with backend.policy(backend.precision_of(network)):
+            return self.network.for_prediction(network, self.inputs, self.heads)
+
+
+@dataclass(eq=False)
+class Record:
+    """What a model is, on disk or in memory; `Model` adds what it does.
+
+    Parameters
+    ----------
+    parts : dict of str to Part
+        By name; a model for segmentation has one, ``"network"``.
+    info : dict
+        Every other field of ``model.json``: channels, pixel size, seed, precision, libraries,
+        data manifest and so on.
+    history : DataFrame
+        Columns epoch, iteration, seconds, set, metric, value.
+    members : int, default 1
+        How many networks of each name there are: an ensemble has several.
+    path : Path or None
+        The folder it was saved to or loaded from.
+    files : dict of (int, str) to str
+        File in the folder of each member and name, where there is one.
+    """
+
+    parts: dict[str, Part]
+    info: dict[str, Any]
+    history: pd.DataFrame
+    members: int = 1
+    path: Path | None = None
+    files: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
+    networks: dict[tuple[int, str], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def part(self) -> Part:
+        """The first part; the only one of a model for segmentation."""
+        return next(iter(self.parts.values()))
+
+    @property
+    def name(self) -> str:
+        """Name of the first part."""
+        return next(iter(self.parts))
+
+    @property
+    def task(self) -> Task:
+        """What the first network has learned."""
+        return self.part.task
+
+    @property
+    def network(self) -> Any:
+        """What the first network is, as a component."""
+        return self.part.network
+
+    @property
+    def normalize(self) -> Normalize:
+        """Scaling of the first network's images."""
+        return self.part.normalize
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels."""
+        return int(self.info["channels"]["count"])
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return int(self.info["ndim"])
+
+    @property
+    def keras(self) -> Any:
+        """The first network as a `keras.Model`, loaded when first asked for."""
+        return self.network_of()
+
+    @property
+    def changeable(self) -> bool:
+        """Whether a network was asked for, so that it may differ from what is on disk."""
+        return bool(self.networks)
+
+    def network_of(self, member: int = 1, name: str | None = None) -> Any:
+        """Return the `keras.Model` of one member and name, loaded when first asked for."""
+        key = (member, name or self.name)
+        if key not in self.networks:
+            self.networks[key] = self.read_network(*key)
+        return self.networks[key]
+
+    def network_file(self, member: int = 1, name: str | None = None) -> Path:
+        """Return the file of one member and name."""
+        assert self.path is not None
+        return self.path / self.files[member, name or self.name]
+
+    def read_network(self, member: int = 1, name: str | None = None) -> Any:
+        """Read a network from disk: a `keras.Model` in the precision of this machine."""
+        keras = backend.require()
+        file = self.network_file(member, name)
+        try:
+            stored = keras.saving.load_model(file, compile=False, safe_mode=True)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            if _whole_zip(file):
+                raise
+            why = "it is damaged" if file.exists() else "it is not there"
+            raise invalid(
+                "model",
+                expected=f"a Keras network in {file}",
+                received=why,
+                remedy="Copy the model folder again.",
+            ) from error
+        precision = backend.resolve_precision("auto")
+        if precision == "float32":
+            return stored
+        return self.in_precision(stored, precision, name)
+
+    def in_precision(self, network: Any, precision: str, name: str | None = None) -> Any:
+        """Return a network of one of the parts in another precision, its weights copied."""
+        spacing = self.info["pixel_size_um"]
+        part = self.parts[name or self.name]
+        built = part.build(precision, int(self.info["seed"]), tuple(spacing) if spacing else None)
+        built.set_weights(network.get_weights())
+        return built
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``model.json`` holds of the model; every field explicit."""
+        networks = {
+            name: {
+                "task": to_plain(part.task),
+                "network": to_plain(part.network),
+                "normalize": to_plain(part.normalize),
+                "inputs": dict(part.inputs),
+                "calibration": to_plain(part.calibration),
+            }
+            for name, part in self.parts.items()
+        }
+        told = {name: self.info.get(name) for name in INFO}
+        version = self.info.get("cytoloom")
+        known = {"format": FORMAT, "cytoloom": version, "members": self.members}
+        return {**known, "networks": networks, **told}
+
+
+def _whole_zip(file: Path) -> bool:
+    """Whether a file is a zip archive each member of which has its checksum."""
+    if not zipfile.is_zipfile(file):
+        return False
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False

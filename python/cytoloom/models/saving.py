@@ -1,0 +1,189 @@
+"""A model's folder, written and read: files first, last the manifest with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..components import from_plain
+from ..errors import invalid
+from ..images.normalize import Normalize
+from ..networks.network import Network
+from ..storage.atomic import leave_empty
+from ..tasks.task import Task
+from .folder import STATES
+from .record import FORMAT, INFO, NETWORK, Part
+
+MANIFEST = "model.json"
+FIELDS = ("format", "cytoloom", "members", "networks", "files", *INFO)
+FIELDS_1 = ("format", "cytoloom", "members", "task", "network", "normalize", *INFO)
+PART_FIELDS = ("task", "network", "normalize", "inputs", "calibration")
+WORDS = "README.md"
+"""The card, which people may edit: its hash is kept, and not asked for."""
+
+
+def network_path(member: int, name: str) -> str:
+    """Return where the network of a member lies in its folder.
+
+    Examples
+    --------
+    >>> network_path(1, "network")
+    'members/1/network.keras'
+    """
+    return f"members/{member}/{name}.keras"
+
+
+def key_of(path: str) -> tuple[int, str]:
+    """Return member and name of a network by its place in the folder.
+
+    Examples
+    --------
+    >>> key_of("members/2/links.keras")
+    (2, 'links')
+    """
+    _, member, name = path.split("/")
+    return int(member), name.removesuffix(".keras")
+
+
+def write_files(
+    folder: Path, files: Mapping[str, Callable[[Path], object]], plain: Mapping[str, Any]
+) -> None:
+    """Write a model's files and, last, its manifest with the SHA-256 of each.
+
+    All files are whole under temporary names before the first takes its place, so that what
+    fails leaves the model that was there. A reader in between sees by the hashes that files and
+    manifest are not of one save.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    files : dict of str to callable
+        By path in the folder; each is given the path to write to.
+    plain : dict
+        What the manifest says beside.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    try:
+        for name, write in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            write(partial / name)
+        hashes = {name: sha256_of(partial / name) for name in files}
+        text = json.dumps({**plain, "files": hashes}, indent=1)
+        (partial / MANIFEST).write_text(text, encoding="utf-8")
+        for name in (*files, MANIFEST):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(partial / name, folder / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    _remove_others(folder, files)
+
+
+def _remove_others(folder: Path, kept: Mapping[str, Any]) -> None:
+    """Remove networks of an earlier model that this one does not have."""
+    for file in [folder / f"{NETWORK}.keras", *folder.glob("members/*/*.keras")]:
+        if file.relative_to(folder).as_posix() not in kept:
+            file.unlink(missing_ok=True)
+            leave_empty(file.parent)
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check ``model.json``, of format 2 or as format 1 would be in it.
+
+    Raises
+    ------
+    InvalidError
+        Not a model folder, an unfinished training, a format of a newer version, unknown fields,
+        or files that are not those that were saved.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        unfinished = (folder / STATES).is_dir()
+        remedy = "Its training did not finish: run the same `train` again." if unfinished else ""
+        raise invalid(
+            "path",
+            expected="a model folder (with model.json)",
+            received=str(folder),
+            remedy=remedy,
+        )
+    try:
+        plain = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise invalid(MANIFEST, expected="JSON", received=f"{file}: {error}") from None
+    number = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
+    if number not in (1, FORMAT):
+        raise invalid(
+            "format",
+            expected=f"{FORMAT}",
+            received=f"{number} in {file}",
+            remedy="A newer cytoloom may be needed.",
+        )
+    _check_fields(plain, FIELDS_1 if number == 1 else FIELDS, file)
+    if number == 1:
+        return _of_format_1(plain)
+    for part in plain["networks"].values():
+        _check_fields(part, PART_FIELDS, file)
+    _check_files(folder, plain["files"])
+    return plain
+
+
+def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Path) -> None:
+    if set(plain) != set(expected):
+        odd = sorted(set(plain) ^ set(expected))
+        raise invalid(MANIFEST, expected=f"fields {list(expected)}", received=f"{odd} in {file}")
+
+
+def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Refuse files that are not those that the manifest was written with."""
+    for name, known in hashes.items():
+        inside = (folder / name).resolve()
+        if folder.resolve() not in inside.parents:
+            raise invalid(MANIFEST, expected="files in its own folder", received=name)
+        if name == WORDS:
+            continue
+        why = "it is not there" if not inside.is_file() else ""
+        if not why and sha256_of(inside) != known:
+            why = "it is damaged, or of another save"
+        if why:
+            raise invalid(
+                "model",
+                expected=f"the file {folder / name} as it was saved",
+                received=why,
+                remedy="Copy the model folder again.",
+            )
+
+
+def _of_format_1(plain: dict[str, Any]) -> dict[str, Any]:
+    """Say what a manifest of format 1 says as format 2 does: one network, no hashes."""
+    part = {name: plain.pop(name) for name in ("task", "network", "normalize")}
+    # a field that Data has, too
+    part["task"].pop("unknown", None)
+    part |= {"inputs": {"image": plain["channels"]["count"]}, "calibration": None}
+    return {**plain, "members": 1, "networks": {NETWORK: part}, "files": {}}
+
+
+def parts_of(plain: Mapping[str, Any]) -> dict[str, Part]:
+    """Rebuild the parts of a model from its manifest."""
+    return {
+        name: Part(
+            from_plain(part["task"], Task),
+            from_plain(part["network"], Network),
+            from_plain(part["normalize"], Normalize),
+            {key: int(count) for key, count in part["inputs"].items()},
+            part["calibration"] and from_plain(part["calibration"]),
+        )
+        for name, part in plain["networks"].items()
+    }

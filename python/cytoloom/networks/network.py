@@ -1,0 +1,92 @@
+"""What a network is to training and prediction: a component that builds a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class Network:
+    """Base of all networks; a network is a component (frozen dataclass) with a `build`.
+
+    A class of somebody else's is as good: registered by ``@component``, it trains, saves and
+    loads as a U-Net does.
+    """
+
+    @property
+    def ndim(self) -> int:
+        """Spatial dimensions of its images, 2 or 3."""
+        return 2
+
+    @property
+    def words(self) -> str:
+        """What a plan says of it, in a few words."""
+        return type(self).__name__
+
+    @property
+    def grid_px(self) -> tuple[int, ...]:
+        """Per axis, the multiple of pixels that sizes and tile starts must be."""
+        return (1,) * self.ndim
+
+    @property
+    def halo_px(self) -> tuple[int, ...] | None:
+        """Per axis, what a tile must see around it to be exact; None: all of the image."""
+        return None
+
+    def for_spacing(self, spacing_um: Sequence[float] | None) -> Network:
+        """Fix what depends on the pixel spacing, where anything does."""
+        return self
+
+    def parameters(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> int:
+        """Count the parameters without a backend, as far as it is known; see `UNet`."""
+        return 0
+
+    def values_per_px(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> float:
+        """Count the values of feature maps per pixel, as far as it is known; see `UNet`."""
+        return 0.0
+
+    def thinnest_px(self, patch_px: Sequence[int]) -> tuple[int, ...]:
+        """Per axis, the fewest pixels that a feature map has of such a patch."""
+        return tuple(p // g for p, g in zip(patch_px, self.grid_px, strict=True))
+
+    def build(
+        self,
+        inputs: Mapping[str, int],
+        heads: Mapping[str, int],
+        seed: int = 0,
+        spacing_um: Sequence[float] | None = None,
+    ) -> Any:
+        """Make the Keras model with fresh weights, in the current precision.
+
+        Parameters
+        ----------
+        inputs : dict of str to int
+            Channels of each input by name.
+        heads : dict of str to int
+            Output channels by head.
+        seed : int, default 0
+            The same seed gives the same weights in any process.
+        spacing_um : sequence of float, optional
+            Micrometres per pixel.
+
+        Returns
+        -------
+        keras.Model
+            Inputs of these names, float32 (batch, spatial..., channels) or (batch, channels);
+            output a dict of float32 logits by head.
+        """
+        raise NotImplementedError
+
+    def for_prediction(
+        self, network: Any, inputs: Mapping[str, int], heads: Mapping[str, int]
+    ) -> Any:
+        """Return a Keras model of the same outputs that predicts faster; itself if there is none.
+
+        Parameters
+        ----------
+        network : keras.Model
+            Made by `build`, trained.
+        inputs, heads : dict of str to int
+            As for `build`.
+        """
+        return network

@@ -1,0 +1,177 @@
+"""One engine for everything that learns: a lesson in, a network out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import losses
+from ..events import Event, note, warn
+from ..models.folder import ModelFolder
+from ..networks.ghost_batches import ghost_batches, parts_of
+from ..runtime import backend
+from . import best
+from .lesson import Lesson
+from .loop import Loop
+from .reporter import Reporter
+from .resume import Groups, Keeper, restore, settings_hash
+from .schedule import Schedule, State
+from .snapshots import Snapshots
+from .trainer import Trainer
+from .watch import Watch
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What came of a lesson.
+
+    Attributes
+    ----------
+    network : keras.Model
+        With the weights best on the validation.
+    state : State
+        How far it got, with its history.
+    interrupted : bool
+        Whether it was stopped by hand before the end.
+    forward_s_per_px : float
+        Seconds that running the network forward takes, per pixel.
+    """
+
+    network: Any
+    state: State
+    interrupted: bool
+    forward_s_per_px: float
+
+
+def learn(
+    lesson: Lesson,
+    trainer: Trainer,
+    *,
+    precision: str = "float32",
+    folder: ModelFolder | None = None,
+    started: float | None = None,
+    keep_interrupted: bool = False,
+) -> Generator[Event, None, Learned]:
+    """Learn a lesson, going on from a state in `folder` where there is one.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        What is learned.
+    trainer : Trainer
+        How long and how.
+    precision : {"float32", "bfloat16"}, default "float32"
+        In which the network computes.
+    folder : ModelFolder, optional
+        Where states and snapshots are kept; without it nothing is.
+    started : float, optional
+        ``time.monotonic()`` when the call began; default now.
+    keep_interrupted : bool, default False
+        An interrupt ends learning early, and what was learned is the result, instead of being
+        raised after the state was saved.
+
+    Yields
+    ------
+    Event
+        Progress, notes and warnings.
+
+    Returns
+    -------
+    Learned
+        Network and state.
+
+    Raises
+    ------
+    InvalidError
+        `folder` holds a training of other settings, or its disk is full.
+    FloatingPointError
+        The loss became infinite or not a number; the state before is kept.
+    """
+    state, started = State(), time.monotonic() if started is None else started
+    keeper = Keeper(folder, settings_hash(lesson, trainer, precision))
+    earlier = keeper.resume(state)
+    if earlier is not None and folder is not None:
+        started -= state.elapsed_s
+        yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
+    yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
+    network, fitted = _prepared(lesson, trainer, precision, keeper, earlier)
+    watch = Watch(lesson, network, Snapshots(None if folder is None else folder.path))
+    loop = _loop(lesson, trainer, keeper, fitted, watch)
+    interrupted = False
+    try:
+        yield from loop.run(state, started, trained=lesson.start is not None)
+    except KeyboardInterrupt:
+        if not keep_interrupted or state.iteration == 0:
+            raise KeyboardInterrupt(keeper.words()) from None
+        interrupted = True
+        best.restore(state, network)
+        text = f"Interrupted at iteration {state.iteration}; this is the model so far."
+        yield warn(text + (" The same call goes on from there." if folder else ""))
+    return Learned(network, state, interrupted, watch.forward_s_per_px)
+
+
+def _prepared(
+    lesson: Lesson, trainer: Trainer, precision: str, keeper: Keeper, earlier: Groups | None
+) -> tuple[Any, Any]:
+    """Build and compile, and take up the state of an earlier run; network and what is fitted."""
+    network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
+    if lesson.start is not None:
+        network.set_weights(lesson.start)
+    # not as many as there are cores: weights shall not depend on these
+    parts = parts_of(lesson.batch_size) if backend.one_core_each() else 1
+    fitted = ghost_batches(network, parts)
+    heads = lesson.part.task.heads
+    fitted.compile(
+        optimizer=trainer.make_optimizer(backend.require()),
+        loss={n: losses.get(h.loss, h.activation) for n, h in heads.items()},
+        loss_weights={n: h.weight for n, h in heads.items()},
+        jit_compile=backend.name() == "jax",
+    )
+    fitted.optimizer.build(fitted.trainable_variables)
+    _build_losses(network, fitted)
+    variables = _variables(fitted)
+    keeper.check_space(variables)
+    if earlier is not None:
+        restore(variables, earlier)
+    return network, fitted
+
+
+def _loop(lesson: Lesson, trainer: Trainer, keeper: Keeper, fitted: Any, watch: Watch) -> Loop:
+    iterations, minutes = trainer.length(lesson.images)
+    schedule = Schedule(iterations, minutes and minutes * 60, trainer.knots)
+    variables = _variables(fitted)
+    return Loop(
+        fitted,
+        lesson.batch,
+        trainer,
+        schedule,
+        Reporter(schedule, lesson.batch_size),
+        validate=watch,
+        save=lambda state: keeper.save(state, variables),
+        reserve=lambda: lesson.reserve_s(watch.forward_s_per_px),
+    )
+
+
+def _variables(fitted: Any) -> list[Any]:
+    """Weights, statistics, dropout seeds and the optimizer's variables."""
+    return [*fitted.network.variables, *fitted.optimizer.variables]
+
+
+def _build_losses(network: Any, fitted: Any) -> None:
+    """Make the variables that hold losses; made by the first step, it would be compiled twice."""
+    shapes = {head: [n or 8 for n in out.shape[1:]] for head, out in network.output.items()}
+    maps = {head: np.zeros((1, *shape)) for head, shape in shapes.items()}
+    targets = {
+        head: np.ones((fitted.parts, *shape[:-1], shape[-1] + 1)) for head, shape in shapes.items()
+    }
+    fitted.compute_loss(y=targets, y_pred=[maps] * fitted.parts)
+    fitted.reset_metrics()
+
+
+def _seed_words(lesson: Lesson) -> str:
+    same = "" if backend.repeatable() else ", not repeatable: TensorFlow was already running"
+    return f"seed {lesson.seed}{same}"

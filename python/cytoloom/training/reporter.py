@@ -1,0 +1,57 @@
+"""What a running training says of itself: how far, how fast, how well."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..events import Event
+from .schedule import Schedule, State
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Puts the state of a training into events.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        How long it takes.
+    batch_size : int
+        Images in a batch.
+    """
+
+    schedule: Schedule
+    batch_size: int
+
+    def step(self, state: State, loss: float, elapsed_s: float, speed: tuple[int, float]) -> Event:
+        """Tell of a step; `speed` is so many steps in so many seconds."""
+        steps, seconds = speed
+        fast = f" {self.batch_size * steps / seconds:.1f} images/s," if steps else ""
+        total = self.schedule.iterations or 0
+        of = f"/{total}" if total else ""
+        best = f", score {state.best_score:.3f}" if state.best_weights is not None else ""
+        text = f"iteration {state.iteration}{of}:{fast} loss {loss:.3f}{best}"
+        left = self._left(state, elapsed_s)
+        end = "" if math.isnan(left) else f", {_clock(left)} left"
+        return Event("progress", text + end, state.progress, 1.0)
+
+    def segment(self, state: State, train: float, validation: float, score: float) -> Event:
+        """Tell of a segment's end."""
+        text = f"iteration {state.iteration}: loss {train:.3f}, validation {validation:.3f}"
+        return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
+
+    def start(self, score: float) -> Event:
+        """Tell how good the weights are that training starts from."""
+        return Event("progress", f"before training: score {score:.3f}", 0.0, 1.0)
+
+    def _left(self, state: State, elapsed_s: float) -> float:
+        if self.schedule.seconds is not None:
+            return max(0.0, self.schedule.seconds - elapsed_s)
+        done = state.progress
+        return elapsed_s * (1 - done) / done if done > 0.02 else math.nan
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,76 @@
+"""Segmentation as a lesson: patches of images, and what a task makes of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..components import to_plain
+from ..models.record import Part
+from ..patches.augment import Augment
+from ..patches.sample import Reader, Sampler
+from .batches import batch_maker
+from .lesson import Batch, Lesson
+from .stages import Planned
+from .tune import tune_seconds
+
+VALIDATION_PATCHES = 64
+"""So many tell two states of a network apart, and cost little beside training."""
+
+
+class Segmentation(Lesson):
+    """Learn a task on patches of annotated images.
+
+    Parameters
+    ----------
+    planned : Planned
+        Images, task, network, patches.
+    """
+
+    def __init__(self, planned: Planned) -> None:
+        given = planned.split.given
+        channels = int(planned.split.train.items[0].image.shape[-1])
+        self._planned = planned
+        inputs = {name: count or channels for name, count in planned.task.inputs.items()}
+        self.part = Part(planned.task, planned.plan.network, planned.normalize, inputs)
+        self.seed, self.spacing_um = given.seed, planned.split.spacing_um
+        self.images, self.batch_size = len(planned.readers), planned.batch_size
+        self.start = given.start.keras.get_weights() if given.start is not None else None
+        augment = planned.trainer.augment
+        augment = Augment.preset(augment) if isinstance(augment, str) else augment
+        sampler = self._sampler(planned.readers, augment)
+        self._make = batch_maker(planned.task, sampler, self.seed, self.batch_size)
+
+    def batch(self, i: int) -> Batch:
+        """Draw and augment patches, and make their targets."""
+        return self._make(i)
+
+    def _sampler(self, readers: Sequence[Reader], augment: Augment | None) -> Sampler:
+        planned = self._planned
+        return Sampler(
+            readers,
+            planned.patch_px,
+            planned.task.context_px,
+            augment,
+            foreground=planned.trainer.foreground,
+            balance=planned.trainer.balance and planned.task.balances_classes,
+            seed=self.seed,
+        )
+
+    def validation(self) -> list[Batch]:
+        """Make patches of the validation images, not augmented."""
+        sampler = self._sampler(self._planned.validation_readers, None)
+        make = batch_maker(self._planned.task, sampler, self.seed + 1, self.batch_size)
+        return [make(k) for k in range(-(-VALIDATION_PATCHES // self.batch_size))]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the images are, and what training starts from."""
+        start = self._planned.split.given.start
+        return {
+            "start": start.info["data"] if start is not None else None,
+            "data": to_plain(self._planned.surveyed.manifest),
+        }
+
+    def reserve_s(self, forward_s_per_px: float) -> float:
+        """Estimate what fitting thresholds and saving will take."""
+        return tune_seconds(self._planned, forward_s_per_px)
