@@ -19,7 +19,10 @@ def test_ordinary_nuclei_get_the_usual():
 
 
 def test_specks_are_seen_at_full_resolution():
-    assert choose(DatasetFingerprint(9, (512, 512), diameter_px=6.0), memory_gb=8).network.stem_stride == 1
+    assert (
+        choose(DatasetFingerprint(9, (512, 512), diameter_px=6.0), memory_gb=8).network.stem_stride
+        == 1
+    )
 
 
 def test_huge_objects_get_large_patches_and_a_network_that_sees_all_of_one():

@@ -102,6 +102,8 @@ R: `predict(cl_load("{name}"), "images/", out = "results/")`
 def _tiles(model: Record) -> str:
     """Say what tiles do to the result."""
     limit, seen = inference.HALO_LIMIT_PX, model.network.halo_px
+    if seen is None:
+        return "Images are never cut into tiles."
     if max(seen) <= limit:
         halo = " x ".join(map(str, seen))
         return f"Tiles are read with {halo} px around them, so that they make no difference."

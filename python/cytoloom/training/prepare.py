@@ -43,11 +43,9 @@ def read(given: Given, data: Any, validation: Any) -> Generator[Event, None, Spl
     yield note(words)
     network = _matching(given, (*train.items, *held_out.items))
     found = Split(given, train, held_out, words, network, Cache(int(gigabytes * 0.3e9)))
-    return replace(found, network=network and network.for_spacing(_of_stacks(found)))
-
-
-def _of_stacks(found: Split) -> tuple[float, ...] | None:
-    return found.spacing_um if len(found.train.items[0].image.shape) == 4 else None
+    if network is None or network.ndim == 2:
+        return found
+    return replace(found, network=network.for_spacing(found.spacing_um))
 
 
 def _check_held_out(given: Given, held_out: Data, words: str, own: bool) -> None:

@@ -1,0 +1,99 @@
+"""Model folders: written whole, never a mixture, readable for ever."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cytoloom as cl
+import small
+from cytoloom.models.saving import sha256_of
+
+MODELS = Path(__file__).parent / "models"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> cl.Model:
+    """Hardly trained, and written."""
+    return small.train(out=tmp_path_factory.mktemp("models") / "m.cytoloom")
+
+
+@pytest.fixture
+def folder(model: cl.Model, tmp_path: Path) -> Path:
+    """A copy that may be spoiled."""
+    return shutil.copytree(model.path, tmp_path / "copy.cytoloom")
+
+
+def test_a_folder_of_format_1_predicts_what_it_did():
+    """It was written before networks had members; its task has a field that is gone."""
+    loaded = cl.load(MODELS / "format_1.cytoloom")
+    image, _ = cl.simulate.nuclei(shape=(64, 64), count=6, seed=9)
+    expected = np.load(MODELS / "format_1_maps.npy")
+    # other CPUs round otherwise, some compute in bfloat16
+    assert np.abs(loaded.predict_maps(image)["classes"] - expected).max() < 0.02
+    assert loaded.task.label_names == ("background", "cell")
+    assert "4 iterations of 2 patches" in loaded.summary()
+
+
+def test_a_folder_of_format_1_is_saved_in_format_2(tmp_path):
+    loaded = cl.load(MODELS / "format_1.cytoloom")
+    again = cl.load(loaded.save(tmp_path / "m.cytoloom"))
+    assert json.loads((again.path / "model.json").read_text())["format"] == 2
+    pairs = zip(loaded.keras.get_weights(), again.keras.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_over_a_folder_of_format_1_no_old_network_is_left(model, tmp_path):
+    old = shutil.copytree(MODELS / "format_1.cytoloom", tmp_path / "m.cytoloom")
+    cl.load(model.path).save(old, overwrite=True)
+    assert not (old / "network.keras").exists()
+    assert cl.load(old).task == model.task
+
+
+def test_the_manifest_carries_the_hash_of_every_file(model):
+    plain = json.loads((model.path / "model.json").read_text())
+    assert plain["files"] == {name: sha256_of(model.path / name) for name in plain["files"]}
+
+
+@pytest.mark.parametrize("name", ["members/1/network.keras", "history.csv"])
+def test_files_of_two_saves_are_refused(folder, name):
+    """As left by a copy that was broken off: one file is of another save."""
+    (folder / name).write_bytes(b"of another save")
+    with pytest.raises(cl.InvalidError, match=f"{name}.*another save.*Copy the model folder"):
+        cl.load(folder)
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "members/1/network.keras").unlink()
+    with pytest.raises(cl.InvalidError, match=r"network\.keras.*not there"):
+        cl.load(folder)
+
+
+def test_the_card_may_be_edited_by_hand(folder):
+    (folder / "README.md").write_text("used for figure 3")
+    assert cl.load(folder).channels == 1
+
+
+def test_a_save_that_fails_leaves_the_model_that_was_there(folder, monkeypatch):
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    loaded = cl.load(folder)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(loaded.history), "to_csv", full)
+    with pytest.raises(OSError, match="No space"):
+        loaded.save(folder, overwrite=True)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+def test_a_manifest_reaches_no_file_outside_its_folder(folder):
+    plain = json.loads((folder / "model.json").read_text())
+    plain["files"]["../outside.keras"] = "0" * 64
+    (folder / "model.json").write_text(json.dumps(plain))
+    with pytest.raises(cl.InvalidError, match="files in its own folder"):
+        cl.load(folder)
