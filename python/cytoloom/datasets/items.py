@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InvalidError, invalid
-from ..images import files
-from ..images.image import AnyArray, Channels, Image
+from ..images import files, formats
+from ..images.image import AnyArray, Channels, Image, per_axis
 from .cache import SHARED
 from .files import FileSource
 from .sources import ArraySource, Slices, Source
@@ -152,7 +153,7 @@ def make_items(
     options: ReadOptions,
     details: Mapping[str, Any] | None = None,
 ) -> list[Item]:
-    """Make the item of one image, or one for each time point of a series.
+    """Make the item of one image, or one for each time point of a series and scene of a file.
 
     Parameters
     ----------
@@ -161,7 +162,8 @@ def make_items(
     labels : sequence of the same
         Its annotations.
     name : str
-        The id; time points get ``_t000``, ``_t001``, ... and share the group.
+        The id; time points get ``_t000``, ``_t001``, ..., scenes (of files without labels)
+        their names, and share the group.
     options : ReadOptions
         How to read.
     details : mapping, optional
@@ -172,12 +174,33 @@ def make_items(
         annotations = tuple(_label_source(one, name, options) for one in labels)
         source = _image_source(image, annotations, name, options)
         return [_item(name, source, annotations, options, details)]
-    file = FileSource(image, channels=options.channels, axes=options.axes, cache=_cache(options))
+    # what belongs to which scene, label files do not say: reading one asks to choose
+    scenes = _scenes(image) if not labels else {}
+    if scenes:
+        details["group"] = details.get("group") or name
+    return [
+        item
+        for scene, tail in (scenes or {None: ""}).items()
+        for item in _file_items(image, scene, labels, name + tail, options, details)
+    ]
+
+
+def _file_items(
+    image: Any,
+    scene: str | None,
+    labels: Sequence[Any],
+    name: str,
+    options: ReadOptions,
+    details: dict[str, Any],
+) -> list[Item]:
+    file = FileSource(
+        image, channels=options.channels, axes=options.axes, cache=_cache(options), scene=scene
+    )
     frames = _frames(file)
     if frames == 1:
         annotations = tuple(_label_source(one, name, options) for one in labels)
         return [_item(name, file, annotations, options, details)]
-    details["group"] = details.get("group") or name
+    details = {**details, "group": details.get("group") or name}
     series = [_label_series(one, name, frames, options) for one in labels]
     return [
         _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
@@ -243,6 +266,18 @@ def _cache(options: ReadOptions) -> Any:
     return SHARED if options.cached else None
 
 
+def _scenes(image: Any) -> dict[str | None, str]:
+    """Return the scenes of a file that has several, with what they add to its name."""
+    try:
+        names = files.scenes(image)
+    except InvalidError:  # said when it is read
+        return {}
+    tails = [re.sub(r"[^\w.-]+", "_", scene) for scene in names]
+    if len(set(tails)) < len(names):
+        tails = [f"{k}_{tail}" for k, tail in enumerate(tails)]
+    return {scene: f"_{tail}" for scene, tail in zip(names, tails, strict=True)}
+
+
 def _frames(source: FileSource) -> int:
     """Return the number of time points; 1 for a file that cannot be read, which is said later."""
     try:
@@ -270,14 +305,10 @@ def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
     try:
         if options.pixel_size_um is None:
             return source.spacing_um
-        axes = source.axes.removesuffix("c")
+        axes = source.axes
     except InvalidError:
         return None
-    sizes = np.atleast_1d(np.asarray(options.pixel_size_um, float))
-    if sizes.size not in (1, len(axes)) or not (sizes > 0).all():
-        expected = f"one size above 0, or one for each of {', '.join(axes)}"
-        raise invalid("pixel_size_um", expected=expected, received=options.pixel_size_um)
-    return tuple(float(s) for s in np.broadcast_to(sizes, len(axes)))
+    return per_axis(options.pixel_size_um, axes)
 
 
 def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
@@ -333,9 +364,9 @@ def _axes_taken(array: AnyArray, options: ReadOptions) -> str | None:
 
 def _file_ids(paths: Sequence[Path]) -> list[str]:
     longer = _below_common(paths)
-    without = [n.with_name(files.stem(n)) for n in longer]
+    without = [n.with_name(formats.stem(n)) for n in longer]
     choices = [
-        [files.stem(p) for p in paths],
+        [formats.stem(p) for p in paths],
         [_flat(n) for n in without],
         [_flat(n) for n in longer],
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.checks import odd_pixels
-from ..datasets.views import HeldSource
+from ..datasets.views import CachedSource
 from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import Scratch
 from ..models.inputs import fitting_source
@@ -37,14 +37,14 @@ def predict_one(
     model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
-    source = HeldSource(fitting_source(model, item))
-    odd = list(odd_pixels(source.read()))
+    source = CachedSource(fitting_source(model, item))
+    odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
     with Scratch() as store:
 
         def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, at_once)
-            source.let_go()
+            source.release()
             store.trim()
             return model.task.decode(maps, item.spacing_um), maps
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..images.labels import is_mask_255, values_of
 from .labels import (
     Array,
     Spacing,
     check_known_values,
     fraction,
-    is_zero_255,
     labels_and_known,
     two_classes,
     weight_of,
@@ -113,7 +113,7 @@ class Binary(Task):
         top = int(labels.max(initial=0))
         if top <= 1:
             return []
-        what = "0/255" if is_zero_255(labels) else f"values up to {top}"
+        what = "0/255" if is_mask_255(values_of(labels)) else f"values up to {top}"
         return [f"{what} read as a mask: every value above 0 is foreground"]
 
     def prepare(self, labels: Array) -> Array:

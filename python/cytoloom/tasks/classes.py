@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..errors import invalid
+from ..images.labels import is_mask_255, values_of
 from .binary import overlap_scores
 from .labels import Array, Spacing, check_known_values, labels_and_known, weight_of
 from .task import Found, Head, Maps, Target, Task
@@ -153,6 +154,5 @@ class Classes(Task):
         return counted if self.unknown is None else counted & (labels != self.unknown)
 
     def _is_mask(self, labels: Array) -> bool:
-        from .labels import is_zero_255
-
-        return len(self.names) == 2 and self.unknown != 255 and is_zero_255(labels)
+        may_be = len(self.names) == 2 and self.unknown != 255 and labels.max(initial=0) == 255
+        return bool(may_be) and is_mask_255(values_of(labels))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.sources import ArraySource
-from ..datasets.views import HeldSource, part_of
+from ..datasets.views import CachedSource, part_of
 from ..events import Event
 from ..inference.tiled import HALO_LIMIT_PX, activate
 from ..runtime import backend
@@ -112,7 +112,7 @@ def tune(run: Run) -> Iterator[Event]:
         edge = round(left ** (1 / labels.ndim))
         part = part_of(reader.image, left, fullest(labels, edge))
         left -= math.prod(part.shape[:-1])
-        maps.append(run.model.source_maps(HeldSource(part), reader.stats))
+        maps.append(run.model.source_maps(CachedSource(part), reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     run.task = run.task.tune(maps, truths, run.spacing_um)
