@@ -124,16 +124,19 @@ def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bo
     if overlay:
         from ..plots.overlays import write_overlay
 
-        shown = _plane(labels)
         picture = folder / "overlays" / f"{item.id}.png"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        write_overlay(picture, source.read()[shown], labels[shown])
+        write_overlay(picture, *_shown(source, labels))
     return path
 
 
-def _plane(labels: np.ndarray) -> Any:
-    """Index of what a picture shows: all of an image, of a stack the plane with most objects."""
+def _shown(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels and labels that a picture shows, of a stack the plane with most objects.
+
+    An image is read whole here, however large: its picture is as large.
+    """
     if labels.ndim == 2:
-        return ...
-    seen = [np.unique(plane).size for plane in labels]
-    return int(np.argmax(seen))
+        return source.read(), labels
+    z = int(np.argmax([np.unique(plane).size for plane in labels]))
+    region = (slice(z, z + 1), *(slice(0, n) for n in labels.shape[1:]))
+    return source.read(region)[0], labels[z]
