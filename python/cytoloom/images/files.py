@@ -58,6 +58,8 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     """
     path = Path(path).expanduser()
     reader = reader_of(path)
+    if scene is not None:
+        _check_scene(scene, scenes(path), path)
     info = _reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
     return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
 
@@ -244,6 +246,12 @@ def write_labels(
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
     tiff.write(path, label_rules.smallest(labels), sizes)
     return path
+
+
+def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:
+    if scene not in known:
+        expected = f"one of {', '.join(known)}" if known else "None, as there is one image"
+        raise invalid("scene", expected=f"{expected} in {path}", received=repr(scene))
 
 
 def _native(array: AnyArray) -> AnyArray:

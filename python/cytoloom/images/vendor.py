@@ -38,14 +38,11 @@ def chosen_scene(path: Path, scenes: tuple[str, ...], wanted: str | None) -> int
     >>> chosen_scene(Path("a.czi"), ("A1", "A2"), "A2"), chosen_scene(Path("a.czi"), (), None)
     (1, 0)
     """
-    if wanted is None and len(scenes) <= 1:
-        return 0
     if wanted in scenes:
         return scenes.index(wanted)
+    if len(scenes) <= 1:
+        return 0
     shown = ", ".join(scenes[:5]) + (", ..." if len(scenes) > 5 else "")
-    if wanted is not None:
-        expected = f"one of {shown}" if scenes else "none, as there is one image"
-        raise invalid("scene", expected=f"{expected} in {path}", received=repr(wanted))
     remedy = "Choose one by name with `scene`, or save each as a file of its own."
     got = f"{len(scenes)} images: {shown}"
     raise invalid(str(path), expected="one image", received=got, remedy=remedy)

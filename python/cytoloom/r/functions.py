@@ -224,12 +224,12 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
     return {"maps": maps, "classes": list(used.task.label_names)}
 
 
-def _read(path: str, channels: Any = None, labels: bool = False) -> Plain:
+def _read(path: str, channels: Any = None, labels: bool = False, scene: str | None = None) -> Plain:
     from ..images import files
 
     if labels:
         return {"array": files.read_labels(path), "facts": {}}
-    image = files.read(path, channels=_channels(channels))
+    image = files.read(path, channels=_channels(channels), scene=scene)
     facts = {
         "axes": image.axes,
         "pixel_size_um": image.pixel_size_um,
