@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from cytoloom.datasets.cache import Cache
 from cytoloom.datasets.files import FileSource, pixel_sha256
 from cytoloom.datasets.sources import ArraySource, Source
 from cytoloom.datasets.views import CachedSource, ChannelSource, CropSource, PlaneSource, part_of
 from cytoloom.errors import InvalidError
 from cytoloom.images import Normalize
 from cytoloom.images import files as image_files
+from cytoloom.images.cache import Cache
 
 STACK = np.arange(3 * 4 * 5 * 2, dtype=np.uint16).reshape(3, 4, 5, 2)
 

@@ -124,17 +124,24 @@ def test_regions_of_real_files_equal_the_whole(real_data):
 
 
 def test_only_the_chunks_that_a_region_meets_are_decoded(tmp_path, monkeypatch):
-    """A region of 20 x 20 px meets 2 x 2 of 6 x 8 tiles."""
+    """A region of 20 x 20 px meets 2 x 2 of 6 x 8 tiles; one beside it two more."""
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((96, 128), np.uint8), tile=(16, 16), **ZLIB)
     decoded, original = [], tifffile.TiffPage.decode
 
     def counted(page):
         function = original.func(page)
-        return lambda data, index, **rest: decoded.append(index) or function(data, index, **rest)
+
+        def decode(data, index, **rest):
+            decoded.extend([index] if data is not None else [])
+            return function(data, index, **rest)
+
+        return decode
 
     monkeypatch.setattr(tifffile.TiffPage, "decode", property(counted))
     read_region(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 40))))
     assert decoded == [1, 2, 9, 10]
+    read_region(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 55))))
+    assert decoded == [1, 2, 9, 10, 3, 11]
 
 
 def test_what_is_one_large_piece_is_not_decoded_for_each_region(tmp_path, monkeypatch):
@@ -156,6 +163,14 @@ def test_a_region_beyond_the_end_of_a_file_cut_off_is_refused(tmp_path, options)
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(InvalidError, match="broken"):
         read_region(path, Part(region=(slice(60, 70), slice(0, 90))))
+
+
+def test_a_file_written_anew_is_decoded_anew(tmp_path):
+    """What is kept of the earlier one is not taken for it."""
+    for value in (1, 2):
+        tifffile.imwrite(tmp_path / "a.tif", np.full((64, 64), value, np.uint8), tile=(16, 16),
+                         compression=[None, "zlib"][value - 1])  # fmt: skip
+        assert read_region(tmp_path / "a.tif", Part(region=(slice(3), slice(3)))).max() == value
 
 
 def test_a_time_point_that_is_not_there_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import sys
 from types import SimpleNamespace
@@ -18,6 +19,8 @@ from cytoloom.images.files import read_region, scenes
 from cytoloom.images.reader import Part
 
 ADVICE = r'pip install "cytoloom\[vendor\]", in R cl_install\(extras = "vendor"\)'
+
+POSITIONS = itertools.count()
 
 
 def equals_the_whole(path, scene=None, tries=15):
@@ -101,7 +104,7 @@ def tile(pixels, compression=0, packed=None, m=None, shape=None, **start):
     stored_bytes = data.tobytes() if packed is None else packed
     return SimpleNamespace(
         axes="".join([*axes, "0"]), dtype=dtype, shape=full, stored_shape=stored,
-        compression=compression, mosaic_index=m,
+        compression=compression, mosaic_index=m, file_position=next(POSITIONS),
         dimension_entries=[
             SimpleNamespace(dimension=a, start=start.get(a, 0), size=sizes[a]) for a in axes
         ],

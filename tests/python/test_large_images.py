@@ -11,13 +11,13 @@ from PIL import Image as Pillow
 
 import cytoloom as cl
 import small
-from cytoloom.datasets.cache import Cache
 from cytoloom.datasets.checks import odd_pixels
 from cytoloom.datasets.files import FileSource, pixel_sha256
 from cytoloom.datasets.items import Item
 from cytoloom.datasets.sources import ArraySource
 from cytoloom.datasets.views import CachedSource, ChannelSource, CropSource, PlaneSource
 from cytoloom.images import Normalize, blocks, files, percentiles
+from cytoloom.images.cache import Cache
 from cytoloom.prediction.apply import predict_one
 
 RNG = np.random.default_rng(0)

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import invalid
 from ..images import files
 from ..images.blocks import at_hand, blocks, by_regions
+from ..images.cache import Cache, state_of
 from ..images.image import (
     AnyArray,
     Channels,
@@ -23,7 +24,7 @@ from ..images.image import (
     pick_channels,
 )
 from ..images.reader import Part
-from .cache import SHARED, Cache
+from .cache import SHARED
 from .sources import Role, Slices, Source
 
 FileName = str | os.PathLike[str]
@@ -178,9 +179,7 @@ class FileSource:
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of decoded pixels."""
-        status = self.path.stat() if self.path.exists() else None
-        changed = (status.st_mtime_ns, status.st_size) if status else None
-        return (str(self.path), changed, self.frame, self.role, self.file_axes, self.scene)
+        return (state_of(self.path), self.frame, self.role, self.file_axes, self.scene)
 
     def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:

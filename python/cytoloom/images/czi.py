@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from .cache import CHUNKS, state_of
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, Region, arranged_box, different, stored_box
 from .vendor import axes_meant, chosen_scene, package, refused
@@ -87,7 +88,9 @@ class _Scene:
             of.append(slice(low - start, high - start))
         rest = [axis for axis in tile.axes if axis not in self._axes]
         order = [tile.axes.index(axis) for axis in [*rest, *self._axes]]
-        pixels = _decoded(tile, self.path).transpose(order)[(0,) * len(rest)]
+        key = (state_of(self.path), tile.file_position)
+        decoded = CHUNKS.get(key, lambda: _decoded(tile, self.path))
+        pixels = decoded.transpose(order)[(0,) * len(rest)]
         out[tuple(into)] = pixels[tuple(of)]
 
 

@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..errors import invalid
 from ..storage.atomic import write_whole
+from .cache import CHUNKS, state_of
 from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes
 from .reader import Part, Reader, Region, arranged_box, different, stored_box
 
@@ -197,20 +199,25 @@ def _chunks(page: Any, wanted: Sequence[int]) -> Iterator[tuple[AnyArray, tuple[
     """Decode strips or tiles ``(depth, length, width, samples)``; yield each with its corner."""
     file, key = page.parent.filehandle, page.keyframe
     tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
+    state = state_of(Path(file.path))
     closed = file.closed  # other files of a series that spans several
     if closed:
         file.open()
+
+    def decoded(index: int, offset: int) -> AnyArray:
+        file.seek(offset)
+        data = file.read(page.databytecounts[index])
+        if len(data) < page.databytecounts[index]:
+            raise ValueError(f"strip or tile {index} is cut off")
+        found: AnyArray = key.decode(data, index, **tables)[0]
+        return found
+
     try:
         for index in wanted:
-            offset, size = page.dataoffsets[index], page.databytecounts[index]
-            if not offset or not size:  # never written
-                continue
-            file.seek(offset)
-            data = file.read(size)
-            if len(data) < size:
-                raise ValueError(f"strip or tile {index} is cut off")
-            found, corner, _ = key.decode(data, index, **tables)
-            yield found, corner
+            offset = page.dataoffsets[index]
+            if offset and page.databytecounts[index]:  # else never written
+                found = CHUNKS.get((state, offset), partial(decoded, index, offset))
+                yield found, key.decode(None, index)[1]
     finally:
         if closed:
             file.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.cache import Cache
+from ..images.cache import Cache
 from ..patches.augment import Augment
 from ..patches.sample import ROLES, Reader, Sample, Sampler
 from ..tasks.task import Task

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.cache import Cache
+from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..networks.unet import UNet
 from ..patches.sample import Reader
