@@ -20,7 +20,7 @@ backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; vendors' formats.
 extras_known <- list(
   fast = "openvino>=2025.1",
-  vendor = c("czifile>=2019.7.2,<2020", "liffile>=2025.2.20", "nd2>=0.8")
+  vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8")
 )
 
 backend_needed <- function(info = Sys.info()) {

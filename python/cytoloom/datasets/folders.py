@@ -10,7 +10,8 @@ from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..messages import counted
 from . import pairing as pairs
-from .items import Gathered, ReadOptions, is_file, listed, make_ids, make_items
+from .ids import make_ids
+from .items import Gathered, ReadOptions, is_file, listed, make_items
 
 WHAT = (
     "a folder with images/ and masks/ or labels/, a CSV file or table with columns image and "

@@ -15,12 +15,12 @@ from ..images.image import Channels
 from . import pairing as pairs
 from .data import Data
 from .folders import refuse_parent
+from .ids import make_ids
 from .items import (
     Item,
     ReadOptions,
     is_file,
     listed,
-    make_ids,
     make_items,
     planes,
     shortened,

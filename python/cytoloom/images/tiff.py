@@ -124,16 +124,20 @@ def _series(tiff: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
 
 def _stored(series: tifffile.TiffPageSeries, box: Region) -> AnyArray:
     """Read a box of a series: by memory map, or decoding only the chunks that it meets."""
-    whole: AnyArray
+    lead = _paged_axes(series)
     if all(b == slice(0, n) for b, n in zip(box, series.shape, strict=True)):
-        whole = series.asarray()
+        whole: AnyArray = series.asarray()
         return whole
     if _is_contiguous(series):
         return np.array(_mapped(series)[box])
-    lead = _paged_axes(series)
     if lead is None:
-        whole = series.asarray()
-        return whole[box]
+        part: AnyArray = series.asarray()[box]
+        return part
+    return _of_pages(series, box, lead)
+
+
+def _of_pages(series: tifffile.TiffPageSeries, box: Region, lead: int) -> AnyArray:
+    """Decode a box of a series whose first `lead` axes run over pages."""
     out = np.full([b.stop - b.start for b in box], series.keyframe.nodata, series.dtype)
     longer = [b for b, n in zip(box[lead:], series.shape[lead:], strict=True) if n != 1]
     for at in itertools.product(*(range(b.start, b.stop) for b in box[:lead])):
@@ -144,7 +148,12 @@ def _stored(series: tifffile.TiffPageSeries, box: Region) -> AnyArray:
 
 
 def _is_contiguous(series: tifffile.TiffPageSeries) -> bool:
-    return series.dataoffset is not None and not series.is_multifile
+    return series.dataoffset is not None and not series.is_multifile and _is_plain(series)
+
+
+def _is_plain(series: tifffile.TiffPageSeries) -> bool:
+    """Whether pixels are what is stored; some microscopes' files are computed on when read."""
+    return getattr(series, "transform", None) is None
 
 
 def _mapped(series: tifffile.TiffPageSeries) -> AnyArray:
@@ -155,6 +164,8 @@ def _mapped(series: tifffile.TiffPageSeries) -> AnyArray:
 
 def _paged_axes(series: tifffile.TiffPageSeries) -> int | None:
     """Count the leading axes that run over pages; None where pages do not fit the axes."""
+    if not _is_plain(series):
+        return None
     page = [n for n in series.keyframe.shaped if n != 1]
     for lead in range(len(series.shape) + 1):
         rest = [n for n in series.shape[lead:] if n != 1]
@@ -164,10 +175,8 @@ def _paged_axes(series: tifffile.TiffPageSeries) -> int | None:
 
 
 def _has_regions(series: tifffile.TiffPageSeries) -> bool:
-    if _is_contiguous(series):
-        return True
-    plain = _paged_axes(series) is not None and getattr(series, "transform", None) is None
-    return plain and math.prod(_chunk(series.keyframe)) <= CHUNK_PX
+    small = math.prod(_chunk(series.keyframe)) <= CHUNK_PX
+    return _is_contiguous(series) or (small and _paged_axes(series) is not None)
 
 
 def _fill(out: AnyArray, page: Any, longer: Sequence[slice]) -> None:

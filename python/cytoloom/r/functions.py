@@ -82,7 +82,7 @@ def _source(value: Any) -> Any:
     """Return what `as_data` and `as_images` take: paths, a table, or arrays by name."""
     if not isinstance(value, dict) or "images" not in value:
         return value
-    from ..datasets.items import make_ids
+    from ..datasets.ids import make_ids
 
     names = _listed(value.get("names"))
     if "labels" in value:
