@@ -188,7 +188,7 @@ def test_a_part_has_no_more_pixels_than_asked(shape, pixels):
 
 
 def test_what_is_held_is_decoded_once():
-    """By four threads at a time, and again only after it was let go."""
+    """By four threads at a time, and again only after it was released."""
     reads = []
 
     class Slow(ArraySource):
