@@ -9,7 +9,9 @@
 #' @param backend What computes, as a pip requirement: TensorFlow by default, for instance
 #'   `"tensorflow[and-cuda]>=2.18"` for an NVIDIA graphics card on Linux.
 #' @param fast Whether to install OpenVINO too (about 60 MB): on CPUs without bfloat16, models that
-#'   are trained with it then predict in half the time or less.
+#'   are trained with it then predict in half the time or less. The same as `extras = "fast"`.
+#' @param extras What else to install, by name: `"vendor"` reads Zeiss CZI, Leica LIF and Nikon
+#'   ND2; `"fast"` is OpenVINO.
 #' @param envname Name of the environment.
 #' @param ... Must be empty.
 #' @return The path of the environment's Python, invisibly.
@@ -17,15 +19,17 @@
 #' @examples
 #' \dontrun{
 #' cl_install()
+#' cl_install(extras = "vendor")
 #' }
 cl_install <- function(python = NULL, backend = backend_needed(), ..., fast = FALSE,
-                       envname = "r-cytoloom") {
+                       extras = character(), envname = "r-cytoloom") {
   no_dots(...)
+  added <- extras_needed(c(if (fast) "fast", extras))
   if (!reticulate::virtualenv_exists(envname)) {
     base <- new_enough_python(python)
     reticulate::virtualenv_create(envname, python = base, packages = NULL)
   }
-  reticulate::virtualenv_install(envname, c(packages_needed, backend, if (fast) fast_needed))
+  reticulate::virtualenv_install(envname, c(packages_needed, backend, added))
   session$available <- NULL
   made <- reticulate::virtualenv_python(envname)
   message("Python for cytoloom is ready: ", made)
@@ -37,6 +41,17 @@ cl_install <- function(python = NULL, backend = backend_needed(), ..., fast = FA
     message("Restart R to use it: this session already runs another Python.")
   }
   invisible(made)
+}
+
+extras_needed <- function(extras) {
+  unknown <- setdiff(extras, names(extras_known))
+  if (length(unknown)) {
+    stop_clean(
+      "Invalid `extras`. Expected among ", toString(names(extras_known)), ". Received: ",
+      toString(unknown), "."
+    )
+  }
+  unique(unlist(extras_known[extras], use.names = FALSE))
 }
 
 new_enough_python <- function(python = NULL) {

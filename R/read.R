@@ -2,9 +2,11 @@
 #'
 #' As the core reads them: 16-bit values stay whole numbers, and labels stay labels.
 #'
-#' @param path A file: PNG, JPEG, BMP, TIFF (also OME and ImageJ) or NPY. To write: TIFF.
+#' @param path A file: PNG, JPEG, BMP, TIFF (also OME and ImageJ) or NPY; CZI, LIF or ND2 after
+#'   `cl_install(extras = "vendor")`. To write: TIFF.
 #' @param channels Channels to read, by number from 0 or by name; default all.
 #' @param labels Read a label image or mask; `cl_write_labels()`: the labels to write.
+#' @param scene Which image of a file that holds several (CZI, LIF, ND2), by name.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param ... Must be empty.
 #' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
@@ -16,9 +18,12 @@
 #' cl_write_labels(matrix(c(0, 1, 1, 2), 2), file, pixel_size_um = 0.5)
 #' cl_read(file, labels = TRUE)
 #' attributes(cl_read(file))
-cl_read <- function(path, channels = NULL, labels = FALSE, ...) {
+cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL) {
   no_dots(...)
-  found <- call_python("read", path = plain_path(path), channels = channels, labels = labels)
+  found <- call_python(
+    "read",
+    path = plain_path(path), channels = channels, labels = labels, scene = scene
+  )
   facts <- lapply(Filter(Negate(is.null), found$facts), unlist)
   do.call(structure, c(list(found$array), facts))
 }

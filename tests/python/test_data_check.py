@@ -66,7 +66,7 @@ def test_everything_wrong_is_in_one_message(folder):
     put(folder / "labels" / "widow.png", LABELS)
     put(folder / "labels" / "1.png", LABELS[:-1])
     (folder / "images" / "2.png").write_bytes((folder / "images" / "2.png").read_bytes()[:60])
-    (folder / "images" / "stack.czi").write_bytes(b"ZISRAWFILE")
+    (folder / "images" / "stack.oib").write_bytes(b"something")
     put(folder / "labels" / "stack.png", LABELS)
     text = str(check(folder))
     assert "4 images checked: 5 problems." in text

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from cytoloom.datasets.cache import Cache
-from cytoloom.datasets.files import FileSource, fingerprint
+from cytoloom.datasets.files import FileSource, pixel_sha256
 from cytoloom.datasets.sources import ArraySource, Source
-from cytoloom.datasets.views import ChannelSource, CropSource, HeldSource, PlaneSource, part_of
+from cytoloom.datasets.views import CachedSource, ChannelSource, CropSource, PlaneSource, part_of
 from cytoloom.errors import InvalidError
 from cytoloom.images import Normalize
 from cytoloom.images import files as image_files
+from cytoloom.images.cache import Cache
 
 STACK = np.arange(3 * 4 * 5 * 2, dtype=np.uint16).reshape(3, 4, 5, 2)
 
@@ -50,7 +50,7 @@ def test_normalisation_measures_the_whole_of_a_crop():
     image = np.arange(100, dtype=np.uint8).reshape(10, 10)
     crop = CropSource(ArraySource(image), ((0, 2), (0, 10)))
     assert Normalize().fit(crop) == Normalize().fit(image[..., None])
-    assert fingerprint(crop) == fingerprint(ArraySource(image))
+    assert pixel_sha256(crop) == pixel_sha256(ArraySource(image))
 
 
 def test_a_plane_of_a_stack():
@@ -80,7 +80,7 @@ def test_arrays_that_are_no_image_are_refused():
 
 def test_hashes_tell_shape_and_type_apart():
     sources = [np.zeros((2, 8)), np.zeros((8, 2)), np.zeros((2, 8), np.float32)]
-    assert len({fingerprint(ArraySource(a)) for a in sources}) == 3
+    assert len({pixel_sha256(ArraySource(a)) for a in sources}) == 3
 
 
 # The cache
@@ -188,7 +188,7 @@ def test_a_part_has_no_more_pixels_than_asked(shape, pixels):
 
 
 def test_what_is_held_is_decoded_once():
-    """By four threads at a time, and again only after it was let go."""
+    """By four threads at a time, and again only after it was released."""
     reads = []
 
     class Slow(ArraySource):
@@ -197,11 +197,11 @@ def test_what_is_held_is_decoded_once():
             time.sleep(0.05)
             return super().read(slices)
 
-    held = HeldSource(Slow(np.arange(12).reshape(3, 4)))
+    held = CachedSource(Slow(np.arange(12).reshape(3, 4)))
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(lambda k: held.read((slice(k, k + 1), slice(0, 4))), range(3)))
     assert np.concatenate(parts)[..., 0].tolist() == np.arange(12).reshape(3, 4).tolist()
     assert reads == [None]
-    held.let_go()
+    held.release()
     held.read()
     assert len(reads) == 2

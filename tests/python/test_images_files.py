@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read, read_labels, write_labels
-from cytoloom.images.files import SUFFIXES, read_labels_as, stem
+from cytoloom.images.files import SUFFIXES, read_labels_as
+from cytoloom.images.formats import stem
 
 GREY = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
 COLOURS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
@@ -455,9 +456,8 @@ def test_a_cut_off_uncompressed_tiff_is_not_filled_with_zeros(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("a.czi", "bfconvert"),
-        ("a.LIF", "Fiji"),
-        ("a.nd2", "Fiji"),
+        ("a.oib", "bfconvert"),
+        ("a.VSI", "Fiji"),
         ("a.h5", "h5py"),
         ("a.zarr", "array"),
         ("a.gif", "PNG"),
@@ -527,8 +527,8 @@ def test_files_of_other_programs(real_data, name, axes, shape, dtype, size):
 
 def test_formats_not_read_among_the_fixtures_are_refused_with_advice(real_data):
     fixtures = real_data / "io_fixtures"
-    for path in [*fixtures.glob("czi/*.czi"), *fixtures.glob("hdf5/*.h5")]:
-        with pytest.raises(InvalidError, match=r"bfconvert|h5py"):
+    for path in fixtures.glob("hdf5/*.h5"):
+        with pytest.raises(InvalidError, match="h5py"):
             probe(path)
 
 

@@ -1,4 +1,4 @@
-"""What label values mean, and filters on objects, on arrays to check by eye."""
+"""What label values mean, on arrays to check by eye."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from cytoloom.images.labels import (
     border_labels,
     is_interpolated,
     is_mask_255,
-    relabel_sequential,
-    remove_border,
-    remove_small,
     smallest,
     understand,
     values_of,
@@ -28,18 +25,7 @@ OBJECTS = np.array(
 )
 
 
-def test_relabelling_keeps_order_and_background():
-    expected = [[2, 2, 0, 0, 0], [0, 0, 0, 3, 0], [0, 1, 1, 0, 0], [0, 0, 0, 0, 0]]
-    assert relabel_sequential(OBJECTS).tolist() == expected
-    assert relabel_sequential(np.array([3, 9])).tolist() == [1, 2]
-
-
-def test_small_objects_go():
-    assert np.unique(remove_small(OBJECTS, 2)).tolist() == [0, 3, 5]
-
-
-def test_objects_at_the_border_go():
-    assert np.unique(remove_border(OBJECTS)).tolist() == [0, 3, 9]
+def test_objects_at_the_border_are_those_among_the_outermost_pixels():
     assert border_labels(OBJECTS).tolist() == [5]
     assert border_labels(np.ones((3, 3, 3), int)).tolist() == [1]
 

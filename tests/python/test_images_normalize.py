@@ -9,7 +9,8 @@ import pytest
 
 from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
-from cytoloom.images.normalize import MAX_SAMPLE, Normalize, Stats
+from cytoloom.images.normalize import Normalize, Stats
+from cytoloom.images.percentiles import MAX_SAMPLE
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int64])

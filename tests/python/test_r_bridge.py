@@ -297,7 +297,9 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     declared = set(re.findall(r'"([a-z][a-z0-9-]*>=[0-9.]+)"', text))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    optional = {r.split(";")[0] for name in ("cpu", "fast") for r in extras[name]}
+    named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
+    assert named == ["fast", "vendor"]
+    optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
     assert f'"{project["requires-python"]}"' in text
 
@@ -325,6 +327,7 @@ def test_labels_written_are_read_again(tmp_path: Path) -> None:
     assert r_bridge.call("write_labels", {"path": path, "labels": labels})["value"] == path
     back = r_bridge.call("read", {"path": path, "labels": True})["value"]["array"]
     np.testing.assert_array_equal(unpack(back), [[0, 2], [1, 3]])
+    assert "`scene`" in r_bridge.call("read", {"path": path, "scene": "A1"})["error"]
 
 
 def test_two_images_of_one_name_are_refused():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cytoloom.datasets.cache import Cache
 from cytoloom.datasets.data import as_data
+from cytoloom.images.cache import Cache
 from cytoloom.tasks import Binary
 from cytoloom.training.batches import TaskLabels
 

@@ -55,6 +55,13 @@ test_that("a Python that lacks the packages is named, with what it lacks", {
   expect_error(new_enough_python("/nonexistent/python"), "cl_install\\(python = ...\\)")
 })
 
+test_that("extras are installed by name, and unknown ones are refused", {
+  expect_identical(extras_needed(c("fast", "fast")), "openvino>=2025.1")
+  expect_length(extras_needed("vendor"), 3)
+  expect_null(extras_needed(character()))
+  expect_error(extras_needed(c("vendor", "fst")), "Expected among fast, vendor. Received: fst.")
+})
+
 test_that("looking for Python does not start it", {
   need_python()
   out <- fresh_r(c(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InvalidError
+from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
 from ..messages import counted
 from .data import Data, as_data
-from .files import fingerprint
+from .files import pixel_sha256
 from .items import Item, read_labels
 from .report import Report
 from .sources import Source
@@ -146,11 +148,10 @@ class _Findings:
         self._kinds["dtype"][str(source.dtype)].append(item.id)
         if item.spacing_um is not None:
             self._kinds["spacing"][tuple(item.spacing_um)].append(item.id)
-        pixels = source.read()
-        for text in odd_pixels(pixels):
+        for text in odd_pixels(source):
             self._warnings.append(f"{source.name} {text}")
-        if pixels.size and item.roi is None:
-            self._same[fingerprint(source)].append(item.id)
+        if math.prod(source.shape) and item.roi is None:
+            self._same[pixel_sha256(source)].append(item.id)
 
     def _add_labels(self, item: Item, source: Source, first: bool, row: dict[str, Any]) -> None:
         if source.shape != _shape_or(item.image, source.shape):
@@ -242,17 +243,20 @@ class _Findings:
             )
 
 
-def odd_pixels(pixels: AnyArray) -> Iterator[str]:
+def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
     """Say what is odd about an image's pixels: none, all the same, or not finite."""
-    if not pixels.size:
+    pixels = at_hand(source)
+    size = math.prod(pixels.shape)
+    if not size:
         yield "has no pixels"
         return
-    low, high = pixels.min(), pixels.max()
+    ends = [(block.min(), block.max()) for block in blocks(pixels)]
+    low, high = np.min([low for low, _ in ends]), np.max([high for _, high in ends])
     if low == high:
         yield f"has one value everywhere ({low}); is it the right file?"
     if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
-        bad = pixels.size - np.count_nonzero(np.isfinite(pixels))
-        yield f"has NaN or infinite values in {bad / pixels.size:.2%} of its pixels"
+        bad = size - sum(np.count_nonzero(np.isfinite(block)) for block in blocks(pixels))
+        yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"
 
 
 def _described(task: Any, labels: AnyArray) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images.image import Channels
 from ..messages import counted
-from .files import fingerprint
+from .files import pixel_sha256
 from .folders import WHAT, folder_data, pair_data
 from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
 from .tables import TABLES, table_data
@@ -179,8 +179,8 @@ def manifest(data: Data) -> list[dict[str, Any]]:
     return [
         {
             "id": item.id,
-            "image_sha256": fingerprint(item.image),
-            "label_sha256": fingerprint(item.annotations[0]) if item.annotations else None,
+            "image_sha256": pixel_sha256(item.image),
+            "label_sha256": pixel_sha256(item.annotations[0]) if item.annotations else None,
             "shape": list(item.image.shape),
         }
         for item in data.items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 import weakref
@@ -14,13 +15,16 @@ import numpy as np
 
 from ..errors import invalid
 from ..images import files
+from ..images.blocks import at_hand, blocks, by_regions
+from ..images.cache import Cache, state_of
 from ..images.image import (
     AnyArray,
     Channels,
     ImageInfo,
     pick_channels,
 )
-from .cache import SHARED, Cache
+from ..images.reader import Part
+from .cache import SHARED
 from .sources import Role, Slices, Source
 
 FileName = str | os.PathLike[str]
@@ -29,6 +33,7 @@ FileName = str | os.PathLike[str]
 class FileSource:
     """Pixels in a file, decoded when first read.
 
+    A large image that the cache cannot hold is read region by region where its format allows.
     The header is read when a fact is first asked for. A damaged or missing file raises
     `InvalidError` then and whenever it is read, not before.
 
@@ -46,6 +51,8 @@ class FileSource:
         What the stored axes are, overriding the file.
     cache : Cache, optional
         Where decoded files are kept; None keeps a file only while what was read is in use.
+    scene : str, optional
+        Which image of a file that holds several.
     """
 
     def __init__(
@@ -57,11 +64,13 @@ class FileSource:
         role: Role = "image",
         axes: str | None = None,
         cache: Cache | None = SHARED,
+        scene: str | None = None,
     ) -> None:
         self.path = Path(path).expanduser()
         self.channels = channels
         self.frame = frame
         self.role = role
+        self.scene = scene
         self.file_axes = axes
         self._cache = cache
         self._info: ImageInfo | None = None
@@ -72,13 +81,14 @@ class FileSource:
 
     def __repr__(self) -> str:
         frame = "" if self.frame is None else f", frame={self.frame}"
-        return f"FileSource({str(self.path)!r}{frame})"
+        scene = "" if self.scene is None else f", scene={self.scene!r}"
+        return f"FileSource({str(self.path)!r}{frame}{scene})"
 
     def at(self, frame: int, *, axes: str | None = None) -> FileSource:
         """Return the same file at one time point; the header is not read again."""
         other = FileSource(
             self.path, channels=self.channels, frame=frame, role=self.role,
-            axes=axes or self.file_axes, cache=self._cache,
+            axes=axes or self.file_axes, cache=self._cache, scene=self.scene,
         )  # fmt: skip
         other._info = self._info if axes is None else None
         return other
@@ -87,7 +97,7 @@ class FileSource:
     def info(self) -> ImageInfo:
         """What the header says of the whole file."""
         if self._info is None:
-            self._info = files.probe(self.path, axes=self.file_axes)
+            self._info = files.probe(self.path, axes=self.file_axes, scene=self.scene)
         return self._info
 
     @property
@@ -125,11 +135,36 @@ class FileSource:
         """The path."""
         return str(self.path)
 
+    @property
+    def regions(self) -> bool:
+        """Whether parts are read without the rest, should the image be large.
+
+        Labels are understood from all of their values, and what the cache can hold is decoded
+        once: patches are read from it again and again.
+        """
+        if self.role == "labels" or not self.info.regions:
+            return False
+        size = math.prod(self.info.frame_shape) * self.info.dtype.itemsize
+        return self._cache is None or size > self._cache.max_bytes
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels, read-only, or those within one slice per spatial axis."""
         kept = self._picked() if self.role == "image" else None
-        array = self._whole() if slices is None else self._whole()[slices]
+        if slices is None:
+            array = self._whole()
+        else:
+            array = self._region(slices) if by_regions(self) else self._whole()[slices]
         return array if kept is None else array[..., list(kept)]
+
+    def _region(self, slices: Slices) -> AnyArray:
+        spans = [s.indices(n) for s, n in zip(slices, self.shape, strict=False)]
+        box = tuple(slice(start, max(start, stop)) for start, stop, _ in spans)
+        if any(step < 1 for _, _, step in spans):
+            return self._whole()[slices]
+        part = Part(self.file_axes, self._one_frame(), self.scene, box)
+        region = files.read_region(self.path, part)
+        steps = tuple(slice(None, None, step) for _, _, step in spans)
+        return region[steps]
 
     def _whole(self) -> AnyArray:
         if self._cache is not None:
@@ -144,20 +179,23 @@ class FileSource:
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of decoded pixels."""
-        status = self.path.stat() if self.path.exists() else None
-        changed = (status.st_mtime_ns, status.st_size) if status else None
-        return (str(self.path), changed, self.frame, self.role, self.file_axes)
+        return (state_of(self.path), self.frame, self.role, self.file_axes, self.scene)
 
-    def _decode(self) -> AnyArray:
+    def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:
             got = f"{self.info.frames} time points"
             raise invalid(self.name, expected="one image", received=got, remedy="Choose a frame.")
+        return self.frame
+
+    def _decode(self) -> AnyArray:
+        frame = self._one_frame()
         if self.role == "labels":
             array, self.understood = files.read_labels_as(
-                self.path, axes=self.file_axes, frame=self.frame
+                self.path, axes=self.file_axes, frame=frame
             )
         else:
-            array = files.read(self.path, axes=self.file_axes, frame=self.frame).array
+            found = files.read(self.path, axes=self.file_axes, frame=frame, scene=self.scene)
+            array = found.array
         array = array.view()
         array.flags.writeable = False
         return array
@@ -169,7 +207,7 @@ class FileSource:
         return pick_channels(self.channels, info.channels, info.channel_names, self.name)
 
 
-def fingerprint(source: Source) -> str:
+def pixel_sha256(source: Source) -> str:
     """Return the SHA-256 of a source's shape, type and pixels; of a crop, those of the whole.
 
     Examples
@@ -177,21 +215,23 @@ def fingerprint(source: Source) -> str:
     >>> import numpy as np
     >>> from cytoloom.datasets.sources import ArraySource
     >>> grey, one_channel = ArraySource(np.zeros((2, 2))), ArraySource(np.zeros((2, 2, 1)))
-    >>> fingerprint(grey) == fingerprint(one_channel)
+    >>> pixel_sha256(grey) == pixel_sha256(one_channel)
     True
     """
     source = getattr(source, "whole", source)
     if not isinstance(source, FileSource):
-        return _digest(source.read())
+        return _digest(source)
     # a training asks for it when checking and again for its record
     state = (source.identity, source.channels)
     if source.digest is None or source.digest[0] != state:
-        source.digest = (state, _digest(source.read()))
+        source.digest = (state, _digest(source))
     return source.digest[1]
 
 
-def _digest(array: AnyArray) -> str:
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.name}".encode())
-    for row in array:
-        digest.update(np.ascontiguousarray(row).tobytes())
+def _digest(source: Source) -> str:
+    pixels = at_hand(source)
+    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.name}".encode())
+    for block in blocks(pixels):
+        for row in block:
+            digest.update(np.ascontiguousarray(row).tobytes())
     return digest.hexdigest()

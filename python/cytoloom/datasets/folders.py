@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
-from ..images import files
+from ..images import files, formats
 from ..messages import counted
 from . import pairing as pairs
-from .items import Gathered, ReadOptions, is_file, listed, make_ids, make_items
+from .ids import make_ids
+from .items import Gathered, ReadOptions, is_file, listed, make_items
 
 WHAT = (
     "a folder with images/ and masks/ or labels/, a CSV file or table with columns image and "
@@ -150,8 +151,8 @@ def _folder(name: str) -> str | None:
 
 
 def is_folder(x: Any) -> bool:
-    """Whether something is the path of a folder that is there."""
-    return is_file(x) and Path(x).expanduser().is_dir()
+    """Whether something is the path of a folder that is there, and that is not one image."""
+    return is_file(x) and Path(x).expanduser().is_dir() and not formats.is_image_folder(x)
 
 
 def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Gathered:

@@ -1,19 +1,18 @@
-"""Make items of files, arrays and images, and name them."""
+"""Make items of files, arrays and images."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..images import files
-from ..images.image import AnyArray, Channels, Image
+from ..images.image import AnyArray, Channels, Image, per_axis
 from .cache import SHARED
 from .files import FileSource
 from .sources import ArraySource, Slices, Source
@@ -152,7 +151,7 @@ def make_items(
     options: ReadOptions,
     details: Mapping[str, Any] | None = None,
 ) -> list[Item]:
-    """Make the item of one image, or one for each time point of a series.
+    """Make the item of one image, or one for each time point of a series and scene of a file.
 
     Parameters
     ----------
@@ -161,7 +160,8 @@ def make_items(
     labels : sequence of the same
         Its annotations.
     name : str
-        The id; time points get ``_t000``, ``_t001``, ... and share the group.
+        The id; time points get ``_t000``, ``_t001``, ..., scenes (of files without labels)
+        their names, and share the group.
     options : ReadOptions
         How to read.
     details : mapping, optional
@@ -172,12 +172,33 @@ def make_items(
         annotations = tuple(_label_source(one, name, options) for one in labels)
         source = _image_source(image, annotations, name, options)
         return [_item(name, source, annotations, options, details)]
-    file = FileSource(image, channels=options.channels, axes=options.axes, cache=_cache(options))
+    # what belongs to which scene, label files do not say: reading one asks to choose
+    scenes = _scenes(image) if not labels else {}
+    if scenes:
+        details["group"] = details.get("group") or name
+    return [
+        item
+        for scene, tail in (scenes or {None: ""}).items()
+        for item in _file_items(image, scene, labels, name + tail, options, details)
+    ]
+
+
+def _file_items(
+    image: Any,
+    scene: str | None,
+    labels: Sequence[Any],
+    name: str,
+    options: ReadOptions,
+    details: dict[str, Any],
+) -> list[Item]:
+    file = FileSource(
+        image, channels=options.channels, axes=options.axes, cache=_cache(options), scene=scene
+    )
     frames = _frames(file)
     if frames == 1:
         annotations = tuple(_label_source(one, name, options) for one in labels)
         return [_item(name, file, annotations, options, details)]
-    details["group"] = details.get("group") or name
+    details = {**details, "group": details.get("group") or name}
     series = [_label_series(one, name, frames, options) for one in labels]
     return [
         _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
@@ -200,30 +221,6 @@ def planes(item: Item) -> list[Item]:
         return [item]
 
 
-def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
-    """Return a different id for each image: names given, else the shortest names of files.
-
-    Examples
-    --------
-    >>> make_ids(["a/1.tif", "a/2.tif"]), make_ids(["a/1.tif", "b/1.tif"])
-    (['1', '2'], ['a_1', 'b_1'])
-    """
-    if not len(images):
-        return []
-    if len(names):
-        if len(names) != len(images) or len(set(names)) != len(names):
-            expected = f"{len(images)} different names"
-            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
-        return [str(n) for n in names]
-    if all(is_file(one) for one in images):
-        return _file_ids([Path(one) for one in images])
-    own = [one.name for one in images if isinstance(one, Image) and one.name]
-    if len(set(own)) == len(images):
-        return own
-    digits = max(3, len(str(len(images))))
-    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
-
-
 def is_file(x: Any) -> bool:
     """Whether something is a path rather than pixels."""
     return isinstance(x, (str, os.PathLike))
@@ -241,6 +238,18 @@ def _item(
 
 def _cache(options: ReadOptions) -> Any:
     return SHARED if options.cached else None
+
+
+def _scenes(image: Any) -> dict[str | None, str]:
+    """Return the scenes of a file that has several, with what they add to its name."""
+    try:
+        names = files.scenes(image)
+    except InvalidError:  # said when it is read
+        return {}
+    tails = [re.sub(r"[^\w.-]+", "_", scene) for scene in names]
+    if len(set(tails)) < len(names):
+        tails = [f"{k}_{tail}" for k, tail in enumerate(tails)]
+    return {scene: f"_{tail}" for scene, tail in zip(names, tails, strict=True)}
 
 
 def _frames(source: FileSource) -> int:
@@ -270,14 +279,10 @@ def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
     try:
         if options.pixel_size_um is None:
             return source.spacing_um
-        axes = source.axes.removesuffix("c")
+        axes = source.axes
     except InvalidError:
         return None
-    sizes = np.atleast_1d(np.asarray(options.pixel_size_um, float))
-    if sizes.size not in (1, len(axes)) or not (sizes > 0).all():
-        expected = f"one size above 0, or one for each of {', '.join(axes)}"
-        raise invalid("pixel_size_um", expected=expected, received=options.pixel_size_um)
-    return tuple(float(s) for s in np.broadcast_to(sizes, len(axes)))
+    return per_axis(options.pixel_size_um, axes)
 
 
 def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
@@ -329,37 +334,6 @@ def _axes_taken(array: AnyArray, options: ReadOptions) -> str | None:
     ndim, channels = options.taken or (0, 0)
     fits = array.ndim == ndim + 1 and array.shape[-1] == channels
     return "zyx"[-ndim:] + "c" if fits else None
-
-
-def _file_ids(paths: Sequence[Path]) -> list[str]:
-    longer = _below_common(paths)
-    without = [n.with_name(files.stem(n)) for n in longer]
-    choices = [
-        [files.stem(p) for p in paths],
-        [_flat(n) for n in without],
-        [_flat(n) for n in longer],
-    ]
-    for choice in choices:
-        if len(set(choice)) == len(choice):
-            return choice
-    seen: Counter[str] = Counter()
-    unique = []
-    for name in choices[-1]:
-        seen[name] += 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return unique
-
-
-def _below_common(paths: Sequence[Path]) -> list[Path]:
-    if len({p.is_absolute() for p in paths}) > 1:
-        return list(paths)
-    top = os.path.commonpath([p.parent for p in paths])
-    return [p.relative_to(top) for p in paths] if top else list(paths)
-
-
-def _flat(path: Path) -> str:
-    """Return a path as one word: ids are names of files and columns of tables."""
-    return "_".join(part for part in path.parts if part not in ("/", "..", "."))
 
 
 def listed(x: Any) -> list[Any]:

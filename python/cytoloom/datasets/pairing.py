@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import invalid
-from ..images.files import SUFFIXES, is_foreign, stem
+from ..images import formats
+from ..images.formats import stem
 
 IMAGE_FOLDERS = ("images", "image", "imgs")
 LABEL_FOLDERS = ("labels", "masks", "label", "mask")
@@ -163,14 +164,16 @@ def list_images(folder: str | Path) -> list[str]:
     """List image files under a folder, sorted, as paths relative to it with ``/``.
 
     Formats that are known but not read (CZI, HDF5, ...) are listed too, so that they are
-    reported rather than passed over; hidden files and others are not.
+    reported rather than passed over; hidden files and others are not. A folder that is one
+    image is listed as one and not looked into.
     """
     found = []
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in files:
-            if not name.startswith(".") and _is_image(name):
-                found.append((Path(root) / name).relative_to(folder).as_posix())
+        whole = [f for f in folders if formats.is_image_folder(Path(root) / f)]
+        folders[:] = [f for f in folders if f not in whole]
+        for name in [*whole, *(f for f in files if not f.startswith(".") and _is_image(f))]:
+            found.append((Path(root) / name).relative_to(folder).as_posix())
     return sorted(found, key=natural_order)
 
 
@@ -208,7 +211,7 @@ def _is_image(name: str) -> bool:
     # .gz is an image only as .nii.gz; tables and texts are compressed too
     if name.lower().endswith(".gz"):
         return name.lower().endswith(".nii.gz")
-    return name.lower().endswith(SUFFIXES) or is_foreign(name)
+    return name.lower().endswith(formats.suffixes()) or formats.is_foreign(name)
 
 
 def _key(name: str) -> str:

@@ -12,6 +12,7 @@ from ..images.image import (
     arrange,
     check_axes,
     guess_axes,
+    per_axis,
 )
 from ..images.labels import understand
 
@@ -23,7 +24,8 @@ Role = Literal["image", "labels"]
 class Source(Protocol):
     """What samplers read: an image ``(spatial..., c)`` or labels ``(spatial...)``.
 
-    Anything with these members is a source; nothing needs to inherit from this class.
+    Anything with these members is a source; nothing needs to inherit from this class. One that
+    decodes all of an image for any part of it says so by an attribute ``regions`` that is False.
     """
 
     @property
@@ -102,7 +104,7 @@ class ArraySource:
                 remedy = "Give one array per time point, or a TIFF file with a time axis."
                 raise invalid(name, expected="no time axis", received=letters, remedy=remedy)
             self._array, self.axes = arrange(array, letters)
-        self.spacing_um = _per_axis(spacing_um, self.axes, name)
+        self.spacing_um = per_axis(spacing_um, self.axes)
         self.name = name
         self.channel_names = channel_names
 
@@ -131,16 +133,3 @@ def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray
     except InvalidError as error:
         raise InvalidError(str(error).replace("`labels`", f"`{name}`", 1)) from None
     return labels, letters, said
-
-
-def _per_axis(
-    spacing_um: float | tuple[float, ...] | None, axes: str, name: str
-) -> tuple[float, ...] | None:
-    if spacing_um is None:
-        return None
-    wanted = len(axes.removesuffix("c"))
-    sizes = np.atleast_1d(np.asarray(spacing_um, float))
-    if sizes.size not in (1, wanted) or not (sizes > 0).all():
-        expected = f"1 or {wanted} positive pixel sizes for {name}"
-        raise invalid("pixel_size_um", expected=expected, received=spacing_um)
-    return tuple(float(s) for s in np.broadcast_to(sizes, wanted))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from .items import Gathered, Item, ReadOptions, is_file, make_ids, make_items
+from .ids import make_ids
+from .items import Gathered, Item, ReadOptions, is_file, make_items
 
 TABLES = (".csv", ".tsv", ".txt")
 COLUMNS = ("image", "label", "group", "split", "name", "weight")

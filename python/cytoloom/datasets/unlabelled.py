@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from ..images import files
+from ..images import files, formats
 from ..images.image import Channels
 from . import pairing as pairs
 from .data import Data
 from .folders import refuse_parent
+from .ids import make_ids
 from .items import (
     Item,
     ReadOptions,
     is_file,
     listed,
-    make_ids,
     make_items,
     planes,
     shortened,
@@ -93,7 +93,7 @@ def _named_images(x: Mapping[str, Any], options: ReadOptions) -> list[Item]:
 
 def _path_images(x: str | os.PathLike[str], options: ReadOptions) -> list[Item]:
     path = Path(x).expanduser()
-    if path.is_dir():
+    if path.is_dir() and not formats.is_image_folder(path):
         images_folder, labels_folder = pairs.find_folders(path)
         folder = images_folder if images_folder and labels_folder else path
         refuse_parent(folder)
@@ -121,7 +121,7 @@ def _expanded(images: Sequence[Any]) -> list[Any]:
     found: list[Any] = []
     for one in images:
         path = Path(one).expanduser() if is_file(one) else None
-        if path is None or path.is_file():
+        if path is None or path.is_file() or formats.is_image_folder(path):
             found.append(one)
         elif path.is_dir():
             found += [path / name for name in pairs.list_images(path)]

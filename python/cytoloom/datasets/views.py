@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..images.blocks import by_regions
 from ..images.image import (
     AnyArray,
     Channels,
@@ -65,6 +66,11 @@ class CropSource:
         """Names of the channels, where known."""
         return getattr(self.whole, "channel_names", None)
 
+    @property
+    def regions(self) -> bool:
+        """Whether parts are read without the rest."""
+        return getattr(self.whole, "regions", True)
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels of the box, or those within slices of it."""
         box = tuple(slice(start, stop) for start, stop in self.roi)
@@ -96,6 +102,7 @@ class ChannelSource:
         self.spacing_um = source.spacing_um
         self.name = source.name
         self.channel_names = names and tuple(names[k] for k in self._kept)
+        self.regions: bool = getattr(source, "regions", True)
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a copy of the channels kept."""
@@ -122,6 +129,7 @@ class PlaneSource:
         self.spacing_um = stack.spacing_um and stack.spacing_um[1:]
         self.name = stack.name
         self.channel_names: tuple[str, ...] | None = getattr(stack, "channel_names", None)
+        self.regions: bool = getattr(stack, "regions", True)
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels ``(y, x, c)`` of the plane, or those within slices of it."""
@@ -130,17 +138,18 @@ class PlaneSource:
         return plane
 
 
-class HeldSource:
-    """Another source, decoded once for all that is read from it, until it is let go.
+class CachedSource:
+    """Another source, decoded once for all that is read from it, until it is released.
 
+    A large image that can be read by regions is not kept: they are read anew each time.
     Normalisation measures what it would measure of the other.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cytoloom.datasets.sources import ArraySource
-    >>> held = HeldSource(CropSource(ArraySource(np.zeros((4, 5))), ((1, 3), (0, 5))))
-    >>> held.shape, held.whole.shape
+    >>> cached = CachedSource(CropSource(ArraySource(np.zeros((4, 5))), ((1, 3), (0, 5))))
+    >>> cached.shape, cached.whole.shape
     ((2, 5, 1), (4, 5, 1))
     """
 
@@ -155,16 +164,19 @@ class HeldSource:
         self.spacing_um = source.spacing_um
         self.name = source.name
         self.channel_names: tuple[str, ...] | None = getattr(source, "channel_names", None)
+        self.regions: bool = getattr(source, "regions", True)
 
     def read(self, slices: Slices | None = None) -> AnyArray:
-        """Return a view; decodes what is not held."""
+        """Return a view of what is kept, decoded first where nothing is."""
+        if by_regions(self._source):
+            return self._source.read(slices)
         with self._lock:
             if self._array is None:
                 self._array = self._source.read()
             array = self._array
         return array if slices is None else array[slices]
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Keep nothing in memory until something is read again."""
         self._array = None
 

@@ -146,9 +146,9 @@ def _seen(model: Model) -> dict[str, str]:
 
 
 def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
-    from ..datasets.files import fingerprint
+    from ..datasets.files import pixel_sha256
 
-    known = seen.get(fingerprint(item.image)) if seen else None
+    known = seen.get(pixel_sha256(item.image)) if seen else None
     if known:
         raise invalid(
             "data",
@@ -162,11 +162,11 @@ def _score(
     model: Model, item: Any, data: Data, at_once: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     from ..datasets.items import read_labels
-    from ..datasets.views import HeldSource
+    from ..datasets.views import CachedSource
 
-    source = HeldSource(item.image)
+    source = CachedSource(item.image)
     maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
-    source.let_go()
+    source.release()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
     decoded = model.task.decode(maps, item.spacing_um)

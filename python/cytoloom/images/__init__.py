@@ -1,6 +1,6 @@
 """Images and label images: read, write, pair, normalise."""
 
-from .files import SUFFIXES, probe, read, read_labels, write_labels
+from .files import SUFFIXES, probe, read, read_labels, scenes, write_labels
 from .image import Image, ImageInfo
 from .normalize import Normalize, Stats
 
@@ -13,5 +13,6 @@ __all__ = [
     "probe",
     "read",
     "read_labels",
+    "scenes",
     "write_labels",
 ]

@@ -7,75 +7,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from ..errors import InvalidError, invalid
 from . import labels as label_rules
-from .image import (
-    AnyArray,
-    Channels,
-    Image,
-    ImageInfo,
-    arrange,
-    arrangement,
-    check_axes,
-    guess_axes,
-    pick_channels,
-)
+from .formats import reader_of, stem, suffixes
+from .image import AnyArray, Channels, Image, ImageInfo, per_axis, pick_channels
+from .reader import Part
 
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".npy", ".bmp")
-
-_MAGIC = {
-    b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"BM": "bmp", b"\x93NUMPY": "npy",
-    b"II*\x00": "tiff", b"MM\x00*": "tiff", b"II+\x00": "tiff", b"MM\x00+": "tiff",
-}  # fmt: skip
-_CONVERT = {
-    "Open it in Fiji (Bio-Formats) and save it as TIFF, or run `bfconvert {0} {1}.ome.tif`.": (
-        ".czi .lif .nd2 .lsm .oib .oif .oir .vsi .stk .dv .ims .zvi .sld .flex .mvd2 .ndpi .svs"
-        " .scn .mrxs .r3d .ics .xdce"
-    ),
-    "Read the data set you need with h5py, then pass the array or save it with tifffile.imwrite.": (
-        ".h5 .hdf5 .ilp .hdf"
-    ),
-    "Load it and pass the array, or save it as TIFF or .npy.": ".zarr .n5 .npz .mat .pkl",
-    "Save it as PNG or TIFF from Fiji or an image editor.": (
-        ".gif .webp .heic .avif .jp2 .jxl .psd .pdf .svg"
-    ),
-    "Open it in Fiji or 3D Slicer and save it as TIFF.": ".nii .gz .mha .mhd .nrrd .dcm .mrc .rec",
-    "Open it in Fiji and save it as a TIFF stack.": ".avi .mp4 .mov",
-}  # fmt: skip
-_REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in group.split()}
-_BESIDE_IMAGES = (".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl")
+SUFFIXES = suffixes()
 T = TypeVar("T")
 
 
-def stem(path: str | Path) -> str:
-    """Return a file's name without folder and ending; ``.ome.tif`` is one ending.
+def scenes(path: str | Path) -> tuple[str, ...]:
+    """Return the names of the images that a file holds; nothing where there is only one.
 
     Examples
     --------
-    >>> stem("plate/B03.s1.ome.tif"), stem("0001_mask.png")
-    ('B03.s1', '0001_mask')
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> path = os.path.join(tempfile.mkdtemp(), "cells.npy")
+    >>> np.save(path, np.zeros((64, 48)))
+    >>> scenes(path)
+    ()
     """
-    name = Path(path).stem
-    return name[:-4] if name.lower().endswith(".ome") else name
+    path = Path(path).expanduser()
+    reader = reader_of(path)
+    return _reading(path, lambda: reader.scenes(path))
 
 
-def is_foreign(path: str | Path) -> bool:
-    """Whether a file's ending is that of a microscope's or image format not read here.
-
-    Films, archives and drawings, which often lie beside images, are not meant.
-
-    Examples
-    --------
-    >>> is_foreign("a.czi"), is_foreign("a.png"), is_foreign("README.md"), is_foreign("fig.pdf")
-    (True, False, False, False)
-    """
-    suffix = Path(path).suffix.lower()
-    return suffix in _REMEDIES and suffix not in _BESIDE_IMAGES
-
-
-def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
+def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None) -> ImageInfo:
     """Read what a file's header says: shape, type, axes, pixel size, channel names.
 
     Parameters
@@ -84,6 +43,8 @@ def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
         A file in one of the formats of `SUFFIXES`; its content decides, not its ending.
     axes : str, optional
         What the stored axes are, overriding the file, for example ``"tyx"``.
+    scene : str, optional
+        Which image of a file that holds several (`scenes`).
 
     Returns
     -------
@@ -96,8 +57,10 @@ def probe(path: str | Path, *, axes: str | None = None) -> ImageInfo:
         Missing, damaged, or in a format not read; the message says how to convert it.
     """
     path = Path(path).expanduser()
-    kind = _kind(path)
-    info = _reading(path, lambda: _header(path, kind, axes))
+    reader = reader_of(path)
+    if scene is not None:
+        _check_scene(scene, scenes(path), path)
+    info = _reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
     return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
 
 
@@ -107,10 +70,12 @@ def read(
     channels: Channels = None,
     axes: str | None = None,
     frame: int | None = None,
+    scene: str | None = None,
 ) -> Image:
     """Read an image file, channels last.
 
-    PNG, JPEG, BMP, TIFF (OME, ImageJ, plain) and NPY. Palette pictures give their colours (one
+    PNG, JPEG, BMP, TIFF (OME, ImageJ, plain), NPY and, with ``cytoloom[vendor]``, CZI, LIF and
+    ND2, whose axes cannot be overridden. Palette pictures give their colours (one
     channel where the palette is grey), alpha is left out, 1-bit pictures give 0 and 255,
     photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
     says; without such metadata a stack is z. Colour maps of ImageJ are ways of showing and
@@ -127,6 +92,8 @@ def read(
         own order, for example ``"tyx"`` for a plain stack of time points.
     frame : int, optional
         A single time point of a series, from 0. Default: all, as the first axis.
+    scene : str, optional
+        Which image of a file that holds several (`scenes`).
 
     Returns
     -------
@@ -141,22 +108,50 @@ def read(
     Examples
     --------
     >>> import os, tempfile
+    >>> import numpy as np
     >>> path = os.path.join(tempfile.mkdtemp(), "cells.npy")
     >>> np.save(path, np.zeros((64, 48), np.uint16))
     >>> read(path)
     Image('cells', 64 x 48 x 1 (yxc), uint16)
     """
     path = Path(path).expanduser()
-    info = probe(path, axes=axes)
+    reader, info = reader_of(path), probe(path, axes=axes, scene=scene)
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
-    kind = _kind(path)
-    array = _native(_reading(path, lambda: _pixels(path, kind, axes, frame)))
+    part = Part(axes, frame, scene)
+    array = _native(_reading(path, lambda: reader.pixels(path, part)))
     names = info.channel_names
     if keep is not None:
         array = array[..., list(keep)]
         names = names and tuple(names[k] for k in keep)
     letters = info.axes if frame is None else info.axes.removeprefix("t")
     return Image(array, letters, info.pixel_size_um, names, info.name)
+
+
+def read_region(path: Path, part: Part) -> AnyArray:
+    """Read a region of an image whose `ImageInfo.regions` says that it can be read alone.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    part : Part
+        With a region, and the time point of a series.
+
+    Returns
+    -------
+    ndarray (spatial..., c), any dtype
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "cells.npy"
+    >>> np.save(path, np.arange(12).reshape(3, 4))
+    >>> read_region(path, Part(region=(slice(1, 2), slice(0, 3))))[..., 0]
+    array([[4, 5, 6]])
+    """
+    reader = reader_of(path)
+    return _native(_reading(path, lambda: reader.pixels(path, part)))
 
 
 def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None = None) -> AnyArray:
@@ -200,20 +195,10 @@ def read_labels_as(
         Empty for plain label images; else for example ``"0/255 mask"`` or ``"RGB mask"``.
     """
     path = Path(path).expanduser()
-    kind = _kind(path)
-    alpha = None
-    if kind in ("png", "jpeg", "bmp"):
-        from . import bitmaps
-
-        values, alpha = _reading(path, lambda: bitmaps.label_pixels(path, kind))
-    elif kind == "tiff":
-        from . import tiff
-
-        values = _reading(path, lambda: tiff.pixels(path, axes, frame=frame, raw=True))
-    else:
-        values = _reading(path, lambda: _pixels(path, kind, axes, frame))
+    reader, part = reader_of(path), Part(axes, frame)
+    values, alpha = _reading(path, lambda: reader.values(path, part))
     try:
-        return label_rules.understand(_native(values), alpha, lossy=kind == "jpeg")
+        return label_rules.understand(_native(values), alpha, lossy=reader.lossy)
     except InvalidError as error:
         raise InvalidError(str(error).replace("`labels`", f"`{path}`", 1)) from None
 
@@ -243,6 +228,7 @@ def write_labels(
     Examples
     --------
     >>> import os, tempfile
+    >>> import numpy as np
     >>> path = os.path.join(tempfile.mkdtemp(), "labels.tif")
     >>> _ = write_labels(path, np.array([[0, 1], [2, 300]]), pixel_size_um=0.5)
     >>> read(path)
@@ -257,47 +243,20 @@ def write_labels(
         raise invalid("labels", expected="shape (y, x) or (z, y, x)", received=str(labels.shape))
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
-    if pixel_size_um is not None:
-        sizes = np.broadcast_to(np.asarray(pixel_size_um, float), labels.ndim)
-        pixel_size_um = tuple(float(s) for s in sizes)
-    tiff.write(path, label_rules.smallest(labels), pixel_size_um)
+    sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
+    tiff.write(path, label_rules.smallest(labels), sizes)
     return path
+
+
+def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:
+    if scene not in known:
+        expected = f"one of {', '.join(known)}" if known else "None, as there is one image"
+        raise invalid("scene", expected=f"{expected} in {path}", received=repr(scene))
 
 
 def _native(array: AnyArray) -> AnyArray:
     """Bring big-endian pixels into this machine's order, as all that follows expects."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _kind(path: Path) -> str:
-    """Return the format a file's first bytes tell, or raise saying what to do with it."""
-    if path.suffix.lower() in _REMEDIES and path.exists():
-        raise _unreadable(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except FileNotFoundError:
-        raise invalid(str(path), expected="a file that exists", received="nothing there") from None
-    except OSError as error:
-        raise invalid(str(path), expected="a file to read", received=str(error)) from None
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
-            return kind
-    raise _unreadable(path, start)
-
-
-def _unreadable(path: Path, start: bytes = b"") -> InvalidError:
-    suffix = path.suffix.lower()
-    expected = "a PNG, JPEG, TIFF or NPY image"
-    if suffix in _REMEDIES:
-        remedy = _REMEDIES[suffix].format(path.name, stem(path))
-        return invalid(str(path), expected=expected, received=f"a {suffix} file", remedy=remedy)
-    if suffix not in SUFFIXES:
-        remedy = "Save it as TIFF or PNG."
-        got = f"a file ending in {suffix!r}"
-        return invalid(str(path), expected=expected, received=got, remedy=remedy)
-    got = f"a file that starts with {start!r}" if start else "an empty file"
-    return invalid(str(path), expected=expected, received=got, remedy="Copy or export it again.")
 
 
 def _reading(path: Path, action: Callable[[], T]) -> T:
@@ -310,37 +269,3 @@ def _reading(path: Path, action: Callable[[], T]) -> T:
         what = f"a file that cannot be decoded ({type(error).__name__}: {error})"
         remedy = "It may be cut off or damaged: copy or export it again."
         raise invalid(str(path), expected="a whole image", received=what, remedy=remedy) from error
-
-
-def _header(path: Path, kind: str, axes: str | None) -> ImageInfo:
-    if kind == "tiff":
-        from . import tiff
-
-        return tiff.header(path, axes)
-    if kind == "npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        shape, _, ordered = arrangement(array.shape, _array_axes(array, path, axes))
-        return ImageInfo(shape, array.dtype, ordered)
-    from . import bitmaps
-
-    return bitmaps.header(path, kind)
-
-
-def _pixels(path: Path, kind: str, axes: str | None, frame: int | None) -> AnyArray:
-    if kind == "tiff":
-        from . import tiff
-
-        return tiff.pixels(path, axes, frame=frame)
-    if kind == "npy":
-        array = np.load(path, mmap_mode=None if frame is None else "r", allow_pickle=False)
-        arranged, letters = arrange(array, _array_axes(array, path, axes))
-        return np.array(arranged[frame]) if frame is not None and "t" in letters else arranged
-    from . import bitmaps
-
-    return bitmaps.pixels(path, kind)
-
-
-def _array_axes(array: AnyArray, path: Path, axes: str | None) -> str:
-    if axes is not None:
-        return check_axes(axes, array.ndim, str(path))
-    return guess_axes(array.shape, str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ class ImageInfo:
         The file's name without folder and ending.
     lossy : bool, default False
         Whether compression may have changed pixel values (JPEG).
+    regions : bool, default False
+        Whether a region can be read without decoding all of the image.
     """
 
     shape: tuple[int, ...]
@@ -44,6 +47,7 @@ class ImageInfo:
     channel_names: tuple[str, ...] | None = None
     name: str = ""
     lossy: bool = False
+    regions: bool = False
 
     @property
     def frames(self) -> int:
@@ -148,11 +152,11 @@ def _pick_channel(one: int | str, count: int, names: tuple[str, ...] | None, whe
     return index
 
 
-def arrange(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
+def arrange(array: AnyArray, axes: str, keep: str = "") -> tuple[AnyArray, str]:
     """Put axes into the order ``t z y x c``, add a missing channel axis, drop t and z of size 1.
 
     Nothing is copied. Two channel axes (``"c"`` twice: colour samples of several channels)
-    become one.
+    become one. Axes in `keep` stay though they are of size 1.
 
     Examples
     --------
@@ -160,14 +164,16 @@ def arrange(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
     >>> array.shape, axes
     ((4, 5, 3), 'yxc')
     """
-    shape, order, axes = arrangement(array.shape, axes)
+    shape, order, axes = arrangement(array.shape, axes, keep)
     return array.transpose(order).reshape(shape), axes
 
 
-def arrangement(shape: tuple[int, ...], axes: str) -> tuple[tuple[int, ...], list[int], str]:
+def arrangement(
+    shape: tuple[int, ...], axes: str, keep: str = ""
+) -> tuple[tuple[int, ...], list[int], str]:
     """Return shape, order of axes and axes that `arrange` makes (for headers without pixels)."""
     order = [i for letter in ORDER for i, a in enumerate(axes) if a == letter]
-    kept = [a for a in "tz" if a in axes and shape[axes.index(a)] > 1]
+    kept = [a for a in "tz" if a in axes and (shape[axes.index(a)] > 1 or a in keep)]
     channels = int(np.prod([s for s, a in zip(shape, axes, strict=True) if a == "c"], dtype=int))
     sizes = [shape[axes.index(a)] for a in (*kept, "y", "x")]
     return (*sizes, channels), order, "".join(kept) + "yxc"
@@ -205,3 +211,21 @@ def check_axes(axes: str, ndim: int, where: str) -> str:
         expected = f"{ndim} letters of t, z, y, x, c with y and x, as {where} has {ndim} axes"
         raise invalid("axes", expected=expected, received=repr(axes))
     return lower
+
+
+def per_axis(pixel_size_um: float | Sequence[float] | None, axes: str) -> tuple[float, ...] | None:
+    """Return a pixel size for each spatial axis of `axes`, of one for all or one for each.
+
+    Examples
+    --------
+    >>> per_axis(0.5, "yxc"), per_axis((2, 0.5, 0.5), "zyx"), per_axis(None, "yx")
+    ((0.5, 0.5), (2.0, 0.5, 0.5), None)
+    """
+    if pixel_size_um is None:
+        return None
+    letters = axes.removesuffix("c")
+    sizes = np.atleast_1d(np.asarray(pixel_size_um, float))
+    if sizes.size not in (1, len(letters)) or not (sizes > 0).all():
+        expected = f"one size above 0, or one for each of {', '.join(letters)}"
+        raise invalid("pixel_size_um", expected=expected, received=pixel_size_um)
+    return tuple(float(s) for s in np.broadcast_to(sizes, len(letters)))

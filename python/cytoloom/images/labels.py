@@ -1,4 +1,4 @@
-"""Label images as arrays: what their values mean, and small filters on objects."""
+"""Label images as arrays: what their values mean."""
 
 from __future__ import annotations
 
@@ -155,44 +155,6 @@ def smallest(labels: AnyArray) -> AnyArray:
         raise invalid("labels", expected="0 to 2**32 - 1", received=f"{low} to {high}")
     fits: np.dtype[Any] = np.min_scalar_type(high)
     return labels.astype(np.uint8 if labels.dtype == bool else fits, copy=False)
-
-
-def relabel_sequential(labels: Labels) -> Labels:
-    """Renumber the objects 1, 2, 3, ... in the order of their labels.
-
-    Examples
-    --------
-    >>> relabel_sequential(np.array([0, 7, 3, 7]))
-    array([0, 2, 1, 2], dtype=int32)
-    """
-    present, inverse = np.unique(labels, return_inverse=True)
-    numbers = np.cumsum(present > 0, dtype=np.int32)
-    return np.where(present > 0, numbers, 0)[inverse].reshape(labels.shape).astype(np.int32)
-
-
-def remove_small(labels: Labels, min_area_px: int) -> Labels:
-    """Set objects of fewer than `min_area_px` pixels to 0; others keep their labels.
-
-    Examples
-    --------
-    >>> remove_small(np.array([1, 1, 2, 0]), 2)
-    array([1, 1, 0, 0])
-    """
-    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    kept = np.where(counts >= min_area_px, present, 0)
-    return kept[inverse].reshape(labels.shape).astype(labels.dtype)
-
-
-def remove_border(labels: Labels) -> Labels:
-    """Set objects that touch the outermost pixels to 0; others keep their labels.
-
-    Examples
-    --------
-    >>> remove_border(np.array([[1, 0, 0], [0, 2, 0], [0, 0, 0]]))
-    array([[0, 0, 0], [0, 2, 0], [0, 0, 0]])
-    """
-    touching = border_labels(labels)
-    return np.where(np.isin(labels, touching), 0, labels).astype(labels.dtype)
 
 
 def border_labels(labels: Labels) -> Labels:

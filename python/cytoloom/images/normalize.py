@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,16 @@ import numpy.typing as npt
 from ..components import component
 from ..errors import invalid
 from .image import AnyArray
-
-MAX_SAMPLE = 4_000_000
-_MAX_BINS = 1 << 20
+from .percentiles import percentiles
 
 
 class Readable(Protocol):
-    """What can be normalised besides arrays: anything with ``read()``."""
+    """What can be normalised besides arrays: anything with a shape that can be read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape ``(..., c)``."""
+        ...
 
     def read(self, slices: tuple[slice, ...] | None = None) -> AnyArray:
         """Return the pixels ``(..., c)``."""
@@ -94,20 +96,17 @@ class Normalize:
         Parameters
         ----------
         source : ndarray (..., c) or Source
-            Of a cropped source the whole image is measured, not the crop.
+            Of a cropped source the whole image is measured, not the crop; a large one is read
+            block by block.
 
         Returns
         -------
         Stats
         """
-        if isinstance(source, np.ndarray):
-            image = source
-        else:
-            image = getattr(source, "whole", source).read()
-        levels = (self.low, self.high)
-        found = [_percentiles(image[..., c], levels) for c in range(image.shape[-1])]
+        whole = getattr(source, "whole", source)
+        found, dtype = percentiles(whole, (self.low, self.high))
         low, high = zip(*found, strict=True)
-        return Stats(low, high, str(image.dtype))
+        return Stats(low, high, dtype)
 
     def apply(self, image: AnyArray, stats: Stats) -> npt.NDArray[np.float32]:
         """Scale an image, or a part of it, by what was measured on the whole.
@@ -171,45 +170,3 @@ def _floor(ranges: npt.NDArray[np.float64]) -> float:
     if not ranges.size:
         return 0.0
     return float(min(np.median(ranges) / 4, np.percentile(ranges, 25)))
-
-
-def _percentiles(channel: AnyArray, levels: tuple[float, float]) -> tuple[float, float]:
-    if channel.size == 0:
-        return 0.0, 0.0
-    if channel.dtype.kind == "b":
-        channel = channel.view(np.uint8)
-    if channel.dtype.kind in "ui":
-        low, high = int(channel.min()), int(channel.max())
-        if high - low < _MAX_BINS:
-            return _histogram_percentiles(channel, low, high, levels)
-    return _sample_percentiles(channel, levels)
-
-
-def _histogram_percentiles(
-    channel: AnyArray, low: int, high: int, levels: tuple[float, float]
-) -> tuple[float, float]:
-    """Return what `numpy.percentile` returns, from counts, in memory of one block of rows."""
-    counts = np.zeros(high - low + 1, np.int64)
-    rows = max(1, MAX_SAMPLE * len(channel) // channel.size)
-    for start in range(0, len(channel), rows):
-        block = channel[start : start + rows].ravel().astype(np.int64) - low
-        counts += np.bincount(block, minlength=len(counts))
-    below = np.cumsum(counts)
-    found = []
-    for level in levels:
-        rank = level / 100 * (channel.size - 1)
-        left, right = np.searchsorted(below, [math.floor(rank), math.ceil(rank)], side="right")
-        found.append(low + float(left) + (rank - math.floor(rank)) * float(right - left))
-    return found[0], found[1]
-
-
-def _sample_percentiles(channel: AnyArray, levels: tuple[float, float]) -> tuple[float, float]:
-    stride = max(1, math.ceil(channel.size / MAX_SAMPLE))
-    while math.gcd(stride, channel.shape[-1]) > 1 and stride > 1:
-        stride += 1  # a stride that divides the width would see some columns only
-    sample: Any = channel.flat[::stride].astype(np.float64)
-    sample = sample[np.isfinite(sample)]
-    if not sample.size:
-        return 0.0, 0.0
-    low, high = np.percentile(sample, levels)
-    return float(low), float(high)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-import os
-import tempfile
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
-import tifffile
 
 from ..errors import invalid
-from .image import AnyArray, ImageInfo, arrange, arrangement, check_axes, guess_axes
+from ..storage.atomic import write_whole
+from .cache import CHUNKS, state_of
+from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes
+from .reader import Part, Reader, Region, arranged_box, different, stored_box
+
+if TYPE_CHECKING:
+    import tifffile
 
 # What it logs about odd files is said by our own errors, or does not matter.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -26,49 +33,63 @@ _UM_PER_UNIT = {
 _ALPHA = (1, 2)
 
 
-def header(path: Path, axes: str | None = None) -> ImageInfo:
-    """Read shape, type, axes, pixel size and channel names of a TIFF; no pixel is decoded."""
-    with tifffile.TiffFile(path) as tiff:
-        return _header(tiff, _series(tiff, path), path, axes)
+CHUNK_PX = 2**22
+"""Larger strips and tiles are not decoded again for each region: the image is read whole."""
 
 
-def pixels(
-    path: Path, axes: str | None = None, *, frame: int | None = None, raw: bool = False
-) -> AnyArray:
-    """Decode a TIFF into the axes that `header` names.
+class Tiff(Reader):
+    """TIFF: of OME, of ImageJ and plain; pages are time, z or channels as its metadata says."""
 
-    A colour map becomes colours and "white is zero" is turned round, except in files of
-    ImageJ, which writes both only to say how to show the values; `raw` keeps stored values.
-    """
-    with tifffile.TiffFile(path) as tiff:
-        series = _series(tiff, path)
-        letters = _letters(tiff, series, path, axes)
-        stored, letters = _stored(tiff, series, letters, frame)
-        colours = None if raw else _colour_map(tiff)
-        if colours is not None:
-            stored = colours[stored]
-        elif _white_is_zero(tiff) and (not raw or stored.dtype == bool):
-            stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
-        array = arrange(stored, letters + ("c" if colours is not None else ""))[0]
-        array = array[..., :-1] if _has_alpha(tiff, array.shape[-1]) else array
-        if array.dtype == bool:
-            return array.astype(np.uint8) * np.uint8(1 if raw else 255)
-        return array
+    name = "TIFF"
+    suffixes = (".tif", ".tiff")
+    starts = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+    def info(self, path: Path, part: Part) -> ImageInfo:
+        """Read shape, type, axes, pixel size and channel names."""
+        import tifffile
+
+        with tifffile.TiffFile(path) as tiff:
+            return _header(tiff, _series(tiff, path), path, part.axes)
+
+    def pixels(self, path: Path, part: Part) -> AnyArray:
+        """Decode a part.
+
+        A colour map becomes colours and "white is zero" is turned round, except in files of
+        ImageJ, which writes both only to say how to show the values.
+        """
+        return _decoded(path, part, raw=False)
+
+    def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
+        """Decode values as stored: indices of colours, 1-bit as 0 and 1."""
+        return _decoded(path, part, raw=True), None
 
 
 def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
     """Write unsigned ``(y, x)`` or ``(z, y, x)``, compressed, renamed when complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tif")
-    os.close(handle)
-    try:
-        tifffile.imwrite(temporary, labels, compression="zlib", **_scale(labels, pixel_size_um))
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    import tifffile
+
+    scale = _scale(labels, pixel_size_um)
+    write_whole(path, lambda name: tifffile.imwrite(name, labels, compression="zlib", **scale))
+
+
+def _decoded(path: Path, part: Part, *, raw: bool) -> AnyArray:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = _series(tiff, path)
+        letters = _letters(tiff, series, path, part.axes)
+        box = stored_box(series.shape, letters, part, str(path))
+        stored, shape = _stored(series, box), tuple(series.shape)
+        colours = None if raw else _colour_map(tiff)
+        if colours is not None:
+            stored, shape, letters = colours[stored], (*shape, 3), letters + "c"
+        elif _white_is_zero(tiff) and (not raw or stored.dtype == bool):
+            stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
+        array = arranged_box(stored, shape, letters)
+        array = array[..., :-1] if _has_alpha(tiff, array.shape[-1]) else array
+        if array.dtype == bool:
+            return array.astype(np.uint8) * np.uint8(1 if raw else 255)
+        return array
 
 
 def _scale(labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> dict[str, Any]:
@@ -101,20 +122,122 @@ def _series(tiff: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
     return first
 
 
-def _stored(
-    tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, letters: str, frame: int | None
-) -> tuple[AnyArray, str]:
-    """Decode all, or the pages of one time point where they lie one after the other."""
-    if frame is None or "t" not in letters:
-        return series.asarray(), letters
-    planes = len(series.pages)
-    frames = series.shape[letters.index("t")]
-    if letters[0] == "t" and planes > 1 and planes % frames == 0:
-        each = planes // frames
-        key = range(frame * each, (frame + 1) * each)
-        return tiff.asarray(key=key, series=0).reshape(series.shape[1:]), letters[1:]
-    whole = series.asarray()
-    return np.take(whole, frame, letters.index("t")), letters.replace("t", "")
+def _stored(series: tifffile.TiffPageSeries, box: Region) -> AnyArray:
+    """Read a box of a series: by memory map, or decoding only the chunks that it meets."""
+    lead = _paged_axes(series)
+    if all(b == slice(0, n) for b, n in zip(box, series.shape, strict=True)):
+        whole: AnyArray = series.asarray()
+        return whole
+    if _is_contiguous(series):
+        return np.array(_mapped(series)[box])
+    if lead is None:
+        part: AnyArray = series.asarray()[box]
+        return part
+    return _of_pages(series, box, lead)
+
+
+def _of_pages(series: tifffile.TiffPageSeries, box: Region, lead: int) -> AnyArray:
+    """Decode a box of a series whose first `lead` axes run over pages."""
+    out = np.full([b.stop - b.start for b in box], series.keyframe.nodata, series.dtype)
+    longer = [b for b, n in zip(box[lead:], series.shape[lead:], strict=True) if n != 1]
+    for at in itertools.product(*(range(b.start, b.stop) for b in box[:lead])):
+        page = series[_ravel(at, series.shape)]
+        if page is not None:
+            _fill(out[tuple(i - b.start for i, b in zip(at, box, strict=False))], page, longer)
+    return out
+
+
+def _is_contiguous(series: tifffile.TiffPageSeries) -> bool:
+    return series.dataoffset is not None and not series.is_multifile and _is_plain(series)
+
+
+def _is_plain(series: tifffile.TiffPageSeries) -> bool:
+    """Whether pixels are what is stored; some microscopes' files are computed on when read."""
+    return getattr(series, "transform", None) is None
+
+
+def _mapped(series: tifffile.TiffPageSeries) -> AnyArray:
+    pages = series.keyframe.parent
+    dtype = np.dtype(pages.byteorder + series.dtype.char)
+    return np.memmap(pages.filehandle.path, dtype, "r", series.dataoffset, tuple(series.shape))
+
+
+def _paged_axes(series: tifffile.TiffPageSeries) -> int | None:
+    """Count the leading axes that run over pages; None where pages do not fit the axes."""
+    if not _is_plain(series):
+        return None
+    page = [n for n in series.keyframe.shaped if n != 1]
+    for lead in range(len(series.shape) + 1):
+        rest = [n for n in series.shape[lead:] if n != 1]
+        if rest == page and math.prod(series.shape[:lead]) == len(series):
+            return lead
+    return None
+
+
+def _has_regions(series: tifffile.TiffPageSeries) -> bool:
+    small = math.prod(_chunk(series.keyframe)) <= CHUNK_PX
+    return _is_contiguous(series) or (small and _paged_axes(series) is not None)
+
+
+def _fill(out: AnyArray, page: Any, longer: Sequence[slice]) -> None:
+    """Fill `out` with the box of a page, of which `longer` are the axes not of size 1."""
+    shaped, steps = page.keyframe.shaped, _chunk(page.keyframe)
+    given = iter(longer)
+    box = [next(given) if n != 1 else slice(0, 1) for n in shaped]
+    target = out.reshape([b.stop - b.start for b in box])
+    spans = [range(b.start // n, -(-b.stop // n)) for b, n in zip(box, steps, strict=False)]
+    counts = [-(-size // n) for size, n in zip(shaped, steps, strict=False)]
+    wanted = [_ravel(at, counts) for at in itertools.product(*spans)]
+    for found, corner in _chunks(page, wanted):
+        into, of = [], []
+        for b, start, size in zip(box, corner, (1, *found.shape), strict=True):
+            low, high = max(b.start, start), min(b.stop, start + size)
+            into.append(slice(low - b.start, high - b.start))
+            of.append(slice(low - start, high - start))
+        target[tuple(into)] = found[np.newaxis][tuple(of)]
+
+
+def _chunk(page: Any) -> tuple[int, int, int, int]:
+    """Return the size of a strip or tile: planes of samples, depth, length, width."""
+    if page.is_tiled:
+        return 1, page.tiledepth, page.tilelength, page.tilewidth
+    return 1, 1, min(page.rowsperstrip, page.imagelength), page.imagewidth
+
+
+def _chunks(page: Any, wanted: Sequence[int]) -> Iterator[tuple[AnyArray, tuple[int, ...]]]:
+    """Decode strips or tiles ``(depth, length, width, samples)``; yield each with its corner."""
+    file, key = page.parent.filehandle, page.keyframe
+    tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
+    state = state_of(Path(file.path))
+    closed = file.closed  # other files of a series that spans several
+    if closed:
+        file.open()
+
+    def decoded(index: int, offset: int) -> AnyArray:
+        file.seek(offset)
+        data = file.read(page.databytecounts[index])
+        if len(data) < page.databytecounts[index]:
+            raise ValueError(f"strip or tile {index} is cut off")
+        found: AnyArray = key.decode(data, index, **tables)[0]
+        return found
+
+    try:
+        for index in wanted:
+            offset = page.dataoffsets[index]
+            if offset and page.databytecounts[index]:  # else never written
+                found = CHUNKS.get((state, offset), partial(decoded, index, offset))
+                yield found, key.decode(None, index)[1]
+    finally:
+        if closed:
+            file.close()
+
+
+def _ravel(at: Sequence[int], sizes: Sequence[int]) -> int:
+    """Return the position of an index in an array of such sizes, counted in C order."""
+    found = 0
+    for i, n in zip(at, sizes, strict=False):
+        found = found * n + i
+    return found
 
 
 def _header(
@@ -129,7 +252,8 @@ def _header(
         shape = (*shape[:-1], shape[-1] - 1)
     dtype = np.dtype(np.uint8) if colours is not None or series.dtype == bool else series.dtype
     size = _pixel_size_um(tiff, "z" in ordered)
-    return ImageInfo(shape, np.dtype(dtype), ordered, size, _channel_names(tiff, shape[-1]))
+    names, regions = _channel_names(tiff, shape[-1]), _has_regions(series)
+    return ImageInfo(shape, np.dtype(dtype), ordered, size, names, regions=regions)
 
 
 def _letters(
@@ -223,5 +347,8 @@ def _channel_names(tiff: tifffile.TiffFile, channels: int) -> tuple[str, ...] | 
         slices = [slices] if isinstance(slices, str) else slices
         names = [str(v).split(" - ", 1)[-1] for v in slices]
     if len(names) == channels > 1 or (len(names) == 1 == channels and tiff.is_ome):
-        return tuple(names) if all(names) and len(set(names)) == len(names) else None
+        return different(names)
     return ("red", "green", "blue") if tiff.pages[0].photometric == 2 and channels == 3 else None
+
+
+TIFF = Tiff()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.checks import odd_pixels
-from ..datasets.views import HeldSource
+from ..datasets.views import CachedSource
 from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import Scratch
 from ..models.inputs import fitting_source
@@ -37,14 +37,14 @@ def predict_one(
     model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
-    source = HeldSource(fitting_source(model, item))
-    odd = list(odd_pixels(source.read()))
+    source = CachedSource(fitting_source(model, item))
+    odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
     with Scratch() as store:
 
         def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, at_once)
-            source.let_go()
+            source.release()
             store.trim()
             return model.task.decode(maps, item.spacing_um), maps
 
@@ -124,16 +124,19 @@ def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bo
     if overlay:
         from ..plots.overlays import write_overlay
 
-        shown = _plane(labels)
         picture = folder / "overlays" / f"{item.id}.png"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        write_overlay(picture, source.read()[shown], labels[shown])
+        write_overlay(picture, *_shown(source, labels))
     return path
 
 
-def _plane(labels: np.ndarray) -> Any:
-    """Index of what a picture shows: all of an image, of a stack the plane with most objects."""
+def _shown(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels and labels that a picture shows, of a stack the plane with most objects.
+
+    An image is read whole here, however large: its picture is as large.
+    """
     if labels.ndim == 2:
-        return ...
-    seen = [np.unique(plane).size for plane in labels]
-    return int(np.argmax(seen))
+        return source.read(), labels
+    z = int(np.argmax([np.unique(plane).size for plane in labels]))
+    region = (slice(z, z + 1), *(slice(0, n) for n in labels.shape[1:]))
+    return source.read(region)[0], labels[z]

@@ -82,7 +82,7 @@ def _source(value: Any) -> Any:
     """Return what `as_data` and `as_images` take: paths, a table, or arrays by name."""
     if not isinstance(value, dict) or "images" not in value:
         return value
-    from ..datasets.items import make_ids
+    from ..datasets.ids import make_ids
 
     names = _listed(value.get("names"))
     if "labels" in value:
@@ -224,12 +224,12 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
     return {"maps": maps, "classes": list(used.task.label_names)}
 
 
-def _read(path: str, channels: Any = None, labels: bool = False) -> Plain:
+def _read(path: str, channels: Any = None, labels: bool = False, scene: str | None = None) -> Plain:
     from ..images import files
 
     if labels:
         return {"array": files.read_labels(path), "facts": {}}
-    image = files.read(path, channels=_channels(channels))
+    image = files.read(path, channels=_channels(channels), scene=scene)
     facts = {
         "axes": image.axes,
         "pixel_size_um": image.pixel_size_um,

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
 from .labels import (
     Array,
     Spacing,
     check_known_values,
     fraction,
-    is_zero_255,
     labels_and_known,
     overlap_scores,
     two_classes,
@@ -111,7 +111,7 @@ class Binary(Task):
         top = int(labels.max(initial=0))
         if top <= 1:
             return []
-        what = "0/255" if is_zero_255(labels) else f"values up to {top}"
+        what = "0/255" if is_mask_255(values_of(labels)) else f"values up to {top}"
         return [f"{what} read as a mask: every value above 0 is foreground"]
 
     def prepare(self, labels: Array) -> Array:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..errors import invalid
+from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    is_zero_255,
     labels_and_known,
     overlap_scores,
     weight_of,
@@ -150,4 +150,5 @@ class Classes(Task):
         return np.asarray(1 - maps["classes"][..., 0])
 
     def _is_mask(self, labels: Array) -> bool:
-        return len(self.names) == 2 and is_zero_255(labels)
+        may_be = len(self.names) == 2 and labels.max(initial=0) == 255
+        return bool(may_be) and is_mask_255(values_of(labels))

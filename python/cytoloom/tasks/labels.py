@@ -66,11 +66,6 @@ def two_classes(foreground: Array) -> NDArray[np.float32]:
     return np.stack([1 - foreground, foreground], axis=-1).astype(np.float32, copy=False)
 
 
-def is_zero_255(labels: Array) -> bool:
-    """Whether `labels` is an 8-bit style mask: no value but 0 and 255, and some 255."""
-    return bool(labels.max(initial=0) == 255 and np.isin(labels, (0, 255)).all())
-
-
 def check_known_values(labels: Array, known: Array | None) -> list[str]:
     """Return problems that any task has with labels: not whole numbers, or negative ones."""
     if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.cache import Cache
+from ..images.cache import Cache
 from ..patches.sample import ROLES, Sample, Sampler
 from ..tasks.task import Task
 from .lesson import Batch

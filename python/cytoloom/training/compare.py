@@ -43,7 +43,7 @@ def compare(
         "problem" where it cannot run the network. None where there is nothing to choose, or
         nothing was found to compare.
     """
-    from ..datasets.views import HeldSource, part_of
+    from ..datasets.views import CachedSource, part_of
     from ..metrics.matching import match
 
     version = worth_comparing(backend.precision_of(model.keras))
@@ -56,7 +56,7 @@ def compare(
         for source, stats in images:
             if left < CHECKED_PX // 10:
                 break
-            part = HeldSource(part_of(source, left))
+            part = CachedSource(part_of(source, left))
             truth, found = (
                 model.task.decode(model.source_maps(part, stats, engine=engine), spacing_um).labels
                 for engine in (usual, fast)

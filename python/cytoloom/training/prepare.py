@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.cache import SHARED, Cache
+from ..datasets.cache import SHARED
 from ..datasets.checks import check
 from ..datasets.data import Data, as_data, manifest
 from ..datasets.items import Item
 from ..datasets.splits import split
 from ..errors import invalid
 from ..events import Event, note, warn
+from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..networks.network import Network
 from ..objects.size import diameters, size_range

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.cache import Cache
 from ..datasets.data import Data
+from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..networks.network import Network
 from ..patches.sample import Reader

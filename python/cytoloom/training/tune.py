@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.sources import ArraySource
-from ..datasets.views import HeldSource, part_of
+from ..datasets.views import CachedSource, part_of
 from ..inference.tiled import HALO_LIMIT_PX
 from ..models.model import Model
 from ..tasks.coherence import densest_centre, fit_as_is
@@ -99,7 +99,7 @@ def _seen(planned: Planned, model: Model) -> tuple[list[Maps], list[tuple[Any, A
         edge = round(left ** (1 / labels.ndim))
         part = part_of(reader.image, left, densest_centre(labels, edge))  # type: ignore[arg-type]
         left -= math.prod(part.shape[:-1])
-        maps.append(model.source_maps(HeldSource(part), reader.stats))
+        maps.append(model.source_maps(CachedSource(part), reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
     return maps, truths

@@ -1,0 +1,69 @@
+"""Name images: ids are keys of all tables and names of files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import invalid
+from ..images.formats import stem
+from ..images.image import Image
+from .items import is_file
+
+
+def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+    """Return a different id for each image: names given, else the shortest names of files.
+
+    Examples
+    --------
+    >>> make_ids(["a/1.tif", "a/2.tif"]), make_ids(["a/1.tif", "b/1.tif"])
+    (['1', '2'], ['a_1', 'b_1'])
+    """
+    if not len(images):
+        return []
+    if len(names):
+        if len(names) != len(images) or len(set(names)) != len(names):
+            expected = f"{len(images)} different names"
+            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
+        return [str(n) for n in names]
+    if all(is_file(one) for one in images):
+        return _file_ids([Path(one) for one in images])
+    own = [one.name for one in images if isinstance(one, Image) and one.name]
+    if len(set(own)) == len(images):
+        return own
+    digits = max(3, len(str(len(images))))
+    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
+
+
+def _file_ids(paths: Sequence[Path]) -> list[str]:
+    longer = _below_common(paths)
+    without = [n.with_name(stem(n)) for n in longer]
+    choices = [
+        [stem(p) for p in paths],
+        [_flat(n) for n in without],
+        [_flat(n) for n in longer],
+    ]
+    for choice in choices:
+        if len(set(choice)) == len(choice):
+            return choice
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in choices[-1]:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique
+
+
+def _below_common(paths: Sequence[Path]) -> list[Path]:
+    if len({p.is_absolute() for p in paths}) > 1:
+        return list(paths)
+    top = os.path.commonpath([p.parent for p in paths])
+    return [p.relative_to(top) for p in paths] if top else list(paths)
+
+
+def _flat(path: Path) -> str:
+    """Return a path as one word: ids are names of files and columns of tables."""
+    return "_".join(part for part in path.parts if part not in ("/", "..", "."))

@@ -1,0 +1,131 @@
+"""The file formats that are read, and what to do with those that are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InvalidError, invalid
+from . import bitmaps, czi, lif, nd2, npy, tiff
+from .reader import Reader
+
+READERS: tuple[Reader, ...] = (
+    tiff.TIFF,
+    bitmaps.PNG,
+    bitmaps.JPEG,
+    bitmaps.BMP,
+    npy.NPY,
+    czi.CZI,
+    lif.LIF,
+    nd2.ND2,
+)
+"""Every format, the first that can open a file reads it."""
+
+_CONVERT = {
+    "Open it in Fiji (Bio-Formats) and save it as TIFF, or run `bfconvert {0} {1}.ome.tif`.": (
+        ".lsm .oib .oif .oir .vsi .stk .dv .ims .zvi .sld .flex .mvd2 .ndpi .svs .scn .mrxs .r3d"
+        " .ics .xdce"
+    ),
+    "Read the data set you need with h5py, then pass the array or save it with tifffile.imwrite.": (
+        ".h5 .hdf5 .ilp .hdf"
+    ),
+    "Load it and pass the array, or save it as TIFF or .npy.": ".zarr .n5 .npz .mat .pkl",
+    "Save it as PNG or TIFF from Fiji or an image editor.": (
+        ".gif .webp .heic .avif .jp2 .jxl .psd .pdf .svg"
+    ),
+    "Open it in Fiji or 3D Slicer and save it as TIFF.": ".nii .gz .mha .mhd .nrrd .dcm .mrc .rec",
+    "Open it in Fiji and save it as a TIFF stack.": ".avi .mp4 .mov",
+}
+_REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in group.split()}
+_BESIDE_IMAGES = (".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl")
+_START_BYTES = 16
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return the endings of the formats read, in small letters.
+
+    Examples
+    --------
+    >>> suffixes()[:3]
+    ('.tif', '.tiff', '.png')
+    """
+    return tuple(suffix for reader in READERS for suffix in reader.suffixes)
+
+
+def stem(path: str | Path) -> str:
+    """Return a file's name without folder and ending; ``.ome.tif`` is one ending.
+
+    Examples
+    --------
+    >>> stem("plate/B03.s1.ome.tif"), stem("0001_mask.png")
+    ('B03.s1', '0001_mask')
+    """
+    name = Path(path).stem
+    return name[:-4] if name.lower().endswith(".ome") else name
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Whether a file's ending is that of a microscope's or image format not read here.
+
+    Films, archives and drawings, which often lie beside images, are not meant.
+
+    Examples
+    --------
+    >>> is_foreign("a.oib"), is_foreign("a.png"), is_foreign("README.md"), is_foreign("fig.pdf")
+    (True, False, False, False)
+    """
+    suffix = Path(path).suffix.lower()
+    return _is_unread(suffix) and suffix not in _BESIDE_IMAGES
+
+
+def is_image_folder(path: str | Path) -> bool:
+    """Whether a folder is one image, as some formats store it, rather than a folder of images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> is_image_folder(tempfile.mkdtemp())
+    False
+    """
+    path = Path(path).expanduser()
+    folders = [reader for reader in READERS if reader.folders]
+    return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
+
+
+def reader_of(path: Path) -> Reader:
+    """Return what reads a file, as its first bytes tell, or raise saying what to do with it."""
+    start = b"" if is_image_folder(path) else _first_bytes(path)
+    found = next((reader for reader in READERS if reader.can_open(path, start)), None)
+    if found is None:
+        raise _unreadable(path, start)
+    return found
+
+
+def _first_bytes(path: Path) -> bytes:
+    if _is_unread(path.suffix.lower()) and path.exists():
+        raise _unreadable(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(_START_BYTES)
+    except FileNotFoundError:
+        raise invalid(str(path), expected="a file that exists", received="nothing there") from None
+    except OSError as error:
+        raise invalid(str(path), expected="a file to read", received=str(error)) from None
+
+
+def _is_unread(suffix: str) -> bool:
+    return suffix in _REMEDIES and suffix not in suffixes()
+
+
+def _unreadable(path: Path, start: bytes = b"") -> InvalidError:
+    suffix = path.suffix.lower()
+    *names, last = [reader.name for reader in READERS]
+    expected = f"an image in {', '.join(names)} or {last}"
+    if _is_unread(suffix):
+        remedy = _REMEDIES[suffix].format(path.name, stem(path))
+        return invalid(str(path), expected=expected, received=f"a {suffix} file", remedy=remedy)
+    if suffix not in suffixes():
+        remedy = "Save it as TIFF or PNG."
+        got = f"a file ending in {suffix!r}"
+        return invalid(str(path), expected=expected, received=got, remedy=remedy)
+    got = f"a file that starts with {start[:8]!r}" if start else "an empty file"
+    return invalid(str(path), expected=expected, received=got, remedy="Copy or export it again.")

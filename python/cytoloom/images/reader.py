@@ -1,0 +1,116 @@
+"""What a file format is to the rest: a class that knows a file, its header and its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import invalid
+from .image import AnyArray, ImageInfo, arrange
+
+Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a file is meant; nothing said is all of it.
+
+    Parameters
+    ----------
+    axes : str, optional
+        What the stored axes are, overriding the file.
+    frame : int, optional
+        A single time point of a series.
+    scene : str, optional
+        One of the images of a file that holds several.
+    region : tuple of slice, optional
+        Start and stop of each spatial axis; only asked of files with `ImageInfo.regions`.
+    """
+
+    axes: str | None = None
+    frame: int | None = None
+    scene: str | None = None
+    region: Region | None = None
+
+
+class Reader:
+    """One file format. A new one is one file with one such class, and a line in `formats.py`.
+
+    What a decoder raises on a damaged file becomes an error that names it; a reader itself
+    raises only where it can say more.
+    """
+
+    name = ""
+    """What the format is called in messages."""
+    suffixes: tuple[str, ...] = ()
+    starts: tuple[bytes, ...] = ()
+    """First bytes of its files."""
+    folders = False
+    """Whether an image of this format is a folder."""
+    lossy = False
+    """Whether compression may have changed pixel values."""
+
+    def can_open(self, path: Path, start: bytes) -> bool:
+        """Whether this reads a file with such first bytes, or a folder (which has none)."""
+        return start.startswith(self.starts)
+
+    def scenes(self, path: Path) -> tuple[str, ...]:
+        """Return the names of the images in a file; nothing where there is only one."""
+        return ()
+
+    def info(self, path: Path, part: Part) -> ImageInfo:
+        """Read what the header says of a file, or of a scene in it."""
+        raise NotImplementedError
+
+    def pixels(self, path: Path, part: Part) -> AnyArray:
+        """Decode a part of an image, channels last; no more of the file than it needs."""
+        raise NotImplementedError
+
+    def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
+        """Decode labels: values as stored ``(..., c)``, and alpha ``(...)`` where there is some."""
+        return self.pixels(path, part), None
+
+
+def stored_box(shape: Sequence[int], letters: str, part: Part, where: str) -> Region:
+    """Return the box of an array with axes `letters` that a part is.
+
+    Examples
+    --------
+    >>> stored_box((5, 8, 9), "tyx", Part(frame=3, region=(slice(2, 4), slice(0, 9))), "a.tif")
+    (slice(3, 4, None), slice(2, 4, None), slice(0, 9, None))
+    """
+    frames = shape[letters.index("t")] if "t" in letters else 1
+    wanted = dict(zip(spatial_axes(shape, letters), part.region or (), strict=False))
+    if part.frame is not None and "t" in letters:
+        if not 0 <= part.frame < frames:
+            raise invalid("frame", expected=f"0 to {frames - 1} for {where}", received=part.frame)
+        wanted["t"] = slice(part.frame, part.frame + 1)
+    return tuple(
+        slice(*wanted.get(letter, slice(None)).indices(size)[:2])
+        for letter, size in zip(letters, shape, strict=True)
+    )
+
+
+def arranged_box(box: AnyArray, shape: Sequence[int], letters: str) -> AnyArray:
+    """Arrange the box of an array of `shape`, keeping a z axis of which it has one plane."""
+    return arrange(box, letters, keep="z" if "z" in spatial_axes(shape, letters) else "")[0]
+
+
+def spatial_axes(shape: Sequence[int], letters: str) -> str:
+    """Return the spatial axes of an image as arranged: z only where it has several planes.
+
+    Examples
+    --------
+    >>> spatial_axes((1, 8, 9), "zyx"), spatial_axes((2, 8, 9), "zyx")
+    ('yx', 'zyx')
+    """
+    stack = "z" in letters and shape[letters.index("z")] > 1
+    return "zyx" if stack else "yx"
+
+
+def different(names: Sequence[str | None]) -> tuple[str, ...] | None:
+    """Return names of channels if each has one of its own."""
+    if not names or not all(names) or len(set(names)) != len(names):
+        return None
+    return tuple(str(name) for name in names)
