@@ -10,7 +10,7 @@ import numpy as np
 
 from ..components import to_plain
 from ..errors import invalid
-from ..events import Event, note, warn
+from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
 from ..messages import counted
 from ..models.folder import ModelFolder
@@ -44,7 +44,7 @@ LOW_DICE = 0.3
 
 def run_training(
     run: Run, folder: ModelFolder | None, started: float, keep_interrupted: bool
-) -> Iterator[Event]:
+) -> Work[Model]:
     """Survey, plan, fit, tune, and give the model, as events."""
     yield from survey(run)
     yield note(_planned(run))
@@ -68,7 +68,7 @@ def run_training(
         if not run.interrupted:
             folder.clear()
         yield note(f"Model written to {folder.path}.")
-    yield Event("result", value=model)
+    return model
 
 
 def components(

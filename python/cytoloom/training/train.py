@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..events import Event, drain
-from ..images.normalize import Normalize
-from ..models.folder import open_model_folder
-from ..networks.unet import UNet
-from ..tasks.task import Task
-from .prepare import read_data
-from .session import components, run_training
-from .trainer import Trainer
+from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from ..images.normalize import Normalize
     from ..models.model import Model
+    from ..networks.unet import UNet
+    from ..tasks.task import Task
+    from .trainer import Trainer
 
 
+@verb
 def train(
     data: Any,
     *,
@@ -33,8 +30,9 @@ def train(
     overwrite: bool = False,
     seed: int = 0,
     progress: bool | str = "auto",
-) -> Model:
-    """Train a model.
+    keep_interrupted: bool = False,
+) -> Work[Model]:
+    """Train a model on annotated images.
 
     Parameters
     ----------
@@ -42,9 +40,9 @@ def train(
         Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
         arrays or of lists of arrays; a table with columns image, label[, group, split].
     task : str or task, optional
-        What to learn: "instances" (touching objects told apart; the default), "binary"
-        (foreground), or `tasks.Classes` with the names of the classes. With `start`, that of
-        this model.
+        What to learn: "instances" (touching objects told apart; the default), "binary",
+        "classes:background,NAME,..." or a component such as `tasks.Classes`. With `start`, that
+        of this model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional
@@ -65,8 +63,8 @@ def train(
         Replace the model that `out` holds, once the new one is whole, and give up a training
         that was started there with other settings or data.
     seed : int, default 0
-        Decides the split, the weights and every batch: the same seed gives the same model on
-        one machine, on TensorFlow whatever the number of cores.
+        The same seed gives the same model on one machine, on TensorFlow whatever the number of
+        cores: it decides the split, the weights and every batch.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -95,49 +93,19 @@ def train(
     >>> model.predict(image).shape
     (64, 64)
     """
-    model: Model = drain(
-        train_events(
-            data,
-            task=task,
-            network=network,
-            trainer=trainer,
-            normalize=normalize,
-            validation=validation,
-            start=start,
-            out=out,
-            overwrite=overwrite,
-            seed=seed,
-        ),
-        progress,
-    )
-    return model
+    # keep_interrupted: an interrupt ends training early and its model is the result, instead of
+    # being raised after the state was saved.
+    from ..models.folder import open_model_folder
+    from .prepare import read_data
+    from .session import components, run_training
 
-
-def train_events(
-    data: Any,
-    *,
-    task: str | Task | None = None,
-    network: UNet | None = None,
-    trainer: Trainer | None = None,
-    normalize: Normalize | None = None,
-    validation: Any = 0.2,
-    start: Model | str | os.PathLike[str] | None = None,
-    out: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    seed: int = 0,
-    keep_interrupted: bool = False,
-) -> Iterator[Event]:
-    """Do what `train` does as a generator of events, the last of kind "result".
-
-    `keep_interrupted`: an interrupt ends training early and its model is the result, instead of
-    being raised after the state was saved.
-    """
     started = time.monotonic()
     folder = open_model_folder(out, overwrite)
     try:
         run = components(task, network, trainer, normalize, start, seed)
         yield from read_data(run, data, validation)
-        yield from run_training(run, folder, started, keep_interrupted)
+        model: Model = yield from run_training(run, folder, started, keep_interrupted)
+        return model
     finally:
         if folder is not None:
             folder.leave()
