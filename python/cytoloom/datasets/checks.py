@@ -12,7 +12,7 @@ from ..errors import InvalidError
 from ..events import Event, Work, result_of
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
-from ..messages import counted
+from ..messages import Setting, counted, joined, say
 from .data import Data, as_data
 from .files import fingerprint
 from .items import Item, read_labels
@@ -75,7 +75,7 @@ class _Findings:
         if not item.annotations:
             self._problems.append(f"{item.id} has no labels; give them, or leave the image out")
         found = [*self._problems[before:], *row.pop("wrong", ())]
-        row["status"] = "ok" if not found else " ".join(found)
+        row["status"] = joined(" ", found or ["ok"])
 
     def report(self) -> Report:
         """Compare the images with each other and put everything together."""
@@ -158,8 +158,12 @@ class _Findings:
         kinds = self._kinds
         if len(kinds["axes"]) > 1:
             self._problems.append(
-                f"images of one kind are needed: {_groups(kinds['axes'])}; a stack of time points "
-                'is read as such with axes="tyx"'
+                say(
+                    "images of one kind are needed: {}; a stack of time points is read as such "
+                    "with {}",
+                    _groups(kinds["axes"]),
+                    Setting("axes", "tyx"),
+                )
             )
         if len(kinds["channels"]) > 1:
             by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}

@@ -15,6 +15,7 @@ from ..datasets.items import read_labels
 from ..datasets.views import HeldSource
 from ..errors import invalid
 from ..events import Event, Work, note, warn
+from ..messages import Setting, say
 from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, same_channels
 from .scores import Scores, _tables
@@ -87,7 +88,10 @@ def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
             "data",
             expected="images that the model was not trained on",
             received=f"{item.id}, the same pixels as {known}",
-            remedy="Use other images, or allow_training_images=True for a score of little worth.",
+            remedy=say(
+                "Use other images, or {} for a score of little worth.",
+                Setting("allow_training_images", True),
+            ),
         )
 
 

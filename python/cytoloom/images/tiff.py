@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 
 from ..errors import invalid
+from ..messages import Setting, say
 from .image import AnyArray, ImageInfo, arrange, arrangement, check_axes, guess_axes
 
 # What it logs about odd files is said by our own errors, or does not matter.
@@ -145,8 +146,8 @@ def _letters(
         return guess_axes(tuple(series.shape), str(path))
     if len(unnamed) == 1 and "Z" not in series.axes:
         return "".join(_MEANING.get(a, "z") for a in series.axes)
-    remedy = 'Say what its axes are, for example axes="tzyx".'
-    got = f"axes {series.axes} of sizes {series.shape}"
+    remedy = say("Say what its axes are, for example {}.", Setting("axes", "tzyx"))
+    got = say("axes {} of sizes {}", series.axes, tuple(series.shape))
     raise invalid(str(path), expected="axes among T, Z, C, Y, X", received=got, remedy=remedy)
 
 

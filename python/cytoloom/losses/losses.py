@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import invalid
+from ..messages import say
 
 Tensor = Any
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
@@ -149,9 +150,11 @@ def get(
     True
     """
     if name not in _PARTS:
-        raise invalid("loss", expected=f"one of {sorted(_PARTS)}", received=name)
+        raise invalid("loss", expected=say("one of {}", sorted(_PARTS)), received=name)
     if activation not in ACTIVATIONS:
-        raise invalid("activation", expected=f"one of {list(ACTIVATIONS)}", received=activation)
+        raise invalid(
+            "activation", expected=say("one of {}", list(ACTIVATIONS)), received=activation
+        )
     if activation == "linear" and name not in ("mse", "l1"):
         expected = "'mse' or 'l1' for a linear head"
         raise invalid("loss", expected=expected, received=name)

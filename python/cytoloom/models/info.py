@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..events import Work, verb
+from ..messages import joined, say
 
 if TYPE_CHECKING:
     from .model import Model
@@ -25,7 +26,7 @@ class Info:
     facts: dict[str, str]
 
     def __str__(self) -> str:
-        return "\n".join(f"{subject:<14} {words}" for subject, words in self.facts.items())
+        return joined("\n", (say("{} {}", f"{k:<14}", v) for k, v in self.facts.items()))
 
 
 @verb

@@ -17,6 +17,7 @@ from ..components import from_plain, to_plain
 from ..errors import invalid
 from ..images.normalize import Normalize
 from ..inference import tiled as inference
+from ..messages import VerbName, say
 from ..networks.unet import UNet
 from ..runtime import backend
 from ..tasks.task import Task
@@ -199,10 +200,10 @@ class Model:
             raise invalid(
                 "image",
                 expected=f"{self.ndim} spatial axes and {self.channels} channels (last)",
-                received=f"shape {array.shape}",
+                received=say("shape {}", array.shape),
             )
         if array.dtype.kind not in "buif" or not array.size:
-            received = f"{array.dtype} of shape {array.shape}"
+            received = say("{} of shape {}", str(array.dtype), array.shape)
             raise invalid("image", expected="pixels that are real numbers", received=received)
         return ArraySource(array)
 
@@ -336,12 +337,12 @@ def read_json(folder: Path) -> dict[str, Any]:
     file = folder / "model.json"
     if not file.is_file():
         unfinished = (folder / STATES).is_dir()
-        remedy = "Its training did not finish: run the same `train` again." if unfinished else ""
+        again = say("Its training did not finish: run the same {} again.", VerbName("train"))
         raise invalid(
             "path",
             expected="a model folder (with model.json)",
             received=str(folder),
-            remedy=remedy,
+            remedy=again if unfinished else "",
         )
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
@@ -357,7 +358,11 @@ def read_json(folder: Path) -> dict[str, Any]:
         )
     if set(plain) != set(FIELDS) or plain["members"] != [NETWORK_FILE]:
         odd = sorted(set(plain) ^ set(FIELDS)) or plain["members"]
-        raise invalid("model.json", expected=f"fields {list(FIELDS)}", received=f"{odd} in {file}")
+        raise invalid(
+            "model.json",
+            expected=say("fields {}", list(FIELDS)),
+            received=say("{} in {}", odd, file),
+        )
     return plain
 
 

@@ -14,6 +14,7 @@ from ..datasets.items import Item
 from ..datasets.unlabelled import as_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..messages import Setting, say
 from ..models.each_image import each_image
 from ..models.inputs import trained_channels
 from ..storage.atomic import leave_empty
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
 def check_options(rescale: Any, overlay: bool, out: Any) -> None:
     """Refuse what cannot be meant before anything is read."""
     if not (rescale is None or rescale == "auto" or is_factor(rescale)):
-        raise invalid(
-            "rescale", expected='a factor from 1/16 to 16, "auto" or None', received=rescale
-        )
+        expected = say('a factor from 1/16 to 16, "auto" or {}', None)
+        raise invalid("rescale", expected=expected, received=rescale)
     if overlay and out is None:
-        raise invalid("overlay", expected="`out` with it", received="out=None")
+        raise invalid("overlay", expected="`out` with it", received=say("{}", Setting("out", None)))
 
 
 def items_for(
@@ -135,6 +135,8 @@ def collect(
         folder.leave()
         raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
     files = pd.DataFrame(rows, columns=FILES_COLUMNS)
+    # as objects, of which each face spells the settings in its own way
+    files["status"] = pd.Series([row["status"] for row in rows], dtype=object)
     found = Predictions(pd.concat(tables, ignore_index=True), files, folder.path, kept)
     yield from folder.finish(found)
     return found
@@ -150,4 +152,4 @@ def _finished(finish: Callable[[], Any], item: Item, alone: bool, of: ResultsFol
             raise
         row = {"image": item.id, "status": str(error), "objects": 0, "labels": ""}
         return row, None, None, [str(error)]
-    return row, table, labels, [f"{item.id}: {text}" for text in notes]
+    return row, table, labels, [say("{}: {}", item.id, text) for text in notes]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import invalid
 from ..images.files import write_labels
+from ..messages import say
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
 
@@ -26,7 +27,7 @@ _SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
 def check_request(folder: Path, kind: str, kinds: Sequence[str], images: int, seed: int) -> None:
     """Refuse what cannot be made, and a folder that holds images or labels; make the folder."""
     if kind not in kinds:
-        raise invalid("kind", expected=f"one of {list(kinds)}", received=kind)
+        raise invalid("kind", expected=say("one of {}", list(kinds)), received=kind)
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
     if seed < 0:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..rules import fraction
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    fraction,
     is_zero_255,
     labels_and_known,
     two_classes,
@@ -49,11 +49,8 @@ class Binary(Task):
     array([[0, 1]], dtype=uint8)
     """
 
-    threshold: float = 0.5
+    threshold: float = fraction(0.5)
     loss: str = "ce_dice"
-
-    def __post_init__(self) -> None:
-        fraction("threshold", self.threshold)
 
     @property
     def heads(self) -> dict[str, Head]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets.cache import SHARED
 from ..errors import invalid
 from ..events import Event, note, warn
+from ..messages import Setting, say
 from ..networks.unet import UNet
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
@@ -67,7 +68,9 @@ def _match_dimensions(run: Run) -> None:
     ndim, channels = shapes.pop()
     if run.network.ndim != ndim:
         if "network" in run.given:
-            raise invalid("network", expected=f"ndim={ndim}", received=run.network.ndim)
+            raise invalid(
+                "network", expected=say("{}", Setting("ndim", ndim)), received=run.network.ndim
+            )
         run.network = UNet(ndim=ndim)
     if run.start and run.start.channels != channels:
         received = f"images of {channels} channels"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import invalid
 from ..images.normalize import Normalize
-from ..messages import counted
+from ..messages import counted, say
 from ..networks.unet import UNet
 from .trainer import Trainer
 
@@ -196,12 +196,14 @@ def _patch(facts: Facts, network: UNet, trainer: Trainer) -> tuple[tuple[int, ..
         asked = trainer.patch_px
         asked = asked * facts.ndim if len(asked) == 1 else asked
         if len(asked) != facts.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
-            raise invalid("patch_px", expected=f"{facts.ndim} multiples of {grid}", received=asked)
+            raise invalid(
+                "patch_px", expected=say("{} multiples of {}", facts.ndim, grid), received=asked
+            )
         most = tuple(math.ceil(n / g) * g for n, g in zip(facts.size_px, grid, strict=True))
         if any(p > 2 * n for p, n in zip(asked, most, strict=True)):
             raise invalid(
                 "patch_px",
-                expected=f"at most twice the largest image, {facts.size_px} px",
+                expected=say("at most twice the largest image, {} px", facts.size_px),
                 received=asked,
             )
         return asked, GIVEN

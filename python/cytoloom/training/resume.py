@@ -13,6 +13,7 @@ import numpy as np
 
 from ..components import to_plain
 from ..errors import invalid
+from ..messages import Setting, say
 from ..models.folder import ModelFolder
 from ..runtime import backend
 from . import checkpoints
@@ -74,7 +75,9 @@ def resume(
             "out",
             expected=f"the settings and data with which {folder.path} was started",
             received=f"other {', '.join(changed)}",
-            remedy="Use these again to go on, or overwrite=True to start anew.",
+            remedy=say(
+                "Use these again to go on, or {} to start anew.", Setting("overwrite", True)
+            ),
         )
     for name in FACTS:
         setattr(state, name, facts[name])

@@ -12,7 +12,7 @@ from ..components import to_plain
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import counted
+from ..messages import Setting, counted, joined, say
 from ..models.folder import ModelFolder
 from ..networks.ghost_batches import parts_of, towers
 from ..networks.unet import UNet
@@ -107,7 +107,7 @@ def components(
     if base and run.network != base.network:
         theirs, ours = to_plain(base.network), to_plain(run.network)
         differ = [name for name in ours if ours[name] != theirs[name]]
-        expected = f"{_settings(base.network, differ)}, as `start`"
+        expected = say("{}, as `start`", _settings(base.network, differ))
         raise invalid("network", expected=expected, received=_settings(run.network, differ))
     backend.require(run.trainer.threads)
     running = backend.threads()
@@ -123,7 +123,7 @@ def components(
 
 
 def _settings(network: UNet, names: Iterable[str]) -> str:
-    return ", ".join(f"{name}={getattr(network, name)!r}" for name in names)
+    return joined(", ", (say("{}", Setting(n, getattr(network, n))) for n in names))
 
 
 def _planned(run: Run) -> str:

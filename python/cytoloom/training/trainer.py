@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..components import component
-from ..errors import invalid
-from ..patches.augment import Augment
+from ..patches.augment import PRESETS, Augment
+from ..rules import Between, Rule, at_least, count, positive, ruled, share
 
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
+LENGTHS = ("minutes", "iterations", "epochs")
+AUGMENT = Rule(
+    f"an Augment, None, or one of {', '.join(PRESETS)}", words=tuple(PRESETS), component="Augment"
+)
 
 
 @component
@@ -70,59 +74,37 @@ class Trainer:
     (100, None)
     """
 
-    minutes: float | None = None
-    iterations: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    patch_px: tuple[int, ...] | None = None
-    learning_rate: float = 1e-3
+    minutes: float | None = positive(None)
+    iterations: int | None = count(None)
+    epochs: int | None = count(None)
+    batch_size: int | None = count(None)
+    patch_px: tuple[int, ...] | None = ruled(
+        None, Rule("whole numbers above 0", 1, whole=True, many=True)
+    )
+    learning_rate: float = positive(1e-3)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    weight_decay: float = 0.0
+    weight_decay: float = at_least(0, 0.0)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = 0.05
-    patience: int | None = None
-    augment: Augment | str | None = "default"
-    foreground: float = 0.5
+    warmup: float = share(0.05)
+    patience: int | None = count(None)
+    augment: Augment | str | None = ruled("default", AUGMENT)
+    foreground: float = share(0.5)
     balance: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: int | None = None
-    cache_gb: float = 2.0
-    checkpoint_s: float = 30.0
-    knots: tuple[tuple[float, float, float], ...] | None = None
+    threads: int | None = count(None)
+    cache_gb: float = at_least(0, 2.0)
+    checkpoint_s: float = at_least(0, 30.0)
+    knots: tuple[tuple[float, float, float], ...] | None = ruled(
+        None, Rule("rows of three numbers: iteration, progress, slope", columns=3)
+    )
+
+    between: ClassVar = (Between(LENGTHS, "one_of", "one of minutes, iterations, epochs"),)
 
     def __post_init__(self) -> None:
-        given = [n for n in ("minutes", "iterations", "epochs") if getattr(self, n) is not None]
-        if len(given) > 1:
-            raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
-        for name in (*given, "batch_size", "learning_rate", "threads", "patience"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
-                raise invalid(name, expected="a number above 0", received=repr(value))
-        for name in ("iterations", "epochs", "batch_size", "threads", "patience"):
-            value = getattr(self, name)
-            if value is not None and value != int(value):
-                raise invalid(name, expected="a whole number, 1 or more", received=repr(value))
-        for name, known in (
-            ("optimizer", ("adam", "adamw", "sgd")),
-            ("schedule", ("cosine", "constant")),
-            ("precision", ("auto", "float32", "bfloat16")),
-        ):
-            if getattr(self, name) not in known:
-                raise invalid(name, expected=f"one of {known}", received=getattr(self, name))
-        for name in ("weight_decay", "cache_gb", "checkpoint_s"):
-            if not getattr(self, name) >= 0:
-                raise invalid(name, expected="0 or more", received=getattr(self, name))
-        for name in ("warmup", "foreground"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise invalid(name, expected="a share in 0..1", received=getattr(self, name))
         if self.minutes is not None:
             object.__setattr__(self, "minutes", float(self.minutes))
         if isinstance(self.patch_px, int):
             object.__setattr__(self, "patch_px", (self.patch_px,))
-        if self.patch_px is not None and not all(edge > 0 for edge in self.patch_px):
-            raise invalid("patch_px", expected="numbers above 0", received=self.patch_px)
-        if isinstance(self.augment, str):
-            Augment.preset(self.augment)
 
     def length(self, images: int) -> tuple[int | None, float | None]:
         """Return (iterations, None), or (None, minutes) for a time budget.
