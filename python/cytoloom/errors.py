@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .messages import Value, say
+from .messages import say
 
 
 class InvalidError(ValueError):
@@ -70,12 +70,7 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     >>> print(invalid("depth", expected="1 or more", received=0))
     Invalid `depth`. Expected 1 or more. Received: 0.
     """
-    plain = isinstance(received, str)
-    got = (
-        received
-        if plain
-        else say("{}", received if isinstance(received, Value) else Value(received))
-    )
+    got = received if isinstance(received, str) else say("{}", received)
     end = "" if got.endswith(("?", "!", ".")) else "."
     found = say("Invalid `{}`. Expected {}. Received: {}" + end, name, expected, got)
     error = InvalidError(say("{} {}", found, remedy) if remedy else found)

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -25,7 +26,7 @@ class Rule:
     Parameters
     ----------
     expected : str
-        In words.
+        In words; a `Message` where faces differ.
     low, high : float
         Its ends.
     above, below : bool, default False
@@ -67,8 +68,7 @@ class Rule:
         if self.words:
             return value in self.words if isinstance(value, str) else self._named(value)
         if self.columns:
-            rows = value if isinstance(value, (list, tuple)) else ()
-            return bool(rows) and all(map(self._row, rows))
+            return isinstance(value, (list, tuple)) and all(map(self._row, value))
         numbers = value if isinstance(value, (list, tuple)) and self.many else (value,)
         if not numbers or not all(map(self._number, numbers)):
             return False
@@ -124,7 +124,7 @@ class Between:
         if self.test == "one_of":
             return len(given) <= 1
         numbers = all(Rule("", self.low, self.high).holds(value) for value in given)
-        return numbers and all(a < b for a, b in zip(given, given[1:], strict=False))
+        return numbers and all(a < b for a, b in pairwise(given))
 
     def received(self, values: dict[str, Any]) -> Message:
         """Say what came instead."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from ..components import component
+from ..messages import Either, say
 from ..patches.augment import PRESETS, Augment
 from ..rules import Between, Rule, at_least, count, positive, ruled, share
 
@@ -14,7 +15,14 @@ DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
 LENGTHS = ("minutes", "iterations", "epochs")
 AUGMENT = Rule(
-    f"an Augment, None, or one of {', '.join(PRESETS)}", words=tuple(PRESETS), component="Augment"
+    say(
+        "{}, {} or {}",
+        ", ".join(f'"{name}"' for name in PRESETS),
+        Either("an Augment", "a cl_augment()", "none"),
+        None,
+    ),
+    words=tuple(PRESETS),
+    component="Augment",
 )
 
 
