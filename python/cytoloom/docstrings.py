@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import pairwise
 
 _OF_PARAMETERS = ("Parameters", "Attributes")
 
@@ -45,7 +46,7 @@ def parameters(docstring: str | None) -> dict[str, str]:
 def _section(lines: list[str]) -> list[str]:
     """Return the lines between the heading of the parameters and the next one."""
     headings = [k - 1 for k, line in enumerate(lines) if line and set(line) == {"-"}]
-    for start, end in zip(headings, [*headings[1:], len(lines)], strict=True):
+    for start, end in pairwise([*headings, len(lines)]):
         if lines[start] in _OF_PARAMETERS:
             return lines[start + 2 : end]
     return []

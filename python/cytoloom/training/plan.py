@@ -36,7 +36,7 @@ def plan(
     data : folder, Data, arrays, CSV or DataFrame
         Images with labels, as for `train`.
     task : str or task, default "instances"
-        What to learn: "instances", "binary", "classes:background,NAME,..." or a component.
+        What to learn: "instances", "binary" or "classes:background,NAME,...". Or a component.
     minutes : float, optional
         Wall time of the training; default that of `trainer`.
     memory_gb : float, optional

@@ -40,9 +40,9 @@ def train(
         Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
         arrays or of lists of arrays; a table with columns image, label[, group, split].
     task : str or task, optional
-        What to learn: "instances" (touching objects told apart; the default), "binary",
-        "classes:background,NAME,..." or a component such as `tasks.Classes`. With `start`, that
-        of this model.
+        What to learn: "instances" (touching objects told apart; the default), "binary" or
+        "classes:background,NAME,...". A component such as `tasks.Classes` says more. With
+        `start`, default that of this model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional

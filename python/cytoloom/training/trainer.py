@@ -14,13 +14,9 @@ from ..rules import Between, Rule, at_least, count, positive, ruled, share
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
 LENGTHS = ("minutes", "iterations", "epochs")
+NAMES = '"none", "light", "default" or "strong"'
 AUGMENT = Rule(
-    say(
-        "{}, {} or {}",
-        ", ".join(f'"{name}"' for name in PRESETS),
-        Either("an Augment", "a cl_augment()", "none"),
-        None,
-    ),
+    say("{}", Either(f"an Augment, None, {NAMES}", f"a cl_augment(), NULL, {NAMES}", NAMES)),
     words=tuple(PRESETS),
     component="Augment",
 )
@@ -33,10 +29,13 @@ class Trainer:
 
     Parameters
     ----------
-    minutes, iterations, epochs : number, optional
-        How long; give one at most (default: 10 minutes). `minutes` is wall time of the whole
-        call, of which starting takes about a quarter of one. An epoch is as many patches as
-        there are training images.
+    minutes : float, optional
+        How long the whole call may take, of which starting takes about a quarter of a minute.
+        Give one of `minutes`, `iterations` and `epochs` at most; default 10 minutes.
+    iterations : int, optional
+        How many batches to learn from.
+    epochs : int, optional
+        How often to see each image: an epoch is as many patches as there are training images.
     batch_size : int, optional
         Patches in a batch. Default: planned, 8 in 2-D and 2 in 3-D unless patches are large or
         memory is small.
@@ -64,7 +63,7 @@ class Trainer:
     balance : bool, default True
         Draw the class of such a pixel first, so that rare classes are seen as often.
     precision : {"auto", "float32", "bfloat16"}, default "auto"
-        "auto": bfloat16 where the hardware has it, else float32.
+        Number type of the computation; "auto" is bfloat16 where the hardware has it, else float32.
     threads : int, optional
         Cores to use; default all that the process may.
     cache_gb : float, default 2.0
