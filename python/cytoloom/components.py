@@ -131,8 +131,8 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     known_fields = {f.name for f in dataclasses.fields(cls) if f.init}
     unknown = sorted(set(fields) - known_fields)
     if unknown:
-        expected = say("fields among {}", sorted(known_fields))
-        raise invalid(str(name), expected=expected, received=", ".join(unknown))
+        among = say("fields among {}", sorted(known_fields))
+        raise invalid(str(name), expected=among, received=", ".join(unknown))
     kwargs = {k: coerce(v, hints[k], f"{name}.{k}") for k, v in fields.items()}
     return cls(**kwargs)
 

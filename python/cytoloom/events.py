@@ -220,7 +220,7 @@ class Verb(Generic[P, T]):
         """List the public parameters in their order."""
         said = docstrings.parameters(self.__doc__)
         return tuple(
-            Parameter(p.name, p.kind, p.default, p.annotation, said.get(p.name, ""))
+            Parameter(p.name, p.kind, p.default, _written(p.annotation), said.get(p.name, ""))
             for p in self.__signature__.parameters.values()
         )
 
@@ -245,6 +245,10 @@ def find_verb(address: str) -> Verb[..., Any]:
 def _with_result(work: Work[Any]) -> Generator[Event, Any, None]:
     value = yield from work
     yield Event("result", value=value)
+
+
+def _written(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _public(signature: inspect.Signature) -> inspect.Signature:

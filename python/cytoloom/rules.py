@@ -84,10 +84,11 @@ class Rule:
     def _number(self, value: Any) -> bool:
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return False
-        inside = (value > self.low if self.above else value >= self.low) and (
-            value < self.high if self.below else value <= self.high
+        number = float(value)
+        inside = (number > self.low if self.above else number >= self.low) and (
+            number < self.high if self.below else number <= self.high
         )
-        return inside and (not self.whole or value % 1 == 0) and (not self.odd or value % 2 == 1)
+        return inside and (not self.whole or number % 1 == 0) and (not self.odd or number % 2 == 1)
 
 
 @dataclass(frozen=True)
