@@ -74,6 +74,11 @@ def _check(made: Any) -> None:
             raise invalid(name, expected=rule.expected, received=rule.received(values))
 
 
+def is_component(value: Any) -> bool:
+    """Whether a value is a component."""
+    return type(value) in _REGISTRY.values()
+
+
 def to_plain(value: Any) -> Any:
     """Turn a component, or a tuple, list or dict of them, into what JSON can hold.
 

@@ -33,8 +33,8 @@ class Rule:
         Whether the lower and the upper end are outside.
     whole, odd : bool, default False
         A whole number; an odd one.
-    many : bool, default False
-        Whether it may be several such numbers.
+    length : int, default 1
+        How many such numbers it is; 0 is one or more.
     ordered : bool, default False
         Whether these must not fall.
     columns : int, default 0
@@ -57,7 +57,7 @@ class Rule:
     below: bool = False
     whole: bool = False
     odd: bool = False
-    many: bool = False
+    length: int = 1
     ordered: bool = False
     columns: int = 0
     words: tuple[str, ...] = ()
@@ -69,8 +69,11 @@ class Rule:
             return value in self.words if isinstance(value, str) else self._named(value)
         if self.columns:
             return isinstance(value, (list, tuple)) and all(map(self._row, value))
-        numbers = value if isinstance(value, (list, tuple)) and self.many else (value,)
-        if not numbers or not all(map(self._number, numbers)):
+        several = isinstance(value, (list, tuple)) and self.length != 1
+        numbers = value if several else (value,)
+        if len(numbers) != (self.length or len(numbers) or 1) or not all(
+            map(self._number, numbers)
+        ):
             return False
         return not self.ordered or list(numbers) == sorted(numbers)
 
@@ -175,8 +178,9 @@ def count(default: int | None, least: int = 1, most: float = INF) -> Any:
 
 
 def rising(default: Sequence[float], expected: str, low: float = 0, above: bool = False) -> Any:
-    """Declare two or more numbers that do not fall."""
-    return ruled(default, Rule(expected, low, above=above, many=True, ordered=True))
+    """Declare numbers that do not fall, as many as the default has."""
+    rule = Rule(expected, low, above=above, length=len(default), ordered=True)
+    return ruled(default, rule)
 
 
 def rules_of(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Rule]]:

@@ -20,7 +20,7 @@ from .warp import Placed, Warp
 
 Array = npt.NDArray[Any]
 Range = tuple[float, float]
-ABOVE_0 = "numbers above 0, in order"
+ABOVE_0 = "two numbers above 0, in order"
 
 
 @component
@@ -108,7 +108,7 @@ class Augment:
     illumination_p: float = share(0.15)
     illumination: float = at_least(0, 0.3)
     blur_p: float = share(0.1)
-    blur_px: Range = rising((0.5, 1.2), "0 or more, in order")
+    blur_px: Range = rising((0.5, 1.2), "two numbers, 0 or more, in order")
     poisson_noise_p: float = share(0.15)
     poisson_photons: Range = rising((30.0, 1000.0), ABOVE_0, above=True)
     gaussian_noise_p: float = share(0.2)

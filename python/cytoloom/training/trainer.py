@@ -86,7 +86,7 @@ class Trainer:
     epochs: int | None = count(None)
     batch_size: int | None = count(None)
     patch_px: tuple[int, ...] | None = ruled(
-        None, Rule("whole numbers above 0", 1, whole=True, many=True)
+        None, Rule("whole numbers above 0", 1, whole=True, length=0)
     )
     learning_rate: float = positive(1e-3)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
