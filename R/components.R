@@ -2,7 +2,7 @@
 # and a test compares the two.
 
 component <- function(name, settings) {
-  for (setting in names(settings)) check_setting(setting, settings[[setting]])
+  check_settings(name, settings)
   structure(c(list(name = name), settings), class = c(paste0("cl_", tolower(name)), "cl_component"))
 }
 
@@ -62,10 +62,6 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
                        augment = "default", foreground = 0.5, balance = TRUE,
                        precision = "auto", threads = NULL, cache_gb = 2, checkpoint_s = 30,
                        knots = NULL) {
-  lengths <- Filter(Negate(is.null), settings()[c("minutes", "iterations", "epochs")])
-  if (length(lengths) > 1) {
-    refuse("trainer", "one of minutes, iterations, epochs", names(lengths))
-  }
   component("Trainer", settings())
 }
 

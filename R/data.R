@@ -63,16 +63,20 @@ print.cl_data <- function(x, ...) {
 #' @param data A folder, a table or [cl_data()].
 #' @param task Also check that the labels suit this task: `"instances"`, `"binary"` or a
 #'   component such as [cl_classes()].
+#' @param training Whether they are for training, which background alone makes impossible; scoring
+#'   it is not.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Must be empty.
 #' @return A list of class `cl_report`: `ok`, `text` and a data frame `table`.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 2)
-#' cl_check(folder)
-cl_check <- function(data, task = NULL, ...) {
+#' cl_check(folder, progress = FALSE)
+cl_check <- function(data, task = NULL, training = TRUE, progress = "auto", ...) {
   no_dots(...)
-  found <- call_python("check", data = plain_data(data), task = task)
-  structure(found, class = "cl_report")
+  arguments <- list(data = plain_data(data), task = task, training = training)
+  found <- run_events("check", arguments, progress)
+  structure(found[c("ok", "text", "table")], class = "cl_report")
 }
 
 #' @export

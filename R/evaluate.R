@@ -35,6 +35,7 @@ evaluate.cl_model <- function(x, data, ..., out = NULL, overwrite = FALSE,
     ),
     progress
   )
+  tables <- tables[c("summary", "per_image", "per_object")]
   structure(tables, model = x, data = lasting(as_cl_data(data)), class = "cl_scores")
 }
 

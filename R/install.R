@@ -60,7 +60,7 @@ new_enough_python <- function(python = NULL) {
     candidates <- Sys.which(c("python3", paste0("python3.", 15:11), "python"))
   }
   for (candidate in path.expand(candidates[nzchar(candidates)])) {
-    old <- run_python(candidate, c("-m", "cytoloom.r.bridge", paste0("python", python_needed)))
+    old <- run_python(candidate, c(missing_script(), paste0("python", python_needed)))
     if (!is.null(old) && !any(nzchar(old))) {
       return(candidate)
     }

@@ -89,8 +89,9 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   found <- run_events(
     "predict",
     list(
-      model = path, images = given, channels = channels, slices = slices, rescale = rescale,
-      out = folder, overlay = overlay, overwrite = overwrite
+      model = path, images = given["source"], channels = channels, slices = slices,
+      rescale = rescale, out = folder, overlay = overlay, overwrite = overwrite,
+      axes = given$axes, pixel_size_um = given$pixel_size_um
     ),
     progress
   )

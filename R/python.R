@@ -133,12 +133,15 @@ with_variables <- function(vars, code) {
   force(code)
 }
 
+# Run by its path: it needs neither the package nor anything that the package needs.
+missing_script <- function() file.path(core_folder(), "cytoloom", "r", "missing.py")
+
 # Requirements that a Python does not meet, found in a process of its own.
 packages_lacking <- function(python) {
   needs <- c(
     paste0("python", python_needed), packages_needed, paste(backends_known, collapse = "|")
   )
-  out <- run_python(python, c("-m", "cytoloom.r.bridge", needs))
+  out <- run_python(python, c(missing_script(), needs))
   if (is.null(out)) {
     return(paste0("a working Python ", python_needed))
   }

@@ -8,6 +8,8 @@
 #'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people.
 #' @param images How many images to write.
 #' @param seed The same seed gives the same images, another seed others.
+#' @param people How many annotators there are, for `kind = "annotators"`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Without `folder`: settings of the simulation, such as `shape = c(128, 128)`,
 #'   `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`.
 #' @return The folder, invisibly; or a list of `image` and `labels`.
@@ -15,13 +17,15 @@
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 8)
 #' range(nuclei$labels)
-cl_simulate <- function(folder = NULL, kind = "nuclei", images = 8, seed = 0, ...) {
+cl_simulate <- function(folder = NULL, kind = "nuclei", images = 8, seed = 0, ..., people = 5,
+                        progress = "auto") {
   if (is.null(folder)) {
     return(call_python("simulate", kind = kind, arguments = list(seed = seed, ...)))
   }
   no_dots(...)
-  invisible(call_python(
-    "simulate_folder",
-    folder = plain_path(folder, "folder"), kind = kind, images = images, seed = seed
-  ))
+  arguments <- list(
+    folder = plain_path(folder, "folder"), kind = kind, images = images, seed = seed,
+    people = people
+  )
+  invisible(run_events("simulate", arguments, progress))
 }

@@ -91,8 +91,8 @@ cl_plan <- function(data, task = "instances", minutes = NULL, memory_gb = NULL, 
     validation = if (is.numeric(validation)) validation else plain_data(validation),
     seed = seed
   )
-  found <- run_events("plan", arguments, progress)
   chosen <- c("network", "trainer", "normalize")
+  found <- run_events("plan", arguments, progress)[c(chosen, "table", "text")]
   found[chosen] <- lapply(found[chosen], as_component)
   structure(found, class = "cl_plan")
 }

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cytoloom as cl
-from cytoloom.training.train import train_events
 
 from . import blocks, reference
 from .blocks import Row
@@ -86,7 +85,7 @@ class Training:
     """
 
     def __init__(self, data: Any, network: cl.UNet, trainer: cl.Trainer, out: Path) -> None:
-        self._events: Iterator[Any] = train_events(
+        self._events: Iterator[Any] = cl.train.events(
             data, network=network, trainer=trainer, out=out, overwrite=True
         )
         for _ in range(AHEAD):

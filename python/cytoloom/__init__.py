@@ -14,4 +14,15 @@ import lazy_loader
 
 from .version import __version__ as __version__
 
+VERBS = {
+    "train": "training.train:train",
+    "evaluate": "evaluation.evaluate:evaluate",
+    "predict": "prediction.predict:predict",
+    "check": "datasets.check:check",
+    "plan": "training.plan:plan",
+    "simulate": "simulate.folder:write",
+    "info": "models.info:info",
+}
+"""Where each verb is declared; the command line and R take what they offer from there."""
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

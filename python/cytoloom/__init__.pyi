@@ -4,7 +4,7 @@ from . import metrics as metrics
 from . import plots as plots
 from . import simulate as simulate
 from . import tasks as tasks
-from .datasets.checks import check as check
+from .datasets.check import check as check
 from .datasets.data import Data as Data
 from .errors import BackendError as BackendError
 from .errors import InvalidError as InvalidError
@@ -13,6 +13,8 @@ from .evaluation.scores import Scores as Scores
 from .images.normalize import Normalize as Normalize
 from .losses.losses import dice_coef as dice_coef
 from .losses.losses import dice_coef_loss as dice_coef_loss
+from .models.info import Info as Info
+from .models.info import info as info
 from .models.model import Model as Model
 from .models.model import load as load
 from .networks.unet import UNet as UNet
@@ -25,4 +27,5 @@ from .training.recipe import Plan as Plan
 from .training.train import train as train
 from .training.trainer import Trainer as Trainer
 
+VERBS: dict[str, str]
 __version__: str

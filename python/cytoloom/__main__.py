@@ -1,5 +1,5 @@
 """`python -m cytoloom` is the command line."""
 
-from .cli.arguments import main
+from .cli import main
 
 raise SystemExit(main())

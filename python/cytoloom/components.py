@@ -9,12 +9,15 @@ holds every field, so that a file written today means the same when a default ch
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from .errors import invalid
+from .messages import Value, say
+from .rules import optional, rules_of
 
 T = TypeVar("T")
 _REGISTRY: dict[str, type] = {}
@@ -35,7 +38,45 @@ def component(cls: type[T]) -> type[T]:
     Tint(strength=1.0)
     """
     _REGISTRY[cls.__name__] = cls
+    if any(rules_of(cls)) or hasattr(cls, "between"):
+        _check_when_made(cls)
     return cls
+
+
+def _check_when_made(cls: Any) -> None:
+    """Check the rules before what else a class does when an instance is made."""
+    after = "__post_init__" if hasattr(cls, "__post_init__") else "__init__"
+    made = getattr(cls, after)
+
+    @functools.wraps(made)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        if after == "__post_init__":
+            _check(self)
+            made(self, *args, **kwargs)
+        else:
+            made(self, *args, **kwargs)
+            _check(self)
+
+    setattr(cls, after, checked)
+
+
+def _check(made: Any) -> None:
+    for field, rule in rules_of(type(made)):
+        value = getattr(made, field.name)
+        if not ((value is None and optional(field)) or rule.holds(value)):
+            raise invalid(field.name, expected=rule.expected, received=Value(value))
+        if rule.whole and isinstance(value, float):
+            object.__setattr__(made, field.name, int(value))
+    for rule in getattr(made, "between", ()):
+        values = {name: getattr(made, name) for name in rule.fields}
+        if not rule.holds(values):
+            name = type(made).__name__.lower()
+            raise invalid(name, expected=rule.expected, received=rule.received(values))
+
+
+def is_component(value: Any) -> bool:
+    """Whether a value is a component."""
+    return type(value) in _REGISTRY.values()
 
 
 def to_plain(value: Any) -> Any:
@@ -100,14 +141,13 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
         known = sorted(
             n for n, c in _REGISTRY.items() if expected is None or issubclass(c, expected)
         )
-        raise invalid("name", expected=f"one of {known}", received=name)
+        raise invalid("name", expected=say("one of {}", known), received=name)
     hints = typing.get_type_hints(cls)
     known_fields = {f.name for f in dataclasses.fields(cls) if f.init}
     unknown = sorted(set(fields) - known_fields)
     if unknown:
-        raise invalid(
-            str(name), expected=f"fields among {sorted(known_fields)}", received=", ".join(unknown)
-        )
+        among = say("fields among {}", sorted(known_fields))
+        raise invalid(str(name), expected=among, received=", ".join(unknown))
     kwargs = {k: coerce(v, hints[k], f"{name}.{k}") for k, v in fields.items()}
     return cls(**kwargs)
 
@@ -134,7 +174,7 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         return _coerce_tuple(value, hint, name)
     if origin is typing.Literal:
         if value not in typing.get_args(hint):
-            expected = f"one of {list(typing.get_args(hint))}"
+            expected = say("one of {}", list(typing.get_args(hint)))
             raise invalid(name, expected=expected, received=value)
         return value
     if dataclasses.is_dataclass(hint) or isinstance(value, Mapping):

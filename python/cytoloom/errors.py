@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .messages import say
+
 
 class InvalidError(ValueError):
-    """Something given by the user cannot be used; the message says what, and what to do."""
+    """Something given by the user cannot be used; the message says what, and what to do.
+
+    Attributes
+    ----------
+    name, expected, received, remedy
+        As they were given to `invalid`; empty where the error was made of a sentence.
+    """
+
+    name: str = ""
+    expected: str = ""
+    received: Any = ""
+    remedy: str = ""
+
+    def renamed(self, name: str, of: str | None = None) -> InvalidError:
+        """Return the same error of an argument, field or file of another name.
+
+        Parameters
+        ----------
+        name : str
+            The new name.
+        of : str, optional
+            The name that is replaced; default whatever it is.
+
+        Examples
+        --------
+        >>> print(invalid("data", expected="images", received="none").renamed("validation"))
+        Invalid `validation`. Expected images. Received: none.
+        """
+        if not self.name or of not in (None, self.name):
+            return self
+        return invalid(name, expected=self.expected, received=self.received, remedy=self.remedy)
 
 
 class BackendError(ImportError):
@@ -21,9 +55,10 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     expected : str
         What would have been accepted.
     received : object
-        What came instead; a string is quoted as it is, anything else by ``repr``.
+        What came instead; a string is quoted as it is, anything else by ``repr``, or as R or
+        the command line write it.
     remedy : str, default ""
-        One sentence on what to do.
+        One sentence on what to do; a `Message` where it names a setting.
 
     Returns
     -------
@@ -35,7 +70,9 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     >>> print(invalid("depth", expected="1 or more", received=0))
     Invalid `depth`. Expected 1 or more. Received: 0.
     """
-    got = received if isinstance(received, str) else repr(received)
+    got = received if isinstance(received, str) else say("{}", received)
     end = "" if got.endswith(("?", "!", ".")) else "."
-    text = f"Invalid `{name}`. Expected {expected}. Received: {got}{end}"
-    return InvalidError(f"{text} {remedy}".rstrip())
+    found = say("Invalid `{}`. Expected {}. Received: {}" + end, name, expected, got)
+    error = InvalidError(say("{} {}", found, remedy) if remedy else found)
+    error.name, error.expected, error.received, error.remedy = name, expected, received, remedy
+    return error

@@ -1,18 +1,27 @@
-"""Events that long work reports, and how Python shows them.
+"""Events that long work reports, how Python shows them, and verbs.
 
-The verbs are generators of events inside; whoever drives them (a Python call, the command line,
-R) drains the generator and shows what it likes. Nothing calls back.
+A verb is declared once, as a generator of events with a signature and a docstring; `verb` makes
+it what is called from Python, and what the command line and R read to make their own of it.
+Whoever drives one (a Python call, the command line, R) drains its events and shows what it
+likes. Nothing calls back.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from . import docstrings
 from .errors import invalid
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,10 @@ class Event:
     value: Any = None
 
 
+Work = Generator[Event, Any, T]
+"""What a verb's generator is: it yields what happens and returns its result."""
+
+
 def note(message: str) -> Event:
     """Something people should read."""
     return Event("note", message)
@@ -46,6 +59,15 @@ def note(message: str) -> Event:
 def warn(message: str) -> Event:
     """Something people should act on."""
     return Event("warning", message)
+
+
+def result_of(work: Work[T]) -> T:
+    """Run work whose events nobody wants to its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 def drain(
@@ -103,3 +125,136 @@ def _shown(events: Iterable[Event], quiet: bool, spell: Callable[[str], str]) ->
         yield event
     if pending:
         sys.stderr.write("\n")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a verb: what its signature and its docstring say."""
+
+    name: str
+    kind: Any
+    default: Any
+    annotation: str
+    description: str
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+
+class Verb(Generic[P, T]):
+    """A function that is declared as a generator of events.
+
+    Called, it shows the events and returns the result; `events` gives them to whoever shows
+    them otherwise. Its last public parameter is `progress`, which is for the call alone; what
+    follows it in the generator's signature is for those who drive `events`.
+
+    Parameters
+    ----------
+    work : callable
+        Its annotation says ``-> Work[...]``, in a module that is light to import.
+
+    Examples
+    --------
+    >>> @verb
+    ... def double(number: int, *, progress: bool | str = "auto") -> Work[int]:
+    ...     '''Double a number.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     number : int
+    ...         Any.
+    ...     progress : bool or "auto", default "auto"
+    ...         Show progress on standard error.
+    ...     '''
+    ...     yield note("doubling")
+    ...     return 2 * number
+    >>> double(2, progress=False)
+    4
+    >>> [event.kind for event in double.events(2)]
+    ['note', 'result']
+    >>> double.parameters()[0].description
+    'Any.'
+    """
+
+    __name__: str
+    __qualname__: str
+
+    def __init__(self, work: Callable[P, Work[T]]) -> None:
+        functools.update_wrapper(self, work)
+        self._work = work
+        self.__signature__ = _public(inspect.signature(work))
+        self.__annotations__ = {**work.__annotations__, "return": self._returns}
+
+    @property
+    def _returns(self) -> Any:
+        return self.__signature__.return_annotation
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run to the result, showing what happens."""
+        progress = kwargs.get("progress", "auto")
+        return cast(T, drain(self.events(*args, **kwargs), cast("bool | str", progress)))
+
+    def __get__(self, instance: object, owner: type | None = None) -> Verb[P, T]:
+        # What has __get__ is a routine to inspect, help, doctest and Sphinx.
+        return self
+
+    def __reduce__(self) -> str:
+        # Pickled by name, as functions are.
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<verb {self.__module__}.{self.__qualname__}>"
+
+    def events(self, *args: P.args, **kwargs: P.kwargs) -> Generator[Event, Any, None]:
+        """Begin the work: a generator of events, the last of kind "result"."""
+        return _with_result(self._work(*args, **kwargs))
+
+    @property
+    def summary(self) -> str:
+        """The docstring's first line."""
+        return docstrings.summary(self.__doc__)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """List the public parameters in their order."""
+        said = docstrings.parameters(self.__doc__)
+        return tuple(
+            Parameter(p.name, p.kind, p.default, _written(p.annotation), said.get(p.name, ""))
+            for p in self.__signature__.parameters.values()
+        )
+
+
+def verb(work: Callable[P, Work[T]]) -> Verb[P, T]:
+    """Declare a verb (a decorator)."""
+    return Verb(work)
+
+
+def find_verb(address: str) -> Verb[..., Any]:
+    """Import a verb from its address in the table `cytoloom.VERBS`.
+
+    Examples
+    --------
+    >>> find_verb("simulate.folder:write").summary
+    'Write simulated images with exactly known truth.'
+    """
+    module, _, name = address.partition(":")
+    return cast("Verb[..., Any]", getattr(import_module(f".{module}", __package__), name))
+
+
+def _with_result(work: Work[Any]) -> Generator[Event, Any, None]:
+    value = yield from work
+    yield Event("result", value=value)
+
+
+def _written(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _public(signature: inspect.Signature) -> inspect.Signature:
+    """Return what a call takes and gives: parameters up to `progress`, ``Work[T]`` as T."""
+    names = list(signature.parameters)
+    known = names[: names.index("progress") + 1]
+    returns = str(signature.return_annotation).removeprefix("Work[").removesuffix("]")
+    parameters = [signature.parameters[name] for name in known]
+    return signature.replace(parameters=parameters, return_annotation=returns)

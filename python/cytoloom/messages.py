@@ -1,23 +1,18 @@
-"""Words of messages: how many there are, and settings spelled as R and the command line do."""
+"""Words of messages: how many there are, and settings that each face spells in its own way.
+
+A message that names a setting, a value or a verb keeps these as parts: as a string it reads as
+Python does, and `Message.spelled` gives what a user of R or of the command line would write.
+"""
 
 from __future__ import annotations
 
-import ast
+import dataclasses
 import json
-import re
-from collections.abc import Callable, Container
-
-COMPONENTS = ("Augment", "Binary", "Classes", "Instances", "Normalize", "Trainer", "UNet")
-# A setting with a value, or a value whose display is Python's alone; the second look about keeps
-# names of files as they are.
-_START = re.compile(
-    r"""(?<![\w./\\`-])
-    (?: (?P<name>[a-z_]+)= (?=[\w'"(\[{-]) | (?=[(\[{] | (?:None|True|False)\b | [A-Z]\w*\() )
-    (?P<value> (?P<open>(?:[A-Z]\w*)?[(\[{]) | '[^'\\]*' | "[^"\\]*" | -?\d+(?:\.\d+)?(?:e-?\d+)?
-             | None | True | False )""",
-    re.VERBOSE,
-)
-_GOES_ON = re.compile(r"[\w/\\]|\.\w")
+import math
+import os
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 
 def counted(count: int, what: str) -> str:
@@ -32,110 +27,231 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{end}"
 
 
-def in_r(text: str) -> str:
-    """Spell settings, values and components as R does.
+@dataclass(frozen=True)
+class Setting:
+    """A part of a message: an argument with a value to give it."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Value:
+    """A part of a message: a value; a string is quoted, which as a part itself it is not."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """A part of a message: a component by its name and some of its fields."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VerbName:
+    """A part of a message: a verb to run."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Either:
+    """A part of a message for which each face has words of its own."""
+
+    python: str
+    r: str
+    options: str
+
+
+class Face:
+    """How Python spells the parts of a message; the other faces differ in some of them."""
+
+    def part(self, part: Any) -> str:
+        """Spell one part: strings as they are, other values as values."""
+        match part:
+            case Message():
+                return part.spelled(self)
+            case str() | os.PathLike():
+                return str(part)
+            case Setting():
+                return self.setting(part.name, part.value)
+            case VerbName():
+                return self.verb(part.name)
+            case Either():
+                return self.either(part)
+        return self.value(part.value if isinstance(part, Value) else part)
+
+    def setting(self, name: str, value: Any) -> str:
+        """Spell a setting."""
+        return f"{name}={self.value(value)}"
+
+    def value(self, value: Any) -> str:
+        """Spell a value."""
+        if isinstance(value, Call):
+            return (
+                f"{value.name}({', '.join(self.setting(*pair) for pair in value.fields.items())})"
+            )
+        return repr(value)
+
+    def verb(self, name: str) -> str:
+        """Spell the name of a verb."""
+        return f"`{name}`"
+
+    def either(self, words: Either) -> str:
+        """Choose this face's words."""
+        return words.python
+
+
+class InR(Face):
+    """How R spells them.
 
     Examples
     --------
-    >>> in_r("Pass overwrite=True, or rescale=None.")
-    'Pass overwrite = TRUE, or rescale = NULL.'
-    >>> in_r("Received: {'a': (1, 2)}, None, UNet(filters=8, pooling=((1, 2), (2, 2))).")
-    'Received: list(a = c(1, 2)), NULL, cl_unet(filters = 8, pooling = list(c(1, 2), c(2, 2))).'
-    >>> in_r("Expected one number (y, x) in plate[1].tif. Received: [0].")
-    'Expected one number (y, x) in plate[1].tif. Received: 0.'
+    >>> words = say("Pass {}, not {}.", Setting("rescale", None), (1, True, "a"))
+    >>> words, words.spelled(InR())
+    ("Pass rescale=None, not (1, True, 'a').", 'Pass rescale = NULL, not c(1, TRUE, "a").')
     """
-    return _respell(text, lambda name, value: f"{name} = {_r(value)}" if name else _r(value))
+
+    def setting(self, name: str, value: Any) -> str:
+        """Spell a setting with spaces."""
+        return f"{name} = {self.value(value)}"
+
+    def value(self, value: Any) -> str:
+        """Spell a value: NULL, TRUE, c(1, 2), list(a = 1), cl_unet(filters = 8)."""
+        match value:
+            case None:
+                return "NULL"
+            case bool():
+                return str(value).upper()
+            case str():
+                return json.dumps(value, ensure_ascii=False)
+            case float() if not math.isfinite(value):
+                return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
+            case list() | tuple() as many if len(many) == 1:
+                return self.value(many[0])
+            case list() | tuple():
+                nested = any(isinstance(one, (list, tuple, dict)) for one in value)
+                return f"{'list' if nested else 'c'}({', '.join(map(self.value, value))})"
+            case dict():
+                return f"list({', '.join(self.setting(*pair) for pair in value.items())})"
+            case Call():
+                return super().value(Call(f"cl_{value.name.lower()}", value.fields))
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self.value(changed(value))
+        return self.value(value.item()) if hasattr(value, "item") else repr(value)
+
+    def verb(self, name: str) -> str:
+        """Spell the name of a verb: predict() and evaluate() are generics in R."""
+        return f"{name}()" if name in ("predict", "evaluate") else f"cl_{name}()"
+
+    def either(self, words: Either) -> str:
+        """Choose R's words."""
+        return words.r
 
 
-def in_options(text: str, options: Container[str]) -> str:
-    """Spell those settings that are options of a command as the command line does.
+@dataclass(frozen=True)
+class InOptions(Face):
+    """How the command line spells them: settings that are options of the command, as such.
 
     Examples
     --------
-    >>> options = ("overwrite", "rescale", "patch_px")
-    >>> in_options("Pass overwrite=True to replace it.", options)
-    'Pass --overwrite to replace it.'
-    >>> in_options("Pass rescale=None, patch_px=(32, 64) or axes='yx'.", options)
-    "Pass --rescale none, --patch-px 32 64 or axes='yx'."
+    >>> words = say("Pass {} or {}.", Setting("patch_px", (32, 64)), Setting("axes", "yx"))
+    >>> words.spelled(InOptions({"patch_px", "rescale"}))
+    "Pass --patch-px 32 64 or axes='yx'."
     """
-    return _respell(text, lambda name, value: _option(name, value) if name in options else None)
+
+    options: Container[str]
+
+    def setting(self, name: str, value: Any) -> str:
+        """Spell a setting as the option that it is, if it is one."""
+        if name not in self.options or value is False:
+            return super().setting(name, value)
+        several = value if isinstance(value, (list, tuple)) else () if value is True else (value,)
+        words = ("none" if one is None else str(one) for one in several)
+        return " ".join(["--" + name.replace("_", "-"), *words])
+
+    def verb(self, name: str) -> str:
+        """Spell a verb as its command."""
+        return f"cytoloom {name}"
+
+    def either(self, words: Either) -> str:
+        """Choose the command line's words."""
+        return words.options
 
 
-def _respell(text: str, spell: Callable[[str, ast.expr], str | None]) -> str:
-    done, at = "", 0
-    while found := _START.search(text, at):
-        value, end = _expression(text, found)
-        words = None
-        if value is not None and not _GOES_ON.match(text, end):
-            words = spell(found["name"] or "", value)
-        if words is None:
-            end = found.end()
-            words = found.group()
-        done += text[at : found.start()] + words
-        at = end
-    return done + text[at:]
+PYTHON, R = Face(), InR()
 
 
-def _expression(text: str, found: re.Match[str]) -> tuple[ast.expr | None, int]:
-    """Return the value that begins at a match, where it is one, and where it ends."""
-    start = found.start("value")
-    ends = (m.end() for m in re.compile(r"[)\]}]").finditer(text, start))
-    for end in ends if found["open"] else [found.end()]:
-        try:
-            value = ast.parse(text[start:end], mode="eval").body
-        except (SyntaxError, ValueError):
-            continue
-        # in prose, (3) is no tuple
-        known = _known(value) and not (found["open"] and isinstance(value, ast.Constant))
-        return (value if known else None), end
-    return None, found.end()
+class Message(str):
+    """Words with parts that each face spells in its own way; as a string, in Python's.
+
+    Parameters
+    ----------
+    template : str
+        With ``{}`` for each part.
+    *parts : object
+        Strings, which are never respelled (names of files), messages, `Setting`, `VerbName`,
+        `Either`, `Call`, and values.
+
+    Examples
+    --------
+    >>> text = say("{} is there. Pass {}.", "seed=1.tif", Setting("overwrite", True))
+    >>> text
+    'seed=1.tif is there. Pass overwrite=True.'
+    >>> text.spelled(R)
+    'seed=1.tif is there. Pass overwrite = TRUE.'
+    >>> text.spelled(InOptions({"overwrite", "seed"}))
+    'seed=1.tif is there. Pass --overwrite.'
+    """
+
+    template: str
+    parts: tuple[Any, ...]
+
+    def __new__(cls, template: str, *parts: Any) -> Message:  # noqa: D102
+        self = super().__new__(cls, template.format(*map(PYTHON.part, parts)))
+        self.template, self.parts = template, parts
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self.template, *self.parts)
+
+    def __str__(self) -> str:
+        # str() of an error gives its message whole, parts and all.
+        return self
+
+    def spelled(self, face: Face) -> str:
+        """Return the words as a face spells them."""
+        return self.template.format(*map(face.part, self.parts))
 
 
-def _known(value: ast.expr) -> bool:
-    match value:
-        case ast.Call(func=ast.Name(id=name), args=[], keywords=given):
-            return name in COMPONENTS and all(k.arg and _known(k.value) for k in given)
-        case ast.Dict(keys=keys, values=values):
-            named = all(isinstance(k, ast.Constant) for k in keys)
-            return named and all(map(_known, values))
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return all(map(_known, parts))
-        case ast.UnaryOp(op=ast.USub(), operand=number):
-            return _known(number)
-    return isinstance(value, ast.Constant)
+say = Message
 
 
-def _r(value: ast.expr) -> str:
-    match value:
-        case ast.Constant(value=None):
-            return "NULL"
-        case ast.Constant(value=bool(truth)):
-            return str(truth).upper()
-        case ast.Constant(value=str(words)):
-            return json.dumps(words, ensure_ascii=False)
-        case ast.Tuple(elts=[only]) | ast.List(elts=[only]):
-            return _r(only)
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            plain = all(isinstance(p, (ast.Constant, ast.UnaryOp)) for p in parts)
-            return f"{'c' if plain else 'list'}({', '.join(map(_r, parts))})"
-        case ast.Dict(keys=keys, values=values):
-            pairs = zip(keys, values, strict=True)
-            named = [f"{ast.literal_eval(k)} = {_r(v)}" for k, v in pairs if k is not None]
-            return f"list({', '.join(named)})"
-        case ast.Call(func=ast.Name(id=name), keywords=given):
-            return f"cl_{name.lower()}({', '.join(f'{k.arg} = {_r(k.value)}' for k in given)})"
-    return ast.unparse(value)
+def joined(separator: str, texts: Iterable[str]) -> Message:
+    """Join texts, messages among them, to one message."""
+    parts = tuple(texts)
+    return Message(separator.join(["{}"] * len(parts)), *parts)
 
 
-def _option(name: str, value: ast.expr) -> str | None:
-    option = "--" + name.replace("_", "-")
-    match value:
-        case ast.Constant(value=True):
-            return option
-        case ast.Constant(value=None):
-            return f"{option} none"
-        case ast.Constant(value=False):
-            return None
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return " ".join([option, *(str(ast.literal_eval(part)) for part in parts)])
-    return f"{option} {ast.literal_eval(value)}"
+def spelled(text: str, face: Face) -> str:
+    """Return a text as a face spells it, where it is a message, else as it is."""
+    return text.spelled(face) if isinstance(text, Message) else text
+
+
+def changed(component: Any, names: Iterable[str] | None = None) -> Call:
+    """Return a component as a call with the fields that differ from their defaults.
+
+    Parameters
+    ----------
+    component : dataclass
+        All of its fields have defaults.
+    names : iterable of str, optional
+        Which fields to show, changed or not.
+    """
+    usual = type(component)()
+    fields = {f.name: getattr(component, f.name) for f in dataclasses.fields(component)}
+    shown = [n for n in fields if fields[n] != getattr(usual, n)] if names is None else names
+    return Call(type(component).__name__, {name: fields[name] for name in shown})

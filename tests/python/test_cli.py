@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 import cytoloom as cl
-from cytoloom import doctor
-from cytoloom.cli import arguments as cli
+from cytoloom import cli, doctor
 from cytoloom.cli import commands
-from cytoloom.events import Event, warn
+from cytoloom.datasets import data
+from cytoloom.events import Verb, Work, note, verb, warn
+from cytoloom.messages import Setting, say
 
 COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
 
@@ -26,6 +29,18 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a user does."""
     command = [sys.executable, "-m", "cytoloom", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def raising(error: BaseException) -> Verb[..., None]:
+    """Return a verb that fails."""
+
+    @verb
+    def info(model: str, *, progress: bool | str = "auto") -> Work[None]:
+        """Fail."""
+        yield from ()
+        raise error
+
+    return info
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +105,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     """A command line that cannot be understood is not an error of the data."""
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
-    assert stopped.value.code == cli.USAGE
+    assert stopped.value.code == commands.USAGE
     assert "usage: cytoloom" in capsys.readouterr().err
 
 
@@ -98,7 +113,7 @@ def test_wrong_options_show_the_usage_of_their_command(capsys: pytest.CaptureFix
     """The options of `train` are what helps, not the list of commands."""
     with pytest.raises(SystemExit) as stopped:
         cli.main(["train", "x", "--minuts", "3"])
-    assert stopped.value.code == cli.USAGE
+    assert stopped.value.code == commands.USAGE
     said = capsys.readouterr().err
     assert said.startswith("usage: cytoloom train")
     assert "unrecognized arguments: --minuts 3" in said
@@ -109,14 +124,18 @@ def test_warnings_are_spelled_in_options(
 ) -> None:
     """Python's `rescale=None` is `--rescale none` here; what is no option stays as it is."""
 
-    def events(*_: object, **__: object) -> Iterator[Event]:
-        yield warn("Pass rescale=None, or axes='yx'.")
-        raise cl.InvalidError("Pass slices=True.")
+    @verb
+    def predict(model: str, *, rescale: str | None = "auto", slices: bool = False,
+                progress: bool | str = "auto") -> Work[None]:  # fmt: skip
+        """Predict."""
+        yield warn(say("Pass {}, or {}.", Setting("rescale", None), Setting("tile_px", 8)))
+        raise cl.InvalidError(say("slices=True.tif: pass {}.", Setting("slices", True)))
 
-    monkeypatch.setattr("cytoloom.prediction.predict.predict_events", events)
-    assert cli.main(["predict", "m", "images"]) == commands.FAILED
-    said = capsys.readouterr().err
-    assert said == "Warning: Pass --rescale none, or axes='yx'.\ncytoloom: Pass --slices.\n"
+    monkeypatch.setattr("cytoloom.prediction.predict.predict", predict)
+    assert cli.main(["predict", "m"]) == commands.FAILED
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "Warning: Pass --rescale none, or tile_px=8."
+    assert said[1] == "cytoloom: slices=True.tif: pass --slices."
 
 
 def test_error_is_one_sentence_on_stderr(tmp_path: Path) -> None:
@@ -143,10 +162,7 @@ def test_an_unforeseen_error_names_its_type(
 ) -> None:
     """`KeyError: 'x'` alone would be `'x'`: the type is part of the sentence."""
 
-    def fail(_: object) -> int:
-        raise KeyError("x")
-
-    monkeypatch.setattr(commands, "info", fail)
+    monkeypatch.setattr("cytoloom.models.info.info", raising(KeyError("x")))
     assert cli.main(["info", "m"]) == commands.FAILED
     assert capsys.readouterr().err == "cytoloom: KeyError: 'x' (add --debug to see where)\n"
 
@@ -154,25 +170,26 @@ def test_an_unforeseen_error_names_its_type(
 def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C ends with 130, the shell's convention, and no traceback."""
 
-    def stop(_: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(commands, "info", stop)
-    assert cli.main(["info", "m"]) == cli.INTERRUPTED
+    monkeypatch.setattr("cytoloom.models.info.info", raising(KeyboardInterrupt()))
+    assert cli.main(["info", "m"]) == commands.INTERRUPTED
     assert capsys.readouterr().err == "cytoloom: interrupted\n"
 
 
 @pytest.mark.parametrize(("closed", "failed"), [("stdout", False), ("stderr", True)])
 def test_work_has_failed_where_nobody_reads_its_progress(closed: str, failed: bool) -> None:
     """As in `cytoloom train ... 2>&1 | head`, which must not look like a model."""
+    what = "pass" if closed == "stdout" else "yield events.note('half')"
     script = (
         "import sys\n"
         "from cytoloom import cli, events\n"
-        "from cytoloom.cli import commands\n"
-        "from cytoloom.prediction import predict\n"
-        "predict.predict_events = lambda *a, **k: iter([events.note('half')])\n"
-        "commands.check = lambda args: print('checked', flush=True) or commands.OK\n"
-        f"sys.exit(cli.main({['check', 'x'] if closed == 'stdout' else ['predict', 'm', 'x']}))"
+        "from cytoloom.models import info\n"
+        "@events.verb\n"
+        "def work(model: str, progress='auto') -> 'Work[str]':\n"
+        "    yield from ()\n"
+        f"    {what}\n"
+        "    return 'described'\n"
+        "info.info = work\n"
+        "sys.exit(cli.main(['info', 'm']))"
     )
     read, write = os.pipe()
     os.close(read)
@@ -182,12 +199,93 @@ def test_work_has_failed_where_nobody_reads_its_progress(closed: str, failed: bo
     assert (done.returncode != commands.OK, done.stderr or b"") == (failed, b"")
 
 
-def test_options_become_components() -> None:
+def test_options_become_components(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what was given is passed on; the rest stays the component's own default."""
-    args = SimpleNamespace(minutes=None, iterations=5, patch_px=[64, 32], augment="none")
-    trainer = commands._given(cl.Trainer, args, "minutes", "iterations", "patch_px", "augment")
-    assert trainer == cl.Trainer(iterations=5, patch_px=(64, 32), augment=None)
-    assert commands._given(cl.Trainer, args, "minutes") is None
+    options = "--iterations 5 --patch-px 64 32 --augment none --no-balance --stem-stride 1"
+    passed = passed_to(monkeypatch, "train", "d", *options.split())
+    trainer = cl.Trainer(iterations=5, patch_px=(64, 32), augment=None, balance=False)
+    assert (passed["trainer"], passed["network"]) == (trainer, cl.UNet(stem_stride=1))
+    assert passed["normalize"] is None
+    passed = passed_to(monkeypatch, "train", "d", "--low", "0.1")
+    assert (passed["trainer"], passed["normalize"]) == (None, cl.Normalize(low=0.1))
+
+
+def test_options_become_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, "none", names of channels and sizes arrive as Python would give them."""
+    words = "predict m a.tif b.tif --rescale none --channels 0 DAPI --axes yxc --pixel-size-um 0.5"
+    passed = passed_to(monkeypatch, *words.split())
+    assert passed["images"] == ["a.tif", "b.tif"]
+    assert (passed["rescale"], passed["channels"]) == (None, [0, "DAPI"])
+    assert (passed["axes"], passed["pixel_size_um"]) == ("yxc", 0.5)
+    words = "predict m 7 --rescale 2 --pixel-size-um 1 0.5 0.5 --quiet"
+    passed = passed_to(monkeypatch, *words.split())
+    assert (passed["images"], passed["rescale"]) == ("7", 2.0)
+    assert (passed["pixel_size_um"], passed["out"]) == ((1.0, 0.5, 0.5), "results")
+    words = "plan d --validation held/ --seed 3 --minutes 5 --memory-gb 8 --filters 8"
+    passed = passed_to(monkeypatch, *words.split())
+    assert (passed["validation"], passed["seed"], passed["minutes"]) == ("held/", 3, 5.0)
+    assert (passed["network"], passed["trainer"]) == (cl.UNet(filters=8), None)
+
+
+def passed_to(monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, Any]:
+    """Return what a command passes to its verb, which is not run."""
+    passed: dict[str, Any] = {}
+
+    def events(self: object, **given: Any) -> Any:
+        passed.update(given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        as_it_is = functools.wraps(data.as_data)(lambda x, **_: x)
+        patch.setattr(data, "as_data", as_it_is)
+        patch.setattr(Verb, "events", events)
+        assert cli.main(list(words)) == commands.INTERRUPTED
+    return passed
+
+
+def test_a_new_verb_is_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line of registration: it has help, options and an example, and prints its result."""
+
+    @verb
+    def greet(name: str, *, times: int = 2, progress: bool | str = "auto") -> Work[str]:
+        """Greet somebody.
+
+        Parameters
+        ----------
+        name : str
+            Whom.
+        times : int, default 2
+            How often. At least once.
+        progress : bool or "auto", default "auto"
+            Show progress on standard error.
+        """
+        yield note("greeting")
+        return " ".join([f"hello {name}"] * times)
+
+    module = ModuleType("cytoloom.greeting")
+    module.greet = greet  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cytoloom.greeting", module)
+    monkeypatch.setitem(cl.VERBS, "greet", "greeting:greet")
+    assert cli.main(["greet", "you", "--times", "1"]) == commands.OK
+    assert capsys.readouterr() == ("hello you\n", "greeting\n")
+    with pytest.raises(SystemExit):
+        cli.main(["greet", "--help"])
+    said = capsys.readouterr().out
+    assert "--times TIMES  how often (default: 2)" in said
+    assert "example:\n  cytoloom greet NAME" in said
+
+
+def test_every_simple_field_of_a_component_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """All but the tables `knots` and `pooling`, with the words of their rules."""
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    fields = [f.name for c in (cl.Trainer, cl.UNet, cl.Normalize) for f in dataclasses.fields(c)]
+    lacking = [name for name in fields if f" --{name.replace('_', '-')}" not in said]
+    assert lacking == ["knots", "pooling"]
+    assert "(a share from 0 to 1; default: 0.05)" in said
 
 
 def test_simulate_writes_pairs_and_repeats(folder: Path, tmp_path: Path) -> None:

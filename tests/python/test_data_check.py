@@ -228,9 +228,9 @@ def test_data_without_images_or_labels():
 
 
 def test_progress_is_told_image_by_image():
-    seen = []
-    check(arrays(LABELS, LABELS), progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 2), (2, 2)]
+    events = cl.check.events(arrays(LABELS, LABELS))
+    seen = [(event.done, event.total) for event in events if event.kind == "progress"]
+    assert seen == [(0, 2), (1, 2)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import small
 from cytoloom.evaluation.bootstrap import bootstrap
 from cytoloom.inference import memory_map as scratch
 from cytoloom.objects.measure import measure
-from cytoloom.prediction.predict import predict_events
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +211,7 @@ def test_truth_is_never_overwritten(model, tmp_path, overwrite):
 
 def test_a_prediction_cut_off_can_be_run_again(model, tmp_path):
     images = dict(zip("abc", small.nuclei(3)[0], strict=True))
-    events = predict_events(model, images, out=tmp_path / "r")
+    events = cl.predict.events(model, images, out=tmp_path / "r")
     for _ in range(2):
         next(events)
     events.close()

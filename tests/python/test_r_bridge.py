@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cytoloom.errors import InvalidError
-from cytoloom.events import Event
-from cytoloom.messages import in_r
+import cytoloom as cl
+from cytoloom.errors import InvalidError, invalid
+from cytoloom.events import Event, find_verb
+from cytoloom.messages import (
+    Call,
+    InOptions,
+    R,
+    Setting,
+    Value,
+    VerbName,
+    joined,
+    say,
+    spelled,
+)
 from cytoloom.r import bridge as r_bridge
 from cytoloom.r import functions as r_functions
+from cytoloom.r import rules as r_rules
+from cytoloom.r.missing import missing
 from cytoloom.r.values import pack, pack_array, pack_column, pack_table, unpack, unpack_array
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,7 +179,7 @@ def test_an_error_crosses_as_a_sentence() -> None:
     def bad() -> None:
         raise InvalidError("Invalid `x`. Expected 1. Received: 2.")
 
-    assert r_bridge._guarded(bad) == {
+    assert r_bridge.guarded(bad) == {
         "error": "Invalid `x`. Expected 1. Received: 2.",
         "warnings": [],
     }
@@ -173,11 +190,14 @@ def test_messages_are_spelled_as_R_is() -> None:
     def bad() -> None:
         import warnings
 
-        warnings.warn("Pass rescale=None.", stacklevel=1)
-        raise InvalidError("Expected UNet(filters=8). Received: {'a': (1, 2)} and None.")
+        warnings.warn(say("Pass {}.", Setting("rescale", None)), stacklevel=1)  # type: ignore[arg-type]
+        network = Call("UNet", {"filters": 8})
+        got = say("{} and {}", {"a": (1, 2)}, None)
+        raise invalid("network", expected=say("{}", network), received=got)
 
-    assert r_bridge._guarded(bad) == {
-        "error": "Expected cl_unet(filters = 8). Received: list(a = c(1, 2)) and NULL.",
+    assert r_bridge.guarded(bad) == {
+        "error": "Invalid `network`. Expected cl_unet(filters = 8). "
+        "Received: list(a = c(1, 2)) and NULL.",
         "warnings": ["Pass rescale = NULL."],
     }
 
@@ -185,16 +205,41 @@ def test_messages_are_spelled_as_R_is() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Expected (y, x) or 0 <= low < 1. Received: it's plate[1].tif, None.tif, (3) and [0, 1).",
-        "A file a=1.tif, b/[1, 2].npy, Nonesuch; options(cytoloom.debug = TRUE) and cl_install().",
+        "plate seed=1 b/a.tif",
+        "it's plate[1].tif, None.tif, overwrite=True.png, (1, 2).npy and {}",
     ],
 )
 def test_names_of_files_and_prose_are_left_alone(text: str) -> None:
-    assert in_r(text) == text
+    for face in (R, InOptions({"seed", "overwrite"})):
+        error = invalid(text, expected=text, received=text, remedy=say("See {}.", text))
+        assert spelled(str(error), face) == str(error)
+
+
+def test_parts_are_spelled_as_each_face_does() -> None:
+    words = say("{}; {}", Setting("patch_px", (32, 64)), joined(" or ", [say("{}", None), "None"]))
+    assert words == "patch_px=(32, 64); None or None"
+    assert words.spelled(R) == "patch_px = c(32, 64); NULL or None"
+    assert words.spelled(InOptions({"patch_px"})) == "--patch-px 32 64; None or None"
+    assert say("Run {}.", VerbName("train")).spelled(R) == "Run cl_train()."
+    many = [True, 'a"b', [1], ((1, 2), (3, 4)), 1e-05, float("inf"), np.float32(0.5)]
+    said = [say("{}", Value(one)).spelled(R) for one in many]
+    assert said[:4] == ["TRUE", '"a\\"b"', "1", "list(c(1, 2), c(3, 4))"]
+    assert said[4:] == ["1e-05", "Inf", "0.5"]
+
+
+def test_an_error_keeps_its_parts() -> None:
+    error = invalid("data", expected="images", received=None, remedy=say("Pass {}.", "one"))
+    assert (error.name, error.expected, error.received) == ("data", "images", None)
+    again = pickle.loads(pickle.dumps(error.renamed("validation")))
+    assert str(again) == "Invalid `validation`. Expected images. Received: None. Pass one."
+    assert spelled(str(again), R).startswith(
+        "Invalid `validation`. Expected images. Received: NULL"
+    )
+    assert again.renamed("x", of="data") is again
 
 
 def test_errors_of_other_kinds_say_their_kind() -> None:
-    found = r_bridge._guarded(lambda: 1 / 0)
+    found = r_bridge.guarded(lambda: 1 / 0)
     assert found["error"].startswith("ZeroDivisionError: division by zero (options(")
 
 
@@ -202,7 +247,7 @@ def test_a_missing_module_says_what_to_run() -> None:
     def bad() -> None:
         raise ModuleNotFoundError("No module named 'keras'", name="keras")
 
-    assert r_bridge._guarded(bad)["error"].endswith("lacks keras. Run: cl_install()")
+    assert r_bridge.guarded(bad)["error"].endswith("lacks keras. Run: cl_install()")
 
 
 def test_warnings_cross_beside_the_value() -> None:
@@ -213,11 +258,11 @@ def test_warnings_cross_beside_the_value() -> None:
             warnings.warn("look here", stacklevel=1)
         return 1
 
-    assert r_bridge._guarded(warned) == {"value": 1, "warnings": ["look here"]}
+    assert r_bridge.guarded(warned) == {"value": 1, "warnings": ["look here"]}
 
 
 def stream(monkeypatch: pytest.MonkeyPatch, events: Iterator[Event]) -> r_bridge.Stream:
-    monkeypatch.setitem(r_functions.STREAMS, "tested", lambda: (events, lambda value: value))
+    monkeypatch.setattr("cytoloom.r.functions.begin", lambda name, arguments: events)
     return r_bridge.start("tested", {})
 
 
@@ -289,7 +334,7 @@ def test_an_interrupt_may_leave_a_result(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_missing_requirements_need_no_import() -> None:
     needed = ["numpy>=1", "numpy>=9999", "nothing|numpy", "python>=3.11", "python>=4"]
-    assert r_bridge.missing(needed) == ["numpy>=9999", "python>=4"]
+    assert missing(needed) == ["numpy>=9999", "python>=4"]
 
 
 def test_R_declares_the_requirements_of_pyproject() -> None:
@@ -330,8 +375,91 @@ def test_labels_written_are_read_again(tmp_path: Path) -> None:
     assert "`scene`" in r_bridge.call("read", {"path": path, "scene": "A1"})["error"]
 
 
-def test_two_images_of_one_name_are_refused():
-    from cytoloom.r.functions import _source
+def test_two_images_of_one_name_are_refused() -> None:
+    images = {"source": {"images": ["first", "second"], "names": ["a", "a"]}}
+    (only,) = r_bridge.start("predict", {"images": images})
+    assert "2 different names" in only["message"]
 
-    with pytest.raises(InvalidError, match="2 different names"):
-        _source({"images": ["first", "second"], "names": ["a", "a"]})
+
+def test_a_verb_that_is_not_known_is_refused() -> None:
+    (only,) = r_bridge.start("fly", {})
+    assert 'one of c("train"' in only["message"]
+
+
+def test_arguments_are_fitted_to_what_a_verb_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = {}
+
+    def events(self: object, **given: object) -> Iterator[Event]:
+        passed.update(given)
+        yield Event("result")
+
+    monkeypatch.setattr("cytoloom.events.Verb.events", events)
+    sent = {
+        "images": {"source": "a.tif"}, "channels": [0.0, "DAPI"], "rescale": 2.0,
+        "pixel_size_um": [1.0, 0.5], "axes": None,
+    }  # fmt: skip
+    list(r_bridge.start("predict", sent))
+    assert passed == {
+        **sent,
+        "images": "a.tif",
+        "channels": [0, "DAPI"],
+        "pixel_size_um": (1.0, 0.5),
+    }
+    list(r_bridge.start("predict", {"channels": 1.0}))
+    assert passed["channels"] == [1]
+    list(r_bridge.start("simulate", {"folder": "f", "images": 3.0, "keep_interrupted": True}))
+    assert (passed["images"], passed["keep_interrupted"]) == (3, True)
+    assert isinstance(passed["images"], int)
+    (only,) = r_bridge.start("simulate", {"folder": "f", "seed": 1.5})
+    assert only["message"] == "Invalid `seed`. Expected a whole number. Received: 1.5."
+
+
+def test_any_data_class_is_told_by_its_tables_and_its_text() -> None:
+    @dataclass(frozen=True)
+    class Found:
+        rows: pd.DataFrame
+        network: cl.UNet
+        count: int = 2
+        hidden: object = object
+
+        @property
+        def kinds(self) -> dict[str, str]:
+            return {"a": say("{}", None)}
+
+        def __str__(self) -> str:
+            return say("Pass {}.", Setting("seed", 1))
+
+    told = pack(r_functions.told(Found(pd.DataFrame({"x": [1]}), cl.UNet())))
+    assert list(told) == ["rows", "network", "count", "kinds", "text"]
+    assert (told["rows"]["n"], told["network"]["name"], told["kinds"]) == (1, "UNet", {"a": "NULL"})
+    assert told["text"] == "Pass seed = 1."
+
+
+def test_the_table_of_rules_is_that_of_the_declarations() -> None:
+    """Where this fails: python -m cytoloom.r.rules."""
+    assert r_rules.FILE.read_text(encoding="utf-8") == r_rules.table()
+
+
+def test_the_probe_of_requirements_imports_no_package() -> None:
+    """It runs by its path in a Python that lacks everything."""
+    script = Path(r_bridge.__file__).with_name("missing.py")
+    command = [sys.executable, "-I", "-S", str(script), "lazy-loader>=0.4", "python>=3.11"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["lazy-loader>=0.4"]
+
+
+MAN = {
+    "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
+    "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", cl.VERBS)
+def test_man_documents_every_parameter(name: str) -> None:
+    """R's page of a verb names what Python declares; `model` is the object of R's generics."""
+    text = (ROOT / "man" / f"{MAN[name]}.Rd").read_text(encoding="utf-8")
+    items = re.findall(r"\\item\{([^}]*)\}\{", text.partition("\\arguments{")[2])
+    documented = {one.strip() for item in items for one in item.split(",")}
+    if {"x", "object"} & documented:
+        documented.add("model")
+    assert {p.name for p in find_verb(cl.VERBS[name]).parameters()} <= documented

@@ -22,7 +22,6 @@ from cytoloom.datasets.data import as_data
 from cytoloom.training import checkpoints
 from cytoloom.training.loop import Loop
 from cytoloom.training.session import doubts
-from cytoloom.training.train import train_events
 from cytoloom.training.watch import Watch
 
 
@@ -78,7 +77,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path
         "trainer": small.trainer(),
         "out": out,
     }
-    events = train_events(**settings)
+    events = cl.train.events(**settings)
     steps = 0
     for event in events:
         steps += event.kind == "progress" and event.message.startswith("iteration")
@@ -133,7 +132,7 @@ def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
 def stopped(**settings):
     """The events of a training that was stopped by hand after five steps, and is kept."""
     data, rest = small.nuclei(), {"network": small.NETWORK, "keep_interrupted": True, **settings}
-    events = train_events(data, **rest)
+    events = cl.train.events(data, **rest)
     for event in events:
         if event.message.startswith("iteration 5"):
             break
@@ -180,7 +179,7 @@ KILLED = """
     import numpy as np
     import small
     from cytoloom.training import checkpoints, lesson
-    from cytoloom.training.train import train_events
+    import cytoloom as cl
 
     def die(*_, **__):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -191,7 +190,7 @@ KILLED = """
         die()
 
     trainer = small.trainer(iterations={iterations}, checkpoint_s=0.1)
-    events = train_events(small.nuclei(), network=small.NETWORK, trainer=trainer, out={out!r})
+    events = cl.train.events(small.nuclei(), network=small.NETWORK, trainer=trainer, out={out!r})
     steps = 0
     for event in events:
         steps += event.message.startswith("iteration")
@@ -243,7 +242,9 @@ def test_a_training_killed_ten_times_goes_on_to_the_same_end(tmp_path):
 
 def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
     out = tmp_path / "m.cytoloom"
-    events = train_events(small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out)
+    events = cl.train.events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out
+    )
     for event in events:
         if event.message.startswith("iteration 4"):
             break
@@ -302,7 +303,7 @@ def test_a_folder_of_other_things_is_no_place_for_a_model(tmp_path):
 def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
     out = tmp_path / "m.cytoloom"
     small.train(out=out, trainer=small.trainer(iterations=1))
-    events = train_events(
+    events = cl.train.events(
         small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
     )
     for event in events:
@@ -312,7 +313,7 @@ def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
     assert cl.load(out).info["training"]["iterations"] == 1
     with pytest.raises(cl.InvalidError, match="multiples of"):
         small.train(out=out, trainer=small.trainer(patch_px=7), overwrite=True)
-    again = train_events(
+    again = cl.train.events(
         small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
     )
     assert any("Going on from iteration" in message for message in [e.message for e in again])

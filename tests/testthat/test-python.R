@@ -49,6 +49,13 @@ test_that("a Python that lacks the packages is named, with what it lacks", {
   writeLines(c("#!/bin/sh", "echo 'keras>=3.15'"), bare)
   Sys.chmod(bare, "755")
   expect_identical(packages_lacking(bare), "keras>=3.15")
+  bare <- unname(Sys.which("python3"))
+  skip_if(bare == "")
+  writeLines(c("#!/bin/sh", sprintf("exec %s -I -S \"$@\"", bare)), bare <- tempfile("python"))
+  Sys.chmod(bare, "755")
+  # as in a Python without lazy_loader, where the package cannot be imported
+  expect_true(all(c("keras>=3.15", "lazy-loader>=0.4") %in% packages_lacking(bare)))
+  writeLines(c("#!/bin/sh", "echo 'keras>=3.15'"), bare)
   writeLines(c("#!/bin/sh", "exit 1"), bare)
   expect_identical(packages_lacking(bare), "a working Python >=3.11")
   expect_error(new_enough_python(bare), "found no Python >=3.11")
@@ -88,7 +95,7 @@ test_that("RETICULATE_PYTHON wins, and the core is the one that this package car
   bridge()
   core <- reticulate::import("cytoloom.r.bridge")
   expect_identical(
-    normalizePath(dirname(dirname(core$`__file__`))), normalizePath(core_folder())
+    normalizePath(dirname(dirname(dirname(core$`__file__`)))), normalizePath(core_folder())
   )
 })
 

@@ -108,23 +108,51 @@ test_that("a setting out of its range is told where it is made, without Python",
   expect_error(cl_trainer(iterations = c(1, 2)), "a whole number, 1 or more.*c\\(1, 2\\)")
   expect_error(cl_trainer(optimizer = "adm"), 'one of "adam", "adamw", "sgd". Received: "adm".')
   expect_error(cl_trainer(minutes = 1, epochs = 2), "one of minutes, iterations, epochs")
+  expect_error(cl_trainer(augment = "foo"), 'Expected a cl_augment\\(\\), NULL, "none".*"foo"')
+  expect_error(cl_trainer(knots = 3), "rows of three numbers: .* Received: 3.")
+  expect_error(cl_normalize(low = 99, high = 1), "low < high <= 100. Received: low = 99, high = 1.")
+  expect_error(cl_augment(scale_range = c(2, 1)), "in order. Received: c\\(2, 1\\)")
+  expect_s3_class(cl_trainer(augment = cl_augment(), knots = list(c(1, 0, 2))), "cl_trainer")
 })
 
-test_that("ranges are those of the Python classes", {
+test_that("rules are those of the Python classes", {
   need_python()
   refused <- function(code) inherits(try(code, silent = TRUE), "try-error")
-  compare <- function(setting, values) {
-    maker <- Find(function(maker) setting %in% names(formals(maker)), makers)
-    for (value in values) {
-      plain <- maker()
-      plain[[setting]] <- value
-      ours <- refused(do.call(maker, stats::setNames(list(value), setting)))
-      theirs <- refused(call_python("plain", value = plain))
-      expect_identical(ours, theirs, label = paste(setting, value))
+  expect_alike <- function(component, setting, value) {
+    maker <- makers[[component]]
+    plain <- maker()
+    plain[setting] <- list(value)
+    ours <- refused(do.call(maker, stats::setNames(list(value), setting)))
+    theirs <- refused(call_python("plain", value = plain))
+    expect_identical(ours, theirs, label = paste(setting, deparse(value)))
+  }
+  numbers <- list(-1, 0, 0.5, 1, 1.5, 2, 9, 61, 200, c(0, 1), c(0.5, 2), c(2, 1))
+  single <- rules()[rules()$test == "value", ]
+  for (rule in split(single, seq_len(nrow(single)))) {
+    words <- as.list(strsplit(rule$words, " ")[[1]])
+    values <- if (length(words) > 0) c(words, "other") else numbers
+    for (value in values) expect_alike(rule$component, rule$fields, value)
+  }
+})
+
+test_that("the formals of verbs are what Python declares", {
+  need_python()
+  verbs <- list(
+    train = cl_train, plan = cl_plan, check = cl_check, simulate = cl_simulate, info = cl_info,
+    evaluate = evaluate.cl_model, predict = predict.cl_model
+  )
+  expect_setequal(names(verbs), unlist(call_python("verbs")))
+  for (name in names(verbs)) {
+    declared <- call_python("verb_parameters", name = name)
+    ours <- formals(verbs[[name]])
+    ours <- ours[!names(ours) %in% c("...", "type")]
+    names <- sub("^(x|object)$", "model", names(ours))
+    expect_identical(names, unlist(declared$names), label = name)
+    names(ours) <- names
+    for (one in names(declared$defaults)) {
+      expect_equal(eval(ours[[one]]), declared$defaults[[one]], label = paste(name, one))
     }
   }
-  for (rule in ranges) for (setting in rule$settings) compare(setting, c(-1, 0, 0.5, 1, 1.5, 2, 9))
-  for (setting in names(choices)) compare(setting, c(choices[[setting]], "other"))
 })
 
 test_that("formals of components are the defaults of the Python classes", {

@@ -1,5 +1,5 @@
 """The command line: it reads arguments, calls the verbs and prints what they return."""
 
-from .arguments import main
+from .run import main
 
 __all__ = ["main"]

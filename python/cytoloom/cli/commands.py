@@ -1,136 +1,127 @@
-"""What the commands of the command line do: call the verbs, print what they return."""
+"""What is particular to the command line: of each command, how it is shown and what it prints.
+
+The options themselves come from the declarations of the verbs. A verb that is not named here has
+a command all the same; it prints its result.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..messages import counted, in_options
+from ..messages import counted
 
-if TYPE_CHECKING:
-    from ..events import Event
-
-
-OK, FAILED, PARTIAL = 0, 1, 3
-TRAINER_OPTIONS = (
-    "minutes",
-    "iterations",
-    "epochs",
-    "batch_size",
-    "patch_px",
-    "learning_rate",
-    "augment",
-    "precision",
-    "threads",
-)
+OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed; the reason is one sentence on standard error (--debug: the traceback)
+  2    the command line itself was wrong
+  3    predict: some images could not be read, the others are done (see files.csv)
+  130  interrupted"""
 
 
-def say(message: str, code: int) -> int:
+def complain(message: str, code: int) -> int:
     """Print a sentence on standard error and return the exit code."""
     print(f"cytoloom: {message}", file=sys.stderr)
     return code
 
 
-def train(args: argparse.Namespace) -> int:
-    """Train and say where the model is."""
-    import cytoloom as cl
+def _print(result: Any, args: argparse.Namespace) -> int:
+    print(result)
+    return OK
 
-    from ..training.train import train_events
 
-    events = train_events(
-        _data(args),
-        task=args.task,
-        network=_given(cl.UNet, args, "filters", "depth", "ndim"),
-        trainer=_given(cl.Trainer, args, *TRAINER_OPTIONS),
-        validation=_number(args.validation),
-        start=args.start,
-        out=args.out,
-        overwrite=args.overwrite,
-        seed=args.seed,
-    )
-    print(_drained(events, args).summary())
+def _trained(model: Any, args: argparse.Namespace) -> int:
+    print(model.summary())
     print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA")
     return OK
 
 
-def evaluate(args: argparse.Namespace) -> int:
-    """Score and print the summary table."""
-    from ..evaluation.evaluate import evaluate_events
-
-    events = evaluate_events(
-        args.model,
-        _data(args),
-        out=args.out,
-        overwrite=args.overwrite,
-        allow_training_images=args.allow_training_images,
-    )
-    print(_drained(events, args).summary.to_string(index=False))
+def _scored(scores: Any, args: argparse.Namespace) -> int:
+    print(scores.summary.to_string(index=False))
     if args.out:
         print(f"\nTables in {args.out}")
     return OK
 
 
-def predict(args: argparse.Namespace) -> int:
-    """Predict and say how many images and objects there are, and which images failed."""
-    from ..prediction.predict import predict_events
-
-    events = predict_events(
-        args.model,
-        args.images[0] if len(args.images) == 1 else args.images,
-        channels=_channels(args),
-        slices=args.slices,
-        rescale=None if args.rescale == "none" else _number(args.rescale),
-        out=args.out,
-        overlay=args.overlay,
-        overwrite=args.overwrite,
-    )
-    found = _drained(events, args)
-    failed = found.files[found.files["status"] != "ok"]
-    done = len(found.files) - len(failed)
+def _found(found: Any, args: argparse.Namespace) -> int:
+    failed = int((found.files["status"] != "ok").sum())
+    done = len(found.files) - failed
     numbers = f"{counted(done, 'image')}, {counted(len(found.objects), 'object')}"
     print(f"{numbers}. Labels and tables in {args.out}")
-    if failed.empty:
+    if not failed:
         return OK
-    return say(f"{len(failed)} of {len(found.files)} images failed", PARTIAL if done else FAILED)
+    return complain(f"{failed} of {len(found.files)} images failed", PARTIAL if done else FAILED)
 
 
-def check(args: argparse.Namespace) -> int:
-    """Print the report; fail where there are problems."""
-    import cytoloom as cl
-
-    report = cl.check(_data(args), task=args.task)
+def _checked(report: Any, args: argparse.Namespace) -> int:
     print(report)
     return OK if report.ok else FAILED
 
 
-def plan(args: argparse.Namespace) -> int:
-    """Print what a training would use, and why."""
-    from ..training.plan import plan_events
-
-    events = plan_events(
-        _data(args), task=args.task, minutes=args.minutes, memory_gb=args.memory_gb
-    )
-    print(_drained(events, args))
+def _simulated(folder: Any, args: argparse.Namespace) -> int:
+    print(f"{counted(args.images, 'image')} of kind {args.kind} in {folder}")
     return OK
 
 
-def simulate(args: argparse.Namespace) -> int:
-    """Write a folder of simulated images and labels."""
-    import cytoloom as cl
+@dataclass(frozen=True)
+class Command:
+    """One command beside its verb's declaration.
 
-    cl.simulate.write(args.dir, kind=args.kind, images=args.images, seed=args.seed)
-    print(f"{counted(args.images, 'image')} of kind {args.kind} in {args.dir}")
-    return OK
+    Parameters
+    ----------
+    example : str
+        What follows ``cytoloom`` in the example at the end of its help.
+    tell : callable
+        Prints the result, given it and the arguments, and returns the exit code.
+    defaults : dict, default {}
+        Where they are others than the verb's.
+    more : dict of dict, default {}
+        What argparse is told of a parameter besides.
+    """
+
+    example: str
+    tell: Callable[[Any, argparse.Namespace], int] = _print
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def info(args: argparse.Namespace) -> int:
-    """Print a model's summary."""
-    import cytoloom as cl
-
-    print(cl.load(args.model).summary())
-    return OK
+COMMANDS = {
+    "train": Command(
+        "train data/train --task instances --minutes 10 --out nuclei.cytoloom",
+        _trained,
+        {"out": "model.cytoloom"},
+        {"start": {"metavar": "MODEL"}},
+    ),
+    "evaluate": Command("evaluate nuclei.cytoloom data/test --out scores/", _scored),
+    "predict": Command(
+        "predict nuclei.cytoloom images/ --out results/ --overlay",
+        _found,
+        {"out": "results"},
+        {"images": {"nargs": "+", "help": "folder, image files or a pattern"}},
+    ),
+    "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),
+    "plan": Command("plan data/train --minutes 10", more={"memory_gb": {"metavar": "GB"}}),
+    "simulate": Command(
+        "simulate simulated/ --kind nuclei --images 20 --seed 1",
+        _simulated,
+        {"images": 20},
+        {"folder": {"metavar": "DIR", "help": "new folder for images/ and labels/"}},
+    ),
+    "info": Command("info nuclei.cytoloom"),
+}
+MORE: Mapping[str, Mapping[str, Any]] = {
+    "data": {
+        "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
+    },
+    "model": {"help": "model folder"},
+    "channels": {"metavar": "C"},
+}
+"""As `Command.more`, for parameters of this name in every command."""
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -145,43 +136,3 @@ def doctor(args: argparse.Namespace) -> int:
     else:
         print(doctor.text(found))
     return OK if doctor.ready(found) else FAILED
-
-
-def _data(args: argparse.Namespace) -> Any:
-    from ..datasets.data import as_data
-
-    unknown = getattr(args, "unknown", None)
-    return as_data(args.data, channels=_channels(args), unknown=unknown)
-
-
-def _channels(args: argparse.Namespace) -> list[int | str] | None:
-    given = args.channels
-    return given and [int(c) if c.isdecimal() else c for c in given]
-
-
-def _given(component: Callable[..., Any], args: argparse.Namespace, *names: str) -> Any:
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    for name, value in given.items():
-        if value == "none":
-            given[name] = None
-        elif isinstance(value, list):
-            given[name] = tuple(value)
-    return component(**given) if given else None
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _drained(events: Iterable[Event], args: argparse.Namespace) -> Any:
-    """Run a verb to its result, its messages spelled as the command line is."""
-    from ..events import drain
-
-    progress = False if args.quiet else "auto"
-    try:
-        return drain(events, progress, lambda message: in_options(message, vars(args)))
-    except BrokenPipeError:  # whoever reads the progress no more has ended the work
-        raise SystemExit(FAILED) from None

@@ -1,19 +1,20 @@
-"""Find everything wrong with annotated images, in one go and without training."""
+"""Find everything wrong with annotated images: what the verb `check` composes."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidError
+from ..events import Event, Work, result_of
 from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
-from ..messages import counted
+from ..messages import Setting, counted, joined, say
 from .data import Data, as_data
 from .files import pixel_sha256
 from .items import Item, read_labels
@@ -21,63 +22,23 @@ from .report import Report
 from .sources import Source
 from .splits import odd_splits
 
-if TYPE_CHECKING:
-    pass
-
-
 _SIZES_ALIKE = 1.2
 
 
-def check(
-    data: Any,
-    task: Any = None,
-    *,
-    training: bool = True,
-    progress: Callable[[int, int], None] | None = None,
-) -> Report:
-    """Find everything wrong with annotated images, without training.
+def check(data: Any, task: Any = None, training: bool = True) -> Report:
+    """Find everything wrong with annotated images, and say nothing meanwhile."""
+    return result_of(examine(data, task, training))
 
-    Every file is decoded once, one at a time: missing partners, duplicates, unreadable files,
-    sizes that differ, and labels that cannot be what is meant are all in one report.
 
-    Parameters
-    ----------
-    data : Data, or anything `as_data` takes
-        The images and labels.
-    task : Task or str, optional
-        What the labels are for; it knows which values they may have. Default: only what every
-        task asks.
-    training : bool, default True
-        Whether it is for training, which background alone makes impossible; scoring it is not.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each image.
-
-    Returns
-    -------
-    Report
-        Printed, it is the message; ``.ok`` says whether training may start, ``.table`` has a
-        row per image.
-
-    Raises
-    ------
-    InvalidError
-        Only where there are no data at all, such as a folder that does not exist.
-
-    Examples
-    --------
-    >>> image, labels = np.arange(16).reshape(4, 4), np.zeros((4, 4), int)
-    >>> print(check((image, labels)))
-    1 image checked: 1 problem.
-      Problem: all labels are 0, background: there is nothing to learn; ...
-    """
+def examine(data: Any, task: Any = None, training: bool = True) -> Work[Report]:
+    """Find everything wrong with annotated images; the parameters are those of the verb."""
     from ..tasks import resolve
 
     found = as_data(data)
     findings = _Findings(resolve(task) if isinstance(task, str) else task, found, training)
-    for done, item in enumerate(found.items, start=1):
+    for done, item in enumerate(found.items):
+        yield Event("progress", f"checking {item.id}", done, len(found.items))
         findings.add(item)
-        if progress is not None:
-            progress(done, len(found.items))
     return findings.report()
 
 
@@ -116,7 +77,7 @@ class _Findings:
         if not item.annotations:
             self._problems.append(f"{item.id} has no labels; give them, or leave the image out")
         found = [*self._problems[before:], *row.pop("wrong", ())]
-        row["status"] = "ok" if not found else " ".join(found)
+        row["status"] = joined(" ", found or ["ok"])
 
     def report(self) -> Report:
         """Compare the images with each other and put everything together."""
@@ -198,8 +159,12 @@ class _Findings:
         kinds = self._kinds
         if len(kinds["axes"]) > 1:
             self._problems.append(
-                f"images of one kind are needed: {_groups(kinds['axes'])}; a stack of time points "
-                'is read as such with axes="tyx"'
+                say(
+                    "images of one kind are needed: {}; a stack of time points is read as such "
+                    "with {}",
+                    _groups(kinds["axes"]),
+                    Setting("axes", "tyx"),
+                )
             )
         if len(kinds["channels"]) > 1:
             by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import invalid
 from ..images.image import Channels
-from ..messages import counted
+from ..messages import counted, say
 from .files import pixel_sha256
 from .folders import WHAT, folder_data, pair_data
 from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
@@ -211,7 +211,7 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
     if "image" in x and "label" in x:
         return _data(table_data(x, Path("."), options), options)
     if "images" not in x or "labels" not in x:
-        got = f"a dictionary with {sorted(x)}"
+        got = say("a dictionary with {}", sorted(x))
         raise invalid("data", expected="images and labels, a folder, or a table", received=got)
     data = _paired(x["images"], x["labels"], listed(x.get("names") or ()), options)
     groups, splits = (_one_each(x, key, len(data.items)) for key in ("groups", "splits"))

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InvalidError, invalid
 from ..images import files
 from ..images.image import AnyArray, Channels, Image, per_axis
+from ..messages import say
 from .cache import SHARED
 from .files import FileSource
 from .sources import ArraySource, Slices, Source
@@ -270,7 +271,7 @@ def _label_series(labels: Any, name: str, frames: int, options: ReadOptions) -> 
             stack = False
         return [source.at(k, axes="tyx" if stack else None) for k in range(frames)]
     if source.shape[0] != frames:
-        got = f"labels of shape {source.shape}"
+        got = say("labels of shape {}", source.shape)
         raise invalid(source.name, expected=f"{frames} time points", received=got)
     return [PlaneSource(source, k) for k in range(frames)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import invalid
 from ..images import formats
 from ..images.formats import stem
+from ..messages import Either, say
 
 IMAGE_FOLDERS = ("images", "image", "imgs")
 LABEL_FOLDERS = ("labels", "masks", "label", "mask")
@@ -189,6 +190,13 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts]
 
 
+TWO_FOLDERS = Either(
+    python="Give the two folders apart: cl.Data.from_pairs(images, labels).",
+    r="Give the two folders apart: cl_data(images, labels).",
+    options="Name the files in a CSV with columns image, label, or rename one of the folders.",
+)
+
+
 def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
     """Find the folders of images and of labels inside a folder; None where there is none.
 
@@ -202,7 +210,7 @@ def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
     labels = [inside[name] for name in LABEL_FOLDERS if name in inside]
     if len(labels) > 1:
         got = " and ".join(p.name for p in labels)
-        remedy = "Give the folders one by one: cl.Data.from_folders(images, labels)."
+        remedy = say("{}", TWO_FOLDERS)
         raise invalid(str(folder), expected="one folder of labels", received=got, remedy=remedy)
     return (images[0] if images else None, labels[0] if labels else None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..messages import counted
+from ..messages import counted, joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ class Report:
         lines = [f"{checked} checked: {' and '.join(found) or 'nothing wrong'}."]
         titled = (("Problem", self.problems), ("Warning", self.warnings), ("Note", self.notes))
         for title, texts in titled:
-            lines += [f"  {title}: {text}" for text in texts[:SHOWN]]
+            lines += [say("  {}: {}", title, text) for text in texts[:SHOWN]]
             if len(texts) > SHOWN:
                 lines.append(f"  ... and {counted(len(texts) - SHOWN, f'more {title.lower()}')}")
-        return "\n".join(lines)
+        return joined("\n", lines)

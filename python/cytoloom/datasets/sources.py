@@ -15,6 +15,7 @@ from ..images.image import (
     per_axis,
 )
 from ..images.labels import understand
+from ..messages import say
 
 Slices = tuple[slice, ...]
 Role = Literal["image", "labels"]
@@ -126,10 +127,10 @@ class ArraySource:
 def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray, str, str]:
     letters = check_axes(axes, array.ndim, name) if axes else {2: "yx", 3: "zyx"}.get(array.ndim)
     if letters not in ("yx", "zyx"):
-        got = f"an array of shape {array.shape}"
+        got = say("an array of shape {}", array.shape)
         raise invalid(name, expected="labels (y, x) or (z, y, x)", received=got)
     try:
         labels, said = understand(array[..., None])
     except InvalidError as error:
-        raise InvalidError(str(error).replace("`labels`", f"`{name}`", 1)) from None
+        raise error.renamed(name) from None
     return labels, letters, said

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidError, invalid
-from ..messages import counted
+from ..messages import counted, say
 from .data import Data, as_data
 from .items import Item, read_labels
 from .sources import Source
@@ -50,7 +50,7 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
         try:
             held = as_data(validation, channels=data.channels, unknown=data.unknown)
         except InvalidError as error:
-            raise InvalidError(str(error).replace("`data`", "`validation`", 1)) from None
+            raise error.renamed("validation", of="data") from None
         return data, held, f"{counted(len(held), 'image')} of their own for validation"
     if not data.items:
         raise invalid("data", expected="at least one image", received="none")
@@ -149,7 +149,7 @@ def _region(
         if labels.shape[axis] > 1
     ]
     if not boxes:
-        got = f"{item.id} of shape {labels.shape}"
+        got = say("{} of shape {}", item.id, labels.shape)
         raise invalid("validation", expected="images of more than one pixel", received=got)
     order = [boxes[i] for i in rng.permutation(len(boxes))]
     good = [b for b in order if all(labels[_slices(part)].any() for part in b)]

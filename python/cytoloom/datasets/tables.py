@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
+from ..messages import say
 from .ids import make_ids
 from .items import Gathered, Item, ReadOptions, is_file, make_items
 
@@ -28,7 +29,7 @@ def table_data(table: Any, folder: Path, options: ReadOptions) -> Gathered:
     frame = frame.rename(columns={"labels": "label", "mask": "label", "images": "image"})
     missing = [c for c in ("image", "label") if c not in frame.columns]
     if missing or frame.empty:
-        got = f"columns {list(frame.columns)} and {len(frame)} rows"
+        got = say("columns {} and {} rows", list(frame.columns), len(frame))
         raise invalid("data", expected="rows with columns image and label", received=got)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     problems = _repeated([str(r["image"]) for r in rows if r["image"] is not None])

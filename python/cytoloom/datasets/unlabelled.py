@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..images.image import Channels
+from ..messages import say
 from . import pairing as pairs
 from .data import Data
 from .folders import refuse_parent
@@ -104,7 +105,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions) -> list[Item]:
         table = read_table(path)
         if "image" not in table:
             expected = "a table with a column image"
-            raise invalid(str(path), expected=expected, received=f"columns {list(table)}")
+            raise invalid(str(path), expected=expected, received=say("columns {}", list(table)))
         return _list_images([path.parent / str(p) for p in table["image"]], (), options)
     if not path.exists() and glob.has_magic(str(path)):
         matches = sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)

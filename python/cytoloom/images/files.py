@@ -200,7 +200,7 @@ def read_labels_as(
     try:
         return label_rules.understand(_native(values), alpha, lossy=reader.lossy)
     except InvalidError as error:
-        raise InvalidError(str(error).replace("`labels`", f"`{path}`", 1)) from None
+        raise error.renamed(str(path)) from None
 
 
 def write_labels(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
+from ..messages import Setting, Value, say
 
 AnyArray = npt.NDArray[Any]
 Channels = int | str | list[int | str] | tuple[int | str, ...] | None
@@ -143,8 +144,9 @@ def _pick_channel(one: int | str, count: int, names: tuple[str, ...] | None, whe
         folded = [n.casefold() for n in names or ()]
         if folded.count(one.casefold()) == 1:
             return folded.index(one.casefold())
-        known = f"one of {list(names)}" if names else "a number, because the file names no channels"
-        raise invalid("channels", expected=known, received=f"{one!r} for {where}")
+        none = "a number, because the file names no channels"
+        known = say("one of {}", list(names)) if names else none
+        raise invalid("channels", expected=known, received=say("{} for {}", Value(one), where))
     index = int(one)
     if index != float(one) or not 0 <= index < count:
         expected = f"0 to {count - 1}, because {where} has {count} channel(s)"
@@ -191,8 +193,8 @@ def guess_axes(shape: tuple[int, ...], where: str) -> str:
     guesses = {2: "yx", 3: "yxc" if last else "zyx", 4: "zyxc"}
     if len(shape) not in guesses or (len(shape) == 4 and not last):
         expected = "2 to 4 axes, channels (at most 4) last"
-        remedy = 'Say what the axes are, for example axes="czyx".'
-        got = f"an array of shape {shape}"
+        remedy = say("Say what the axes are, for example {}.", Setting("axes", "czyx"))
+        got = say("an array of shape {}", shape)
         raise invalid(where, expected=expected, received=got, remedy=remedy)
     return guesses[len(shape)]
 
@@ -209,7 +211,7 @@ def check_axes(axes: str, ndim: int, where: str) -> str:
     repeated = any(lower.count(a) > 1 for a in "tzyx")
     if len(lower) != ndim or set(lower) - set(ORDER) or not set("yx") <= set(lower) or repeated:
         expected = f"{ndim} letters of t, z, y, x, c with y and x, as {where} has {ndim} axes"
-        raise invalid("axes", expected=expected, received=repr(axes))
+        raise invalid("axes", expected=expected, received=say("{}", Value(axes)))
     return lower
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..components import component
 from ..errors import invalid
+from ..rules import Between
 from .image import AnyArray
 from .percentiles import percentiles
 
@@ -79,10 +80,9 @@ class Normalize:
     floor: tuple[float, ...] | None = None
     floor_dtype: str | None = None
 
+    between: ClassVar = (Between(("low", "high"), "increasing", "0 <= low < high <= 100", 0, 100),)
+
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 100:
-            got = f"low={self.low}, high={self.high}"
-            raise invalid("Normalize", expected="0 <= low < high <= 100", received=got)
         if isinstance(self.floor, (int, float)):
             object.__setattr__(self, "floor", (float(self.floor),))
 

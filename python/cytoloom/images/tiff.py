@@ -21,6 +21,7 @@ from .reader import Part, Reader, Region, arranged_box, different, stored_box
 
 if TYPE_CHECKING:
     import tifffile
+from ..messages import Setting, say
 
 # What it logs about odd files is said by our own errors, or does not matter.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -269,8 +270,8 @@ def _letters(
         return guess_axes(tuple(series.shape), str(path))
     if len(unnamed) == 1 and "Z" not in series.axes:
         return "".join(_MEANING.get(a, "z") for a in series.axes)
-    remedy = 'Say what its axes are, for example axes="tzyx".'
-    got = f"axes {series.axes} of sizes {series.shape}"
+    remedy = say("Say what its axes are, for example {}.", Setting("axes", "tzyx"))
+    got = say("axes {} of sizes {}", series.axes, tuple(series.shape))
     raise invalid(str(path), expected="axes among T, Z, C, Y, X", received=got, remedy=remedy)
 
 

@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 
 from ..components import component, from_plain, to_plain
 from ..errors import invalid
+from ..messages import say
 from .pixels import Pixels, Tensor, ops, pixels_of, sum_pixels
 
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
@@ -241,7 +242,7 @@ def named(loss: str | Loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     if loss not in NAMES:
-        raise invalid("loss", expected=f"one of {sorted(NAMES)}, or a Loss", received=loss)
+        raise invalid("loss", expected=say("one of {}, or a Loss", sorted(NAMES)), received=loss)
     return NAMES[loss]()
 
 
@@ -351,7 +352,8 @@ def fitting(loss: str | Loss, activation: str) -> Loss:
     SquaredError(class_weights=None)
     """
     if activation not in ACTIVATIONS:
-        raise invalid("activation", expected=f"one of {list(ACTIVATIONS)}", received=activation)
+        expected = say("one of {}", list(ACTIVATIONS))
+        raise invalid("activation", expected=expected, received=activation)
     chosen = named(loss)
     if activation == "linear" and not chosen.linear:
         raise invalid("loss", expected="'mse' or 'l1' for a linear head", received=loss)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import invalid
+from ..messages import say
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -372,7 +373,7 @@ def _label_pair(truth: ArrayLike, found: ArrayLike) -> tuple[NDArray[Any], NDArr
     true, seen = _as_labels(truth, "truth"), _as_labels(found, "found")
     if true.shape != seen.shape:
         raise invalid(
-            "found", expected=f"the shape of truth, {true.shape}", received=f"{seen.shape}"
+            "found", expected=say("the shape of truth, {}", true.shape), received=seen.shape
         )
     return np.atleast_1d(true), np.atleast_1d(seen)
 

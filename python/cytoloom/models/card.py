@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..components import to_plain
 from ..inference import tiled as inference
-from ..messages import counted
+from ..messages import changed, counted, say
 from .engines import SAME_F1, SAME_IOU, comparison
 from .record import Record
 
@@ -64,9 +63,7 @@ def _engine(fast: Mapping[str, Any] | None) -> str:
 
 def _words(component: Any) -> str:
     """Show a component by what differs from its defaults."""
-    plain, usual = to_plain(component), to_plain(type(component)())
-    changed = [f"{k}={v}" for k, v in plain.items() if k != "name" and usual.get(k) != v]
-    return f"{plain['name']}({', '.join(changed)})"
+    return say("{}", changed(component))
 
 
 def card(model: Record, name: str) -> str:

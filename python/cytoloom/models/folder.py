@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import invalid
+from ..messages import Setting, say
 from ..storage.atomic import leave_empty, make_folder
 
 STATES = ".training"
@@ -87,5 +88,5 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
             argument,
             expected="a folder without a finished model",
             received=str(path),
-            remedy="Pass overwrite=True to replace it, or another name.",
+            remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
         )

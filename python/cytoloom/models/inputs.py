@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
-from ..messages import counted
+from ..messages import Setting, counted, say
 
 if TYPE_CHECKING:
     from .model import Model
 
 
-TAKE_SLICES = "Pass slices=True to take each z slice as an image."
+TAKE_SLICES = say("Pass {} to take each z slice as an image.", Setting("slices", True))
 
 
 def as_model(model: Model | str | os.PathLike[str]) -> Model:
@@ -58,7 +58,7 @@ def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> An
         raise invalid(
             item.id,
             expected=f"a {model.ndim}-D image",
-            received=f"a {spatial}-D one, shape {tuple(source.shape)}: {source.name}",
+            received=say("a {}-D one, shape {}: {}", spatial, tuple(source.shape), source.name),
             remedy=remedy,
         )
     if count != model.channels:

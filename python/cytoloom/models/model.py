@@ -13,6 +13,7 @@ from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..inference import tiled as inference
 from ..inference.tiled import activate
+from ..messages import say
 from ..runtime import backend
 from . import engines
 from .card import card, summary_of
@@ -107,10 +108,10 @@ class Model(Record):
             raise invalid(
                 "image",
                 expected=f"{self.ndim} spatial axes and {self.channels} channels (last)",
-                received=f"shape {array.shape}",
+                received=say("shape {}", array.shape),
             )
         if array.dtype.kind not in "buif" or not array.size:
-            received = f"{array.dtype} of shape {array.shape}"
+            received = say("{} of shape {}", str(array.dtype), array.shape)
             raise invalid("image", expected="pixels that are real numbers", received=received)
         return ArraySource(array)
 

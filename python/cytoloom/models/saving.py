@@ -14,6 +14,7 @@ from typing import Any
 from ..components import from_plain
 from ..errors import invalid
 from ..images.normalize import Normalize
+from ..messages import VerbName, say
 from ..networks.network import Network
 from ..storage.atomic import leave_empty
 from ..tasks.task import Task
@@ -112,12 +113,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.is_file():
         unfinished = (folder / STATES).is_dir()
-        remedy = "Its training did not finish: run the same `train` again." if unfinished else ""
+        again = say("Its training did not finish: run the same {} again.", VerbName("train"))
         raise invalid(
             "path",
             expected="a model folder (with model.json)",
             received=str(folder),
-            remedy=remedy,
+            remedy=again if unfinished else "",
         )
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
@@ -143,7 +144,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Path) -> None:
     if set(plain) != set(expected):
         odd = sorted(set(plain) ^ set(expected))
-        raise invalid(MANIFEST, expected=f"fields {list(expected)}", received=f"{odd} in {file}")
+        raise invalid(
+            MANIFEST,
+            expected=say("fields {}", list(expected)),
+            received=say("{} in {}", odd, file),
+        )
 
 
 def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:

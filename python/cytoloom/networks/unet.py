@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..components import component
 from ..errors import invalid
+from ..rules import Rule, below_one, count, ruled
 from ..runtime.backend import require
 from .fold_batch_norm import fold_batch_norm
 from .layers import Layers
@@ -70,20 +71,21 @@ class UNet(Network):
     ((1, 2, 2), (1, 2, 2), (2, 2, 2))
     """
 
-    filters: int = 16
-    depth: int = 3
-    convs: int = 2
-    kernel: int = 3
+    filters: int = count(16)
+    depth: int = count(3, most=DEEPEST)
+    convs: int = count(2)
+    kernel: int = ruled(3, Rule("an odd number", 1, odd=True))
     residual: bool = False
     norm: Literal["batch", "none"] = "batch"
-    dropout: float = 0.0
+    dropout: float = below_one(0.0)
     upsampling: Literal["transposed", "resize"] = "transposed"
     stem_stride: int | tuple[int, ...] = 2
     pooling: tuple[tuple[int, ...], ...] | None = None
-    ndim: int = 2
+    ndim: int = ruled(2, Rule("2 or 3", 2, 3, whole=True))
 
     def __post_init__(self) -> None:
-        _check(self)
+        _check_factors("stem_stride", self.strides[:1], self, 1)
+        _check_factors("pooling", self.strides[1:], self, self.depth)
 
     @property
     def words(self) -> str:
@@ -354,27 +356,6 @@ def _step(spacing: tuple[float, ...], size: Size) -> tuple[Size, tuple[float, ..
     limit = 2 * min(spacing)
     size = tuple(f if s < limit else 1 for f, s in zip(size, spacing, strict=True))
     return size, tuple(s * f for s, f in zip(spacing, size, strict=True))
-
-
-def _check(net: UNet) -> None:
-    whole = {"filters": net.filters, "depth": net.depth, "convs": net.convs, "kernel": net.kernel}
-    for name, value in whole.items():
-        if not isinstance(value, int) or value < 1:
-            raise invalid(name, expected="a whole number, 1 or more", received=value)
-    if net.depth > DEEPEST:
-        raise invalid("depth", expected=f"at most {DEEPEST}", received=net.depth)
-    if net.kernel % 2 == 0:
-        raise invalid("kernel", expected="an odd number", received=net.kernel)
-    if net.ndim not in (2, 3):
-        raise invalid("ndim", expected="2 or 3", received=net.ndim)
-    if net.norm not in ("batch", "none"):
-        raise invalid("norm", expected="'batch' or 'none'", received=net.norm)
-    if net.upsampling not in ("transposed", "resize"):
-        raise invalid("upsampling", expected="'transposed' or 'resize'", received=net.upsampling)
-    if not 0 <= net.dropout < 1:
-        raise invalid("dropout", expected="at least 0 and below 1", received=net.dropout)
-    _check_factors("stem_stride", net.strides[:1], net, 1)
-    _check_factors("pooling", net.strides[1:], net, net.depth)
 
 
 def _check_factors(name: str, factors: tuple[Size, ...], net: UNet, count: int) -> None:

@@ -13,11 +13,14 @@ import numpy.typing as npt
 
 from ..components import component
 from ..errors import invalid
+from ..messages import say
+from ..rules import Rule, at_least, rising, ruled, share
 from . import geometry, intensity
 from .warp import Placed, Warp
 
 Array = npt.NDArray[Any]
 Range = tuple[float, float]
+ABOVE_0 = "two numbers above 0, in order"
 
 
 @component
@@ -85,35 +88,31 @@ class Augment:
     ((3, 3), [0, 1, 2, 3, 4, 5, 6, 7, 8])
     """
 
-    flip_p: float = 0.5
-    right_angle_p: float = 1.0
-    rotate_p: float = 0.3
-    rotate_degrees: float = 45.0
-    scale_p: float = 0.3
-    scale_range: Range = (0.8, 1.25)
-    shear_p: float = 0.1
-    shear_degrees: float = 10.0
-    elastic_p: float = 0.2
-    elastic_px: float = 3.0
-    elastic_spacing_px: float = 32.0
-    gamma_p: float = 0.3
-    gamma_range: Range = (0.7, 1.5)
-    contrast_p: float = 0.3
-    contrast_range: Range = (0.7, 1.4)
-    brightness_p: float = 0.3
-    brightness: float = 0.1
-    illumination_p: float = 0.15
-    illumination: float = 0.3
-    blur_p: float = 0.1
-    blur_px: Range = (0.5, 1.2)
-    poisson_noise_p: float = 0.15
-    poisson_photons: Range = (30.0, 1000.0)
-    gaussian_noise_p: float = 0.2
-    gaussian_noise: float = 0.05
-
-    def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):
-            _check_field(f.name, getattr(self, f.name))
+    flip_p: float = share(0.5)
+    right_angle_p: float = share(1.0)
+    rotate_p: float = share(0.3)
+    rotate_degrees: float = ruled(45.0, Rule("0 to 180", 0, 180))
+    scale_p: float = share(0.3)
+    scale_range: Range = rising((0.8, 1.25), ABOVE_0, above=True)
+    shear_p: float = share(0.1)
+    shear_degrees: float = ruled(10.0, Rule("0 to 60", 0, 60))
+    elastic_p: float = share(0.2)
+    elastic_px: float = at_least(0, 3.0)
+    elastic_spacing_px: float = at_least(1, 32.0)
+    gamma_p: float = share(0.3)
+    gamma_range: Range = rising((0.7, 1.5), ABOVE_0, above=True)
+    contrast_p: float = share(0.3)
+    contrast_range: Range = rising((0.7, 1.4), ABOVE_0, above=True)
+    brightness_p: float = share(0.3)
+    brightness: float = at_least(0, 0.1)
+    illumination_p: float = share(0.15)
+    illumination: float = at_least(0, 0.3)
+    blur_p: float = share(0.1)
+    blur_px: Range = rising((0.5, 1.2), "two numbers, 0 or more, in order")
+    poisson_noise_p: float = share(0.15)
+    poisson_photons: Range = rising((30.0, 1000.0), ABOVE_0, above=True)
+    gaussian_noise_p: float = share(0.2)
+    gaussian_noise: float = at_least(0, 0.05)
 
     @classmethod
     def preset(cls, name: str | None) -> Augment:
@@ -134,7 +133,9 @@ class Augment:
         if name is None:
             name = "none"
         if name not in PRESETS:
-            raise invalid("augment", expected=f"one of {list(PRESETS)} or None", received=name)
+            raise invalid(
+                "augment", expected=say("one of {} or {}", list(PRESETS), None), received=name
+            )
         return cls(**PRESETS[name])
 
     def draw(
@@ -280,7 +281,9 @@ class Augment:
         """
         shape = image.shape[:-1] if labels is None else labels.shape
         if image.shape[: len(shape)] != shape or image.ndim - len(shape) not in (0, 1):
-            raise invalid("labels", expected=f"the size of the image {image.shape}", received=shape)
+            raise invalid(
+                "labels", expected=say("the size of the image {}", image.shape), received=shape
+            )
         if not np.issubdtype(image.dtype, np.floating):
             remedy = "Normalise first: cl.Normalize()(image)."
             raise invalid("image", expected="floats", received=str(image.dtype), remedy=remedy)
@@ -366,20 +369,3 @@ def _either_way(rng: np.random.Generator, degrees: float) -> float:
 def _log_uniform(rng: np.random.Generator, bounds: Range) -> float:
     low, high = bounds
     return low if low == high else math.exp(rng.uniform(math.log(low), math.log(high)))
-
-
-def _check_field(name: str, value: Any) -> None:
-    limits = {"rotate_degrees": (0.0, 180.0), "shear_degrees": (0.0, 60.0)}
-    if name.endswith("_p"):
-        limits[name] = (0.0, 1.0)
-    low, high = limits.get(name, (0.0, math.inf))
-    values = value if isinstance(value, tuple) else (value,)
-    if not all(low <= v <= high for v in values) or list(values) != sorted(values):
-        raise invalid(f"Augment.{name}", expected=f"{low:g} to {high:g}, in order", received=value)
-    if (
-        name in ("scale_range", "gamma_range", "contrast_range", "poisson_photons")
-        and not values[0]
-    ):
-        raise invalid(f"Augment.{name}", expected="values above 0", received=value)
-    if name == "elastic_spacing_px" and value < 1:
-        raise invalid(f"Augment.{name}", expected="1 or more", received=value)

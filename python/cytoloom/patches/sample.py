@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
+from ..messages import say
 from .positions import find_foreground, gather, limit_per_image
 from .tiles import Slices
 from .warp import Placed, Warp
@@ -263,7 +264,7 @@ def _check(readers: Sequence[Reader], patch_px: tuple[int, ...]) -> None:
             expected = f"one value per spatial axis of {r.id} {r.size}"
             raise invalid("patch_px", expected=expected, received=patch_px)
         if tuple(r.labels.shape) != r.size:
-            received = f"image {r.size}, labels {tuple(r.labels.shape)}"
+            received = say("image {}, labels {}", r.size, tuple(r.labels.shape))
             raise invalid(r.id, expected="image and labels of one size", received=received)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import invalid
+from ..messages import say
 from ..storage.atomic import write_whole
 from .overlays import RGB, channels_last, grey_limits, outlines_rgb
 
@@ -146,7 +147,7 @@ def worst_best(
     table = getattr(scores, "per_image", scores)
     column = metric or next((c for c in table.columns if c != "image"), None)
     if column not in table.columns:
-        raise invalid("metric", expected=f"one of {list(table.columns[1:])}", received=metric)
+        raise invalid("metric", expected=say("one of {}", list(table.columns[1:])), received=metric)
     ranked = table.dropna(subset=[column]).sort_values(column, kind="stable")
     if n < 1 or ranked.empty:
         raise invalid(

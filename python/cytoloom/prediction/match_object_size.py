@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..images.resize import Resized
+from ..messages import Setting, say
 from ..objects.size import FEW_OBJECTS, diameters, typical_diameter
 from ..tasks.coherence import WINDOW_PX, densest_centre, fit_as_is, window_around
 
@@ -26,7 +27,7 @@ GAIN = 0.1
 """How much better objects must fit at another size."""
 SAME_FIT = 0.02
 CHECK = "Check that these images fit the model."
-SWITCH = "Pass rescale=None to switch this off."
+SWITCH = say("Pass {} to switch this off.", Setting("rescale", None))
 
 
 def factors_known(
@@ -89,7 +90,8 @@ def by_size(
     if factor is None or best < max(base + GAIN, usual - USUAL_SPREAD):
         many = labels.max(initial=0) >= FEW_OBJECTS
         return None, f"{unlike}, and no other size was found to fit. {CHECK}" if many else ""
-    return (factor,) * model.ndim, f"{unlike}: rescaled by {factor:.2f} (fit {best:.2f}). {SWITCH}"
+    found = f"{unlike}: rescaled by {factor:.2f} (fit {best:.2f})."
+    return (factor,) * model.ndim, say("{} {}", found, SWITCH)
 
 
 class _Look:

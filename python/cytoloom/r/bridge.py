@@ -7,29 +7,23 @@ reticulate makes of an exception differs between its versions.
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 
 from ..errors import BackendError, InvalidError, invalid
 from ..events import Event
-from ..messages import in_r
-
-if TYPE_CHECKING:
-    from .functions import Work
-
+from ..messages import R, say, spelled
 
 Plain = dict[str, Any]
+Events = Generator[Event, Any, None]
 _last: dict[str, str] = {"traceback": ""}
 
 
 def call(name: str, arguments: Plain) -> Plain:
-    """Run one of `r_functions.FUNCTIONS`.
+    """Run one of `functions.FUNCTIONS`.
 
     Parameters
     ----------
@@ -48,12 +42,18 @@ def call(name: str, arguments: Plain) -> Plain:
     >>> call("simulate", {"kind": "stars"})["error"]
     'Invalid `kind`. Expected nuclei, cells or nuclei_3d. Received: stars.'
     """
-    return _guarded(lambda: _function("FUNCTIONS", name)(**_arguments(arguments)))
+    return guarded(lambda: _function(name)(**_arguments(arguments)))
 
 
 def start(name: str, arguments: Plain) -> Stream:
-    """Begin one of `r_functions.STREAMS`; the stream's items are dictionaries for R."""
-    return Stream(lambda: _function("STREAMS", name)(**_arguments(arguments)))
+    """Begin a verb; the stream's items are dictionaries for R."""
+
+    def begin() -> Events:
+        from .functions import begin
+
+        return begin(name, _arguments(arguments))
+
+    return Stream(begin)
 
 
 class Stream:
@@ -62,9 +62,9 @@ class Stream:
     The last has kind "result", "error" or "interrupted"; nothing is ever raised.
     """
 
-    def __init__(self, begin: Callable[[], Work]) -> None:
+    def __init__(self, begin: Callable[[], Events]) -> None:
         self._begin = begin
-        self._work: Work | None = None
+        self._work: Events | None = None
         self._ended = False
 
     def __iter__(self) -> Stream:
@@ -81,37 +81,36 @@ class Stream:
         The work saves its state and ends, or goes on to its result when it was asked to keep
         what an interrupt leaves.
         """
-        throw = getattr(self._work and self._work[0], "throw", None)
-        if throw is None:
+        work = self._work
+        if work is None:
             self._ended = True
             return {"kind": "interrupted", "message": "Interrupted.", "warnings": []}
-        return self._event(lambda: self._plain(throw(KeyboardInterrupt())))
+        return self._event(lambda: _plain(work.throw(KeyboardInterrupt())))
 
     def _step(self) -> Plain:
         if self._work is None:
             self._work = self._begin()
-        return self._plain(next(self._work[0]))
-
-    def _plain(self, event: Event) -> Plain:
-        tell = self._work[1] if self._work and event.kind == "result" else _nothing
-        return {
-            "kind": event.kind,
-            "message": in_r(event.message),
-            "done": float(event.done),
-            "total": float(event.total),
-            "value": tell(event.value),
-        }
+        return _plain(next(self._work))
 
     def _event(self, work: Callable[[], Plain]) -> Plain:
-        found = _guarded(work)
+        found = guarded(work)
         event = found.get("value") or {"kind": "interrupted" if "interrupted" in found else "error"}
         self._ended = event["kind"] in ("result", "error", "interrupted")
         message = found.get("error") or event["message"]
         return {**event, "message": message, "warnings": found["warnings"]}
 
 
-def _nothing(_: Any) -> None:
-    """Of events that are not the result no value crosses."""
+def _plain(event: Event) -> Plain:
+    """Return an event as R takes it; of those that are not the result no value crosses."""
+    from .functions import told
+
+    return {
+        "kind": event.kind,
+        "message": event.message,
+        "done": float(event.done),
+        "total": float(event.total),
+        "value": told(event.value) if event.kind == "result" else None,
+    }
 
 
 def heed_interrupts() -> None:
@@ -139,7 +138,7 @@ def last_traceback() -> str:
     return _last["traceback"]
 
 
-def _guarded(work: Callable[[], Any]) -> Plain:
+def guarded(work: Callable[[], Any]) -> Plain:
     """Run `work`; its packed value, its error as a sentence, and what it warned of."""
     from .values import pack
 
@@ -152,8 +151,8 @@ def _guarded(work: Callable[[], Any]) -> Plain:
             found.update(error=f"Interrupted{kept}.", interrupted=True)
         except Exception as error:
             _last["traceback"] = traceback.format_exc()
-            found["error"] = in_r(_sentence(error))
-    own = [in_r(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+            found["error"] = spelled(_sentence(error), R)
+    own = [spelled(str(w.message), R) for w in caught if issubclass(w.category, UserWarning)]
     return {**found, "warnings": list(dict.fromkeys(own))}
 
 
@@ -169,13 +168,12 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (options(cytoloom.debug = TRUE) shows where)"
 
 
-def _function(kind: str, name: str) -> Callable[..., Any]:
-    from . import functions as r_functions
+def _function(name: str) -> Callable[..., Any]:
+    from .functions import FUNCTIONS
 
-    table: dict[str, Callable[..., Any]] = getattr(r_functions, kind)
-    if name not in table:
-        raise invalid("name", expected=f"one of {sorted(table)}", received=name)
-    return table[name]
+    if name not in FUNCTIONS:
+        raise invalid("name", expected=say("one of {}", sorted(FUNCTIONS)), received=name)
+    return FUNCTIONS[name]
 
 
 def _arguments(arguments: Plain | list[Any]) -> Plain:
@@ -183,38 +181,3 @@ def _arguments(arguments: Plain | list[Any]) -> Plain:
 
     # R's empty named list arrives as an empty list
     return unpack(arguments) if isinstance(arguments, dict) else {}
-
-
-def missing(requirements: Sequence[str]) -> list[str]:
-    """Name the requirements that this Python does not meet, without importing any.
-
-    Parameters
-    ----------
-    requirements : sequence of str
-        As ``"keras>=3.15"``, ``"keras"`` or ``"python>=3.11"``; with ``|`` between them one is
-        enough.
-
-    Examples
-    --------
-    >>> missing(["numpy>=1.20", "numpy>=9999", "no-such-thing|numpy"])
-    ['numpy>=9999']
-    """
-    return [r for r in requirements if not any(_met(one) for one in r.split("|"))]
-
-
-def _met(requirement: str) -> bool:
-    name, _, least = requirement.partition(">=")
-    try:
-        have = platform.python_version() if name == "python" else importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return _release(have) >= _release(least)
-
-
-def _release(version: str) -> list[int]:
-    found = re.match(r"\d+(\.\d+)*", version)
-    return [int(n) for n in found.group().split(".")] if found else []
-
-
-if __name__ == "__main__":
-    print("\n".join(missing(sys.argv[1:])))

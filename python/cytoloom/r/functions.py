@@ -1,7 +1,7 @@
-"""The functions and streams that R may run by name, composed of the public verbs.
+"""What R may run by name: the verbs, and small functions that R's methods are made of.
 
-Arguments arrive unpacked (see `r_values`): numbers are floats, a vector of one element is a
-scalar, arrays are NumPy's, tables pandas', components built. Results are packed by `r_bridge`.
+Arguments arrive unpacked (see `values`): numbers are floats, a vector of one element is a
+scalar, arrays are NumPy's, tables pandas', components built. Results are packed by `bridge`.
 """
 
 from __future__ import annotations
@@ -9,28 +9,76 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import VERBS
+from ..components import coerce, is_component, to_plain
 from ..errors import invalid
-from ..events import Event
-from ..messages import in_r
+from ..events import Event, Parameter, find_verb
+from ..messages import say
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
-    from ..datasets.items import Item
     from ..models.model import Model
-    from ..prediction.predictions import Predictions
-    from ..training.recipe import Plan
 
 
 Plain = dict[str, Any]
-# Events, and what to tell R of their result
-Work = tuple[Iterator[Event], Callable[[Any], Any]]
 MODELS_KEPT = 3
 _models: OrderedDict[tuple[str, str], Model] = OrderedDict()
+
+
+def begin(name: str, arguments: Plain) -> Generator[Event, Any, None]:
+    """Begin the work of a verb, with R's arguments fitted to the types that it declares."""
+    if name not in VERBS:
+        raise invalid("name", expected=say("one of {}", list(VERBS)), received=name)
+    verb = find_verb(VERBS[name])
+    declared = {parameter.name: parameter for parameter in verb.parameters()}
+    given = {k: _fitted(v, declared[k]) if k in declared else v for k, v in arguments.items()}
+    return verb.events(**given)
+
+
+def _fitted(value: Any, parameter: Parameter) -> Any:
+    """Return what R sent for a parameter as Python takes it."""
+    name, types = parameter.name, set(re.findall(r"\w+", parameter.annotation))
+    if value is None:
+        return None
+    if name == "model":
+        return _model(value)
+    if isinstance(value, dict) and "source" in value:
+        return _source(value["source"]) if name == "images" else _data(value)
+    if "int" in types and "float" not in types:
+        value = _whole(value, name)
+    if "Sequence" in types:
+        return _listed(value)
+    return tuple(value) if "tuple" in types and isinstance(value, list) else value
+
+
+def told(result: Any) -> Any:
+    """Tell R of a result: of a data class its tables, plain fields, components and its text."""
+    if type(result).__name__ == "Model":
+        return _told(result)
+    if isinstance(result, Path):
+        return os.path.abspath(result)
+    if not dataclasses.is_dataclass(result):
+        return result
+    properties = [name for name, one in vars(type(result)).items() if isinstance(one, property)]
+    names = [field.name for field in dataclasses.fields(result)] + properties
+    values = {name: getattr(result, name) for name in names if not name.startswith("_")}
+    crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
+    return {**crossing, "text": str(result)}
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_plain, value.values()))
+    if isinstance(value, (tuple, list)):
+        return all(isinstance(one, (str, int, float)) for one in value)
+    plain = value is None or isinstance(value, (str, int, float, Path))
+    return plain or is_component(value) or type(value).__name__ == "DataFrame"
 
 
 def _listed(value: Any) -> list[Any]:
@@ -41,16 +89,14 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _whole(value: Any, name: str) -> Any:
-    from ..components import coerce
-
-    return None if value is None else coerce(value, int, name)
+    """Return whole numbers, which R sends as floats, as such; words as they are."""
+    if isinstance(value, list):
+        return [_whole(one, name) for one in value]
+    return coerce(value, int, name) if isinstance(value, float) else value
 
 
 def _channels(value: Any) -> Any:
-    """Return channels by index, which R sends as whole floats, or by name."""
-    if value is None:
-        return None
-    return [int(v) if isinstance(v, float) and v.is_integer() else v for v in _listed(value)]
+    return None if value is None else _whole(_listed(value), "channels")
 
 
 def _model(path: str) -> Model:
@@ -74,8 +120,7 @@ def _told(model: Model) -> Plain:
     from ..models.card import facts
 
     path = "" if model.path is None else os.path.abspath(model.path)
-    told = {name: in_r(words) for name, words in facts(model).items()}
-    return {"path": path, "facts": told, "info": model.to_json()}
+    return {"path": path, "facts": facts(model), "info": model.to_json()}
 
 
 def _source(value: Any) -> Any:
@@ -86,9 +131,16 @@ def _source(value: Any) -> Any:
 
     names = _listed(value.get("names"))
     if "labels" in value:
-        return value if names else {k: value[k] for k in ("images", "labels")}
+        # a list of one folder is a folder
+        pairs = {k: _alone(value[k]) for k in ("images", "labels")}
+        return {**value, **pairs} if names else pairs
     images = value["images"]
     return dict(zip(make_ids(images, names), images, strict=True)) if names else images
+
+
+def _alone(value: Any) -> Any:
+    one = isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+    return value[0] if one and os.path.isdir(value[0]) else value
 
 
 def _options(value: Any) -> Plain:
@@ -125,80 +177,6 @@ def _data(value: Any) -> Data:
     )
 
 
-def _images(value: Any, channels: Any = None, taken: tuple[int, int] | None = None) -> list[Item]:
-    """Build what `predict` takes from R's packed images."""
-    options = _options(value)
-    if channels is not None:
-        options["channels"] = _channels(channels)
-    return _items(options, None if options["channels"] else taken)
-
-
-def _items(options: Plain, taken: tuple[int, int] | None = None) -> list[Item]:
-    from ..datasets.unlabelled import as_images
-
-    given = {name: options[name] for name in ("channels", "axes")}
-    items = as_images(options["source"], **given, taken=taken)
-    size = options["pixel_size_um"]
-    if size is None:
-        return items
-    sizes = [size if isinstance(size, tuple) else (size,) * (len(i.image.shape) - 1) for i in items]
-    return [dataclasses.replace(i, spacing_um=s) for i, s in zip(items, sizes, strict=True)]
-
-
-def _train(
-    data: Any, validation: Any = 0.2, seed: float = 0, start: str | None = None, **rest: Any
-) -> Work:
-    from ..training.train import train_events
-
-    whole = _whole(seed, "seed")
-    held_out = validation if isinstance(validation, (int, float)) else _data(validation)
-    return train_events(_data(data), validation=held_out, seed=whole, start=start, **rest), _told
-
-
-def _plan(data: Any, validation: Any = 0.2, seed: float = 0, **rest: Any) -> Work:
-    from ..training.plan import plan_events
-
-    whole = _whole(seed, "seed")
-    held_out = validation if isinstance(validation, (int, float)) else _data(validation)
-    return plan_events(_data(data), validation=held_out, seed=whole, **rest), _planned
-
-
-def _planned(plan: Plan) -> Plain:
-    from ..components import to_plain
-
-    chosen = {name: to_plain(getattr(plan, name)) for name in ("network", "trainer", "normalize")}
-    return {**chosen, "table": plan.table, "text": in_r(str(plan))}
-
-
-def _evaluate(model: str, data: Any, **rest: Any) -> Work:
-    from ..evaluation.evaluate import evaluate_events
-
-    return evaluate_events(_model(model), _data(data), **rest), lambda scores: {
-        name: getattr(scores, name) for name in ("summary", "per_image", "per_object")
-    }
-
-
-def _predict(model: str, images: Any, channels: Any = None, **rest: Any) -> Work:
-    from ..prediction.predict import predict_events
-
-    used = _model(model)
-    taken = None if rest.get("slices") else (used.ndim, used.channels)
-    events = predict_events(used, _images(images, channels, taken), **rest)
-    return events, _found
-
-
-def _found(found: Predictions) -> Plain:
-    files = found.files.assign(status=found.files["status"].map(in_r))
-    return {"files": files, "objects": found.objects}
-
-
-def _check(data: Any, task: Any = None) -> Plain:
-    from ..datasets.checks import check
-
-    found = check(_data(data), task)
-    return {"ok": bool(found.ok), "text": in_r(str(found)), "table": found.table}
-
-
 def _load(path: str) -> Plain:
     return _told(_model(path))
 
@@ -217,9 +195,11 @@ def _history(path: str) -> Any:
 
 def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
     from ..models.inputs import fitting_source
+    from ..prediction.collect import items_for
 
-    used = _model(model)
-    items = _images(images, channels, (used.ndim, used.channels))
+    used, options = _model(model), _options(images)
+    chosen = _channels(channels) or options["channels"]
+    items = items_for(used, options["source"], chosen, axes=options["axes"])
     maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
 
@@ -284,21 +264,16 @@ def _sizes(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _simulate_folder(folder: str, kind: str, images: float, seed: float) -> str:
-    from .. import simulate
-
-    n, whole = _whole(images, "images"), _whole(seed, "seed")
-    simulate.write(folder, kind=kind, images=n, seed=whole)
-    return os.path.abspath(folder)
-
-
 def _image(images: Any, name: str) -> Any:
     """Pixels of one of the images that were given to `predict` or `evaluate`, for a picture."""
-    items = _images(images)
+    from ..datasets.unlabelled import as_images
+
+    options = _options(images)
+    items = as_images(options["source"], axes=options["axes"])
     for item in items:
         if item.id == name:
             return item.image.read()
-    raise invalid("name", expected=f"one of {[i.id for i in items]}", received=name)
+    raise invalid("name", expected=say("one of {}", [i.id for i in items]), received=name)
 
 
 def _scored(model: str, data: Any, names: Any) -> list[Plain]:
@@ -321,23 +296,24 @@ def _echo(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """Tell what a component that R built holds."""
-    from ..components import to_plain
-
-    return to_plain(value)
-
-
 def _component_fields(name: str) -> Plain:
     """List the fields of a component with their defaults, to compare with R's formals."""
     from .values import TAG, unpack
 
-    fields: Plain = _plain(unpack({TAG: "component", "name": name}))
+    fields: Plain = to_plain(unpack({TAG: "component", "name": name}))
     return {field: value for field, value in fields.items() if field != "name"}
 
 
+def _verb_parameters(name: str) -> Plain:
+    """List the parameters of a verb and their defaults, to compare with R's formals."""
+    parameters = find_verb(VERBS[name]).parameters()
+    return {
+        "names": [parameter.name for parameter in parameters],
+        "defaults": {p.name: p.default for p in parameters if not p.required},
+    }
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "check": _check,
     "load": _load,
     "save": _save,
     "history": _history,
@@ -347,16 +323,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "metric": _metric,
     "match": _match,
     "simulate": _simulate,
-    "simulate_folder": _simulate_folder,
     "image": _image,
     "scored": _scored,
     "component_fields": _component_fields,
+    "verbs": lambda: list(VERBS),
+    "verb_parameters": _verb_parameters,
     "echo": _echo,
-    "plain": _plain,
-}
-STREAMS: dict[str, Callable[..., Work]] = {
-    "train": _train,
-    "plan": _plan,
-    "evaluate": _evaluate,
-    "predict": _predict,
+    "plain": to_plain,
 }

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..components import from_plain
 from ..errors import invalid
+from ..messages import Message, R, say, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,8 @@ def pack(value: Any) -> Any:
         return pack_array(value)
     if type(value).__name__ == "DataFrame":
         return pack_table(value)
+    if isinstance(value, Message):
+        return value.spelled(R)
     if isinstance(value, Mapping):
         return {str(k): pack(v) for k, v in value.items()}
     if isinstance(value, (tuple, list, set, frozenset)):
@@ -96,9 +99,14 @@ def unpack(value: Any) -> Any:
 
 
 def _component(plain: Mapping[str, Any]) -> Any:
-    for home in COMPONENT_HOMES:  # a class is known by name once its module was imported
-        import_module(f"..{home}", __package__)
+    import_components()
     return from_plain(plain)
+
+
+def import_components() -> None:
+    """Make all components known: a class is known by name once its module was imported."""
+    for home in COMPONENT_HOMES:
+        import_module(f"..{home}", __package__)
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:
@@ -148,12 +156,12 @@ def unpack_array(packed: Mapping[str, Any]) -> np.ndarray:
     """
     name = packed["dtype"]
     if name not in ARRAYS:
-        raise invalid("dtype", expected=f"one of {list(ARRAYS)}", received=name)
+        raise invalid("dtype", expected=say("one of {}", ARRAYS), received=name)
     dim = packed["dim"]
     shape = tuple(int(n) for n in (dim if isinstance(dim, list) else [dim]))
     flat = np.frombuffer(packed["raw"], np.dtype(name).newbyteorder("<"))
     if flat.size != np.prod(shape):
-        raise invalid("array", expected=f"{shape}", received=f"{flat.size} elements")
+        raise invalid("array", expected=say("{}", shape), received=f"{flat.size} elements")
     return flat.reshape(shape, order="F")
 
 
@@ -189,7 +197,7 @@ def pack_column(column: pd.Series) -> dict[str, Any]:
     values: Any
     if kind == "string":
         pairs = zip(column.tolist(), missing.tolist(), strict=True)
-        values = ["" if absent else str(v) for v, absent in pairs]
+        values = ["" if absent else spelled(str(v), R) for v, absent in pairs]
     else:
         filled = np.zeros(len(column), RAW[kind])
         filled[~missing] = column[~missing].to_numpy().astype(RAW[kind])

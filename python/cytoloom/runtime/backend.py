@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BackendError, invalid
+from ..messages import say
 from .machine import cores, cpu_features, has_bfloat16
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -189,7 +190,7 @@ def resolve_precision(precision: str) -> str:
     bfloat16 where the CPU has ``avx512_bf16`` or ``amx_bf16``, or a GPU computes; else float32.
     """
     if precision not in PRECISIONS:
-        raise invalid("precision", expected=f"one of {list(PRECISIONS)}", received=precision)
+        raise invalid("precision", expected=say("one of {}", list(PRECISIONS)), received=precision)
     if precision != "auto":
         return precision
     return "bfloat16" if has_bfloat16() or gpu() else "float32"

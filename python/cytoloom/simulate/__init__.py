@@ -6,9 +6,7 @@ Then `Optics` takes the picture: blur, haze from out of focus, uneven illuminati
 read noise. Everything is a pure function of the arguments, `seed` among them.
 """
 
-from .annotators import annotators
-from .folder import kinds, write
-from .optics import Optics
-from .scenes import cells, nuclei, nuclei_3d
+import lazy_loader
 
-__all__ = ["Optics", "annotators", "cells", "kinds", "nuclei", "nuclei_3d", "write"]
+# the verb `write` is read by the command line, which loads no NumPy for its help
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import invalid
+from ..messages import Setting, say
 from .atomic import make_folder
 
 PREDICTED, SCORED = "files.csv", "scores.csv"
@@ -42,7 +43,7 @@ def open_results_folder(
             "out",
             expected="a folder without results",
             received=f"{folder}, with results in {table}",
-            remedy="Pass overwrite=True to replace them, or another name.",
+            remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
         )
     if table == PREDICTED and not any((folder / f).exists() for f in (table, UNFINISHED)):
         for kind in ("labels", "overlays"):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..components import component
 from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
+from ..rules import fraction
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    fraction,
     labels_and_known,
     overlap_scores,
     two_classes,
@@ -51,11 +51,10 @@ class Binary(Task):
     array([[0, 1]], dtype=uint8)
     """
 
-    threshold: float = 0.5
+    threshold: float = fraction(0.5)
     loss: str | Loss = "ce_dice"
 
     def __post_init__(self) -> None:
-        fraction("threshold", self.threshold)
         _ = self.heads  # a loss that does not go with its head is refused now
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from ..errors import invalid
 from ..losses import Loss
 from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
+from ..rules import at_least, below_one, count, fraction
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
@@ -22,7 +21,6 @@ from .labels import (
     Array,
     Spacing,
     check_known_values,
-    fraction,
     labels_and_known,
     overlap_scores,
     two_classes,
@@ -98,30 +96,19 @@ class Instances(Task):
     True
     """
 
-    min_area_px: int = 0
+    min_area_px: int = count(0, 0)
     fill_holes: bool = True
     exclude_border: bool = False
-    reach_px: float = 5.0
+    reach_px: float = at_least(2, 5.0)
     distance_loss: str | Loss = "ce"
-    contact_weight: float = 10.0
-    foreground_threshold: float = 0.5
-    seed_threshold: float = 0.25
-    min_seed_px: int = 4
-    neck: float = 0.0
-    peak_threshold: float = 0.0
+    contact_weight: float = at_least(0, 10.0)
+    foreground_threshold: float = fraction(0.5)
+    seed_threshold: float = fraction(0.25)
+    min_seed_px: int = count(4, 0)
+    neck: float = below_one(0.0)
+    peak_threshold: float = below_one(0.0)
 
     def __post_init__(self) -> None:
-        fraction("foreground_threshold", self.foreground_threshold)
-        fraction("seed_threshold", self.seed_threshold)
-        if not self.reach_px >= 2:
-            raise invalid("reach_px", expected="2 or more", received=self.reach_px)
-        for name in ("neck", "peak_threshold"):
-            if not 0 <= getattr(self, name) < 1:
-                expected, got = "at least 0 and below 1", getattr(self, name)
-                raise invalid(name, expected=expected, received=got)
-        for name in ("min_area_px", "min_seed_px", "contact_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise invalid(name, expected="0 or more", received=getattr(self, name))
         _ = self.heads  # a loss that does not go with its head is refused now
 
     @property

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import invalid
-
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
@@ -74,12 +72,6 @@ def check_known_values(labels: Array, known: Array | None) -> list[str]:
     if values.size and values.min() < 0:
         return [f"labels must not be negative, found {int(values.min())}"]
     return []
-
-
-def fraction(name: str, value: float) -> None:
-    """Refuse a `value` that is not strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise invalid(name, expected="a number between 0 and 1", received=value)
 
 
 def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:

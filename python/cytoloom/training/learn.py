@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import losses
-from ..events import Event, note, warn
+from ..events import Work, note, warn
 from ..models.folder import ModelFolder
 from ..networks.ghost_batches import ghost_batches, parts_of
 from ..runtime import backend
@@ -55,7 +54,7 @@ def learn(
     folder: ModelFolder | None = None,
     started: float | None = None,
     keep_interrupted: bool = False,
-) -> Generator[Event, None, Learned]:
+) -> Work[Learned]:
     """Learn a lesson, going on from a state in `folder` where there is one.
 
     Parameters

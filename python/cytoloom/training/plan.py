@@ -1,21 +1,25 @@
-"""Say what a training would use, and why, without training."""
+"""Plan: what a training would use for these images, and why, without training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..images.normalize import Normalize
-from ..networks.network import Network
-from .recipe import Plan
-from .trainer import Trainer
+from ..events import Work, verb
+
+if TYPE_CHECKING:
+    from ..images.normalize import Normalize
+    from ..networks.network import Network
+    from ..tasks.task import Task
+    from .recipe import Plan
+    from .trainer import Trainer
 
 
+@verb
 def plan(
     data: Any,
     *,
-    task: Any = "instances",
+    task: str | Task = "instances",
     minutes: float | None = None,
     memory_gb: float | None = None,
     network: Network | None = None,
@@ -24,19 +28,25 @@ def plan(
     validation: Any = 0.2,
     seed: int = 0,
     progress: bool | str = "auto",
-) -> Plan:
-    """Say what `train` would use for these images, and why, without training.
+) -> Work[Plan]:
+    """Say which network and patches a training would use, and why.
 
     Parameters
     ----------
-    data, task, validation, seed
-        As for `train`.
+    data : folder, Data, arrays, CSV or DataFrame
+        Images with labels, as for `train`.
+    task : str or task, default "instances"
+        What to learn: "instances", "binary" or "classes:background,NAME,...". Or a component.
     minutes : float, optional
         Wall time of the training; default that of `trainer`.
     memory_gb : float, optional
-        Memory that training may use; default half of the machine's.
+        Memory that training may use, in GB; default half of the machine's.
     network, trainer, normalize : component, optional
         What is decided already; the rest is chosen to go with it.
+    validation : float, folder or Data, default 0.2
+        Share of the images held out, or images for that, as for `train`.
+    seed : int, default 0
+        The same seed gives the same split.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -59,46 +69,13 @@ def plan(
     >>> found.trainer.minutes, found.trainer.patch_px, found.network.stem_stride
     (5.0, (128, 128), 2)
     """
-    from ..events import drain
-
-    found: Plan = drain(
-        plan_events(
-            data,
-            task=task,
-            minutes=minutes,
-            memory_gb=memory_gb,
-            network=network,
-            trainer=trainer,
-            normalize=normalize,
-            validation=validation,
-            seed=seed,
-        ),
-        progress,
-    )
-    return found
-
-
-def plan_events(
-    data: Any,
-    *,
-    task: Any = "instances",
-    minutes: float | None = None,
-    memory_gb: float | None = None,
-    network: Network | None = None,
-    trainer: Trainer | None = None,
-    normalize: Normalize | None = None,
-    validation: Any = 0.2,
-    seed: int = 0,
-) -> Iterator[Any]:
-    """Do what `plan` does as a generator of events, the last of kind "result"."""
-    from ..events import Event
     from ..tasks import resolve
     from .prepare import planned
     from .stages import Given
+    from .trainer import Trainer
 
     trainer = trainer or Trainer()
     if minutes is not None:
         trainer = replace(trainer, minutes=minutes, iterations=None, epochs=None)
     given = Given(resolve(task), trainer, network, normalize, seed)
-    found = yield from planned(given, data, validation, memory_gb)
-    yield Event("result", value=found)
+    return (yield from planned(given, data, validation, memory_gb))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from ..datasets.data import Data, as_data, manifest
 from ..datasets.items import Item
 from ..datasets.splits import split
 from ..errors import invalid
-from ..events import Event, note, warn
+from ..events import Event, Work, note, warn
 from ..images.cache import Cache
 from ..images.normalize import Normalize
+from ..messages import Setting, say
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
@@ -25,7 +26,7 @@ from .recipe import DatasetFingerprint, Plan, choose
 from .stages import Given, Planned, Split, Surveyed
 
 
-def read(given: Given, data: Any, validation: Any) -> Generator[Event, None, Split]:
+def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     """Check everything, then split."""
     gigabytes = given.trainer.cache_gb
     SHARED.resize(int(gigabytes * 0.7e9))
@@ -72,14 +73,15 @@ def _matching(given: Given, items: Sequence[Item]) -> Network | None:
         raise invalid("data", expected="images of one kind", received=received)
     ndim, channels = shapes.pop()
     if given.network is not None and given.network.ndim != ndim:
-        raise invalid("network", expected=f"ndim={ndim}", received=given.network.ndim)
+        expected = say("{}", Setting("ndim", ndim))
+        raise invalid("network", expected=expected, received=given.network.ndim)
     if given.start is not None and given.start.channels != channels:
         received = f"images of {channels} channels"
         raise invalid("start", expected=f"{given.start.channels} channels", received=received)
     return given.network
 
 
-def survey(found: Split) -> Generator[Event, None, Surveyed]:
+def survey(found: Split) -> Work[Surveyed]:
     """Read every image once: normalisation, hashes, object sizes."""
     given = found.given
     scaling = given.normalize or Normalize()
@@ -152,9 +154,7 @@ def fingerprint(seen: Surveyed) -> DatasetFingerprint:
     )
 
 
-def planned(
-    given: Given, data: Any, validation: Any, memory_gb: float | None = None
-) -> Generator[Event, None, Plan]:
+def planned(given: Given, data: Any, validation: Any, memory_gb: float | None = None) -> Work[Plan]:
     """Do all of this, for a plan alone."""
     found = yield from read(given, data, validation)
     seen = yield from survey(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import invalid
 from ..images.normalize import Normalize
-from ..messages import counted
+from ..messages import counted, say
 from ..networks.network import Network
 from ..networks.unet import UNet
 from .trainer import Trainer
@@ -200,12 +200,13 @@ def _patch(
         asked = trainer.patch_px
         asked = asked * data.ndim if len(asked) == 1 else asked
         if len(asked) != data.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
-            raise invalid("patch_px", expected=f"{data.ndim} multiples of {grid}", received=asked)
+            expected = say("{} multiples of {}", data.ndim, grid)
+            raise invalid("patch_px", expected=expected, received=asked)
         most = tuple(math.ceil(n / g) * g for n, g in zip(data.size_px, grid, strict=True))
         if any(p > 2 * n for p, n in zip(asked, most, strict=True)):
             raise invalid(
                 "patch_px",
-                expected=f"at most twice the largest image, {data.size_px} px",
+                expected=say("at most twice the largest image, {} px", data.size_px),
                 received=asked,
             )
         return asked, GIVEN

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..components import to_plain
 from ..errors import invalid
+from ..messages import Setting, say
 from ..models.folder import ModelFolder
 from ..runtime import backend
 from . import checkpoints
@@ -32,6 +33,7 @@ KEPT = (
     "loss_count",
 )
 """Fields of `State` that JSON holds as they are."""
+OVERWRITE = Setting("overwrite", True)
 Groups = dict[str, list[np.ndarray]]
 
 
@@ -90,7 +92,7 @@ class Keeper:
                 "out",
                 expected=f"the settings and data with which {self._folder.path} was started",
                 received=f"other {', '.join(changed)}",
-                remedy="Use these again to go on, or overwrite=True to start anew.",
+                remedy=say("Use these again to go on, or {} to start anew.", OVERWRITE),
             )
         for name in KEPT:
             setattr(state, name, kept[name])

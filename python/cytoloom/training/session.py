@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from ..components import to_plain
 from ..errors import invalid
-from ..events import Event, note, warn
+from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import counted
+from ..messages import Setting, counted, joined, say
 from ..models.folder import ModelFolder, open_model_folder
 from ..models.inputs import as_model
 from ..models.model import Model
@@ -44,7 +44,7 @@ def training(
     overwrite: bool = False,
     started: float | None = None,
     keep_interrupted: bool = False,
-) -> Generator[Event, None, Model]:
+) -> Work[Model]:
     """Read, survey, plan, learn, tune, record.
 
     Parameters
@@ -80,7 +80,7 @@ def training(
 
 def _learned(
     planned: Planned, folder: ModelFolder | None, started: float, keep_interrupted: bool
-) -> Generator[Event, None, Model]:
+) -> Work[Model]:
     lesson = Segmentation(planned)
     learned = yield from learn(
         lesson,
@@ -145,7 +145,7 @@ def _as_base(base: Model, task: Task, network: Network | None) -> None:
     if network is not None and network != base.network:
         known, wanted = to_plain(base.network), to_plain(network)
         differ = [name for name in wanted if wanted[name] != known.get(name)]
-        expected = f"{_settings(base.network, differ)}, as `start`"
+        expected = say("{}, as `start`", _settings(base.network, differ))
         raise invalid("network", expected=expected, received=_settings(network, differ))
 
 
@@ -194,7 +194,7 @@ def _thin_levels(network: Any, patch_px: tuple[int, ...], kernel: int) -> bool:
 
 
 def _settings(network: Network, names: Iterable[str]) -> str:
-    return ", ".join(f"{name}={getattr(network, name)!r}" for name in names)
+    return joined(", ", (say("{}", Setting(n, getattr(network, n))) for n in names))
 
 
 def _planned_words(planned: Planned) -> str:

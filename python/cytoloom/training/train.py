@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..events import Event, drain
-from ..images.normalize import Normalize
-from ..networks.network import Network
-from ..tasks.task import Task
-from .session import asked, training
-from .trainer import Trainer
+from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from ..images.normalize import Normalize
     from ..models.model import Model
+    from ..networks.network import Network
+    from ..tasks.task import Task
+    from .trainer import Trainer
 
 
+@verb
 def train(
     data: Any,
     *,
@@ -31,8 +30,9 @@ def train(
     overwrite: bool = False,
     seed: int = 0,
     progress: bool | str = "auto",
-) -> Model:
-    """Train a model.
+    keep_interrupted: bool = False,
+) -> Work[Model]:
+    """Train a model on annotated images.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def train(
         Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
         arrays or of lists of arrays; a table with columns image, label[, group, split].
     task : str or task, optional
-        What to learn: "instances" (touching objects told apart; the default), "binary"
-        (foreground), or `tasks.Classes` with the names of the classes. With `start`, that of
-        this model.
+        What to learn: "instances" (touching objects told apart; the default), "binary" or
+        "classes:background,NAME,...". A component such as `tasks.Classes` says more. With
+        `start`, default that of this model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional
@@ -63,8 +63,8 @@ def train(
         Replace the model that `out` holds, once the new one is whole, and give up a training
         that was started there with other settings or data.
     seed : int, default 0
-        Decides the split, the weights and every batch: the same seed gives the same model on
-        one machine, on TensorFlow whatever the number of cores.
+        The same seed gives the same model on one machine, on TensorFlow whatever the number of
+        cores: it decides the split, the weights and every batch.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -93,52 +93,20 @@ def train(
     >>> model.predict(image).shape
     (64, 64)
     """
-    model: Model = drain(
-        train_events(
-            data,
-            task=task,
-            network=network,
-            trainer=trainer,
-            normalize=normalize,
-            validation=validation,
-            start=start,
-            out=out,
-            overwrite=overwrite,
-            seed=seed,
-        ),
-        progress,
-    )
-    return model
+    # keep_interrupted: an interrupt ends training early and its model is the result, instead of
+    # being raised after the state was saved.
+    from .session import asked, training
 
-
-def train_events(
-    data: Any,
-    *,
-    task: str | Task | None = None,
-    network: Network | None = None,
-    trainer: Trainer | None = None,
-    normalize: Normalize | None = None,
-    validation: Any = 0.2,
-    start: Model | str | os.PathLike[str] | None = None,
-    out: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    seed: int = 0,
-    keep_interrupted: bool = False,
-) -> Iterator[Event]:
-    """Do what `train` does as a generator of events, the last of kind "result".
-
-    `keep_interrupted`: an interrupt ends training early and its model is the result, instead of
-    being raised after the state was saved.
-    """
     started = time.monotonic()
     given = asked(task, network, trainer, normalize, start, seed)
-    model = yield from training(
-        given,
-        data,
-        validation,
-        out=out,
-        overwrite=overwrite,
-        started=started,
-        keep_interrupted=keep_interrupted,
+    return (
+        yield from training(
+            given,
+            data,
+            validation,
+            out=out,
+            overwrite=overwrite,
+            started=started,
+            keep_interrupted=keep_interrupted,
+        )
     )
-    yield Event("result", value=model)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..components import component
-from ..errors import invalid
-from ..patches.augment import Augment
+from ..messages import Either, say
+from ..patches.augment import PRESETS, Augment
+from ..rules import Between, Rule, at_least, count, positive, ruled, share
 
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
+LENGTHS = ("minutes", "iterations", "epochs")
+NAMES = '"none", "light", "default" or "strong"'
+AUGMENT = Rule(
+    say("{}", Either(f"an Augment, None, {NAMES}", f"a cl_augment(), NULL, {NAMES}", NAMES)),
+    words=tuple(PRESETS),
+    component="Augment",
+)
 
 
 @component
@@ -21,10 +29,13 @@ class Trainer:
 
     Parameters
     ----------
-    minutes, iterations, epochs : number, optional
-        How long; give one at most (default: 10 minutes). `minutes` is wall time of the whole
-        call, of which starting takes about a quarter of one. An epoch is as many patches as
-        there are training images.
+    minutes : float, optional
+        How long the whole call may take, of which starting takes about a quarter of a minute.
+        Give one of `minutes`, `iterations` and `epochs` at most; default 10 minutes.
+    iterations : int, optional
+        How many batches to learn from.
+    epochs : int, optional
+        How often to see each image: an epoch is as many patches as there are training images.
     batch_size : int, optional
         Patches in a batch. Default: planned, 8 in 2-D and 2 in 3-D unless patches are large or
         memory is small.
@@ -52,7 +63,7 @@ class Trainer:
     balance : bool, default True
         Draw the class of such a pixel first, so that rare classes are seen as often.
     precision : {"auto", "float32", "bfloat16"}, default "auto"
-        "auto": bfloat16 where the hardware has it, else float32.
+        Number type of the computation; "auto" is bfloat16 where the hardware has it, else float32.
     threads : int, optional
         Cores to use; default all that the process may.
     cache_gb : float, default 2.0
@@ -70,59 +81,37 @@ class Trainer:
     (100, None)
     """
 
-    minutes: float | None = None
-    iterations: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    patch_px: tuple[int, ...] | None = None
-    learning_rate: float = 1e-3
+    minutes: float | None = positive(None)
+    iterations: int | None = count(None)
+    epochs: int | None = count(None)
+    batch_size: int | None = count(None)
+    patch_px: tuple[int, ...] | None = ruled(
+        None, Rule("whole numbers above 0", 1, whole=True, length=0)
+    )
+    learning_rate: float = positive(1e-3)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    weight_decay: float = 0.0
+    weight_decay: float = at_least(0, 0.0)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = 0.05
-    patience: int | None = None
-    augment: Augment | str | None = "default"
-    foreground: float = 0.5
+    warmup: float = share(0.05)
+    patience: int | None = count(None)
+    augment: Augment | str | None = ruled("default", AUGMENT)
+    foreground: float = share(0.5)
     balance: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: int | None = None
-    cache_gb: float = 2.0
-    checkpoint_s: float = 30.0
-    knots: tuple[tuple[float, float, float], ...] | None = None
+    threads: int | None = count(None)
+    cache_gb: float = at_least(0, 2.0)
+    checkpoint_s: float = at_least(0, 30.0)
+    knots: tuple[tuple[float, float, float], ...] | None = ruled(
+        None, Rule("rows of three numbers: iteration, progress, slope", columns=3)
+    )
+
+    between: ClassVar = (Between(LENGTHS, "one_of", "one of minutes, iterations, epochs"),)
 
     def __post_init__(self) -> None:
-        given = [n for n in ("minutes", "iterations", "epochs") if getattr(self, n) is not None]
-        if len(given) > 1:
-            raise invalid("trainer", expected="one of minutes, iterations, epochs", received=given)
-        for name in (*given, "batch_size", "learning_rate", "threads", "patience"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
-                raise invalid(name, expected="a number above 0", received=repr(value))
-        for name in ("iterations", "epochs", "batch_size", "threads", "patience"):
-            value = getattr(self, name)
-            if value is not None and value != int(value):
-                raise invalid(name, expected="a whole number, 1 or more", received=repr(value))
-        for name, known in (
-            ("optimizer", ("adam", "adamw", "sgd")),
-            ("schedule", ("cosine", "constant")),
-            ("precision", ("auto", "float32", "bfloat16")),
-        ):
-            if getattr(self, name) not in known:
-                raise invalid(name, expected=f"one of {known}", received=getattr(self, name))
-        for name in ("weight_decay", "cache_gb", "checkpoint_s"):
-            if not getattr(self, name) >= 0:
-                raise invalid(name, expected="0 or more", received=getattr(self, name))
-        for name in ("warmup", "foreground"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise invalid(name, expected="a share in 0..1", received=getattr(self, name))
         if self.minutes is not None:
             object.__setattr__(self, "minutes", float(self.minutes))
         if isinstance(self.patch_px, int):
             object.__setattr__(self, "patch_px", (self.patch_px,))
-        if self.patch_px is not None and not all(edge > 0 for edge in self.patch_px):
-            raise invalid("patch_px", expected="numbers above 0", received=self.patch_px)
-        if isinstance(self.augment, str):
-            Augment.preset(self.augment)
 
     def length(self, images: int) -> tuple[int | None, float | None]:
         """Return (iterations, None), or (None, minutes) for a time budget.

@@ -1,0 +1,65 @@
+# What settings must be, so that a mistake is told where it is made and not when training begins.
+# Declared in Python beside the fields, and read from a table: Python need not be started for it.
+rules <- function() {
+  if (is.null(session$rules)) {
+    file <- file.path(core_folder(), "cytoloom", "r", "rules.csv")
+    session$rules <- utils::read.csv(file, na.strings = character(), stringsAsFactors = FALSE)
+  }
+  session$rules
+}
+
+check_settings <- function(component, settings) {
+  table <- rules()[rules()$component == component, ]
+  for (rule in split(table, seq_len(nrow(table)))) {
+    given <- settings[strsplit(rule$fields, " ")[[1]]]
+    switch(rule$test,
+      value = if (!holds(rule, given[[1]])) refuse(rule$fields, rule$expected, given[[1]]),
+      one_of = check_one_of(rule, Filter(Negate(is.null), given)),
+      increasing = check_increasing(rule, given)
+    )
+  }
+}
+
+check_one_of <- function(rule, given) {
+  if (length(given) > 1) refuse(tolower(rule$component), rule$expected, names(given))
+}
+
+check_increasing <- function(rule, given) {
+  single <- all(lengths(given) == 1) && all(vapply(given, is.numeric, NA))
+  ends <- if (single) c(rule$low, unlist(given), rule$high)
+  if (!single || anyNA(ends) || is.unsorted(ends) || is.unsorted(unlist(given), strictly = TRUE)) {
+    shown <- paste(names(given), "=", vapply(given, deparse, ""), collapse = ", ")
+    refuse(tolower(rule$component), rule$expected, as.name(shown))
+  }
+}
+
+holds <- function(rule, value) {
+  if (is.null(value)) {
+    return(rule$optional)
+  }
+  if (nzchar(rule$words)) {
+    known <- strsplit(rule$words, " ")[[1]]
+    named <- nzchar(rule$or) && inherits(value, paste0("cl_", tolower(rule$or)))
+    return(named || list(value) %in% known)
+  }
+  if (rule$columns > 0) {
+    rows <- if (is.list(value)) value else list()
+    return(is.list(value) && all(lengths(rows) == rule$columns) && all(vapply(rows, is.numeric, NA)))
+  }
+  rule$length %in% c(0, length(value)) && hold_numbers(rule, value)
+}
+
+hold_numbers <- function(rule, x) {
+  if (!is.numeric(x) || length(x) == 0 || !all(is.finite(x))) {
+    return(FALSE)
+  }
+  inside <- all(if (rule$above) x > rule$low else x >= rule$low) &&
+    all(if (rule$below) x < rule$high else x <= rule$high)
+  inside && (!rule$whole || all(x == trunc(x))) && (!rule$odd || all(x %% 2 == 1)) &&
+    (!rule$ordered || !is.unsorted(x))
+}
+
+refuse <- function(name, expected, value) {
+  received <- if (is.name(value)) as.character(value) else paste(deparse(value), collapse = " ")
+  stop_clean("Invalid `", name, "`. Expected ", expected, ". Received: ", received, ".")
+}

@@ -1,0 +1,151 @@
+"""Options from declarations: of a verb's parameters, and of a component's fields."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import docstrings
+from ..messages import InOptions, spelled
+from ..rules import Rule, rules_of
+
+_WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
+_CHANNELS = {"Channels", "Sequence[int | str]"}
+_SEVERAL = {"nargs": "+", "metavar": "N"}
+FEW = 3
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option or positional argument.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter or field.
+    annotation : str
+        Its type, as it is written.
+    default : object
+        What is passed where it is not given; for a field it is only shown.
+    description : str
+        From the docstring.
+    more : dict, default {}
+        What argparse is told besides.
+    positional : bool, default False
+        Whether it has no default.
+    rule : Rule, optional
+        What a field must be.
+    of_component : bool, default False
+        Whether it is a field.
+
+    Examples
+    --------
+    >>> option = Option("rescale", "float | str | None", "auto", "A factor or None. More of it.")
+    >>> option.settings()["type"]("none"), option.settings()["type"]("2"), option.help({"rescale"})
+    (None, 2.0, 'a factor or none')
+    """
+
+    name: str
+    annotation: str
+    default: Any
+    description: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+    positional: bool = False
+    rule: Rule | None = None
+    of_component: bool = False
+
+    @property
+    def types(self) -> set[str]:
+        """The types that it may have besides None."""
+        return set(re.split(r"\s*\|\s*(?![^\[]*\])", self.annotation)) - {"None"}
+
+    def settings(self) -> dict[str, Any] | None:
+        """Return what argparse is told of the type; None where no option can hold it."""
+        types = self.types
+        if types == {"bool"}:
+            yes = argparse.BooleanOptionalAction if self.default is True else "store_true"
+            return {"action": yes}
+        if types & _CHANNELS:
+            return {"type": _index_or_name, "nargs": "+"}
+        for number in (int, float):
+            several = f"tuple[{number.__name__}, ...]"
+            if types <= {number.__name__, several}:
+                return {"type": number, **(_SEVERAL if several in types else {})}
+        words = types & _WORDS or all(one.startswith("Literal[") for one in types)
+        return {"type": self._read} if words else None
+
+    def _read(self, word: str) -> Any:
+        """Read a word: as None or a number where it may be such."""
+        if word == "none" and self.annotation.endswith("| None") and self.default is not None:
+            return None
+        if not self.positional and self.types & {"float", "Any"}:
+            try:
+                return float(word)
+            except ValueError:
+                return word
+        return word
+
+    def value(self, args: argparse.Namespace) -> Any:
+        """Return what was given, as the verb takes it."""
+        given = getattr(args, self.name)
+        if not isinstance(given, list) or self.types & _CHANNELS:
+            return given
+        if len(given) == 1 and not all(one.startswith("tuple[") for one in self.types):
+            return given[0]
+        return given if "Any" in self.types else tuple(given)
+
+    def add(self, group: Any, names: Container[str]) -> None:
+        """Add it to a parser or a group; `names` are those of all options of the command."""
+        settings = {"help": self.help(names), **(self.settings() or {}), **self.more}
+        if self.positional:
+            group.add_argument(self.name, **{"metavar": self.name.upper(), **settings})
+        else:
+            default = argparse.SUPPRESS if self.of_component else self.default
+            option = "--" + self.name.replace("_", "-")
+            group.add_argument(option, dest=self.name, default=default, **settings)
+
+    def help(self, names: Container[str]) -> str:
+        """Return the first sentence of the description, the rule and, of a field, the default."""
+        found = re.match(r".+?[.](?=\s+[A-Z0-9\"`]|$)", self.description)
+        text = found.group()[:-1] if found else self.description
+        text = re.sub(r"`+([^`]*)`+", lambda match: _spelled(match[1], names), text)
+        text = re.sub(r"\bNone\b", "none", text)
+        notes = (
+            [spelled(self.rule.expected, InOptions(()))] if self.rule and self.more == {} else []
+        )
+        if self.of_component and self.default not in (None, False):
+            notes.append(f"default: {self.default}")
+        text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+        return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%")
+
+
+def component_options(cls: Any) -> list[Option]:
+    """Return the options of a component's fields that an option can hold."""
+    said = docstrings.parameters(cls.__doc__)
+    rules = {field.name: rule for field, rule in rules_of(cls)}
+    found = []
+    for f in dataclasses.fields(cls):
+        rule = rules.get(f.name)
+        few = rule is not None and rule.whole and rule.high - rule.low < FEW
+        more = {"choices": range(int(rule.low), int(rule.high) + 1)} if rule and few else {}
+        option = Option(f.name, str(f.type), f.default, said.get(f.name, ""), more, rule=rule)
+        found.append(dataclasses.replace(option, of_component=True))
+    return [option for option in found if option.settings()]
+
+
+def component_of(cls: Any, options: list[Option], args: argparse.Namespace) -> Any:
+    """Build a component of the fields that were given; None where none was."""
+    given = {one.name: one.value(args) for one in options if hasattr(args, one.name)}
+    return cls(**given) if given else None
+
+
+def _index_or_name(word: str) -> int | str:
+    return int(word) if word.isdecimal() else word
+
+
+def _spelled(name: str, names: Container[str]) -> str:
+    return "--" + name.replace("_", "-") if name in names else name

@@ -1,0 +1,53 @@
+"""Run one command: nothing but its own module is imported, and nothing heavy for the help."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import BackendError, InvalidError
+from ..messages import InOptions, spelled
+from .commands import FAILED, INTERRUPTED, OK, complain
+from .parser import parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; default those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 3 some images failed, 130 interrupted. Wrong usage exits with 2.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    args, unknown = parser(argv).parse_known_args(argv)
+    if unknown:
+        args.command.error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()  # what nobody reads is told here, not when Python ends
+        return code
+    except KeyboardInterrupt as stop:
+        return complain(f"interrupted: {stop}" if str(stop) else "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep Python from complaining when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if args.debug:
+            raise
+        return complain(spelled(_sentence(error), InOptions(args.options)), FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, (InvalidError, BackendError)) or (
+        isinstance(error, OSError) and error.strerror
+    ):
+        return str(error)
+    return f"{type(error).__name__}: {error} (add --debug to see where)"

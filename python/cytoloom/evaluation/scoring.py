@@ -1,0 +1,107 @@
+"""Score a model image by image: what the verb `evaluate` composes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..datasets.checks import check
+from ..datasets.data import Data, as_data
+from ..datasets.files import pixel_sha256
+from ..datasets.items import read_labels
+from ..datasets.views import CachedSource
+from ..errors import invalid
+from ..events import Event, Work, note, warn
+from ..messages import Setting, say
+from ..models.each_image import each_image
+from ..models.inputs import as_model, fitting_source, same_channels
+from .scores import Scores, _tables
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+
+
+def score(
+    model: Model | str | os.PathLike[str],
+    data: Any,
+    folder: Path | None,
+    allow_training_images: bool,
+) -> Work[Scores]:
+    """Check the images, score each and put the tables together."""
+    model = as_model(model)
+    found = yield from _checked(model, data)
+    seen = {} if allow_training_images else _seen(model)
+    rows: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+
+    def work(item: Any, at_once: int) -> Any:
+        _refuse_seen(item, seen)
+        return _score(model, item, found, at_once)
+
+    if model.engine.note:
+        yield note(model.engine.note)
+    with each_image(model, found.items, work) as scored:
+        for k, (item, finish) in enumerate(scored):
+            yield Event("progress", f"scoring {item.id}", k, len(found.items))
+            metrics, pairs = finish()
+            rows.append({"image": item.id, **metrics})
+            objects += [{"image": item.id, **pair} for pair in pairs]
+    scores = _tables(rows, objects, [item.group for item in found.items])
+    if folder is not None:
+        scores.save(folder)
+        yield note(f"Scores written to {folder}.")
+    return scores
+
+
+def _checked(model: Model, data: Any) -> Work[Data]:
+    """Take the images with the channels and the unknown value of training, and check them."""
+    found: Data = same_channels(as_data(data), model)
+    remembered = model.info["training"].get("unknown")
+    if remembered is not None and found.unknown is None:
+        found = replace(found, unknown=remembered)
+        yield note(f"Label value {remembered} counts nowhere, as in training.")
+    elif remembered is not None and found.unknown != remembered:
+        yield warn(f"Label value {found.unknown} counts nowhere, in training it was {remembered}.")
+    report = check(found, model.task, training=False)
+    if not report.ok:
+        raise invalid("data", expected="images with labels", received=str(report))
+    for text in report.warnings:
+        yield warn(text)
+    for item in found.items:
+        fitting_source(model, item, "Give each z slice as an image with labels of its own.")
+    return found
+
+
+def _seen(model: Model) -> dict[str, str]:
+    """Pixel hash to name and part of every image that training used."""
+    parts: Mapping[str, Any] = model.info["data"]
+    return {row["image_sha256"]: f"{row['id']} ({part})" for part in parts for row in parts[part]}
+
+
+def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
+    known = seen.get(pixel_sha256(item.image)) if seen else None
+    if known:
+        raise invalid(
+            "data",
+            expected="images that the model was not trained on",
+            received=f"{item.id}, the same pixels as {known}",
+            remedy=say(
+                "Use other images, or {} for a score of little worth.",
+                Setting("allow_training_images", True),
+            ),
+        )
+
+
+def _score(
+    model: Model, item: Any, data: Data, at_once: int
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    source = CachedSource(item.image)
+    maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
+    source.release()
+    labels, known = read_labels(item, data.unknown)
+    truth = model.task.prepare(labels)
+    decoded = model.task.decode(maps, item.spacing_um)
+    return model.task.score(truth, decoded, known, item.spacing_um)

@@ -1,0 +1,75 @@
+"""The rules of all components as a table that R reads, so that it need not start Python.
+
+``python -m cytoloom.r.rules`` writes it anew, where a rule has changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import cytoloom as cl
+
+from ..messages import R, spelled
+from ..rules import INF, optional, rules_of
+
+COMPONENTS = (
+    cl.Trainer,
+    cl.UNet,
+    cl.Augment,
+    cl.Normalize,
+    cl.tasks.Binary,
+    cl.tasks.Classes,
+    cl.tasks.Instances,
+)
+FLAGS = ("above", "below", "whole", "odd", "ordered")
+HEAD = ("component", "fields", "test", "expected", "low", "high", *FLAGS)
+HEAD += ("length", "columns", "words", "or", "optional")
+FILE = Path(__file__).with_name("rules.csv")
+
+
+def table() -> str:
+    """Return the table as CSV.
+
+    A row for each field with a rule and each rule between fields: component, fields (names with
+    spaces between), test (value, one_of, increasing), expected (as R spells it), low, high, the
+    flags, length, columns, words (with spaces between), component that is allowed, optional.
+
+    Examples
+    --------
+    >>> print(table().splitlines()[1])
+    Trainer,minutes,value,a number above 0,0,Inf,TRUE,FALSE,FALSE,FALSE,FALSE,1,0,,,TRUE
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEAD)
+    for cls in COMPONENTS:
+        for field, rule in rules_of(cls):
+            flags = [_word(getattr(rule, flag)) for flag in FLAGS]
+            more = [
+                rule.length,
+                rule.columns,
+                " ".join(rule.words),
+                rule.component,
+                _word(optional(field)),
+            ]
+            words = [cls.__name__, field.name, "value", spelled(rule.expected, R)]
+            writer.writerow([*words, _word(rule.low), _word(rule.high), *flags, *more])
+        for one in getattr(cls, "between", ()):
+            words = [cls.__name__, " ".join(one.fields), one.test, spelled(one.expected, R)]
+            none = ["FALSE"] * len(FLAGS)
+            writer.writerow([*words, _word(one.low), _word(one.high), *none, 1, 0, "", "", "TRUE"])
+    return text.getvalue()
+
+
+def _word(value: Any) -> str:
+    """Write a number or a truth as R reads it."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    return {INF: "Inf", -INF: "-Inf"}.get(value) or f"{value:g}"
+
+
+if __name__ == "__main__":
+    FILE.write_text(table(), encoding="utf-8")

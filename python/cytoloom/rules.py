@@ -1,0 +1,204 @@
+"""What the fields of a component must be: declared once, beside the field.
+
+A rule is data: Python checks it when a component is made, the command line says its words, and R
+reads it from a table (`cytoloom.r.rules`) to check where a component is made there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Real
+from typing import Any
+
+from .messages import Message, Setting, Value, joined, say
+
+INF = math.inf
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value of one field must be.
+
+    Parameters
+    ----------
+    expected : str
+        In words; a `Message` where faces differ.
+    low, high : float
+        Its ends.
+    above, below : bool, default False
+        Whether the lower and the upper end are outside.
+    whole, odd : bool, default False
+        A whole number; an odd one.
+    length : int, default 1
+        How many such numbers it is; 0 is one or more.
+    ordered : bool, default False
+        Whether these must not fall.
+    columns : int, default 0
+        Where it is a table: how many numbers a row has.
+    words : tuple of str, default ()
+        Where it is a choice: the words.
+    component : str, default ""
+        Where it is a choice: the component that is one too.
+
+    Examples
+    --------
+    >>> share(0.5).metadata["rule"].holds(1.5), SHARE.holds(1), SHARE.holds("1")
+    (False, True, False)
+    """
+
+    expected: str
+    low: float = -INF
+    high: float = INF
+    above: bool = False
+    below: bool = False
+    whole: bool = False
+    odd: bool = False
+    length: int = 1
+    ordered: bool = False
+    columns: int = 0
+    words: tuple[str, ...] = ()
+    component: str = ""
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is what it must be."""
+        if self.words:
+            return value in self.words if isinstance(value, str) else self._named(value)
+        if self.columns:
+            return isinstance(value, (list, tuple)) and all(map(self._row, value))
+        several = isinstance(value, (list, tuple)) and self.length != 1
+        numbers = value if several else (value,)
+        if len(numbers) != (self.length or len(numbers) or 1) or not all(
+            map(self._number, numbers)
+        ):
+            return False
+        return not self.ordered or list(numbers) == sorted(numbers)
+
+    def _named(self, value: Any) -> bool:
+        return bool(self.component) and type(value).__name__ == self.component
+
+    def _row(self, row: Any) -> bool:
+        fits = isinstance(row, (list, tuple)) and len(row) == self.columns
+        return fits and all(map(self._number, row))
+
+    def _number(self, value: Any) -> bool:
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        number = float(value)
+        inside = (number > self.low if self.above else number >= self.low) and (
+            number < self.high if self.below else number <= self.high
+        )
+        return inside and (not self.whole or number % 1 == 0) and (not self.odd or number % 2 == 1)
+
+
+@dataclass(frozen=True)
+class Between:
+    """What several fields of a component must be to each other.
+
+    Parameters
+    ----------
+    fields : tuple of str
+        Which.
+    test : {"one_of", "increasing"}
+        At most one of them is given; or each is above the one before.
+    expected : str
+        In words.
+    low, high : float
+        Ends of all of them, for "increasing".
+
+    Examples
+    --------
+    >>> lengths = Between(("minutes", "epochs"), "one_of", "one of minutes, epochs")
+    >>> lengths.holds({"minutes": 1, "epochs": None}), lengths.holds({"minutes": 1, "epochs": 2})
+    (True, False)
+    """
+
+    fields: tuple[str, ...]
+    test: str
+    expected: str
+    low: float = -INF
+    high: float = INF
+
+    def holds(self, values: dict[str, Any]) -> bool:
+        """Whether the fields, by name, are what they must be."""
+        given = [values[name] for name in self.fields if values[name] is not None]
+        if self.test == "one_of":
+            return len(given) <= 1
+        numbers = all(Rule("", self.low, self.high).holds(value) for value in given)
+        return numbers and all(a < b for a, b in pairwise(given))
+
+    def received(self, values: dict[str, Any]) -> Message:
+        """Say what came instead."""
+        given = [name for name in self.fields if values[name] is not None]
+        if self.test == "one_of":
+            return say("{}", Value(given))
+        return joined(", ", (say("{}", Setting(name, values[name])) for name in given))
+
+
+def ruled(default: Any, rule: Rule) -> Any:
+    """Declare a field with its default and its rule."""
+    return dataclasses.field(default=default, metadata={"rule": rule})
+
+
+SHARE = Rule("a share from 0 to 1", 0, 1)
+
+
+def share(default: float) -> Any:
+    """Declare a field that is a share."""
+    return ruled(default, SHARE)
+
+
+def fraction(default: float) -> Any:
+    """Declare a field that lies between 0 and 1, neither included."""
+    return ruled(default, Rule("a number between 0 and 1", 0, 1, above=True, below=True))
+
+
+def below_one(default: float) -> Any:
+    """Declare a field from 0 on that stays below 1."""
+    return ruled(default, Rule("at least 0 and below 1", 0, 1, below=True))
+
+
+def positive(default: float | None) -> Any:
+    """Declare a number above 0."""
+    return ruled(default, Rule("a number above 0", 0, above=True))
+
+
+def at_least(least: float, default: float) -> Any:
+    """Declare a number that is so much or more."""
+    return ruled(default, Rule(f"{least:g} or more", least))
+
+
+def count(default: int | None, least: int = 1, most: float = INF) -> Any:
+    """Declare a whole number."""
+    words = f"{least} or more" if most == INF else f"{least} to {most:g}"
+    return ruled(default, Rule(f"a whole number, {words}", least, most, whole=True))
+
+
+def rising(default: Sequence[float], expected: str, low: float = 0, above: bool = False) -> Any:
+    """Declare numbers that do not fall, as many as the default has."""
+    rule = Rule(expected, low, above=above, length=len(default), ordered=True)
+    return ruled(default, rule)
+
+
+def rules_of(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Rule]]:
+    """Give the fields of a component that have a rule; a `Literal` is one."""
+    for field in dataclasses.fields(cls):
+        rule = field.metadata.get("rule") or _choice(str(field.type))
+        if rule is not None:
+            yield field, rule
+
+
+def optional(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field may be None."""
+    return str(field.type).endswith("| None")
+
+
+def _choice(annotation: str) -> Rule | None:
+    start, _, rest = annotation.partition("Literal[")
+    if start or not rest:
+        return None
+    words = tuple(word.strip(" '\"") for word in rest.partition("]")[0].split(","))
+    return Rule("one of " + ", ".join(f'"{word}"' for word in words), words=words)

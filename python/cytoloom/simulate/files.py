@@ -1,0 +1,81 @@
+"""Simulated images as TIFF files: what the verb `write` composes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import invalid
+from ..images.files import write_labels
+from ..messages import say
+from .people import annotators
+from .scenes import cells, nuclei, nuclei_3d
+
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "nuclei": nuclei,
+    "cells": cells,
+    "nuclei_3d": nuclei_3d,
+    "annotators": nuclei,
+}
+_SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
+
+
+def check_request(folder: Path, kind: str, kinds: Sequence[str], images: int, seed: int) -> None:
+    """Refuse what cannot be made, and a folder that holds images or labels; make the folder."""
+    if kind not in kinds:
+        raise invalid("kind", expected=say("one of {}", list(kinds)), received=kind)
+    if images < 1:
+        raise invalid("images", expected="1 or more", received=images)
+    if seed < 0:
+        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
+    _make_empty(folder)
+
+
+def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> None:
+    """Write one image and its labels, which depend on its number and the seed alone."""
+    spacing = _SPACING_UM.get(kind)
+    name = f"{kind}_{number:03d}.tif"
+    image, labels = _MAKERS[kind](seed=(seed, number))
+    _write_image(folder / "images" / name, image, spacing)
+    for part, drawn in _label_images(kind, labels, people, (seed, number)).items():
+        (folder / part).mkdir(exist_ok=True)
+        write_labels(folder / part / name, drawn, spacing)
+
+
+def _label_images(
+    kind: str, labels: NDArray[np.int32], people: int, seed: tuple[int, int]
+) -> dict[str, NDArray[np.int32]]:
+    if kind != "annotators":
+        return {"labels": labels}
+    drawings = annotators(labels, people, seed)
+    folders = {f"labels/annotator_{k}": drawn for k, drawn in enumerate(drawings, start=1)}
+    return {"truth": labels, **folders}
+
+
+def _make_empty(folder: Path) -> None:
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        if any((folder / part).iterdir()):
+            raise invalid(
+                "folder",
+                expected="one without images and labels",
+                received=str(folder),
+                remedy="Name another folder, or remove what is in it.",
+            )
+
+
+def _write_image(
+    path: Path, image: NDArray[np.uint16], spacing_um: tuple[float, ...] | None
+) -> None:
+    import tifffile
+
+    if image.ndim == 3 and spacing_um is None:
+        channels = {"axes": "CYX", "Channel": {"Name": ["cytoplasm", "nucleus"]}}
+        planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", metadata=channels)
+    else:
+        write_labels(path, image, spacing_um)

@@ -1,0 +1,136 @@
+"""Verbs: declared once, called from Python, read by the command line and R."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+import pydoc
+import subprocess
+import sys
+
+import pytest
+
+import cytoloom as cl
+from cytoloom.events import Event, Verb, Work, drain, find_verb, note, verb
+
+VERBS = {name: find_verb(address) for name, address in cl.VERBS.items()}
+
+
+@verb
+def count(upto: int, step: int = 1, *, progress: bool | str = "auto", hidden: int = 0) -> Work[int]:
+    """Count.
+
+    Parameters
+    ----------
+    upto, step : int
+        Where to
+        end.
+    progress : bool or "auto", default "auto"
+        Show it.
+
+    Returns
+    -------
+    int
+        The sum.
+    """
+    for k in range(0, upto, step):
+        yield Event("progress", f"at {k}", k, upto)
+    yield note(f"hidden {hidden}")
+    return sum(range(0, upto, step))
+
+
+def test_a_call_gives_the_result_and_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    """0 + 1 + 2 are 3; without progress nothing but warnings is shown."""
+    assert count(3) == 3
+    assert capsys.readouterr().err == "at 0\nhidden 0\n"
+    assert count(4, 2, progress=False) == 2
+    assert capsys.readouterr().err == ""
+    with pytest.raises(cl.InvalidError, match="progress"):
+        count(3, progress="loud")
+
+
+def test_events_end_with_the_result() -> None:
+    """Faces drive the same work by its events, and may tell it more than a call may."""
+    events = list(count.events(2, hidden=7))
+    assert [event.kind for event in events] == ["progress", "progress", "note", "result"]
+    assert (events[-2].message, events[-1].value) == ("hidden 7", 1)
+    assert drain(count.events(2), False) == 1
+
+
+def test_what_is_not_a_parameter_is_refused_before_work_begins() -> None:
+    """As by a function, by name."""
+    with pytest.raises(TypeError, match=r"count\(\) got an unexpected keyword argument 'step_'"):
+        count.events(1, step_=2)  # type: ignore[call-arg]
+
+
+def test_the_declaration_is_read_from_signature_and_docstring() -> None:
+    """`hidden` follows `progress` and is therefore not public."""
+    assert str(inspect.signature(count)) == (
+        "(upto: 'int', step: 'int' = 1, *, progress: 'bool | str' = 'auto') -> 'int'"
+    )
+    assert count.summary == "Count."
+    first = count.parameters()[0]
+    assert (first.name, first.required, first.annotation) == ("upto", True, "int")
+    assert [p.description for p in count.parameters()] == [
+        "Where to end.",
+        "Where to end.",
+        "Show it.",
+    ]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_verbs_are_functions_to_whoever_looks(name: str) -> None:
+    """`help`, `inspect` and pickle see a function of that name, module and signature."""
+    found = VERBS[name]
+    text = pydoc.plain(pydoc.render_doc(found))
+    assert f"\n{found.__name__}(" in text
+    assert found.summary in text
+    assert inspect.isroutine(found)
+    assert pickle.loads(pickle.dumps(found)) is found
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_parameter_of_a_verb_is_documented(name: str) -> None:
+    """The faces take their help from there; the last one is `progress`."""
+    parameters = VERBS[name].parameters()
+    assert [p.name for p in parameters if not p.description] == []
+    assert (parameters[-1].name, parameters[-1].default) == ("progress", "auto")
+
+
+def test_every_verb_is_registered() -> None:
+    """The table names each verb of the package, and nothing else."""
+    names = (
+        m.name for m in pkgutil.walk_packages(cl.__path__, "cytoloom.") if "__main__" not in m.name
+    )
+    declared = {
+        f"{module}:{value.__name__}"
+        for module in names
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, Verb) and value.__module__ == module
+    }
+    assert declared == {f"cytoloom.{address}" for address in cl.VERBS.values()}
+    assert all(isinstance(found, Verb) for found in VERBS.values())
+
+
+def test_declarations_are_light() -> None:
+    """The command line lists its commands from them, so they load no NumPy and no backend."""
+    code = (
+        "import sys, cytoloom\n"
+        "from cytoloom.events import find_verb\n"
+        "for address in cytoloom.VERBS.values(): find_verb(address).parameters()\n"
+        "print(sorted({'numpy', 'pandas', 'scipy', 'keras'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_info_is_what_a_model_says_of_itself(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """The same lines as its summary, from a model or its folder."""
+    import small
+
+    model = small.train(trainer=small.trainer(iterations=1), out=tmp_path / "m")
+    found = cl.info(model)
+    assert str(found) == model.summary() == str(cl.info(tmp_path / "m"))
+    assert found.facts["dimensions"] == "2-D"
