@@ -60,8 +60,8 @@ def info(model: Model | str | os.PathLike[str], *, progress: bool | str = "auto"
     channels       1
     ...
     """
-    from .card import facts
+    from .card import summary_of
     from .inputs import as_model
 
     yield from ()
-    return Info(facts(as_model(model)))
+    return Info(summary_of(as_model(model)))

@@ -101,11 +101,11 @@ def _channels(value: Any) -> Any:
 
 def _model(path: str) -> Model:
     """Load a model, or take it from the few kept in memory while its files are the same."""
-    from ..models.model import NETWORK_FILE, load
+    from ..models.model import load
 
     folder = Path(path)
-    files = [folder / "model.json", folder / NETWORK_FILE]
-    state = repr([(s.st_mtime_ns, s.st_size) for s in (f.stat() for f in files if f.exists())])
+    files = [f for f in (folder / "model.json", *sorted(folder.rglob("*.keras"))) if f.exists()]
+    state = repr([(s.st_mtime_ns, s.st_size) for s in map(Path.stat, files)])
     key = (os.path.abspath(path), state)
     if key not in _models:
         _models[key] = load(folder)
@@ -117,10 +117,10 @@ def _model(path: str) -> Model:
 
 def _told(model: Model) -> Plain:
     """All that R keeps of a model: where it is and what it says of itself."""
-    from ..models.card import facts
+    from ..models.card import summary_of
 
     path = "" if model.path is None else os.path.abspath(model.path)
-    return {"path": path, "facts": facts(model), "info": model.to_json()}
+    return {"path": path, "facts": summary_of(model), "info": model.to_json()}
 
 
 def _source(value: Any) -> Any:

@@ -9,7 +9,7 @@ from ..events import Work, verb
 
 if TYPE_CHECKING:
     from ..images.normalize import Normalize
-    from ..networks.network import Network
+    from ..networks.unet import UNet
     from ..tasks.task import Task
     from .recipe import Plan
     from .trainer import Trainer
@@ -22,7 +22,7 @@ def plan(
     task: str | Task = "instances",
     minutes: float | None = None,
     memory_gb: float | None = None,
-    network: Network | None = None,
+    network: UNet | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,

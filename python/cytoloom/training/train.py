@@ -11,7 +11,7 @@ from ..events import Work, verb
 if TYPE_CHECKING:
     from ..images.normalize import Normalize
     from ..models.model import Model
-    from ..networks.network import Network
+    from ..networks.unet import UNet
     from ..tasks.task import Task
     from .trainer import Trainer
 
@@ -21,7 +21,7 @@ def train(
     data: Any,
     *,
     task: str | Task | None = None,
-    network: Network | None = None,
+    network: UNet | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
