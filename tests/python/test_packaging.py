@@ -36,8 +36,8 @@ print("smoke passed")
 
 
 def python_files(folder: Path) -> set[str]:
-    """Paths of a folder's Python files and stubs, relative to the folder that holds it."""
-    found = [p for p in folder.rglob("*") if p.suffix in (".py", ".pyi", ".typed")]
+    """Paths of a folder's Python files, stubs and tables, relative to the folder that holds it."""
+    found = [p for p in folder.rglob("*") if p.suffix in (".py", ".pyi", ".typed", ".csv")]
     return {p.relative_to(folder.parent).as_posix() for p in found}
 
 
