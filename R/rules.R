@@ -38,25 +38,33 @@ holds <- function(rule, value) {
     return(rule$optional)
   }
   if (nzchar(rule$words)) {
-    known <- strsplit(rule$words, " ")[[1]]
-    named <- nzchar(rule$or) && inherits(value, paste0("cl_", tolower(rule$or)))
-    return(named || list(value) %in% known)
+    return(hold_words(rule, value))
   }
   if (rule$columns > 0) {
-    rows <- if (is.list(value)) value else list()
-    return(is.list(value) && all(lengths(rows) == rule$columns) && all(vapply(rows, is.numeric, NA)))
+    return(hold_rows(rule, value))
   }
-  rule$length %in% c(0, length(value)) && hold_numbers(rule, value)
+  length(value) > 0 && rule$length %in% c(0, length(value)) && hold_numbers(rule, value)
+}
+
+hold_words <- function(rule, value) {
+  named <- nzchar(rule$or) && inherits(value, paste0("cl_", tolower(rule$or)))
+  named || list(value) %in% strsplit(rule$words, " ")[[1]]
+}
+
+hold_rows <- function(rule, value) {
+  fits <- function(row) is.numeric(row) && length(row) == rule$columns
+  is.list(value) && all(vapply(value, fits, NA))
 }
 
 hold_numbers <- function(rule, x) {
-  if (!is.numeric(x) || length(x) == 0 || !all(is.finite(x))) {
+  if (!is.numeric(x) || !all(is.finite(x))) {
     return(FALSE)
   }
-  inside <- all(if (rule$above) x > rule$low else x >= rule$low) &&
-    all(if (rule$below) x < rule$high else x <= rule$high)
-  inside && (!rule$whole || all(x == trunc(x))) && (!rule$odd || all(x %% 2 == 1)) &&
-    (!rule$ordered || !is.unsorted(x))
+  all(
+    if (rule$above) x > rule$low else x >= rule$low,
+    if (rule$below) x < rule$high else x <= rule$high,
+    !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1, !(rule$ordered & is.unsorted(x))
+  )
 }
 
 refuse <- function(name, expected, value) {

@@ -36,6 +36,13 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Argument:
+    """A part of a message: an argument by its name alone."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Value:
     """A part of a message: a value; a string is quoted, which as a part itself it is not."""
 
@@ -78,6 +85,8 @@ class Face:
                 return str(part)
             case Setting():
                 return self.setting(part.name, part.value)
+            case Argument():
+                return self.argument(part.name)
             case VerbName():
                 return self.verb(part.name)
             case Either():
@@ -87,6 +96,10 @@ class Face:
     def setting(self, name: str, value: Any) -> str:
         """Spell a setting."""
         return f"{name}={self.value(value)}"
+
+    def argument(self, name: str) -> str:
+        """Spell the name of an argument."""
+        return f"`{name}`"
 
     def value(self, value: Any) -> str:
         """Spell a value."""
@@ -171,7 +184,12 @@ class InOptions(Face):
             return super().setting(name, value)
         several = value if isinstance(value, (list, tuple)) else () if value is True else (value,)
         words = ("none" if one is None else str(one) for one in several)
-        return " ".join(["--" + name.replace("_", "-"), *words])
+        return " ".join([self.argument(name), *words])
+
+    def argument(self, name: str) -> str:
+        """Spell an argument as the option that it is, if it is one."""
+        option = "--" + name.replace("_", "-")
+        return option if name in self.options else super().argument(name)
 
     def verb(self, name: str) -> str:
         """Spell a verb as its command."""
@@ -193,8 +211,8 @@ class Message(str):
     template : str
         With ``{}`` for each part.
     *parts : object
-        Strings, which are never respelled (names of files), messages, `Setting`, `VerbName`,
-        `Either`, `Call`, and values.
+        Strings, which are never respelled (names of files), messages, `Setting`, `Argument`,
+        `VerbName`, `Either`, `Call`, and values.
 
     Examples
     --------

@@ -200,6 +200,22 @@ def test_arrays_have_the_axes_that_the_model_takes():
         assert found[found.names[0]].shape == (64, 64)
 
 
+def test_axes_and_pixel_size_are_said_where_files_do_not(model, tmp_path):
+    """Pixels of 0.5 um make areas of a quarter; axes say that c comes first."""
+    image = small.nuclei(1)[0][0]
+    found = cl.predict(model, image, rescale=None, pixel_size_um=0.5, progress=False)
+    np.testing.assert_allclose(found.objects["area_um2"], found.objects["area_px"] / 4)
+    first = cl.predict(model, image[None], rescale=None, axes="cyx", progress=False)
+    np.testing.assert_array_equal(first[first.names[0]], found[found.names[0]])
+    for size in (0, (1.0, 1.0, 1.0), ()):
+        with pytest.raises(cl.InvalidError, match="pixel_size_um"):
+            cl.predict(model, image, pixel_size_um=size, progress=False)
+    (tmp_path / "broken.tif").write_bytes(b"II*")
+    images = [image, tmp_path / "broken.tif"]
+    files = cl.predict(model, images, pixel_size_um=0.5, progress=False).files
+    assert (files["status"] == "ok").tolist() == [True, False]
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_truth_is_never_overwritten(model, tmp_path, overwrite):
     cl.simulate.write(tmp_path / "set", images=2)

@@ -19,6 +19,7 @@ import cytoloom as cl
 from cytoloom.errors import InvalidError, invalid
 from cytoloom.events import Event, find_verb
 from cytoloom.messages import (
+    Argument,
     Call,
     InOptions,
     R,
@@ -202,6 +203,18 @@ def test_messages_are_spelled_as_R_is() -> None:
     }
 
 
+def test_what_is_advised_for_two_folders_of_labels_works(tmp_path: Path) -> None:
+    folder = cl.simulate.write(tmp_path / "set", images=2)
+    (folder / "masks").mkdir()
+    with pytest.raises(InvalidError, match=r"cl\.Data\.from_pairs\(images, labels\)") as refused:
+        cl.check(folder, progress=False)
+    assert cl.check(cl.Data.from_pairs(folder / "images", folder / "labels"), progress=False).ok
+    assert "cl_data(images, labels)" in spelled(str(refused.value), R)
+    sent = {"images": [str(folder / "images")], "labels": [str(folder / "labels")]}
+    *_, last = r_bridge.start("check", {"data": {"source": sent}})
+    assert last["value"]["ok"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -221,6 +234,9 @@ def test_parts_are_spelled_as_each_face_does() -> None:
     assert words.spelled(R) == "patch_px = c(32, 64); NULL or None"
     assert words.spelled(InOptions({"patch_px"})) == "--patch-px 32 64; None or None"
     assert say("Run {}.", VerbName("train")).spelled(R) == "Run cl_train()."
+    chosen = say("Choose with {}.", Argument("channels"))
+    assert chosen.spelled(R) == chosen == "Choose with `channels`."
+    assert chosen.spelled(InOptions({"channels"})) == "Choose with --channels."
     many = [True, 'a"b', [1], ((1, 2), (3, 4)), 1e-05, float("inf"), np.float32(0.5)]
     said = [say("{}", Value(one)).spelled(R) for one in many]
     assert said[:4] == ["TRUE", '"a\\"b"', "1", "list(c(1, 2), c(3, 4))"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from ..events import Event, Work, result_of
 from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
-from ..messages import Setting, counted, joined, say
+from ..messages import Argument, Setting, counted, joined, say
 from .data import Data, as_data
 from .files import pixel_sha256
 from .items import Item, read_labels
@@ -23,6 +24,8 @@ from .sources import Source
 from .splits import odd_splits
 
 _SIZES_ALIKE = 1.2
+QUICK_S = 2.0
+"""A check of so many seconds says nothing but its report."""
 
 
 def check(data: Any, task: Any = None, training: bool = True) -> Report:
@@ -36,8 +39,10 @@ def examine(data: Any, task: Any = None, training: bool = True) -> Work[Report]:
 
     found = as_data(data)
     findings = _Findings(resolve(task) if isinstance(task, str) else task, found, training)
+    began = time.monotonic()
     for done, item in enumerate(found.items):
-        yield Event("progress", f"checking {item.id}", done, len(found.items))
+        if time.monotonic() - began >= QUICK_S:
+            yield Event("progress", f"checking {item.id}", done, len(found.items))
         findings.add(item)
     return findings.report()
 
@@ -153,7 +158,11 @@ class _Findings:
         if self._task is not None:
             return list(self._task.check_labels(labels, known))
         low = int(labels.min()) if labels.size else 0
-        return [f"labels must be 0 or more, found {low}; name it as `unknown`"] if low < 0 else []
+        return (
+            [say("labels must be 0 or more, found {}; name it as {}", low, Argument("unknown"))]
+            if low < 0
+            else []
+        )
 
     def _compare_kinds(self) -> None:
         kinds = self._kinds
@@ -169,7 +178,11 @@ class _Findings:
         if len(kinds["channels"]) > 1:
             by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}
             self._problems.append(
-                f"images need the same channels: {_groups(by)}; choose some with `channels`"
+                say(
+                    "images need the same channels: {}; choose some with {}",
+                    _groups(by),
+                    Argument("channels"),
+                )
             )
         if len(kinds["dtype"]) > 1:
             self._warnings.append(f"images differ in pixel type: {_groups(kinds['dtype'])}")

@@ -8,14 +8,21 @@ from typing import Any
 
 from ..errors import InvalidError, invalid
 from ..images import files, formats
-from ..messages import counted
+from ..messages import Either, counted, say
 from . import pairing as pairs
 from .ids import make_ids
 from .items import Gathered, ReadOptions, is_file, listed, make_items
 
-WHAT = (
-    "a folder with images/ and masks/ or labels/, a CSV file or table with columns image and "
-    "label, a pair of arrays or of lists, or a cl.Data"
+_FILES = "a folder with images/ and masks/ or labels/, a CSV file"
+WHAT = say(
+    "{}",
+    Either(
+        python=f"{_FILES} or table with columns image and label, a pair of arrays or of lists, "
+        "or a cl.Data",
+        r=f"{_FILES} or data frame with columns image and label, list(images = , labels = ), "
+        "or cl_data()",
+        options=f"{_FILES} with columns image and label",
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
-from ..messages import Setting, counted, say
+from ..messages import Argument, Setting, counted, say
 
 if TYPE_CHECKING:
     from .model import Model
@@ -68,6 +68,10 @@ def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> An
             item.id,
             expected=f"{trained}, as the model was trained",
             received=f"{counted(count, 'channel')} in {source.name}",
-            remedy=f"Choose with `channels`, for instance {', '.join(names or ['0'])}.",
+            remedy=say(
+                "Choose with {}, for instance {}.",
+                Argument("channels"),
+                ", ".join(names or ["0"]),
+            ),
         )
     return source
