@@ -151,7 +151,7 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL)
 #' @param exclude_border Drop objects that touch the border of the image.
 #' @param reach_px Depth inside an object, in pixels, below which it is all the same to the part
 #'   of the network that tells touching objects apart.
-#' @param distance_loss Loss of that part.
+#' @param distance_loss Loss of that part, as for [cl_binary()].
 #' @param contact_weight How much more a pixel counts in that loss where objects meet.
 #' @param foreground_threshold,seed_threshold,min_seed_px Set in training.
 #' @param peak_threshold An object in which what that part finds is nowhere larger is dropped: so
@@ -172,7 +172,7 @@ cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FA
 #' What to learn: foreground and background
 #'
 #' @param threshold Probability above which a pixel is foreground; fitted in training.
-#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`.
+#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`; with settings a [cl_loss()].
 #' @return A list of class `cl_binary`, for [cl_train()].
 #' @export
 #' @examples
@@ -184,17 +184,50 @@ cl_binary <- function(threshold = 0.5, loss = "ce_dice") {
 #' What to learn: one class per pixel
 #'
 #' @param names Names of the classes of label 0, 1, 2, ...
-#' @param unknown Label value that counts nowhere; see also [cl_data()].
 #' @param class_weights One weight per class, or `NULL`.
-#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`.
+#' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`; with settings a [cl_loss()].
 #' @return A list of class `cl_classes`, for [cl_train()].
 #' @export
 #' @examples
 #' cl_classes(c("background", "cytoplasm", "nucleus"))
-cl_classes <- function(names = c("background", "foreground"), unknown = NULL,
-                       class_weights = NULL, loss = "ce_dice") {
+cl_classes <- function(names = c("background", "foreground"), class_weights = NULL,
+                       loss = "ce_dice") {
   component("Classes", settings())
 }
+
+#' A loss with its settings
+#'
+#' A name alone, as in `cl_binary(loss = "tversky")`, means that loss with its defaults.
+#'
+#' @param name `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"`, `"focal"`, `"mse"` or `"l1"`.
+#' @param class_weights Factor of each class in the mean over classes; `NULL`: all alike.
+#' @param smooth Pixels added to both sides of the fraction of Dice and Tversky; `NULL`: 1.
+#' @param alpha,beta Tversky's factors of false and of missed pixels; `NULL`: 0.3 and 0.7.
+#' @param gamma Focal loss's exponent, 0 or from 1 up; `NULL`: 2.
+#' @return A list of class `cl_component`, for [cl_binary()], [cl_classes()] and [cl_instances()].
+#' @export
+#' @examples
+#' cl_binary(loss = cl_loss("tversky", alpha = 0.2, beta = 0.8))
+cl_loss <- function(name, class_weights = NULL, smooth = NULL, alpha = NULL, beta = NULL,
+                    gamma = NULL) {
+  if (!list(name) %in% names(loss_settings)) {
+    refuse("name", paste("one of", toString(names(loss_settings))), name)
+  }
+  known <- loss_settings[[name]]
+  given <- Filter(Negate(is.null), settings()[-1])
+  odd <- setdiff(names(given), c("class_weights", known[-1]))
+  if (length(odd) > 0) {
+    refuse("cl_loss", paste("settings of", name), as.name(toString(odd)))
+  }
+  component(known[[1]], given)
+}
+
+# Python's classes, and which settings each has beside class_weights; a test compares them.
+loss_settings <- list(
+  ce = "CrossEntropy", ce_dice = c("CrossEntropyDice", "smooth"), dice = c("Dice", "smooth"),
+  focal = c("Focal", "gamma"), l1 = "AbsoluteError", mse = "SquaredError",
+  tversky = c("Tversky", "smooth", "alpha", "beta")
+)
 
 #' @export
 print.cl_component <- function(x, ...) {

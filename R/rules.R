@@ -11,7 +11,9 @@ rules <- function() {
 check_settings <- function(component, settings) {
   table <- rules()[rules()$component == component, ]
   for (rule in split(table, seq_len(nrow(table)))) {
-    given <- settings[strsplit(rule$fields, " ")[[1]]]
+    fields <- strsplit(rule$fields, " ")[[1]]
+    if (!all(fields %in% names(settings))) next
+    given <- settings[fields]
     switch(rule$test,
       value = if (!holds(rule, given[[1]])) refuse(rule$fields, rule$expected, given[[1]]),
       one_of = check_one_of(rule, Filter(Negate(is.null), given)),

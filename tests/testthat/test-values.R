@@ -96,7 +96,15 @@ test_that("plain values keep their shape", {
 
 makers <- list(
   Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
-  Binary = cl_binary, Classes = cl_classes, Instances = cl_instances
+  Binary = cl_binary, Classes = cl_classes, Instances = cl_instances,
+  CrossEntropyDice = function(class_weights = NULL, smooth = 1) {
+    cl_loss("ce_dice", class_weights, smooth)
+  },
+  Dice = function(class_weights = NULL, smooth = 1) cl_loss("dice", class_weights, smooth),
+  Focal = function(class_weights = NULL, gamma = 2) cl_loss("focal", class_weights, gamma = gamma),
+  Tversky = function(class_weights = NULL, smooth = 1, alpha = 0.3, beta = 0.7) {
+    cl_loss("tversky", class_weights, smooth, alpha, beta)
+  }
 )
 
 test_that("a setting out of its range is told where it is made, without Python", {
@@ -179,8 +187,8 @@ test_that("a component built in R is the one built in Python", {
 test_that("settings of the wrong kind are refused by name", {
   need_python()
   expect_error(
-    cl_check(train_folder(), task = cl_classes(unknown = 10.5)),
-    "Invalid `Classes.unknown`. Expected a whole number. Received: 10.5."
+    cl_check(train_folder(), task = cl_classes(names = 10.5)),
+    "Invalid `Classes.names`. Expected a str. Received: 10.5."
   )
 })
 
@@ -200,4 +208,18 @@ test_that("a path beyond ASCII works in UTF-8 and stops elsewhere", {
   expect_identical(cl_read(file, labels = TRUE), matrix(0:3, 2))
   out <- fresh_r("cytoloom::cl_read('a\\u00b5.tif')", c(LC_ALL = "C"))
   expect_match(paste(out, collapse = " "), "set LANG=C.UTF-8")
+})
+
+test_that("a loss has the settings of its class, and no others", {
+  expect_error(cl_loss("hinge"), 'Expected one of ce, ce_dice.*Received: "hinge"')
+  expect_error(cl_loss("dice", alpha = 0.2), "Expected settings of dice. Received: alpha")
+  expect_error(cl_loss("tversky", alpha = -1), "Invalid `alpha`. Expected 0 or more.")
+  need_python()
+  for (name in names(loss_settings)) {
+    theirs <- call_python("component_fields", name = loss_settings[[name]][[1]])
+    expect_setequal(names(theirs), c("class_weights", loss_settings[[name]][-1]))
+  }
+  told <- call_python("plain", value = cl_binary(loss = cl_loss("tversky", alpha = 0.2)))
+  expect_equal(told$loss$name, "Tversky")
+  expect_equal(told$loss$alpha, 0.2)
 })

@@ -1,6 +1,7 @@
 """What training minimises: losses by name or with their settings, on pixels that may be unknown."""
 
 from .losses import (
+    NAMES,
     AbsoluteError,
     CrossEntropy,
     CrossEntropyDice,
@@ -18,6 +19,7 @@ from .losses import (
 )
 
 __all__ = [
+    "NAMES",
     "AbsoluteError",
     "CrossEntropy",
     "CrossEntropyDice",

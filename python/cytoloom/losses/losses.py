@@ -34,6 +34,7 @@ from typing import Any, ClassVar
 from ..components import component, from_plain, to_plain
 from ..errors import invalid
 from ..messages import say
+from ..rules import at_least
 from .pixels import Pixels, Tensor, ops, pixels_of, sum_pixels
 
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
@@ -99,7 +100,7 @@ class Focal(Loss):
         Exponent of the distance to the target, 1 or more; 0 makes it "ce".
     """
 
-    gamma: float = 2.0
+    gamma: float = at_least(0, 2.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,11 +128,7 @@ class Dice(Loss):
         still score 0 loss.
     """
 
-    smooth: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _not_negative(smooth=self.smooth)
+    smooth: float = at_least(0, 1.0)
 
     def of(self, pixels: Pixels) -> Tensor:
         """Return the mean over channels."""
@@ -171,13 +168,9 @@ class Tversky(Loss):
     True
     """
 
-    smooth: float = 1.0
-    alpha: float = 0.3
-    beta: float = 0.7
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _not_negative(smooth=self.smooth, alpha=self.alpha, beta=self.beta)
+    smooth: float = at_least(0, 1.0)
+    alpha: float = at_least(0, 0.3)
+    beta: float = at_least(0, 0.7)
 
     def of(self, pixels: Pixels) -> Tensor:
         """Return the mean over channels."""
@@ -436,9 +429,3 @@ def _one_minus_index(pixels: Pixels, alpha: float, beta: float, smooth: float) -
     empty = whole <= 0
     index = ops().where(empty, 1.0, (both + smooth) / ops().where(empty, 1.0, whole))
     return 1 - pixels.class_mean(index)
-
-
-def _not_negative(**settings: float) -> None:
-    for name, value in settings.items():
-        if not value >= 0:
-            raise invalid(name, expected="0 or more", received=value)

@@ -23,6 +23,7 @@ COMPONENTS = (
     cl.tasks.Binary,
     cl.tasks.Classes,
     cl.tasks.Instances,
+    *cl.losses.NAMES.values(),
 )
 FLAGS = ("above", "below", "whole", "odd", "ordered")
 HEAD = ("component", "fields", "test", "expected", "low", "high", *FLAGS)

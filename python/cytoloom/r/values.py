@@ -30,6 +30,7 @@ RAW = {"double": "<f8", "integer": "<i4", "logical": "u1"}
 COMPONENT_HOMES = (
     "training.trainer",
     "tasks",
+    "losses",
     "networks.unet",
     "images.normalize",
     "patches.augment",
