@@ -62,9 +62,10 @@ hold_numbers <- function(rule, x) {
   if (!is.numeric(x) || !all(is.finite(x))) {
     return(FALSE)
   }
+  inside <- (if (rule$above) x > rule$low else x >= rule$low) &
+    (if (rule$below) x < rule$high else x <= rule$high)
   all(
-    if (rule$above) x > rule$low else x >= rule$low,
-    if (rule$below) x < rule$high else x <= rule$high,
+    inside | (rule$or_zero & x == 0),
     !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1, !(rule$ordered & is.unsorted(x))
   )
 }

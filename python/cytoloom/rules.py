@@ -33,6 +33,8 @@ class Rule:
         Whether the lower and the upper end are outside.
     whole, odd : bool, default False
         A whole number; an odd one.
+    or_zero : bool, default False
+        Whether 0 is one of them, too.
     length : int, default 1
         How many such numbers it is; 0 is one or more.
     ordered : bool, default False
@@ -57,6 +59,7 @@ class Rule:
     below: bool = False
     whole: bool = False
     odd: bool = False
+    or_zero: bool = False
     length: int = 1
     ordered: bool = False
     columns: int = 0
@@ -88,6 +91,8 @@ class Rule:
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return False
         number = float(value)
+        if self.or_zero and number == 0:
+            return True
         inside = (number > self.low if self.above else number >= self.low) and (
             number < self.high if self.below else number <= self.high
         )

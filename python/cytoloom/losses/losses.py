@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 from ..components import component, from_plain, to_plain
 from ..errors import invalid
 from ..messages import say
-from ..rules import at_least
+from ..rules import Rule, at_least, ruled
 from .pixels import Pixels, Tensor, ops, pixels_of, sum_pixels
 
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
@@ -100,12 +100,7 @@ class Focal(Loss):
         Exponent of the distance to the target, 1 or more; 0 makes it "ce".
     """
 
-    gamma: float = at_least(0, 2.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (self.gamma == 0 or self.gamma >= 1):
-            raise invalid("gamma", expected="0, or 1 and more", received=self.gamma)
+    gamma: float = ruled(2.0, Rule("0, or 1 and more", 1, or_zero=True))
 
     def of(self, pixels: Pixels) -> Tensor:
         """Return the mean over known pixels."""

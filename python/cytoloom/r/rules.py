@@ -25,7 +25,7 @@ COMPONENTS = (
     cl.tasks.Instances,
     *cl.losses.NAMES.values(),
 )
-FLAGS = ("above", "below", "whole", "odd", "ordered")
+FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered")
 HEAD = ("component", "fields", "test", "expected", "low", "high", *FLAGS)
 HEAD += ("length", "columns", "words", "or", "optional")
 FILE = Path(__file__).with_name("rules.csv")
@@ -41,7 +41,7 @@ def table() -> str:
     Examples
     --------
     >>> print(table().splitlines()[1])
-    Trainer,minutes,value,a number above 0,0,Inf,TRUE,FALSE,FALSE,FALSE,FALSE,1,0,,,TRUE
+    Trainer,minutes,value,a number above 0,0,Inf,TRUE,FALSE,FALSE,FALSE,FALSE,FALSE,1,0,,,TRUE
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
