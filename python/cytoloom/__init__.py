@@ -23,6 +23,7 @@ VERBS = {
     "simulate": "simulate.folder:write",
     "info": "models.info:info",
 }
-"""Where each verb is declared; the command line and R take what they offer from there."""
+"""Where each verb is declared; the command line and R take what they offer from there. A new one
+is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

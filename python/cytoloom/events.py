@@ -184,16 +184,12 @@ class Verb(Generic[P, T]):
     def __init__(self, work: Callable[P, Work[T]]) -> None:
         functools.update_wrapper(self, work)
         self._work = work
-        self.__signature__ = _public(inspect.signature(work))
-        self.__annotations__ = {**work.__annotations__, "return": self._returns}
-
-    @property
-    def _returns(self) -> Any:
-        return self.__signature__.return_annotation
+        self.__signature__ = public = _public(inspect.signature(work))
+        self.__annotations__ = {**work.__annotations__, "return": public.return_annotation}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run to the result, showing what happens."""
-        progress = kwargs.get("progress", "auto")
+        progress = kwargs.get("progress", self.__signature__.parameters["progress"].default)
         return cast(T, drain(self.events(*args, **kwargs), cast("bool | str", progress)))
 
     def __get__(self, instance: object, owner: type | None = None) -> Verb[P, T]:

@@ -311,6 +311,19 @@ def test_check_says_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     assert lost.stem in done.stdout + done.stderr
 
 
+def test_reports_are_spelled_in_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack among images: what may be meant is an option of the command itself."""
+    both = tmp_path / "axes='yx'"
+    for name, kind in (("a", "nuclei"), ("b", "nuclei_3d")):
+        cl.simulate.write(tmp_path / name, kind=kind, images=1)
+        for part in ("images", "labels"):
+            (both / part).mkdir(parents=True, exist_ok=True)
+            for path in (tmp_path / name / part).iterdir():
+                path.rename(both / part / path.name)
+    assert cli.main(["check", str(both)]) == commands.FAILED
+    assert "is read as such with --axes tyx" in capsys.readouterr().out
+
+
 def test_train_is_silent_about_the_backend(model: Path) -> None:
     """`info` loads the network: standard error stays empty, the summary names the task."""
     done = run("info", model)

@@ -243,6 +243,11 @@ def test_parts_are_spelled_as_each_face_does() -> None:
     assert said[4:] == ["1e-05", "Inf", "0.5"]
 
 
+def test_messages_in_tables_are_spelled_too() -> None:
+    status = pd.Series(["ok", say("a=1.tif: pass {}.", Setting("slices", True))], dtype=object)
+    assert pack_column(status)["values"] == ["ok", "a=1.tif: pass slices = TRUE."]
+
+
 def test_an_error_keeps_its_parts() -> None:
     error = invalid("data", expected="images", received=None, remedy=say("Pass {}.", "one"))
     assert (error.name, error.expected, error.received) == ("data", "images", None)

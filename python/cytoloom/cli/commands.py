@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..messages import counted
+from ..messages import InOptions, counted, spelled
 
 OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = """\
@@ -31,7 +31,7 @@ def complain(message: str, code: int) -> int:
 
 
 def _print(result: Any, args: argparse.Namespace) -> int:
-    print(result)
+    print(spelled(str(result), InOptions(args.options)))
     return OK
 
 
@@ -59,7 +59,7 @@ def _found(found: Any, args: argparse.Namespace) -> int:
 
 
 def _checked(report: Any, args: argparse.Namespace) -> int:
-    print(report)
+    _print(report, args)
     return OK if report.ok else FAILED
 
 

@@ -114,9 +114,9 @@ class Option:
         text = found.group()[:-1] if found else self.description
         text = re.sub(r"`+([^`]*)`+", lambda match: _spelled(match[1], names), text)
         text = re.sub(r"\bNone\b", "none", text)
-        notes = (
-            [spelled(self.rule.expected, InOptions(()))] if self.rule and self.more == {} else []
-        )
+        notes = []
+        if self.rule is not None and "choices" not in self.more:
+            notes.append(spelled(self.rule.expected, InOptions(())))
         if self.of_component and self.default not in (None, False):
             notes.append(f"default: {self.default}")
         text = text if text[1:2].isupper() else text[:1].lower() + text[1:]

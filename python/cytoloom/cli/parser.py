@@ -11,7 +11,7 @@ from typing import Any
 import cytoloom
 
 from .. import VERBS, docstrings
-from ..events import Event, Verb, drain, find_verb
+from ..events import Event, Parameter, Verb, drain, find_verb
 from ..messages import InOptions, spelled
 from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, Command, doctor
 from .options import Option, component_of, component_options
@@ -87,42 +87,26 @@ class _Built:
 
     def __init__(self, verb: Verb[..., Any], command: Command) -> None:
         self._verb, self._command = verb, command
-        self._options: list[Option] = []
-        self._components: dict[str, tuple[Any, list[Option]]] = {}
-        self._reading: list[Option] = []
-        for parameter in verb.parameters():
-            component = _component(parameter.annotation)
-            if component is not None:
-                self._components[parameter.name] = component, component_options(component)
-            elif parameter.name != "progress":
-                default = command.defaults.get(parameter.name, parameter.default)
-                more = {**MORE.get(parameter.name, {}), **command.more.get(parameter.name, {})}
-                words = parameter.annotation, default, parameter.description
-                option = Option(parameter.name, *words, more, parameter.required)
-                self._options += [option] if option.settings() else []
-            if parameter.name == "data":
-                self._reading = _reading()
+        parameters = verb.parameters()
+        self._reading = _reading() if any(p.name == "data" for p in parameters) else []
+        self._options = [one for p in parameters if (one := _option(p, command)) is not None]
         taken = {option.name for option in (*self._options, *self._reading)}
-        for name, (component, fields) in self._components.items():
-            free = [option for option in fields if option.name not in taken]
-            self._components[name] = component, free
+        self._components = {
+            p.name: (component, [o for o in component_options(component) if o.name not in taken])
+            for p in parameters
+            if (component := _component(p.annotation)) is not None
+        }
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add all options to a parser, those of a component in a group."""
-        named = [*self._options, *self._reading]
-        named += [option for _, fields in self._components.values() for option in fields]
-        names = {option.name for option in named if not option.positional}
-        for option in (*self._options, *self._reading):
+        own = [*self._options, *self._reading]
+        fields = [option for _, of in self._components.values() for option in of]
+        names = {option.name for option in (*own, *fields) if not option.positional}
+        for option in own:
             option.add(parser, names)
-        for name, (component, fields) in self._components.items():
+        for name, (component, options) in self._components.items():
             words = docstrings.summary(component.__doc__).replace("`", "")
-            group = parser.add_argument_group(name, words)
-            between = getattr(component, "between", ())
-            alone = [set(rule.fields) for rule in between if rule.test == "one_of"]
-            groups = [(one, group.add_mutually_exclusive_group()) for one in alone]
-            for option in fields:
-                place = next((to for one, to in groups if option.name in one), group)
-                option.add(place, names)
+            _add_fields(parser.add_argument_group(name, words), component, options, names)
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
         parser.set_defaults(run=self.run, options=names)
 
@@ -142,6 +126,28 @@ class _Built:
 def _example(name: str, verb: Verb[..., Any]) -> str:
     required = [parameter.name.upper() for parameter in verb.parameters() if parameter.required]
     return " ".join([name, *required])
+
+
+def _option(parameter: Parameter, command: Command) -> Option | None:
+    """Return the option of a parameter; None where it is a component, or for the call alone."""
+    name = parameter.name
+    if name == "progress" or _component(parameter.annotation) is not None:
+        return None
+    default = command.defaults.get(name, parameter.default)
+    more = {**MORE.get(name, {}), **command.more.get(name, {})}
+    words = parameter.annotation, default, parameter.description
+    option = Option(name, *words, more, positional=parameter.required)
+    return option if option.settings() else None
+
+
+def _add_fields(group: Any, component: Any, options: list[Option], names: set[str]) -> None:
+    """Add the options of a component; of those of which one may be given, only one may."""
+    places = {}
+    for rule in getattr(component, "between", ()):
+        if rule.test == "one_of":
+            places |= dict.fromkeys(rule.fields, group.add_mutually_exclusive_group())
+    for option in options:
+        option.add(places.get(option.name, group), names)
 
 
 def _component(annotation: str) -> Any:

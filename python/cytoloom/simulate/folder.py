@@ -30,14 +30,15 @@ def write(
         files of the same names; with ``kind="annotators"`` the exact truth is in ``truth/``, and
         ``labels/`` has a folder for each person, ``annotator_1/``, ``annotator_2/``, ...
     kind : str, default "nuclei"
-        What to make: nuclei, cells, nuclei_3d, as the functions of these names do with their
-        defaults, or annotators, nuclei drawn by several people.
+        What to make: nuclei, cells, nuclei_3d or annotators. The first three are what the
+        functions of these names make with their defaults, the last is nuclei drawn by several
+        people.
     images : int, default 8
         How many.
     seed : int, default 0
         Same seed, same images; another seed gives none of them.
     people : int, default 5
-        How many annotators there are, for ``kind="annotators"``.
+        How many annotators there are. For ``kind="annotators"``.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 

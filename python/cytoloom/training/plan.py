@@ -38,7 +38,7 @@ def plan(
     task : str or task, default "instances"
         What to learn: "instances", "binary" or "classes:background,NAME,...". Or a component.
     minutes : float, optional
-        Wall time of the training; default that of `trainer`.
+        Wall time of the training. Default that of `trainer`.
     memory_gb : float, optional
         Memory that training may use, in GB; default half of the machine's.
     network, trainer, normalize : component, optional

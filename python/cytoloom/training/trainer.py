@@ -46,7 +46,7 @@ class Trainer:
     learning_rate : float, default 0.001
         Peak learning rate.
     optimizer : {"adam", "adamw", "sgd"}, default "adam"
-        "sgd" has Nesterov momentum 0.9.
+        How weights follow gradients; "sgd" has Nesterov momentum 0.9.
     weight_decay : float, default 0.0
         Decoupled weight decay, for "adamw".
     schedule : {"cosine", "constant"}, default "cosine"
