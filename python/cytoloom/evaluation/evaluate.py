@@ -119,10 +119,10 @@ def _evaluate(
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
 
-    def score(item: Any, at_once: int) -> Any:
+    def score(item: Any, workers: int) -> Any:
         if not allow_training_images:
             _refuse_seen(item, seen)
-        return _score(model, item, found, at_once)
+        return _score(model, item, found, workers)
 
     if model.engine.note:
         yield note(model.engine.note)
@@ -159,13 +159,13 @@ def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
 
 
 def _score(
-    model: Model, item: Any, data: Data, at_once: int
+    model: Model, item: Any, data: Data, workers: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     from ..datasets.items import read_labels
     from ..datasets.views import CachedSource
 
     source = CachedSource(item.image)
-    maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
+    maps = model.source_maps(source, model.normalize.fit(source), workers=workers)
     source.release()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)

@@ -75,12 +75,12 @@ class Model(Record):
         *,
         tile_px: int | None = None,
         store: inference.Store = inference.in_memory,
-        at_once: int | None = None,
+        workers: int | None = None,
         engine: Engine | None = None,
     ) -> dict[str, np.ndarray]:
         """Predict the maps of a source, read by regions; see `inference.predict_maps`.
 
-        Tiles are worked on side by side as suits the engine, unless `at_once` says otherwise.
+        Tiles are worked on side by side as suits the engine, unless `workers` says otherwise.
         """
         engine = engine or self.engine
         halo = self.network.halo_px
@@ -95,7 +95,7 @@ class Model(Record):
             grid=self.network.grid_px,
             tile_px=tile_px,
             store=store,
-            at_once=at_once or engine.tiles_at_once,
+            workers=workers or engine.tile_workers,
         )
 
     def as_source(self, image: np.ndarray) -> Any:

@@ -13,7 +13,7 @@ from ..runtime.backend import require
 from .fold_batch_norm import fold_batch_norm
 from .layers import Layers
 from .network import Network
-from .receptive_field import Reach, Sketch, Trace
+from .receptive_field import CostModel, Reach, Trace
 from .topology import wire
 
 Size = tuple[int, ...]
@@ -159,7 +159,7 @@ class UNet(Network):
         >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).parameters()
         207
         """
-        return self._sketch(channels, _heads(heads)).parameters
+        return self._costs(channels, _heads(heads)).parameters
 
     def values_per_px(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> float:
         """Count the values of all feature maps per pixel of the image, without a backend.
@@ -176,7 +176,7 @@ class UNet(Network):
         >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).values_per_px()
         8.0
         """
-        return self._sketch(channels, _heads(heads)).values
+        return self._costs(channels, _heads(heads)).values
 
     def summary(
         self, channels: int = 1, heads: Mapping[str, int] | int = 1, spacing_um: Spacing = None
@@ -200,15 +200,15 @@ class UNet(Network):
         an output pixel sees 24 x 24 px to each side, sizes are multiples of 4 x 4 px
         """
         net = self.for_spacing(spacing_um)
-        sketch = net._sketch(channels, _heads(heads))
+        costs = net._costs(channels, _heads(heads))
         axes = "(y, x)" if net.ndim == 2 else "(z, y, x)"
         extras = [f"{net.norm} norm" if net.norm != "none" else "no norm"]
         extras += ["residual"] * net.residual + [f"dropout {net.dropout:g}"] * (net.dropout > 0)
         sees, grid = (" x ".join(map(str, v)) for v in (net.receptive_field_px, net.grid_px))
         return (
             f"U-Net {axes}, {net.filters} filters, depth {net.depth}, {', '.join(extras)}\n"
-            f"{sketch.parameters:,} parameters, "
-            f"{sketch.operations / 1000:.1f} thousand multiplications per pixel\n"
+            f"{costs.parameters:,} parameters, "
+            f"{costs.operations / 1000:.1f} thousand multiplications per pixel\n"
             f"an output pixel sees {sees} px to each side, sizes are multiples of {grid} px"
         )
 
@@ -259,14 +259,14 @@ class UNet(Network):
             return network
         return fold_batch_norm(network, replace(self, norm="none").build(inputs, heads))
 
-    def _sketch(self, channels: int, heads: Mapping[str, int]) -> Sketch:
-        sketch = Sketch()
-        wire(self, sketch, sketch.image(channels, self.grid_px), heads)
-        return sketch
+    def _costs(self, channels: int, heads: Mapping[str, int]) -> CostModel:
+        costs = CostModel()
+        wire(self, costs, costs.image(channels, self.grid_px), heads)
+        return costs
 
     def _reach(self) -> tuple[Reach, ...]:
-        sketch = Sketch()
-        output: Trace = wire(self, sketch, sketch.image(1, self.grid_px), {"": 1})[""]
+        costs = CostModel()
+        output: Trace = wire(self, costs, costs.image(1, self.grid_px), {"": 1})[""]
         return output.reach
 
 

@@ -131,8 +131,8 @@ def predict_events(
         remove_predictions(folder)
     rows, tables, kept = [], [], {}
 
-    def work(item: Any, at_once: int) -> Any:
-        return predict_one(model, item, rescale, folder, overlay, at_once)
+    def work(item: Any, workers: int) -> Any:
+        return predict_one(model, item, rescale, folder, overlay, workers)
 
     def leave() -> None:
         """Leave no empty folders behind where nothing was found."""
