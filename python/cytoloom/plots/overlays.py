@@ -57,7 +57,7 @@ def outlines_rgb(
     >>> picture[1, 1].tolist(), picture[0, 0].tolist()
     ([230, 159, 0], [0, 0, 0])
     """
-    from ..metrics.overlap import boundary
+    from ..metrics.outlines import boundary
 
     layers = [None if x is None else np.asarray(x) for x in (labels, truth)]
     ndim = next((x.ndim for x in layers if x is not None), 2)

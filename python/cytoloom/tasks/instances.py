@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..components import component
 from ..errors import invalid
 from ..losses import Loss
-from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
+from ..metrics.instances import IOUS_50_95, average_precision, precision_by_score
+from ..metrics.matching import match
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
