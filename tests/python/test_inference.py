@@ -70,7 +70,7 @@ def test_folding_changes_nothing_but_the_rounding(options):
 def test_tiles_narrower_than_what_the_network_sees_are_blended():
     # each "logit" is the mean of what the tile was given: tiles disagree, and must not show it
     from cytoloom.inference.tiled import predict_maps
-    from cytoloom.tasks.task import Head
+    from cytoloom.tasks import Head
 
     rng = np.random.default_rng(0)
     image = np.cumsum(rng.normal(size=(32, 900, 1)), axis=1).astype(np.float32)
@@ -92,7 +92,7 @@ def test_tiles_narrower_than_what_the_network_sees_are_blended():
 
 def test_a_constant_stays_constant_where_tiles_are_blended():
     from cytoloom.inference.tiled import predict_maps
-    from cytoloom.tasks.task import Head
+    from cytoloom.tasks import Head
 
     found = predict_maps(
         lambda x: {"a": np.full_like(x, 3.0)},

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..patches.tiles import Tile, blended, read_mirrored, tiles
 from ..runtime.parallel import side_by_side
-from ..tasks.task import Head
+from ..tasks.head import Head
 
 HALO_LIMIT_PX = 256
 RAMP_PX = 64

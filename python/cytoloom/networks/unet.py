@@ -14,6 +14,7 @@ from .fold_batch_norm import fold_batch_norm
 from .layers import Layers
 from .network import Network
 from .receptive_field import CostModel, Reach, Trace
+from .spacing import apply_factors, checked_spacing
 from .topology import wire
 
 Size = tuple[int, ...]
@@ -29,7 +30,9 @@ class UNet(Network):
     Every level has `convs` convolutions, each followed by a normalisation and a ReLU; levels
     halve the size and double the filters on the way down, and the way up does the reverse and
     sees the way down's result of the same level. Nothing in it depends on the image as a whole,
-    so that tiles give exactly what the whole image gives.
+    so that tiles give exactly what the whole image gives. Ronneberger et al., MICCAI (2015),
+    doi:10.1007/978-3-319-24574-4_28; in 3-D Çiçek et al., MICCAI (2016),
+    doi:10.1007/978-3-319-46723-8_49.
 
     Parameters
     ----------
@@ -136,11 +139,11 @@ class UNet(Network):
         """
         if self.pooling is not None:
             return self
-        spacing = _spacing(spacing_um, self.ndim)
-        stem, spacing = _step(spacing, self.strides[0])
+        spacing = checked_spacing(spacing_um, self.ndim)
+        stem, spacing = apply_factors(spacing, self.strides[0])
         pooling = []
         for _ in range(self.depth):
-            size, spacing = _step(spacing, (2,) * self.ndim)
+            size, spacing = apply_factors(spacing, (2,) * self.ndim)
             pooling.append(size)
         return replace(self, stem_stride=stem, pooling=tuple(pooling))
 
@@ -153,6 +156,10 @@ class UNet(Network):
             Channels of the image.
         heads : dict of str to int, or int, default 1
             Output channels by head, or of a single head.
+
+        Returns
+        -------
+        int
 
         Examples
         --------
@@ -191,6 +198,11 @@ class UNet(Network):
             Output channels by head, or of a single head.
         spacing_um : sequence of float, optional
             Micrometres per pixel, for automatic pooling.
+
+        Returns
+        -------
+        str
+            Three lines.
 
         Examples
         --------
@@ -254,7 +266,20 @@ class UNet(Network):
     def for_prediction(
         self, network: Any, inputs: Mapping[str, int], heads: Mapping[str, int]
     ) -> Any:
-        """Fold batch normalisation into the convolutions: half the memory, the same outputs."""
+        """Fold batch normalisation into the convolutions: half the memory, the same outputs.
+
+        Parameters
+        ----------
+        network : keras.Model
+            Made by `build`, trained.
+        inputs, heads : dict of str to int
+            As for `build`.
+
+        Returns
+        -------
+        keras.Model
+            `network` itself where there is nothing to fold.
+        """
         if self.norm == "none":
             return network
         return fold_batch_norm(network, replace(self, norm="none").build(inputs, heads))
@@ -339,21 +364,6 @@ def _heads(heads: Mapping[str, int] | int) -> Mapping[str, int]:
 
 def _up_to(grid: int, pixels: int) -> int:
     return -(-pixels // grid) * grid
-
-
-def _spacing(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:
-    spacing = (1.0,) * ndim if spacing_um is None else tuple(map(float, spacing_um))
-    if len(spacing) != ndim or not all(0 < s < math.inf for s in spacing):
-        expected = f"{ndim} positive micrometres per pixel"
-        raise invalid("spacing_um", expected=expected, received=spacing_um)
-    return spacing
-
-
-def _step(spacing: tuple[float, ...], size: Size) -> tuple[Size, tuple[float, ...]]:
-    """Apply the factors `size` to the axes less than twice as coarse as the finest one."""
-    limit = 2 * min(spacing)
-    size = tuple(f if s < limit else 1 for f, s in zip(size, spacing, strict=True))
-    return size, tuple(s * f for s, f in zip(spacing, size, strict=True))
 
 
 def _check(net: UNet) -> None:

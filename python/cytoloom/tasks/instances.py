@@ -19,6 +19,8 @@ from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
+from .found import Found
+from .head import Head
 from .labels import (
     Array,
     Spacing,
@@ -29,7 +31,7 @@ from .labels import (
     two_classes,
     weight_of,
 )
-from .task import LOOK, Found, Head, Maps, Target, Task, Truth
+from .task import LOOK, Maps, Target, Task, Truth
 from .tuning import SLACK, Settings, coordinate_ascent, middle_of_best
 
 if TYPE_CHECKING:
