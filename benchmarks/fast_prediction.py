@@ -39,11 +39,11 @@ def rows(size: str, work: Path) -> list[Row]:
 
     def passes(engine: engines.Engine) -> float:
         """Forward passes per second, as many at once as suits the engine."""
-        count = 2 * engine.tiles_at_once
+        count = 2 * engine.tile_workers
 
         def work() -> None:
-            images, at_once = [image] * count, engine.tiles_at_once
-            with side_by_side(images, engine.forward, at_once) as parts:
+            images, workers = [image] * count, engine.tile_workers
+            with side_by_side(images, engine.forward, workers) as parts:
                 for _, finish in parts:
                     finish()
 

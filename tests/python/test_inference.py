@@ -34,11 +34,11 @@ def test_the_last_bit_of_an_activation_does_not_depend_on_its_neighbours():
 
 def test_small_images_are_one_tile_and_large_ones_are_not():
     assert tile_shape((700, 700), None) == (700, 700)
-    assert tile_shape((700, 700), None, at_once=2) == (350, 700)
-    assert tile_shape((2048, 2048), None, at_once=2) == (1024, 2048)
+    assert tile_shape((700, 700), None, workers=2) == (350, 700)
+    assert tile_shape((2048, 2048), None, workers=2) == (1024, 2048)
     assert tile_shape((100, 50000), None) == (100, 12500)
     assert np.prod(tile_shape((64, 1024, 1024), None)) <= 2**20
-    assert tile_shape((300, 300), None, at_once=64) == (300, 300)
+    assert tile_shape((300, 300), None, workers=64) == (300, 300)
 
 
 def test_inference_sees_weights_that_change_after_compiling():
@@ -70,7 +70,7 @@ def test_folding_changes_nothing_but_the_rounding(options):
 def test_tiles_narrower_than_what_the_network_sees_are_blended():
     # each "logit" is the mean of what the tile was given: tiles disagree, and must not show it
     from cytoloom.inference.tiled import predict_maps
-    from cytoloom.tasks.task import Head
+    from cytoloom.tasks import Head
 
     rng = np.random.default_rng(0)
     image = np.cumsum(rng.normal(size=(32, 900, 1)), axis=1).astype(np.float32)
@@ -92,7 +92,7 @@ def test_tiles_narrower_than_what_the_network_sees_are_blended():
 
 def test_a_constant_stays_constant_where_tiles_are_blended():
     from cytoloom.inference.tiled import predict_maps
-    from cytoloom.tasks.task import Head
+    from cytoloom.tasks import Head
 
     found = predict_maps(
         lambda x: {"a": np.full_like(x, 3.0)},

@@ -103,7 +103,7 @@ def test_predicting_into_a_folder_never_asks_for_the_whole(model, monkeypatch, t
     monkeypatch.setattr("cytoloom.objects.measure.BLOCK_PX", 9000)
     source = Counting(image)
     row, table, labels, _ = predict_one(
-        model, Item("image", source), rescale, tmp_path, overlay=False, at_once=1
+        model, Item("image", source), rescale, tmp_path, overlay=False, workers=1
     )
     assert max(source.asked) < image.size
     assert row["objects"] == len(expected.objects) == len(table)

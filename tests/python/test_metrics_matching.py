@@ -13,7 +13,7 @@ from cytoloom.metrics import (
     match,
     panoptic_quality,
 )
-from cytoloom.metrics.matching import precision_by_score
+from cytoloom.metrics.instances import precision_by_score
 
 #        IoU of (1, 5): 3/4, of (2, 6): 2/4, of (3, -): 0, object 7 invented
 TRUTH = np.array(

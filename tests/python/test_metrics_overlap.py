@@ -5,7 +5,7 @@ import pytest
 
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import boundary_f, dice, iou, per_class, precision, recall
-from cytoloom.metrics.overlap import contingency
+from cytoloom.metrics.contingency import contingency
 
 TRUTH = np.array([[1, 1, 1, 0], [0, 0, 0, 0]])
 FOUND = np.array([[0, 1, 1, 1], [1, 0, 0, 0]])
@@ -77,7 +77,7 @@ def test_overlaps_equal_a_loop_over_pixels_in_any_block_and_dimension(monkeypatc
         expected[pair] = expected.get(pair, 0) + 1
     del expected[0, 0]
     for block in (1, 40, 1 << 20):
-        monkeypatch.setattr("cytoloom.metrics.overlap._BLOCK_PX", block)
+        monkeypatch.setattr("cytoloom.metrics.contingency.BLOCK_PX", block)
         table = contingency(truth, found)
         pairs = zip(table.truth.tolist(), table.found.tolist(), strict=True)
         assert dict(zip(pairs, table.pixels.tolist(), strict=True)) == expected

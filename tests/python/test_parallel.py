@@ -20,19 +20,19 @@ def results(*given, **options):
         return [(thing, finish()) for thing, finish in pairs]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 5])
-def test_results_come_in_the_order_of_the_things(at_once):
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_come_in_the_order_of_the_things(workers):
     def slow_first(n: int) -> int:
         time.sleep(0.02 if n == 0 else 0)
         return n * n
 
-    assert results(range(6), slow_first, at_once=at_once) == [(n, n * n) for n in range(6)]
+    assert results(range(6), slow_first, workers=workers) == [(n, n * n) for n in range(6)]
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_an_error_is_raised_for_its_thing_and_stops_no_other(at_once):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_is_raised_for_its_thing_and_stops_no_other(workers):
     found = []
-    with side_by_side([1, 0, 2], lambda n: 2 / n, at_once=at_once) as pairs:
+    with side_by_side([1, 0, 2], lambda n: 2 / n, workers=workers) as pairs:
         for thing, finish in pairs:
             try:
                 found.append(finish())
@@ -56,14 +56,14 @@ def test_no_more_are_begun_than_may_run_and_large_ones_are_alone():
                 beside_large.append(running)
             running -= 1
 
-    results([1, 2, 9, 3, 4, 9], work, at_once=2, alone=lambda n: n == 9)
+    results([1, 2, 9, 3, 4, 9], work, workers=2, alone=lambda n: n == 9)
     assert most == 2
     assert beside_large == [1, 1]
 
 
 def test_leaving_early_stops_what_has_not_begun():
     done = []
-    with side_by_side(range(100), done.append, at_once=2) as pairs:
+    with side_by_side(range(100), done.append, workers=2) as pairs:
         next(pairs)
     assert len(done) < 5
 
@@ -83,7 +83,7 @@ def test_an_error_leaves_no_threads_to_the_garbage_collector():
     # Its frames, in a cycle with the error, would keep them until it runs: in any thread, also
     # in one that has just begun and holds the lock that waiting for another takes.
     def fails() -> None:
-        with side_by_side(range(5), lambda n: 1 / (1 - n), at_once=2) as pairs:
+        with side_by_side(range(5), lambda n: 1 / (1 - n), workers=2) as pairs:
             for _, finish in pairs:
                 finish()
 
@@ -100,7 +100,7 @@ def test_an_error_leaves_no_threads_to_the_garbage_collector():
 
 def test_what_is_drained_ends_with_an_error_of_the_one_that_shows_it(monkeypatch):
     def events() -> Iterator[Event]:
-        with side_by_side(range(5), abs, at_once=2) as pairs:
+        with side_by_side(range(5), abs, workers=2) as pairs:
             for n, _ in pairs:
                 yield Event("note", str(n))
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from cytoloom.errors import InvalidError
-from cytoloom.patches.tiles import fold, padded_shape, read_mirrored, tiles, tiles_1d
+from cytoloom.patches.tiles import mirror_index, padded_shape, read_mirrored, tiles, tiles_1d
 
 SETTINGS = list(
     itertools.product([1, 2, 15, 16, 17, 33, 64, 70], [None, 1, 16, 20, 100], [0, 3, 16], [1, 4, 8])
@@ -105,8 +105,10 @@ def test_only_the_needed_region_is_read() -> None:
     assert seen == [(slice(90, 100),)]
 
 
-def test_folding_keeps_fractions() -> None:
-    np.testing.assert_allclose(fold(np.array([-0.25, 2.5, 3.25, 9.0]), 4), [0.25, 2.5, 2.75, 3.0])
+def test_mirrored_indices_keep_fractions() -> None:
+    np.testing.assert_allclose(
+        mirror_index(np.array([-0.25, 2.5, 3.25, 9.0]), 4), [0.25, 2.5, 2.75, 3.0]
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"tile": 0}, {"halo": -1}, {"grid": 0}])

@@ -13,7 +13,7 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom.evaluation.bootstrap import bootstrap
-from cytoloom.inference import memory_map as scratch
+from cytoloom.inference import memory_map
 from cytoloom.objects.measure import measure
 
 
@@ -36,10 +36,10 @@ def test_maps_of_large_images_go_to_files_that_are_removed(model, monkeypatch, t
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(scratch, "SCRATCH_PX", 0)
+    monkeypatch.setattr(memory_map, "MEMORY_MAP_PX", 0)
     trimmed = []
     monkeypatch.setattr(
-        scratch.Scratch, "trim", lambda self: trimmed.append(list(folder.rglob("*.f32")))
+        memory_map.MemoryMaps, "trim", lambda self: trimmed.append(list(folder.rglob("*.f32")))
     )
     there = cl.predict(model, image, progress=False)
     assert len(trimmed[0]) == len(model.task.heads)

@@ -14,9 +14,9 @@ from cytoloom.datasets.sources import ArraySource
 from cytoloom.images.resize import Resized, enlarged, resize_into
 from cytoloom.prediction.match_object_size import by_size
 from cytoloom.segmentation.separation import separation
+from cytoloom.tasks import Found
 from cytoloom.tasks.coherence import densest_centre
 from cytoloom.tasks.instances import Instances
-from cytoloom.tasks.task import Found
 
 SIZES = {"median": 20.0, "typical": 20.0, "least_typical": 18.0, "most_typical": 22.0}
 

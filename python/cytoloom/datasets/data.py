@@ -53,7 +53,24 @@ class Data:
         return f"Data({counted(len(self.items), 'image')})"
 
     def with_channels(self, channels: Channels) -> Data:
-        """Return the same images with only these channels, by index or name."""
+        """Return the same images with only these channels.
+
+        Parameters
+        ----------
+        channels : int, str or sequence of them
+            By index from 0, or by name.
+
+        Returns
+        -------
+        Data
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = as_data((np.zeros((8, 8, 3)), np.ones((8, 8), int)))
+        >>> data.with_channels((0, 2)).items[0].image.shape
+        (8, 8, 2)
+        """
         items = tuple(
             replace(item, image=ChannelSource(item.image, channels)) for item in self.items
         )
@@ -73,6 +90,22 @@ class Data:
             The folder.
         **options
             `channels`, `unknown` and `axes` of `as_data`.
+
+        Returns
+        -------
+        Data
+
+        Raises
+        ------
+        InvalidError
+            No such folder, or no images in it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from cytoloom import simulate
+        >>> Data.from_folder(simulate.write(tempfile.mkdtemp(), images=2))
+        Data(2 images)
         """
         how = ReadOptions(**options)
         return _data(folder_data(Path(folder).expanduser(), how), how)
@@ -91,6 +124,22 @@ class Data:
             Ids; default: names of files, else ``image_000``, ``image_001``, ...
         **options
             `channels`, `unknown` and `axes` of `as_data`.
+
+        Returns
+        -------
+        Data
+
+        Raises
+        ------
+        InvalidError
+            As many labels as images are needed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = Data.from_pairs([np.zeros((8, 8))], [np.ones((8, 8), int)], names=["a"])
+        >>> data.items[0].id
+        'a'
         """
         return _paired(images, labels, names, ReadOptions(**options))
 
@@ -106,6 +155,24 @@ class Data:
             What paths of a DataFrame are relative to.
         **options
             `channels`, `unknown` and `axes` of `as_data`.
+
+        Returns
+        -------
+        Data
+
+        Raises
+        ------
+        InvalidError
+            No such file, or no columns image and label.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from cytoloom import simulate
+        >>> folder = simulate.write(tempfile.mkdtemp(), images=1)
+        >>> row = {"image": "images/nuclei_000.tif", "label": "labels/nuclei_000.tif"}
+        >>> Data.from_table({name: [value] for name, value in row.items()}, folder)
+        Data(1 image)
         """
         how = ReadOptions(**options)
         return _data(table_data(table, Path(folder).expanduser(), how), how)

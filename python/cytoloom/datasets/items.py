@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from .cache import SHARED
 from .files import FileSource
 from .sources import ArraySource, Slices, Source
 from .views import ChannelSource, PlaneSource
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +42,13 @@ class Item:
         Micrometres per pixel of each spatial axis.
     weight : float, default 1.0
         How often it is drawn in training, relative to the others.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> item = Item("a", ArraySource(np.zeros((8, 9))), group="plate 1")
+    >>> item.image.shape, item.weight
+    ((8, 9, 1), 1.0)
     """
 
     id: str

@@ -37,9 +37,9 @@ def score(
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
 
-    def work(item: Any, at_once: int) -> Any:
+    def work(item: Any, workers: int) -> Any:
         _refuse_seen(item, seen)
-        return _score(model, item, found, at_once)
+        return _score(model, item, found, workers)
 
     if model.engine.note:
         yield note(model.engine.note)
@@ -96,10 +96,10 @@ def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
 
 
 def _score(
-    model: Model, item: Any, data: Data, at_once: int
+    model: Model, item: Any, data: Data, workers: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     source = CachedSource(item.image)
-    maps = model.source_maps(source, model.normalize.fit(source), at_once=at_once)
+    maps = model.source_maps(source, model.normalize.fit(source), workers=workers)
     source.release()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)

@@ -18,7 +18,22 @@ T = TypeVar("T")
 
 
 def scenes(path: str | Path) -> tuple[str, ...]:
-    """Return the names of the images that a file holds; nothing where there is only one.
+    """Return the names of the images that a file holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file in one of the formats of `SUFFIXES`; its content decides, not its ending.
+
+    Returns
+    -------
+    tuple of str
+        Names for `read` and `probe`; empty where the file holds one image.
+
+    Raises
+    ------
+    InvalidError
+        Missing, damaged, or in a format not read; the message says how to convert it.
 
     Examples
     --------
@@ -55,6 +70,16 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     ------
     InvalidError
         Missing, damaged, or in a format not read; the message says how to convert it.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> path = os.path.join(tempfile.mkdtemp(), "stack.npy")
+    >>> np.save(path, np.zeros((5, 64, 48), np.uint16))
+    >>> info = probe(path)
+    >>> info.shape, info.axes, info.dtype.name
+    ((5, 64, 48, 1), 'zyxc', 'uint16')
     """
     path = Path(path).expanduser()
     reader = reader_of(path)
@@ -179,6 +204,16 @@ def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None 
     InvalidError
         Unreadable, or not labels: grey levels of JPEG, interpolated masks, fractions,
         more than two colours.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> path = os.path.join(tempfile.mkdtemp(), "labels.tif")
+    >>> _ = write_labels(path, np.array([[0, 1], [2, 300]]))
+    >>> read_labels(path)
+    array([[  0,   1],
+           [  2, 300]], dtype=uint16)
     """
     return read_labels_as(path, axes=axes, frame=frame)[0]
 
@@ -224,6 +259,11 @@ def write_labels(
     -------
     Path
         Where it was written.
+
+    Raises
+    ------
+    InvalidError
+        Another ending, no such folder, another number of axes, or values that are no labels.
 
     Examples
     --------

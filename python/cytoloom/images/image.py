@@ -39,6 +39,12 @@ class ImageInfo:
         Whether compression may have changed pixel values (JPEG).
     regions : bool, default False
         Whether a region can be read without decoding all of the image.
+
+    Examples
+    --------
+    >>> info = ImageInfo((9, 64, 48, 2), np.dtype(np.uint8), "tyxc")
+    >>> info.frames, info.channels, info.frame_shape
+    (9, 2, (64, 48, 2))
     """
 
     shape: tuple[int, ...]

@@ -40,6 +40,11 @@ class Stats:
         The two percentiles of each channel, in the image's own units.
     dtype : str, default "float32"
         The image's pixel type.
+
+    Examples
+    --------
+    >>> Normalize(0, 100).fit(np.array([[[7], [9]]], np.uint8))
+    Stats(low=(7.0,), high=(9.0,), dtype='uint8')
     """
 
     low: tuple[float, ...]
@@ -102,6 +107,12 @@ class Normalize:
         Returns
         -------
         Stats
+            The two percentiles of each channel.
+
+        Examples
+        --------
+        >>> Normalize(0, 50).fit(np.arange(5, dtype=np.uint8).reshape(1, 5, 1)).high
+        (2.0,)
         """
         whole = getattr(source, "whole", source)
         found, dtype = percentiles(whole, (self.low, self.high))
@@ -122,6 +133,16 @@ class Normalize:
         -------
         ndarray of float32, same shape
             Not clipped.
+
+        Raises
+        ------
+        InvalidError
+            Another number of channels than was measured.
+
+        Examples
+        --------
+        >>> Normalize().apply(np.array([[[5], [15]]]), Stats((5.0,), (10.0,)))[..., 0]
+        array([[0., 2.]], dtype=float32)
         """
         if image.shape[-1] != len(stats.low):
             got = f"{image.shape[-1]} channels"
@@ -140,6 +161,16 @@ class Normalize:
 
         It is a quarter of the median range of the images that are not blank, and at most
         their lower quartile, so that most training images are untouched by it.
+
+        Parameters
+        ----------
+        stats : sequence of Stats
+            Of the training images.
+
+        Returns
+        -------
+        Normalize
+            With `floor` and `floor_dtype`; unchanged without images.
 
         Examples
         --------

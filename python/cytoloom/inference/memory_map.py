@@ -13,25 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-SCRATCH_PX = 2**24
+MEMORY_MAP_PX = 2**24
 
 
-class Scratch:
+class MemoryMaps:
     """Where maps of large images go: files in a temporary folder.
 
     While it is open, a thread gives the pages of these files back, which would otherwise count
     as memory of this process for as long as nobody else wants it.
 
-    Maps of up to `SCRATCH_PX` pixels stay in memory.
+    Maps of up to `MEMORY_MAP_PX` pixels stay in memory.
     """
 
     def __init__(self) -> None:
         self._folder: str | None = None
         self._maps: list[mmap.mmap] = []
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._give_back, name="cytoloom-scratch")
+        self._thread = threading.Thread(target=self._give_back, name="cytoloom-memory-maps")
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> MemoryMaps:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,7 +44,7 @@ class Scratch:
 
     def __call__(self, head: str, shape: tuple[int, ...]) -> np.ndarray:
         """Make the array for one head's map."""
-        if math.prod(shape[:-1]) <= SCRATCH_PX:
+        if math.prod(shape[:-1]) <= MEMORY_MAP_PX:
             return np.zeros(shape, np.float32)
         if self._folder is None:
             self._folder = tempfile.mkdtemp(prefix="cytoloom-")

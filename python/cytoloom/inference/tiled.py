@@ -15,7 +15,7 @@ import numpy as np
 
 from ..patches.tiles import Tile, blended, read_mirrored, tiles
 from ..runtime.parallel import side_by_side
-from ..tasks.task import Head
+from ..tasks.head import Head
 
 HALO_LIMIT_PX = 256
 RAMP_PX = 64
@@ -33,7 +33,7 @@ def in_memory(head: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> tuple[int, ...]:
+def tile_shape(shape: Sequence[int], tile_px: int | None, workers: int = 1) -> tuple[int, ...]:
     """Choose the tile: at most 2 million pixels, and enough of them.
 
     The longest edge is halved until tiles are as small as that, and as many as are worked on at
@@ -46,27 +46,27 @@ def tile_shape(shape: Sequence[int], tile_px: int | None, at_once: int = 1) -> t
         Spatial shape in px.
     tile_px : int or None
         Edge length wanted by the caller, for every axis.
-    at_once : int, default 1
+    workers : int, default 1
         Tiles that are worked on side by side.
 
     Examples
     --------
-    >>> tile_shape((512, 512), None), tile_shape((512, 512), None, at_once=2)
+    >>> tile_shape((512, 512), None), tile_shape((512, 512), None, workers=2)
     ((512, 512), (256, 512))
     >>> tile_shape((512, 512), 128)
     (128, 128)
-    >>> tile_shape((8192, 8192), None), tile_shape((8192, 8192), None, at_once=2)
+    >>> tile_shape((8192, 8192), None), tile_shape((8192, 8192), None, workers=2)
     ((1024, 1024), (512, 1024))
     """
     if tile_px is not None:
         return tuple(min(int(tile_px), n) for n in shape)
     most = TILE_PX
     if math.prod(shape) > LARGE_PX:
-        most = LARGE_TILE_PX_2D if len(shape) == 2 and at_once > 1 else LARGE_TILE_PX
+        most = LARGE_TILE_PX_2D if len(shape) == 2 and workers > 1 else LARGE_TILE_PX
     tile, count = [int(n) for n in shape], 1
     while True:
         longest = max(tile)
-        enough = count >= at_once or longest < 2 * SMALL_PX
+        enough = count >= workers or longest < 2 * SMALL_PX
         if enough and math.prod(tile) <= most:
             return tuple(tile)
         tile[tile.index(longest)] = -(-longest // 2)
@@ -83,7 +83,7 @@ def predict_maps(
     grid: Sequence[int],
     tile_px: int | None = None,
     store: Store = in_memory,
-    at_once: int = 1,
+    workers: int = 1,
 ) -> dict[str, np.ndarray]:
     """Run the network over an image, tile by tile.
 
@@ -104,7 +104,7 @@ def predict_maps(
         `HALO_LIMIT_PX`.
     store : callable
         From head and shape to the array of zeros that takes its map; may be a memory map.
-    at_once : int, default 1
+    workers : int, default 1
         Tiles that are worked on side by side.
 
     Returns
@@ -117,7 +117,7 @@ def predict_maps(
     maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
     # an even number of cells, since the backend's last bit differs between even and odd
     cells = [2 * g for g in grid]
-    cut = tiles(shape, tile_shape(shape, tile_px, at_once), margin, cells)
+    cut = tiles(shape, tile_shape(shape, tile_px, workers), margin, cells)
     ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
 
     def run(tile: Tile) -> dict[str, np.ndarray]:
@@ -128,7 +128,7 @@ def predict_maps(
             for name, logits in forward(region[np.newaxis]).items()
         }
 
-    with side_by_side(cut, run, min(at_once, len(cut))) as worked:
+    with side_by_side(cut, run, min(workers, len(cut))) as worked:
         for tile, finish in worked:
             wide, weights = blended(tile, shape, ramp)
             for name, found in finish().items():

@@ -1,22 +1,16 @@
 """What training minimises: losses by name or with their settings, on pixels that may be unknown."""
 
-from .losses import (
-    NAMES,
+from .components import (
     AbsoluteError,
     CrossEntropy,
     CrossEntropyDice,
     Dice,
     Focal,
-    HeadLoss,
     Loss,
     SquaredError,
     Tversky,
-    dice_coef,
-    dice_coef_loss,
-    fitting,
-    get,
-    named,
 )
+from .losses import NAMES, HeadLoss, dice_coef, dice_coef_loss, fitting, get, named
 
 __all__ = [
     "NAMES",

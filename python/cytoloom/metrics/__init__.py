@@ -8,15 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .matching import (
-    IOUS_50_95,
-    Matches,
-    aggregated_jaccard,
-    average_precision,
-    match,
-    panoptic_quality,
-)
-from .overlap import Overlap, boundary_f, dice, iou, per_class, precision, recall
+from .instances import IOUS_50_95, aggregated_jaccard, average_precision, panoptic_quality
+from .matching import Matches, match
+from .outlines import boundary_f
+from .overlap import Overlap, dice, iou, per_class, precision, recall
 
 __all__ = [
     "IOUS_50_95",

@@ -1,7 +1,7 @@
 """Dice and IoU as Keras metrics, for ``model.compile(metrics=[...])``.
 
 They threshold, count pixels for each image and class, and average the scores of all images and
-classes: the numbers of `overlap.dice` and `overlap.iou`, averaged.
+classes: the numbers of `metrics.dice` and `metrics.iou`, averaged.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Overlap(keras.metrics.Metric):  # type: ignore[misc, name-defined]
 class Dice(_Overlap):
     """Dice, ``2 |T ∩ F| / (|T| + |F|)``, of each image and class, averaged.
 
-    Empty truth and nothing found scores 1; empty versus non-empty 0. Parameters as below.
+    Empty truth and nothing found scores 1; empty versus non-empty 0.
 
     Parameters
     ----------
@@ -123,6 +123,19 @@ class Dice(_Overlap):
         probable class instead, for a softmax.
     skip_background : bool, default False
         Leave out the first channel, where that is the background.
+    name : str, optional
+        What Keras calls it in logs; default "dice".
+    dtype : str, optional
+        Precision of its sums, as for any Keras metric.
+
+    Raises
+    ------
+    InvalidError
+        Another activation; in `update_state`, channels that do not fit.
+
+    See Also
+    --------
+    cytoloom.metrics.dice : the definition and its source.
 
     Examples
     --------
@@ -154,6 +167,19 @@ class IoU(_Overlap):
         probable class instead, for a softmax.
     skip_background : bool, default False
         Leave out the first channel, where that is the background.
+    name : str, optional
+        What Keras calls it in logs; default "iou".
+    dtype : str, optional
+        Precision of its sums, as for any Keras metric.
+
+    Raises
+    ------
+    InvalidError
+        Another activation; in `update_state`, channels that do not fit.
+
+    See Also
+    --------
+    cytoloom.metrics.iou : the definition and its source.
 
     Examples
     --------

@@ -1,19 +1,14 @@
-"""Which found object is which true object: matches, average precision, panoptic quality, AJI."""
+"""Which found object is which true object: one-to-one matches and what follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import invalid
-from .overlap import UNKNOWN, Floats, Ints, contingency, sums
-
-IOUS_50_95 = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
-"""The ten IoU thresholds 0.5, 0.55, ... 0.95 over which average precision is often averaged."""
+from .contingency import UNKNOWN, Floats, Ints, contingency, sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +27,12 @@ class Matches:
         Their largest IoU with any object of the other image; 0 where they touch none.
     threshold : float
         The IoU that a pair needs.
+
+    Examples
+    --------
+    >>> matches = match([[1, 1, 0, 2]], [[1, 1, 0, 0]])
+    >>> matches.precision, matches.recall, matches.missed.tolist()
+    (1.0, 0.5, [2])
     """
 
     truth: Ints
@@ -100,6 +101,11 @@ class Matches:
         -------
         list of dict
             Keys truth, found, iou, matched; iou of an unmatched object is its best overlap.
+
+        Examples
+        --------
+        >>> match([[1, 1]], [[0, 0]]).objects()
+        [{'truth': 1, 'found': 0, 'iou': 0.0, 'matched': False}]
         """
         none_missed, none_extra = np.zeros_like(self.missed), np.zeros_like(self.extra)
         truth = np.concatenate([self.truth, self.missed, none_extra]).tolist()
@@ -117,7 +123,7 @@ class Matches:
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class ObjectOverlaps:
     """Ids and areas of all objects, and every pair of them that overlaps."""
 
     true_ids: Ints
@@ -130,6 +136,7 @@ class _Table:
 
     @property
     def ious(self) -> Floats:
+        """Intersection over union of each overlap."""
         union = self.true_px[self.row] + self.found_px[self.column] - self.shared_px
         ratio: Floats = self.shared_px / union
         return ratio
@@ -155,6 +162,11 @@ def match(
     Matches
         Pairs, what is left over, and the scores that follow.
 
+    Raises
+    ------
+    InvalidError
+        Shapes that differ, values that are no labels, or a threshold outside 0 to 1.
+
     Notes
     -----
     Among all one-to-one assignments of pairs with IoU >= `iou`, one with the most pairs is
@@ -174,192 +186,18 @@ def match(
     >>> result.tp, result.fp, result.fn
     (1, 1, 1)
     """
-    return _matches(_table(truth, found, unknown), _threshold(iou))
+    return matches_of(object_overlaps(truth, found, unknown), checked_iou(iou))
 
 
-@overload
-def average_precision(
-    truth: ArrayLike, found: ArrayLike, iou: float = 0.5, unknown: int | None = None
-) -> float: ...
-
-
-@overload
-def average_precision(
-    truth: ArrayLike, found: ArrayLike, iou: Sequence[float], unknown: int | None = None
-) -> Floats: ...
-
-
-def average_precision(
-    truth: ArrayLike,
-    found: ArrayLike,
-    iou: float | Sequence[float] = 0.5,
-    unknown: int | None = None,
-) -> float | Floats:
-    """Average precision TP / (TP + FP + FN) of one pair of instance images.
-
-    Parameters
-    ----------
-    truth, found, unknown
-        As in `match`.
-    iou : float or sequence of float, default 0.5
-        One threshold, or several: `IOUS_50_95` is the series 0.5, 0.55, ... 0.95.
-
-    Returns
-    -------
-    float or float64 array
-        One value for each threshold. No object in either image: 1; in only one: 0.
-
-    Notes
-    -----
-    The definition of the 2018 Data Science Bowl [1]_ and of StarDist. It is not the area under
-    a precision-recall curve, which needs a confidence for each object.
-
-    References
-    ----------
-    .. [1] J. C. Caicedo et al., Nature Methods 16, 1247 (2019),
-       :doi:`10.1038/s41592-019-0612-7`
-
-    Examples
-    --------
-    >>> truth, found = [[1, 1, 1, 0, 2, 2]], [[4, 4, 0, 0, 9, 9]]
-    >>> average_precision(truth, found)
-    1.0
-    >>> average_precision(truth, found, iou=(0.5, 0.9))  # IoU 2/3 is no longer enough
-    array([1.   , 0.3333])
-    """
-    table = _table(truth, found, unknown)
-    if isinstance(iou, (int, float)):
-        return _matches(table, _threshold(iou)).average_precision
-    return np.array([_matches(table, _threshold(i)).average_precision for i in iou])
-
-
-def precision_by_score(
-    truth: ArrayLike,
-    found: ArrayLike,
-    scores: NDArray[np.floating[Any]],
-    least: Sequence[float],
-    iou: Sequence[float],
-    unknown: int | None = None,
-) -> Floats:
-    """Average precision of what is left when found objects with low scores are dropped.
-
-    Parameters
-    ----------
-    truth, found, unknown
-        As in `match`.
-    scores : float array (largest id + 1,)
-        Score of each found object, by id.
-    least : sequence of float
-        Objects of this score or less are dropped.
-    iou : sequence of float
-        Thresholds, 0.5 or more: above, no object has two candidates, and a pair stays one
-        whatever else is dropped.
-
-    Returns
-    -------
-    float64 array (len(least), len(iou))
-        As `average_precision`.
-
-    Examples
-    --------
-    >>> truth, found = [[1, 1, 1, 0, 2, 2, 0]], [[1, 1, 1, 0, 0, 0, 2]]
-    >>> precision_by_score(truth, found, np.array([0, 0.9, 0.4]), (0.0, 0.5, 0.9), [0.5])
-    array([[0.3333],
-           [0.5   ],
-           [0.    ]])
-    """
-    table = _table(truth, found, unknown)
-    kept = scores[table.found_ids] > np.asarray(least)[:, None]
-    left = table.true_ids.size + kept.sum(axis=1)
-    columns = []
-    for threshold in iou:
-        pairs = np.isin(table.found_ids, _matches(table, _threshold(threshold)).found)
-        tp = (kept & pairs).sum(axis=1)
-        columns.append(np.where(left == 0, 1.0, tp / np.maximum(left - tp, 1)))
-    return np.stack(columns, axis=1)
-
-
-def panoptic_quality(
-    truth: ArrayLike, found: ArrayLike, iou: float = 0.5, unknown: int | None = None
-) -> float:
-    """Panoptic quality of one pair of instance images.
-
-    Parameters
-    ----------
-    truth, found, iou, unknown
-        As in `match`.
-
-    Returns
-    -------
-    float
-        0 to 1. No object in either image: 1; in only one: 0.
-
-    Notes
-    -----
-    Sum of the matched pairs' IoU / (TP + FP / 2 + FN / 2): the mean IoU of the pairs times
-    F1 [1]_. Pairs are those of `match`, so an IoU of exactly 0.5 counts here.
-
-    References
-    ----------
-    .. [1] A. Kirillov et al., Panoptic segmentation, CVPR (2019),
-       :doi:`10.1109/CVPR.2019.00963`
-
-    Examples
-    --------
-    >>> panoptic_quality([[1, 1, 1, 0, 2, 2]], [[4, 4, 0, 0, 0, 0]])  # 2/3 / (1 + 1/2)
-    0.4444
-    """
-    return match(truth, found, iou, unknown).panoptic_quality
-
-
-def aggregated_jaccard(truth: ArrayLike, found: ArrayLike, unknown: int | None = None) -> float:
-    """Compute the aggregated Jaccard index (AJI) of one pair of instance images.
-
-    Parameters
-    ----------
-    truth, found, unknown
-        As in `match`.
-
-    Returns
-    -------
-    float
-        0 to 1. No object in either image: 1; in only one: 0.
-
-    Notes
-    -----
-    Each true object takes the found object of the largest IoU (the smaller id among equals);
-    their intersections are added up and divided by the sum of their unions, of the areas of
-    true objects that touch nothing, and of the areas of found objects never taken [1]_. A found
-    object may be taken more than once, as in the original.
-
-    References
-    ----------
-    .. [1] N. Kumar et al., IEEE Transactions on Medical Imaging 36, 1550 (2017),
-       :doi:`10.1109/TMI.2017.2677499`
-
-    Examples
-    --------
-    >>> aggregated_jaccard([[1, 1, 1, 0, 2, 2]], [[4, 4, 0, 5, 0, 0]])  # 2 / (3 + 2 + 1)
-    0.3333
-    """
-    table = _table(truth, found, unknown)
-    # Sorted by truth and falling IoU: the first line of each truth is its best partner.
-    order = np.lexsort((table.column, -table.ious, table.row))
-    best = order[np.unique(table.row[order], return_index=True)[1]]
-    columns, shared = table.column[best], table.shared_px[best]
-    taken = np.unique(columns)
-    union = table.true_px.sum() + (table.found_px[columns] - shared).sum()
-    union += table.found_px.sum() - table.found_px[taken].sum()
-    return float(shared.sum() / union) if union else 1.0
-
-
-def _threshold(iou: float) -> float:
+def checked_iou(iou: float) -> float:
+    """Return an IoU threshold as a float; raise where it is not above 0 and at most 1."""
     if not isinstance(iou, (int, float)) or not 0 < iou <= 1:
         raise invalid("iou", expected="one value above 0, at most 1", received=iou)
     return float(iou)
 
 
-def _table(truth: ArrayLike, found: ArrayLike, unknown: int | None) -> _Table:
+def object_overlaps(truth: ArrayLike, found: ArrayLike, unknown: int | None) -> ObjectOverlaps:
+    """List all objects and their overlaps, without those found mostly on unknown pixels."""
     pairs = contingency(truth, found, unknown=unknown)
     hidden = pairs.truth == UNKNOWN
     all_found = np.unique(pairs.found[pairs.found > 0])
@@ -369,7 +207,7 @@ def _table(truth: ArrayLike, found: ArrayLike, unknown: int | None) -> _Table:
     found_px = known_px[hidden_px <= known_px]
     true_ids = np.unique(pairs.truth[pairs.truth > 0])
     both = (pairs.truth > 0) & np.isin(pairs.found, found_ids)
-    return _Table(
+    return ObjectOverlaps(
         true_ids=true_ids,
         found_ids=found_ids,
         true_px=sums(pairs.truth, pairs.pixels, true_ids),
@@ -380,7 +218,8 @@ def _table(truth: ArrayLike, found: ArrayLike, unknown: int | None) -> _Table:
     )
 
 
-def _matches(table: _Table, threshold: float) -> Matches:
+def matches_of(table: ObjectOverlaps, threshold: float) -> Matches:
+    """Match the objects of a table one to one, as `match` describes."""
     ious = table.ious
     candidate = np.flatnonzero(ious >= threshold)
     kept = candidate[_assign(table.row[candidate], table.column[candidate], ious[candidate])]
@@ -408,6 +247,7 @@ def _largest(place: NDArray[np.intp], ious: Floats, size: int) -> Floats:
 
 def _assign(row: NDArray[np.intp], column: NDArray[np.intp], ious: Floats) -> NDArray[np.bool_]:
     """Choose candidates so that no row and no column is used twice: most pairs, then most IoU."""
+    # almost every object has one candidate, and the Hungarian method is for the few others
     contested = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
     chosen = ~contested
     if contested.any():

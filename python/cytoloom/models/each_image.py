@@ -47,6 +47,6 @@ def each_image(
             return False
 
     def run(item: Any) -> R:
-        return work(item, engine.tiles_at_once if alone(item) else 1)
+        return work(item, engine.tile_workers if alone(item) else 1)
 
-    return side_by_side(items, run, engine.images_at_once, alone)
+    return side_by_side(items, run, engine.image_workers, alone)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -22,7 +18,7 @@ class Engine:
         With its version.
     forward : callable
         From normalised float32 (batch, spatial..., c) to logits by head; threads may share it.
-    tiles_at_once, images_at_once : int
+    tile_workers, image_workers : int
         How many it is best given side by side.
     note : str
         Why it is not the faster one, where that is installed; else empty.
@@ -30,6 +26,6 @@ class Engine:
 
     name: str
     forward: Callable[[np.ndarray], dict[str, np.ndarray]]
-    tiles_at_once: int
-    images_at_once: int
+    tile_workers: int
+    image_workers: int
     note: str = ""

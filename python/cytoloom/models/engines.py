@@ -57,8 +57,8 @@ def choose(model: Record) -> Engine:
 def keras_engine(model: Record, note: str = "") -> Engine:
     """Compile the network on the backend that Keras runs on."""
     forward = backend.forward(model.part.for_prediction(model.keras))
-    at_once = backend.at_once()
-    return Engine(f"Keras on {backend.name()}", forward, at_once, at_once, note)
+    workers = backend.workers()
+    return Engine(f"Keras on {backend.name()}", forward, workers, workers, note)
 
 
 def comparison(model: Record) -> dict[str, Any] | None:

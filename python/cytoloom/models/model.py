@@ -40,6 +40,15 @@ class Model(Record):
         Columns epoch, iteration, seconds, set, metric, value.
     path : Path or None
         The folder it was saved to or loaded from.
+
+    Examples
+    --------
+    A model with its initial weights stands for a trained one here and below.
+
+    >>> from cytoloom.models.untrained import untrained
+    >>> model = untrained()
+    >>> model.channels, model.ndim, type(model.task).__name__
+    (1, 2, 'Binary')
     """
 
     _engine: Engine | None = field(default=None, repr=False)
@@ -65,6 +74,18 @@ class Model(Record):
         -------
         dict of ndarray, float32, shape (spatial..., channels)
             By head, after activation.
+
+        Raises
+        ------
+        InvalidError
+            Axes or channels other than those of the training images.
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> maps = untrained().predict_maps(np.zeros((20, 30)))
+        >>> {head: values.shape for head, values in maps.items()}
+        {'foreground': (20, 30, 1)}
         """
         source = self.as_source(image)
         return self.source_maps(source, self.normalize.fit(source), tile_px=tile_px)
@@ -76,12 +97,30 @@ class Model(Record):
         *,
         tile_px: int | None = None,
         store: inference.Store = inference.in_memory,
-        at_once: int | None = None,
+        workers: int | None = None,
         engine: Engine | None = None,
     ) -> dict[str, np.ndarray]:
-        """Predict the maps of a source, read by regions; see `inference.predict_maps`.
+        """Predict the maps of a source, read by regions; see `inference.tiled.predict_maps`.
 
-        Tiles are worked on side by side as suits the engine, unless `at_once` says otherwise.
+        Parameters
+        ----------
+        source : Source
+            Image (spatial..., c).
+        stats : Stats
+            What `normalize` measured on the whole image.
+        tile_px : int, optional
+            Edge length of the tiles.
+        store : callable, optional
+            From head and shape to the array that takes its map; default: arrays in memory.
+        workers : int, optional
+            Tiles that are worked on side by side; default: as suits the engine.
+        engine : Engine, optional
+            What runs the network; default `engine`.
+
+        Returns
+        -------
+        dict of ndarray, float32, shape (spatial..., channels)
+            By head, after activation.
         """
         engine = engine or self.engine
         halo = self.network.halo_px
@@ -96,11 +135,27 @@ class Model(Record):
             grid=self.network.grid_px,
             tile_px=tile_px,
             store=store,
-            at_once=at_once or engine.tiles_at_once,
+            workers=workers or engine.tile_workers,
         )
 
     def as_source(self, image: np.ndarray) -> Any:
-        """Wrap an array, adding the channel axis where it lacks one; refuse other shapes."""
+        """Wrap an array, adding the channel axis where it lacks one.
+
+        Parameters
+        ----------
+        image : ndarray, shape (y, x[, c]) or (z, y, x[, c])
+            Any integer or float dtype.
+
+        Returns
+        -------
+        ArraySource
+            Image (spatial..., c).
+
+        Raises
+        ------
+        InvalidError
+            Axes or channels other than those of the training images, or no numbers.
+        """
         array = np.asarray(image)
         if array.ndim == self.ndim and self.channels == 1:
             array = array[..., np.newaxis]
@@ -116,11 +171,60 @@ class Model(Record):
         return ArraySource(array)
 
     def predict(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
-        """Predict the labels of one image in memory: integers (y, x) or (z, y, x)."""
+        """Predict the labels of one image in memory.
+
+        Parameters
+        ----------
+        image : ndarray, shape (y, x[, c]) or (z, y, x[, c])
+            Any integer or float dtype, as stored on disk.
+        tile_px : int, optional
+            Edge length of the tiles; the result does not depend on it.
+
+        Returns
+        -------
+        ndarray of int, shape (y, x) or (z, y, x)
+            0 is background; object ids or class ids, as the task has it.
+
+        Raises
+        ------
+        InvalidError
+            Axes or channels other than those of the training images.
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> labels = untrained().predict(np.zeros((20, 30), np.uint16))
+        >>> labels.shape, labels.dtype.name
+        ((20, 30), 'uint8')
+        """
         return np.asarray(self.task.decode(self.predict_maps(image, tile_px)).labels)
 
     def predict_proba(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
-        """Predict class probabilities of one image: float32 (spatial..., classes)."""
+        """Predict class probabilities of one image in memory.
+
+        Parameters
+        ----------
+        image : ndarray, shape (y, x[, c]) or (z, y, x[, c])
+            Any integer or float dtype, as stored on disk.
+        tile_px : int, optional
+            Edge length of the tiles; the result does not depend on it.
+
+        Returns
+        -------
+        ndarray, float32, shape (spatial..., classes)
+            Sums to 1 in each pixel; background first.
+
+        Raises
+        ------
+        InvalidError
+            Axes or channels other than those of the training images.
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> untrained().predict_proba(np.zeros((20, 30))).shape
+        (20, 30, 2)
+        """
         return self.task.probabilities(self.predict_maps(image, tile_px))
 
     def outputs(
@@ -139,6 +243,13 @@ class Model(Record):
         -------
         dict of ndarray, float32
             By head, after activation.
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> batch = np.zeros((2, 16, 16, 1), np.float32)
+        >>> untrained().outputs({"image": batch})["foreground"].shape
+        (2, 16, 16, 1)
         """
         heads = self.parts[name or self.name].task.heads
         logits = backend.forward(self.network_of(name=name))(inputs)
@@ -163,6 +274,14 @@ class Model(Record):
         ------
         InvalidError
             A folder with other files, or with a model unless `overwrite`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from cytoloom.models.untrained import untrained
+        >>> folder = untrained().save(Path(tempfile.mkdtemp()) / "cells.cytoloom")
+        >>> load(folder).channels
+        1
         """
         folder = Path(path)
         refuse_others(folder, overwrite, "path")
@@ -185,7 +304,19 @@ class Model(Record):
         return network.save
 
     def summary(self) -> str:
-        """Return a few lines on what the model is and what it was trained on."""
+        """Return a few lines on what the model is and what it was trained on.
+
+        Returns
+        -------
+        str
+            One line per property: task, network, channels, scores, versions, ...
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> print(untrained().summary().splitlines()[0])
+        task           Binary()
+        """
         return "\n".join(f"{key:<14} {value}" for key, value in summary_of(self).items())
 
     def __str__(self) -> str:

@@ -9,8 +9,26 @@ from typing import Any
 class Network:
     """Base of all networks; a network is a component (frozen dataclass) with a `build`.
 
-    A class of somebody else's is as good: registered by ``@component``, it trains, saves and
+    A class outside this package is as good: registered by ``@component``, it trains, saves and
     loads as a U-Net does.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from cytoloom.components import component
+    >>> @component
+    ... @dataclass(frozen=True)
+    ... class OneConvolution(Network):
+    ...     halo_px = (1, 1)
+    ...
+    ...     def build(self, inputs, heads, seed=0, spacing_um=None):
+    ...         import keras
+    ...
+    ...         image = keras.Input((None, None, inputs["image"]), name="image")
+    ...         layers = {h: keras.layers.Conv2D(n, 3, padding="same") for h, n in heads.items()}
+    ...         return keras.Model(image, {h: layer(image) for h, layer in layers.items()})
+    >>> OneConvolution().words, OneConvolution().grid_px
+    ('OneConvolution', (1, 1))
     """
 
     @property
@@ -34,19 +52,63 @@ class Network:
         return None
 
     def for_spacing(self, spacing_um: Sequence[float] | None) -> Network:
-        """Fix what depends on the pixel spacing, where anything does."""
+        """Fix what depends on the pixel spacing, where anything does.
+
+        Parameters
+        ----------
+        spacing_um : sequence of float or None
+            Micrometres per pixel along each axis; None means equal.
+
+        Returns
+        -------
+        Network
+        """
         return self
 
     def parameters(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> int:
-        """Count the parameters without a backend, as far as it is known; see `UNet`."""
+        """Count the parameters without a backend; 0 where that is not known.
+
+        Parameters
+        ----------
+        channels : int, default 1
+            Channels of the image.
+        heads : dict of str to int, or int, default 1
+            Output channels by head, or of a single head.
+
+        Returns
+        -------
+        int
+        """
         return 0
 
     def values_per_px(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> float:
-        """Count the values of feature maps per pixel, as far as it is known; see `UNet`."""
+        """Count the values of feature maps per pixel of the image; 0 where that is not known.
+
+        Parameters
+        ----------
+        channels : int, default 1
+            Channels of the image.
+        heads : dict of str to int, or int, default 1
+            Output channels by head, or of a single head.
+
+        Returns
+        -------
+        float
+        """
         return 0.0
 
     def thinnest_px(self, patch_px: Sequence[int]) -> tuple[int, ...]:
-        """Per axis, the fewest pixels that a feature map has of such a patch."""
+        """Per axis, the fewest pixels that a feature map has of a patch.
+
+        Parameters
+        ----------
+        patch_px : sequence of int
+            Spatial shape of the patch.
+
+        Returns
+        -------
+        tuple of int
+        """
         return tuple(p // g for p, g in zip(patch_px, self.grid_px, strict=True))
 
     def build(
@@ -88,5 +150,9 @@ class Network:
             Made by `build`, trained.
         inputs, heads : dict of str to int
             As for `build`.
+
+        Returns
+        -------
+        keras.Model
         """
         return network

@@ -1,6 +1,6 @@
 """What a network costs and how far it sees, from its wiring alone.
 
-A `Sketch` offers the same operations as a builder of layers, but passes `Trace` objects along:
+A `CostModel` offers the same operations as a builder of layers, but passes `Trace` objects along:
 how many channels there are, how often a pixel is computed, and which input pixels it sees.
 """
 
@@ -79,7 +79,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Trace:
-    """A tensor of the sketch.
+    """What stands for a tensor while costs are counted.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Trace:
         return replace(self, reach=tuple(map(change, self.reach, *of_axes)))
 
 
-class Sketch:
+class CostModel:
     """Reads a wiring into counts.
 
     Attributes

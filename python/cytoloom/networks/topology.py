@@ -1,8 +1,8 @@
 """How a U-Net is put together, said once and read two ways.
 
 Keras layers come out when `layers.Layers` reads it; the number of parameters, the cost and the
-receptive field come out when `sketch.Sketch` reads it, without any backend. So these cannot
-disagree.
+receptive field come out when `receptive_field.CostModel` reads it, without any backend. So these
+cannot disagree.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def wire(net: Shape, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str
     ----------
     net : UNet or what has its fields
         What to put together; its `strides` must be final.
-    ops : Layers or Sketch
+    ops : Layers or CostModel
         What each operation does, and on what.
     image : tensor or Trace
         The input.

@@ -14,7 +14,8 @@ from ..runtime.backend import require
 from .fold_batch_norm import fold_batch_norm
 from .layers import Layers
 from .network import Network
-from .receptive_field import Reach, Sketch, Trace
+from .receptive_field import CostModel, Reach, Trace
+from .spacing import apply_factors, checked_spacing
 from .topology import wire
 
 Size = tuple[int, ...]
@@ -30,7 +31,9 @@ class UNet(Network):
     Every level has `convs` convolutions, each followed by a normalisation and a ReLU; levels
     halve the size and double the filters on the way down, and the way up does the reverse and
     sees the way down's result of the same level. Nothing in it depends on the image as a whole,
-    so that tiles give exactly what the whole image gives.
+    so that tiles give exactly what the whole image gives. Ronneberger et al., MICCAI (2015),
+    doi:10.1007/978-3-319-24574-4_28; in 3-D Çiçek et al., MICCAI (2016),
+    doi:10.1007/978-3-319-46723-8_49.
 
     Parameters
     ----------
@@ -138,11 +141,11 @@ class UNet(Network):
         """
         if self.pooling is not None:
             return self
-        spacing = _spacing(spacing_um, self.ndim)
-        stem, spacing = _step(spacing, self.strides[0])
+        spacing = checked_spacing(spacing_um, self.ndim)
+        stem, spacing = apply_factors(spacing, self.strides[0])
         pooling = []
         for _ in range(self.depth):
-            size, spacing = _step(spacing, (2,) * self.ndim)
+            size, spacing = apply_factors(spacing, (2,) * self.ndim)
             pooling.append(size)
         return replace(self, stem_stride=stem, pooling=tuple(pooling))
 
@@ -156,12 +159,16 @@ class UNet(Network):
         heads : dict of str to int, or int, default 1
             Output channels by head, or of a single head.
 
+        Returns
+        -------
+        int
+
         Examples
         --------
         >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).parameters()
         207
         """
-        return self._sketch(channels, _heads(heads)).parameters
+        return self._costs(channels, _heads(heads)).parameters
 
     def values_per_px(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> float:
         """Count the values of all feature maps per pixel of the image, without a backend.
@@ -178,7 +185,7 @@ class UNet(Network):
         >>> UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1).values_per_px()
         8.0
         """
-        return self._sketch(channels, _heads(heads)).values
+        return self._costs(channels, _heads(heads)).values
 
     def summary(
         self, channels: int = 1, heads: Mapping[str, int] | int = 1, spacing_um: Spacing = None
@@ -194,6 +201,11 @@ class UNet(Network):
         spacing_um : sequence of float, optional
             Micrometres per pixel, for automatic pooling.
 
+        Returns
+        -------
+        str
+            Three lines.
+
         Examples
         --------
         >>> print(UNet(filters=8, depth=2, stem_stride=1).summary())
@@ -202,15 +214,15 @@ class UNet(Network):
         an output pixel sees 24 x 24 px to each side, sizes are multiples of 4 x 4 px
         """
         net = self.for_spacing(spacing_um)
-        sketch = net._sketch(channels, _heads(heads))
+        costs = net._costs(channels, _heads(heads))
         axes = "(y, x)" if net.ndim == 2 else "(z, y, x)"
         extras = [f"{net.norm} norm" if net.norm != "none" else "no norm"]
         extras += ["residual"] * net.residual + [f"dropout {net.dropout:g}"] * (net.dropout > 0)
         sees, grid = (" x ".join(map(str, v)) for v in (net.receptive_field_px, net.grid_px))
         return (
             f"U-Net {axes}, {net.filters} filters, depth {net.depth}, {', '.join(extras)}\n"
-            f"{sketch.parameters:,} parameters, "
-            f"{sketch.operations / 1000:.1f} thousand multiplications per pixel\n"
+            f"{costs.parameters:,} parameters, "
+            f"{costs.operations / 1000:.1f} thousand multiplications per pixel\n"
             f"an output pixel sees {sees} px to each side, sizes are multiples of {grid} px"
         )
 
@@ -256,19 +268,32 @@ class UNet(Network):
     def for_prediction(
         self, network: Any, inputs: Mapping[str, int], heads: Mapping[str, int]
     ) -> Any:
-        """Fold batch normalisation into the convolutions: half the memory, the same outputs."""
+        """Fold batch normalisation into the convolutions: half the memory, the same outputs.
+
+        Parameters
+        ----------
+        network : keras.Model
+            Made by `build`, trained.
+        inputs, heads : dict of str to int
+            As for `build`.
+
+        Returns
+        -------
+        keras.Model
+            `network` itself where there is nothing to fold.
+        """
         if self.norm == "none":
             return network
         return fold_batch_norm(network, replace(self, norm="none").build(inputs, heads))
 
-    def _sketch(self, channels: int, heads: Mapping[str, int]) -> Sketch:
-        sketch = Sketch()
-        wire(self, sketch, sketch.image(channels, self.grid_px), heads)
-        return sketch
+    def _costs(self, channels: int, heads: Mapping[str, int]) -> CostModel:
+        costs = CostModel()
+        wire(self, costs, costs.image(channels, self.grid_px), heads)
+        return costs
 
     def _reach(self) -> tuple[Reach, ...]:
-        sketch = Sketch()
-        output: Trace = wire(self, sketch, sketch.image(1, self.grid_px), {"": 1})[""]
+        costs = CostModel()
+        output: Trace = wire(self, costs, costs.image(1, self.grid_px), {"": 1})[""]
         return output.reach
 
 

@@ -125,6 +125,11 @@ class Augment:
             interpolated. "default": all changes, moderately. "strong": for few or very uneven
             images. None (or "none"): nothing is changed.
 
+        Raises
+        ------
+        InvalidError
+            Another name.
+
         Examples
         --------
         >>> Augment.preset("default") == Augment()
@@ -210,6 +215,12 @@ class Augment:
         -------
         ndarray
             float32 ``(spatial..., c)``; `image` itself where nothing was drawn.
+
+        Examples
+        --------
+        >>> image = np.ones((4, 4, 1), np.float32)
+        >>> Augment.preset(None).intensities(image, np.random.default_rng(0)) is image
+        True
         """
         spacing = (1.0,) * (image.ndim - 1) if spacing_um is None else tuple(spacing_um)
         optics = self._draw_optics(rng, spacing)

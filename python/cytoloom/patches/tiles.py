@@ -251,7 +251,9 @@ def read_mirrored(
     >>> read_mirrored(lambda at: row[at], row.shape, (slice(-2, 5),))
     array([3, 2, 1, 2, 3, 2, 1])
     """
-    indices = [fold(np.arange(w.start, w.stop), n) for w, n in zip(window, shape, strict=True)]
+    indices = [
+        mirror_index(np.arange(w.start, w.stop), n) for w, n in zip(window, shape, strict=True)
+    ]
     first = [int(i.min()) for i in indices]
     region = read(tuple(slice(f, int(i.max()) + 1) for f, i in zip(first, indices, strict=True)))
     for axis, (w, n) in enumerate(zip(window, shape, strict=True)):
@@ -260,12 +262,12 @@ def read_mirrored(
     return region
 
 
-def fold(index: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+def mirror_index(index: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Mirror pixel positions, whole or fractional, into ``0 ... size - 1``.
 
     Examples
     --------
-    >>> fold(np.array([-2, -1, 0, 1, 2, 3, 4, 5]), 4)
+    >>> mirror_index(np.array([-2, -1, 0, 1, 2, 3, 4, 5]), 4)
     array([2, 1, 0, 1, 2, 3, 2, 1])
     """
     if size == 1:

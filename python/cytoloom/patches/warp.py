@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .resample import expand, linear, nearest
-from .tiles import Slices, fold, read_mirrored
+from .tiles import Slices, mirror_index, read_mirrored
 
 Array = npt.NDArray[Any]
 Read = Callable[[Slices], Array]
@@ -161,7 +161,7 @@ class Placed:
         region, local = [], []
         for p, (low, high), n in zip(self._positions, self._spans, self.size, strict=True):
             if low < 0 or high > n - 1:
-                at = fold(p, n)
+                at = mirror_index(p, n)
                 low, high = float(at.min()), float(at.max())
                 p = at - np.float32(math.floor(low))
             region.append(slice(math.floor(low), min(math.ceil(high) + 1, n)))

@@ -42,6 +42,11 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     -------
     matplotlib.figure.Figure
 
+    Raises
+    ------
+    InvalidError
+        No rows, or none of that metric.
+
     Examples
     --------
     >>> import pandas as pd
@@ -134,6 +139,11 @@ def worst_best(
     -------
     matplotlib.figure.Figure
         Upper row the worst, the lowest first; lower row the best, the highest first.
+
+    Raises
+    ------
+    InvalidError
+        No such column, or nothing to show.
 
     Examples
     --------
@@ -235,6 +245,13 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     -------
     Path
         The file, there only when complete.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "cells.png"
+    >>> save(overlay(np.zeros((8, 8)), np.eye(8, dtype=int)), path) == path
+    True
     """
     return write_whole(Path(path), lambda temporary: figure.savefig(temporary, dpi=dpi))
 

@@ -51,13 +51,18 @@ def outlines_rgb(
     -------
     uint8 array (y, x, 3)
 
+    Raises
+    ------
+    InvalidError
+        Labels of another size than the image.
+
     Examples
     --------
     >>> picture = outlines_rgb(np.zeros((4, 4)), [[0] * 4, [0, 1, 0, 0], [0] * 4, [0] * 4])
     >>> picture[1, 1].tolist(), picture[0, 0].tolist()
     ([230, 159, 0], [0, 0, 0])
     """
-    from ..metrics.overlap import boundary
+    from ..metrics.outlines import boundary
 
     layers = [None if x is None else np.asarray(x) for x in (labels, truth)]
     ndim = next((x.ndim for x in layers if x is not None), 2)
@@ -84,10 +89,33 @@ def write_overlay(
 ) -> Path:
     """Write `outlines_rgb` as a PNG file of the image's own size.
 
+    Parameters
+    ----------
+    path : str or Path
+        Its folder exists.
+    image : array (y, x), (y, x, c), (z, y, x) or (z, y, x, c), any dtype
+        Shown as `outlines_rgb` says.
+    labels : integer array (y, x) or (z, y, x), or None
+        Outlined in orange.
+    truth : integer array of that shape, optional
+        Outlined in light blue; white where both outlines run.
+
     Returns
     -------
     Path
         The file, there only when complete.
+
+    Raises
+    ------
+    InvalidError
+        Labels of another size than the image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "cells.png"
+    >>> write_overlay(path, np.zeros((8, 8)), np.eye(8, dtype=int)) == path
+    True
     """
     return write_png(Path(path), outlines_rgb(image, labels, truth))
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..datasets.checks import odd_pixels
 from ..datasets.views import CachedSource
 from ..images.resize import enlarged, resize_into
-from ..inference.memory_map import Scratch
+from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
 from .match_object_size import LARGEST_FACTOR, by_size, factors_known
 
@@ -34,16 +34,16 @@ def is_factor(value: Any) -> bool:
 
 
 def predict_one(
-    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, at_once: int
+    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, workers: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
     source = CachedSource(fitting_source(model, item))
     odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
-    with Scratch() as store:
+    with MemoryMaps() as store:
 
         def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
-            maps = _maps(model, source, stats, factors, store, at_once)
+            maps = _maps(model, source, stats, factors, store, workers)
             source.release()
             store.trim()
             return model.task.decode(maps, item.spacing_um), maps
@@ -71,12 +71,12 @@ def predict_one(
 
 
 def _maps(
-    model: Model, source: Any, stats: Any, factors: Any, store: Scratch, at_once: int
+    model: Model, source: Any, stats: Any, factors: Any, store: MemoryMaps, workers: int
 ) -> dict[str, np.ndarray]:
     """Make the maps of an image, the network seeing it enlarged by `factors`."""
     if factors is None:
-        return model.source_maps(source, stats, store=store, at_once=at_once)
-    scaled = model.source_maps(enlarged(source, factors), stats, store=store, at_once=at_once)
+        return model.source_maps(source, stats, store=store, workers=workers)
+    scaled = model.source_maps(enlarged(source, factors), stats, store=store, workers=workers)
     size = source.shape[:-1]
     return {
         head: resize_into(store(head, (*size, values.shape[-1])), values)

@@ -116,8 +116,8 @@ def collect(
     tables: list[pd.DataFrame] = []
     kept: dict[str, Any] = {}
 
-    def work(item: Item, at_once: int) -> Any:
-        return predict_one(model, item, rescale, folder.path, overlay, at_once)
+    def work(item: Item, workers: int) -> Any:
+        return predict_one(model, item, rescale, folder.path, overlay, workers)
 
     if model.engine.note:
         yield note(model.engine.note)

@@ -1,4 +1,4 @@
-"""What was found in images: labels, objects, and one row per file."""
+"""The result of a prediction: labels, objects, and one row per file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What was found; iterating gives (name, labels), read from disk where they are there.
+    """Labels and objects of images; iterating gives (name, labels), from disk where written.
 
     Attributes
     ----------
@@ -34,6 +34,14 @@ class Predictions:
         limits of each channel. In files.csv the paths start at its folder.
     out : Path or None
         Folder that was written.
+
+    Examples
+    --------
+    >>> from cytoloom import predict
+    >>> from cytoloom.models.untrained import untrained
+    >>> found = predict(untrained(), {"a": np.zeros((8, 9))}, rescale=None, progress=False)
+    >>> found.names, found["a"].shape, found.files["status"].tolist()
+    (['a'], (8, 9), ['ok'])
     """
 
     objects: pd.DataFrame
@@ -54,7 +62,7 @@ class Predictions:
         return [str(n) for n in self.files["image"][self.files["status"] == "ok"]]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Labels of one image by name."""
+        """Labels of one image by name; `KeyError` where it was not predicted."""
         if name in self._labels:
             return self._labels[name]
         row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]

@@ -143,7 +143,7 @@ def one_core_each() -> bool:
     return name() == "tensorflow" and not gpu()
 
 
-def at_once() -> int:
+def workers() -> int:
     """How many images the network should be given side by side."""
     return threads() if one_core_each() else 1
 

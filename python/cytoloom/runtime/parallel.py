@@ -17,7 +17,7 @@ R = TypeVar("R")
 def side_by_side(
     things: Iterable[T],
     work: Callable[[T], R],
-    at_once: int,
+    workers: int,
     alone: Callable[[T], bool] = lambda thing: False,
 ) -> Iterator[Iterator[tuple[T, Callable[[], R]]]]:
     """Work on things in threads; what comes out does not depend on how many there are.
@@ -32,7 +32,7 @@ def side_by_side(
         What to work on; taken only as it is needed.
     work : callable
         From a thing to its result; run in a thread, or in the caller's where it is `alone`.
-    at_once : int
+    workers : int
         Threads, and results that may wait to be taken; 1: no threads at all.
     alone : callable, optional
         Whether to work on a thing with nothing beside it.
@@ -45,16 +45,16 @@ def side_by_side(
 
     Examples
     --------
-    >>> with side_by_side([1, 2, 3], lambda n: n * n, at_once=2) as squares:
+    >>> with side_by_side([1, 2, 3], lambda n: n * n, workers=2) as squares:
     ...     [finish() for _, finish in squares]
     [1, 4, 9]
     """
-    if at_once == 1:
+    if workers == 1:
         yield ((thing, partial(work, thing)) for thing in things)
         return
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="cytoloom")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="cytoloom")
     try:
-        yield _in_order(pool, things, work, at_once, alone)
+        yield _in_order(pool, things, work, workers, alone)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -63,13 +63,13 @@ def _in_order(
     pool: ThreadPoolExecutor,
     things: Iterable[T],
     work: Callable[[T], R],
-    at_once: int,
+    workers: int,
     alone: Callable[[T], bool],
 ) -> Iterator[tuple[T, Callable[[], R]]]:
     running: deque[tuple[T, Future[R]]] = deque()
     for thing in things:
         single = alone(thing)
-        while running and (single or len(running) == at_once):
+        while running and (single or len(running) == workers):
             yield _first(running)
         if single:  # in this thread, where Ctrl-C reaches it
             yield thing, partial(work, thing)

@@ -33,6 +33,13 @@ class Optics:
         Light from out of focus, as a share of what is nearby.
     unevenness : float, default 0.6
         How much less light the darkest corner gets: 0 even, 1 dark.
+
+    Examples
+    --------
+    >>> from cytoloom import simulate
+    >>> noisy, labels = simulate.nuclei((64, 64), count=3, optics=Optics(photons=20))
+    >>> noisy.dtype.name
+    'uint16'
     """
 
     blur_px: float = 1.2
@@ -67,11 +74,18 @@ class Optics:
         -------
         uint16 array of the same shape
             Camera counts, 8 a photon, above an offset of 200.
+
+        Examples
+        --------
+        >>> dark = Optics(background=0.0, read_noise=0.0)
+        >>> dark.expose(np.zeros((1, 2), np.float32), np.random.default_rng(0))
+        array([[200, 200]], dtype=uint16)
         """
         from scipy import ndimage
 
         sigma = _psf(self.blur_px, spacing_um or (1.0,) * signal.ndim)
         sharp = ndimage.gaussian_filter(signal, sigma)
+        # light from out of focus is the same light, spread wide: no model of the layers around
         hazy = ndimage.gaussian_filter(sharp, [8 * s for s in sigma], truncate=2.5)
         light = _illumination(signal.shape[-2:], self.unevenness, rng)
         expected = (sharp + self.haze * hazy + self.background) * light * self.photons

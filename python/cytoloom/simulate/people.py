@@ -69,6 +69,11 @@ def annotators(
         An object keeps its id; one merged into another takes the other's, the second half of
         one cut in two gets a new id above all of `labels`.
 
+    Raises
+    ------
+    InvalidError
+        No people, or a disagreement below 0.
+
     Examples
     --------
     >>> truth = np.zeros((32, 32), int)

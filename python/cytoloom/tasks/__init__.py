@@ -13,8 +13,10 @@ import sys
 from ..errors import invalid
 from .binary import Binary
 from .classes import Classes
+from .found import Found
+from .head import Head
 from .instances import Instances
-from .task import Found, Head, Task
+from .task import Task
 
 TASKS = 'a task, "instances", "binary", "classes:background,name,..." or "module:Class"'
 

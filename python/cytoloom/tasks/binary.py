@@ -13,6 +13,8 @@ from ..components import component
 from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
 from ..rules import fraction
+from .found import Found
+from .head import Head
 from .labels import (
     Array,
     Spacing,
@@ -22,7 +24,7 @@ from .labels import (
     two_classes,
     weight_of,
 )
-from .task import Found, Head, Maps, Target, Task, Truth
+from .task import Maps, Target, Task, Truth
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample

@@ -12,6 +12,8 @@ from ..components import component
 from ..errors import invalid
 from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
+from .found import Found
+from .head import Head
 from .labels import (
     Array,
     Spacing,
@@ -20,7 +22,7 @@ from .labels import (
     overlap_scores,
     weight_of,
 )
-from .task import Found, Head, Maps, Target, Task
+from .task import Maps, Target, Task
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .task import Found
+from .found import Found
 
 if TYPE_CHECKING:
     from .task import Maps, Task

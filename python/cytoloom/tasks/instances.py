@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..losses import Loss
-from ..metrics.matching import IOUS_50_95, average_precision, match, precision_by_score
+from ..metrics.instances import IOUS_50_95, average_precision, precision_by_score
+from ..metrics.matching import match
 from ..rules import at_least, below_one, count, fraction
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
+from .found import Found
+from .head import Head
 from .labels import (
     Array,
     Spacing,
@@ -26,7 +29,7 @@ from .labels import (
     two_classes,
     weight_of,
 )
-from .task import LOOK, Found, Head, Maps, Target, Task, Truth
+from .task import LOOK, Maps, Target, Task, Truth
 from .tuning import SLACK, Settings, coordinate_ascent, middle_of_best
 
 if TYPE_CHECKING:

@@ -9,20 +9,17 @@ into labels (`Task.decode`), fits the few numbers of that decoding to validation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import invalid
-from ..losses import Loss, fitting
+from .found import Found
+from .head import Head
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    components_of_classes,
     overlap_scores,
     two_classes,
 )
@@ -41,86 +38,12 @@ LOOK = "Train longer, or look whether the labels fit the images."
 """What to do where a model is of no use."""
 
 
-@dataclass(frozen=True)
-class Head:
-    """One output of the network.
-
-    Parameters
-    ----------
-    channels : int
-        Number of channels, at least 1.
-    activation : {"sigmoid", "softmax", "linear"}
-        Applied to the float32 logits in the loss and before decoding.
-    loss : str or Loss, default "ce_dice"
-        A name or a component of `losses`, such as ``losses.Tversky(alpha=0.3)``.
-    weight : float, default 1.0
-        Factor of this head's loss in the sum over heads.
-
-    Examples
-    --------
-    >>> Head(1, "sigmoid")
-    Head(channels=1, activation='sigmoid', loss='ce_dice', weight=1.0)
-    """
-
-    channels: int
-    activation: Literal["sigmoid", "softmax", "linear"]
-    loss: str | Loss = "ce_dice"
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        fitting(self.loss, self.activation)
-        if self.channels < 1:
-            raise invalid("channels", expected="1 or more", received=self.channels)
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What decoding found in one image.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (y, x) or (z, y, x)
-        0 is background; object ids for instances, class ids for a semantic task.
-    semantic : bool, default False
-        Whether `labels` holds class ids, so that objects are connected components of it.
-
-    Examples
-    --------
-    >>> found = Found(np.array([[1, 1, 0, 2], [0, 0, 0, 2], [1, 0, 0, 0]]), semantic=True)
-    >>> found.objects_labels
-    array([[1, 1, 0, 3],
-           [0, 0, 0, 3],
-           [2, 0, 0, 0]], dtype=int32)
-    >>> found.classes
-    {1: 1, 2: 1, 3: 2}
-    """
-
-    labels: Array
-    semantic: bool = False
-
-    @cached_property
-    def objects_labels(self) -> Array:
-        """One id per object, shape and axes of `labels`; for the objects table.
-
-        Objects of a semantic task are connected components (diagonal neighbours connect) of
-        one class, numbered class by class.
-        """
-        return components_of_classes(self.labels)[0] if self.semantic else self.labels
-
-    @cached_property
-    def classes(self) -> dict[int, int]:
-        """Class id of each object id of `objects_labels`; empty where objects have no class."""
-        if not self.semantic:
-            return {}
-        return components_of_classes(self.labels, only_classes=True)[1]
-
-
 class Task:
     """Base of all tasks; a task is a component (frozen dataclass) that fills these in.
 
     `heads`, `target` and `decode` are needed; all else has a default that suits masks. Every
     method is a pure function of the task's fields and its arguments and needs NumPy, SciPy or
-    scikit-image only. A task of somebody else's is as good: the how-to "A task of your own"
+    scikit-image only. A task outside this package is as good: the how-to "A task of your own"
     builds one.
 
     Examples
@@ -194,6 +117,14 @@ class Task:
         dict of (value, weight)
             Per head float32 arrays (spatial..., channels) and (spatial..., 1) of the sample's
             spatial shape; the caller crops the context away. Weight 0 means unknown.
+
+        Examples
+        --------
+        >>> from cytoloom.patches.sample import Sample
+        >>> from cytoloom.tasks import Binary
+        >>> sample = Sample({"labels": np.array([[0, 7]])}, {"labels": "labels"})
+        >>> Binary().target(sample)["foreground"][0][..., 0]
+        array([[0., 1.]], dtype=float32)
         """
         raise NotImplementedError
 
@@ -206,6 +137,17 @@ class Task:
             One map per head, after its activation; may be memory-mapped.
         spacing_um : sequence of float, optional
             Micrometres per pixel along each spatial axis.
+
+        Returns
+        -------
+        Found
+            Labels, and whether they are classes.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> Binary().decode({"foreground": np.array([[[0.2], [0.9]]])}).labels
+        array([[0, 1]], dtype=uint8)
         """
         raise NotImplementedError
 
@@ -227,6 +169,13 @@ class Task:
         -------
         Task
             A new task of the same kind.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> maps = {"foreground": np.array([[[0.1], [0.3]]])}
+        >>> 0.1 <= Binary().tune([maps], [(np.array([[0, 1]]), None)]).threshold < 0.3
+        True
         """
         return self
 
@@ -235,31 +184,110 @@ class Task:
     ) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Score one image.
 
+        Parameters
+        ----------
+        truth : ndarray of int, shape (y, x) or (z, y, x)
+            Labels, as `prepare` returned them.
+        found : Found
+            What `decode` made of the image.
+        known : ndarray of bool, optional
+            Pixels that count; all by default.
+        spacing_um : sequence of float, optional
+            Micrometres per pixel.
+
         Returns
         -------
         (dict, list of dict)
             Metric names and values, and one row per object with ``truth``, ``found``, ``iou``
             and ``matched``. A missing partner's id is 0. Unless a task says otherwise: Dice,
             IoU, precision and recall of all that is not background, and no rows.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> Binary().score(np.array([[0, 1, 1]]), Found(np.array([[0, 1, 0]])))[0]["iou"]
+        0.5
         """
         return overlap_scores(truth > 0, found.labels > 0, known), []
 
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
-        """Say why a model with these scores on its validation images may be of no use."""
+        """Say why a model with these scores may be of no use.
+
+        Parameters
+        ----------
+        scores : dict of str to float
+            Means over the validation images.
+
+        Returns
+        -------
+        list of str
+            One sentence per reason; none for a model that does something.
+
+        Examples
+        --------
+        >>> len(Task().doubts({"dice": 0.1})), Task().doubts({"dice": 0.9})
+        (1, [])
+        """
         if scores.get("dice", 1.0) >= LOW_DICE:
             return []
         return [f"Dice on the validation images is only {scores['dice']:.2f}. {LOOK}"]
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
-        """Return one sentence per reason why `labels` cannot be truth for this task."""
+        """Say why `labels` cannot be truth for this task.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (y, x) or (z, y, x)
+            As stored.
+        known : ndarray of bool, optional
+            Pixels that count; all by default.
+
+        Returns
+        -------
+        list of str
+            One sentence per reason.
+
+        Examples
+        --------
+        >>> Task().check_labels(np.array([[0, -3]]))
+        ['labels must not be negative, found -3']
+        """
         return check_known_values(labels, known)
 
     def describe_labels(self, labels: Array) -> list[str]:
-        """Return one sentence per thing that `prepare` will understand rather than read."""
+        """Say what `prepare` will understand rather than read.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (y, x) or (z, y, x)
+            As stored.
+
+        Returns
+        -------
+        list of str
+            One sentence each.
+        """
         return []
 
     def prepare(self, labels: Array) -> Array:
-        """Return `labels` as this task understands them, e.g. 0/255 as 0/1."""
+        """Return `labels` as this task understands them, e.g. 0/255 as 0/1.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (y, x) or (z, y, x)
+            As stored.
+
+        Returns
+        -------
+        ndarray of int
+            Of the same shape.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> Binary().prepare(np.array([[0, 255]]))
+        array([[0, 1]], dtype=uint8)
+        """
         return labels
 
     def objects(self, labels: Array) -> Array | None:
@@ -272,18 +300,38 @@ class Task:
         ----------
         labels : ndarray of int
             As `prepare` returned them; 0 is background.
+
+        Returns
+        -------
+        ndarray of int or None
         """
         return None
 
     def keeping_all(self) -> Task:
-        """Return this task without filters on what it finds, to look at objects of any size."""
+        """Return this task without filters on what it finds, to look at objects of any size.
+
+        Returns
+        -------
+        Task
+        """
         return self
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """How well the maps fit the objects made of them, at most 1; larger is better.
 
-        For comparing sizes at which one image is shown to the network. NaN where a task has no
-        way to tell.
+        For comparing sizes at which one image is shown to the network.
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`.
+        found : Found
+            What `decode` made of them.
+
+        Returns
+        -------
+        float
+            NaN where a task cannot say.
         """
         return float("nan")
 
@@ -291,9 +339,34 @@ class Task:
         """Class probabilities (spatial..., classes) that sum to 1, background first.
 
         Unless a task says otherwise, of background and `foreground`.
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`.
+
+        Returns
+        -------
+        ndarray of float32
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> Binary().probabilities({"foreground": np.array([[[0.25]]])})
+        array([[[0.75, 0.25]]], dtype=float32)
         """
         return two_classes(self.foreground(maps))
 
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
-        """Foreground probability (spatial...); unless a task says otherwise the first map's."""
+        """Foreground probability (spatial...); unless a task says otherwise the first map's.
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`.
+
+        Returns
+        -------
+        ndarray of float32
+        """
         return np.asarray(maps[next(iter(self.heads))][..., 0])

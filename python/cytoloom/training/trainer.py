@@ -120,6 +120,16 @@ class Trainer:
         ----------
         images : int
             Training images; an epoch has ``images / batch_size`` iterations.
+
+        Returns
+        -------
+        (int or None, float or None)
+            One of them is None.
+
+        Examples
+        --------
+        >>> Trainer(epochs=2, batch_size=4).length(images=10), Trainer(minutes=5).length(10)
+        ((5, None), (None, 5.0))
         """
         if self.iterations is not None:
             return self.iterations, None
@@ -129,6 +139,17 @@ class Trainer:
 
     def rate(self, progress: float) -> float:
         """Learning rate at a progress of 0..1.
+
+        Parameters
+        ----------
+        progress : float
+            Share of the training that is done.
+
+        Returns
+        -------
+        float
+            Rising linearly over `warmup`, then as `schedule` says (cosine:
+            doi:10.48550/arXiv.1608.03983).
 
         Examples
         --------
@@ -145,7 +166,19 @@ class Trainer:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, rest)))
 
     def make_optimizer(self, keras: Any) -> Any:
-        """Build the Keras optimizer."""
+        """Build the Keras optimizer.
+
+        Parameters
+        ----------
+        keras : module
+            As `backend.require` returns it.
+
+        Returns
+        -------
+        keras.optimizers.Optimizer
+            Nesterov's momentum for "sgd"; Adam (doi:10.48550/arXiv.1412.6980) or AdamW
+            (doi:10.48550/arXiv.1711.05101).
+        """
         if self.optimizer == "sgd":
             return keras.optimizers.SGD(self.learning_rate, momentum=0.9, nesterov=True)
         if self.optimizer == "adamw":

@@ -60,7 +60,7 @@ class Watch:
         total = 0.0
         seen: dict[str, tuple[list[Any], list[Any]]] = {h: ([], []) for h in self._heads}
         chosen = self._batches[:count]
-        with side_by_side(chosen, lambda b: self._forward(b[0]), backend.at_once()) as batches:
+        with side_by_side(chosen, lambda b: self._forward(b[0]), backend.workers()) as batches:
             for k, ((inputs, targets), finish) in enumerate(batches):
                 logits = finish()
                 maps = {n: activate(logits[n], h.activation) for n, h in self._heads.items()}

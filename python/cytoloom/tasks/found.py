@@ -1,0 +1,51 @@
+"""What decoding finds in one image: labels, and which objects they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .labels import Array, components_of_classes
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What decoding found in one image.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x) or (z, y, x)
+        0 is background; object ids for instances, class ids for a semantic task.
+    semantic : bool, default False
+        Whether `labels` holds class ids, so that objects are connected components of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = Found(np.array([[1, 1, 0, 2], [0, 0, 0, 2], [1, 0, 0, 0]]), semantic=True)
+    >>> found.objects_labels
+    array([[1, 1, 0, 3],
+           [0, 0, 0, 3],
+           [2, 0, 0, 0]], dtype=int32)
+    >>> found.classes
+    {1: 1, 2: 1, 3: 2}
+    """
+
+    labels: Array
+    semantic: bool = False
+
+    @cached_property
+    def objects_labels(self) -> Array:
+        """One id per object, shape and axes of `labels`; for the objects table.
+
+        Objects of a semantic task are connected components (diagonal neighbours connect) of
+        one class, numbered class by class.
+        """
+        return components_of_classes(self.labels)[0] if self.semantic else self.labels
+
+    @cached_property
+    def classes(self) -> dict[int, int]:
+        """Class id of each object id of `objects_labels`; empty where objects have no class."""
+        if not self.semantic:
+            return {}
+        return components_of_classes(self.labels, only_classes=True)[1]
