@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cytoloom.training.run import Run
 
 import cytoloom as cl
-from cytoloom.losses import losses
+from cytoloom import losses
+from cytoloom.events import result_of
 from cytoloom.networks.ghost_batches import ghost_batches, parts_of
 from cytoloom.runtime import backend
 from cytoloom.tasks import resolve
-from cytoloom.training.batches import batch_maker, batch_of, make_sampler
-from cytoloom.training.prefetch import Batch
-from cytoloom.training.prepare import read_data, survey
+from cytoloom.training.lesson import Batch
+from cytoloom.training.prepare import plan, read, survey
+from cytoloom.training.segment import Segmentation
+from cytoloom.training.stages import Given
 
 REFERENCE_FILTERS = (16, 32, 64)
 ITERATIONS = {"full": 120, "quick": 60, "toy": 4}
@@ -50,36 +51,29 @@ class Bare:
 
 def bare(data: Any, network: cl.UNet, trainer: cl.Trainer, seed: int = 0) -> Bare:
     """Prepare the bare loop for a training of instances with these components."""
-    task = resolve("instances")
-    given = frozenset({"network", "normalize"})
-    run = Run(task, network, trainer, cl.Normalize(), seed, given=given)
-    for steps in (read_data(run, data, 0.2), survey(run)):
-        for _ in steps:
-            pass
-    augment = trainer.augment
-    augment = cl.Augment.preset(augment) if isinstance(augment, str) else augment
-    sampler = make_sampler(run, run.readers, augment)
-    make = batch_maker(run, sampler, seed, batch_of(run))
-    batches = [make(i) for i in range(8)]
-    built = _compiled(task, network, trainer, batches[0][0].shape[-1], batch_of(run))
+    given = Given(resolve("instances"), trainer, network, cl.Normalize(), seed)
+    seen = result_of(survey(result_of(read(given, data, 0.2))))
+    planned = plan(seen)
+    lesson = Segmentation(planned)
+    batches = [lesson.batch(i) for i in range(8)]
+    built = _compiled(lesson, planned.trainer)
     # variables that are made while the first step is traced make Keras trace it twice
     images, targets = batches[0]
     built.optimizer.build(built.trainable_variables)
     built.compute_loss(y=targets, y_pred=built(images))
     built.train_on_batch(images, targets)
-    return Bare(built, make, batches)
+    return Bare(built, lesson.batch, batches)
 
 
-def _compiled(task: Any, network: cl.UNet, trainer: cl.Trainer, channels: int, batch: int) -> Any:
-    keras = backend.require()
-    with backend.policy(backend.resolve_precision(trainer.precision)):
-        heads = {name: head.channels for name, head in task.heads.items()}
-        built = network.build(channels, heads, seed=0)
-    built = ghost_batches(built, parts_of(batch) if backend.one_core_each() else 1)
+def _compiled(lesson: Segmentation, trainer: cl.Trainer) -> Any:
+    network = lesson.part.build(backend.resolve_precision(trainer.precision))
+    parts = parts_of(lesson.batch_size) if backend.one_core_each() else 1
+    built = ghost_batches(network, parts)
+    heads = lesson.part.task.heads
     built.compile(
-        optimizer=trainer.make_optimizer(keras),
-        loss={n: losses.get(h.loss, h.activation) for n, h in task.heads.items()},
-        loss_weights={n: h.weight for n, h in task.heads.items()},
+        optimizer=trainer.make_optimizer(backend.require()),
+        loss={n: losses.get(h.loss, h.activation) for n, h in heads.items()},
+        loss_weights={n: h.weight for n, h in heads.items()},
         jit_compile=backend.name() == "jax",
     )
     return built
