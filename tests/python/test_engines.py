@@ -19,6 +19,9 @@ from cytoloom.models import engines, openvino
 from cytoloom.runtime import backend, machine
 from cytoloom.training import compare as training_compare
 from cytoloom.training.compare import compare
+from extras import need
+
+need("openvino", "fast")
 
 TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
 
