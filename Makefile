@@ -9,6 +9,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 # R finds the same Python through this, and a test that lacks Python fails instead of skipping.
 export RETICULATE_PYTHON := $(CURDIR)/$(PY)
 export CYTOLOOM_REQUIRE_PYTHON := 1
+# A test of OpenVINO or of a vendor's format fails without its package, too.
+export CYTOLOOM_REQUIRE_EXTRAS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.

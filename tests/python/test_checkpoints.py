@@ -20,7 +20,7 @@ def test_the_newest_state_comes_back_with_groups_in_order(tmp_path):
 def test_a_cut_off_file_is_passed_over_for_the_older_one(tmp_path):
     for iteration in (1, 2):
         checkpoints.write(tmp_path, {"variables": [np.arange(9)]}, {"iteration": iteration})
-    newest = max(tmp_path.iterdir(), key=checkpoints._iteration)
+    newest = max(tmp_path.iterdir(), key=checkpoints.iteration_of)
     newest.write_bytes(newest.read_bytes()[:200])
     assert checkpoints.read(tmp_path)[1] == {"iteration": 1}
 

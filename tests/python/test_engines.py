@@ -19,6 +19,9 @@ from cytoloom.models import engines, openvino
 from cytoloom.runtime import backend, machine
 from cytoloom.training import compare as training_compare
 from cytoloom.training.compare import compare
+from extras import need
+
+need("openvino", "fast")
 
 TINY = {"network": cl.UNet(filters=4, depth=2), "progress": False}
 
@@ -68,7 +71,7 @@ def test_maps_are_those_of_keras_to_1e_5_whatever_the_tile(trained: Path) -> Non
     image = cl.simulate.nuclei((150, 201), 12, seed=5)[0]
     fast = cl.load(trained)
     slow = cl.load(trained)
-    slow._engine = engines.keras_engine(slow)
+    slow.engine = engines.keras_engine(slow)
     assert fast.engine.name.startswith("OpenVINO")
     expected = slow.predict_maps(image)
     for tile_px in (None, 64):

@@ -17,6 +17,7 @@ from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read
 from cytoloom.images.files import read_region, scenes
 from cytoloom.images.reader import Part
+from extras import need
 
 ADVICE = r'pip install "cytoloom\[vendor\]", in R cl_install\(extras = "vendor"\)'
 
@@ -63,7 +64,7 @@ def test_a_missing_package_is_named_with_how_to_install_it(
 @pytest.fixture
 def czi(real_data):
     """Folder of real files; the package that reads them is an extra."""
-    pytest.importorskip("czifile")
+    need("czifile", "vendor")
     return real_data / "io_fixtures" / "czi"
 
 
@@ -293,7 +294,7 @@ SERIES = np.arange(2 * 3 * 2 * 5 * 6, dtype=np.uint16).reshape(2, 3, 2, 5, 6)
 
 def test_time_z_channels_and_pixel_size_of_a_lif(tmp_path):
     """Lengths reach from the first pixel's centre to the last one's."""
-    pytest.importorskip("liffile")
+    need("liffile", "vendor")
     path = write_lif(tmp_path / "a.lif", [("Series001", SERIES, "TZCYX", ("DAPI", "GFP"))])
     info = probe(path)
     assert (info.axes, info.shape, info.dtype) == ("tzyxc", (2, 3, 5, 6, 2), np.uint16)
@@ -306,7 +307,7 @@ def test_time_z_channels_and_pixel_size_of_a_lif(tmp_path):
 
 def test_images_of_a_lif_project_are_images_of_their_own(tmp_path):
     """Of any size and type each."""
-    pytest.importorskip("liffile")
+    need("liffile", "vendor")
     grey = np.arange(20, dtype=np.uint8).reshape(4, 5)
     path = write_lif(tmp_path / "a.lif", [("one", SERIES[0], "ZCYX"), ("the second", grey, "YX")])
     assert scenes(path) == ("one", "the second")
@@ -398,7 +399,7 @@ def test_a_compressed_nd2_is_read_whole(fake_nd2, monkeypatch):
 
 def test_what_is_used_of_nd2_is_there():
     """The stand-in has no more than the package."""
-    nd2 = pytest.importorskip("nd2")
+    nd2 = need("nd2", "vendor")
     used = ("sizes", "dtype", "attributes", "experiment", "metadata", "loop_indices", "read_frame")
     assert all(hasattr(nd2.ND2File, name) for name in (*used, "is_legacy"))
     assert {"axesCalibration", "axesCalibrated"} <= set(nd2.structures.Volume.__annotations__)

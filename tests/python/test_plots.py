@@ -85,7 +85,7 @@ def test_the_middle_plane_of_a_stack_is_shown():
 def test_large_images_are_painted_in_blocks(monkeypatch):
     image, labels = simulate.nuclei((70, 50), 5)
     whole = plots.outlines_rgb(image, labels, limits=[(0, 900)])
-    monkeypatch.setattr("cytoloom.plots.overlays._BLOCK_PX", 900)
+    monkeypatch.setattr("cytoloom.plots.overlays.BLOCK_PX", 900)
     np.testing.assert_array_equal(plots.outlines_rgb(image, labels, limits=[(0, 900)]), whole)
 
 

@@ -506,13 +506,17 @@ def test_three_dimensions_train_and_predict(tmp_path):
 
 
 def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
-    from cytoloom.prediction.apply import _plane
+    from cytoloom.datasets.sources import ArraySource
+    from cytoloom.prediction.apply import shown_plane
 
+    stack = np.arange(3 * 4 * 4).reshape(3, 4, 4, 1)
     labels = np.zeros((3, 4, 4), int)
     labels[0, 0, 0] = labels[2, 0, 0] = 1
     labels[2, 2, 2] = 2
-    assert _plane(labels) == 2
-    assert _plane(labels[2]) is ...
+    for source, found in ((ArraySource(stack), labels), (ArraySource(stack[2]), labels[2])):
+        pixels, shown = shown_plane(source, found)
+        np.testing.assert_array_equal(pixels, stack[2])
+        np.testing.assert_array_equal(shown, labels[2])
 
 
 def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninterrupted, tmp_path):

@@ -78,7 +78,8 @@ def _is_set(folder: Path) -> bool:
     try:
         found = pairs.find_folders(folder)
         return all(inside is not None and pairs.list_images(inside) for inside in found)
-    except (OSError, InvalidError):  # somebody else's, or both labels and masks
+    except (OSError, InvalidError):
+        # a folder of something else, or one with both labels/ and masks/, which is no answer here
         return False
 
 

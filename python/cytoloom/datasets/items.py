@@ -357,15 +357,15 @@ def shortened(x: Any) -> str:
 def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
     """Take what a dictionary says of channels, unknown labels, axes and pixel size."""
 
-    def told(key: str) -> Any:
+    def given(key: str) -> Any:
         value = x.get(key)
         return tuple(value) if isinstance(value, list) else value
 
-    unknown = told("unknown")
+    unknown = given("unknown")
     return replace(
         options,
-        channels=options.channels if told("channels") is None else told("channels"),
+        channels=options.channels if given("channels") is None else given("channels"),
         unknown=options.unknown if unknown is None else int(unknown),
-        axes=told("axes") or options.axes,
-        pixel_size_um=told("pixel_size_um") or options.pixel_size_um,
+        axes=given("axes") or options.axes,
+        pixel_size_um=given("pixel_size_um") or options.pixel_size_um,
     )

@@ -57,13 +57,13 @@ def _details(row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _weight(told: Any) -> float:
+def _weight(given: Any) -> float:
     try:
-        weight = 1.0 if told is None else float(told)
+        weight = 1.0 if given is None else float(given)
     except ValueError:
         weight = -1.0
     if not 0 < weight < float("inf"):
-        raise invalid("weight", expected="a number above 0", received=told)
+        raise invalid("weight", expected="a number above 0", received=given)
     return weight
 
 

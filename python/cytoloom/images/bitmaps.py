@@ -30,6 +30,7 @@ class Bitmap(Reader):
         """Read size, type and channels of a picture."""
         with self.opened(path) as picture:
             height, width = picture.height, picture.width
+            # orientations from 5 on are turned by 90 degrees: height and width change places
             if self.lossy and picture.getexif().get(0x0112, 1) >= 5:
                 height, width = width, height
             coloured = _is_coloured(picture)

@@ -54,6 +54,7 @@ class Cache:
                 self._kept.move_to_end(key)
                 return self._kept[key]
             decoding = self._decoding.setdefault(key, threading.Lock())
+        # a lock for each file: others are decoded meanwhile, this one once
         with decoding:
             kept = self._kept.get(key)
             if kept is not None:

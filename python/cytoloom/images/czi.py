@@ -37,8 +37,8 @@ class Czi(Reader):
         with package("czifile", path).CziFile(str(path)) as file:
             scene = _Scene(file, path, part.scene)
             shape, _, axes = arrangement(scene.shape, scene.letters)
-            facts = _facts(file)
-            names, size = _channel_names(facts, shape[-1]), _pixel_size_um(facts, "z" in axes)
+            metadata = _metadata(file)
+            names, size = _channel_names(metadata, shape[-1]), _pixel_size_um(metadata, "z" in axes)
             return ImageInfo(shape, scene.dtype, axes, size, names, regions=True)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
@@ -56,6 +56,7 @@ class _Scene:
     """The tiles of one scene, and where each lies in it."""
 
     def __init__(self, file: Any, path: Path, wanted: str | None) -> None:
+        # others are the smaller copies of a pyramid
         tiles = [t for t in file.subblock_directory if t.stored_shape == t.shape]
         scenes = _scenes(file)
         if scenes:
@@ -116,12 +117,12 @@ def _scenes(file: Any) -> tuple[str, ...]:
     numbers = _scene_numbers(file)
     if len(numbers) < 2:
         return ()
-    told = {s.get("Index"): s.get("Name") for s in _facts(file).iterfind(".//S/Scenes/Scene")}
+    named = {s.get("Index"): s.get("Name") for s in _metadata(file).iterfind(".//S/Scenes/Scene")}
     by_number = tuple(f"scene{number}" for number in numbers)
-    return different([told.get(str(number)) for number in numbers]) or by_number
+    return different([named.get(str(number)) for number in numbers]) or by_number
 
 
-def _facts(file: Any) -> ElementTree.Element:
+def _metadata(file: Any) -> ElementTree.Element:
     return ElementTree.fromstring(file.metadata() or "<none/>")
 
 
@@ -180,9 +181,9 @@ _DECODERS: dict[int, Callable[[bytes, np.dtype[Any]], AnyArray]] = {
 }
 
 
-def _channel_names(facts: ElementTree.Element, channels: int) -> tuple[str, ...] | None:
-    acquired = facts.iterfind(".//Information/Image/Dimensions/Channels/Channel")
-    shown = facts.iterfind(".//DisplaySetting//Channel")
+def _channel_names(metadata: ElementTree.Element, channels: int) -> tuple[str, ...] | None:
+    acquired = metadata.iterfind(".//Information/Image/Dimensions/Channels/Channel")
+    shown = metadata.iterfind(".//DisplaySetting//Channel")
     for found in (acquired, shown):
         names = different([channel.get("Name") for channel in found])
         if names is not None and len(names) == channels:
@@ -190,9 +191,9 @@ def _channel_names(facts: ElementTree.Element, channels: int) -> tuple[str, ...]
     return None
 
 
-def _pixel_size_um(facts: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
+def _pixel_size_um(metadata: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
     """Return micrometres, which are stored as metres; 0 stands for unknown."""
-    distances = facts.iterfind(".//Scaling/Items/Distance")
+    distances = metadata.iterfind(".//Scaling/Items/Distance")
     found = {d.get("Id"): 1e6 * float(d.findtext("Value") or 0) for d in distances}
     if not found.get("Y") or not found.get("X"):
         return None

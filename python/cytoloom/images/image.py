@@ -19,7 +19,7 @@ ORDER = "tzyxc"
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """An image without its pixels, as a header tells it.
+    """An image without its pixels, as its header describes it.
 
     Parameters
     ----------

@@ -109,6 +109,7 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
     top = int(present[-1]) if len(present) else 0
     if top not in (255, 65535) or present[0] < 0 or len(_between(present)) < 3:
         return False
+    # numbered objects have few pixels of the last numbers, masks have most of theirs at the top
     foreground = labels[labels > _near(top)]
     if np.count_nonzero(foreground >= top - _near(top)) < 0.1 * foreground.size:
         return False
@@ -125,7 +126,7 @@ def _between(present: Labels) -> Labels:
 
 
 def _near(top: int) -> int:
-    """Return how far from 0 and from the top JPEG may move the values of a mask."""
+    """Return how far JPEG may move the values of a mask from 0 and from the top."""
     return top // 32
 
 

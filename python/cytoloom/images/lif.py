@@ -37,8 +37,8 @@ class Lif(Reader):
             image = _image(file, path, part)
             letters = axes_meant(path, image.sizes, "S")
             shape, _, axes = arrangement(tuple(image.sizes.values()), letters)
-            facts, dtype = image.xml_element, np.dtype(image.dtype)
-            names, size = _channel_names(facts, shape[-1]), _pixel_size_um(facts, "z" in axes)
+            metadata, dtype = image.xml_element, np.dtype(image.dtype)
+            names, size = _channel_names(metadata, shape[-1]), _pixel_size_um(metadata, "z" in axes)
             return ImageInfo(shape, dtype, axes, size, names, regions="S" not in image.sizes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
@@ -60,20 +60,20 @@ def _image(file: Any, path: Path, part: Part) -> Any:
     return [image for image in file.images if not image.is_flim][number]
 
 
-def _channel_names(facts: ElementTree.Element, channels: int) -> tuple[str, ...] | None:
+def _channel_names(metadata: ElementTree.Element, channels: int) -> tuple[str, ...] | None:
     """Return the dyes, where each channel has one of its own."""
     names = []
-    for channel in facts.iterfind(".//ImageDescription/Channels/ChannelDescription"):
-        told = channel.iterfind("ChannelProperty")
-        properties = {entry.findtext("Key"): entry.findtext("Value") for entry in told}
+    for channel in metadata.iterfind(".//ImageDescription/Channels/ChannelDescription"):
+        entries = channel.iterfind("ChannelProperty")
+        properties = {entry.findtext("Key"): entry.findtext("Value") for entry in entries}
         names.append(properties.get("DyeName"))
     return different(names) if len(names) == channels else None
 
 
-def _pixel_size_um(facts: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
+def _pixel_size_um(metadata: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
     """Return micrometres; lengths are stored from the first pixel's centre to the last one's."""
     found = {}
-    for axis in facts.iterfind(".//ImageDescription/Dimensions/DimensionDescription"):
+    for axis in metadata.iterfind(".//ImageDescription/Dimensions/DimensionDescription"):
         steps = int(axis.get("NumberOfElements", 1)) - 1
         scale = _UM_PER_UNIT.get(axis.get("Unit", ""), 0.0)
         if steps > 0 and axis.get("DimID") in _DIMENSION_IDS:

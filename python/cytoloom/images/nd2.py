@@ -22,7 +22,7 @@ class Nd2(Reader):
     starts = (b"\xda\xce\xbe\n",)
 
     def can_open(self, path: Path, start: bytes) -> bool:
-        """Whether it is ND2; older files are JPEG 2000 inside and told by their ending."""
+        """Whether it is ND2; older files are JPEG 2000 inside and known by their ending."""
         old = start.startswith(_OLD_START) and path.suffix.lower() == ".nd2"
         return old or super().can_open(path, start)
 

@@ -18,7 +18,7 @@ class Npy(Reader):
     starts = (b"\x93NUMPY",)
 
     def info(self, path: Path, part: Part) -> ImageInfo:
-        """Read shape and type; axes are as told, or guessed."""
+        """Read shape and type; axes are as given, or guessed."""
         array = _mapped(path)
         shape, _, ordered = arrangement(array.shape, _letters(array, path, part))
         return ImageInfo(shape, array.dtype, ordered, regions=True)

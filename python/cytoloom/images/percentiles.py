@@ -11,7 +11,9 @@ from .blocks import at_hand, blocks
 from .image import AnyArray
 
 MAX_SAMPLE = 4_000_000
+"""Pixels of which percentiles of floats are taken: 32 MB, whatever the size of the image."""
 _MAX_BINS = 1 << 20
+"""Histograms of whole numbers up to this width, 8 MB, are exact; wider ones are sampled."""
 Levels = tuple[float, float]
 
 
@@ -77,6 +79,7 @@ class _Histogram:
         found = []
         for level in levels:
             rank = level / 100 * (int(below[-1]) - 1)
+            # the values at both ranks, as if all pixels were sorted
             left, right = np.searchsorted(below, [math.floor(rank), math.ceil(rank)], side="right")
             share = (rank - math.floor(rank)) * float(right - left)
             found.append(self._low + float(left) + share)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 STRIP_PX = 2**22
+"""Pixels of maps that are resized at a time, 16 MB a channel."""
 
 
 class Resized:

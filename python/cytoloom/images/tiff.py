@@ -35,7 +35,7 @@ _ALPHA = (1, 2)
 
 
 CHUNK_PX = 2**22
-"""Larger strips and tiles are not decoded again for each region: the image is read whole."""
+"""Images with larger strips or tiles are read whole: each region would decode most of them."""
 
 
 class Tiff(Reader):
@@ -84,6 +84,7 @@ def _decoded(path: Path, part: Part, *, raw: bool) -> AnyArray:
         colours = None if raw else _colour_map(tiff)
         if colours is not None:
             stored, shape, letters = colours[stored], (*shape, 3), letters + "c"
+        # labels keep their numbers; masks of 1 bit are turned round too, as every viewer shows them
         elif _white_is_zero(tiff) and (not raw or stored.dtype == bool):
             stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
         array = arranged_box(stored, shape, letters)
@@ -139,6 +140,7 @@ def _stored(series: tifffile.TiffPageSeries, box: Region) -> AnyArray:
 
 def _of_pages(series: tifffile.TiffPageSeries, box: Region, lead: int) -> AnyArray:
     """Decode a box of a series whose first `lead` axes run over pages."""
+    # pages and chunks that were never written hold this value
     out = np.full([b.stop - b.start for b in box], series.keyframe.nodata, series.dtype)
     longer = [b for b, n in zip(box[lead:], series.shape[lead:], strict=True) if n != 1]
     for at in itertools.product(*(range(b.start, b.stop) for b in box[:lead])):
@@ -260,7 +262,7 @@ def _header(
 def _letters(
     tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, axes: str | None
 ) -> str:
-    """Return one of t z y x c per stored axis: as told, as the file says, or a stack is z."""
+    """Return one of t z y x c per stored axis: as given, as the file says, or a stack is z."""
     if axes is not None:
         return check_axes(axes, len(series.shape), str(path))
     unnamed = [a for a in series.axes if a not in _MEANING]
@@ -323,8 +325,8 @@ def _ome_size_um(tiff: tifffile.TiffFile) -> dict[str, float]:
 
 
 def _imagej_size_um(tiff: tifffile.TiffFile) -> dict[str, float]:
-    told = tiff.imagej_metadata or {}
-    scale = _UM_PER_UNIT.get(str(told.get("unit", "")).lower())
+    metadata = tiff.imagej_metadata or {}
+    scale = _UM_PER_UNIT.get(str(metadata.get("unit", "")).lower())
     if scale is None:
         return {}
     found = {}
@@ -332,8 +334,8 @@ def _imagej_size_um(tiff: tifffile.TiffFile) -> dict[str, float]:
         per_unit, over = tiff.pages[0].tags[tag].value if tag in tiff.pages[0].tags else (0, 1)
         if per_unit:
             found[axis] = scale * over / per_unit
-    if float(told.get("spacing", 0) or 0) > 0:
-        found["z"] = scale * float(told["spacing"])
+    if float(metadata.get("spacing", 0) or 0) > 0:
+        found["z"] = scale * float(metadata["spacing"])
     return found
 
 

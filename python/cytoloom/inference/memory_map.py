@@ -14,13 +14,15 @@ from pathlib import Path
 import numpy as np
 
 MEMORY_MAP_PX = 2**24
+"""Maps up to this size, 64 MB a channel, stay in memory: files would only make them slower."""
 
 
 class MemoryMaps:
     """Where maps of large images go: files in a temporary folder.
 
-    While it is open, a thread gives the pages of these files back, which would otherwise count
-    as memory of this process for as long as nobody else wants it.
+    While it is open, a thread gives the pages of these files back to the system. They would
+    otherwise count as memory of this process until the system needs them, and a container or a
+    cluster's scheduler, which counts them too, would end it.
 
     Maps of up to `MEMORY_MAP_PX` pixels stay in memory.
     """
@@ -52,12 +54,14 @@ class MemoryMaps:
         with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
             file.truncate(4 * math.prod(shape))
             self._maps.append(mmap.mmap(file.fileno(), 0))
+        # not np.memmap, which keeps its mmap to itself: `_give_back` needs it for madvise
         return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
 
     def trim(self) -> None:
         """Give back what the C library keeps of freed memory, as after running a network.
 
-        For large images, and only where the library can (glibc); elsewhere nothing happens.
+        It saves 2 to 3 bytes a pixel of the peak. For large images, and only where the library can
+        (glibc); elsewhere nothing happens.
         """
         if self._folder and sys.platform == "linux":
             trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -67,5 +71,7 @@ class MemoryMaps:
     def _give_back(self) -> None:
         while not self._done.wait(0.1):
             for pages in list(self._maps):
+                # of a shared file mapping nothing is lost: the pages stay in the system's cache or
+                # on disk, and come back when they are read
                 if hasattr(mmap, "MADV_DONTNEED"):
                     pages.madvise(mmap.MADV_DONTNEED)

@@ -248,6 +248,7 @@ def _entropy(pixels: Pixels, gamma: float) -> Tensor:
     off, on = pixels.off_and_on()
     if pixels.activation == "softmax":
         terms = -on * t * keras_ops.log_softmax(z, axis=-1)
+    # from logits: softplus neither overflows nor takes the logarithm of a 0
     elif pixels.class_weights == (1.0,) * z.shape[-1]:
         terms = keras_ops.softplus(z) - t * z
     else:
@@ -261,8 +262,8 @@ def _one_minus_index(pixels: Pixels, alpha: float, beta: float, smooth: float) -
     wt = pixels.weight * pixels.target
     both, truth = sum_pixels(wt * pixels.predicted), sum_pixels(wt)
     found = sum_pixels(pixels.weight * pixels.predicted)
-    # tp + alpha fp + beta fn; `both` occurs twice only, for the order in which TensorFlow would
-    # add up more than two gradients is left to chance.
+    # tp + alpha fp + beta fn, with `both` twice and no more: TensorFlow adds up three or more
+    # gradients of one tensor in an order that depends on threads, and so would the last bit.
     whole = (1 - alpha - beta) * both + alpha * found + beta * truth + smooth
     empty = whole <= 0
     index = ops().where(empty, 1.0, (both + smooth) / ops().where(empty, 1.0, whole))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 TOGETHER_PX = 2**21
-"""Images of more pixels are worked on alone: together they would take too much memory."""
+"""Images of more pixels, more than one tile, are worked on alone with their tiles side by side:
+several at a time would need the memory of several."""
 
 
 def each_image(
@@ -43,7 +44,7 @@ def each_image(
     def alone(item: Any) -> bool:
         try:
             return len(items) == 1 or math.prod(item.image.shape[:-1]) > TOGETHER_PX
-        except (InvalidError, OSError):  # told by `work`
+        except (InvalidError, OSError):  # `work` raises it again, where it is reported
             return False
 
     def run(item: Any) -> R:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 SAME_F1 = 0.99
+"""Share of objects (as F1) that both engines must find for the faster one to be used. In float32
+they found the same 2367 objects of 50 images; INT8, which was not kept, came to .948."""
 SAME_IOU = 0.9
+"""Two objects of the two engines are the same from this overlap on."""
 
 
 def suits() -> bool:
@@ -31,6 +34,7 @@ def suits() -> bool:
         return False
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return False
+    # asking TensorFlow for a GPU loads it, which OpenVINO is there to avoid: look for drivers first
     devices = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
     ask = sys.platform == "darwin" or any(Path(device).exists() for device in devices)
     return not ((ask or backend.running()) and backend.gpu())

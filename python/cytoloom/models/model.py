@@ -60,6 +60,10 @@ class Model(Record):
             self._engine = engines.choose(self)
         return self._engine
 
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self._engine = engine
+
     def predict_maps(self, image: np.ndarray, tile_px: int | None = None) -> dict[str, np.ndarray]:
         """Predict the maps of one image in memory.
 

@@ -179,6 +179,7 @@ class Record:
         try:
             stored = keras.saving.load_model(file, compile=False, safe_mode=True)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
+            # an archive that is whole was refused for what is in it: Keras says why
             if _whole_zip(file):
                 raise
             why = "it is damaged" if file.exists() else "it is not there"
@@ -213,10 +214,10 @@ class Record:
             }
             for name, part in self.parts.items()
         }
-        told = {name: self.info.get(name) for name in INFO}
+        recorded = {name: self.info.get(name) for name in INFO}
         version = self.info.get("cytoloom")
         known = {"format": FORMAT, "cytoloom": version, "members": self.members}
-        return {**known, "networks": networks, **told}
+        return {**known, "networks": networks, **recorded}
 
 
 def _whole_zip(file: Path) -> bool:

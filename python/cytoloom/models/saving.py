@@ -79,6 +79,7 @@ def write_files(
         hashes = {name: sha256_of(partial / name) for name in files}
         text = json.dumps({**plain, "files": hashes}, indent=1)
         (partial / MANIFEST).write_text(text, encoding="utf-8")
+        # the manifest last: until then the hashes in the old one give mixed files away
         for name in (*files, MANIFEST):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(partial / name, folder / name)

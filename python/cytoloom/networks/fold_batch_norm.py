@@ -46,6 +46,7 @@ def fold_batch_norm(network: Any, plain: Any) -> Any:
 
 
 def _folded(kernel: np.ndarray, norm: Any) -> list[np.ndarray]:
+    # in float64, since a small variance makes a large factor: rounding happens once, at the end
     gamma, beta, mean, variance = (w.astype(np.float64) for w in norm.get_weights())
     factor = gamma / np.sqrt(variance + norm.epsilon)
     folded = kernel.astype(np.float64) * factor, beta - mean * factor

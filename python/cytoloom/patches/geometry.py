@@ -93,6 +93,7 @@ def rotation(rng: np.random.Generator, free: Sequence[int], n: int, radians: flo
         normal /= np.linalg.norm(normal)
     a, b, c = normal
     cross = np.array([[0, -c, b], [c, 0, -a], [-b, a, 0]])
+    # Rodrigues' formula
     turned = np.eye(3) + np.sin(radians) * cross + (1 - np.cos(radians)) * cross @ cross
     matrix = np.eye(n)
     matrix[np.ix_(free, free)] = turned[-len(free) :, -len(free) :]

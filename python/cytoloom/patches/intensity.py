@@ -23,6 +23,7 @@ def gamma(plane: Plane, exponent: float) -> Plane:
     >>> gamma(np.array([-1.0, 0.0, 1.0], np.float32), 2.0)
     array([-1. , -0.5,  1. ], dtype=float32)
     """
+    # a power of a negative number is none: what lies outside 0 ... 1 widens the range instead
     low, high = min(float(plane.min()), 0.0), max(float(plane.max()), 1.0)
     span = np.float32(high - low)
     bent: Plane = np.power((plane - np.float32(low)) / span, np.float32(exponent))

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 KEPT_PER_IMAGE = 4096
+"""Positions kept of each image and class: as many patches are hardly ever drawn from one image."""
 KEPT_IN_ALL = 2_000_000
+"""Positions kept of all images, about 16 MB in 2-D, however many images there are."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -177,6 +177,8 @@ class Sampler:
 
     def batch(self, seed: int, i: int, batch_size: int) -> list[Sample]:
         """Draw batch `i`: a pure function of (seed, i), whoever draws it and in what order."""
+        # a generator for each patch, not one for all: a patch does not depend on how many random
+        # numbers those before it used up
         rngs = (np.random.default_rng([seed, i, k]) for k in range(batch_size))
         return [self.patch(rng) for rng in rngs]
 
@@ -221,6 +223,7 @@ class Sampler:
         starts = []
         for p, window, bound in zip(pixel, warp.source_shape, reader.bounds, strict=True):
             patch = window - 2 * self.context_px
+            # sorted: an image smaller than the patch may lie anywhere inside it
             first, last = sorted((bound.start, bound.stop - patch))
             starts.append(min(max(int(p) - patch // 2, first), last) - self.context_px)
         return tuple(starts)

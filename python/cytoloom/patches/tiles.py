@@ -257,6 +257,7 @@ def read_mirrored(
     first = [int(i.min()) for i in indices]
     region = read(tuple(slice(f, int(i.max()) + 1) for f, i in zip(first, indices, strict=True)))
     for axis, (w, n) in enumerate(zip(window, shape, strict=True)):
+        # along other axes the region is the window already, and np.take would copy it
         if w.start < 0 or w.stop > n:
             region = np.take(region, indices[axis] - first[axis], axis=axis)
     return region
@@ -272,12 +273,14 @@ def mirror_index(index: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """
     if size == 1:
         return np.zeros_like(index)
+    # The mirrored axis repeats with this period. Positions are rarely farther out than one of it,
+    # and the modulo of floats costs more than all the rest.
     period = 2 * (size - 1)
     wrapped: npt.NDArray[Any] = np.abs(index)
     if wrapped.max() > period:
         wrapped = np.mod(wrapped, period)
-    folded: npt.NDArray[Any] = np.minimum(wrapped, period - wrapped)
-    return folded
+    mirrored: npt.NDArray[Any] = np.minimum(wrapped, period - wrapped)
+    return mirrored
 
 
 def _per_axis(value: int | Sequence[int] | None, shape: Sequence[int]) -> tuple[int | None, ...]:

@@ -147,6 +147,7 @@ class Placed:
     def _origin(self) -> tuple[int, ...]:
         """From where positions are counted: those outside of the image from its first pixel."""
         return tuple(
+            # small numbers keep more digits behind the point in float32
             math.floor(low) if low >= 0 and high <= n - 1 else 0
             for (low, high), n in zip(self._spans, self.size, strict=True)
         )
@@ -160,6 +161,7 @@ class Placed:
         """What to read of the image, and where in it each patch pixel lies, per axis."""
         region, local = [], []
         for p, (low, high), n in zip(self._positions, self._spans, self.size, strict=True):
+            # bounds of `reach` say without looking at positions that most patches lie inside
             if low < 0 or high > n - 1:
                 at = mirror_index(p, n)
                 low, high = float(at.min()), float(at.max())
@@ -206,6 +208,7 @@ class Placed:
         middle = tuple(slice(margin, n - margin) for n in self.warp.shape)
         if self.warp.moves_whole_pixels:
             window = prepare(read_mirrored(read, self.size, self.window))
+            # channels first in memory: what follows works on one channel at a time
             planes = np.moveaxis(self.warp.turn(window)[middle], -1, 0)
             return np.moveaxis(np.ascontiguousarray(planes, np.float32), 0, -1)
         region, positions = self._source

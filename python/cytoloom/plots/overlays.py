@@ -13,7 +13,7 @@ from ..errors import invalid
 from ..storage.atomic import write_whole
 
 RGB = NDArray[np.uint8]
-# Okabe and Ito's colours, told apart by the colour-blind and on grey
+# Okabe and Ito's colours, which the colour-blind can distinguish, and which show on grey
 FOUND = (230, 159, 0)
 TRUTH = (86, 220, 255)
 _TINTS = {
@@ -21,7 +21,8 @@ _TINTS = {
     2: ((1, 0, 1), (0, 1, 0)),
     3: ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
 }
-_BLOCK_PX = 1 << 22
+BLOCK_PX = 1 << 22
+"""Pixels stretched at a time, and looked at for grey limits: some 50 MB in three channels."""
 
 
 def outlines_rgb(
@@ -145,7 +146,7 @@ def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
 
     Three channels of 8 bits have the widest of these in common.
     """
-    step = max(1, int(np.sqrt(pixels[..., 0].size / _BLOCK_PX)))
+    step = max(1, int(np.sqrt(pixels[..., 0].size / BLOCK_PX)))
     part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))]
     channels = [c[np.isfinite(c)] for c in part.reshape(-1, part.shape[-1]).T]
     ends = [np.percentile(c, (1, 99.8)) if c.size else (0.0, 1.0) for c in channels]
@@ -160,7 +161,7 @@ def stretched(pixels: NDArray[Any], limits: Sequence[tuple[float, float]]) -> RG
     tints = np.array(_TINTS[min(pixels.shape[-1], 3)], np.float32)
     low, high = np.array(limits[: len(tints)], np.float32).T
     picture = np.empty((*pixels.shape[:2], 3), np.uint8)
-    rows = max(1, _BLOCK_PX // max(4 * pixels.shape[1], 1))
+    rows = max(1, BLOCK_PX // max(4 * pixels.shape[1], 1))
     for start in range(0, len(pixels), rows):
         part = pixels[start : start + rows, :, : len(tints)].astype(np.float32)
         part = np.nan_to_num(part)

@@ -126,14 +126,26 @@ def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bo
 
         picture = folder / "overlays" / f"{item.id}.png"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        write_overlay(picture, *_shown(source, labels))
+        write_overlay(picture, *shown_plane(source, labels))
     return path
 
 
-def _shown(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels and labels that a picture shows, of a stack the plane with most objects.
 
     An image is read whole here, however large: its picture is as large.
+
+    Parameters
+    ----------
+    source : Source
+        Image (y, x, c) or (z, y, x, c).
+    labels : ndarray of int, shape (y, x) or (z, y, x)
+        What was found in it.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Pixels (y, x, c) and labels (y, x).
     """
     if labels.ndim == 2:
         return source.read(), labels

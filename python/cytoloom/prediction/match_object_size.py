@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
 
 SIZE_TOLERANCE = 1.2
+"""Objects this much larger or smaller look as in training: augmentation scales by up to 1.25."""
 LARGEST_FACTOR = 16.0
+"""Largest factor that may be asked for."""
 STEP = 1.5
+"""Factor between two sizes that are tried: no size is farther than 1.23 from one of them, about
+`SIZE_TOLERANCE`; half steps follow."""
 LEAST_PX = 32
+"""Images that would be smaller are not tried: little more than the border of the network's view."""
 USUAL_SPREAD = 0.15
-"""How far below the usual fit that of an image like those in training may lie."""
+"""How far below the usual fit that of an image like those in training may lie. On held-out images
+of a training's own set it was .72 to .92, on nuclei four times as large .46 to .56."""
 GAIN = 0.1
-"""How much better objects must fit at another size."""
+"""How much better objects must fit at another size: more than the fit varies with the part of an
+image that is looked at. None of 55 images of known kinds was touched."""
 SAME_FIT = 0.02
+"""Fits this close are the same; of the sizes that have them the middle one is taken."""
 CHECK = "Check that these images fit the model."
 SWITCH = say("Pass {} to switch this off.", Setting("rescale", None))
 
@@ -72,7 +80,7 @@ def by_size(
     Returns
     -------
     (tuple of float or None, str)
-        Factors per axis, None where the image stays as it is; and what to tell, if anything.
+        Factors per axis, None where the image stays as it is; and a warning, or "".
     """
     sizes, usual = model.info["diameter_px"], model.info["training"].get("coherence")
     if not sizes or usual is None:
@@ -87,6 +95,7 @@ def by_size(
     low, high = sizes["least_typical"] / SIZE_TOLERANCE, sizes["most_typical"] * SIZE_TOLERANCE
     factor, best = look.search(low, high)
     unlike = f"objects look unlike those in training (fit {fit:.2f}, there {usual:.2f})"
+    # twice the same question: better than as it is, and as good as in training
     if factor is None or best < max(base + GAIN, usual - USUAL_SPREAD):
         many = labels.max(initial=0) >= FEW_OBJECTS
         return None, f"{unlike}, and no other size was found to fit. {CHECK}" if many else ""

@@ -22,6 +22,8 @@ def held() -> Iterator[None]:
     if not main or not callable(before) or "rpytools" in sys.modules:
         yield
         return
+    # Python calls handlers between two bytecodes: within a step the weights would be those of the
+    # new iteration and the state that of the old one.
     pressed: list[tuple[int, FrameType | None]] = []
     signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
     try:

@@ -49,6 +49,7 @@ def side_by_side(
     ...     [finish() for _, finish in squares]
     [1, 4, 9]
     """
+    # without threads nothing can be done out of order, and tracebacks and Ctrl-C are plain
     if workers == 1:
         yield ((thing, partial(work, thing)) for thing in things)
         return
@@ -69,6 +70,7 @@ def _in_order(
     running: deque[tuple[T, Future[R]]] = deque()
     for thing in things:
         single = alone(thing)
+        # before one that is `alone` all others are finished, and handed out first
         while running and (single or len(running) == workers):
             yield _first(running)
         if single:  # in this thread, where Ctrl-C reaches it

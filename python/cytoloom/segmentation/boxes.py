@@ -12,10 +12,13 @@ Box = tuple[slice, ...]
 WHOLE_PX = 1 << 21
 """Boxes up to this size are flooded in one go: a watershed takes about 80 bytes per pixel."""
 ASIDE_PX = 1 << 18
-"""Pieces in boxes up to this size are flooded side by side, those of a cell of so many at once."""
+"""Pieces in boxes up to this size are flooded in threads, all pieces of a cell of 512 x 512 px in
+one call: a call for each would cost more than its flooding (0.85 to 0.48 s for 3312 nuclei)."""
 BLOCK_PX = 1 << 19
+"""Pieces in boxes above `WHOLE_PX` are flooded in blocks of this size, some 40 MB each."""
 HALO_PX = 64
-"""Larger pieces are flooded in blocks that see this far into their neighbours."""
+"""How far such a block sees into its neighbours: more than most objects' radius, so that a second
+pass over a block is rare."""
 
 
 def together(boxes: list[Box], chosen: NDArray[np.bool_]) -> Iterator[tuple[Box, list[int]]]:
@@ -44,6 +47,7 @@ def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
     [(slice(0, 724, None), slice(0, 700, None)), (slice(724, 1000, None), slice(0, 700, None))]
     """
     side = round(BLOCK_PX ** (1 / len(box)))
+    # in 3-D a block has an edge of 81 px: a halo of 64 would be 16 times the block itself
     halo = min(HALO_PX, side // 4)
     starts = product(*(range(s.start, s.stop, side) for s in box))
     for corner in starts:

@@ -22,7 +22,8 @@ SMOOTHED_PX = 4
 TOP_PX = 2
 """A top is highest among pixels as near as this."""
 NEAR_PX = {2: 64, 3: 20}
-"""Up to this depth, by dimensions, counting it step by step is faster than SciPy's transform."""
+"""Up to this depth, by dimensions, counting it step by step is faster than SciPy's transform, whose
+time does not depend on the depth (512 x 512 px with nuclei: 5 instead of 29 ms)."""
 
 
 def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None = None) -> Labels:
@@ -60,7 +61,8 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     largest = len(boxes)
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
     margin = round(MARGIN_PX * ratio.max())
-    # to the first pixel outside on either side
+    # A bound on the depth, so that `_depth` counts no farther: half of the narrowest side of the
+    # box, measured to the first pixel outside on either side.
     across = [[s.stop - s.start + 1 for s in box] if box else [0] * labels.ndim for box in boxes]
     deep = np.min([[0] * labels.ndim, *across] * ratio, axis=1) / 2
     groups = (
@@ -69,13 +71,15 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     )
 
     def parts(job: tuple[Box, list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        # others count as far in as smoothing reaches
+        # Smoothing mixes in neighbours' pixels up to `SMOOTHED_PX` away, which are no deeper than
+        # that: counted up to there, no depth depends on who else is in the group.
         deepest = max(deep[job[1]].max(), SMOOTHED_PX * ratio.max())
         return _parts(labels, *job, neck, ratio, deepest)
 
     with side_by_side(groups, parts, cores()) as jobs:
         divided = [(box, finish()) for (box, _), finish in jobs]
-    # written when all is known, for what is beside an object counts as it was
+    # Written after all groups are done: they see each other's objects, and the result must not
+    # depend on which thread was first.
     for box, (at, number) in divided:
         if at.size:
             labels[box][np.unravel_index(at, labels[box].shape)] = largest + number
@@ -100,6 +104,8 @@ def _parts(
 
     objects = np.pad(labels[box], 1)
     inside = objects > 0
+    # Both pixels of a contact count as outside: the depth of an object is that of its own shape,
+    # as if the neighbour that it touches were background.
     for axis in range(objects.ndim):
         low, high = shifted(axis, 1)
         meet = (objects[low] != objects[high]) & (objects[low] > 0) & (objects[high] > 0)
@@ -115,6 +121,7 @@ def _parts(
     at = np.flatnonzero(tops)
     owner = np.zeros(count + 1, np.int64)
     owner[tops.ravel()[at]] = objects.ravel()[at]
+    # most objects have one top: they need no watershed
     several = np.bincount(owner, minlength=len(chosen)) > 1
     several[0] = False
     if not several.any():
@@ -178,7 +185,9 @@ def _spread(basins: Labels, objects: Labels) -> None:
     middle = int(np.ravel_multi_index((1,) * basins.ndim, basins.shape))
     of, inside = basins.ravel(), objects.ravel()
     left = np.flatnonzero((of == 0) & (inside > 0))
-    for reach in (1, basins.ndim):  # over faces as far as these reach, then over corners
+    # Over faces until nothing changes, only then over corners: a pixel with a neighbour on either
+    # side would otherwise go to whichever step comes first.
+    for reach in (1, basins.ndim):
         found = True
         while found and left.size:
             found = False
@@ -205,6 +214,7 @@ def _passages(
         wide = np.minimum(width[low][meet], width[high][meet])
         found.append(np.stack([wide, np.minimum(one, other), np.maximum(one, other)]))
     wide, one, other = np.concatenate(found, axis=1)
+    # ids break ties, so that equal widths are joined in the same order on any machine
     order = np.lexsort((other, one, -wide))
     return [(float(wide[k]), int(one[k]), int(other[k])) for k in order]
 
@@ -220,6 +230,8 @@ def _joined(
             k = int(root[k])
         return k
 
+    # Widest first: a part's height is that of all it was joined with when a narrower passage is
+    # held against it.
     for wide, one, other in passages:
         a, b = sorted((top(one), top(other)), key=lambda k: (-height[k], k))
         if a != b and wide > neck * height[b]:

@@ -40,6 +40,7 @@ def fill_holes(labels: Labels) -> Labels:
         for ids, owners in _hole_neighbours(holes[seen], labels[seen]):
             np.minimum.at(low, ids, owners)
             np.maximum.at(high, ids, owners)
+    # one neighbour alone has the smallest and the largest id at once
     owner = np.where(low == high, high, 0)
     owner[border_labels(holes)] = 0
     owner[0] = 0
@@ -151,7 +152,7 @@ def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
     from skimage.measure import label
 
     if labels.min(initial=0) < 0:
-        return labels, 0  # refused by whoever checks labels
+        return labels, 0  # `check_labels` of the task has refused these, with a reason
     pieces = label(labels, background=0, connectivity=labels.ndim)
     size = areas(pieces)
     owner = np.zeros(len(size), np.int64)

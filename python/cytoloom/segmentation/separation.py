@@ -60,11 +60,14 @@ def separation(
           dtype=float32)
     """
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
-    reach_px = round(reach_px * 2**16) / 2**16  # so that sums and differences below are exact
+    # On a grid of 2**-16 the float32 sums and differences below are exact, and the order in which
+    # they are formed cannot show in the result.
+    reach_px = round(reach_px * 2**16) / 2**16
     line = Line(labels.shape, max(FREE_GAP_PX, math.floor(reach_px)))
     sure = line.up(np.ones(labels.shape, bool) if known is None else known)
     top = int(labels.max(initial=0))
-    # the smallest type in which background can also be more than every label
+    # The smallest type that holds top + 1: `_rims_by_gap` makes background the largest value. Short
+    # types are what makes minima over neighbours fast.
     objects = line.up(np.maximum(labels, 0).astype(np.min_scalar_type(top + 1)))
     objects *= sure
     height = np.full(objects.shape, reach_px, np.float32)
@@ -146,11 +149,15 @@ def near(
     >>> near(np.array([True, False, False, False]), 2.5, Line((4,), 2), np.ones(1))
     array([0. , 1. , 2. , 2.5], dtype=float32)
     """
+    # The parabolas of Felzenszwalb and Huttenlocher (doi:10.4086/toc.2012.v008a019), one axis after
+    # the other, by trying every step: for a reach of some px that is cheaper than their envelope.
     square = _far(marked, reach, ratio)
     for axis, step in enumerate(ratio):
         before = square
         square = before.copy()
         for k in range(1, math.floor(reach / step) + 1):
+            # from `before`, not from `square`: a minimum taken along this axis must not be moved
+            # along it again
             farther = before + before.dtype.type((k * step) ** 2)
             low, high = line.apart(square, axis, k)
             first, second = line.apart(farther, axis, k)
@@ -172,9 +179,11 @@ def _rims_by_gap(
     objects: Array, rim: NDArray[np.bool_], line: Line, ratio: NDArray[np.float64]
 ) -> list[tuple[int, NDArray[np.bool_]]]:
     """Split the rim by its gap to the nearest other object: 0, 1, 2 and free."""
-    # Background is 0 for the highest label around a pixel, and all ones for the lowest.
+    # Background must win neither: it is 0 for the highest label around a pixel and, by wrapping
+    # round in an unsigned type, all ones for the lowest.
     highest, lowest = objects, objects - objects.dtype.type(1)
     own = lowest
+    # one object at most: no gap to look for
     if int(highest.max(initial=0)) <= int(lowest.min(initial=0)) + 1:
         return [(FREE_GAP_PX, rim)]
     parts, reached = [], [0] * len(ratio)

@@ -58,6 +58,7 @@ def separate(
     """
     from scipy import ndimage as ndi
 
+    # in strips, since maps of large images lie in files and a whole mask of floats would not
     mask = np.empty(foreground.shape, bool)
     for rows in strips(mask.shape):
         np.greater(foreground[rows], foreground_threshold, out=mask[rows])
@@ -67,7 +68,7 @@ def separate(
         mask[rows] &= distance[rows] > seed_threshold
     labels: Labels = np.empty(mask.shape, np.int32)
     ndi.label(mask, output=labels)
-    del mask
+    del mask  # a byte per pixel less while the pieces are flooded
     keep_objects(labels, min_area_px=min_seed_px)
     divided = spread_single_seeds(labels, pieces, count)
     large: list[Job] = []
@@ -80,6 +81,7 @@ def separate(
                 waiting.append(pool.submit(flood, labels, distance, *job, seed_threshold))
         for done in waiting:
             done.result()
+    # one at a time: each may take as much memory as all those above together
     for job in large:
         flood(labels, distance, *job, seed_threshold)
     return labels
@@ -155,6 +157,7 @@ def flood(
     gets any further.
     """
     todo = [(box, box)] if pixels_in(box) <= WHOLE_PX else list(blocks(box))
+    # In the first pass seeds count, not what blocks before have written; afterwards all of it.
     lowest = seed_threshold
     while todo:
         left = []
@@ -180,7 +183,8 @@ def grow(markers: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
     from skimage.segmentation import watershed
 
     depth = -np.asarray(distance)
-    # what has markers all around cannot grow: without it the queue is less than half as long
+    # What has markers all around cannot grow: left out, the queue is less than half as long (1.29
+    # to 0.52 s for 2048 x 2048 px with 3312 nuclei), with the same labels.
     inner = _surrounded(markers > 0)
     grown: Labels = watershed(depth, np.where(inner, 0, markers), mask=mask & ~inner)
     grown[inner] = markers[inner]

@@ -37,6 +37,7 @@ def write_whole(path: Path, write: Callable[[str], object]) -> Path:
     os.close(handle)
     try:
         write(temporary)
+        # mkstemp makes files that only their owner may read; the mask is read by setting it
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)

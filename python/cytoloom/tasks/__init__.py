@@ -30,8 +30,8 @@ def resolve(task: str | Task) -> Task:
     ----------
     task : str or Task
         ``"instances"``, ``"binary"``, or ``"classes:"`` and the comma-separated names of the
-        class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task of
-        somebody else's, which is then imported.
+        class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task
+        outside this package, which is then imported.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def resolve(task: str | Task) -> Task:
 
 
 def _of_module(module: str, name: str) -> Task:
-    """Import a task of somebody else's, from the Python path or the working directory."""
+    """Import a task outside this package, from the Python path or the working directory."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Binary(Task):
     """Tell foreground from background.
 
-    Objects of the result are connected components; where touching objects must be told apart
+    Objects of the result are connected components; where touching objects must be separated
     use `Instances`.
 
     Parameters

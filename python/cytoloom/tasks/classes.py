@@ -94,6 +94,7 @@ class Classes(Task):
         """Take the most probable class (the first among equals); labels are uint8."""
         probabilities = maps["classes"]
         labels = np.empty(probabilities.shape[:-1], np.uint8)
+        # row by row, since argmax of a whole map makes 8 bytes a pixel
         for i, row in enumerate(probabilities):
             labels[i] = np.argmax(row, axis=-1)
         return Found(labels, semantic=True)

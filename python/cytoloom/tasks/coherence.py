@@ -47,6 +47,7 @@ def densest_centre(labels: np.ndarray, edge: int | None = None) -> list[int]:
     """
     from scipy import ndimage
 
+    # counts of cells, 64 to 128 along each axis: smoothing them costs nothing, at any image size
     every = [max(1, n // 64) for n in labels.shape]
     starts = [np.arange(0, n, e) for n, e in zip(labels.shape, every, strict=True)]
     coarse = []

@@ -200,6 +200,7 @@ class Instances(Task):
             return self
 
         def by_peak(settings: Settings) -> NDArray[np.float64]:
+            # one decoding gives the score at every peak threshold: those only drop objects
             task = replace(self, **settings, peak_threshold=0.0)
             each = []
             for own, truth in images:
@@ -216,6 +217,7 @@ class Instances(Task):
         }
         best = coordinate_ascent(lambda settings: float(by_peak(settings).max()), start, STEPS)
         values = by_peak(best).tolist()
+        # 0 keeps every object: no filter is used for a gain that may be chance
         needed = values[0] < max(values) - SLACK
         peak = PEAKS[middle_of_best(values, SLACK)] if needed else 0.0
         return replace(self, **best, peak_threshold=peak)

@@ -26,28 +26,30 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any
         What JSON can hold; must have an ``"iteration"``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ages = {name: _iteration(folder / name) for name in FILES}
+    # The newer file is never touched, so that a whole state is there whatever happens to this one.
+    ages = {name: iteration_of(folder / name) for name in FILES}
     target = folder / min(FILES, key=lambda name: ages[name])
     flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
     partial = target.with_suffix(".partial")
     with open(partial, "wb") as stream:
         np.savez(stream, kept=np.array(json.dumps(kept)), **flat)
         stream.flush()
+        # else the new name may reach the disk before the bytes do
         os.fsync(stream.fileno())
     os.replace(partial, target)
 
 
 def newest(folder: Path) -> int:
     """Return the iteration of the newest whole state, -1 without any."""
-    return max(_iteration(folder / name) for name in FILES)
+    return max(iteration_of(folder / name) for name in FILES)
 
 
 def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
     """Return the newest whole state, or None.
 
-    A file cut off by a full disk or a pulled plug is passed over for the older one.
+    A file cut off by a full disk or a power failure is passed over for the older one.
     """
-    for name in sorted(FILES, key=lambda name: -_iteration(folder / name)):
+    for name in sorted(FILES, key=lambda name: -iteration_of(folder / name)):
         try:
             with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 flat = {key: archive[key] for key in archive.files}
@@ -62,7 +64,8 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
     return None
 
 
-def _iteration(path: Path) -> int:
+def iteration_of(path: Path) -> int:
+    """Return the iteration of the state in a file; -1 where there is no whole one."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return int(json.loads(str(archive["kept"]))["iteration"])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 CHECKED_PX = 500_000
+"""Pixels on which both engines are held against each other: about two images of 512 x 512 px."""
 
 
 def worth_comparing(precision: str) -> str | None:
@@ -54,6 +55,7 @@ def compare(
     try:
         fast = started(convert(model, model.keras), version)
         for source, stats in images:
+            # a small rest would cut objects rather than show any
             if left < CHECKED_PX // 10:
                 break
             part = CachedSource(part_of(source, left))

@@ -1,4 +1,4 @@
-"""What is learned, from what: all that the engine must be told, whatever it is."""
+"""What is learned, from what: all that the engine needs to know, whatever it is."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from .schedule import SEGMENTS, Schedule, State
 from .trainer import Trainer
 
 ALL_PATCHES = 10**9
+"""No limit: the network that training starts from is scored on every validation batch."""
 
 
 class Loop:
@@ -66,7 +67,7 @@ class Loop:
         self.validate, self.save, self.reserve = validate, save, reserve
         self.step_s, self.validation_s = 0.0, 0.0
         self._compiled = False
-        self._busy = False  # between a step of the weights and that of the state
+        self._busy = False  # True while weights have been changed and the state not yet
 
     def run(self, state: State, started: float, trained: bool = False) -> Iterator[Event]:
         """Fit to the end, or to an interrupt, which is raised after the state was saved.
@@ -89,6 +90,7 @@ class Loop:
             yield from self._segments(state, loader, started)
             self.save(state)
         except (KeyboardInterrupt, GeneratorExit):
+            # in R, where Ctrl-C cannot be held back, it may have come in the middle of a step
             if not self._busy or self.settled(state):
                 self.save(state)
             raise
@@ -123,6 +125,7 @@ class Loop:
 
     def _open_segment(self, state: State, started: float) -> None:
         state.elapsed_s = time.monotonic() - started
+        # validations still to come take time from the steps
         rest = (1 - state.progress) * SEGMENTS * self.validation_s
         reserve = self.reserve() + rest
         state.breakpoints.append(self.schedule.next_breakpoint(state, self.step_s, reserve))
@@ -135,7 +138,7 @@ class Loop:
             with self._whole():
                 loss = self.step(state, batch)
             now = time.monotonic()
-            if not self._compiled:  # the first step takes the time of hundreds
+            if not self._compiled:  # the first step takes as long as hundreds: no speed to go by
                 begun, first, self._compiled = now, state.iteration, True
             speed = (state.iteration - first, now - begun)
             yield self.reporter.step(state, loss, now - started, speed)
@@ -146,7 +149,7 @@ class Loop:
             self.step_s = (time.monotonic() - begun) / steps
 
     def settled(self, state: State) -> bool:
-        """Bring the state up to a step that was interrupted; False where that cannot be told.
+        """Bring the state up to a step that was interrupted; False where that is not possible.
 
         TensorFlow takes a step whole or not at all, and counts it. Its loss is lost with the
         interrupt: the segment's mean stands for it.

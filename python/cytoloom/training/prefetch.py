@@ -26,6 +26,7 @@ class Prefetch:
         self._make, self._next = make, start
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cytoloom-batches")
         self._queue: deque[Future[Batch]] = deque()
+        # two more than are being made: a step that takes less time than a batch does not wait
         for _ in range(workers + 2):
             self._submit()
 
@@ -35,6 +36,8 @@ class Prefetch:
 
     def get(self) -> Batch:
         """Return the next batch."""
+        # In the order of iterations, whichever is ready first. An error in a thread is raised here,
+        # at the iteration that it belongs to.
         batch = self._queue.popleft().result()
         self._submit()
         return batch

@@ -39,8 +39,9 @@ Groups = dict[str, list[np.ndarray]]
 
 def settings_hash(lesson: Lesson, trainer: Trainer, precision: str) -> dict[str, str]:
     """Return what must be the same for a started training to go on, by name."""
-    same = backend.one_core_each()  # whatever the number of cores
-    threads = None if same else backend.threads()
+    # where each operation keeps to one core, weights do not depend on how many cores there are
+    threads = None if backend.one_core_each() else backend.threads()
+    # these two change when states are written and how fast images are read, not what is learned
     plain = to_plain(replace(trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
     parts = {
         "task": to_plain(lesson.part.task),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 SEGMENTS = 20
+"""Parts of a training, each ending in a validation: at most this many weights to choose from."""
 
 
 @dataclass
@@ -33,7 +34,7 @@ class State:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, 0..1, as the breakpoints tell it."""
+        """Share of the run that is done, 0..1, by the breakpoints."""
         if not self.breakpoints:
             return 0.0
         start, at, slope = self.breakpoints[-1]
@@ -54,7 +55,7 @@ class Schedule:
     seconds : float or None
         Wall time for fitting and what follows it, from the start of the call.
     replay : sequence of (iteration, progress, slope), optional
-        Knots of an earlier timed run.
+        Breakpoints of an earlier timed run.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Schedule:
         if self.iterations is not None:
             return (i, i / self.iterations, 1 / self.iterations)
         if not state.breakpoints:
+            # the first steps measure the speed; until then no progress is made
             return (i, 0.0, 0.0)
         left = (float(self.seconds or 0) - state.elapsed_s - reserve_s) / max(step_s, 1e-6)
         return (i, done, (1 - done) / max(1.0, math.floor(left)))
@@ -91,6 +93,7 @@ class Schedule:
         if slope == 0:
             return int(start) + 5
         length = min(1 - done, 1 / SEGMENTS) / slope
+        # a last segment of less than half the usual length joins the one before
         if 1 - done - length * slope < 0.5 / SEGMENTS:
             length = (1 - done) / slope
         return int(start) + max(1, round(length))

@@ -15,7 +15,7 @@ from .stages import Planned
 from .tune import tune_seconds
 
 VALIDATION_PATCHES = 64
-"""So many tell two states of a network apart, and cost little beside training."""
+"""Enough to tell two states of a network apart; `watch.VALIDATION_SHARE` bounds what they cost."""
 
 
 class Segmentation(Lesson):

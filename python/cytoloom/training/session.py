@@ -165,8 +165,8 @@ def _start_backend(trainer: Trainer) -> None:
 def _with_precision(planned: Planned) -> Planned:
     """Choose the precision, for which the sizes of patches must be known.
 
-    TensorFlow's bfloat16 gradient of a 3-D convolution reads memory that nobody wrote where a
-    feature map has one plane less along z than the kernel: NaN, or silent garbage.
+    TensorFlow's bfloat16 gradient of a 3-D convolution reads memory that was never written where
+    a feature map has one plane less along z than the kernel: NaN, or silent garbage.
     """
     asked_for = planned.trainer.precision
     precision, network = backend.resolve_precision(asked_for), planned.plan.network
@@ -219,6 +219,6 @@ def doubts(
 def _recorded(bare: Model, planned: Planned, tuned: Tuned, started: float) -> Model:
     info, training_info = of_images(planned, tuned)
     seconds = {"seconds": time.monotonic() - started}
-    told = {**bare.info["training"], **training_info, **seconds}
+    recorded = {**bare.info["training"], **training_info, **seconds}
     parts = {bare.name: replace(bare.part, task=tuned.task)}
-    return replace(bare, parts=parts, info={**bare.info, **info, "training": told})
+    return replace(bare, parts=parts, info={**bare.info, **info, "training": recorded})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What somebody asked for.
+    """What the caller asked for.
 
     Attributes
     ----------
