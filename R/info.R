@@ -5,7 +5,7 @@
 #' @param model A `cl_model` of [cl_train()] or [cl_load()], or its folder.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
-#' @return A list of class `cl_info`: `facts`, a named list of words, and `text`.
+#' @return A list of class `cl_info`: `summary`, a named list of words, and `text`.
 #' @export
 #' @examples
 #' \dontrun{

@@ -27,6 +27,8 @@ model_path <- function(x) {
 #' [evaluate()][evaluate.cl_model] take what `cl_load()` returns, not the path, and say so.
 #'
 #' @param path Folder to read or to write, by custom `name.cytoloom`.
+#' @param task Module and class of the model's task, such as `"my_task:Ridges"`, where it is one of
+#'   your own and was not named in this session.
 #' @param model A `cl_model`.
 #' @param overwrite Replace a model that is there.
 #' @param ... Must be empty.
@@ -38,9 +40,9 @@ model_path <- function(x) {
 #' found <- predict(model, "images/")
 #' cl_save(model, "copy.cytoloom")
 #' }
-cl_load <- function(path, ...) {
+cl_load <- function(path, task = NULL, ...) {
   no_dots(...)
-  new_model(call_python("load", path = plain_path(path)))
+  new_model(call_python("load", path = plain_path(path), task = task))
 }
 
 #' @rdname cl_load

@@ -9,6 +9,7 @@ import shutil
 import sys
 
 from .errors import BackendError
+from .messages import in_lines
 from .models import engines
 from .models.openvino import installed
 from .runtime import backend
@@ -58,8 +59,7 @@ def text(found: dict[str, str]) -> str:
     Python  3.11
     disk    7 GB
     """
-    width = max(len(key) for key in found) + 2
-    return "\n".join(f"{key:<{width}}{value}" for key, value in found.items())
+    return in_lines(found, max(map(len, found)) + 1)
 
 
 def ready(found: dict[str, str]) -> bool:

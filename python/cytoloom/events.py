@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from . import docstrings
+from .components import docstrings
 from .errors import invalid
 
 P = ParamSpec("P")

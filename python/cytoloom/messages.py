@@ -27,6 +27,18 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{end}"
 
 
+def in_lines(subjects: Mapping[str, Any], width: int = 14) -> Message:
+    """Lay subjects out in two columns, a line each.
+
+    Examples
+    --------
+    >>> print(in_lines({"disk": "7 GB", "R": "none"}, width=5))
+    disk  7 GB
+    R     none
+    """
+    return joined("\n", (say("{} {}", f"{k:<{width}}", v) for k, v in subjects.items()))
+
+
 @dataclass(frozen=True)
 class Setting:
     """A part of a message: an argument with a value to give it."""

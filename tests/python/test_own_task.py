@@ -114,3 +114,13 @@ def test_no_task_is_known_by_name_outside_its_room(words):
             else:
                 code = re.sub(r'"""(.|\n)*?"""', "", code)
                 assert words not in code, file
+
+
+def test_the_command_line_knows_it_by_its_module(model, tmp_path):
+    """Of evaluate, predict and info; without the module a sentence says how to name it."""
+    command = [sys.executable, "-m", "cytoloom"]
+    settings = {"cwd": model.path.parent, "capture_output": True, "text": True, "check": False}
+    unknown = subprocess.run([*command, "info", model.path], **settings)
+    assert "my_task:Ridges" in unknown.stderr
+    named = [*command, "info", model.path, "--task", "my_task:Ridges"]
+    assert "Ridges(" in subprocess.run(named, **settings).stdout

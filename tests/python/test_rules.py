@@ -9,7 +9,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom.components import component
-from cytoloom.rules import Between, Rule, at_least, count, rising, ruled, rules_of, share
+from cytoloom.components.rules import Between, Rule, at_least, count, rising, ruled, rules_of, share
 
 
 @component

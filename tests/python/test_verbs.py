@@ -133,4 +133,4 @@ def test_info_is_what_a_model_says_of_itself(tmp_path) -> None:  # type: ignore[
     model = small.train(trainer=small.trainer(iterations=1), out=tmp_path / "m")
     found = cl.info(model)
     assert str(found) == model.summary() == str(cl.info(tmp_path / "m"))
-    assert found.facts["dimensions"] == "2-D"
+    assert found.summary["dimensions"] == "2-D"

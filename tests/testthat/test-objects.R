@@ -81,7 +81,7 @@ test_that("models print, summarise and have a history", {
   need_python()
   expect_output(print(tiny_model()), "cytoloom model in .*tiny.cytoloom")
   expect_output(print(cl_info(tiny_model())), "network +cl_unet\\(filters = 4, depth = 2\\)")
-  expect_identical(cl_info(tiny_model()$path)$facts, tiny_model()$info$facts)
+  expect_identical(cl_info(tiny_model()$path)$summary, tiny_model()$info$facts)
   expect_output(print(summary(tiny_model())), "network +cl_unet\\(filters = 4, depth = 2\\)")
   history <- as.data.frame(tiny_model())
   columns <- c("epoch", "iteration", "seconds", "set", "metric", "value")

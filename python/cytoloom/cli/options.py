@@ -9,9 +9,9 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import docstrings
+from ..components import docstrings
+from ..components.rules import Rule, rules_of
 from ..messages import InOptions, spelled
-from ..rules import Rule, rules_of
 
 _WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
 _CHANNELS = {"Channels", "Sequence[int | str]"}

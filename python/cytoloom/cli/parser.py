@@ -10,13 +10,15 @@ from typing import Any
 
 import cytoloom
 
-from .. import VERBS, docstrings
+from .. import VERBS
+from ..components import docstrings
 from ..events import Event, Parameter, Verb, drain, find_verb
 from ..messages import InOptions, spelled
 from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, Command, doctor
 from .options import Option, component_of, component_options
 
 DOCTOR = "say what this machine offers and what is missing"
+FOREIGN = "the model's task, where it is one of your own: my_task:Ridges"
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -91,6 +93,8 @@ class _Built:
         self._reading = _reading() if any(p.name == "data" for p in parameters) else []
         self._options = [one for p in parameters if (one := _option(p, command)) is not None]
         taken = {option.name for option in (*self._options, *self._reading)}
+        names = {p.name for p in parameters}
+        self._foreign = "model" in names and "task" not in names
         self._components = {
             p.name: (component, [o for o in component_options(component) if o.name not in taken])
             for p in parameters
@@ -107,12 +111,18 @@ class _Built:
         for name, (component, options) in self._components.items():
             words = docstrings.summary(component.__doc__).replace("`", "")
             _add_fields(parser.add_argument_group(name, words), component, options, names)
+        if self._foreign:
+            parser.add_argument("--task", metavar="MODULE:CLASS", help=FOREIGN)
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
         parser.set_defaults(run=self.run, options=names)
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the verb, its messages spelled as the command line is, and tell its result."""
         given = {option.name: option.value(args) for option in self._options}
+        if self._foreign and args.task is not None:
+            from ..tasks import resolve
+
+            resolve(args.task)  # the class is known by its name from now on
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
         if self._reading:

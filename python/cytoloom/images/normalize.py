@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..components import component
+from ..components.rules import Between
 from ..errors import invalid
-from ..rules import Between
 from .image import AnyArray
 from .percentiles import percentiles
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..components import component
+from ..components.rules import Rule, at_least, ruled
 from ..errors import invalid
-from ..rules import Rule, at_least, ruled
 from .pixels import Pixels, Tensor, ops, sum_pixels
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..events import Work, verb
-from ..messages import joined, say
+from ..messages import in_lines
 
 if TYPE_CHECKING:
     from .model import Model
@@ -19,14 +19,14 @@ class Info:
 
     Attributes
     ----------
-    facts : dict of str to str
+    summary : dict of str to str
         From subject (task, network, channels, ...) to what is to be said of it.
     """
 
-    facts: dict[str, str]
+    summary: dict[str, str]
 
     def __str__(self) -> str:
-        return joined("\n", (say("{} {}", f"{k:<14}", v) for k, v in self.facts.items()))
+        return in_lines(self.summary)
 
 
 @verb

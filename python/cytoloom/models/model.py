@@ -13,7 +13,7 @@ from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..inference import tiled as inference
 from ..inference.tiled import activate
-from ..messages import say
+from ..messages import in_lines, say
 from ..runtime import backend
 from . import engines
 from .card import card, summary_of
@@ -321,7 +321,7 @@ class Model(Record):
         >>> print(untrained().summary().splitlines()[0])
         task           Binary()
         """
-        return "\n".join(f"{key:<14} {value}" for key, value in summary_of(self).items())
+        return in_lines(summary_of(self))
 
     def __str__(self) -> str:
         return self.summary()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..components import component
+from ..components.rules import Rule, below_one, count, ruled
 from ..errors import invalid
-from ..rules import Rule, below_one, count, ruled
 from ..runtime.backend import require
 from .fold_batch_norm import fold_batch_norm
 from .layers import Layers

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..components import component
+from ..components.rules import Rule, at_least, rising, ruled, share
 from ..errors import invalid
 from ..messages import say
-from ..rules import Rule, at_least, rising, ruled, share
 from . import geometry, intensity
 from .warp import Placed, Warp
 

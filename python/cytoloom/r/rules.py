@@ -12,8 +12,8 @@ from typing import Any
 
 import cytoloom as cl
 
+from ..components.rules import INF, optional, rules_of
 from ..messages import R, spelled
-from ..rules import INF, optional, rules_of
 
 COMPONENTS = (
     cl.Trainer,

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..components.rules import fraction
 from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
-from ..rules import fraction
 from .found import Found
 from .head import Head
 from .labels import (

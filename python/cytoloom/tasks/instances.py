@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..components.rules import at_least, below_one, count, fraction
 from ..losses import Loss
 from ..metrics.instances import IOUS_50_95, average_precision, precision_by_score
 from ..metrics.matching import match
-from ..rules import at_least, below_one, count, fraction
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation

@@ -127,8 +127,9 @@ def asked(
         if component is not None and not isinstance(component, kind):
             expected = f"a {'UNet' if kind is Network else kind.__name__}"
             raise invalid(name, expected=expected, received=type(component).__name__)
+    named = None if task is None else resolve(task)  # first: a model may have this very task
     base = as_model(start) if start is not None else None
-    chosen = base.task if base and task is None else resolve(task or "instances")
+    chosen = named or (base.task if base is not None else resolve("instances"))
     if base is not None:
         _as_base(base, chosen, network)
         network, normalize = network or base.network, normalize or base.normalize

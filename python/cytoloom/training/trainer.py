@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from ..components import component
+from ..components.rules import Between, Rule, at_least, count, positive, ruled, share
 from ..messages import Either, say
 from ..patches.augment import PRESETS, Augment
-from ..rules import Between, Rule, at_least, count, positive, ruled, share
 
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8

@@ -14,7 +14,7 @@ from itertools import pairwise
 from numbers import Real
 from typing import Any
 
-from .messages import Message, Setting, Value, joined, say
+from ..messages import Message, Setting, Value, joined, say
 
 INF = math.inf
 

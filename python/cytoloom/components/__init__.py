@@ -15,8 +15,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from .errors import invalid
-from .messages import Value, say
+from ..errors import invalid
+from ..messages import Value, say
 from .rules import optional, rules_of
 
 T = TypeVar("T")
