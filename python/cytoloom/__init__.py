@@ -22,7 +22,6 @@ VERBS = {
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",
     "info": "models.info:info",
-    "census": "objects.census:census",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""
