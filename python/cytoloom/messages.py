@@ -63,10 +63,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Call:
-    """A part of a message: a component by its name and some of its fields."""
+    """A part of a message: a component by its name and some of its fields; `own` if R has it."""
 
     name: str
     fields: Mapping[str, Any]
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ class InR(Face):
             case dict():
                 return f"list({', '.join(self.setting(*pair) for pair in value.items())})"
             case Call():
-                return super().value(Call(f"cl_{value.name.lower()}", value.fields))
+                name = f"cl_{value.name.lower()}" if value.own else value.name
+                return super().value(Call(name, value.fields))
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.value(changed(value))
         return self.value(value.item()) if hasattr(value, "item") else repr(value)
@@ -277,11 +279,12 @@ def changed(component: Any, names: Iterable[str] | None = None) -> Call:
     Parameters
     ----------
     component : dataclass
-        All of its fields have defaults.
+        Fields without a default are shown, too.
     names : iterable of str, optional
         Which fields to show, changed or not.
     """
-    usual = type(component)()
     fields = {f.name: getattr(component, f.name) for f in dataclasses.fields(component)}
-    shown = [n for n in fields if fields[n] != getattr(usual, n)] if names is None else names
-    return Call(type(component).__name__, {name: fields[name] for name in shown})
+    usual = {f.name: f.default for f in dataclasses.fields(component)}
+    shown = [n for n in fields if fields[n] != usual[n]] if names is None else names
+    own = type(component).__module__.startswith(f"{__package__}.")
+    return Call(type(component).__name__, {name: fields[name] for name in shown}, own)

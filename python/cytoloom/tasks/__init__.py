@@ -76,4 +76,8 @@ def _of_module(module: str, name: str) -> Task:
     if not (isinstance(found, type) and issubclass(found, Task)):
         expected = f"the name of a task in {module}"
         raise invalid("task", expected=expected, received=name)
-    return found()
+    try:
+        return found()
+    except TypeError as error:
+        expected = "a task each of whose fields has a default"
+        raise invalid("task", expected=expected, received=f"{module}:{name}, {error}") from None
