@@ -44,6 +44,7 @@ def require(threads: int | None = None) -> ModuleType:
     BackendError
         When no backend is installed; the message says what to install.
     """
+    # TensorFlow's threads do not survive a fork: the child would wait for them for ever
     if _state["pid"] not in (None, os.getpid()):
         raise BackendError(
             "A forked process cannot use the deep-learning backend of its parent. "
@@ -67,6 +68,7 @@ def _start(asked: int | None) -> None:
                 'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
             )
         os.environ["KERAS_BACKEND"] = found[0]
+    # threads can be set before TensorFlow is imported, not after
     if "tensorflow" in sys.modules:
         _state["repeatable"] = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
     # One core for an operation, and operations side by side: 0.144 instead of 0.276 s a step on two

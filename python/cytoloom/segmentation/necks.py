@@ -135,6 +135,7 @@ def _parts(
     np.maximum.at(height, tops.ravel()[at], width.ravel()[at])
     root = _joined(height, passages, neck)
     own = np.zeros(len(several), np.int64)  # the part that keeps the id: that of the first basin
+    # assigned backwards, so that the first basin of each object is written last
     own[owner[::-1]] = root[::-1]
     apart = np.flatnonzero(root != own[owner])
     apart = np.unique(root[apart])

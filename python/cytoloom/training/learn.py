@@ -95,6 +95,7 @@ def learn(
     keeper = Keeper(folder, settings_hash(lesson, trainer, precision))
     earlier = keeper.resume(state)
     if earlier is not None and folder is not None:
+        # a budget counts the minutes of the earlier run as well
         started -= state.elapsed_s
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
@@ -105,6 +106,7 @@ def learn(
     try:
         yield from loop.run(state, started, trained=lesson.start is not None)
     except KeyboardInterrupt:
+        # before the first step there is nothing that could be a model
         if not keep_interrupted or state.iteration == 0:
             raise KeyboardInterrupt(keeper.words()) from None
         interrupted = True
