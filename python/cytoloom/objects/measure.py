@@ -71,6 +71,7 @@ def measure(
     belief = np.zeros(count + 1)
     for rows in _blocks(labels.shape):
         block = labels[rows]
+        # object pixels alone: most of an image is background
         positions = np.flatnonzero(block)
         ids = block.ravel()[positions]
 

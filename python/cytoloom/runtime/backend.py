@@ -83,6 +83,7 @@ def _start(asked: int | None) -> None:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # set before the first import: TensorFlow reads all of these once
     with _quiet_stderr():
         import keras
     # it warns of retracing once a process has used five models

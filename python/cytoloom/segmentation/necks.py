@@ -112,6 +112,7 @@ def _parts(
         inside[low] &= ~meet
         inside[high] &= ~meet
     width = _depth(inside, ratio, deepest)
+    # unsmoothed, every notch of a rim makes a top of its own
     width = ndi.gaussian_filter(width, 1 / ratio, radius=SMOOTHED_PX) * inside
     highest = _highest(width, np.maximum(1, np.rint(TOP_PX / ratio)).astype(int))
     chosen = np.zeros(int(objects.max(initial=0)) + 1, bool)

@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 _ATTEMPTS = 40
 """Places tried for a body; after these there is taken to be no room left."""
 _LARGEST_LOSS = 0.3
-"""Share of a body that neighbours may hide when it is placed; of theirs it may hide half as much."""
+"""Share of a body that neighbours may hide when it is placed; half as much of theirs."""
 _CONTACT, _CLEARANCE = 1.02, 1.25
 """Normalised radii: a neighbour within the first touches, and a body alone has none within the
 second."""

@@ -99,6 +99,7 @@ def learn(
         started -= state.elapsed_s
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
+    # variables are restored after compiling, when the optimizer has its own
     network, fitted = _prepared(lesson, trainer, precision, keeper, earlier)
     watch = Watch(lesson, network, Snapshots(None if folder is None else folder.path))
     loop = _loop(lesson, trainer, keeper, fitted, watch)

@@ -83,6 +83,7 @@ class Keeper:
             return None
         arrays, kept = found
         changed = self._changed(kept["settings"])
+        # `overwrite` gives up a training of other settings, but goes on with one of the same
         if changed and self._folder.replace:
             self._folder.clear()
             return None
