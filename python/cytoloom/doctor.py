@@ -86,7 +86,7 @@ def _backend() -> dict[str, str]:
         "jax": ("jax",),
         "torch": ("torch",),
     }
-    versions = [v for v in map(_version, packages[running]) if v != "not installed"]
+    versions = [v for v in map(_version, packages[running]) if v != MISSING]
     precision = backend.resolve_precision("auto")
     why = "" if precision == "bfloat16" else " (no GPU, no avx512_bf16, no amx_bf16)"
     return {

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import cytoloom as cl
 
 # OpenVINO has tests of its own: elsewhere it would only cost each training seconds
 os.environ["CYTOLOOM_ENGINE"] = "keras"
@@ -19,3 +23,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real images not found at {folder}; set CYTOLOOM_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> cl.Model:
+    """Hardly trained on nuclei and written: one model for all tests that only look at it.
+
+    A test that changes or saves a model loads one of its own from ``trained.path``.
+    """
+    import small
+
+    return small.train(out=tmp_path_factory.mktemp("trained") / "m.cytoloom")

@@ -10,7 +10,6 @@ import tifffile
 from PIL import Image as Pillow
 
 import cytoloom as cl
-import small
 from cytoloom.datasets.checks import odd_pixels
 from cytoloom.datasets.files import FileSource, pixel_sha256
 from cytoloom.datasets.items import Item
@@ -88,22 +87,17 @@ def test_odd_pixels_in_a_block_of_their_own_are_seen(shift):
     ]
 
 
-@pytest.fixture(scope="module")
-def model() -> cl.Model:
-    return small.train(trainer=small.trainer(iterations=1))
-
-
 @pytest.mark.parametrize("rescale", [None, 0.5])
-def test_predicting_into_a_folder_never_asks_for_the_whole(model, monkeypatch, tmp_path, rescale):
+def test_predicting_into_a_folder_never_asks_for_the_whole(trained, monkeypatch, tmp_path, rescale):
     """Looking, normalising, running the network, measuring: each by regions; the same objects."""
     image, _ = cl.simulate.nuclei(shape=(300, 280), count=40, seed=3)
-    expected = cl.predict(model, image, rescale=rescale, progress=False)
+    expected = cl.predict(trained, image, rescale=rescale, progress=False)
     monkeypatch.setattr(blocks, "LARGE_PX", 9000)
     monkeypatch.setattr("cytoloom.inference.tiled.TILE_PX", 9000)
     monkeypatch.setattr("cytoloom.objects.measure.BLOCK_PX", 9000)
     source = Counting(image)
     row, table, labels, _ = predict_one(
-        model, Item("image", source), rescale, tmp_path, overlay=False, workers=1
+        trained, Item("image", source), rescale, tmp_path, overlay=False, workers=1
     )
     assert max(source.asked) < image.size
     assert row["objects"] == len(expected.objects) == len(table)
@@ -112,7 +106,7 @@ def test_predicting_into_a_folder_never_asks_for_the_whole(model, monkeypatch, t
 
 
 @large
-def test_scoring_reads_large_images_by_regions_and_small_ones_once(model):
+def test_scoring_reads_large_images_by_regions_and_small_ones_once(trained):
     """What is kept is decoded once; what is large is not kept at all."""
     image = RNG.integers(0, 99, (30, 40, 1)).astype(np.uint8)
     source = Counting(image)

@@ -10,22 +10,15 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
-import small
 from cytoloom.models.saving import sha256_of
 
 MODELS = Path(__file__).parent / "models"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> cl.Model:
-    """Hardly trained, and written."""
-    return small.train(out=tmp_path_factory.mktemp("models") / "m.cytoloom")
-
-
 @pytest.fixture
-def folder(model: cl.Model, tmp_path: Path) -> Path:
+def folder(trained: cl.Model, tmp_path: Path) -> Path:
     """A copy that may be spoiled."""
-    return shutil.copytree(model.path, tmp_path / "copy.cytoloom")
+    return shutil.copytree(trained.path, tmp_path / "copy.cytoloom")
 
 
 def test_a_folder_of_format_1_predicts_what_it_did():
@@ -47,16 +40,16 @@ def test_a_folder_of_format_1_is_saved_in_format_2(tmp_path):
     assert all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_over_a_folder_of_format_1_no_old_network_is_left(model, tmp_path):
+def test_over_a_folder_of_format_1_no_old_network_is_left(trained, tmp_path):
     old = shutil.copytree(MODELS / "format_1.cytoloom", tmp_path / "m.cytoloom")
-    cl.load(model.path).save(old, overwrite=True)
+    cl.load(trained.path).save(old, overwrite=True)
     assert not (old / "network.keras").exists()
-    assert cl.load(old).task == model.task
+    assert cl.load(old).task == trained.task
 
 
-def test_the_manifest_carries_the_hash_of_every_file(model):
-    plain = json.loads((model.path / "model.json").read_text())
-    assert plain["files"] == {name: sha256_of(model.path / name) for name in plain["files"]}
+def test_the_manifest_carries_the_hash_of_every_file(trained):
+    plain = json.loads((trained.path / "model.json").read_text())
+    assert plain["files"] == {name: sha256_of(trained.path / name) for name in plain["files"]}
 
 
 @pytest.mark.parametrize("name", ["members/1/network.keras", "history.csv"])

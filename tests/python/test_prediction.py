@@ -14,7 +14,9 @@ import cytoloom as cl
 import small
 from cytoloom.evaluation.bootstrap import bootstrap
 from cytoloom.inference import memory_map
+from cytoloom.models.untrained import untrained
 from cytoloom.objects.measure import measure
+from cytoloom.tasks import Instances
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +194,9 @@ def test_pixel_sizes_that_differ_are_met_by_rescaling(model, capsys):
 
 
 def test_arrays_have_the_axes_that_the_model_takes():
-    images, labels = small.nuclei()
+    images, _ = small.nuclei()
     five = [np.stack([i] * 5, axis=-1) for i in images]
-    model = small.train(data=(five, labels), trainer=small.trainer(iterations=1))
+    model = untrained(Instances(), channels=5)
     for given in (five[0], [five[0]], {"a": five[0]}):
         found = cl.predict(model, given, progress=False)
         assert found[found.names[0]].shape == (64, 64)
@@ -264,9 +266,8 @@ def test_nothing_usable_leaves_no_folder(model, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_results_of_two_runs_are_not_mixed(tmp_path):
+def test_results_of_two_runs_are_not_mixed(model, tmp_path):
     images = small.nuclei()[0]
-    model = small.train(trainer=small.trainer(iterations=1))
     both = {"a": images[0], "b": images[1]}
     cl.predict(model, both, out=tmp_path, overlay=True, progress=False)
     (tmp_path / "labels" / "mine.tif").write_bytes(b"not to be touched")
@@ -277,8 +278,7 @@ def test_results_of_two_runs_are_not_mixed(tmp_path):
     assert kept == {"a.tif", "mine.tif", "files.csv", "objects.csv"}
 
 
-def test_scores_are_not_replaced_unasked_and_predictions_may_lie_beside_them(tmp_path):
-    model = small.train(trainer=small.trainer(iterations=1))
+def test_scores_are_not_replaced_unasked_and_predictions_may_lie_beside_them(model, tmp_path):
     image, labels = cl.simulate.nuclei(shape=(64, 64), count=6, seed=50)
     out, table = tmp_path / "out", tmp_path / "out" / "scores.csv"
 
@@ -299,8 +299,7 @@ def test_scores_are_not_replaced_unasked_and_predictions_may_lie_beside_them(tmp
     assert (out / "files.csv").exists()
 
 
-def test_odd_pixels_are_warned_of(capsys):
-    model = small.train(trainer=small.trainer(iterations=1))
+def test_odd_pixels_are_warned_of(model, capsys):
     holed = small.nuclei()[0][0].astype(np.float32)
     holed[0, 0] = np.nan
     cl.predict(model, {"holed": holed, "flat": np.full((32, 32), 9)}, progress=False)
@@ -335,7 +334,7 @@ def test_a_model_finds_its_channel_by_name(tmp_path):
     assert "mean_intensity_dna" in found.objects
 
 
-def test_results_do_not_go_into_a_model(tmp_path):
-    model = small.train(out=tmp_path / "m.cytoloom", trainer=small.trainer(iterations=1))
+def test_results_do_not_go_into_a_model(model, tmp_path):
+    folder = untrained().save(tmp_path / "m.cytoloom")
     with pytest.raises(cl.InvalidError, match="a model"):
-        cl.predict(model, small.nuclei()[0], out=model.path, progress=False)
+        cl.predict(model, small.nuclei()[0], out=folder, progress=False)

@@ -151,20 +151,18 @@ def test_coherence_is_the_correlation_with_what_should_be():
     assert task.coherence({"distance": depth}, Found(0 * labels)) == 0
 
 
-def test_rescaling_is_said_and_is_in_the_table(monkeypatch, capsys):
-    model = small.train()
+def test_rescaling_is_said_and_is_in_the_table(trained, monkeypatch, capsys):
     image = small.nuclei(1)[0][0]
     enlarged_twice = (2.0, 2.0), "rescaled by 2."
     monkeypatch.setattr("cytoloom.prediction.apply.by_size", lambda *_: enlarged_twice)
-    found = cl.predict(model, image, progress=False)
+    found = cl.predict(trained, image, progress=False)
     assert found.files["scale"].tolist() == [2.0]
     assert "rescaled by 2." in capsys.readouterr().err
-    given = cl.predict(model, image, rescale=2, progress=False)
+    given = cl.predict(trained, image, rescale=2, progress=False)
     assert np.array_equal(found[found.names[0]], given[given.names[0]])
     assert given[given.names[0]].shape == (64, 64)
 
 
-def test_every_image_counts_for_the_sizes_in_training():
-    model = small.train()
-    sizes = model.info["diameter_px"]
+def test_every_image_counts_for_the_sizes_in_training(trained):
+    sizes = trained.info["diameter_px"]
     assert sizes["least_typical"] <= sizes["typical"] <= sizes["most_typical"]

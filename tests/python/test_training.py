@@ -19,15 +19,11 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom.datasets.data import as_data
+from cytoloom.models.untrained import untrained
 from cytoloom.training import checkpoints
 from cytoloom.training.loop import Loop
 from cytoloom.training.session import doubts
 from cytoloom.training.watch import Watch
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> cl.Model:
-    return small.train(out=tmp_path_factory.mktemp("plain") / "m.cytoloom")
 
 
 def history_without_seconds(model: cl.Model) -> pd.DataFrame:
@@ -42,33 +38,33 @@ def pictures(model: cl.Model) -> list[str]:
     return [f"snapshots/{p.name}" for p in (model.path / "snapshots").iterdir()]
 
 
-def test_the_model_folder_holds_what_the_readme_says(uninterrupted):
-    files = {p.relative_to(uninterrupted.path).as_posix() for p in files_of(uninterrupted.path)}
+def test_the_model_folder_holds_what_the_readme_says(trained):
+    files = {p.relative_to(trained.path).as_posix() for p in files_of(trained.path)}
     network = "members/1/network.keras"
-    assert files == {network, "model.json", "history.csv", "README.md", *pictures(uninterrupted)}
-    hashes = json.loads((uninterrupted.path / "model.json").read_text())["files"]
+    assert files == {network, "model.json", "history.csv", "README.md", *pictures(trained)}
+    hashes = json.loads((trained.path / "model.json").read_text())["files"]
     assert set(hashes) == {network, "history.csv", "README.md"}
-    history = pd.read_csv(uninterrupted.path / "history.csv")
+    history = pd.read_csv(trained.path / "history.csv")
     assert list(history.columns) == ["epoch", "iteration", "seconds", "set", "metric", "value"]
     assert set(history["set"]) == {"train", "validation"}
     assert history["iteration"].max() == 8
 
 
-def test_a_loaded_model_predicts_the_same(uninterrupted):
+def test_a_loaded_model_predicts_the_same(trained):
     image = small.nuclei(1)[0][0]
-    loaded = cl.load(uninterrupted.path)
-    for head, values in uninterrupted.predict_maps(image).items():
+    loaded = cl.load(trained.path)
+    for head, values in trained.predict_maps(image).items():
         assert np.array_equal(values, loaded.predict_maps(image)[head])
-    assert np.array_equal(uninterrupted.predict(image), loaded.predict(image))
+    assert np.array_equal(trained.predict(image), loaded.predict(image))
 
 
-def test_the_same_seed_gives_the_same_model_and_another_does_not(uninterrupted):
-    assert small.same_weights(uninterrupted, small.train())
-    assert not small.same_weights(uninterrupted, small.train(seed=1))
+def test_the_same_seed_gives_the_same_model_and_another_does_not(trained):
+    assert small.same_weights(trained, small.train())
+    assert not small.same_weights(trained, small.train(seed=1))
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
-def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path, stop):
+def test_an_interrupted_training_goes_on_to_the_same_end(trained, tmp_path, stop):
     # the generator is closed after some events, as Ctrl-C between two steps would
     out = tmp_path / "m.cytoloom"
     settings = {
@@ -86,15 +82,13 @@ def test_an_interrupted_training_goes_on_to_the_same_end(uninterrupted, tmp_path
     events.close()
     assert not (out / "model.json").exists()
     resumed = cl.train(**settings, progress=False)
-    assert small.same_weights(uninterrupted, resumed)
-    assert history_without_seconds(resumed).equals(history_without_seconds(uninterrupted))
-    assert resumed.task == uninterrupted.task
+    assert small.same_weights(trained, resumed)
+    assert history_without_seconds(resumed).equals(history_without_seconds(trained))
+    assert resumed.task == trained.task
     assert not (out / ".training").exists()
 
 
-def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
-    uninterrupted, tmp_path, monkeypatch
-):
+def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(trained, tmp_path, monkeypatch):
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     real, steps = Loop.step, []
 
@@ -110,7 +104,7 @@ def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(
             small.train(**settings)
     _, facts = checkpoints.read(settings["out"] / ".training")
     assert facts["iteration"] == 5
-    assert small.same_weights(uninterrupted, small.train(out=settings["out"]))
+    assert small.same_weights(trained, small.train(out=settings["out"]))
 
 
 def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
@@ -140,7 +134,7 @@ def stopped(**settings):
     yield from events
 
 
-def test_a_training_stopped_by_hand_is_a_model_and_goes_on(uninterrupted, tmp_path):
+def test_a_training_stopped_by_hand_is_a_model_and_goes_on(trained, tmp_path):
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     said = list(stopped(**settings))
     assert said[0].message.endswith("this is the model so far. The same call goes on from there.")
@@ -148,12 +142,12 @@ def test_a_training_stopped_by_hand_is_a_model_and_goes_on(uninterrupted, tmp_pa
     assert cl.load(settings["out"]).info["interrupted"]
     whole = small.train(**settings)
     assert not whole.info["interrupted"]
-    assert small.same_weights(uninterrupted, whole)
+    assert small.same_weights(trained, whole)
     with pytest.raises(cl.InvalidError, match="without a finished model"):
         small.train(**settings)
 
 
-def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, monkeypatch):
+def test_a_second_ctrl_c_leaves_what_the_first_saved(trained, tmp_path, monkeypatch):
     def pressed(*_):
         raise KeyboardInterrupt
 
@@ -162,7 +156,7 @@ def test_a_second_ctrl_c_leaves_what_the_first_saved(uninterrupted, tmp_path, mo
         patch.setattr("cytoloom.training.session.tune", pressed)
         with pytest.raises(KeyboardInterrupt, match="iteration 5 is kept in"):
             list(stopped(**settings))
-    assert small.same_weights(uninterrupted, small.train(**settings))
+    assert small.same_weights(trained, small.train(**settings))
 
 
 def test_a_model_that_was_never_validated_says_no_false_score(tmp_path):
@@ -266,8 +260,8 @@ def test_training_asks_for_images_to_choose_thresholds_by():
         small.train(validation=0)
 
 
-def test_a_model_is_not_saved_among_other_files(uninterrupted, tmp_path):
-    model = cl.load(uninterrupted.path)
+def test_a_model_is_not_saved_among_other_files(trained, tmp_path):
+    model = cl.load(trained.path)
     (tmp_path / "README.md").write_text("my notes")
     for overwrite in (False, True):
         with pytest.raises(cl.InvalidError, match=r"Invalid `path`.*with other files in it"):
@@ -276,8 +270,8 @@ def test_a_model_is_not_saved_among_other_files(uninterrupted, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"0" * 100, b"\xff" * 64])
-def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path, damage):
-    folder = cl.load(uninterrupted.path).save(tmp_path / "m.cytoloom")
+def test_a_damaged_network_is_told_in_a_sentence(trained, tmp_path, damage):
+    folder = cl.load(trained.path).save(tmp_path / "m.cytoloom")
     network = bytearray((folder / "members/1/network.keras").read_bytes())
     network[len(network) // 2 : len(network) // 2 + 64] = damage
     (folder / "members/1/network.keras").write_bytes(network if len(damage) == 64 else damage)
@@ -285,11 +279,11 @@ def test_a_damaged_network_is_told_in_a_sentence(uninterrupted, tmp_path, damage
         cl.load(folder).predict(np.zeros((32, 32)))
 
 
-def test_a_finished_model_is_not_overwritten_unless_asked(uninterrupted):
-    before = (uninterrupted.path / "model.json").read_text()
+def test_a_finished_model_is_not_overwritten_unless_asked(trained):
+    before = (trained.path / "model.json").read_text()
     with pytest.raises(cl.InvalidError, match="overwrite=True"):
-        small.train(out=uninterrupted.path)
-    assert (uninterrupted.path / "model.json").read_text() == before
+        small.train(out=trained.path)
+    assert (trained.path / "model.json").read_text() == before
 
 
 def test_a_folder_of_other_things_is_no_place_for_a_model(tmp_path):
@@ -302,7 +296,7 @@ def test_a_folder_of_other_things_is_no_place_for_a_model(tmp_path):
 
 def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
     out = tmp_path / "m.cytoloom"
-    small.train(out=out, trainer=small.trainer(iterations=1))
+    untrained().save(out)
     events = cl.train.events(
         small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
     )
@@ -310,7 +304,7 @@ def test_the_old_model_stays_until_the_new_one_is_whole(tmp_path):
         if event.message.startswith("iteration 4"):
             break
     events.close()
-    assert cl.load(out).info["training"]["iterations"] == 1
+    assert cl.load(out).info["training"]["iterations"] == 0
     with pytest.raises(cl.InvalidError, match="multiples of"):
         small.train(out=out, trainer=small.trainer(patch_px=7), overwrite=True)
     again = cl.train.events(
@@ -354,9 +348,9 @@ def test_a_loss_that_is_not_a_number_stops_with_advice():
         small.train(trainer=small.trainer(optimizer="sgd", learning_rate=1e30))
 
 
-def test_a_task_other_than_that_of_the_start_is_refused(uninterrupted):
+def test_a_task_other_than_that_of_the_start_is_refused(trained):
     with pytest.raises(cl.InvalidError, match=r"Expected Instances, as `start`. Received: Binary"):
-        small.train(start=uninterrupted.path, network=None, task="binary")
+        small.train(start=trained.path, network=None, task="binary")
 
 
 def tensor(variable) -> np.ndarray:
@@ -365,40 +359,38 @@ def tensor(variable) -> np.ndarray:
     return keras.ops.convert_to_numpy(variable.value)
 
 
-def test_of_a_network_other_than_that_of_the_start_only_what_differs_is_told(uninterrupted):
+def test_of_a_network_other_than_that_of_the_start_only_what_differs_is_told(trained):
     expected = r"^Invalid `network`. Expected filters=8, as `start`. Received: filters=4.$"
     with pytest.raises(cl.InvalidError, match=expected):
-        small.train(start=uninterrupted.path, network=cl.UNet(filters=4, depth=2))
+        small.train(start=trained.path, network=cl.UNet(filters=4, depth=2))
 
 
-def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(uninterrupted):
-    before = {p: p.read_bytes() for p in files_of(uninterrupted.path)}
+def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(trained):
+    before = {p: p.read_bytes() for p in files_of(trained.path)}
     tuned = small.train(
-        start=uninterrupted.path, network=None, trainer=small.trainer(learning_rate=1e-12)
+        start=trained.path, network=None, trainer=small.trainer(learning_rate=1e-12)
     )
-    pairs = zip(
-        tuned.keras.trainable_variables, uninterrupted.keras.trainable_variables, strict=True
-    )
+    pairs = zip(tuned.keras.trainable_variables, trained.keras.trainable_variables, strict=True)
     moved = [np.abs(tensor(a) - tensor(b)).max() for a, b in pairs]
     assert max(moved) < 1e-6
     first = tuned.history.iloc[:2]
     assert first["iteration"].tolist() == [0, 0]
     score = first.loc[first["metric"] == "score", "value"].item()
     assert tuned.info["training"]["score"] >= score
-    assert {p: p.read_bytes() for p in files_of(uninterrupted.path)} == before
+    assert {p: p.read_bytes() for p in files_of(trained.path)} == before
 
 
-def test_fine_tuning_on_another_number_of_channels_is_refused(uninterrupted):
+def test_fine_tuning_on_another_number_of_channels_is_refused(trained):
     images, labels = small.nuclei()
     colour = [np.stack([i, i, i], axis=-1) for i in images]
     with pytest.raises(cl.InvalidError, match="1 channels"):
-        small.train(start=uninterrupted.path, network=None, data=(colour, labels))
+        small.train(start=trained.path, network=None, data=(colour, labels))
 
 
-def test_what_the_start_was_trained_on_is_known_after_fine_tuning(uninterrupted):
+def test_what_the_start_was_trained_on_is_known_after_fine_tuning(trained):
     other = [cl.simulate.nuclei(shape=(64, 64), count=6, seed=k) for k in range(50, 53)]
     data = tuple(zip(*other, strict=True))
-    tuned = small.train(start=uninterrupted.path, network=None, data=data)
+    tuned = small.train(start=trained.path, network=None, data=data)
     with pytest.raises(cl.InvalidError, match=r"the same pixels as image_00\d \(start\)"):
         cl.evaluate(tuned, small.nuclei(), progress=False)
 
@@ -414,12 +406,12 @@ def test_a_validation_loss_that_is_no_number_stops_training(monkeypatch):
         small.train()
 
 
-def test_fine_tuning_that_makes_it_worse_gives_the_start_back(uninterrupted, monkeypatch):
+def test_fine_tuning_that_makes_it_worse_gives_the_start_back(trained, monkeypatch):
     scores = itertools.chain([0.9], itertools.repeat(0.8))
     monkeypatch.setattr(Watch, "__call__", lambda *_: (1.0, next(scores)))
-    tuned = small.train(start=uninterrupted.path, network=None)
+    tuned = small.train(start=trained.path, network=None)
     assert tuned.info["training"]["best_iteration"] == 0
-    assert small.same_weights(tuned, cl.load(uninterrupted.path))
+    assert small.same_weights(tuned, cl.load(trained.path))
 
 
 @pytest.mark.parametrize(
@@ -519,8 +511,8 @@ def test_the_picture_of_a_stack_shows_the_plane_with_most_objects():
         np.testing.assert_array_equal(shown, labels[2])
 
 
-def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(uninterrupted, tmp_path):
-    plain = json.loads((uninterrupted.path / "model.json").read_text())
+def test_a_model_folder_with_an_unknown_field_or_newer_format_is_refused(trained, tmp_path):
+    plain = json.loads((trained.path / "model.json").read_text())
     for change, message in (({"surprise": 1}, "surprise"), ({"format": 3}, "newer")):
         (tmp_path / "model.json").write_text(json.dumps(plain | change))
         with pytest.raises(cl.InvalidError, match=message):

@@ -159,6 +159,7 @@ class FileSource:
     def _region(self, slices: Slices) -> AnyArray:
         spans = [s.indices(n) for s, n in zip(slices, self.shape, strict=False)]
         box = tuple(slice(start, max(start, stop)) for start, stop, _ in spans)
+        # readers of regions go forwards only; backwards is for small images
         if any(step < 1 for _, _, step in spans):
             return self._whole()[slices]
         part = Part(self.file_axes, self._one_frame(), self.scene, box)
@@ -170,6 +171,7 @@ class FileSource:
         if self._cache is not None:
             return self._cache.get(self.identity, self._decode)
         with self._lock:
+            # A weak reference: two readers of a file share its pixels, and the last one frees them.
             array = self._alive() if self._alive is not None else None
             if array is None:
                 array = self._decode()
@@ -196,6 +198,7 @@ class FileSource:
         else:
             found = files.read(self.path, axes=self.file_axes, frame=frame, scene=self.scene)
             array = found.array
+        # all readers share these pixels; a view, so that the flag is ours alone
         array = array.view()
         array.flags.writeable = False
         return array

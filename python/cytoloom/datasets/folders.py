@@ -89,6 +89,7 @@ def folders_data(images_folder: Path, labels_folder: Path, options: ReadOptions)
         if not folder.is_dir():
             raise invalid("data", expected="a folder", received=str(folder))
     images = pairs.list_images(images_folder)
+    # labels in a folder beside the images themselves are not images
     if labels_folder.parent == images_folder:
         images = [n for n in images if not n.startswith(f"{labels_folder.name}/")]
     labels = pairs.list_images(labels_folder)
@@ -110,6 +111,7 @@ def _named_data(
     partners: dict[str, list[Path]] = {name: [] for name in images}
     problems: list[str] = []
     notes: list[str] = []
+    # an image without labels by one annotator may have those of another
     lonely = set(images)
     annotators = _annotators(images, labels)
     for annotator in annotators:

@@ -40,6 +40,7 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
 
 def _file_ids(paths: Sequence[Path]) -> list[str]:
     longer = _below_common(paths)
+    # the shortest names that differ: alone, with their folders, with their endings too
     without = [n.with_name(stem(n)) for n in longer]
     choices = [
         [stem(p) for p in paths],

@@ -143,6 +143,7 @@ def read_labels(
         got = f"label {stored.max()}"
         raise invalid(item.annotations[0].name, expected="labels below 2**31", received=got,
                       remedy=remedy)  # fmt: skip
+    # a copy in any case: the stored pixels are shared and read-only
     labels = stored.astype(np.int32)
     if known is not None:
         labels[~known] = 0

@@ -21,6 +21,8 @@ _LABEL_WORDS = (
     "annotations", "annot", "manual", "groundtruth",
 )  # fmt: skip
 _MAX_NAMES_TRIED = 12
+"""Images whose names are held against those of all labels: what is common shows in a dozen, and the
+work grows with the square."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def pair_names(images: Sequence[str], labels: Sequence[str]) -> Pairs:
     used: set[str] = set()
     for key, names in by_image.items():
         partners = by_label.get(key, []) if key is not None else []
+        # two files of one key: neither is paired, since a guess could train on a wrong mask
         if len(names) > 1 and key is not None:
             duplicates.append(_claim("images", names))
         if len(partners) > 1:
@@ -142,6 +145,7 @@ def infer_affixes(images: Sequence[str], labels: Sequence[str]) -> Affixes:
     for image in images[::step]:
         proposals.update(found for label in labels for found in _proposals(image, label))
     tried = [affixes for affixes, _ in proposals.most_common(200)]
+    # repr last: of texts that do equally well the same is taken on any machine
     return max(tried, key=lambda a: (_count_pairs(a, images, labels), -a.length, repr(a)))
 
 
@@ -260,6 +264,7 @@ def _proposals(image: str, label: str) -> list[Affixes]:
     start = _shared(image, label)
     end = _shared(image[::-1], label[::-1])
     found = []
+    # img_1 and img_10 begin alike with img_1, which would cut the 10 in two
     while start and (_cut(image[:start], image[start:]) or _cut(label[:start], label[start:])):
         start -= 1
     if start:

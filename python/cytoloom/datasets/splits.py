@@ -62,6 +62,7 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
     if fraction == 0:
         return data, replace(data, items=()), "no images held out for validation"
     groups = _groups(data.items)
+    # one group of so few would be more than twice what was asked for
     if len(groups) * fraction < 0.5:
         return _split_region(data, fraction, seed, len(groups))
     return _split_groups(data, groups, fraction, seed)
@@ -144,6 +145,7 @@ def _region(
     labels, _ = read_labels(item, unknown)
     boxes = [
         _cut(labels.shape, axis, fraction, end)
+        # not along z: planes next to each other show the same objects
         for axis in (labels.ndim - 2, labels.ndim - 1)
         for end in (True, False)
         if labels.shape[axis] > 1
@@ -152,6 +154,7 @@ def _region(
         got = say("{} of shape {}", item.id, labels.shape)
         raise invalid("validation", expected="images of more than one pixel", received=got)
     order = [boxes[i] for i in rng.permutation(len(boxes))]
+    # a part without objects can neither be learned from nor be scored
     good = [b for b in order if all(labels[_slices(part)].any() for part in b)]
     kept, held = (good or order)[0]
     return kept, held

@@ -107,6 +107,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions) -> list[Item]:
             expected = "a table with a column image"
             raise invalid(str(path), expected=expected, received=say("columns {}", list(table)))
         return _list_images([path.parent / str(p) for p in table["image"]], (), options)
+    # a file may have brackets in its name: it is a pattern only where there is no such file
     if not path.exists() and glob.has_magic(str(path)):
         matches = sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
         return _list_images(matches, (), options)

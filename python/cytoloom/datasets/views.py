@@ -76,6 +76,7 @@ class CropSource:
         box = tuple(slice(start, stop) for start, stop in self.roi)
         if slices is None:
             return self.whole.read(box)
+        # slices of the box count from its corner; a range resolves negative and open ends
         inside = [range(*b.indices(b.stop))[s] for b, s in zip(box, slices, strict=True)]
         return self.whole.read(tuple(slice(r.start, r.stop, r.step) for r in inside))
 
@@ -168,6 +169,7 @@ class CachedSource:
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a view of what is kept, decoded first where nothing is."""
+        # keeping it would take the memory that reading by regions saves
         if by_regions(self._source):
             return self._source.read(slices)
         with self._lock:

@@ -117,6 +117,7 @@ class Png(Bitmap):
         if depth == 16:
             return _without_alpha(_deep(path))
         values, alpha = super().values(path, part)
+        # 255 / 3 and 255 / 15: how Pillow stretches 2 and 4 bits
         step = {2: 85, 4: 17}.get(depth, 1) if colour_type == 0 else 1
         return (values // step if step > 1 else values), alpha
 

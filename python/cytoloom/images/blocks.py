@@ -53,6 +53,7 @@ def blocks(source: Any) -> Iterator[AnyArray]:
     if isinstance(pixels, np.ndarray):
         yield pixels
         return
+    # labels have no channel axis
     for box in boxes(pixels.shape[: len(pixels.axes.removesuffix("c"))], LARGE_PX):
         yield pixels.read(box)
 

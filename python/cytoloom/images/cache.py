@@ -80,6 +80,7 @@ class Cache:
             self._bytes = 0
 
     def _shrink(self) -> None:
+        # the last one stays though it is too large: it is in use
         while self._bytes > self.max_bytes and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
 

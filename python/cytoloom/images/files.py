@@ -303,6 +303,7 @@ def _reading(path: Path, action: Callable[[], T]) -> T:
     """Run a decoder; whatever it raises on a damaged file becomes the one error with its name."""
     try:
         return action()
+    # a full memory is no damaged file
     except (InvalidError, MemoryError):
         raise
     except Exception as error:

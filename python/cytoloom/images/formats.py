@@ -101,6 +101,7 @@ def reader_of(path: Path) -> Reader:
 
 
 def _first_bytes(path: Path) -> bytes:
+    # before its bytes: many of these formats are TIFF inside, and would be misread
     if _is_unread(path.suffix.lower()) and path.exists():
         raise _unreadable(path)
     try:

@@ -74,6 +74,7 @@ def _pixel_size_um(metadata: ElementTree.Element, stack: bool) -> tuple[float, .
     """Return micrometres; lengths are stored from the first pixel's centre to the last one's."""
     found = {}
     for axis in metadata.iterfind(".//ImageDescription/Dimensions/DimensionDescription"):
+        # between the centres of n pixels lie n - 1 steps
         steps = int(axis.get("NumberOfElements", 1)) - 1
         scale = _UM_PER_UNIT.get(axis.get("Unit", ""), 0.0)
         if steps > 0 and axis.get("DimID") in _DIMENSION_IDS:

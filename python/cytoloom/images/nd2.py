@@ -41,6 +41,7 @@ class Nd2(Reader):
             names = different([c.channel.name for c in file.metadata.channels or ()])
             names = names if names is not None and len(names) == shape[-1] else None
             size, dtype = _pixel_size_um(file, "z" in axes), np.dtype(file.dtype)
+            # planes of other files have to be decoded whole
             mapped = not file.is_legacy and file.attributes.compressionType is None
             return ImageInfo(shape, dtype, axes, size, names, regions=mapped)
 

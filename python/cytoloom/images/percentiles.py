@@ -49,6 +49,7 @@ def percentiles(source: Any, levels: Levels) -> tuple[list[Levels], str]:
 
 def _ranges(image: Any, dtype: np.dtype[Any], channels: int) -> list[tuple[int, int]]:
     """Return least and largest value of each channel; of short types those that can be."""
+    # reading a large file twice costs more than a histogram of 65536 bins
     if dtype.itemsize <= 2 and not isinstance(image, np.ndarray):
         info = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
         return [(int(info.min), int(info.max))] * channels

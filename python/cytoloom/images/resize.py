@@ -94,6 +94,7 @@ def enlarged(source: Any, factors: Sequence[float]) -> Resized:
 
 def resize_into(out: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Fill `out` (spatial..., c) with `values` at its size, in strips; return it."""
+    # whole rows of strips: `values` may be a memory map, read from start to end
     resized = Resized(values.__getitem__, values.shape[:-1], out.shape[:-1], out.shape[-1])
     row_px = max(out[:1].size, values[:1].size)
     rows = max(1, STRIP_PX // max(1, row_px))

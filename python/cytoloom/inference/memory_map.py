@@ -50,6 +50,7 @@ class MemoryMaps:
             return np.zeros(shape, np.float32)
         if self._folder is None:
             self._folder = tempfile.mkdtemp(prefix="cytoloom-")
+            # started with the first file: small images cost no thread
             self._thread.start()
         with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
             file.truncate(4 * math.prod(shape))

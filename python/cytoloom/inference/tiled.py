@@ -128,6 +128,7 @@ def predict_maps(
     # sizes, and a tile would not give what the whole image gives.
     cells = [2 * g for g in grid]
     cut = tiles(shape, tile_shape(shape, tile_px, workers), margin, cells)
+    # exact tiles are written side by side; only cut-short ones have seams that blending hides
     ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
 
     def run(tile: Tile) -> dict[str, np.ndarray]:

@@ -82,6 +82,7 @@ def pixels_of(
     counts = weight > 0
     # Selecting, not multiplying: 0 * inf would be NaN.
     target, logits = (ops_.where(counts, v, 0.0) for v in (target, logits))
+    # pixels with a weight, not their weights: a class that weighs more shall count more
     known = ops_.sum(ops_.cast(counts, "float32"), axis=tuple(range(1, len(logits.shape))))
     return Pixels(
         target,

@@ -48,6 +48,7 @@ def each_image(
             return False
 
     def run(item: Any) -> R:
+        # images side by side already use all cores; tiles of each as well would only cost memory
         return work(item, engine.tile_workers if alone(item) else 1)
 
     return side_by_side(items, run, engine.image_workers, alone)

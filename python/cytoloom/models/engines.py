@@ -43,6 +43,7 @@ def suits() -> bool:
 def choose(model: Record) -> Engine:
     """Start the fastest engine that is known to find what Keras finds."""
     version = installed()
+    # weights changed in memory are not those of the file that OpenVINO was made from
     if version is None or model.changeable or not suits():
         return keras_engine(model)
     checked = comparison(model)

@@ -56,6 +56,7 @@ class Model(Record):
     @property
     def engine(self) -> Engine:
         """What runs the network; started when first asked for, by one thread."""
+        # started late: loading a model must not load TensorFlow or OpenVINO
         if self._engine is None:
             self._engine = engines.choose(self)
         return self._engine
@@ -303,6 +304,7 @@ class Model(Record):
 
     def _writer(self, key: tuple[int, str]) -> Any:
         network = self.network_of(*key)
+        # files are float32 whatever the precision was: any machine can go on from them
         if backend.precision_of(network) != "float32":
             network = self.in_precision(network, "float32", key[1])
         return network.save

@@ -61,6 +61,7 @@ def convert(model: Record, network: Any) -> Any:
         found = plain.stateless_call(*constants, image, training=False)[0]
         return {head: tf.identity(values, OUTPUT + head) for head, values in found.items()}
 
+    # weights as constants: the file then holds all, and OpenVINO can fold and reorder them
     shape = (None, *plain.input_shape[1:])
     traced = tf.function(logits, input_signature=[tf.TensorSpec(shape, tf.float32)])
     graph = traced.get_concrete_function().graph.as_graph_def()
@@ -79,6 +80,7 @@ def converted(model: Record, version: str) -> Any:
     if folder is not None and folder.exists():
         try:
             kept = openvino.Core().read_model(folder / FILE)
+            # the date says which were used last, for `_keep`
             os.utime(folder)
             return kept
         except Exception:  # damaged, or not ours to touch

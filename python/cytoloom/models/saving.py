@@ -155,6 +155,7 @@ def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Pat
 def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
     """Refuse files that are not those that the manifest was written with."""
     for name, known in hashes.items():
+        # a manifest from elsewhere must not point out of its folder
         inside = (folder / name).resolve()
         if folder.resolve() not in inside.parents:
             raise invalid(MANIFEST, expected="files in its own folder", received=name)

@@ -37,6 +37,7 @@ def fold_batch_norm(network: Any, plain: Any) -> Any:
     for layer in plain.layers:
         if not layer.weights:
             continue
+        # layers of both networks have the same names, which also seed their weights
         weights = network.get_layer(layer.name).get_weights()
         partner = layer.name.removesuffix("_conv") + "_norm"
         if layer.name.endswith("_conv") and partner in norms:

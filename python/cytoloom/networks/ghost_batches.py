@@ -122,6 +122,7 @@ def _step_in_order(model: Any, data: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     images, targets, *_ = data
+    # persistent, since a gradient is taken for each part
     with tf.GradientTape(persistent=True) as tape:
         losses = model.losses_of_parts(targets, model(images, training=True))
     weights = model.trainable_weights

@@ -110,4 +110,5 @@ class Layers:
 
 def seed_of(seed: int, name: str) -> int:
     """Return the seed (31 bits) of one layer, the same in any process and on any machine."""
+    # a hash of the name: a layer keeps its weights when others are added, and hash() is salted
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4]) >> 1

@@ -50,11 +50,13 @@ class Reach:
 
     def repeated(self, times: int) -> Reach:
         """Reach after each pixel has become `times` pixels."""
+        # repeated pixels see what the one did that they were made of
         origin = [i // times for i in range(len(self.first) * times)]
         return self._select(origin, origin)
 
     def joined(self, other: Reach) -> Reach:
         """Reach of a pixel that sees what both see."""
+        # both have the same level, thus the same length and period
         first = tuple(map(min, self.first, other.first))
         return Reach(first, tuple(map(max, self.last, other.last)), self.period)
 

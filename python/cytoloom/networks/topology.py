@@ -70,6 +70,7 @@ def wire(net: Shape, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str
     x = _block(net, ops, x, "bottom", net.depth)
     for level in reversed(range(net.depth)):
         x = _up(net, ops, x, f"up{level}", net.filters << level, pooling[level])
+        # outlines come from the way down, what they belong to from below
         x = ops.concatenate([ways[level], x], f"up{level}_skip")
         x = _block(net, ops, x, f"up{level}", level)
     if max(stem) > 1:

@@ -258,6 +258,7 @@ class UNet(Network):
         >>> model.output["foreground"].shape
         (None, None, None, 1)
         """
+        # open sizes: one network for patches, tiles and whole images
         keras = require()
         net = self.for_spacing(spacing_um)
         (count,) = channels.values() if isinstance(channels, Mapping) else (channels,)

@@ -71,6 +71,7 @@ def measure(
     belief = np.zeros(count + 1)
     for rows in _blocks(labels.shape):
         block = labels[rows]
+        # object pixels alone: most of an image is background
         positions = np.flatnonzero(block)
         ids = block.ravel()[positions]
 
@@ -81,6 +82,7 @@ def measure(
         for axis, index in enumerate(np.unravel_index(positions, block.shape)):
             centre[axis] += total(index + (rows.start if axis == 0 else 0))
         if image is not None:
+            # sums, not means, run over blocks: an object may lie in several
             pixels = image(rows)
             for channel in range(len(channel_names)):
                 shine[channel] += total(pixels[..., channel].ravel()[positions])

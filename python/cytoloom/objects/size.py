@@ -63,6 +63,7 @@ def typical_diameter(diameters: np.ndarray, ndim: int) -> float:
     >>> typical_diameter(np.array([1.0, 1.0, 1.0, 9.0, 10.0]), 2)
     10.0
     """
+    # by area, for a median of diameters would be that of the debris
     ordered = np.sort(diameters)
     area = np.cumsum(ordered**ndim)
     return float(ordered[np.searchsorted(area, area[-1] / 2)])

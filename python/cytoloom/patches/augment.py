@@ -251,6 +251,7 @@ class Augment:
             self.poisson_noise_p,
             self.gaussian_noise_p,
         )
+        # slopes add up in a corner: divided by their sum, none gets above 1 + illumination
         direction = rng.standard_normal(len(spacing)) if lit else np.zeros(len(spacing))
         direction /= max(float(np.abs(direction).sum()), 1e-6)
         sigma_px = rng.uniform(*self.blur_px) if blurred else 0.0

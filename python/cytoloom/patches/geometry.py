@@ -141,6 +141,7 @@ def elastic(
     steps = tuple(max(spacing_px * p, 1.0) for p in px)
     n = len(shape)
     controls = rng.standard_normal((n, *control_counts(shape, steps)), dtype=np.float32)
+    # control points are wider than the field that they make, by SPLINE_SD per axis
     scale = (amplitude_px / SPLINE_SD**n * np.asarray(px)).astype(np.float32)
     return controls * scale.reshape(-1, *[1] * n), steps
 

@@ -46,6 +46,7 @@ def linear(region: Array, positions: Positions) -> npt.NDArray[np.float32]:
     ]
     fractions = [p - c.astype(np.float32) for p, c in zip(positions, cells, strict=True)]
     index = _flat(cells, size)
+    # an axis of one pixel has no neighbour: it is mixed with itself
     steps = [s if n > 1 else 0 for s, n in zip(_strides(size), size, strict=True)]
     out = np.empty((region.shape[-1], *positions[0].shape), np.float32)
     for c in range(region.shape[-1]):
@@ -75,6 +76,7 @@ def _between(
         return taken
     low = _between(flat, index, fractions[1:], steps[1:], offset)
     high = _between(flat, index, fractions[1:], steps[1:], offset + steps[0])
+    # in place: temporary arrays of the patch's size would cost as much as the arithmetic
     high -= low
     high *= fractions[0]
     high += low

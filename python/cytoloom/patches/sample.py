@@ -205,6 +205,7 @@ class Sampler:
         return replace(sample, arrays={**sample.arrays, "image": image})
 
     def _place(self, rng: np.random.Generator) -> tuple[Reader, npt.NDArray[np.int32]]:
+        # first a class, then an image that has it: rare classes are seen as often as common ones
         if self._found.classes and rng.random() < self.foreground:
             label = self._found.classes[rng.integers(len(self._found.classes))]
             images = self._found.images[label]
@@ -221,6 +222,7 @@ class Sampler:
 
     def _start(self, reader: Reader, pixel: npt.NDArray[np.int32], warp: Warp) -> tuple[int, ...]:
         starts = []
+        # the patch is moved inwards, not its context: labels around it may lie outside
         for p, window, bound in zip(pixel, warp.source_shape, reader.bounds, strict=True):
             patch = window - 2 * self.context_px
             # sorted: an image smaller than the patch may lie anywhere inside it

@@ -109,6 +109,7 @@ def tiles_1d(size: int, tile: int | None, halo: int, grid: int) -> list[Tile1D]:
     count = 1 if tile is None else -(-cells // -(-tile // grid))
     # shares that differ by one grid cell at most: no sliver at the end that is nearly all halo
     bounds = [cells * i // count * grid for i in range(count + 1)]
+    # reading starts on the grid too, else poolings would pair other pixels than in the whole image
     edge = -(-halo // grid) * grid
     return [
         _tile_1d(start, stop, size, edge, cells * grid, grid)

@@ -217,6 +217,7 @@ class Placed:
     def nearest(self, read: Read) -> Array:
         """Sample labels ``(spatial...)``, mirrored outside, by the nearest pixel; dtype kept."""
         if self.warp.moves_whole_pixels:
+            # a flip is a view with negative strides: what follows is slower on it than on a copy
             return np.ascontiguousarray(self.warp.turn(read_mirrored(read, self.size, self.window)))
         region, positions = self._source
         return nearest(read(region), positions)

@@ -44,12 +44,14 @@ def predict_one(
 
         def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
             maps = _maps(model, source, stats, factors, store, workers)
+            # decoding needs memory of its own: pixels and the network's are given back before
             source.release()
             store.trim()
             return model.task.decode(maps, item.spacing_um), maps
 
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, maps = found_with(factors)
+        # objects say by their fit whether this was the right size, which costs a second look
         if rescale == "auto" and factors is None:
             factors, sizes = by_size(model, source, stats, maps, found.objects_labels)
             notes += [sizes] if sizes else []

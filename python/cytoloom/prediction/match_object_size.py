@@ -123,6 +123,7 @@ class _Look:
             and the best fit.
         """
         fits: dict[float, float] = {}
+        # six sizes over a factor of 11 either way, then four beside the best: ten runs in all
         for power in (-6, -4, -2, 2, 4, 6):
             self._try(fits, power, low, high)
         for step in (1, 0.5):

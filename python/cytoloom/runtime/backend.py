@@ -45,6 +45,7 @@ def require(threads: int | None = None) -> ModuleType:
     BackendError
         When no backend is installed; the message says what to install.
     """
+    # TensorFlow's threads do not survive a fork: the child would wait for them for ever
     if _state["pid"] not in (None, os.getpid()):
         raise BackendError(
             "A forked process cannot use the deep-learning backend of its parent. "
@@ -68,6 +69,7 @@ def _start(asked: int | None) -> None:
                 'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
             )
         os.environ["KERAS_BACKEND"] = found[0]
+    # threads can be set before TensorFlow is imported, not after
     if "tensorflow" in sys.modules:
         _state["repeatable"] = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
     # One core for an operation, and operations side by side: 0.144 instead of 0.276 s a step on two
@@ -82,6 +84,7 @@ def _start(asked: int | None) -> None:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # set before the first import: TensorFlow reads all of these once
     with _quiet_stderr():
         import keras
     # it warns of retracing once a process has used five models

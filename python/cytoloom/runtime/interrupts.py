@@ -30,5 +30,6 @@ def held() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+    # once, however often it was pressed: the block had to end in any case
     if pressed:
         before(*pressed[0])

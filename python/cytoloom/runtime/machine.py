@@ -15,6 +15,7 @@ def cores() -> int:
 
 def _quota() -> int:
     try:
+        # containers limit time, not cores: os.cpu_count() there is that of the host
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, int(quota) // int(period))
     except (OSError, ValueError):

@@ -112,6 +112,7 @@ def _parts(
         inside[low] &= ~meet
         inside[high] &= ~meet
     width = _depth(inside, ratio, deepest)
+    # unsmoothed, every notch of a rim makes a top of its own
     width = ndi.gaussian_filter(width, 1 / ratio, radius=SMOOTHED_PX) * inside
     highest = _highest(width, np.maximum(1, np.rint(TOP_PX / ratio)).astype(int))
     chosen = np.zeros(int(objects.max(initial=0)) + 1, bool)
@@ -135,6 +136,7 @@ def _parts(
     np.maximum.at(height, tops.ravel()[at], width.ravel()[at])
     root = _joined(height, passages, neck)
     own = np.zeros(len(several), np.int64)  # the part that keeps the id: that of the first basin
+    # assigned backwards, so that the first basin of each object is written last
     own[owner[::-1]] = root[::-1]
     apart = np.flatnonzero(root != own[owner])
     apart = np.unique(root[apart])

@@ -153,6 +153,7 @@ def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
 
     if labels.min(initial=0) < 0:
         return labels, 0  # `check_labels` of the task has refused these, with a reason
+    # skimage's label tells touching objects apart, SciPy's would join them
     pieces = label(labels, background=0, connectivity=labels.ndim)
     size = areas(pieces)
     owner = np.zeros(len(size), np.int64)

@@ -72,11 +72,13 @@ def separation(
     objects *= sure
     height = np.full(objects.shape, reach_px, np.float32)
     for gap, rim in _rims_by_gap(objects, rim_of(objects, sure, line), line, ratio):
+        # half a pixel: the rim runs between its pixel and the neighbour's
         base = 0.5 + gap
         if base < reach_px and rim.any():
             found = near(rim, reach_px - base, line, ratio)
             found += np.float32(base)
             np.minimum(height, found, out=height)
+    # once, after all sums: dividing each would round each
     height *= np.float32(1 / reach_px)
     height *= objects > 0
     return np.ascontiguousarray(line.back(height))
@@ -97,6 +99,7 @@ class Line:
 
     def __init__(self, shape: Sequence[int], room: int) -> None:
         self._inner = tuple(slice(0, n) for n in shape)
+        # no room behind the first axis: beyond its end the line ends
         self._padded = (shape[0], *(n + room for n in shape[1:]))
         self.steps = [math.prod(self._padded[axis + 1 :]) for axis in range(len(shape))]
 

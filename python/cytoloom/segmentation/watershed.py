@@ -114,6 +114,7 @@ def spread_single_seeds(labels: Labels, pieces: Labels, count: int) -> NDArray[n
     own[seedless] = seeds + 1 + np.arange(len(seedless))
     divided: NDArray[np.bool_] = per_piece > 1
     own[divided] = 0
+    # the larger wins: where a seed is, its piece has the same id or 0
     for rows in strips(labels.shape):
         np.maximum(labels[rows], own[pieces[rows]], out=labels[rows])
     return divided
@@ -170,6 +171,7 @@ def flood(
             labels[inner][empty] = grown[core][empty]
             if (empty & (grown[core] == 0)).any():
                 left.append((inner, outer))
+        # no block got any further: what is left touches no seed
         if len(left) == len(todo) and lowest < 0:
             return
         todo, lowest = left, -1.0

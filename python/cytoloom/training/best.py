@@ -27,6 +27,7 @@ def keep(state: State, scored: Scored, network: Any) -> None:
             state.history.append({**at, "set": part, "metric": metric, "value": value})
     state.loss_sum, state.loss_count = 0.0, 0
     score = scored["validation"]["score"]
+    # equal is better: later weights have seen more
     if score >= state.best_score:
         state.best_score, state.best_iteration, state.stale = score, state.iteration, 0
         state.best_weights = network.get_weights()

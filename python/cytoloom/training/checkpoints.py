@@ -49,6 +49,7 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
 
     A file cut off by a full disk or a power failure is passed over for the older one.
     """
+    # its iteration may be read from a file whose arrays are cut off: then the older one is tried
     for name in sorted(FILES, key=lambda name: -iteration_of(folder / name)):
         try:
             with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -56,6 +57,7 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
         except (OSError, ValueError, zipfile.BadZipFile, EOFError):
             continue
         kept = json.loads(str(flat.pop("kept")))
+        # by number, since names sort 10 before 2
         groups: dict[str, dict[int, np.ndarray]] = {}
         for key, array in flat.items():
             group, _, index = key.rpartition(".")

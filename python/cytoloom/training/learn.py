@@ -94,9 +94,11 @@ def learn(
     keeper = Keeper(folder, settings_hash(lesson, trainer, precision))
     earlier = keeper.resume(state)
     if earlier is not None and folder is not None:
+        # a budget counts the minutes of the earlier run as well
         started -= state.elapsed_s
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
+    # variables are restored after compiling, when the optimizer has its own
     network, fitted = _prepared(lesson, trainer, precision, keeper, earlier)
     watch = Watch(lesson, network, Snapshots(None if folder is None else folder.path))
     loop = _loop(lesson, trainer, keeper, fitted, watch)
@@ -104,6 +106,7 @@ def learn(
     try:
         yield from loop.run(state, started, trained=lesson.start is not None)
     except KeyboardInterrupt:
+        # before the first step there is nothing that could be a model
         if not keep_interrupted or state.iteration == 0:
             raise KeyboardInterrupt(keeper.words()) from None
         interrupted = True

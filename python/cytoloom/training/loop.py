@@ -106,16 +106,19 @@ class Loop:
                 self._open_segment(state, started)
             end = self.schedule.end(state)
             yield from self._segment(state, loader, end, started)
+            # else it was left to save a state, or because time is up
             if state.iteration == end:
                 yield self._close_segment(state, started)
             if time.monotonic() - saved > self.trainer.checkpoint_s:
                 self.save(state)
                 saved = time.monotonic()
+        # time is up within a segment: its steps are validated all the same
         if state.loss_count:
             yield self._close_segment(state, started)
 
     def _done(self, state: State, started: float) -> bool:
         unclosed = bool(state.breakpoints) and state.iteration == self.schedule.end(state)
+        # a run that was killed between the last step and its validation
         if unclosed and state.loss_count:
             return False
         patience = self.trainer.patience

@@ -44,4 +44,5 @@ class Prefetch:
 
     def close(self) -> None:
         """Stop and join the threads."""
+        # waited for: a thread left over would still read files that the caller may remove
         self._pool.shutdown(wait=True, cancel_futures=True)

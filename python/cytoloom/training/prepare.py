@@ -29,6 +29,7 @@ from .stages import Given, Planned, Split, Surveyed
 def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     """Check everything, then split."""
     gigabytes = given.trainer.cache_gb
+    # images take 70 % of the cache; the rest is for labels, decoded and prepared
     SHARED.resize(int(gigabytes * 0.7e9))
     whole = as_data(data)
     report = check(whole, given.task)
@@ -45,6 +46,7 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     yield note(words)
     network = _matching(given, (*train.items, *held_out.items))
     found = Split(given, train, held_out, words, network, Cache(int(gigabytes * 0.3e9)))
+    # only 3-D networks depend on the pixel size
     if network is None or network.ndim == 2:
         return found
     return replace(found, network=network.for_spacing(found.spacing_um))
@@ -134,6 +136,7 @@ def plan(seen: Surveyed, memory_gb: float | None = None) -> Planned:
     usual = given.normalize or Normalize()
     if (scaling.low, scaling.high) != (usual.low, usual.high):
         parts = {"train": found.train, "validation": found.validation}
+        # the plan chose other percentiles than the survey measured with
         stats = {n: tuple(scaling.fit(i.image) for i in part.items) for n, part in parts.items()}
     scaling = scaling.with_floor(stats["train"])
     readers = _readers(seen, found.train, scaling, stats["train"])

@@ -191,6 +191,7 @@ def _network(data: DatasetFingerprint) -> tuple[UNet, list[Reason]]:
         else UNet(stem_stride=stem, depth=depth)
         for depth in DEPTHS
     ]
+    # the first that sees a whole object from any of its pixels
     far = [net for net in nets if size is None or max(net.receptive_field_px) >= size]
     chosen = (far or nets[-1:])[0]
     about = (
@@ -280,6 +281,7 @@ def _normalize(data: DatasetFingerprint, normalize: Normalize | None) -> tuple[N
     if normalize is not None:
         return normalize, GIVEN
     usual = Normalize()
+    # where objects are rare the usual percentile would cut off more than a quarter of their pixels
     if not data.share or 100 * data.share * BRIGHTEST >= 100 - usual.high:
         return usual, "per image and channel"
     high = round(100 * (1 - data.share * BRIGHTEST), 4)

@@ -25,7 +25,7 @@ class Reporter:
     batch_size: int
 
     def step(self, state: State, loss: float, elapsed_s: float, speed: tuple[int, float]) -> Event:
-        """Tell of a step; `speed` is so many steps in so many seconds."""
+        """Report a step; `speed` is so many steps in so many seconds."""
         steps, seconds = speed
         fast = f" {self.batch_size * steps / seconds:.1f} images/s," if steps else ""
         total = self.schedule.iterations or 0
@@ -37,12 +37,12 @@ class Reporter:
         return Event("progress", text + end, state.progress, 1.0)
 
     def segment(self, state: State, train: float, validation: float, score: float) -> Event:
-        """Tell of a segment's end."""
+        """Report a segment's end."""
         text = f"iteration {state.iteration}: loss {train:.3f}, validation {validation:.3f}"
         return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
 
     def start(self, score: float) -> Event:
-        """Tell how good the weights are that training starts from."""
+        """Report how good the weights are that training starts from."""
         return Event("progress", f"before training: score {score:.3f}", 0.0, 1.0)
 
     def _left(self, state: State, elapsed_s: float) -> float:

@@ -85,6 +85,7 @@ class Keeper:
             return None
         arrays, kept = found
         changed = self._changed(kept["settings"])
+        # `overwrite` gives up a training of other settings, but goes on with one of the same
         if changed and self._folder.replace:
             self._folder.clear()
             return None
@@ -97,6 +98,7 @@ class Keeper:
             )
         for name in KEPT:
             setattr(state, name, kept[name])
+        # JSON has no minus infinity
         state.best_score = kept["best_score"] if arrays.get("best") else -math.inf
         state.breakpoints = [tuple(point) for point in kept["breakpoints"]]
         state.best_weights = arrays.get("best")
@@ -113,6 +115,7 @@ class Keeper:
         if self._folder is None:
             return
         free = shutil.disk_usage(self._folder.path).free
+        # four files of 4 bytes a value: two states, one being written, the model
         needed = 4 * sum(4 * math.prod(v.shape) for v in variables)
         if free < needed:
             raise invalid(

@@ -78,6 +78,7 @@ class Schedule:
         if not state.breakpoints:
             # the first steps measure the speed; until then no progress is made
             return (i, 0.0, 0.0)
+        # steps that fit into what is left set the slope: progress is 1 when time is up
         left = (float(self.seconds or 0) - state.elapsed_s - reserve_s) / max(step_s, 1e-6)
         return (i, done, (1 - done) / max(1.0, math.floor(left)))
 

@@ -105,6 +105,7 @@ def _learned(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(Keeper(folder, {}).words()) from None
     if folder is not None:
+        # of an interrupted training the states stay, for the same call to go on from
         if not learned.interrupted:
             folder.clear()
         yield note(f"Model written to {folder.path}.")

@@ -96,6 +96,7 @@ def _seen(planned: Planned, model: Model) -> tuple[list[Maps], list[tuple[Any, A
     truths, left = [], tune_px(planned)
     for reader in planned.validation_readers:
         labels = reader.labels.read()
+        # the first image is always used, however little is left for it
         if maps and left < min(LEAST_TUNE_PX, labels.size):
             break
         edge = round(left ** (1 / labels.ndim))

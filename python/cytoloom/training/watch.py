@@ -47,6 +47,7 @@ class Watch:
     def _warm_up(self) -> float:
         """Compile, then time inference."""
         inputs = self._batches[0][0]
+        # the first call compiles
         self._forward(inputs)
         begun = time.monotonic()
         self._forward(inputs)
