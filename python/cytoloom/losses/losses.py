@@ -127,12 +127,34 @@ class HeadLoss:
         return self.loss.of(pixels_of(target, logits, self.activation, self.loss.class_weights))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs; Keras saves a compiled model with it."""
+        """Return what `from_config` needs; Keras saves a compiled model with it.
+
+        Returns
+        -------
+        dict
+            What JSON can hold.
+
+        Examples
+        --------
+        >>> loss = get("tversky", alpha=0.4)
+        >>> HeadLoss.from_config(loss.get_config()) == loss
+        True
+        """
         return {"loss": to_plain(self.loss), "activation": self.activation}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> HeadLoss:
-        """Rebuild from `get_config`."""
+        """Rebuild from `get_config`.
+
+        Parameters
+        ----------
+        config : dict
+            As `get_config` returned it.
+
+        Returns
+        -------
+        HeadLoss
+        """
         return cls(from_plain(config["loss"], Loss), config["activation"])
 
 

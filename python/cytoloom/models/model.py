@@ -160,6 +160,12 @@ class Model(Record):
         ------
         InvalidError
             Axes or channels other than those of the training images, or no numbers.
+
+        Examples
+        --------
+        >>> from cytoloom.models.untrained import untrained
+        >>> untrained().as_source(np.zeros((20, 30))).shape
+        (20, 30, 1)
         """
         array = np.asarray(image)
         if array.ndim == self.ndim and self.channels == 1:

@@ -108,6 +108,12 @@ class Network:
         Returns
         -------
         tuple of int
+
+        Examples
+        --------
+        >>> from cytoloom import UNet
+        >>> UNet(depth=2, stem_stride=1).thinnest_px((128, 96))
+        (32, 24)
         """
         return tuple(p // g for p, g in zip(patch_px, self.grid_px, strict=True))
 

@@ -187,8 +187,7 @@ class Augment:
     def _linear(self, rng: np.random.Generator, spacing: tuple[float, ...]) -> Array | None:
         n = len(spacing)
         everywhere = len(geometry.alike(spacing)) == 1
-        # a coarse z axis stays where it is: turned into the plane, its pixels would be interpolated
-        # from planes that are microns apart
+        # a coarse z axis stays: turned into the plane, pixels would be made of planes far apart
         free = tuple(range(n)) if everywhere else tuple(range(max(n - 2, 0), n))
         matrix = np.eye(n)
         if rng.random() < self.rotate_p and n > 1:

@@ -266,6 +266,12 @@ class Task:
         -------
         list of str
             One sentence each.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> Binary().describe_labels(np.array([[0, 255]]))
+        ['0/255 read as a mask: every value above 0 is foreground']
         """
         return []
 
@@ -293,7 +299,7 @@ class Task:
     def objects(self, labels: Array) -> Array | None:
         """Return `labels` where each of their values is an object whose size means something.
 
-        Planning chooses network and patches by these sizes, and `predict` tells by them whether
+        Planning chooses network and patches by these sizes, and `predict` knows by them whether
         an image has to be enlarged. None, the default, where labels are areas or lines.
 
         Parameters
@@ -304,6 +310,13 @@ class Task:
         Returns
         -------
         ndarray of int or None
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary, Instances
+        >>> labels = np.array([[0, 2]])
+        >>> Instances().objects(labels) is labels, Binary().objects(labels)
+        (True, None)
         """
         return None
 
@@ -313,6 +326,12 @@ class Task:
         Returns
         -------
         Task
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Instances
+        >>> Instances(min_area_px=30).keeping_all().min_area_px
+        0
         """
         return self
 

@@ -108,6 +108,14 @@ class Plan:
         What it was chosen from.
     reasons : tuple of Reason
         One per choice.
+
+    Examples
+    --------
+    >>> found = choose(DatasetFingerprint(20, (512, 512), diameter_px=25.0))
+    >>> found.network.depth, found.trainer.patch_px
+    (3, (128, 128))
+    >>> found.table["setting"].tolist()
+    ['network', 'filters', 'patch', 'batch', 'normalisation']
     """
 
     network: Network
