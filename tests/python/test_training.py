@@ -5,11 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +15,8 @@ import cytoloom as cl
 import small
 from cytoloom.datasets.data import as_data
 from cytoloom.models.untrained import untrained
-from cytoloom.training import checkpoints
-from cytoloom.training.loop import Loop
 from cytoloom.training.session import doubts
 from cytoloom.training.watch import Watch
-
-
-def history_without_seconds(model: cl.Model) -> pd.DataFrame:
-    return model.history.drop(columns="seconds")
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -61,198 +50,6 @@ def test_a_loaded_model_predicts_the_same(trained):
 def test_the_same_seed_gives_the_same_model_and_another_does_not(trained):
     assert small.same_weights(trained, small.train())
     assert not small.same_weights(trained, small.train(seed=1))
-
-
-@pytest.mark.parametrize("stop", [1, 4, 7])
-def test_an_interrupted_training_goes_on_to_the_same_end(trained, tmp_path, stop):
-    # the generator is closed after some events, as Ctrl-C between two steps would
-    out = tmp_path / "m.cytoloom"
-    settings = {
-        "data": small.nuclei(),
-        "network": small.NETWORK,
-        "trainer": small.trainer(),
-        "out": out,
-    }
-    events = cl.train.events(**settings)
-    steps = 0
-    for event in events:
-        steps += event.kind == "progress" and event.message.startswith("iteration")
-        if steps > stop:
-            break
-    events.close()
-    assert not (out / "model.json").exists()
-    resumed = cl.train(**settings, progress=False)
-    assert small.same_weights(trained, resumed)
-    assert history_without_seconds(resumed).equals(history_without_seconds(trained))
-    assert resumed.task == trained.task
-    assert not (out / ".training").exists()
-
-
-def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(trained, tmp_path, monkeypatch):
-    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    real, steps = Loop.step, []
-
-    def pressed_in_the_fifth(self, *given, **named):
-        steps.append(1)
-        if len(steps) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(self, *given, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Loop, "step", pressed_in_the_fifth)
-        with pytest.raises(KeyboardInterrupt, match=r"iteration 5 is kept in .*m\.cytoloom"):
-            small.train(**settings)
-    _, facts = checkpoints.read(settings["out"] / ".training")
-    assert facts["iteration"] == 5
-    assert small.same_weights(trained, small.train(out=settings["out"]))
-
-
-def test_what_is_said_to_be_kept_is_what_is_on_disk(tmp_path, monkeypatch):
-    real, steps = Loop.step, []
-
-    def pressed_in_the_third(self, *given, **named):
-        steps.append(1)
-        if len(steps) == 3:
-            raise KeyboardInterrupt
-        return real(self, *given, **named)
-
-    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    monkeypatch.setattr(Loop, "settled", lambda self, state: False)
-    monkeypatch.setattr(Loop, "step", pressed_in_the_third)
-    with pytest.raises(KeyboardInterrupt, match="nothing was kept yet"):
-        small.train(**settings)
-
-
-def stopped(**settings):
-    """The events of a training that was stopped by hand after five steps, and is kept."""
-    data, rest = small.nuclei(), {"network": small.NETWORK, "keep_interrupted": True, **settings}
-    events = cl.train.events(data, **rest)
-    for event in events:
-        if event.message.startswith("iteration 5"):
-            break
-    yield events.throw(KeyboardInterrupt())
-    yield from events
-
-
-def test_a_training_stopped_by_hand_is_a_model_and_goes_on(trained, tmp_path):
-    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    said = list(stopped(**settings))
-    assert said[0].message.endswith("this is the model so far. The same call goes on from there.")
-    assert said[-1].value.info["interrupted"]
-    assert cl.load(settings["out"]).info["interrupted"]
-    whole = small.train(**settings)
-    assert not whole.info["interrupted"]
-    assert small.same_weights(trained, whole)
-    with pytest.raises(cl.InvalidError, match="without a finished model"):
-        small.train(**settings)
-
-
-def test_a_second_ctrl_c_leaves_what_the_first_saved(trained, tmp_path, monkeypatch):
-    def pressed(*_):
-        raise KeyboardInterrupt
-
-    settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
-    with monkeypatch.context() as patch:
-        patch.setattr("cytoloom.training.session.tune", pressed)
-        with pytest.raises(KeyboardInterrupt, match="iteration 5 is kept in"):
-            list(stopped(**settings))
-    assert small.same_weights(trained, small.train(**settings))
-
-
-def test_a_model_that_was_never_validated_says_no_false_score(tmp_path):
-    events = stopped(trainer=small.trainer(iterations=1000), out=tmp_path / "m.cytoloom")
-    model = list(events)[-1].value
-    assert model.info["training"]["score"] is None
-    assert "maps" not in model.summary()
-    assert f"dice {model.info['training']['scores']['dice']:.3f}" in model.summary()
-
-
-KILLED = """
-    import os, signal, sys
-    sys.path.insert(0, {tests!r})
-    import numpy as np
-    import small
-    from cytoloom.training import checkpoints, lesson
-    import cytoloom as cl
-
-    def die(*_, **__):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def half_a_state(stream, **arrays):
-        stream.write(b"PK half of a state")
-        stream.flush()
-        die()
-
-    trainer = small.trainer(iterations={iterations}, checkpoint_s=0.1)
-    events = cl.train.events(small.nuclei(), network=small.NETWORK, trainer=trainer, out={out!r})
-    steps = 0
-    for event in events:
-        steps += event.message.startswith("iteration")
-        if steps == 1:
-            print("steps", flush=True)
-        if steps == 15 and {moment!r} == "writing a state":
-            np.savez = half_a_state
-        if steps == 15 and {moment!r} == "replacing a state":
-            checkpoints.os.replace = die
-        if steps == 15 and {moment!r} == "validation":
-            lesson.agreement = die
-"""
-ITERATIONS = 200
-MOMENTS = [
-    *("writing a state", "validation", "replacing a state", "validation", "writing a state"),
-    *("any",) * 5,
-]
-
-
-def test_a_training_killed_ten_times_goes_on_to_the_same_end(tmp_path):
-    out = tmp_path / "m.cytoloom"
-    rng = np.random.default_rng(0)
-
-    def start(moment: str) -> subprocess.Popen:
-        tests = str(Path(__file__).parent)
-        script = KILLED.format(tests=tests, out=str(out), moment=moment, iterations=ITERATIONS)
-        command = [sys.executable, "-c", textwrap.dedent(script)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-    for moment in MOMENTS:
-        with start(moment) as process:
-            assert process.stdout.readline() == "steps\n"
-            if moment == "any":
-                time.sleep(rng.uniform(0.0, 0.5))
-                process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
-        assert not (out / "model.json").exists()
-    with start("never") as process:
-        process.communicate()
-    assert process.returncode == 0
-    whole = small.train(trainer=small.trainer(iterations=ITERATIONS))
-    resumed = cl.load(out)
-    assert small.same_weights(whole, resumed)
-    assert resumed.task == whole.task
-    read = pd.read_csv(out / "history.csv").drop(columns="seconds")
-    pd.testing.assert_frame_equal(read, history_without_seconds(whole), check_exact=True)
-    assert not (out / ".training").exists()
-
-
-def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
-    out = tmp_path / "m.cytoloom"
-    events = cl.train.events(
-        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out
-    )
-    for event in events:
-        if event.message.startswith("iteration 4"):
-            break
-    events.close()
-    with pytest.raises(cl.InvalidError, match=r"other trainer\.iterations\."):
-        small.train(out=out, trainer=small.trainer(iterations=9))
-    with pytest.raises(cl.InvalidError, match="other data"):
-        small.train(out=out, data=small.nuclei(5))
-    with pytest.raises(cl.InvalidError, match=r"other seed\."):
-        small.train(out=out, seed=1)
-    with pytest.raises(cl.InvalidError, match=r"other seed, trainer\.iterations\."):
-        small.train(out=out, seed=1, trainer=small.trainer(iterations=9))
-    anew = small.train(out=out, trainer=small.trainer(iterations=9), overwrite=True)
-    assert anew.info["training"]["iterations"] == 9
 
 
 def test_training_asks_for_images_to_choose_thresholds_by():
