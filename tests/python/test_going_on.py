@@ -218,3 +218,30 @@ def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
         small.train(out=out, seed=1, trainer=small.trainer(iterations=9))
     anew = small.train(out=out, trainer=small.trainer(iterations=9), overwrite=True)
     assert anew.info["training"]["iterations"] == 9
+
+
+def test_what_fails_before_a_state_leaves_the_model_that_was_there(tmp_path):
+    """And its pictures; without `overwrite` it is refused as before."""
+    out = tmp_path / "m.cytoloom"
+    small.train(out=out)
+    before = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert any(p.parts[0] == "snapshots" for p in before)
+    events = cl.train.events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=out, overwrite=True
+    )
+    for event in events:
+        if event.message.startswith("Training on"):
+            break
+    events.close()
+    assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    with pytest.raises(cl.InvalidError, match="a folder without a finished model"):
+        small.train(out=out)
+
+
+def test_a_new_training_replaces_the_pictures_of_the_model(tmp_path):
+    out = tmp_path / "m.cytoloom"
+    small.train(out=out)
+    (out / "snapshots/iteration_9999999.png").write_bytes(b"of the earlier training")
+    small.train(out=out, overwrite=True)
+    assert "iteration_9999999.png" not in {p.name for p in (out / "snapshots").iterdir()}
+    assert any((out / "snapshots").iterdir())

@@ -180,6 +180,23 @@ def test_axes_that_cannot_be_are_refused(tmp_path, axes):
         read(tmp_path / "a.npy", axes=axes)
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.tif"])
+def test_complex_numbers_are_refused_when_the_header_is_read(tmp_path, name):
+    pixels = np.ones((8, 8), np.complex64)
+    np.save(tmp_path / name, pixels) if name == "a.npy" else tifffile.imwrite(
+        tmp_path / name, pixels
+    )
+    for reads in (probe, read):
+        with pytest.raises(InvalidError, match=rf"complex64 in .*{name}.*magnitude"):
+            reads(tmp_path / name)
+
+
+def test_axes_are_letters(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((8, 8)))
+    with pytest.raises(InvalidError, match=r"axes.*letters"):
+        read(tmp_path / "a.npy", axes=7)
+
+
 def test_a_pickled_object_is_never_loaded(tmp_path):
     np.save(tmp_path / "a_seg.npy", {"masks": 1}, allow_pickle=True)
     with pytest.raises(InvalidError, match="cannot be decoded"):

@@ -40,6 +40,7 @@ def learned(out: Path | str | None = None):
     model = model_of(lesson, result, trainer, precision=precision)
     if folder is not None:
         model.save(folder.path, overwrite=True)
+        folder.show_snapshots()
         folder.clear()
     yield Event("result", value=model)
 
@@ -88,8 +89,9 @@ def test_it_is_saved_loaded_and_predicts_the_same(whole, tmp_path):
 
 def test_each_validation_leaves_a_picture_the_last_few(tmp_path):
     drain(learned(tmp_path / "crops.cytoloom"), progress=False)
-    names = sorted(p.name for p in (tmp_path / "crops.cytoloom/snapshots").iterdir())
+    folder = tmp_path / "crops.cytoloom/snapshots"
+    names = sorted(p.name for p in folder.iterdir())
     assert names == [f"iteration_{k:07d}.png" for k in (160, 170, 180, 190, 200)]
-    picture = cl.images.read(tmp_path / "crops.cytoloom/snapshots" / names[-1]).array
+    picture = cl.images.read(folder / names[-1]).array
     # crop as it is, as it should be and as it comes out: 16 px enlarged six times, 4 px between
     assert picture.shape == (96, 3 * 96 + 2 * 4, 3)

@@ -60,6 +60,14 @@ def test_files_of_two_saves_are_refused(folder, name):
         cl.load(folder)
 
 
+@pytest.mark.parametrize("members", [2, 0, "1"])
+def test_a_manifest_names_a_network_for_each_member(folder, members):
+    plain = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**plain, "members": members}))
+    with pytest.raises(cl.InvalidError, match=r"model\.json.*networks.*members"):
+        cl.load(folder)
+
+
 def test_a_missing_file_is_named(folder):
     (folder / "members/1/network.keras").unlink()
     with pytest.raises(cl.InvalidError, match=r"network\.keras.*not there"):

@@ -124,3 +124,58 @@ def test_the_command_line_knows_it_by_its_module(model, tmp_path):
     assert "my_task:Ridges" in unknown.stderr
     named = [*command, "info", model.path, "--task", "my_task:Ridges"]
     assert "Ridges(" in subprocess.run(named, **settings).stdout
+
+
+def written(folder: Path, name: str, code: str) -> str:
+    """Write a module with the task above, changed; its name and class."""
+    (folder / f"{name}.py").write_text(code.replace("class Ridges", f"class {name.title()}"))
+    return f"{name}:{name.title()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "said"),
+    [
+        (
+            "nolabels",
+            "Found(found.astype(np.uint8), semantic=True)",
+            "found",
+            r"decode.*a Found.*ndarray",
+        ),
+        ("tooflat", "astype(np.uint8)", "astype(np.uint8)[0]", r"Tooflat\.decode.*shape"),
+        ("raises", "self.threshold", "self.treshold", r"Raises\.decode.*AttributeError.*treshold"),
+        ("misnamed", '{"ridge": ((', '{"rigde": ((', r"Misnamed\.target.*'ridge'.*'rigde'"),
+        ("twofold", "Head(1,", "Head(2,", r"Twofold\.target.*2 channels.*ridge"),
+    ],
+)
+def test_a_mistake_in_a_task_shows_before_training(name, right, wrong, said, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    task = written(tmp_path, name, TASK.replace(right, wrong))
+    with pytest.raises(cl.InvalidError, match=said):
+        small.train(task=task, out=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_task_that_no_file_could_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    task = written(tmp_path, "bare", TASK.replace("@component\n", ""))
+    for verb in (cl.train, cl.plan, cl.check):
+        with pytest.raises(cl.InvalidError, match="Write @component"):
+            verb(small.nuclei(2), task=task, progress=False)
+
+
+def test_a_class_of_a_name_that_is_taken_is_refused(tmp_path, monkeypatch):
+    """A model's file names its task: two of one name would be taken for each other."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "theirs.py").write_text(TASK.replace("class Ridges", "class Binary"))
+    with pytest.raises(
+        cl.InvalidError, match=r"Binary of theirs, which cytoloom\.tasks\.binary has"
+    ):
+        cl.tasks.resolve("theirs:Binary")
+    assert cl.tasks.resolve("binary") == cl.tasks.Binary()
+
+
+def test_a_model_is_loaded_as_the_task_that_is_asked_for(model, monkeypatch):
+    monkeypatch.syspath_prepend(model.path.parent)
+    assert cl.load(model.path, task="my_task:Ridges").task == model.task
+    with pytest.raises(cl.InvalidError, match=r"a model of Binary.*Ridges"):
+        cl.load(model.path, task="binary")

@@ -134,3 +134,10 @@ def test_info_is_what_a_model_says_of_itself(tmp_path) -> None:  # type: ignore[
     found = cl.info(model)
     assert str(found) == model.summary() == str(cl.info(tmp_path / "m"))
     assert found.summary["dimensions"] == "2-D"
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_flag_is_true_or_false(value, tmp_path) -> None:
+    """Before any work: "False" in quotes would count as true."""
+    with pytest.raises(cl.InvalidError, match=r"overwrite.*True or False"):
+        cl.train("nowhere", out=tmp_path / "m", overwrite=value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..components import at_home
 from ..messages import InOptions, counted, spelled
 
 OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -37,7 +38,8 @@ def _print(result: Any, args: argparse.Namespace) -> int:
 
 def _trained(model: Any, args: argparse.Namespace) -> int:
     print(model.summary())
-    print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA")
+    task = "" if at_home(model.task) else f" --task {args.task}"
+    print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA{task}")
     return OK
 
 

@@ -120,9 +120,9 @@ class _Built:
         """Run the verb, its messages spelled as the command line is, and tell its result."""
         given = {option.name: option.value(args) for option in self._options}
         if self._foreign and args.task is not None:
-            from ..tasks import resolve
+            from ..models.model import load
 
-            resolve(args.task)  # the class is known by its name from now on
+            given["model"] = load(given["model"], args.task)
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
         if self._reading:

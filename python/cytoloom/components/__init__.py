@@ -21,6 +21,7 @@ from .rules import optional, rules_of
 
 T = TypeVar("T")
 _REGISTRY: dict[str, type] = {}
+PACKAGE = "cytoloom"
 
 
 def component(cls: type[T]) -> type[T]:
@@ -36,11 +37,29 @@ def component(cls: type[T]) -> type[T]:
     0.5
     >>> from_plain({"name": "Tint", "strength": 1})
     Tint(strength=1.0)
+
+    Raises
+    ------
+    InvalidError
+        Another class of this name is known: a file could mean either.
     """
+    known = _REGISTRY.get(cls.__name__, cls)
+    if _home(known) != _home(cls):
+        raise invalid(
+            "component",
+            expected="a class name of its own",
+            received=f"{cls.__name__} of {cls.__module__}, which {known.__module__} has, too",
+            remedy="Give the class another name.",
+        )
     _REGISTRY[cls.__name__] = cls
     if any(rules_of(cls)) or hasattr(cls, "between"):
         _check_when_made(cls)
     return cls
+
+
+def _home(cls: type) -> str:
+    """Return the module of a class; the package's own are at home in the package."""
+    return PACKAGE if cls.__module__.startswith(f"{PACKAGE}.") else cls.__module__
 
 
 def _check_when_made(cls: Any) -> None:
@@ -75,8 +94,14 @@ def _check(made: Any) -> None:
 
 
 def is_component(value: Any) -> bool:
-    """Whether a value is a component."""
-    return type(value) in _REGISTRY.values()
+    """Whether a value, or a class, is a component."""
+    cls = value if isinstance(value, type) else type(value)
+    return cls in _REGISTRY.values()
+
+
+def at_home(value: Any) -> bool:
+    """Whether a component is one of this package's, and not of the user's own."""
+    return _home(type(value)) == PACKAGE
 
 
 def to_plain(value: Any) -> Any:
@@ -89,8 +114,8 @@ def to_plain(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        module = type(value).__module__
-        home = {} if module.startswith("cytoloom.") else {"module": module}
+        module = _home(type(value))
+        home = {} if module == PACKAGE else {"module": module}
         return {"name": type(value).__name__, **home, **fields}
     if isinstance(value, Mapping):
         return {str(k): to_plain(v) for k, v in value.items()}
@@ -130,7 +155,7 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     name = fields.pop("name", default)
     home = fields.pop("module", None)
     cls = _REGISTRY.get(str(name))
-    if cls is None and home is not None:
+    if home is not None and (cls is None or _home(cls) != home):
         raise invalid(
             "name",
             expected="a class that is known here",

@@ -38,7 +38,7 @@ def examine(data: Any, task: Any = None, training: bool = True) -> Work[Report]:
     from ..tasks import resolve
 
     found = as_data(data)
-    findings = _Findings(resolve(task) if isinstance(task, str) else task, found, training)
+    findings = _Findings(None if task is None else resolve(task), found, training)
     began = time.monotonic()
     for done, item in enumerate(found.items):
         if time.monotonic() - began >= QUICK_S:

@@ -86,6 +86,11 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     if scene is not None:
         _check_scene(scene, scenes(path), path)
     info = _reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
+    if info.dtype.kind not in "biuf":
+        remedy = "Save its real part or its magnitude." if info.dtype.kind == "c" else ""
+        expected = "an image of whole or real numbers"
+        received = f"{info.dtype} in {path}"
+        raise invalid("image", expected=expected, received=received, remedy=remedy)
     return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
 
 

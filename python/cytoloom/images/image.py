@@ -213,6 +213,8 @@ def check_axes(axes: str, ndim: int, where: str) -> str:
     >>> check_axes("TYX", 3, "a.tif")
     'tyx'
     """
+    if not isinstance(axes, str):
+        raise invalid("axes", expected='letters such as "zyx"', received=say("{}", Value(axes)))
     lower = axes.lower()
     repeated = any(lower.count(a) > 1 for a in "tzyx")
     if len(lower) != ndim or set(lower) - set(ORDER) or not set("yx") <= set(lower) or repeated:

@@ -12,6 +12,7 @@ from ..messages import Setting, say
 from ..storage.atomic import leave_empty, make_folder
 
 STATES = ".training"
+SNAPSHOTS = "snapshots"
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,25 @@ class ModelFolder:
         """Where states of the running training are kept."""
         return self.path / STATES
 
+    @property
+    def snapshots(self) -> Path:
+        """Where pictures of the running training are kept; with the model they come to light."""
+        return self.states / SNAPSHOTS
+
+    def show_snapshots(self) -> None:
+        """Put the training's pictures beside its model, in place of an earlier one's."""
+        shutil.rmtree(self.path / SNAPSHOTS, ignore_errors=True)
+        if self.snapshots.is_dir():
+            shutil.copytree(self.snapshots, self.path / SNAPSHOTS)
+
     def clear(self) -> None:
-        """Remove the states."""
+        """Remove states and pictures."""
         shutil.rmtree(self.states, ignore_errors=True)
 
     def leave(self) -> None:
-        """Leave nothing behind where training did not begin."""
+        """Leave nothing behind where nothing was learned that could be gone on with."""
+        if not any(self.states.glob("*.npz")):
+            shutil.rmtree(self.snapshots, ignore_errors=True)
         leave_empty(self.states, *([self.path] if self.made else []))
 
 

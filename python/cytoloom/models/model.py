@@ -15,6 +15,7 @@ from ..inference import tiled as inference
 from ..inference.tiled import activate
 from ..messages import in_lines, say
 from ..runtime import backend
+from ..tasks import Task, resolve
 from . import engines
 from .card import card, summary_of
 from .engine import Engine
@@ -335,7 +336,7 @@ class Model(Record):
         return self.summary()
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     """Load a model folder.
 
     Nothing in it is executed: networks are read with ``safe_mode=True, compile=False``, the
@@ -345,6 +346,9 @@ def load(path: str | os.PathLike[str]) -> Model:
     ----------
     path : path
         Folder written by `train` or `Model.save`.
+    task : str or Task, optional
+        What its task must be; ``"my_task:Ridges"`` imports that of a module of your own first.
+        Default: whatever the folder says.
 
     Returns
     -------
@@ -354,8 +358,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     Raises
     ------
     InvalidError
-        Not a model folder, an unfinished training, a format of a newer version, or files that
-        are damaged or of two saves.
+        Not a model folder, an unfinished training, a format of a newer version, files that are
+        damaged or of two saves, or another task.
 
     Examples
     --------
@@ -366,11 +370,17 @@ def load(path: str | os.PathLike[str]) -> Model:
     import pandas as pd
 
     folder = Path(path)
+    wanted = None if task is None else type(resolve(task))
     plain = read_manifest(folder)
     history = folder / "history.csv"
     names = [name for name in plain["files"] if name.endswith(".keras")]
+    parts = parts_of(plain)
+    if wanted is not None and all(type(part.task) is not wanted for part in parts.values()):
+        names = ", ".join(type(part.task).__name__ for part in parts.values())
+        received = f"{names} in {folder}"
+        raise invalid("task", expected=f"a model of {wanted.__name__}", received=received)
     return Model(
-        parts=parts_of(plain),
+        parts=parts,
         info={name: plain[name] for name in FIELDS if name in plain},
         history=pd.read_csv(history) if history.exists() else pd.DataFrame(),
         members=int(plain["members"]),

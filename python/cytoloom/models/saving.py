@@ -14,7 +14,7 @@ from typing import Any
 from ..components import from_plain
 from ..errors import invalid
 from ..images.normalize import Normalize
-from ..messages import VerbName, say
+from ..messages import Value, VerbName, say
 from ..networks.network import Network
 from ..storage.atomic import leave_empty
 from ..tasks.task import Task
@@ -25,6 +25,7 @@ MANIFEST = "model.json"
 FIELDS = ("format", "cytoloom", "members", "networks", "files", *INFO)
 FIELDS_1 = ("format", "cytoloom", "members", "task", "network", "normalize", *INFO)
 PART_FIELDS = ("task", "network", "normalize", "inputs", "calibration")
+AGAIN = "Copy the model folder again."
 WORDS = "README.md"
 """The card, which people may edit: its hash is kept, and not asked for."""
 
@@ -124,7 +125,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise invalid(MANIFEST, expected="JSON", received=f"{file}: {error}") from None
+        received = f"{file}: {error}"
+        raise invalid(MANIFEST, expected="JSON", received=received, remedy=AGAIN) from None
     number = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
     if number not in (1, FORMAT):
         raise invalid(
@@ -139,7 +141,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for part in plain["networks"].values():
         _check_fields(part, PART_FIELDS, file)
     _check_files(folder, plain["files"])
+    _check_members(plain, file)
     return plain
+
+
+def _check_members(plain: Mapping[str, Any], file: Path) -> None:
+    """Refuse a manifest that does not name a network for each member."""
+    count = plain["members"]
+    members = range(1, count + 1) if isinstance(count, int) else ()
+    wanted = {network_path(member, name) for member in members for name in plain["networks"]}
+    named = {name for name in plain["files"] if name.endswith(".keras")}
+    if not wanted or wanted != named:
+        received = say("{} for members {} in {}", sorted(named), Value(count), file)
+        raise invalid(MANIFEST, expected=say("networks {}", sorted(wanted)), received=received)
 
 
 def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Path) -> None:
@@ -169,7 +183,7 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
                 "model",
                 expected=f"the file {folder / name} as it was saved",
                 received=why,
-                remedy="Copy the model folder again.",
+                remedy=AGAIN,
             )
 
 

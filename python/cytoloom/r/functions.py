@@ -20,7 +20,6 @@ from ..components import coerce, is_component, to_plain
 from ..errors import invalid
 from ..events import Event, Parameter, find_verb
 from ..messages import say
-from ..tasks import resolve
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
@@ -180,7 +179,9 @@ def _data(value: Any) -> Data:
 
 def _load(path: str, task: str | None = None) -> Plain:
     if task is not None:
-        resolve(task)  # a class of somebody else's is known by its name from now on
+        from ..models.model import load
+
+        load(path, task)  # a class of somebody else's is known by its name from now on
     return _told(_model(path))
 
 

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 
+from ..components import is_component
 from ..errors import invalid
 from .binary import Binary
 from .classes import Classes
@@ -51,6 +52,7 @@ def resolve(task: str | Task) -> Task:
     ('background', 'cell')
     """
     if isinstance(task, Task):
+        _check_known(type(task))
         return task
     name, _, rest = str(task).partition(":")
     names = tuple(part.strip() for part in rest.split(",") if part.strip())
@@ -76,8 +78,21 @@ def _of_module(module: str, name: str) -> Task:
     if not (isinstance(found, type) and issubclass(found, Task)):
         expected = f"the name of a task in {module}"
         raise invalid("task", expected=expected, received=name)
+    _check_known(found)
     try:
         return found()
     except TypeError as error:
         expected = "a task each of whose fields has a default"
         raise invalid("task", expected=expected, received=f"{module}:{name}, {error}") from None
+
+
+def _check_known(cls: type) -> None:
+    """Refuse a task that no file could name."""
+    if not is_component(cls):
+        name = cls.__name__
+        raise invalid(
+            "task",
+            expected="a task that is a component, as a model's file names it",
+            received=f"{cls.__module__}:{name}",
+            remedy=f"Write @component and @dataclass(frozen=True) above class {name}.",
+        )

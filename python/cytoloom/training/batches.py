@@ -64,7 +64,7 @@ def batch_maker(task: Task, sampler: Sampler, seed: int, size: int) -> Callable[
         parts = [_targets(task, group, middle) for group in groups]
         images = np.stack([sample["image"] for sample in samples])
         inputs = {"image": images}
-        return inputs, {head: np.concatenate([p[head] for p in parts]) for head in task.heads}
+        return inputs, {head: np.concatenate([p[head] for p in parts]) for head in parts[0]}
 
     return make
 

@@ -100,7 +100,7 @@ def learn(
     yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
     # variables are restored after compiling, when the optimizer has its own
     network, fitted = _prepared(lesson, trainer, precision, keeper, earlier)
-    watch = Watch(lesson, network, Snapshots(None if folder is None else folder.path))
+    watch = Watch(lesson, network, Snapshots(None if folder is None else folder.snapshots))
     loop = _loop(lesson, trainer, keeper, fitted, watch)
     interrupted = False
     try:

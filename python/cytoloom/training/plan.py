@@ -36,7 +36,8 @@ def plan(
     data : folder, Data, arrays, CSV or DataFrame
         Images with labels, as for `train`.
     task : str or task, default "instances"
-        What to learn: "instances", "binary" or "classes:background,NAME,...". Or a component.
+        What to learn: "instances", "binary" or "classes:background,NAME,...", or "MODULE:CLASS"
+        for a task of your own. Or a component.
     minutes : float, optional
         Wall time of the training. Default that of `trainer`.
     memory_gb : float, optional
@@ -71,11 +72,11 @@ def plan(
     """
     from ..tasks import resolve
     from .prepare import planned
-    from .stages import Given
+    from .stages import Given, checked_seed
     from .trainer import Trainer
 
     trainer = trainer or Trainer()
     if minutes is not None:
         trainer = replace(trainer, minutes=minutes, iterations=None, epochs=None)
-    given = Given(resolve(task), trainer, network, normalize, seed)
+    given = Given(resolve(task), trainer, network, normalize, checked_seed(seed))
     return (yield from planned(given, data, validation, memory_gb))

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from ..components import to_plain
+from ..components import at_home, to_plain
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
@@ -25,9 +23,10 @@ from ..tasks.task import Task
 from .learn import learn
 from .prepare import plan, read, survey
 from .provenance import model_of, of_images
+from .rehearse import rehearse
 from .resume import Keeper
 from .segment import Segmentation
-from .stages import Given, Planned, Tuned
+from .stages import Given, Planned, Tuned, checked_seed
 from .trainer import Trainer
 from .tune import tune
 
@@ -82,6 +81,8 @@ def _learned(
     planned: Planned, folder: ModelFolder | None, started: float, keep_interrupted: bool
 ) -> Work[Model]:
     lesson = Segmentation(planned)
+    if not at_home(planned.task):
+        rehearse(planned.task, lesson.batch)
     learned = yield from learn(
         lesson,
         planned.trainer,
@@ -102,6 +103,7 @@ def _learned(
         model = _recorded(bare, planned, tuned, started)
         if folder is not None:
             model.save(folder.path, overwrite=True)
+            folder.show_snapshots()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(Keeper(folder, {}).words()) from None
     if folder is not None:
@@ -121,8 +123,7 @@ def asked(
     seed: int,
 ) -> Given:
     """Check what was given against each other, and start the backend."""
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
+    seed = checked_seed(seed)
     kinds = (("network", network, Network), ("trainer", trainer, Trainer))
     for name, component, kind in (*kinds, ("normalize", normalize, Normalize)):
         if component is not None and not isinstance(component, kind):
@@ -134,7 +135,7 @@ def asked(
     if base is not None:
         _as_base(base, chosen, network)
         network, normalize = network or base.network, normalize or base.normalize
-    given = Given(chosen, trainer or Trainer(), network, normalize, int(seed), base)
+    given = Given(chosen, trainer or Trainer(), network, normalize, seed, base)
     _start_backend(given.trainer)
     return given
 

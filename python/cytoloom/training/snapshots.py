@@ -10,22 +10,21 @@ import numpy as np
 from ..plots.overlays import write_png
 from ..plots.panels import panels
 
-FOLDER = "snapshots"
 KEPT = 5
 """The last few show whether it still gets better; the first ones are noise."""
 
 
 class Snapshots:
-    """Keeps the last few pictures in ``snapshots/`` of a model's folder.
+    """Keeps the last few pictures of a training.
 
     Parameters
     ----------
     folder : Path or None
-        The model's folder; without one nothing is kept.
+        Made if missing; without one nothing is kept.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = None if folder is None else folder / FOLDER
+        self._folder = folder
 
     def keep(
         self,
