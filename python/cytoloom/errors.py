@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .messages import say
+from .messages import Argument, say
 
 
 class InvalidError(ValueError):
@@ -72,7 +72,7 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     """
     got = received if isinstance(received, str) else say("{}", received)
     end = "" if got.endswith(("?", "!", ".")) else "."
-    found = say("Invalid `{}`. Expected {}. Received: {}" + end, name, expected, got)
+    found = say("Invalid {}. Expected {}. Received: {}" + end, Argument(name), expected, got)
     error = InvalidError(say("{} {}", found, remedy) if remedy else found)
     error.name, error.expected, error.received, error.remedy = name, expected, received, remedy
     return error

@@ -148,6 +148,15 @@ def test_error_is_one_sentence_on_stderr(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_argument_is_named_as_its_option(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option, value in (("--patch-px", "3"), ("--validation", "3.5"), ("--task", "foo")):
+        arguments = ["train", str(folder), "--out", str(tmp_path / "m"), option, value]
+        assert cli.main(arguments) == commands.FAILED
+        assert f"Invalid {option}." in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     """`--debug` works before and after the command."""
     nowhere = tmp_path / "nowhere"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
+import small
 from cytoloom.models.saving import sha256_of
 
 MODELS = Path(__file__).parent / "models"
@@ -98,3 +99,15 @@ def test_a_manifest_reaches_no_file_outside_its_folder(folder):
     (folder / "model.json").write_text(json.dumps(plain))
     with pytest.raises(cl.InvalidError, match="files in its own folder"):
         cl.load(folder)
+
+
+@pytest.mark.parametrize("given", ["nowhere", 3, None])
+def test_what_is_no_model_is_refused_by_the_name_of_the_argument(given):
+    calls = {
+        "model": [lambda: cl.info(given), lambda: cl.predict(given, small.nuclei(1)[0])],
+        "path": [lambda: cl.load(given)],
+    }
+    for name, each in calls.items():
+        for call in each:
+            with pytest.raises(cl.InvalidError, match=f"Invalid `{name}`.*model"):
+                call()

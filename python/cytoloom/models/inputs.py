@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 TAKE_SLICES = say("Pass {} to take each z slice as an image.", Setting("slices", True))
 
 
-def as_model(model: Model | str | os.PathLike[str]) -> Model:
-    """Return the model itself, or load it from its folder."""
+def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> Model:
+    """Return the model itself, or load it from its folder; `argument` is what a fault is of."""
     from .model import Model, load
 
-    return model if isinstance(model, Model) else load(model)
+    try:
+        return model if isinstance(model, Model) else load(model)
+    except InvalidError as error:
+        raise error.renamed(argument, of="path") from None
 
 
 def trained_channels(item: Any, model: Model) -> Any:

@@ -369,6 +369,9 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     """
     import pandas as pd
 
+    if not isinstance(path, (str, os.PathLike)):
+        received = type(path).__name__
+        raise invalid("path", expected="the path of a model's folder", received=received)
     folder = Path(path)
     wanted = None if task is None else type(resolve(task))
     plain = read_manifest(folder)

@@ -130,7 +130,7 @@ def asked(
             expected = f"a {'UNet' if kind is Network else kind.__name__}"
             raise invalid(name, expected=expected, received=type(component).__name__)
     named = None if task is None else resolve(task)  # first: a model may have this very task
-    base = as_model(start) if start is not None else None
+    base = as_model(start, "start") if start is not None else None
     chosen = named or (base.task if base is not None else resolve("instances"))
     if base is not None:
         _as_base(base, chosen, network)
