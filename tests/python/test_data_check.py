@@ -10,9 +10,11 @@ import tifffile
 from PIL import Image as Pillow
 
 import cytoloom as cl
+from cytoloom.components import component
 from cytoloom.datasets.checks import check
 from cytoloom.datasets.data import Data, as_data
 from cytoloom.errors import InvalidError
+from cytoloom.tasks import Task
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 255, (16, 20)).astype(np.uint8)
@@ -149,8 +151,9 @@ def test_nan_in_images_is_warned_of():
     assert "in 0.62% of its pixels" in only(check(arrays(LABELS, images=[image])).warnings)
 
 
+@component
 @dataclass(frozen=True)
-class UpTo:
+class UpTo(Task):
     """A task that knows the values 0 to `top`."""
 
     top: int = 1

@@ -41,10 +41,11 @@ def component(cls: type[T]) -> type[T]:
     Raises
     ------
     InvalidError
-        Another class of this name is known: a file could mean either.
+        A class of this package has this name: a file could mean either.
     """
     known = _REGISTRY.get(cls.__name__, cls)
-    if _home(known) != _home(cls):
+    # one file may be two modules (__main__, a notebook run again): of these the last counts
+    if (_home(known) == PACKAGE) != (_home(cls) == PACKAGE):
         raise invalid(
             "component",
             expected="a class name of its own",
@@ -155,7 +156,7 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     name = fields.pop("name", default)
     home = fields.pop("module", None)
     cls = _REGISTRY.get(str(name))
-    if home is not None and (cls is None or _home(cls) != home):
+    if home is not None and (cls is None or _home(cls) == PACKAGE):
         raise invalid(
             "name",
             expected="a class that is known here",
