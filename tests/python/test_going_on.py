@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,15 @@ def test_an_interrupted_training_goes_on_to_the_same_end(trained, tmp_path, stop
     assert not (out / ".training").exists()
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own handler; what is started in the background by a shell script has none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_within_a_step_waits_for_its_end_and_loses_nothing(trained, tmp_path, monkeypatch):
     settings = {"out": tmp_path / "m.cytoloom", "trainer": small.trainer(checkpoint_s=1e9)}
     real, steps = Loop.step, []
