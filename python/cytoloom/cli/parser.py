@@ -113,6 +113,7 @@ class _Built:
             _add_fields(parser.add_argument_group(name, words), component, options, names)
         if self._foreign:
             parser.add_argument("--task", metavar="MODULE:CLASS", help=FOREIGN)
+            names.add("task")
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
         parser.set_defaults(run=self.run, options=names)
 
