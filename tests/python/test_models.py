@@ -111,3 +111,10 @@ def test_what_is_no_model_is_refused_by_the_name_of_the_argument(given):
         for call in each:
             with pytest.raises(cl.InvalidError, match=f"Invalid `{name}`.*model"):
                 call()
+
+
+def test_what_is_no_model_is_refused_with_the_folder_to_pass(tmp_path):
+    with pytest.raises(
+        cl.InvalidError, match=r"with model\.json.*Pass the folder that `train` wrote"
+    ):
+        cl.load(tmp_path)

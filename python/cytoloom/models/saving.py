@@ -116,11 +116,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         unfinished = (folder / STATES).is_dir()
         again = say("Its training did not finish: run the same {} again.", VerbName("train"))
+        other = say("Pass the folder that {} wrote.", VerbName("train"))
         raise invalid(
             "path",
             expected="a model folder (with model.json)",
             received=str(folder),
-            remedy=again if unfinished else "",
+            remedy=again if unfinished else other,
         )
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))

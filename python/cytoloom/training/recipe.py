@@ -6,12 +6,13 @@ What the caller has chosen stays, and the rest follows from it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import invalid
 from ..images.normalize import Normalize
-from ..messages import counted, say
+from ..messages import Setting, counted, say
 from ..networks.network import Network
 from ..networks.unet import UNet
 from .trainer import Trainer
@@ -211,6 +212,12 @@ def _network(data: DatasetFingerprint) -> tuple[UNet, list[Reason]]:
     ]
 
 
+def _nearest(asked: Sequence[int], grid: Sequence[int]) -> tuple[int, ...]:
+    """Return the multiples of the grid nearest to what was asked; a missing axis is as the last."""
+    whole = (*asked, *asked[-1:] * len(grid))[: len(grid)]
+    return tuple(max(1, round(p / g)) * g for p, g in zip(whole, grid, strict=True))
+
+
 def _patch(
     data: DatasetFingerprint, network: Network, trainer: Trainer
 ) -> tuple[tuple[int, ...], str]:
@@ -219,8 +226,12 @@ def _patch(
         asked = trainer.patch_px
         asked = asked * data.ndim if len(asked) == 1 else asked
         if len(asked) != data.ndim or any(p % g for p, g in zip(asked, grid, strict=True)):
-            expected = say("{} multiples of {}", data.ndim, grid)
-            raise invalid("patch_px", expected=expected, received=asked)
+            raise invalid(
+                "patch_px",
+                expected=say("{} multiples of {}", data.ndim, grid),
+                received=asked,
+                remedy=say("Pass {}.", Setting("patch_px", _nearest(asked, grid))),
+            )
         most = tuple(math.ceil(n / g) * g for n, g in zip(data.size_px, grid, strict=True))
         if any(p > 2 * n for p, n in zip(asked, most, strict=True)):
             raise invalid(
