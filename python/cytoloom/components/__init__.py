@@ -70,6 +70,7 @@ def _check_when_made(cls: Any) -> None:
 
     @functools.wraps(made)
     def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Make the instance and check its fields."""
         if after == "__post_init__":
             _check(self)
             made(self, *args, **kwargs)

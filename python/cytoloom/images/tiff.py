@@ -217,6 +217,7 @@ def _chunks(page: Any, wanted: Sequence[int]) -> Iterator[tuple[AnyArray, tuple[
         file.open()
 
     def decoded(index: int, offset: int) -> AnyArray:
+        """Read and decode one strip or tile."""
         file.seek(offset)
         data = file.read(page.databytecounts[index])
         if len(data) < page.databytecounts[index]:

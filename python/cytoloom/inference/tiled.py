@@ -132,6 +132,7 @@ def predict_maps(
     ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
 
     def run(tile: Tile) -> dict[str, np.ndarray]:
+        """Make the maps of one tile, without its margin."""
         region = normalized(read_mirrored(source.read, shape, tile.read))
         crop = blended(tile, shape, ramp)[0].crop
         # cropped before the activation: NumPy's exp then runs over the pixels that are kept

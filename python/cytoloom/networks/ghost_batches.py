@@ -60,6 +60,7 @@ def ghost_batches(network: Any, parts: int) -> Any:
             self.built = True
 
         def call(self, images: Any, training: bool | None = None) -> list[dict[str, Any]]:
+            """Run each part of the batch as a batch of its own."""
             if isinstance(images, dict):
                 cut = {name: keras.ops.split(values, parts) for name, values in images.items()}
                 each = [{name: part[k] for name, part in cut.items()} for k in range(parts)]

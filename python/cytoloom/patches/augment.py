@@ -319,6 +319,7 @@ class _Optics:
     noise: float
 
     def apply(self, plane: Array, rng: np.random.Generator) -> Array:
+        """Change one channel; only the noise draws from `rng`."""
         if any(self.slopes):
             plane = intensity.illumination(plane, self.slopes)
         if any(self.blur_px):

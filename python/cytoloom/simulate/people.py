@@ -31,6 +31,7 @@ class _Habits:
 
     @classmethod
     def draw(cls, rng: Generator, disagreement: float) -> _Habits:
+        """Draw one person's habits; 0 is a person without errors, 1 the usual."""
         return cls(
             shift_px=disagreement * rng.normal(0, 0.8),
             wobble_px=disagreement * rng.uniform(0.4, 1.0),

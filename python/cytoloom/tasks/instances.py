@@ -201,6 +201,7 @@ class Instances(Task):
             return self
 
         def by_peak(settings: Settings) -> NDArray[np.float64]:
+            """Score one setting at every peak threshold."""
             # one decoding gives the score at every peak threshold: those only drop objects
             task = replace(self, **settings, peak_threshold=0.0)
             each = []
