@@ -17,6 +17,8 @@
 #'   kept in a folder that goes with the session.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
+#' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
+#'   background first; [cl_read()] reads them); needs `out`.
 #' @param overwrite Replace the results that are in `out`.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
@@ -71,26 +73,28 @@
 #' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
+                             maps = FALSE, overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
                              progress = "auto") {
   no_dots(...)
   type <- match.arg(type)
   given <- plain_sources(images, axes, pixel_size_um)
   like <- image_class(first_image(images))
   path <- model_path(object)
-  if (is.null(out) && overlay) stop_clean("Invalid `overlay`. Expected `out` with it.")
+  for (name in c("overlay", "maps")[c(overlay, maps)]) {
+    if (is.null(out)) stop_clean("Invalid `", name, "`. Expected `out` with it.")
+  }
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     found <- call_python("probabilities", model = path, images = given, channels = channels)
-    maps <- lapply(found$maps, function(map) as_class(name_classes(map, found$classes), like))
-    return(if (is_one_array(images)) maps[[1]] else maps)
+    prob <- lapply(found$maps, function(map) as_class(name_classes(map, found$classes), like))
+    return(if (is_one_array(images)) prob[[1]] else prob)
   }
   folder <- if (is.null(out)) tempfile("labels") else plain_path(out, "out")
   found <- run_events(
     "predict",
     list(
       model = path, images = given["source"], channels = channels, slices = slices,
-      rescale = rescale, out = folder, overlay = overlay, overwrite = overwrite,
+      rescale = rescale, out = folder, overlay = overlay, maps = maps, overwrite = overwrite,
       axes = given$axes, pixel_size_um = given$pixel_size_um
     ),
     progress

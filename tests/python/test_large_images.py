@@ -97,7 +97,7 @@ def test_predicting_into_a_folder_never_asks_for_the_whole(trained, monkeypatch,
     monkeypatch.setattr("cytoloom.objects.measure.BLOCK_PX", 9000)
     source = Counting(image)
     row, table, labels, _ = predict_one(
-        trained, Item("image", source), rescale, tmp_path, overlay=False, workers=1
+        trained, Item("image", source), rescale, tmp_path, workers=1
     )
     assert max(source.asked) < image.size
     assert row["objects"] == len(expected.objects) == len(table)

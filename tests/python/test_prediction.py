@@ -16,7 +16,7 @@ from cytoloom.evaluation.bootstrap import bootstrap
 from cytoloom.inference import memory_map
 from cytoloom.models.untrained import untrained
 from cytoloom.objects.measure import measure
-from cytoloom.tasks import Instances
+from cytoloom.tasks import Classes, Instances
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +297,33 @@ def test_scores_are_not_replaced_unasked_and_predictions_may_lie_beside_them(mod
     evaluate(overwrite=True)
     assert table.read_text().startswith("metric")
     assert (out / "files.csv").exists()
+
+
+@pytest.mark.parametrize("task", [Instances(), Classes(("background", "rim", "core"))])
+def test_probabilities_are_written_on_request(tmp_path, task):
+    """Half floats hold probabilities to 1/2000; the next run without `maps` leaves none behind."""
+    model, image = untrained(task), small.nuclei(1, (40, 50))[0][0]
+    cl.predict(model, {"a": image}, rescale=2, out=tmp_path, maps=True, progress=False)
+    found = cl.images.read(tmp_path / "maps" / "a.tif")
+    assert (found.array.dtype, found.axes) == (np.float16, "yxc")
+    assert found.array.shape == (40, 50, len(task.label_names))
+    assert found.array.sum(axis=-1, dtype=np.float32) == pytest.approx(1, abs=2e-3)
+    cl.predict(model, {"a": image}, out=tmp_path, maps=True, overwrite=True, progress=False)
+    asis = cl.images.read(tmp_path / "maps" / "a.tif").array
+    np.testing.assert_allclose(asis, model.predict_proba(image), atol=5e-4)
+    cl.predict(model, {"a": image}, out=tmp_path, overwrite=True, progress=False)
+    assert not list(tmp_path.rglob("maps/*"))
+    with pytest.raises(cl.InvalidError, match=r"`maps`\. Expected `out` with it"):
+        cl.predict(model, image, maps=True)
+
+
+def test_probabilities_of_a_stack_keep_their_planes(tmp_path):
+    model = untrained(network=cl.UNet(filters=2, depth=1, ndim=3))
+    stack = np.random.default_rng(0).random((3, 16, 20))
+    cl.predict(model, {"a": stack}, out=tmp_path, maps=True, progress=False)
+    found = cl.images.read(tmp_path / "maps" / "a.tif")
+    assert found.axes == "zyxc"
+    np.testing.assert_allclose(found.array, model.predict_proba(stack), atol=5e-4)
 
 
 def test_odd_pixels_are_warned_of(model, capsys):

@@ -301,6 +301,18 @@ test_that("results outlive a change of the working directory", {
   for (one in results) expect_silent(plot(one))
 })
 
+test_that("probabilities are written on request", {
+  need_python()
+  out <- tempfile()
+  image <- some_images()["left"]
+  predict(tiny_model(), image, rescale = NULL, out = out, maps = TRUE, progress = FALSE)
+  prob <- cl_read(file.path(out, "maps", "left.tif"))
+  expect_identical(dim(prob), c(dim(image[[1]]), 2L))
+  again <- predict(tiny_model(), image[[1]], type = "prob")
+  expect_equal(as.vector(prob), as.vector(again), tolerance = 1e-3)
+  expect_error(predict(tiny_model(), image, maps = TRUE), "`maps`. Expected `out` with it")
+})
+
 test_that("paths are made lasting wherever they are, and nothing else is touched", {
   data <- lasting(cl_data(list(a = "x/*.tif", b = matrix(0)), "/y.tif", group = c("g", "h")))
   expect_identical(data$images, list(a = file.path(getwd(), "x/*.tif"), b = matrix(0)))

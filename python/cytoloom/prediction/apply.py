@@ -34,7 +34,13 @@ def is_factor(value: Any) -> bool:
 
 
 def predict_one(
-    model: Model, item: Any, rescale: Any, folder: Path | None, overlay: bool, workers: int
+    model: Model,
+    item: Any,
+    rescale: Any,
+    folder: Path | None,
+    workers: int,
+    overlay: bool = False,
+    maps: bool = False,
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
     """Predict one image: its row, its objects, its labels and what to warn of."""
     source = CachedSource(fitting_source(model, item))
@@ -43,21 +49,23 @@ def predict_one(
     with MemoryMaps() as store:
 
         def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
-            maps = _maps(model, source, stats, factors, store, workers)
+            made = _maps(model, source, stats, factors, store, workers)
             # decoding needs memory of its own: pixels and the network's are given back before
             source.release()
             store.trim()
-            return model.task.decode(maps, item.spacing_um), maps
+            return model.task.decode(made, item.spacing_um), made
 
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
-        found, maps = found_with(factors)
+        found, made = found_with(factors)
         # objects say by their fit whether this was the right size, which costs a second look
         if rescale == "auto" and factors is None:
-            factors, sizes = by_size(model, source, stats, maps, found.objects_labels)
+            factors, sizes = by_size(model, source, stats, made, found.objects_labels)
             notes += [sizes] if sizes else []
             if factors is not None:
-                found, maps = found_with(factors)
-        table = _objects(model, item, source, found, maps)
+                found, made = found_with(factors)
+        table = _objects(model, item, source, found, made)
+        if folder is not None and maps:
+            _write_probabilities(folder, model, item, made)
     row = {
         "image": item.id,
         "status": "ok",
@@ -130,6 +138,21 @@ def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bo
         picture.parent.mkdir(parents=True, exist_ok=True)
         write_overlay(picture, *shown_plane(source, labels))
     return path
+
+
+def _write_probabilities(
+    folder: Path, model: Model, item: Any, maps: dict[str, np.ndarray]
+) -> Path:
+    from ..images.probability_maps import write_maps
+
+    path = folder / "maps" / f"{item.id}.tif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (*next(iter(maps.values())).shape[:-1], len(model.task.label_names))
+
+    def part(rows: slice) -> np.ndarray:
+        return model.task.probabilities({head: values[rows] for head, values in maps.items()})
+
+    return write_maps(path, part, shape, item.spacing_um)
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

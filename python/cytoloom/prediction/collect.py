@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from ..models.model import Model
 
 
-def check_options(rescale: Any, overlay: bool, out: Any) -> None:
+def check_options(rescale: Any, out: Any, **pictures: bool) -> None:
     """Refuse what cannot be meant before anything is read."""
     if not (rescale is None or rescale == "auto" or is_factor(rescale)):
         expected = say('a factor from 1/16 to 16, "auto" or {}', None)
         raise invalid("rescale", expected=expected, received=rescale)
-    if overlay and out is None:
-        raise invalid("overlay", expected="`out` with it", received=say("{}", Setting("out", None)))
+    for name, wanted in pictures.items():
+        if wanted and out is None:
+            received = say("{}", Setting("out", None))
+            raise invalid(name, expected="`out` with it", received=received)
 
 
 def items_for(
@@ -109,15 +111,18 @@ class ResultsFolder:
 
 
 def collect(
-    model: Model, items: Sequence[Item], rescale: Any, folder: ResultsFolder, overlay: bool
+    model: Model, items: Sequence[Item], rescale: Any, folder: ResultsFolder, **pictures: bool
 ) -> Work[Predictions]:
-    """Predict each image and put the tables together; a bad one among others is a row."""
+    """Predict each image and put the tables together; a bad one among others is a row.
+
+    `pictures` are what is written besides, `overlay` and `maps`.
+    """
     rows: list[dict[str, Any]] = []
     tables: list[pd.DataFrame] = []
     kept: dict[str, Any] = {}
 
     def work(item: Item, workers: int) -> Any:
-        return predict_one(model, item, rescale, folder.path, overlay, workers)
+        return predict_one(model, item, rescale, folder.path, workers, **pictures)
 
     if model.engine.note:
         yield note(model.engine.note)

@@ -23,6 +23,7 @@ def predict(
     rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
     overlay: bool = False,
+    maps: bool = False,
     overwrite: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
@@ -50,10 +51,13 @@ def predict(
         there, if there is one; said in a warning. None: as they are, and as `evaluate` takes
         them. Labels come back at their own size.
     out : path, optional
-        Folder for label images (``labels/<name>.tif``), objects.csv, files.csv and overlays.
+        Folder for label images (``labels/<name>.tif``), objects.csv, files.csv, overlays and maps.
         Without it labels stay in memory.
     overlay : bool, default False
         Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
+    maps : bool, default False
+        Also write ``maps/<name>.tif``, the probability of each class in each pixel, background
+        first: float16, (class, y, x) or (z, class, y, x); needs `out`.
     overwrite : bool, default False
         Replace the results that are in `out`; label images of the earlier run are removed.
     axes : str, optional
@@ -84,9 +88,11 @@ def predict(
     from ..models.inputs import as_model
     from .collect import ResultsFolder, check_options, collect, items_for
 
-    check_options(rescale, overlay, out)
+    check_options(rescale, out, overlay=overlay, maps=maps)
     model = as_model(model)
     items = items_for(model, images, channels, slices, axes, pixel_size_um)
     folder = ResultsFolder.open(out, overwrite, items)
-    found: Predictions = yield from collect(model, items, rescale, folder, overlay)
+    found: Predictions = yield from collect(
+        model, items, rescale, folder, overlay=overlay, maps=maps
+    )
     return found

@@ -46,7 +46,7 @@ def open_results_folder(
             remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
         )
     if table == PREDICTED and not any((folder / f).exists() for f in (table, UNFINISHED)):
-        for kind in ("labels", "overlays"):
+        for kind in ("labels", "overlays", "maps"):
             if (folder / kind).is_dir() and any((folder / kind).iterdir()):
                 raise invalid(
                     "out",
@@ -66,7 +66,7 @@ def remove_predictions(folder: Path) -> None:
         return
     # only files that the table names: others in the folder may be the user's
     names = pd.read_csv(folder / PREDICTED, dtype=str)["image"]
-    kinds = (("labels", ".tif"), ("overlays", ".png"))
+    kinds = (("labels", ".tif"), ("overlays", ".png"), ("maps", ".tif"))
     for path in (folder / kind / f"{name}{suffix}" for name in names for kind, suffix in kinds):
         if folder.resolve() in path.resolve().parents:
             path.unlink(missing_ok=True)
