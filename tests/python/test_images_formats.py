@@ -9,7 +9,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom.datasets.data import as_data
-from cytoloom.datasets.pairing import list_images
+from cytoloom.datasets.listing import walk
 from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 from cytoloom.images import formats, probe, read
@@ -50,7 +50,7 @@ def drawers(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_an_image_is_listed_and_not_looked_into(drawers):
     """The array inside is no image of its own."""
-    assert list_images(drawers) == ["a.drawer", "b.drawer", "c.npy"]
+    assert walk(drawers).images == ["a.drawer", "b.drawer", "c.npy"]
 
 
 def test_a_format_that_is_registered_is_read_like_the_others(drawers):
@@ -88,7 +88,7 @@ def test_other_folders_stay_folders(drawers):
     """What the format does not claim is walked into as ever, whatever its name."""
     (drawers / "empty.drawer").mkdir()
     np.save(drawers / "empty.drawer" / "d.npy", PIXELS)
-    assert "empty.drawer/d.npy" in list_images(drawers)
+    assert "empty.drawer/d.npy" in walk(drawers).images
     with pytest.raises(InvalidError, match="directory"):
         read(drawers / "empty.drawer")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cytoloom.datasets.layouts import find_folders
+from cytoloom.datasets.listing import walk
 from cytoloom.datasets.pairing import (
-    find_folders,
     infer_affixes,
-    list_images,
     natural_order,
     pair_names,
     split_mixed,
@@ -91,7 +91,7 @@ def test_listing_takes_images_only_and_reports_foreign_formats(tmp_path):
     (tmp_path / "deep" / "a.jpg").touch()
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.png").touch()
-    assert list_images(tmp_path) == ["b2.PNG", "b10.tif", "c.czi", "deep/a.jpg"]
+    assert walk(tmp_path).images == ["b2.PNG", "b10.tif", "c.czi", "deep/a.jpg"]
 
 
 def test_folders_of_labels_must_be_one(tmp_path):

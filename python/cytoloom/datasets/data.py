@@ -11,8 +11,9 @@ from ..errors import invalid
 from ..images.image import Channels
 from ..messages import counted, say
 from .files import pixel_sha256
-from .folders import WHAT, folder_data, pair_data
+from .folders import folder_data, pair_data
 from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
+from .layouts import WHAT
 from .tables import TABLES, table_data
 from .views import ChannelSource
 

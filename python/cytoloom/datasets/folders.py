@@ -3,147 +3,129 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidError, invalid
+from ..errors import invalid
 from ..images import files, formats
-from ..messages import Either, counted, say
+from ..messages import counted
 from . import pairing as pairs
 from .ids import make_ids
 from .items import Gathered, ReadOptions, is_file, listed, make_items
-
-_FILES = "a folder with images/ and masks/ or labels/, a CSV file"
-WHAT = say(
-    "{}",
-    Either(
-        python=f"{_FILES} or table with columns image and label, a pair of arrays or of lists, "
-        "or a cl.Data",
-        r=f"{_FILES} or data frame with columns image and label, list(images = , labels = ), "
-        "or cl_data()",
-        options=f"{_FILES} with columns image and label",
-    ),
-)
+from .layouts import WHAT, Layout, find_folders, layout_of, layout_of_two, refuse_parent
+from .objects import ObjectMasks
 
 
 def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     """Do the work of `Data.from_folder`."""
-    if not folder.is_dir():
-        remedy = "Give the path of a folder; relative paths start at the working directory."
-        raise invalid("data", expected=WHAT, received=str(folder), remedy=remedy)
-    images_folder, labels_folder = pairs.find_folders(folder)
-    if labels_folder is not None:
-        if images_folder is not None:
-            return folders_data(images_folder, labels_folder, options)
-        return folders_data(folder, labels_folder, options)
-    if images_folder is None and _beside_labels(folder):
+    layout = layout_of(folder)
+    if not layout.labels and _beside_labels(folder):
         raise invalid(
             "data",
             expected="the folder that holds images and labels",
             received=f"{folder}, the images alone",
             remedy=f"Give {folder.parent}.",
         )
-    images, labels = pairs.split_mixed(pairs.list_images(images_folder or folder))
-    if not labels:
+    if not layout.labels:
         refuse_parent(folder)
-    return _named_data(images_folder or folder, images, images_folder or folder, labels, options)
+    return _gathered(layout, options)
 
 
 def _beside_labels(folder: Path) -> bool:
     """Whether this is the folder of images of a pair of folders."""
-    images, labels = pairs.find_folders(folder.absolute().parent)
+    images, labels = find_folders(folder.absolute().parent)
     return labels is not None and images is not None and images.name == folder.absolute().name
 
 
-def refuse_parent(folder: Path) -> None:
-    """Say so if the folders inside, such as train and test, are what is meant."""
-    usable = [p for p in sorted(folder.iterdir()) if _is_set(p)]
-    if not usable:
-        return
-    shown = ", ".join(p.name for p in usable[:5]) + (", ..." if len(usable) > 5 else "")
-    beside = next((n for n in pairs.list_images(folder) if "/" not in n), None)
-    alone = f", or {folder}/*{Path(beside).suffix} for the images beside it" if beside else ""
-    raise invalid(
-        "data",
-        expected="the folder of one set of images",
-        received=f"{folder}, in which there are folders of images and labels: {shown}",
-        remedy=f"Give one of them: {usable[0]}{alone}.",
-    )
-
-
-def _is_set(folder: Path) -> bool:
-    """Whether a folder holds folders with images and with labels."""
-    if folder.name.startswith(".") or not folder.is_dir():
-        return False
-    try:
-        found = pairs.find_folders(folder)
-        return all(inside is not None and pairs.list_images(inside) for inside in found)
-    except (OSError, InvalidError):
-        # a folder of something else, or one with both labels/ and masks/, which is no answer here
-        return False
-
-
-def folders_data(images_folder: Path, labels_folder: Path, options: ReadOptions) -> Gathered:
-    """Pair the files of two folders by name."""
-    for folder in (images_folder, labels_folder):
-        if not folder.is_dir():
-            raise invalid("data", expected="a folder", received=str(folder))
-    images = pairs.list_images(images_folder)
-    # labels in a folder beside the images themselves are not images
-    if labels_folder.parent == images_folder:
-        images = [n for n in images if not n.startswith(f"{labels_folder.name}/")]
-    labels = pairs.list_images(labels_folder)
-    return _named_data(images_folder, images, labels_folder, labels, options)
-
-
-def _named_data(
-    images_folder: Path,
-    images: list[str],
-    labels_folder: Path,
-    labels: list[str],
-    options: ReadOptions,
-) -> Gathered:
-    """Pair names, for each annotator where the labels lie in folders of annotators."""
-    if not images:
+def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
+    """Make the items of a folder's files."""
+    if not layout.images:
         remedy = f"Put images ({', '.join(files.SUFFIXES)}) there, or into images/ beside labels/."
-        got = f"no image in {images_folder}"
+        got = "; ".join([f"no image in {layout.images_folder}", *layout.notes])
         raise invalid("data", expected=WHAT, received=got, remedy=remedy)
-    partners: dict[str, list[Path]] = {name: [] for name in images}
-    problems: list[str] = []
-    notes: list[str] = []
-    # an image without labels by one annotator may have those of another
-    lonely = set(images)
-    annotators = _annotators(images, labels)
-    for annotator in annotators:
-        own = [n.removeprefix(annotator) for n in labels if n.startswith(annotator)]
-        found = pairs.pair_names(images, own)
-        for image, label in found.pairs:
-            partners[image].append(labels_folder / (annotator + label))
-        lonely &= set(found.lonely_images)
-        problems += list(found.duplicates)
-        problems += [
-            f"{labels_folder / (annotator + n)} has no image: add it, or move them away"
-            for n in found.lonely_labels
-        ]
-        if found.affixes != pairs.Affixes():
-            notes.append(f"images and labels are paired by name: {found.affixes}")
+    found = _objects(layout) if layout.per_object else _paired(layout)
+    problems, notes = list(found.problems), [*layout.notes, *found.notes]
+    if not layout.labels and layout.pickled:
+        problems.append(
+            "the labels are in Cellpose's *_seg.npy, pickles, which can run code and are never "
+            "loaded; open them in Cellpose and save the masks as PNG or TIFF (File menu)"
+        )
     problems += [
-        f"{images_folder / n} has no labels in {labels_folder}: add them, or move it away"
-        for n in images
-        if n in lonely
+        f"{layout.images_folder / n} has no labels in {layout.labels_folder}: add them, or move "
+        "it away"
+        for n in layout.images
+        if n in found.lonely
     ]
-    if len(annotators) > 1:
-        first = annotators[0].rstrip("/")
-        notes.append(f"{len(annotators)} annotators; {first} is used where one is needed")
-    paired = [n for n in images if partners[n]]
+    paired = [n for n in layout.images if n in found.partners]
     items = [
         item
         for name, id_ in zip(paired, make_ids(paired, ()), strict=True)
         for item in make_items(
-            images_folder / name, partners[name], id_, options, {"group": _folder(name)}
+            layout.images_folder / name,
+            found.partners[name],
+            id_,
+            options,
+            {"group": None if layout.per_object else _folder(name)},
         )
     ]
     return Gathered(tuple(items), tuple(problems), tuple(notes))
+
+
+@dataclass
+class _Partners:
+    """The labels of each image that has some, and what is to say of them."""
+
+    partners: dict[str, list[Any]] = field(default_factory=dict)
+    lonely: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _paired(layout: Layout) -> _Partners:
+    """Pair names, for each annotator where the labels lie in folders of annotators."""
+    # an image without labels by one annotator may have those of another
+    found = _Partners(lonely=set(layout.images))
+    annotators = _annotators(layout.images, layout.labels)
+    for annotator in annotators:
+        own = [n.removeprefix(annotator) for n in layout.labels if n.startswith(annotator)]
+        named = pairs.pair_names(layout.images, own)
+        for image, label in named.pairs:
+            path = layout.labels_folder / (annotator + label)
+            found.partners.setdefault(image, []).append(path)
+        found.lonely &= set(named.lonely_images)
+        found.problems += named.duplicates
+        found.problems += [
+            f"{layout.labels_folder / (annotator + n)} has no image: add it, or move them away"
+            for n in named.lonely_labels
+        ]
+        if named.affixes != pairs.Affixes():
+            found.notes.append(f"images and labels are paired by name: {named.affixes}")
+    if len(annotators) > 1:
+        first = annotators[0].rstrip("/")
+        found.notes.append(f"{len(annotators)} annotators; {first} is used where one is needed")
+    return found
+
+
+def _objects(layout: Layout) -> _Partners:
+    """Find the masks of each image's objects, in a folder that is named as the image is."""
+    masks: dict[str, list[Path]] = {}
+    for name in layout.labels:
+        masks.setdefault(name.split("/")[0], []).append(layout.labels_folder / name)
+    found = _Partners()
+    for image in layout.images:
+        key = image.split("/")[0] if "/" in image else formats.stem(image)
+        if key in masks:
+            found.partners[image] = [ObjectMasks(masks.pop(key))]
+    found.lonely = set(layout.images) - set(found.partners)
+    found.problems += [f"the masks in {paths[0].parent} have no image" for paths in masks.values()]
+    found.notes.append("a mask file per object: those of an image are numbered as its objects")
+    return found
+
+
+def folders_data(images_folder: Path, labels_folder: Path, options: ReadOptions) -> Gathered:
+    """Pair the files of two folders by name."""
+    return _gathered(layout_of_two(images_folder, labels_folder), options)
 
 
 def _annotators(images: list[str], labels: list[str]) -> list[str]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import invalid
-from ..images import formats
 from ..images.formats import stem
-from ..messages import Either, say
 
-IMAGE_FOLDERS = ("images", "image", "imgs")
-LABEL_FOLDERS = ("labels", "masks", "label", "mask")
 _LABEL_WORDS = (
     "mask", "masks", "label", "labels", "seg", "segmentation", "gt", "truth", "annotation",
     "annotations", "annot", "manual", "groundtruth",
@@ -110,18 +104,17 @@ def pair_names(images: Sequence[str], labels: Sequence[str]) -> Pairs:
     pairs, duplicates = [], []
     used: set[str] = set()
     for key, names in by_image.items():
-        partners = by_label.get(key, []) if key is not None else []
+        partners = by_label.get(key, [])
+        if key is None:
+            continue  # without what stands around the others' keys: left over, and said so
         # two files of one key: neither is paired, since a guess could train on a wrong mask
-        if len(names) > 1 and key is not None:
+        if len(names) > 1:
             duplicates.append(_claim("images", names))
         if len(partners) > 1:
             duplicates.append(_claim("label images", partners) + f" for {names[0]}")
-        used.update(names if len(names) > 1 else (), partners if partners else ())
-        if len(names) == len(partners) == 1 and key is not None:
+        if len(names) == len(partners) == 1:
             pairs.append((names[0], partners[0]))
-            used.update(names)
-        elif len(partners) > 1:
-            used.update(names)
+        used.update(names if len(names) > 1 or partners else (), partners)
     lonely_images = tuple(n for n in images if n not in used)
     lonely_labels = tuple(n for n in labels if n not in used)
     return Pairs(tuple(pairs), lonely_images, lonely_labels, tuple(duplicates), affixes)
@@ -165,23 +158,6 @@ def split_mixed(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return images, labels
 
 
-def list_images(folder: str | Path) -> list[str]:
-    """List image files under a folder, sorted, as paths relative to it with ``/``.
-
-    Formats that are known but not read (CZI, HDF5, ...) are listed too, so that they are
-    reported rather than passed over; hidden files and others are not. A folder that is one
-    image is listed as one and not looked into.
-    """
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        whole = [f for f in folders if formats.is_image_folder(Path(root) / f)]
-        folders[:] = [f for f in folders if f not in whole]
-        for name in [*whole, *(f for f in files if not f.startswith(".") and _is_image(f))]:
-            found.append((Path(root) / name).relative_to(folder).as_posix())
-    return sorted(found, key=natural_order)
-
-
 def natural_order(name: str) -> list[tuple[int, int, str]]:
     """Key to sort names so that 2 comes before 10.
 
@@ -192,38 +168,6 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
     """
     parts = re.split(r"(\d+)", name.casefold())
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts]
-
-
-TWO_FOLDERS = Either(
-    python="Give the two folders apart: cl.Data.from_pairs(images, labels).",
-    r="Give the two folders apart: cl_data(images, labels).",
-    options="Name the files in a CSV with columns image, label, or rename one of the folders.",
-)
-
-
-def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
-    """Find the folders of images and of labels inside a folder; None where there is none.
-
-    Raises
-    ------
-    InvalidError
-        Both ``labels`` and ``masks`` are there.
-    """
-    inside = {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_dir()}
-    images = [inside[name] for name in IMAGE_FOLDERS if name in inside]
-    labels = [inside[name] for name in LABEL_FOLDERS if name in inside]
-    if len(labels) > 1:
-        got = " and ".join(p.name for p in labels)
-        remedy = say("{}", TWO_FOLDERS)
-        raise invalid(str(folder), expected="one folder of labels", received=got, remedy=remedy)
-    return (images[0] if images else None, labels[0] if labels else None)
-
-
-def _is_image(name: str) -> bool:
-    # .gz is an image only as .nii.gz; tables and texts are compressed too
-    if name.lower().endswith(".gz"):
-        return name.lower().endswith(".nii.gz")
-    return name.lower().endswith(formats.suffixes()) or formats.is_foreign(name)
 
 
 def _key(name: str) -> str:

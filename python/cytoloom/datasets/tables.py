@@ -9,40 +9,93 @@ from typing import Any
 
 from ..errors import invalid
 from ..messages import say
+from ..storage.spreadsheets import read_spreadsheet
 from .ids import make_ids
 from .items import Gathered, Item, ReadOptions, is_file, make_items
 
 TABLES = (".csv", ".tsv", ".txt")
 COLUMNS = ("image", "label", "group", "split", "name", "weight")
+_OPTIONAL = ("group", "split", "weight")
+_SAME = {"labels": "label", "mask": "label", "masks": "label", "images": "image"}
 
 
 def table_data(table: Any, folder: Path, options: ReadOptions) -> Gathered:
     """Do the work of `Data.from_table`."""
-    import pandas as pd
-
     if is_file(table):
-        path = Path(table).expanduser()
-        folder = path.parent
-        table = read_table(path)
-    frame = pd.DataFrame(table)
-    frame.columns = [str(c).strip().lower() for c in frame.columns]
-    frame = frame.rename(columns={"labels": "label", "mask": "label", "images": "image"})
-    missing = [c for c in ("image", "label") if c not in frame.columns]
-    if missing or frame.empty:
-        got = say("columns {} and {} rows", list(frame.columns), len(frame))
-        raise invalid("data", expected="rows with columns image and label", received=got)
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    problems = _repeated([str(r["image"]) for r in rows if r["image"] is not None])
-    ids = make_ids([r["image"] or "" for r in rows], [r["name"] for r in rows if r.get("name")])
-    items: list[Item] = []
-    for number, (row, name) in enumerate(zip(rows, ids, strict=True), start=1):
+        folder = Path(table).expanduser().parent
+    rows, notes = table_rows(table, ("image", "label"))
+    problems = _repeated([str(row["image"]) for _, row in rows if row["image"] is not None])
+    whole = []
+    for number, row in rows:
         empty = [c for c in ("image", "label") if row[c] is None]
         if empty:
             problems.append(f"row {number} of the table has no {' and no '.join(empty)}")
-            continue
-        image, label = (folder / Path(str(row[c])).expanduser() for c in ("image", "label"))
+        else:
+            whole.append(row)
+    images = [place(folder, row["image"]) for row in whole]
+    ids = make_ids(images, [r["name"] for r in whole if r.get("name")])
+    items: list[Item] = []
+    for row, image, name in zip(whole, images, ids, strict=True):
+        label = place(folder, row["label"])
         items += make_items(image, [label], name, options, _details(row))
-    return Gathered(tuple(items), tuple(problems), tuple(_unused_columns(frame.columns)))
+    return Gathered(tuple(items), tuple(problems), tuple(notes))
+
+
+def table_rows(
+    table: Any, needed: Sequence[str]
+) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]:
+    """Return the rows of a table with their numbers, empty cells as None, and what to say of it.
+
+    Parameters
+    ----------
+    table : str, Path, DataFrame or mapping of columns
+        Rows of a file are numbered as its lines are, others from 1.
+    needed : sequence of str
+        Columns that have to be there.
+    """
+    import pandas as pd
+
+    frame = read_spreadsheet(Path(table).expanduser()) if is_file(table) else pd.DataFrame(table)
+    if not is_file(table):
+        frame.index = pd.RangeIndex(1, len(frame) + 1)
+    names = [_SAME.get(name, name) for name in (str(c).strip().lower() for c in frame.columns)]
+    repeated = _repeated([name for name in names if name in COLUMNS])
+    missing = [c for c in needed if c not in names]
+    if missing or frame.empty or repeated:
+        what = "a column" if len(needed) == 1 else "columns"
+        expected = f"rows with {what} {' and '.join(needed)}"
+        got = repeated[0] if repeated else say("columns {} and {} rows", names, len(frame))
+        raise invalid("data", expected=expected, received=got)
+    frame.columns = pd.Index(names)
+    cells = frame.astype(object).where(frame.notna(), None)
+    rows = [
+        (number, {name: _cell(name, value) for name, value in zip(names, row, strict=True)})
+        for number, row in zip(cells.index, cells.itertuples(index=False), strict=True)
+    ]
+    full = [(number, row) for number, row in rows if any(row[c] is not None for c in needed)]
+    passed = [str(number) for number, row in rows if all(row[c] is None for c in needed)]
+    notes = [f"rows of the table passed over, as they are empty: {', '.join(passed)}"]
+    return full, [*_unused_columns(names), *(notes if passed else [])]
+
+
+def _cell(name: str, value: Any) -> Any:
+    """Return a cell, None where it is empty; R writes NA where it knows nothing."""
+    text = value.strip() if isinstance(value, str) else value
+    return None if text == "" or (text == "NA" and name in _OPTIONAL) else text
+
+
+def place(folder: Path, name: Any) -> Path:
+    r"""Return the path that a table names, also where Windows wrote it.
+
+    Examples
+    --------
+    >>> place(Path("set"), "images\\\\a.tif").as_posix()
+    'set/images/a.tif'
+    """
+    path = folder / Path(str(name)).expanduser()
+    if "\\" in str(name) and not path.exists():
+        return folder / Path(str(name).replace("\\", "/")).expanduser()
+    return path
 
 
 def _repeated(values: Sequence[str]) -> list[str]:
@@ -59,7 +112,8 @@ def _details(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _weight(given: Any) -> float:
     try:
-        weight = 1.0 if given is None else float(given)
+        # spreadsheets of half of Europe write 0,5
+        weight = 1.0 if given is None else float(str(given).replace(",", "."))
     except ValueError:
         weight = -1.0
     if not 0 < weight < float("inf"):
@@ -68,20 +122,5 @@ def _weight(given: Any) -> float:
 
 
 def _unused_columns(columns: Sequence[str]) -> list[str]:
-    unused = [c for c in columns if c not in COLUMNS]
+    unused = [c for c in columns if c not in COLUMNS and not c.startswith("unnamed:")]
     return [f"columns of the table that are not used: {', '.join(unused)}"] if unused else []
-
-
-def read_table(path: Path) -> Any:
-    """Read a CSV file as strings, whatever separates its columns."""
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            names = file.readline()
-        # German and French spreadsheets write semicolons
-        separator = next((s for s in (",", ";", "\t") if s in names), ",")
-        return pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        expected = "a CSV file with columns image and label"
-        raise invalid(str(path), expected=expected, received=str(error)) from error

@@ -15,9 +15,9 @@ from ..images.image import Channels
 from ..messages import say
 from . import pairing as pairs
 from .data import Data
-from .folders import refuse_parent
 from .ids import make_ids
 from .items import (
+    Gathered,
     Item,
     ReadOptions,
     is_file,
@@ -27,7 +27,9 @@ from .items import (
     shortened,
     with_settings,
 )
-from .tables import TABLES, read_table
+from .layouts import layout_of, refuse_parent
+from .listing import some
+from .tables import TABLES, place, table_rows
 
 
 def as_images(
@@ -65,48 +67,74 @@ def as_images(
     InvalidError
         Where there is no image at all.
     """
+    return list(gather_images(x, channels=channels, axes=axes, slices=slices, taken=taken).items)
+
+
+def gather_images(
+    x: Any,
+    *,
+    channels: Channels = None,
+    axes: str | None = None,
+    slices: bool = False,
+    taken: tuple[int, int] | None = None,
+) -> Gathered:
+    """Turn images into items as `as_images` does, with what is to say of them."""
     options = ReadOptions(channels, axes=axes, cached=False, taken=taken)
+    notes: list[str] = []
     if isinstance(x, Data):
         found = [replace(item, annotations=()) for item in x.items]
     elif isinstance(x, Mapping):
-        found = _named_images(x, options)
+        found = _named_images(x, options, notes)
     elif is_file(x):
         # an empty name would mean the working directory
-        found = _path_images(x, options) if str(x) else []
+        found = _path_images(x, options, notes) if str(x) else []
     else:
         several = isinstance(x, (list, tuple))
-        found = _list_images(_expanded(x) if several else [x], (), options)
+        found = _list_images(_expanded(x, notes) if several else [x], (), options)
     if not found:
+        got = say("{}", "; ".join([shortened(x), *notes]))
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
-        raise invalid("images", expected="at least one image", received=shortened(x), remedy=remedy)
-    return [plane for item in found for plane in planes(item)] if slices else found
+        raise invalid("images", expected="at least one image", received=got, remedy=remedy)
+    found = [plane for item in found for plane in planes(item)] if slices else found
+    return Gathered(tuple(found), notes=tuple(notes))
 
 
-def _named_images(x: Mapping[str, Any], options: ReadOptions) -> list[Item]:
+def _named_images(x: Mapping[str, Any], options: ReadOptions, notes: list[str]) -> list[Item]:
     if "images" not in x:
         return [i for name, image in x.items() for i in make_items(image, (), name, options)]
     options = with_settings(x, options)
     images = x["images"]
     if is_file(images):
-        return _path_images(images, options)
+        return _path_images(images, options, notes)
     return _list_images(listed(images), listed(x.get("names") or ()), options)
 
 
-def _path_images(x: str | os.PathLike[str], options: ReadOptions) -> list[Item]:
+def _folder_images(folder: Path, notes: list[str]) -> tuple[Path, list[str]]:
+    """Return the images of a folder without its labels, as a training takes them."""
+    layout = layout_of(folder)
+    if not layout.labels:
+        refuse_parent(layout.images_folder)
+    images, labels = layout.images, layout.labels
+    notes += layout.notes
+    if layout.labels_folder == layout.images_folder and not layout.per_object and labels:
+        # what is called a mask is an image where it belongs to none
+        if not pairs.pair_names(images, labels).pairs:
+            return folder, sorted([*images, *labels], key=pairs.natural_order)
+        notes.append(f"labels of these images, not taken as images: {some(labels)}")
+    return layout.images_folder, images
+
+
+def _path_images(x: str | os.PathLike[str], options: ReadOptions, notes: list[str]) -> list[Item]:
     path = Path(x).expanduser()
+    formats.refuse_zarr(path)
     if path.is_dir() and not formats.is_image_folder(path):
-        images_folder, labels_folder = pairs.find_folders(path)
-        folder = images_folder if images_folder and labels_folder else path
-        refuse_parent(folder)
-        names = pairs.list_images(folder)
+        folder, names = _folder_images(path, notes)
         found: list[Any] = [folder / n for n in names]
         return _list_images(found, make_ids(names, ()), options)
     if path.suffix.lower() in TABLES and path.is_file():
-        table = read_table(path)
-        if "image" not in table:
-            expected = "a table with a column image"
-            raise invalid(str(path), expected=expected, received=say("columns {}", list(table)))
-        return _list_images([path.parent / str(p) for p in table["image"]], (), options)
+        rows, said = table_rows(path, ("image",))
+        notes += said
+        return _list_images([place(path.parent, row["image"]) for _, row in rows], (), options)
     # a file may have brackets in its name: it is a pattern only where there is no such file
     if not path.exists() and glob.has_magic(str(path)):
         matches = sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
@@ -118,7 +146,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions) -> list[Item]:
     return _list_images([path], (), options)
 
 
-def _expanded(images: Sequence[Any]) -> list[Any]:
+def _expanded(images: Sequence[Any], notes: list[str]) -> list[Any]:
     """Put in place of each folder and pattern among images what it stands for."""
     found: list[Any] = []
     for one in images:
@@ -126,7 +154,8 @@ def _expanded(images: Sequence[Any]) -> list[Any]:
         if path is None or path.is_file() or formats.is_image_folder(path):
             found.append(one)
         elif path.is_dir():
-            found += [path / name for name in pairs.list_images(path)]
+            folder, names = _folder_images(path, notes)
+            found += [folder / name for name in names]
         elif glob.has_magic(str(path)):
             found += sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
         else:

@@ -68,6 +68,8 @@ def _checked(model: Model, data: Any) -> Work[Data]:
     report = check(found, model.task, training=False)
     if not report.ok:
         raise invalid("data", expected="images with labels", received=str(report))
+    for text in report.notes:
+        yield note(text)
     for text in report.warnings:
         yield warn(text)
     for item in found.items:

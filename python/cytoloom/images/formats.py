@@ -37,6 +37,7 @@ _CONVERT = {
 }
 _REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in group.split()}
 _BESIDE_IMAGES = (".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl")
+_OF_ZARR = ("zarr.json", ".zgroup", ".zarray", "attributes.json")
 _START_BYTES = 16
 
 
@@ -91,8 +92,35 @@ def is_image_folder(path: str | Path) -> bool:
     return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
 
 
+def is_zarr(path: str | Path) -> bool:
+    """Whether a folder is a Zarr or N5 store, which is one image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> is_zarr(tempfile.mkdtemp(suffix=".zarr")), is_zarr(tempfile.mkdtemp())
+    (True, False)
+    """
+    path = Path(path).expanduser()
+    named = path.suffix.lower() in (".zarr", ".n5")
+    return path.is_dir() and (named or any((path / name).exists() for name in _OF_ZARR))
+
+
+def refuse_zarr(path: str | Path) -> None:
+    """Say what to do with a Zarr store; other paths pass."""
+    if is_zarr(path):
+        raise invalid(
+            str(path),
+            expected="an image in a file",
+            received="a Zarr folder, which is not read yet",
+            remedy="Open one of its resolutions with the package zarr and pass the array, or save "
+            "it from Fiji as TIFF.",
+        )
+
+
 def reader_of(path: Path) -> Reader:
     """Return what reads a file, as its first bytes tell, or raise saying what to do with it."""
+    refuse_zarr(path)
     start = b"" if is_image_folder(path) else _first_bytes(path)
     found = next((reader for reader in READERS if reader.can_open(path, start)), None)
     if found is None:

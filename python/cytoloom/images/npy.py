@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
+from ..errors import invalid
 from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes
 from .reader import Part, Reader, arranged_box, stored_box
 
@@ -31,7 +33,34 @@ class Npy(Reader):
         return arranged_box(box, array.shape, letters)
 
 
+def is_pickled(path: Path) -> bool:
+    """Whether a file is NPY of Python objects, as its header says; nothing is loaded.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.npy"
+    >>> np.save(path, {"masks": 1}, allow_pickle=True)
+    >>> is_pickled(path)
+    True
+    """
+    try:
+        with path.open("rb") as file:
+            start = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
+            return bool(start[read_magic(file)](file)[2].hasobject)
+    # what is no NPY is said when it is read as one
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 def _mapped(path: Path) -> AnyArray:
+    if is_pickled(path):
+        remedy = (
+            "Save the masks from Cellpose as PNG or TIFF (File menu), or the array with "
+            "numpy.save; pickles can run code and are never loaded."
+        )
+        got = "Python objects (a pickle)"
+        raise invalid(str(path), expected="an array of numbers", received=got, remedy=remedy)
     array: AnyArray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 

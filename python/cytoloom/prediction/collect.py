@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..datasets.items import Item
-from ..datasets.unlabelled import as_images
+from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, say
@@ -45,14 +45,17 @@ def items_for(
     slices: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
-) -> list[Item]:
+) -> Work[tuple[Item, ...]]:
     """Take images as a model wants them; the parameters are those of `predict`."""
     taken = None if channels or slices else (model.ndim, model.channels)
     chosen = None if channels is None else tuple(channels)
-    found = as_images(images, channels=chosen, axes=axes, slices=slices, taken=taken)
+    found = gather_images(images, channels=chosen, axes=axes, slices=slices, taken=taken)
+    for text in found.notes:
+        yield note(text)
+    items = found.items
     if pixel_size_um is not None:
-        found = [_spaced(item, pixel_size_um) for item in found]
-    return [trained_channels(item, model) for item in found]
+        items = tuple(_spaced(item, pixel_size_um) for item in items)
+    return tuple(trained_channels(item, model) for item in items)
 
 
 def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:

@@ -90,7 +90,7 @@ def predict(
 
     check_options(rescale, out, overlay=overlay, maps=maps)
     model = as_model(model)
-    items = items_for(model, images, channels, slices, axes, pixel_size_um)
+    items = yield from items_for(model, images, channels, slices, axes, pixel_size_um)
     folder = ResultsFolder.open(out, overwrite, items)
     found: Predictions = yield from collect(
         model, items, rescale, folder, overlay=overlay, maps=maps

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .. import VERBS
 from ..components import coerce, is_component, to_plain
 from ..errors import invalid
-from ..events import Event, Parameter, find_verb
+from ..events import Event, Parameter, find_verb, result_of
 from ..messages import say
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
 
     used, options = _model(model), _options(images)
     chosen = _channels(channels) or options["channels"]
-    items = items_for(used, options["source"], chosen, axes=options["axes"])
+    items = result_of(items_for(used, options["source"], chosen, axes=options["axes"]))
     maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
 

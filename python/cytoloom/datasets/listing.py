@@ -1,0 +1,154 @@
+"""Walk a folder: which images are in it, and what else lies there and is passed over."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..images import formats
+from ..images.npy import is_pickled
+from .pairing import natural_order
+
+_SHOWN = 3
+_CELLPOSE = "of Cellpose's *_seg.npy, pickles, which are never loaded"
+_CELLPOSE_ENDS = ("_flows.tif", "_flows.tiff")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What walking a folder found.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    images : list of str
+        Image files below it, in natural order, as paths relative to it with ``/``. Formats that
+        are known but not read (CZI, HDF5, ...) are among them, so that they are reported. A
+        folder that is one image is listed as one and not looked into.
+    passed : dict of list of str
+        Everything else by what it is.
+    """
+
+    folder: Path
+    images: list[str]
+    passed: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what is passed over, with its number; nothing where nothing is."""
+        return passed_over(self.folder, self.passed)
+
+    @property
+    def pickled(self) -> bool:
+        """Whether there are Cellpose's pickles."""
+        return _CELLPOSE in self.passed
+
+
+def passed_over(folder: Path, passed: dict[str, list[str]]) -> tuple[str, ...]:
+    """Say what is passed over in a folder.
+
+    Examples
+    --------
+    >>> passed_over(Path("set"), {"file ending in .roi": ["a.roi", "b.roi"]})
+    ('passed over in set: 2 files ending in .roi (a.roi, b.roi)',)
+    """
+    kinds = [_several(what, names) for what, names in passed.items()]
+    return (f"passed over in {folder}: {', '.join(kinds)}",) if kinds else ()
+
+
+def _several(what: str, names: Sequence[str]) -> str:
+    end = "s" if len(names) > 1 else ""
+    words = re.sub(r"\b(file|folder|link|image)\b", rf"\1{end}", what, count=1)
+    number, _, shown = some(names).partition(" ")
+    return f"{number} {words} {shown}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Show how many names there are and the first of them.
+
+    Examples
+    --------
+    >>> some(["b", "a10", "a2", "c"])
+    '4 (a2, a10, b, ...)'
+    """
+    more = ", ..." if len(names) > _SHOWN else ""
+    shown = ", ".join(sorted(names, key=natural_order)[:_SHOWN])
+    return f"{len(names)} ({shown}{more})"
+
+
+def walk(folder: str | Path) -> Listing:
+    """List the images under a folder, and what is passed over."""
+    folder = Path(folder)
+    found: list[str] = []
+    passed: dict[str, list[str]] = defaultdict(list)
+
+    def unreadable(error: OSError) -> None:
+        passed["folder that cannot be read"].append(_below(folder, Path(str(error.filename))))
+
+    for root, folders, names in os.walk(folder, onerror=unreadable):
+        here = Path(root)
+        whole = [f for f in folders if formats.is_image_folder(here / f)]
+        for name in sorted(set(folders) - set(whole)):
+            what = _folder_kind(here / name)
+            if what:
+                passed[what].append(_below(folder, here / name))
+                folders.remove(name)
+        folders[:] = sorted(f for f in folders if f not in whole)
+        for name in [*whole, *names]:
+            what = "" if name in whole else _file_kind(here / name, names)
+            (passed[what] if what else found).append(_below(folder, here / name))
+    return Listing(folder, sorted(found, key=natural_order), dict(sorted(passed.items())))
+
+
+def beside(folder: Path, taken: Iterable[Path]) -> tuple[str, ...]:
+    """Say what lies in a folder beside the folders in it that are taken."""
+    kept = {path.name for path in taken}
+    passed: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.name not in kept:
+            what = "folder" if path.is_dir() else _file_kind(path, ()) or "image"
+            passed["hidden file" if path.name.startswith(".") else what].append(path.name)
+    return passed_over(folder, passed)
+
+
+def _below(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _folder_kind(path: Path) -> str:
+    """Say why a folder is not walked into; nothing where it is."""
+    if path.name.startswith("."):
+        return "hidden folder"
+    if formats.is_zarr(path):
+        return "Zarr folder, not read yet"
+    # links may lead in circles, and to what was listed already
+    return "link to a folder" if path.is_symlink() else ""
+
+
+def _file_kind(path: Path, siblings: Sequence[str]) -> str:
+    """Say what a file is that is no image; nothing where it is one."""
+    name = path.name.lower()
+    if name.startswith("."):
+        return "hidden file"
+    if name.endswith("_seg.npy") and is_pickled(path):
+        return _CELLPOSE
+    if name.endswith(_CELLPOSE_ENDS) and _by_cellpose(path.name, siblings):
+        return "of Cellpose's flows"
+    # .gz is an image only as .nii.gz; tables and texts are compressed too
+    known = name.endswith(formats.suffixes()) or formats.is_foreign(name)
+    if known and (not name.endswith(".gz") or name.endswith(".nii.gz")):
+        return ""
+    return f"file ending in {path.suffix}" if path.suffix else "file without an ending"
+
+
+def _by_cellpose(name: str, siblings: Sequence[str]) -> bool:
+    """Whether Cellpose's masks lie beside a file of flows."""
+    stem = name.rpartition("_flows")[0]
+    return any(
+        s.startswith((f"{stem}_cp_masks.", f"{stem}_masks.", f"{stem}_seg.")) for s in siblings
+    )
