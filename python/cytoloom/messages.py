@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,6 +260,30 @@ class Message(str):
 
 
 say = Message
+
+
+def arguments_of(text: str) -> set[str]:
+    """Return the names of the arguments that a message tells to give.
+
+    Examples
+    --------
+    >>> arguments_of(say("{}; say so: {}", "not named", Setting("axes", "tyx")))
+    {'axes'}
+    """
+    parts = text.parts if isinstance(text, Message) else ()
+    own = {part.name for part in parts if isinstance(part, (Setting, Argument))}
+    return own.union(*map(arguments_of, filter(lambda part: isinstance(part, str), parts)))
+
+
+def unsettled(notes: Iterable[str], given: Set[str]) -> tuple[str, ...]:
+    """Return the notes that ask for none of the arguments that were given.
+
+    Examples
+    --------
+    >>> unsettled(["odd", say("say so: {}", Setting("axes", "tyx"))], {"axes"})
+    ('odd',)
+    """
+    return tuple(text for text in notes if not arguments_of(text) & given)
 
 
 def joined(separator: str, texts: Iterable[str]) -> Message:

@@ -145,8 +145,8 @@ def test_a_failed_decode_is_tried_again():
 def test_without_a_cache_a_file_is_kept_only_while_in_use(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", STACK[..., 0], photometric="minisblack")
     decoded = []
-    read = image_files.read
-    monkeypatch.setattr(image_files, "read", lambda *a, **k: decoded.append(1) or read(*a, **k))
+    read = image_files.read_part
+    monkeypatch.setattr(image_files, "read_part", lambda *a: decoded.append(1) or read(*a))
     source = FileSource(tmp_path / "a.tif", cache=None)
     pixels = source.read()
     part = source.read((slice(0, 1), slice(0, 2), slice(0, 2)))

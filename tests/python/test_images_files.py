@@ -285,7 +285,7 @@ def test_rgb_tiff_interleaved_or_planar(tmp_path):
 
 def test_alpha_of_a_tiff_is_left_out(tmp_path):
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=["unassalpha"])
+    Pillow.fromarray(array).save(tmp_path / "a.tif")
     np.testing.assert_array_equal(both(tmp_path / "a.tif").array, array[..., :3])
 
 
@@ -523,7 +523,9 @@ def test_names_without_ending():
         ("ome_tiff/multi-channel-time-series.ome.tif", "tyxc", (7, 167, 439, 3), "int8", None),
         ("ome_tiff/z-series.ome.tif", "zyxc", (5, 167, 439, 1), "int8", None),
         ("ome_tiff/single-channel.ome.tif", "yxc", (167, 439, 1), "int8", None),
-        ("ome_tiff/companion/multifile-Z1.ome.tiff", "yxc", (24, 18, 1), "uint8", None),
+        ("ome_tiff/companion/multifile-Z1.ome.tiff", "zyxc", (5, 24, 18, 1), "uint8", None),
+        ("ome_tiff/companion/multifile-Z4.ome.tiff", "zyxc", (5, 24, 18, 1), "uint8", None),
+        ("ome_tiff/master/multifile-Z3.ome.tiff", "zyxc", (5, 24, 18, 1), "uint8", None),
         ("ome_tiff/master/multifile-Z1.ome.tiff", "zyxc", (5, 24, 18, 1), "uint8", None),
         (
             "ome_tiff/170918_tn_neutrophil_migration_wave.ome.tif",

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from cytoloom.errors import InvalidError
 from cytoloom.images import blocks, probe, read
-from cytoloom.images.files import read_region
+from cytoloom.images.files import read_part
 from cytoloom.images.reader import Part
 from cytoloom.images.tiff import Tiff
 
@@ -89,7 +89,7 @@ def equals_the_whole(path, tries=20):
         for _ in range(tries):
             ends = [sorted(rng.integers(0, n + 1, 2).tolist()) for n in whole.shape[:-1]]
             region = tuple(slice(*pair) for pair in ends)
-            found = read_region(path, Part(frame=frame, region=region))
+            found = read_part(path, Part(frame=frame, region=region))
             assert found.dtype == whole.dtype
             np.testing.assert_array_equal(found, whole[region])
 
@@ -138,15 +138,15 @@ def test_only_the_chunks_that_a_region_meets_are_decoded(tmp_path, monkeypatch):
         return decode
 
     monkeypatch.setattr(tifffile.TiffPage, "decode", property(counted))
-    read_region(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 40))))
+    read_part(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 40))))
     assert decoded == [1, 2, 9, 10]
-    read_region(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 55))))
+    read_part(tmp_path / "a.tif", Part(region=(slice(8, 28), slice(20, 55))))
     assert decoded == [1, 2, 9, 10, 3, 11]
 
 
 def test_what_is_one_large_piece_is_not_decoded_for_each_region(tmp_path, monkeypatch):
     """Such an image is read whole; one in small strips by regions."""
-    monkeypatch.setattr("cytoloom.images.tiff.CHUNK_PX", 1000)
+    monkeypatch.setattr("cytoloom.images.tiff_chunks.CHUNK_PX", 1000)
     tifffile.imwrite(tmp_path / "a.tif", GREY, rowsperstrip=70, **ZLIB)
     assert not probe(tmp_path / "a.tif").regions
     tifffile.imwrite(tmp_path / "b.tif", GREY, rowsperstrip=10, **ZLIB)
@@ -162,7 +162,7 @@ def test_a_region_beyond_the_end_of_a_file_cut_off_is_refused(tmp_path, options)
     tifffile.imwrite(path, GREY, **options)
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(InvalidError, match="broken"):
-        read_region(path, Part(region=(slice(60, 70), slice(0, 90))))
+        read_part(path, Part(region=(slice(60, 70), slice(0, 90))))
 
 
 def test_a_file_written_anew_is_decoded_anew(tmp_path):
@@ -170,7 +170,7 @@ def test_a_file_written_anew_is_decoded_anew(tmp_path):
     for value in (1, 2):
         tifffile.imwrite(tmp_path / "a.tif", np.full((64, 64), value, np.uint8), tile=(16, 16),
                          compression=[None, "zlib"][value - 1])  # fmt: skip
-        assert read_region(tmp_path / "a.tif", Part(region=(slice(3), slice(3)))).max() == value
+        assert read_part(tmp_path / "a.tif", Part(region=(slice(3), slice(3)))).max() == value
 
 
 def test_a_time_point_that_is_not_there_is_refused(tmp_path):

@@ -15,7 +15,7 @@ from cytoloom.datasets.items import ReadOptions, make_items
 from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read
-from cytoloom.images.files import read_region, scenes
+from cytoloom.images.files import read_part, scenes
 from cytoloom.images.reader import Part
 from extras import need
 
@@ -34,7 +34,7 @@ def equals_the_whole(path, scene=None, tries=15):
         for _ in range(tries if info.regions else 0):
             ends = [sorted(rng.integers(0, n + 1, 2).tolist()) for n in whole.shape[:-1]]
             region = tuple(slice(*pair) for pair in ends)
-            found = read_region(path, Part(frame=at, scene=scene, region=region))
+            found = read_part(path, Part(frame=at, scene=scene, region=region))
             np.testing.assert_array_equal(found, whole[region])
 
 

@@ -134,18 +134,13 @@ def test_a_source_without_regions_is_read_once_and_whole(tmp_path):
 def counted_reads(monkeypatch):
     """Note what is decoded whole and what by regions."""
     seen = {"whole": 0, "regions": 0}
-    whole, region = files.read, files.read_region
+    original = files.read_part
 
-    def read(*args, **options):
-        seen["whole"] += 1
-        return whole(*args, **options)
+    def read_part(path, part):
+        seen["whole" if part.region is None else "regions"] += 1
+        return original(path, part)
 
-    def read_region(*args):
-        seen["regions"] += 1
-        return region(*args)
-
-    monkeypatch.setattr(files, "read", read)
-    monkeypatch.setattr(files, "read_region", read_region)
+    monkeypatch.setattr(files, "read_part", read_part)
     return seen
 
 

@@ -15,10 +15,10 @@ from ..events import Event, Work, result_of
 from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
-from ..messages import Argument, Setting, counted, joined, say
+from ..messages import Argument, Setting, counted, joined, say, unsettled
 from .data import Data, as_data
 from .files import pixel_sha256
-from .items import Item, read_labels
+from .items import Item, notes_of, read_labels, said_once, shown_names
 from .report import Report
 from .sources import Source
 from .splits import odd_splits
@@ -88,17 +88,18 @@ class _Findings:
         """Compare the images with each other and put everything together."""
         if not self._data.items and not self._problems:
             self._problems.append("there are no images")
-        self._problems += [f"{_listing(names)}: {text}" for text, names in self._wrong.items()]
+        self._problems += [f"{shown_names(names)}: {text}" for text, names in self._wrong.items()]
         self._problems += _duplicates(self._data.items)
         self._problems += [
             f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
         ]
         self._compare_kinds()
         self._compare_labels()
+        self._warnings += [*said_once(self._data.items), *self._odd_label_files()]
         for names in self._same.values():
             if len(names) > 1:
                 self._warnings.append(
-                    f"{_listing(names)} have the same pixels; give them one group, or keep one"
+                    f"{shown_names(names)} have the same pixels; give them one group, or keep one"
                 )
         count = len(self._data.items)
         notes = [f"{text} ({n} of {count} images)" for text, n in self._said.items()]
@@ -154,6 +155,18 @@ class _Findings:
             said.append(f"labels understood as {understood}")
         self._said.update(said)
 
+    def _odd_label_files(self) -> Iterator[str]:
+        """Say what had to be guessed of label files, unless it was guessed of their images too."""
+        sources = [(s, item) for item in self._data.items for s in item.annotations]
+        about: dict[str, list[str]] = defaultdict(list)
+        for source, item in sources:
+            # sizes are those of the image
+            for text in unsettled(notes_of(source), {"pixel_size_um"}):
+                if text not in item.notes:
+                    about[text].append(source.name)
+        for text, names in about.items():
+            yield say("{}: {}", shown_names(names), text)
+
     def _wrong_values(self, labels: AnyArray, known: AnyArray | None) -> Iterable[str]:
         if self._task is not None:
             return list(self._task.check_labels(labels, known))
@@ -201,7 +214,7 @@ class _Findings:
                 "they look, or is the wrong folder given?"
             )
         elif self._empty:
-            self._said[f"no object in {_listing(self._empty)}"] += len(self._empty)
+            self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
         unknown = self._data.unknown
         named = unknown is not None and self._training and self._labelled
         if named and not self._unknown_seen:
@@ -210,14 +223,14 @@ class _Findings:
             self._warnings.append("0 was named as `unknown`: no pixel is background")
         if self._kinds["grey"][True]:
             self._warnings.append(
-                f"values 0, 128 and 255 in {_listing(self._kinds['grey'][True])} look like classes "
-                "drawn in grey; save them as 0, 1 and 2"
+                f"values 0, 128 and 255 in {shown_names(self._kinds['grey'][True])} look like "
+                "classes drawn in grey; save them as 0, 1 and 2"
             )
         filled = [name for name in masks[False] if name not in self._empty]
         if masks[True] and filled:
             self._warnings.append(
-                f"0/255 masks and other labels are mixed: {_listing(masks[True])} are masks, "
-                f"{_listing(filled)} are not"
+                f"0/255 masks and other labels are mixed: {shown_names(masks[True])} are masks, "
+                f"{shown_names(filled)} are not"
             )
 
 
@@ -254,7 +267,7 @@ def _duplicates(items: Sequence[Item]) -> Iterator[str]:
                 used[f"{source.name} {getattr(source, 'frame', None)}"].append(item.id)
     for names in used.values():
         if len(set(names)) > 1:
-            yield f"one label file is given for {_listing(names)}"
+            yield f"one label file is given for {shown_names(names)}"
 
 
 def _shape_or(image: Source, otherwise: tuple[int, ...]) -> tuple[int, ...]:
@@ -271,9 +284,4 @@ def _sizes(shape: tuple[int, ...]) -> str:
 
 def _groups(kinds: dict[Any, list[str]]) -> str:
     fewest_first = sorted(kinds.items(), key=lambda kind: len(kind[1]))
-    return "; ".join(f"{_listing(names, 3)}: {kind}" for kind, names in fewest_first)
-
-
-def _listing(names: Sequence[str], shown: int = 5) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    return "; ".join(f"{shown_names(names, 3)}: {kind}" for kind, names in fewest_first)

@@ -125,6 +125,11 @@ class FileSource:
         return self.info.pixel_size_um
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be guessed, and what is odd about the file."""
+        return self.info.notes
+
+    @property
     def channel_names(self) -> tuple[str, ...] | None:
         """Names of the channels kept, where the file names them."""
         names, kept = self.info.channel_names, self._picked()
@@ -163,7 +168,7 @@ class FileSource:
         if any(step < 1 for _, _, step in spans):
             return self._whole()[slices]
         part = Part(self.file_axes, self._one_frame(), self.scene, box)
-        region = files.read_region(self.path, part)
+        region = files.read_part(self.path, part)
         steps = tuple(slice(None, None, step) for _, _, step in spans)
         return region[steps]
 
@@ -196,8 +201,7 @@ class FileSource:
                 self.path, axes=self.file_axes, frame=frame
             )
         else:
-            found = files.read(self.path, axes=self.file_axes, frame=frame, scene=self.scene)
-            array = found.array
+            array = files.read_part(self.path, Part(self.file_axes, frame, self.scene))
         # all readers share these pixels; a view, so that the flag is ours alone
         array = array.view()
         array.flags.writeable = False

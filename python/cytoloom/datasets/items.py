@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import InvalidError, invalid
 from ..images import files
 from ..images.image import AnyArray, Channels, Image, per_axis
-from ..messages import say
+from ..images.units import odd_size
+from ..messages import Message, say, unsettled
 from .cache import SHARED
 from .files import FileSource
 from .sources import ArraySource, Slices, Source
@@ -42,6 +43,8 @@ class Item:
         Micrometres per pixel of each spatial axis.
     weight : float, default 1.0
         How often it is drawn in training, relative to the others.
+    notes : tuple of str, default ()
+        What had to be guessed of the image, and what is odd about its file.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Item:
     roi: tuple[tuple[int, int], ...] | None = None
     spacing_um: tuple[float, ...] | None = None
     weight: float = 1.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,47 @@ def _item(
     options: ReadOptions,
     details: Mapping[str, Any],
 ) -> Item:
-    return Item(name, source, annotations, spacing_um=_spacing(source, options), **details)
+    spacing = _spacing(source, options)
+    given = {n for n in ("channels", "axes", "pixel_size_um") if getattr(options, n) is not None}
+    notes = (*unsettled(notes_of(source), given), *odd_size(spacing))
+    return Item(name, source, annotations, spacing_um=spacing, notes=notes, **details)
+
+
+def said_once(items: Sequence[Item]) -> list[Message]:
+    """Put the notes of items together: each once, with the images that it is about.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> source = ArraySource(np.zeros((8, 9)))
+    >>> said_once([Item("a", source, notes=("is odd",)), Item("b", source, notes=("is odd",))])
+    ['a, b: is odd']
+    """
+    about: dict[str, list[str]] = {}
+    for item in items:
+        for text in item.notes:
+            about.setdefault(text, []).append(item.id)
+    return [say("{}: {}", shown_names(names), text) for text, names in about.items()]
+
+
+def shown_names(names: Sequence[str], shown: int = 5) -> str:
+    """List the first few names, and how many more there are.
+
+    Examples
+    --------
+    >>> shown_names("abcdefg")
+    'a, b, c, d, e and 2 more'
+    """
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def notes_of(source: Source) -> tuple[str, ...]:
+    """Return what had to be guessed of a source; nothing of one that cannot be read."""
+    try:
+        return getattr(source, "notes", ())
+    except InvalidError:  # said when it is read
+        return ()
 
 
 def _cache(options: ReadOptions) -> Any:

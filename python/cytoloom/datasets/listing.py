@@ -15,6 +15,7 @@ from .pairing import natural_order
 
 _SHOWN = 3
 _CELLPOSE = "of Cellpose's *_seg.npy, pickles, which are never loaded"
+_OF_A_SET = "other file of a set of OME-TIFF that is one image"
 _CELLPOSE_ENDS = ("_flows.tif", "_flows.tiff")
 
 
@@ -102,7 +103,11 @@ def walk(folder: str | Path) -> Listing:
         for name in [*whole, *names]:
             what = "" if name in whole else _file_kind(here / name, names)
             (passed[what] if what else found).append(_below(folder, here / name))
-    return Listing(folder, sorted(found, key=natural_order), dict(sorted(passed.items())))
+    paths = [folder / name for name in sorted(found, key=natural_order)]
+    images = [_below(folder, path) for path in formats.once(paths)]
+    if len(images) < len(found):
+        passed[_OF_A_SET] = sorted(set(found) - set(images), key=natural_order)
+    return Listing(folder, images, dict(sorted(passed.items())))
 
 
 def beside(folder: Path, taken: Iterable[Path]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ..images.image import (
     arrange,
     check_axes,
     guess_axes,
+    guessed,
     per_axis,
 )
 from ..images.labels import understand
@@ -97,6 +98,7 @@ class ArraySource:
         role: Role = "image",
     ) -> None:
         array = np.asarray(array)
+        self.notes: tuple[str, ...] = ()
         if role == "labels":
             self._array, self.axes, self.understood = _label_array(array, axes, name)
         else:
@@ -105,6 +107,7 @@ class ArraySource:
                 remedy = "Give one array per time point, or a TIFF file with a time axis."
                 raise invalid(name, expected="no time axis", received=letters, remedy=remedy)
             self._array, self.axes = arrange(array, letters)
+            self.notes = () if axes else tuple(guessed(array.shape, letters))
         self.spacing_um = per_axis(spacing_um, self.axes)
         self.name = name
         self.channel_names = channel_names

@@ -164,6 +164,9 @@ def _expanded(images: Sequence[Any], notes: list[str]) -> list[Any]:
 
 
 def _list_images(images: list[Any], names: Sequence[str], options: ReadOptions) -> list[Item]:
+    if not names and images and all(is_file(one) for one in images):
+        images = list(formats.once([Path(one).expanduser() for one in images]))
+    _refuse_unread(images)
     plain = [one for one in images if not isinstance(one, Item)]
     ids: Iterator[str] = iter(make_ids(plain, names))
     found: list[Item] = []
@@ -173,3 +176,10 @@ def _list_images(images: list[Any], names: Sequence[str], options: ReadOptions) 
         else:
             found += make_items(one, (), next(ids), options)
     return found
+
+
+def _refuse_unread(images: Sequence[Any]) -> None:
+    """Say at once that none of the images is in a format that is read; some are said as rows."""
+    unread = [Path(one) for one in images if is_file(one) and formats.is_foreign(one)]
+    if images and len(unread) == len(images):
+        formats.reader_of(unread[0].expanduser())

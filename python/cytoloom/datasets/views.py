@@ -103,6 +103,7 @@ class ChannelSource:
         self.spacing_um = source.spacing_um
         self.name = source.name
         self.channel_names = names and tuple(names[k] for k in self._kept)
+        self.notes: tuple[str, ...] = getattr(source, "notes", ())
         self.regions: bool = getattr(source, "regions", True)
 
     def read(self, slices: Slices | None = None) -> AnyArray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .image import AnyArray, ImageInfo
+from .labels import as_shown
 from .reader import Part, Reader
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Bitmap(Reader):
         """Decode palette indices (c = 1), grey values or colours, 1-bit as 0 and 1; and alpha."""
         with self.opened(path) as picture:
             upright = self.upright(picture)
-            if upright.mode == "P" or upright.mode == "1":
+            if upright.mode == "P":
+                return as_shown(np.asarray(upright), _palette(picture))[..., None], None
+            if upright.mode == "1":
                 return np.asarray(upright).astype(np.uint8)[..., None], None
             values = _three_axes(np.asarray(upright))
         return (values, None) if upright.mode == "CMYK" else _without_alpha(values)
@@ -134,9 +137,15 @@ def _without_alpha(values: AnyArray) -> tuple[AnyArray, AnyArray | None]:
 
 def _is_coloured(picture: Picture) -> bool:
     if picture.mode == "P":
-        palette = np.array(picture.getpalette("RGB")).reshape(-1, 3)
+        palette = _palette(picture)
         return bool((palette != palette[:, :1]).any())
     return picture.mode not in ("1", "L", "LA", "I", "I;16")
+
+
+def _palette(picture: Picture) -> AnyArray:
+    """Return the colours ``(256, 3)`` of indices; black where the file says nothing of one."""
+    given = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    return np.concatenate([given, np.zeros((256 - len(given), 3), np.uint8)])
 
 
 def _depth(path: Path) -> tuple[int, int]:

@@ -45,7 +45,7 @@ class Czi(Reader):
         """Decode the tiles that a part meets."""
         with package("czifile", path).CziFile(str(path)) as file:
             scene = _Scene(file, path, part.scene)
-            box = stored_box(scene.shape, scene.letters, part, str(path))
+            box = stored_box(scene.shape, scene.letters, part, str(path), scene.dtype)
             out = np.zeros([b.stop - b.start for b in box], scene.dtype)
             for tile in scene.tiles:
                 scene.paste(tile, box, out)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidError, invalid
+from ..messages import unsettled
 from . import labels as label_rules
 from .formats import reader_of, stem, suffixes
 from .image import AnyArray, Channels, Image, ImageInfo, per_axis, pick_channels
 from .reader import Part
+from .units import odd_size
 
 SUFFIXES = suffixes()
 T = TypeVar("T")
@@ -146,6 +149,9 @@ def read(
     """
     path = Path(path).expanduser()
     reader, info = reader_of(path), probe(path, axes=axes, scene=scene)
+    given = {n for n, v in (("channels", channels), ("axes", axes)) if v is not None}
+    for text in unsettled((*info.notes, *odd_size(info.pixel_size_um)), given):
+        warnings.warn(f"{path}: {text}", stacklevel=2)
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     part = Part(axes, frame, scene)
     array = _native(_reading(path, lambda: reader.pixels(path, part)))
@@ -157,15 +163,16 @@ def read(
     return Image(array, letters, info.pixel_size_um, names, info.name)
 
 
-def read_region(path: Path, part: Part) -> AnyArray:
-    """Read a region of an image whose `ImageInfo.regions` says that it can be read alone.
+def read_part(path: Path, part: Part) -> AnyArray:
+    """Read a part of an image, of which all is known that `probe` says.
 
     Parameters
     ----------
     path : Path
         The file.
     part : Part
-        With a region, and the time point of a series.
+        Which time point or scene; a region only where `ImageInfo.regions` says that one can be
+        read alone.
 
     Returns
     -------
@@ -177,7 +184,7 @@ def read_region(path: Path, part: Part) -> AnyArray:
     >>> import numpy as np
     >>> path = Path(tempfile.mkdtemp()) / "cells.npy"
     >>> np.save(path, np.arange(12).reshape(3, 4))
-    >>> read_region(path, Part(region=(slice(1, 2), slice(0, 3))))[..., 0]
+    >>> read_part(path, Part(region=(slice(1, 2), slice(0, 3))))[..., 0]
     array([[4, 5, 6]])
     """
     reader = reader_of(path)
@@ -305,13 +312,34 @@ def _native(array: AnyArray) -> AnyArray:
 
 
 def _reading(path: Path, action: Callable[[], T]) -> T:
-    """Run a decoder; whatever it raises on a damaged file becomes the one error with its name."""
+    """Run a decoder; whatever it raises becomes the one error with the file's name."""
     try:
         return action()
-    # a full memory is no damaged file
-    except (InvalidError, MemoryError):
+    except InvalidError:
         raise
+    except MemoryError as error:
+        remedy = "Close other programs, or cut it into smaller ones."
+        expected = "an image that fits into memory"
+        raise invalid(str(path), expected=expected, received="one for which there is too little",
+                      remedy=remedy) from error  # fmt: skip
     except Exception as error:
         what = f"a file that cannot be decoded ({type(error).__name__}: {error})"
-        remedy = "It may be cut off or damaged: copy or export it again."
+        remedy = _BROKEN if _is_broken(error) else _OTHERWISE
         raise invalid(str(path), expected="a whole image", received=what, remedy=remedy) from error
+
+
+_BROKEN = "It may be cut off or damaged: copy or export it again."
+_OTHERWISE = "Open it in the program that wrote it, or in Fiji, and save it as plain TIFF."
+_CUT = ("truncated", "cut off", "too short", "premature", "eof", "mmap length", "failed to read")
+"""What decoders say of files that end too early, where their kind of error does not say it."""
+
+
+def _is_broken(error: Exception) -> bool:
+    """Whether an error is of bytes that are missing or wrong, not of a way of storing."""
+    if isinstance(error, (NotImplementedError, ImportError, AttributeError, KeyError)):
+        return False
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    text = f"{type(error).__module__} {error}".lower()
+    decoder = text.startswith(("imagecodecs", "zlib", "struct", "_struct", "lzma", "zstd"))
+    said = any(word in text for word in _CUT)
+    return decoder or said or bool(kinds & {"EOFError", "TiffFileError", "UnicodeDecodeError"})

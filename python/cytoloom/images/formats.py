@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InvalidError, invalid
@@ -23,12 +25,14 @@ READERS: tuple[Reader, ...] = (
 _CONVERT = {
     "Open it in Fiji (Bio-Formats) and save it as TIFF, or run `bfconvert {0} {1}.ome.tif`.": (
         ".lsm .oib .oif .oir .vsi .stk .dv .ims .zvi .sld .flex .mvd2 .ndpi .svs .scn .mrxs .r3d"
-        " .ics .xdce"
+        " .ics .xdce .qptiff"
     ),
     "Read the data set you need with h5py, then pass the array or save it with tifffile.imwrite.": (
         ".h5 .hdf5 .ilp .hdf"
     ),
     "Load it and pass the array, or save it as TIFF or .npy.": ".zarr .n5 .npz .mat .pkl",
+    "Outlines of ImageJ are to be drawn into a label image (by a ROI plugin of Fiji, or with the "
+    "package roifile), and that saved as TIFF.": ".roi .zip",
     "Save it as PNG or TIFF from Fiji or an image editor.": (
         ".gif .webp .heic .avif .jp2 .jxl .psd .pdf .svg"
     ),
@@ -36,7 +40,9 @@ _CONVERT = {
     "Open it in Fiji and save it as a TIFF stack.": ".avi .mp4 .mov",
 }
 _REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in group.split()}
-_BESIDE_IMAGES = (".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl")
+_BESIDE_IMAGES = (
+    ".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl", ".roi", ".zip",
+)  # fmt: skip
 _OF_ZARR = ("zarr.json", ".zgroup", ".zarray", "attributes.json")
 _START_BYTES = 16
 
@@ -46,8 +52,8 @@ def suffixes() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> suffixes()[:3]
-    ('.tif', '.tiff', '.png')
+    >>> suffixes()[:2]
+    ('.tif', '.tiff')
     """
     return tuple(suffix for reader in READERS for suffix in reader.suffixes)
 
@@ -128,11 +134,43 @@ def reader_of(path: Path) -> Reader:
     return found
 
 
+def once(paths: Sequence[Path]) -> list[Path]:
+    """Return one path for each image: of the files of one OME set only the first.
+
+    Examples
+    --------
+    >>> once([Path("a.png"), Path("b.png")]) == [Path("a.png"), Path("b.png")]
+    True
+    """
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for path in paths:
+        if path not in seen:
+            found.append(path)
+            seen.update(path.parent / name for name in _members(path))
+    return found
+
+
+def _members(path: Path) -> tuple[str, ...]:
+    # other names are not opened, of which a folder may hold thousands
+    if ".ome." not in path.name.lower():
+        return (path.name,)
+    try:
+        return reader_of(path).members(path)
+    except Exception:  # whatever is wrong with it is said when it is read
+        return (path.name,)
+
+
 def _first_bytes(path: Path) -> bytes:
     # before its bytes: many of these formats are TIFF inside, and would be misread
     if _is_unread(path.suffix.lower()) and path.exists():
         raise _unreadable(path)
     try:
+        # opening one would wait for whoever writes into it, for ever
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            got = "a pipe, a socket or a device"
+            raise invalid(str(path), expected="a file to read", received=got)
         with path.open("rb") as file:
             return file.read(_START_BYTES)
     except FileNotFoundError:

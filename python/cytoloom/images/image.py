@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
-from ..messages import Setting, Value, say
+from ..messages import Message, Setting, Value, say
 
 AnyArray = npt.NDArray[Any]
 Channels = int | str | list[int | str] | tuple[int | str, ...] | None
@@ -39,6 +39,8 @@ class ImageInfo:
         Whether compression may have changed pixel values (JPEG).
     regions : bool, default False
         Whether a region can be read without decoding all of the image.
+    notes : tuple of str, default ()
+        What had to be guessed, and what is odd about the file.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class ImageInfo:
     name: str = ""
     lossy: bool = False
     regions: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -203,6 +206,51 @@ def guess_axes(shape: tuple[int, ...], where: str) -> str:
         got = say("an array of shape {}", shape)
         raise invalid(where, expected=expected, received=got, remedy=remedy)
     return guesses[len(shape)]
+
+
+def guessed(shape: tuple[int, ...], axes: str) -> list[Message]:
+    """Say that unnamed axes were taken for z, and how to say what they are.
+
+    Examples
+    --------
+    >>> print(*guessed((4, 64, 64), "zyx"))
+    its axes (4 x 64 x 64) are not named, and taken for z, y, x; if they are not, say so: axes='cyx'
+    >>> guessed((64, 64, 3), "yxc")
+    []
+    """
+    if "z" not in axes:
+        return []
+    other = axes.replace("z", "c" if "c" not in axes and shape[axes.index("z")] <= 4 else "t")
+    text = "its axes ({}) are not named, and taken for {}; if they are not, say so: {}"
+    return [say(text, " x ".join(map(str, shape)), ", ".join(axes), Setting("axes", other))]
+
+
+def upright(array: AnyArray, orientation: int) -> AnyArray:
+    """Turn pixels as cameras and scanners say by the numbers 1 to 8 of TIFF and EXIF.
+
+    Parameters
+    ----------
+    array : ndarray (..., y, x, c)
+        As stored.
+    orientation : int
+        Where the first row and the first column are to be shown; 1 is upright.
+
+    Returns
+    -------
+    ndarray (..., y, x, c)
+        A view; y and x change places from 5 on.
+
+    Examples
+    --------
+    >>> upright(np.array([[[1], [2]]]), 3)[..., 0], upright(np.array([[[1], [2]]]), 6)[..., 0]
+    (array([[2, 1]]), array([[1],
+           [2]]))
+    """
+    if orientation >= 5:
+        array = array.swapaxes(-3, -2)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    across = -1 if orientation in (2, 3, 6, 7) else 1
+    return array[..., ::down, ::across, :]
 
 
 def check_axes(axes: str, ndim: int, where: str) -> str:

@@ -61,6 +61,33 @@ def understand(
     return labels, said
 
 
+def as_shown(indices: AnyArray, colours: AnyArray) -> AnyArray:
+    """Return the indices of a colour map, or 0 and 1 where it shows a mask in black on white.
+
+    Numbers of classes or objects are kept, whatever their colours; of a mask, white is what is
+    meant, and its number may be 0.
+
+    Parameters
+    ----------
+    indices : ndarray of unsigned integers
+        As stored.
+    colours : uint8 ndarray (n, 1) or (n, 3)
+        Of each index.
+
+    Examples
+    --------
+    >>> as_shown(np.array([0, 1, 0]), np.array([[255], [0]]))
+    array([1, 0, 1], dtype=uint8)
+    >>> as_shown(np.array([0, 1, 2]), np.array([[255], [0], [128]]))
+    array([0, 1, 2])
+    """
+    used = colours[values_of(indices)]
+    if len(colours) and (colours[0] == 255).all() and ((used == 0) | (used == 255)).all():
+        white: AnyArray = (colours == 255).all(axis=1)[indices].astype(np.uint8)
+        return white
+    return indices
+
+
 def values_of(labels: Labels) -> Labels:
     """Return the distinct values, sorted, as `numpy.unique` does; fast for few distinct ones.
 
@@ -75,8 +102,16 @@ def values_of(labels: Labels) -> Labels:
     seen = np.zeros(high - low + 1, bool)
     # row by row: indices need 8 bytes a pixel
     for row in np.atleast_2d(labels):
-        seen[row.astype(np.int64) - low] = True
-    return (np.flatnonzero(seen) + low).astype(labels.dtype)
+        seen[_above(row, low)] = True
+    return np.flatnonzero(seen).astype(labels.dtype) + labels.dtype.type(low)
+
+
+def _above(row: Labels, low: int) -> Labels:
+    """Return how far values are above the lowest; those of uint64 do not fit into int64."""
+    if row.dtype.kind == "u":
+        return (row - row.dtype.type(low)).astype(np.int64)
+    above: Labels = row.astype(np.int64) - low
+    return above
 
 
 def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:
@@ -211,6 +246,9 @@ def _whole_numbers(grey: AnyArray) -> Labels:
         raise invalid("labels", expected="whole numbers", received=f"dtype {grey.dtype}")
     if not np.isfinite(grey).all():
         raise invalid("labels", expected="whole numbers", received="NaN or infinite values")
+    if np.abs(grey).max(initial=0) >= 2.0**63:
+        got = f"the value {np.abs(grey).max():g}"
+        raise invalid("labels", expected="whole numbers below 2**63", received=got)
     if (grey != np.floor(grey)).any():
         inside = grey.min() >= 0 and grey.max() <= 1
         got = "fractions between 0 and 1" if inside else "fractional values"

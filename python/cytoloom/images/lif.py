@@ -46,9 +46,9 @@ class Lif(Reader):
         with package("liffile", path).LifFile(str(path)) as file:
             image = _image(file, path, part)
             letters, shape = axes_meant(path, image.sizes, "S"), tuple(image.sizes.values())
+            box = stored_box(shape, letters, part, str(path), np.dtype(image.dtype))
             stored = image.asarray(out=None if "S" in image.sizes else "memmap")
-            box = np.array(stored[stored_box(shape, letters, part, str(path))])
-            return arranged_box(box, shape, letters)
+            return arranged_box(np.array(stored[box]), shape, letters)
 
 
 def _scenes(file: Any) -> tuple[str, ...]:

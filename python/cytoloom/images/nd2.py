@@ -51,8 +51,9 @@ class Nd2(Reader):
             position = chosen_scene(path, _scenes(file), part.scene)
             sizes = _sizes(file)
             letters, shape = axes_meant(path, sizes, "S"), tuple(sizes.values())
-            box = dict(zip(sizes, stored_box(shape, letters, part, str(path)), strict=True))
-            out = np.zeros([b.stop - b.start for b in box.values()], file.dtype)
+            spans = stored_box(shape, letters, part, str(path), np.dtype(file.dtype))
+            box = dict(zip(sizes, spans, strict=True))
+            out = np.zeros([b.stop - b.start for b in spans], file.dtype)
             for number, place in enumerate(file.loop_indices):
                 if place.get("P", 0) == position:
                     _paste(file, number, place, box, out)

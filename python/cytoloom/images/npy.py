@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from ..errors import invalid
-from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes
+from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes, guessed
 from .reader import Part, Reader, arranged_box, stored_box
 
 
@@ -22,14 +22,16 @@ class Npy(Reader):
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read shape and type; axes are as given, or guessed."""
         array = _mapped(path)
-        shape, _, ordered = arrangement(array.shape, _letters(array, path, part))
-        return ImageInfo(shape, array.dtype, ordered, regions=True)
+        letters = _letters(array, path, part)
+        shape, _, ordered = arrangement(array.shape, letters)
+        notes = () if part.axes else tuple(guessed(array.shape, letters))
+        return ImageInfo(shape, array.dtype, ordered, regions=True, notes=notes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Copy a part out of the file."""
         array = _mapped(path)
         letters = _letters(array, path, part)
-        box = np.array(array[stored_box(array.shape, letters, part, str(path))])
+        box = np.array(array[stored_box(array.shape, letters, part, str(path), array.dtype)])
         return arranged_box(box, array.shape, letters)
 
 
@@ -45,6 +47,9 @@ def is_pickled(path: Path) -> bool:
     True
     """
     try:
+        # a pipe would be waited for
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             start = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
             return bool(start[read_magic(file)](file)[2].hasobject)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..errors import invalid
+from ..runtime.machine import free_memory_gb
 from .image import AnyArray, ImageInfo, arrange
 
 Region = tuple[slice, ...]
@@ -71,14 +76,31 @@ class Reader:
         """Decode labels: values as stored ``(..., c)``, and alpha ``(...)`` where there is some."""
         return self.pixels(path, part), None
 
+    def members(self, path: Path) -> tuple[str, ...]:
+        """Return the names of the files that are one image with this one, itself among them."""
+        return (path.name,)
 
-def stored_box(shape: Sequence[int], letters: str, part: Part, where: str) -> Region:
+
+def stored_box(
+    shape: Sequence[int], letters: str, part: Part, where: str, dtype: np.dtype[Any]
+) -> Region:
     """Return the box of an array with axes `letters` that a part is.
+
+    Parameters
+    ----------
+    shape, letters
+        Sizes and axes as they are stored.
+    part : Part
+        What is meant.
+    where : str
+        The file, for messages.
+    dtype : numpy.dtype
+        Of its pixels: there has to be memory for the box.
 
     Examples
     --------
-    >>> stored_box((5, 8, 9), "tyx", Part(frame=3, region=(slice(2, 4), slice(0, 9))), "a.tif")
-    (slice(3, 4, None), slice(2, 4, None), slice(0, 9, None))
+    >>> stored_box((5, 8, 9), "tyx", Part(frame=3), "a.tif", np.dtype(bool))
+    (slice(3, 4, None), slice(0, 8, None), slice(0, 9, None))
     """
     frames = shape[letters.index("t")] if "t" in letters else 1
     wanted = dict(zip(spatial_axes(shape, letters), part.region or (), strict=False))
@@ -86,10 +108,25 @@ def stored_box(shape: Sequence[int], letters: str, part: Part, where: str) -> Re
         if not 0 <= part.frame < frames:
             raise invalid("frame", expected=f"0 to {frames - 1} for {where}", received=part.frame)
         wanted["t"] = slice(part.frame, part.frame + 1)
-    return tuple(
+    box = tuple(
         slice(*wanted.get(letter, slice(None)).indices(size)[:2])
         for letter, size in zip(letters, shape, strict=True)
     )
+    refuse_too_large([b.stop - b.start for b in box], dtype, where)
+    return box
+
+
+def refuse_too_large(shape: Sequence[int], dtype: np.dtype[Any], where: str) -> None:
+    """Refuse pixels that do not fit into the memory that is free, before it is asked for."""
+    wanted = math.prod(shape) * dtype.itemsize / 1e9
+    # of small ones, regions among them, there are many: the system is not asked for each
+    free = free_memory_gb() if wanted > 0.2 else math.inf
+    if wanted > free:
+        size = " x ".join(map(str, shape))
+        got = f"{size} pixels of {dtype.name}: {wanted:.3g} GB, where {free:.3g} GB are free"
+        remedy = "If it really is so large, cut it into smaller ones; else export it again."
+        expected = "an image that fits into memory"
+        raise invalid(where, expected=expected, received=got, remedy=remedy)
 
 
 def arranged_box(box: AnyArray, shape: Sequence[int], letters: str) -> AnyArray:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
-import math
-from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -14,43 +9,43 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..errors import invalid
+from ..messages import Argument, Message, Setting, say
 from ..storage.atomic import write_whole
-from .cache import CHUNKS, state_of
-from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes
-from .reader import Part, Reader, Region, arranged_box, different, stored_box
+from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes, guessed, upright
+from .labels import as_shown
+from .reader import Part, Reader, arranged_box, different, stored_box
+from .tiff_chunks import has_regions, stored
+from .tiff_series import Opened, members, opened
+from .units import PRINT_UM, is_unknown, positive, um_per
 
 if TYPE_CHECKING:
     import tifffile
-from ..messages import Setting, say
-
-# What it logs about odd files is said by our own errors, or does not matter.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _MEANING = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
-_UM_PER_UNIT = {
-    "nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0,
-    "micrometer": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6,
-}  # fmt: skip
 _ALPHA = (1, 2)
-
-
-CHUNK_PX = 2**22
-"""Images with larger strips or tiles are read whole: each region would decode most of them."""
+_YCBCR = 6
+# kinds of pixels that are neither grey values nor red, green and blue
+_PHOTOMETRIC = {
+    8: "colours in CIE L*a*b*", 9: "colours in CIE L*a*b*", 10: "colours in CIE L*a*b*",
+    32844: "logarithms of brightness", 32845: "logarithms of brightness",
+    32803: "the raw mosaic of a camera behind its colour filter",
+}  # fmt: skip
+# baseline ways of compressing bytes: unlike those of pictures, they turn no colours into RGB
+_BYTES_ALONE = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
+_AS_RGB = "Open it in an image editor and save it as RGB or grey TIFF or PNG."
 
 
 class Tiff(Reader):
     """TIFF: of OME, of ImageJ and plain; pages are time, z or channels as its metadata says."""
 
     name = "TIFF"
-    suffixes = (".tif", ".tiff")
+    suffixes = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
     starts = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read shape, type, axes, pixel size and channel names."""
-        import tifffile
-
-        with tifffile.TiffFile(path) as tiff:
-            return _header(tiff, _series(tiff, path), path, part.axes)
+        with opened(path) as file:
+            return _header(file, path, part.axes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode a part.
@@ -58,11 +53,38 @@ class Tiff(Reader):
         A colour map becomes colours and "white is zero" is turned round, except in files of
         ImageJ, which writes both only to say how to show the values.
         """
-        return _decoded(path, part, raw=False)
+        with opened(path) as file:
+            array, shape, letters = _decoded(file, path, part)
+            colours = _colour_map(file)
+            if colours is not None:
+                array, shape, letters = colours[array], (*shape, colours.shape[1]), letters + "c"
+            elif _white_is_zero(file):
+                array = _turned_round(array, file.page)
+            array = _placed(array, shape, letters, file)
+            array = array[..., :-1] if _has_alpha(file, array.shape[-1]) else array
+            return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
-        """Decode values as stored: indices of colours, 1-bit as 0 and 1."""
-        return _decoded(path, part, raw=True), None
+        """Decode values as stored: indices of colours, 1-bit as 0 and 1; and alpha.
+
+        Masks of two values are turned round as every viewer shows them; numbered labels are not.
+        """
+        with opened(path) as file:
+            array, shape, letters = _decoded(file, path, part)
+            colours = _colour_map(file)
+            if colours is not None:
+                array = as_shown(array, colours)
+            elif _white_is_zero(file) and _is_mask(array, file.page):
+                array = _turned_round(array, file.page)
+            array = _placed(array, shape, letters, file)
+            array = array.astype(np.uint8) if array.dtype == bool else array
+            if _has_alpha(file, array.shape[-1]):
+                return array[..., :-1], array[..., -1]
+            return array, None
+
+    def members(self, path: Path) -> tuple[str, ...]:
+        """Return the names of the files that are one image with this one, itself among them."""
+        return members(path)
 
 
 def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
@@ -71,27 +93,6 @@ def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None)
 
     scale = _scale(labels, pixel_size_um)
     write_whole(path, lambda name: tifffile.imwrite(name, labels, compression="zlib", **scale))
-
-
-def _decoded(path: Path, part: Part, *, raw: bool) -> AnyArray:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = _series(tiff, path)
-        letters = _letters(tiff, series, path, part.axes)
-        box = stored_box(series.shape, letters, part, str(path))
-        stored, shape = _stored(series, box), tuple(series.shape)
-        colours = None if raw else _colour_map(tiff)
-        if colours is not None:
-            stored, shape, letters = colours[stored], (*shape, 3), letters + "c"
-        # labels keep their numbers; masks of 1 bit are turned round too, as every viewer shows them
-        elif _white_is_zero(tiff) and (not raw or stored.dtype == bool):
-            stored = ~stored if stored.dtype == bool else np.iinfo(stored.dtype).max - stored
-        array = arranged_box(stored, shape, letters)
-        array = array[..., :-1] if _has_alpha(tiff, array.shape[-1]) else array
-        if array.dtype == bool:
-            return array.astype(np.uint8) * np.uint8(1 if raw else 255)
-        return array
 
 
 def _scale(labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> dict[str, Any]:
@@ -115,155 +116,124 @@ def _ome_size(axis: str, size: float) -> dict[str, Any]:
     return {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
 
 
-def _series(tiff: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
-    first = tiff.series[0]
-    alike = sum(s.shape == first.shape and s.axes == first.axes for s in tiff.series)
-    if alike > 1:
-        remedy = "Save each of them as its own file (Fiji: Bio-Formats, then Save As > Tiff)."
-        raise invalid(str(path), expected="one image", received=f"{alike} images", remedy=remedy)
-    return first
+# Pixels
 
 
-def _stored(series: tifffile.TiffPageSeries, box: Region) -> AnyArray:
-    """Read a box of a series: by memory map, or decoding only the chunks that it meets."""
-    lead = _paged_axes(series)
-    if all(b == slice(0, n) for b, n in zip(box, series.shape, strict=True)):
-        whole: AnyArray = series.asarray()
-        return whole
-    if _is_contiguous(series):
-        return np.array(_mapped(series)[box])
-    if lead is None:
-        part: AnyArray = series.asarray()[box]
-        return part
-    return _of_pages(series, box, lead)
+def _decoded(file: Opened, path: Path, part: Part) -> tuple[AnyArray, tuple[int, ...], str]:
+    """Decode a part as it is stored; with it the shape of the whole and its axes."""
+    _refuse_colours(file, path)
+    letters, shape = _letters(file, path, part.axes), tuple(file.series.shape)
+    box = stored_box(shape, letters, part, str(path), file.series.dtype)
+    return stored(file.series, box), shape, letters
 
 
-def _of_pages(series: tifffile.TiffPageSeries, box: Region, lead: int) -> AnyArray:
-    """Decode a box of a series whose first `lead` axes run over pages."""
-    # pages and chunks that were never written hold this value
-    out = np.full([b.stop - b.start for b in box], series.keyframe.nodata, series.dtype)
-    longer = [b for b, n in zip(box[lead:], series.shape[lead:], strict=True) if n != 1]
-    for at in itertools.product(*(range(b.start, b.stop) for b in box[:lead])):
-        page = series[_ravel(at, series.shape)]
-        if page is not None:
-            _fill(out[tuple(i - b.start for i, b in zip(at, box, strict=False))], page, longer)
-    return out
+def _placed(array: AnyArray, shape: tuple[int, ...], letters: str, file: Opened) -> AnyArray:
+    """Arrange the axes, and turn the picture as its tag says."""
+    return upright(arranged_box(array, shape, letters), _orientation(file))
 
 
-def _is_contiguous(series: tifffile.TiffPageSeries) -> bool:
-    return series.dataoffset is not None and not series.is_multifile and _is_plain(series)
+def _refuse_colours(file: Opened, path: Path) -> None:
+    """Refuse pixels that are neither grey values nor red, green and blue."""
+    page = file.page
+    kind = int(page.photometric)
+    got = _PHOTOMETRIC.get(kind, "")
+    if kind == _YCBCR and int(page.compression) in _BYTES_ALONE:
+        got = "colours as brightness and differences (YCbCr)"
+    if kind == 5 and page.tags.valueof("InkSet", 1) == 1 and page.samplesperpixel >= 4:
+        got = "the inks of a printer (CMYK)"
+    if got:
+        expected = "grey values, or red, green and blue"
+        raise invalid(str(path), expected=expected, received=got, remedy=_AS_RGB)
+    if page.dtype is None or file.series.dtype.kind not in "biufc":
+        got = f"{page.bitspersample} bits a sample, in a format of number {page.sampleformat}"
+        remedy = "Save it with 8, 16 or 32 bits."
+        raise invalid(str(path), expected="pixels of a known type", received=got, remedy=remedy)
 
 
-def _is_plain(series: tifffile.TiffPageSeries) -> bool:
-    """Whether pixels are what is stored; some microscopes' files are computed on when read."""
-    return getattr(series, "transform", None) is None
+def _colour_map(file: Opened) -> AnyArray | None:
+    """Return uint8 colours ``(n, 3)`` of indices, or greys ``(n, 1)``; None where there are none.
 
-
-def _mapped(series: tifffile.TiffPageSeries) -> AnyArray:
-    pages = series.keyframe.parent
-    dtype = np.dtype(pages.byteorder + series.dtype.char)
-    return np.memmap(pages.filehandle.path, dtype, "r", series.dataoffset, tuple(series.shape))
-
-
-def _paged_axes(series: tifffile.TiffPageSeries) -> int | None:
-    """Count the leading axes that run over pages; None where pages do not fit the axes."""
-    if not _is_plain(series):
+    ImageJ and OME write colour maps only to say how values are to be shown.
+    """
+    page = file.page
+    if file.tiff.is_imagej or file.tiff.is_ome or page.photometric != 3 or page.colormap is None:
         return None
-    page = [n for n in series.keyframe.shaped if n != 1]
-    for lead in range(len(series.shape) + 1):
-        rest = [n for n in series.shape[lead:] if n != 1]
-        if rest == page and math.prod(series.shape[:lead]) == len(series):
-            return lead
-    return None
+    colours = np.asarray(page.colormap).T
+    # of 16 bits by the standard; some programs write 8
+    colours = (colours if colours.max() < 256 else colours >> 8).astype(np.uint8)
+    return colours[:, :1] if (colours == colours[:, :1]).all() else colours
 
 
-def _has_regions(series: tifffile.TiffPageSeries) -> bool:
-    small = math.prod(_chunk(series.keyframe)) <= CHUNK_PX
-    return _is_contiguous(series) or (small and _paged_axes(series) is not None)
+def _white_is_zero(file: Opened) -> bool:
+    page = file.page
+    return not file.tiff.is_imagej and page.photometric == 0 and page.dtype.kind in "bu"
 
 
-def _fill(out: AnyArray, page: Any, longer: Sequence[slice]) -> None:
-    """Fill `out` with the box of a page, of which `longer` are the axes not of size 1."""
-    shaped, steps = page.keyframe.shaped, _chunk(page.keyframe)
-    given = iter(longer)
-    box = [next(given) if n != 1 else slice(0, 1) for n in shaped]
-    target = out.reshape([b.stop - b.start for b in box])
-    spans = [range(b.start // n, -(-b.stop // n)) for b, n in zip(box, steps, strict=False)]
-    counts = [-(-size // n) for size, n in zip(shaped, steps, strict=False)]
-    wanted = [_ravel(at, counts) for at in itertools.product(*spans)]
-    for found, corner in _chunks(page, wanted):
-        into, of = [], []
-        for b, start, size in zip(box, corner, (1, *found.shape), strict=True):
-            low, high = max(b.start, start), min(b.stop, start + size)
-            into.append(slice(low - b.start, high - b.start))
-            of.append(slice(low - start, high - start))
-        target[tuple(into)] = found[np.newaxis][tuple(of)]
+def _top(page: Any) -> int:
+    bits: int = page.bitspersample
+    return int(2**bits - 1)
 
 
-def _chunk(page: Any) -> tuple[int, int, int, int]:
-    """Return the size of a strip or tile: planes of samples, depth, length, width."""
-    if page.is_tiled:
-        return 1, page.tiledepth, page.tilelength, page.tilewidth
-    return 1, 1, min(page.rowsperstrip, page.imagelength), page.imagewidth
+def _turned_round(array: AnyArray, page: Any) -> AnyArray:
+    turned: AnyArray = ~array if array.dtype == bool else array.dtype.type(_top(page)) - array
+    return turned
 
 
-def _chunks(page: Any, wanted: Sequence[int]) -> Iterator[tuple[AnyArray, tuple[int, ...]]]:
-    """Decode strips or tiles ``(depth, length, width, samples)``; yield each with its corner."""
-    file, key = page.parent.filehandle, page.keyframe
-    tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
-    state = state_of(Path(file.path))
-    closed = file.closed  # other files of a series that spans several
-    if closed:
-        file.open()
-
-    def decoded(index: int, offset: int) -> AnyArray:
-        """Read and decode one strip or tile."""
-        file.seek(offset)
-        data = file.read(page.databytecounts[index])
-        if len(data) < page.databytecounts[index]:
-            raise ValueError(f"strip or tile {index} is cut off")
-        found: AnyArray = key.decode(data, index, **tables)[0]
-        return found
-
-    try:
-        for index in wanted:
-            offset = page.dataoffsets[index]
-            if offset and page.databytecounts[index]:  # else never written
-                found = CHUNKS.get((state, offset), partial(decoded, index, offset))
-                yield found, key.decode(None, index)[1]
-    finally:
-        if closed:
-            file.close()
+def _is_mask(array: AnyArray, page: Any) -> bool:
+    """Whether pixels are only black or white."""
+    return array.dtype == bool or bool(((array == 0) | (array == _top(page))).all())
 
 
-def _ravel(at: Sequence[int], sizes: Sequence[int]) -> int:
-    """Return the position of an index in an array of such sizes, counted in C order."""
-    found = 0
-    for i, n in zip(at, sizes, strict=False):
-        found = found * n + i
-    return found
+def _has_alpha(file: Opened, channels: int) -> bool:
+    """Whether the last channel is how opaque a pixel is.
+
+    tifffile and OME's writers call the last of four channels so unasked, whatever it is, and
+    pictures have no planes of their own for each colour: there it stays a channel, which
+    `_guesses` says.
+    """
+    unasked = str(file.page.tags.valueof("Software", "")).startswith("tifffile")
+    unasked |= file.series.kind in ("shaped", "ome") or int(file.page.planarconfig) == 2
+    return _says_alpha(file, channels) and not unasked
 
 
-def _header(
-    tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, axes: str | None
-) -> ImageInfo:
-    letters, stored = _letters(tiff, series, path, axes), tuple(series.shape)
-    colours = _colour_map(tiff)
+def _says_alpha(file: Opened, channels: int) -> bool:
+    extra = file.page.extrasamples
+    return bool(extra) and int(extra[-1]) in _ALPHA and channels in (2, 4)
+
+
+def _orientation(file: Opened) -> int:
+    value = file.page.tags.valueof("Orientation", 1)
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+# The header
+
+
+def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
+    _refuse_colours(file, path)
+    letters, shape_ = _letters(file, path, axes), tuple(file.series.shape)
+    colours = _colour_map(file)
     if colours is not None:
-        letters, stored = letters + "c", (*stored, 3)
-    shape, _, ordered = arrangement(stored, letters)
-    if _has_alpha(tiff, shape[-1]):
+        letters, shape_ = letters + "c", (*shape_, colours.shape[1])
+    shape, _, ordered = arrangement(shape_, letters)
+    if _has_alpha(file, shape[-1]):
         shape = (*shape[:-1], shape[-1] - 1)
-    dtype = np.dtype(np.uint8) if colours is not None or series.dtype == bool else series.dtype
-    size = _pixel_size_um(tiff, "z" in ordered)
-    names, regions = _channel_names(tiff, shape[-1]), _has_regions(series)
-    return ImageInfo(shape, np.dtype(dtype), ordered, size, names, regions=regions)
+    bytes_ = colours is not None or file.series.dtype.kind == "b"
+    dtype = np.dtype(np.uint8) if bytes_ else file.series.dtype
+    size, odd = _pixel_size_um(file, "z" in ordered)
+    turned = _orientation(file)
+    if turned >= 5:
+        shape = (*shape[:-3], shape[-2], shape[-3], shape[-1])
+        size = size and (*size[:-2], size[-1], size[-2])
+    notes = (*file.notes, *_guesses(file, shape, axes), *odd)
+    regions = turned == 1 and has_regions(file.series)
+    names = _channel_names(file, shape[-1])
+    return ImageInfo(shape, dtype, ordered, size, names, regions=regions, notes=notes)
 
 
-def _letters(
-    tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, axes: str | None
-) -> str:
+def _letters(file: Opened, path: Path, axes: str | None) -> str:
     """Return one of t z y x c per stored axis: as given, as the file says, or a stack is z."""
+    series = file.series
     if axes is not None:
         return check_axes(axes, len(series.shape), str(path))
     unnamed = [a for a in series.axes if a not in _MEANING]
@@ -278,70 +248,25 @@ def _letters(
     raise invalid(str(path), expected="axes among T, Z, C, Y, X", received=got, remedy=remedy)
 
 
-def _colour_map(tiff: tifffile.TiffFile) -> AnyArray | None:
-    page = tiff.pages[0]
-    if tiff.is_imagej or tiff.is_ome or page.photometric != 3 or page.colormap is None:
-        return None
-    colours: AnyArray = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-    return colours
-
-
-def _white_is_zero(tiff: tifffile.TiffFile) -> bool:
-    page = tiff.pages[0]
-    return not tiff.is_imagej and page.photometric == 0 and page.dtype.kind in "bu"
-
-
-def _has_alpha(tiff: tifffile.TiffFile, channels: int) -> bool:
-    extra = tiff.pages[0].extrasamples
-    return bool(extra) and int(extra[-1]) in _ALPHA and channels in (2, 4)
-
-
-def _pixel_size_um(tiff: tifffile.TiffFile, stack: bool) -> tuple[float, ...] | None:
-    """Return (y, x) or (z, y, x) micrometres of OME or ImageJ; z without a step is as y."""
-    found = _ome_size_um(tiff) if tiff.is_ome else _imagej_size_um(tiff)
-    if "y" not in found or "x" not in found:
-        return None
-    plane = (found["y"], found["x"])
-    return (found.get("z", found["y"]), *plane) if stack else plane
-
-
-def _ome_pixels(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
-    try:
-        root = ElementTree.fromstring(tiff.ome_metadata or "<none/>")
-    except ElementTree.ParseError:
-        return None
-    return root.find(".//{*}Pixels")
-
-
-def _ome_size_um(tiff: tifffile.TiffFile) -> dict[str, float]:
-    pixels_ = _ome_pixels(tiff)
-    found = {}
-    for axis in "zyx" if pixels_ is not None else "":
-        assert pixels_ is not None
-        text = pixels_.get(f"PhysicalSize{axis.upper()}")
-        unit = pixels_.get(f"PhysicalSize{axis.upper()}Unit", "µm").lower()
-        if text and unit in _UM_PER_UNIT and float(text) > 0:
-            found[axis] = float(text) * _UM_PER_UNIT[unit]
+def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Message]:
+    """Say what of the pixels is not as certain as it looks, and how to say it otherwise."""
+    found: list[Message] = []
+    unnamed = [a for a in file.series.axes if a not in _MEANING]
+    if unnamed and axes is None:
+        found += guessed(tuple(file.series.shape), _letters(file, Path(), None))
+    if _says_alpha(file, shape[-1]) and not _has_alpha(file, shape[-1]):
+        text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
+        found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
+    if _orientation(file) != 1:
+        text = "turned upright, as its tag says (Orientation {}), which some programs ignore"
+        found.append(say(text, _orientation(file)))
+    if file.page.photometric == 0 and not file.tiff.is_imagej and not _white_is_zero(file):
+        found.append(say("white is zero by its tag; values of {} are kept", file.page.dtype))
     return found
 
 
-def _imagej_size_um(tiff: tifffile.TiffFile) -> dict[str, float]:
-    metadata = tiff.imagej_metadata or {}
-    scale = _UM_PER_UNIT.get(str(metadata.get("unit", "")).lower())
-    if scale is None:
-        return {}
-    found = {}
-    for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
-        per_unit, over = tiff.pages[0].tags[tag].value if tag in tiff.pages[0].tags else (0, 1)
-        if per_unit:
-            found[axis] = scale * over / per_unit
-    if float(metadata.get("spacing", 0) or 0) > 0:
-        found["z"] = scale * float(metadata["spacing"])
-    return found
-
-
-def _channel_names(tiff: tifffile.TiffFile, channels: int) -> tuple[str, ...] | None:
-    names: list[str] = []
+def _channel_names(file: Opened, channels: int) -> tuple[str, ...] | None:
+    tiff, names = file.tiff, []
     if tiff.is_ome:
         pixels_ = _ome_pixels(tiff)
         found = [] if pixels_ is None else pixels_.findall("{*}Channel")
@@ -352,7 +277,101 @@ def _channel_names(tiff: tifffile.TiffFile, channels: int) -> tuple[str, ...] | 
         names = [str(v).split(" - ", 1)[-1] for v in slices]
     if len(names) == channels > 1 or (len(names) == 1 == channels and tiff.is_ome):
         return different(names)
-    return ("red", "green", "blue") if tiff.pages[0].photometric == 2 and channels == 3 else None
+    coloured = file.page.photometric in (2, _YCBCR) and channels == 3
+    return ("red", "green", "blue") if coloured else None
+
+
+# The scale
+
+
+def _pixel_size_um(file: Opened, stack: bool) -> tuple[tuple[float, ...] | None, list[Message]]:
+    """Return (y, x) or (z, y, x) micrometres, and what could not be understood of them."""
+    tiff = file.tiff
+    if tiff.is_ome:
+        found, unknown = _ome_size_um(tiff)
+    elif tiff.is_imagej:
+        found, unknown = _imagej_size_um(tiff)
+    else:
+        found, unknown = _tag_size_um(file.page, um_per(_RESOLUTION.get(_unit_tag(file.page)))), []
+    meant = Argument("pixel_size_um")
+    text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
+    notes = [say(text, unit, meant) for unit in unknown]
+    if "y" not in found or "x" not in found:
+        return None, notes
+    plane = (found["y"], found["x"])
+    if stack and "z" not in found:
+        text = "how far its planes are apart is not known: taken for the size of a pixel; give {}"
+        notes.append(say(text, meant))
+    return ((found.get("z", found["y"]), *plane) if stack else plane), notes
+
+
+def _ome_pixels(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
+    try:
+        root = ElementTree.fromstring(tiff.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return None
+    return root.find(".//{*}Pixels")
+
+
+def _ome_size_um(tiff: tifffile.TiffFile) -> tuple[dict[str, float], list[str]]:
+    pixels_ = _ome_pixels(tiff)
+    units, sizes = {}, {}
+    for axis in "ZYX" if pixels_ is not None else "":
+        assert pixels_ is not None
+        sizes[axis.lower()] = pixels_.get(f"PhysicalSize{axis}")
+        units[axis.lower()] = pixels_.get(f"PhysicalSize{axis}Unit", "µm")
+    return _in_um({axis: positive(size) for axis, size in sizes.items()}, units)
+
+
+_RESOLUTION = {2: "inch", 3: "cm"}
+
+
+def _unit_tag(page: Any) -> int:
+    return int(page.tags.valueof("ResolutionUnit", 1) or 1)
+
+
+def _tag_size_um(page: Any, scale: float | None) -> dict[str, float]:
+    """Return what plain tags say of a size, if it cannot be that of a print."""
+    sizes = {a: scale and scale * s for a, s in _resolution(page).items()}
+    believed = {a: s for a, s in sizes.items() if s and s <= PRINT_UM}
+    return believed if len(believed) == 2 else {}
+
+
+def _resolution(page: Any) -> dict[str, float]:
+    """Return the length of a pixel in whatever unit resolution is given in."""
+    found = {}
+    for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
+        value = page.tags.valueof(tag)
+        pair = value if isinstance(value, tuple) and len(value) == 2 else (0, 1)
+        if pair[0] and pair[1]:
+            found[axis] = pair[1] / pair[0]
+    return found
+
+
+def _imagej_size_um(tiff: tifffile.TiffFile) -> tuple[dict[str, float], list[str]]:
+    metadata = tiff.imagej_metadata or {}
+    unit = metadata.get("unit", "")
+    if um_per(unit) == um_per("inch"):
+        # of any picture of a printer's resolution ImageJ makes inches
+        return _tag_size_um(tiff.pages.first, um_per("inch")), []
+    units = {axis: metadata.get(f"{axis}unit") or unit for axis in "zyx"}
+    sizes: dict[str, float | None] = {**_resolution(tiff.pages.first)}
+    # negative where the stage went down
+    sizes["z"] = positive(str(metadata.get("spacing", 0)).lstrip("-"))
+    return _in_um(sizes, units)
+
+
+def _in_um(
+    sizes: dict[str, float | None], units: dict[str, Any]
+) -> tuple[dict[str, float], list[str]]:
+    """Return the sizes whose units are known, and the units that mean nothing."""
+    found = {}
+    for axis, size in sizes.items():
+        scale = um_per(units[axis])
+        if size and scale:
+            found[axis] = size * scale
+    unknown = {str(units[a]).strip(): None for a, s in sizes.items() if s and is_unknown(units[a])}
+    return found, list(unknown)
 
 
 TIFF = Tiff()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..datasets.items import Item
+from ..datasets.items import Item, said_once
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
-from ..messages import Setting, say
+from ..images.units import odd_size
+from ..messages import Setting, say, unsettled
 from ..models.each_image import each_image
 from ..models.inputs import trained_channels
 from ..storage.atomic import leave_empty
@@ -69,8 +70,9 @@ def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
     if len(sizes) not in (1, axes):
         expected = f"one number, or {axes} for {item.id}"
         raise invalid("pixel_size_um", expected=expected, received=pixel_size_um)
-    spacing = tuple(float(s) for s in sizes)
-    return replace(item, spacing_um=spacing * axes if len(sizes) == 1 else spacing)
+    spacing = tuple(float(s) for s in sizes) * (axes if len(sizes) == 1 else 1)
+    notes = (*unsettled(item.notes, {"pixel_size_um"}), *odd_size(spacing))
+    return replace(item, spacing_um=spacing, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def collect(
 
     if model.engine.note:
         yield note(model.engine.note)
+    for text in said_once(items):
+        yield warn(text)
     with each_image(model, items, work) as begun:
         for k, (item, finish) in enumerate(begun):
             yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -48,3 +49,20 @@ def memory_gb() -> float | None:
     except OSError:
         limit = "max"
     return (min(whole, int(limit)) if limit.isdecimal() else whole) / 1e9
+
+
+def free_memory_gb() -> float:
+    """Memory that programs may still ask for, of the machine or its container; inf if unknown.
+
+    Examples
+    --------
+    >>> 0 < free_memory_gb() <= (memory_gb() or float("inf"))
+    True
+    """
+    whole = memory_gb()
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    free = [int(row.split()[1]) / 1e6 for row in lines if row.startswith("MemAvailable")]
+    return min([*free, math.inf if whole is None else whole])

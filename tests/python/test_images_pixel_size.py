@@ -1,0 +1,128 @@
+"""Sizes of pixels in every unit that files name, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+import cytoloom as cl
+from cytoloom.datasets.checks import check
+from cytoloom.images import probe
+
+STACK = np.zeros((3, 8, 9), np.uint8)
+
+
+def imagej(folder, unit, resolution=(4.0, 2.0), **metadata):
+    """Write a stack of ImageJ with pixels of 1 / resolution (x, y) units."""
+    said = {"ImageJ": "1.54f", "images": 3, "slices": 3, "unit": unit, "spacing": 3.0} | metadata
+    lines = "".join(f"{key}={value}\n" for key, value in said.items() if value is not None)
+    tifffile.imwrite(
+        folder / "a.tif",
+        STACK,
+        description=lines.encode(),
+        metadata=None,
+        photometric="minisblack",
+        resolution=resolution,
+    )
+    return probe(folder / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("unit", "um"),
+    [
+        ("um", 1), ("µm", 1), ("μm", 1), ("\\u00B5m", 1), ("micron", 1), ("microns", 1),
+        ("micrometer", 1), ("micrometers", 1), ("micrometre", 1), ("Micrometres", 1),
+        ("nm", 1e-3), ("nanometers", 1e-3), ("mm", 1e3), ("cm", 1e4), ("meter", 1e6),
+        ("Angstrom", 1e-4), ("Å", 1e-4), ("pm", 1e-6),
+    ],
+)  # fmt: skip
+def test_units_of_imagej(tmp_path, unit, um):
+    """In whatever words; no size is guessed at."""
+    resolution = (4.0 * um, 2.0 * um)
+    info = imagej(tmp_path, unit, resolution, spacing=3 / um)
+    assert info.pixel_size_um == pytest.approx((3, 0.5, 0.25), rel=1e-3)
+    assert info.notes == ()
+
+
+def test_each_axis_of_imagej_may_have_a_unit_of_its_own(tmp_path):
+    """Of y and z, where they are not those of x; planes taken downwards are as far apart."""
+    info = imagej(tmp_path, "um", spacing=300.0, zunit="nm")
+    assert info.pixel_size_um == pytest.approx((0.3, 0.5, 0.25))
+    info = imagej(tmp_path, "um", (4.0, 0.002), yunit="nm", spacing=-2.0)
+    assert info.pixel_size_um == pytest.approx((2, 0.5, 0.25))
+
+
+@pytest.mark.parametrize("unit", ["", "pixel", "pixels", None])
+def test_no_unit_is_no_size_and_nothing_to_tell(tmp_path, unit):
+    info = imagej(tmp_path, unit)
+    assert (info.pixel_size_um, info.notes) == (None, ())
+
+
+def test_a_unit_that_means_nothing_is_told(tmp_path):
+    """With the way to say the size."""
+    info = imagej(tmp_path, "furlong")
+    assert info.pixel_size_um is None
+    assert "furlong" in info.notes[0]
+    assert "pixel_size_um" in info.notes[0]
+
+
+@pytest.mark.parametrize("resolution", [(72.0, 72.0), (300.0, 300.0)])
+def test_inches_that_imagej_takes_from_a_print_are_no_size(tmp_path, resolution):
+    assert imagej(tmp_path, "inch", resolution).pixel_size_um is None
+    info = imagej(tmp_path, "inch", (254000.0, 254000.0), spacing=None)
+    assert info.pixel_size_um[1:] == pytest.approx((0.1, 0.1))
+
+
+def test_planes_without_a_distance_are_told(tmp_path):
+    info = imagej(tmp_path, "um", spacing=None)
+    assert info.pixel_size_um == pytest.approx((0.5, 0.5, 0.25))
+    assert "how far its planes are apart" in info.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("unit", "per", "size"),
+    [(3, 40000, 0.25), (2, 101600, 0.25), (3, 28.35, None), (2, 72, None), (2, 600, None),
+     (1, 4, None), (3, 0, None)],
+)  # fmt: skip
+def test_plain_tags_in_cm_or_inches_unless_they_are_those_of_a_print(tmp_path, unit, per, size):
+    """72 a inch are 353 um: how large a picture is printed, not how large its objects are."""
+    tifffile.imwrite(
+        tmp_path / "a.tif", STACK[0], metadata=None, resolution=(per, per), resolutionunit=unit
+    )
+    found = probe(tmp_path / "a.tif").pixel_size_um
+    assert found == (size and pytest.approx((size, size)))
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "um"),
+    [("µm", "0.5", 0.5), ("um", "0,5", 0.5), ("Å", "5000", 0.5), ("pm", "500000", 0.5),
+     ("in", "0.00002", 0.508), ("reference frame", "0.5", None), ("pixel", "1", None),
+     ("µm", "nan", None), ("µm", "-1", None), ("µm", "wide", None)],
+)  # fmt: skip
+def test_sizes_of_ome(tmp_path, unit, size, um):
+    xml = (
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/'
+        'OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+        f'Type="uint8" SizeX="9" SizeY="8" SizeC="1" SizeZ="1" SizeT="1" PhysicalSizeX="{size}" '
+        f'PhysicalSizeY="{size}" PhysicalSizeXUnit="{unit}" PhysicalSizeYUnit="{unit}">'
+        '<TiffData/></Pixels></Image></OME>'
+    )  # fmt: skip
+    options = {"description": xml.encode(), "metadata": None, "ome": False}
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0], **options)
+    found = probe(tmp_path / "a.tif").pixel_size_um
+    assert found == (um and pytest.approx((um, um)))
+
+
+def test_sizes_of_no_microscope_are_warned_of_until_they_are_given(tmp_path):
+    """By check, and by reading; what is given is not asked for."""
+    image = np.arange(72, dtype=np.uint8).reshape(8, 9)
+    tifffile.imwrite(tmp_path / "a.tif", image, imagej=True, resolution=(1, 1),
+                     metadata={"unit": "mm"})  # fmt: skip
+    with pytest.warns(UserWarning, match="1000 x 1000 um"):
+        cl.images.read(tmp_path / "a.tif")
+    pair = ([tmp_path / "a.tif"], [np.eye(8, 9, dtype=int)])
+    assert any("of no microscope" in text for text in check(pair).warnings)
+    data = {"images": pair[0], "labels": pair[1], "pixel_size_um": 0.5}
+    assert check(data).warnings == ()
+    assert any("of no microscope" in t for t in check({**data, "pixel_size_um": 500.0}).warnings)
