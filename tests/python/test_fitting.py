@@ -132,7 +132,8 @@ def test_agreement_counts_known_pixels_only():
     assert agreement([target], [np.array([[[1.0], [0.0], [0.0]]])]) == 1.0
 
 
-def test_agreement_leaves_out_channels_without_truth_or_find():
+def test_agreement_leaves_out_channels_without_truth():
     target = np.array([[[1.0, 0.0, 1.0]]])
     assert agreement([target], [np.array([[[1.0, 0.0]]])]) == 1.0
-    assert agreement([target * 0], [np.array([[[0.0, 0.0]]])]) == 1.0
+    assert agreement([target], [np.array([[[1.0, 0.9]]])]) == 1.0
+    assert agreement([target * 0], [np.array([[[0.0, 0.0]]])]) == 0.0

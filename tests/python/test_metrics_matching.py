@@ -13,7 +13,7 @@ from cytoloom.metrics import (
     match,
     panoptic_quality,
 )
-from cytoloom.metrics.instances import precision_by_score
+from cytoloom.metrics.instances import counts_by_score
 
 #        IoU of (1, 5): 3/4, of (2, 6): 2/4, of (3, -): 0, object 7 invented
 TRUTH = np.array(
@@ -228,7 +228,7 @@ def test_dropping_by_score_is_average_precision_of_what_is_left(seed):
     found[:8] = np.roll(found[:8], seed % 3, axis=1)
     truth[20:, :8] = -1
     scores, ious, least = rng.random(found.max() + 1), (0.55, 0.7, 0.9), (0.0, 0.3, 0.6, 1.0)
-    values = precision_by_score(truth, found, scores, least, ious, unknown=-1)
-    for row, threshold in zip(values, least, strict=True):
+    pairs, objects = counts_by_score(truth, found, scores, least, ious, unknown=-1)
+    for row, threshold in zip(pairs / objects, least, strict=True):
         left = np.where(scores[found] > threshold, found, 0)
         assert row.tolist() == average_precision(truth, left, ious, unknown=-1).tolist()

@@ -140,6 +140,34 @@ def test_intervals_do_not_depend_on_the_order_of_images(model):
     assert (found[0]["high"] > found[0]["low"]).any()
 
 
+def test_images_without_objects_are_no_part_of_means(model):
+    """Two of nuclei, and two of one value, on which nothing can be found."""
+    images, labels = zip(*(cl.simulate.nuclei((64, 64), 6, seed=k) for k in (30, 31)), strict=True)
+    blank, nothing = np.full((64, 64), 400, np.uint16), np.zeros((64, 64), np.int32)
+    mixed = [blank, *images, blank + 1], [nothing, *labels, nothing]
+    scores = cl.evaluate(model, mixed, progress=False)
+    rows = scores.summary.set_index("metric")
+    assert rows.loc[["ap50", "dice"], "n"].tolist() == [2, 2]
+    assert rows.loc["ap50", "value"] == scores.per_image["ap50"][1:3].mean()
+    assert rows.loc["n_found_on_empty", ["value", "n"]].tolist() == [0, 2]
+    assert rows.loc["n_truth", "n"] == 4
+    assert scores.per_image.columns[-1] == "n_found_on_empty"
+    assert scores.per_image["n_found_on_empty"].isna().tolist() == [False, True, True, False]
+
+
+def test_what_no_image_has_has_no_score(model, monkeypatch):
+    """An object is found on each image, and none is there."""
+    found = np.zeros((64, 64), np.int32)
+    found[:9, :9] = 1
+    monkeypatch.setattr(cl.tasks.Instances, "decode", lambda *_: cl.tasks.Found(found))
+    blank, nothing = np.full((64, 64), 400, np.uint16), np.zeros((64, 64), np.int32)
+    scores = cl.evaluate(model, ([blank, blank + 1], [nothing] * 2), progress=False)
+    rows = scores.summary.set_index("metric")
+    assert rows.loc[["ap50", "panoptic_quality", "dice"], "n"].tolist() == [0, 0, 0]
+    assert rows.loc["n_found_on_empty", ["value", "n"]].tolist() == [1, 2]
+    assert scores.per_image["ap50"].tolist() == [0, 0], "each of them is wrong"
+
+
 def test_bootstrap_draws_groups_not_images():
     # two groups of perfectly repeated images: the interval spans the two group means
     values = np.array([0.0] * 50 + [1.0] * 50)

@@ -364,11 +364,36 @@ def test_objects_on_unknown_pixels_count_nowhere():
     assert scores["ap"] == scores["dice"] == 1
 
 
-def test_empty_against_empty_is_one():
+def test_an_image_without_objects_has_no_score_but_what_is_found_on_it_counts():
     empty = np.zeros((5, 5), np.int32)
     scores, rows = Instances().score(empty, Found(empty))
-    assert scores["ap50"] == scores["dice"] == scores["panoptic_quality"] == 1
-    assert rows == []
+    assert all(np.isnan(scores[m]) for m in ("ap50", "ap", "f1_50", "panoptic_quality", "dice"))
+    assert (scores["n_truth"], scores["n_found_on_empty"], rows) == (0, 0, [])
+    found = empty.copy()
+    found[0, 0], found[3, 3] = 1, 2
+    scores, rows = Instances().score(empty, Found(found))
+    assert scores["ap50"] == scores["dice"] == 0
+    assert (scores["n_found"], scores["n_found_on_empty"], len(rows)) == (2, 2, 2)
+    assert "n_found_on_empty" not in Instances().score(SCENE, Found(SCENE))[0]
+
+
+def test_empty_images_do_not_tune_thresholds_until_nothing_is_found():
+    """Five empty images with a false object each, and one scene whose objects look alike."""
+    target = maps_of(Instances(), SCENE)
+    shown = {head: values * np.float32(0.7) for head, values in target.items()}
+    empty = np.zeros_like(SCENE)
+    debris = {head: np.zeros_like(values) for head, values in shown.items()}
+    for values in debris.values():
+        values[1:4, 1:4] = 0.72
+    maps, truths = [shown, *[debris] * 5], [(SCENE, None), *[(empty, None)] * 5]
+    tuned = Instances().tune(maps, truths)
+    assert len(np.unique(tuned.decode(shown).labels)) == len(np.unique(SCENE))
+
+
+def test_no_model_is_of_no_use_for_finding_nothing_where_nothing_was():
+    task = Instances()
+    assert task.doubts({"n_truth": 0.0, "n_found": 0.0, "n_found_on_empty": 0.0}) == []
+    assert task.doubts({"ap50": 0.0, "n_truth": 3.0})[0].startswith("No object of the validation")
 
 
 def test_a_mask_becomes_its_components():

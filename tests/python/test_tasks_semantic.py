@@ -49,7 +49,6 @@ def test_binary_decodes_and_scores():
         "recall": 0.5,
     }
     assert rows == []
-    assert Binary().score(np.array([[0, 0, 0, 0]]), Found(np.zeros((1, 4), int)))[0]["dice"] == 1
 
 
 def test_binary_threshold_is_the_one_with_the_best_dice():
@@ -117,13 +116,61 @@ def test_classes_round_trip_and_scores():
     assert scores["recall_nucleus"] == 0.5
 
 
-def test_a_class_that_is_nowhere_is_no_part_of_the_mean():
+def test_a_class_that_is_nowhere_has_no_score():
     truth = np.array([[0, 1, 1, 0]])
     scores, _ = CELL.score(truth, Found(np.array([[0, 1, 0, 0]]), semantic=True))
-    assert scores["dice_nucleus"] == 1
+    assert all(np.isnan(scores[f"{m}_nucleus"]) for m in ("dice", "iou", "precision", "recall"))
+    assert scores["n_found_on_empty_nucleus"] == 0
+    assert "n_found_on_empty_cytoplasm" not in scores
     assert scores["dice"] == pytest.approx(2 / 3)
     empty = np.zeros((2, 2), int)
-    assert CELL.score(empty, Found(empty, semantic=True))[0]["dice"] == 1
+    assert np.isnan(CELL.score(empty, Found(empty, semantic=True))[0]["dice"])
+
+
+def test_a_class_found_where_it_is_not_scores_0_and_its_objects_are_counted():
+    """Two nuclei on an image of cytoplasm alone; cytoplasm is found whole."""
+    truth = np.array([[0, 1, 1, 1, 0, 0]])
+    scores, _ = CELL.score(truth, Found(np.array([[2, 1, 1, 1, 0, 2]]), semantic=True))
+    assert (scores["dice_nucleus"], scores["n_found_on_empty_nucleus"]) == (0, 2)
+    assert scores["dice"] == 0.5
+    assert "n_found_on_empty" not in scores, "the image is not empty"
+
+
+def test_where_there_is_nothing_finding_nothing_is_not_praised():
+    nothing = np.zeros((1, 5), int)
+    scores, _ = Binary().score(nothing, Found(nothing, semantic=True))
+    assert all(np.isnan(scores[m]) for m in ("dice", "iou", "precision", "recall"))
+    assert scores["n_found_on_empty"] == 0
+    scores, _ = Binary().score(nothing, Found(np.array([[1, 0, 1, 1, 0]]), semantic=True))
+    assert (scores["dice"], scores["n_found_on_empty"]) == (0, 2)
+    known = np.array([[False, True, True, True, True]])
+    scores, _ = Binary().score(nothing, Found(np.array([[1, 0, 0, 0, 0]]), semantic=True), known)
+    assert scores["n_found_on_empty"] == 0, "found where nothing is known"
+
+
+def test_empty_images_do_not_tune_the_threshold_until_nothing_is_found():
+    """Foreground of three pixels at 0.6 and one at 0.8; on two empty images 0.7 is false."""
+    nuclei = probabilities([[0.6, 0.6, 0.6, 0.8, 0.1, 0.1]]), np.array([[1, 1, 1, 1, 0, 0]])
+    empty = probabilities([[0.1, 0.1, 0.7, 0.1, 0.1, 0.1]]), np.zeros((1, 6), int)
+    maps, truths = zip(nuclei, *[empty] * 2, strict=True)
+    tuned = Binary().tune(maps, [(truth, None) for truth in truths])
+    # below 0.6: Dice 2 * 4 / (4 + 4 + 2 false) = 0.8; above 0.7 it is 2 / (1 + 4) = 0.4
+    assert tuned.threshold < 0.6
+    assert Binary(0.3).tune(maps[1:], [(truth, None) for truth in truths[1:]]) == Binary(0.3)
+
+
+def test_what_is_found_on_empty_images_does_count_when_tuning():
+    """Nothing is lost above 0.7, where the empty image shows nothing."""
+    nuclei = probabilities([[0.9, 0.1]]), np.array([[1, 0]])
+    empty = probabilities([[0.7, 0.7]]), np.array([[0, 0]])
+    maps, truths = zip(nuclei, empty, strict=True)
+    assert 0.7 <= Binary().tune(maps, [(truth, None) for truth in truths]).threshold < 0.9
+
+
+def test_low_dice_names_the_objects_found_on_empty_images():
+    (said,) = Binary().doubts({"dice": 0.1, "n_found_on_empty": 2.5})
+    assert "only 0.10; those without anything to find have 2.5 false objects each" in said
+    assert Binary().doubts({"n_found_on_empty": 0.0}) == []
 
 
 def test_classes_refuse_ids_without_a_name():

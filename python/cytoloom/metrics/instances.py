@@ -81,15 +81,15 @@ def average_precision(
     return np.array([matches_of(table, checked_iou(i)).average_precision for i in iou])
 
 
-def precision_by_score(
+def counts_by_score(
     truth: ArrayLike,
     found: ArrayLike,
     scores: NDArray[np.floating[Any]],
     least: Sequence[float],
     iou: Sequence[float],
     unknown: int | None = None,
-) -> Floats:
-    """Average precision of what is left when found objects with low scores are dropped.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count pairs, and all objects, when found objects with low scores are dropped.
 
     Parameters
     ----------
@@ -108,26 +108,22 @@ def precision_by_score(
 
     Returns
     -------
-    float64 array (len(least), len(iou))
-        As `average_precision`.
+    two int64 arrays (len(least), len(iou))
+        TP, and TP + FP + FN: their ratio is `average_precision` of what is left.
 
     Examples
     --------
     >>> truth, found = [[1, 1, 1, 0, 2, 2, 0]], [[1, 1, 1, 0, 0, 0, 2]]
-    >>> precision_by_score(truth, found, np.array([0, 0.9, 0.4]), (0.0, 0.5, 0.9), [0.5])
-    array([[0.3333],
-           [0.5   ],
-           [0.    ]])
+    >>> pairs, objects = counts_by_score(truth, found, np.array([0, 0.9, 0.4]), (0.0, 0.5), [0.5])
+    >>> pairs.tolist(), objects.tolist()
+    ([[1], [1]], [[3], [2]])
     """
     table = object_overlaps(truth, found, unknown)
     kept = scores[table.found_ids] > np.asarray(least)[:, None]
     left = table.true_ids.size + kept.sum(axis=1)
-    columns = []
-    for threshold in iou:
-        pairs = np.isin(table.found_ids, matches_of(table, checked_iou(threshold)).found)
-        tp = (kept & pairs).sum(axis=1)
-        columns.append(np.where(left == 0, 1.0, tp / np.maximum(left - tp, 1)))
-    return np.stack(columns, axis=1)
+    ids = [matches_of(table, checked_iou(threshold)).found for threshold in iou]
+    tp = np.stack([(kept & np.isin(table.found_ids, own)).sum(axis=1) for own in ids], axis=1)
+    return tp, left[:, None] - tp
 
 
 def panoptic_quality(

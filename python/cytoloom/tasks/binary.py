@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from .labels import (
     Spacing,
     check_known_values,
     labels_and_known,
-    overlap_scores,
     two_classes,
     weight_of,
 )
@@ -84,24 +83,23 @@ class Binary(Task):
     ) -> Binary:
         """Choose the threshold with the best mean Dice over images; see `Task.tune`.
 
-        Thresholds are multiples of 0.02; among equals the one nearest to 0.5 wins.
+        Thresholds are multiples of 0.02; among equals the one nearest to 0.5 wins. Images
+        without foreground have no Dice: what is found there counts as found on the others, an
+        equal share on each, so that finding little on few images does not win. Without any
+        foreground nothing is chosen.
         """
         edges = np.arange(1, 50) / 50
-        scores = [
-            dice_by_threshold(self.foreground(m), labels > 0, known, edges)
+        counts = [
+            pixels_by_threshold(self.foreground(m), labels > 0, known, edges)
             for m, (labels, known) in zip(maps, truths, strict=True)
         ]
-        if not scores:
+        filled = [(found, both, true) for found, both, true in counts if true]
+        if not filled:
             return self
-        mean = np.mean(scores, axis=0)
+        extra = sum(found for found, _, true in counts if not true) / len(filled)
+        mean = np.mean([2 * both / (found + true + extra) for found, both, true in filled], axis=0)
         best = max(range(len(edges)), key=lambda i: (round(mean[i], 9), -abs(edges[i] - 0.5)))
         return replace(self, threshold=float(edges[best]))
-
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Dice, IoU, precision and recall of the foreground; no object rows."""
-        return overlap_scores(truth > 0, found.labels > 0, known), []
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Refuse what is neither 0/1 nor 0/255 nor one object id per object."""
@@ -128,10 +126,10 @@ class Binary(Task):
         return np.asarray(maps["foreground"][..., 0])
 
 
-def dice_by_threshold(
+def pixels_by_threshold(
     foreground: Array, truth: Array, known: Array | None, edges: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Dice of ``foreground > edge`` with `truth` for every edge, in one pass over the pixels.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Pixels of ``foreground > edge``, and those of `truth` among them, in one pass.
 
     Parameters
     ----------
@@ -146,14 +144,14 @@ def dice_by_threshold(
 
     Returns
     -------
-    ndarray of float64
-        One Dice per edge; 1 where both are empty.
+    (ndarray of int64, ndarray of int64, int)
+        Pixels found and pixels found rightly, one number per edge, and those of `truth`.
 
     Examples
     --------
     >>> p = np.array([0.2, 0.6, 0.9])
-    >>> dice_by_threshold(p, np.array([False, True, True]), None, np.array([0.1, 0.5, 0.7]))
-    array([0.8   , 1.    , 0.6667])
+    >>> pixels_by_threshold(p, np.array([False, True, True]), None, np.array([0.1, 0.5, 0.7]))
+    (array([3, 2, 1]), array([2, 2, 1]), 2)
     """
     if known is not None:
         foreground, truth = foreground[known], truth[known]
@@ -161,6 +159,5 @@ def dice_by_threshold(
     count = np.bincount(level, minlength=len(edges) + 1)
     hit = np.bincount(level[truth.ravel()], minlength=len(edges) + 1)
     above = len(level) - np.cumsum(count)[:-1]
-    both = hit.sum() - np.cumsum(hit)[:-1]
-    total = above + hit.sum()
-    return np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0)
+    true = int(hit.sum())
+    return above, true - np.cumsum(hit)[:-1], true

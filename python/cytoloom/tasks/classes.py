@@ -18,6 +18,7 @@ from .labels import (
     Array,
     Spacing,
     check_known_values,
+    found_on_empty,
     labels_and_known,
     overlap_scores,
     weight_of,
@@ -105,20 +106,23 @@ class Classes(Task):
         """Dice, IoU, precision and recall, their mean over classes and per class.
 
         Background is no part of the mean. A class that is neither in `truth` nor in `found`
-        is 1 in its own columns and left out of the mean (where none is left, the mean is 1).
+        has no score: NaN in its own columns, and no part of the mean, which is NaN where none
+        is left. `n_found_on_empty` counts the objects found on an image without any class,
+        `n_found_on_empty_<class>` those of a class on an image without it.
         """
-        counts = np.ones(truth.shape, bool) if known is None else np.asarray(known, bool)
         scores: dict[str, float] = {}
-        present = []
+        present: list[dict[str, float]] = []
+        extra = found_on_empty(truth, found, known)
         for class_id, name in enumerate(self.names[1:], start=1):
             there, got = truth == class_id, found.labels == class_id
-            own = overlap_scores(there, got, counts)
+            own = overlap_scores(there, got, known)
+            present += [] if np.isnan(own["dice"]) else [own]
             scores |= {f"{metric}_{name}": value for metric, value in own.items()}
-            if (there & counts).any() or (got & counts).any():
-                present.append(own)
+            of_class = found_on_empty(there, Found(got.view(np.uint8), semantic=True), known)
+            extra |= {f"{metric}_{name}": value for metric, value in of_class.items()}
         metrics = ("dice", "iou", "precision", "recall")
-        mean = {m: float(np.mean([own[m] for own in present] or [1.0])) for m in metrics}
-        return mean | scores, []
+        mean = {m: float(np.mean([s[m] for s in present])) if present else np.nan for m in metrics}
+        return mean | scores | extra, []
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Refuse class ids that have no name."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..components import component
 from ..components.rules import at_least, below_one, count, fraction
 from ..losses import Loss
-from ..metrics.instances import IOUS_50_95, average_precision, precision_by_score
+from ..metrics.instances import IOUS_50_95, average_precision, counts_by_score
 from ..metrics.matching import match
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
@@ -24,9 +24,11 @@ from .labels import (
     Array,
     Spacing,
     check_known_values,
+    found_on_empty,
     labels_and_known,
     overlap_scores,
     two_classes,
+    unknown_marked,
     weight_of,
 )
 from .task import LOOK, Maps, Target, Task, Truth
@@ -143,8 +145,8 @@ class Instances(Task):
         return ("ap50", "dice")
 
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
-        """Say so where no object was found, else where hardly any of the area was."""
-        if scores.get("ap50") == 0:
+        """Say so where no object was found though there were some, else where little area was."""
+        if scores.get("ap50") == 0 and scores.get("n_truth", 1) > 0:
             none = "No object of the validation images was found: the model is of no use yet."
             return [f"{none} {LOOK}"]
         return super().doubts(scores)
@@ -191,13 +193,17 @@ class Instances(Task):
     ) -> Instances:
         """Choose thresholds with the best mean average precision; see `Task.tune`.
 
-        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9.
+        The mean is over images and IoU thresholds 0.5, 0.6, ... 0.9. Images without objects
+        have no precision: what is found there counts as found on the others, an equal share on
+        each, so that finding little on few images does not win. Without any object nothing is
+        chosen.
         """
         images = [
             (own, unknown_marked(labels, known))
             for own, (labels, known) in zip(maps, truths, strict=True)
         ]
-        if not any((truth > 0).any() for _, truth in images):
+        filled = np.array([(truth > 0).any() for _, truth in images], bool)
+        if not filled.any():
             return self
 
         def by_peak(settings: Settings) -> NDArray[np.float64]:
@@ -208,8 +214,10 @@ class Instances(Task):
             for own, truth in images:
                 labels = task.decode(own).labels
                 top = tops(labels, own["distance"][..., 0])
-                each.append(precision_by_score(truth, labels, top, PEAKS, TUNED_IOUS, -1))
-            return np.asarray(np.mean(each, axis=(0, 2)))
+                each.append(counts_by_score(truth, labels, top, PEAKS, TUNED_IOUS, -1))
+            pairs, objects = np.array(each).swapaxes(0, 1)
+            extra = objects[~filled].sum(axis=0) / filled.sum()
+            return np.asarray((pairs[filled] / (objects[filled] + extra)).mean(axis=(0, 2)))
 
         start: Settings = {
             "foreground_threshold": 0.5,
@@ -229,22 +237,29 @@ class Instances(Task):
     ) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Average precision, F1, panoptic quality and foreground Dice; one row per object.
 
-        Objects found mostly on unknown pixels count nowhere.
+        Objects found mostly on unknown pixels count nowhere. Without objects in truth and
+        result these are NaN; `n_found_on_empty` counts what is found where there is none.
         """
         marked = unknown_marked(truth, known)
         matches = match(marked, found.labels, unknown=-1)
         by_iou = average_precision(marked, found.labels, IOUS_50_95, unknown=-1)
+        n_truth, n_found = matches.tp + matches.fn, matches.tp + matches.fp
         scores = {
             "ap50": float(by_iou[0]),
             "ap70": float(by_iou[4]),
             "ap": float(by_iou.mean()),
             "f1_50": matches.f1,
             "panoptic_quality": matches.panoptic_quality,
-            "dice": overlap_scores(truth > 0, found.labels > 0, known)["dice"],
-            "n_truth": float(matches.tp + matches.fn),
-            "n_found": float(matches.tp + matches.fp),
         }
-        return scores, matches.objects()
+        if not n_truth + n_found:
+            scores = dict.fromkeys(scores, float("nan"))
+        return {
+            **scores,
+            "dice": overlap_scores(truth > 0, found.labels > 0, known)["dice"],
+            "n_truth": float(n_truth),
+            "n_found": float(n_found),
+            **found_on_empty(truth, found, known),
+        }, matches.objects()
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Refuse what is not whole numbers from 0 on."""
@@ -295,8 +310,3 @@ class Instances(Task):
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
         """Foreground probability (spatial...)."""
         return np.asarray(maps["foreground"][..., 0])
-
-
-def unknown_marked(labels: Array, known: Array | None) -> Array:
-    """Labels as int32 with -1 where not known."""
-    return labels if known is None else np.where(known, labels, -1).astype(np.int32)

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
+    from .found import Found
 
 
 Array = NDArray[Any]
 Spacing = Sequence[float] | None
+EMPTY = "n_found_on_empty"
+"""Name of the score that counts the objects found on an image that has none. Only such images
+have it, and tables only where there are such images."""
 
 
 def components_of_classes(
@@ -75,10 +79,40 @@ def check_known_values(labels: Array, known: Array | None) -> list[str]:
 
 
 def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
-    """Dice, IoU, precision and recall of two masks on the pixels that count."""
+    """Dice, IoU, precision and recall of two masks on the pixels that count.
+
+    All NaN where both are empty: what finds nothing must not be praised in a mean over images.
+    """
     from ..metrics import overlap
 
     if known is not None:
         truth, found = truth[known], found[known]
     names = ("dice", "iou", "precision", "recall")
+    if not (truth.any() or found.any()):
+        return dict.fromkeys(names, float("nan"))
     return {name: float(getattr(overlap, name)(truth, found)) for name in names}
+
+
+def found_on_empty(truth: Array, found: Found, known: Array | None) -> dict[str, float]:
+    """Count the objects found on an image that has none, by the name of that score.
+
+    Nothing where it has some. Objects found mostly on unknown pixels count nowhere.
+
+    Examples
+    --------
+    >>> from cytoloom.tasks.found import Found
+    >>> nothing, one = np.zeros((1, 3), int), np.array([[1, 0, 0]])
+    >>> found_on_empty(nothing, Found(one), None), found_on_empty(one, Found(one), None)
+    ({'n_found_on_empty': 1.0}, {})
+    """
+    from ..metrics.matching import match
+
+    marked = unknown_marked(truth, known)
+    if (marked > 0).any():
+        return {}
+    return {EMPTY: float(match(marked, found.objects_labels, unknown=-1).fp)}
+
+
+def unknown_marked(labels: Array, known: Array | None) -> Array:
+    """Labels as int32 with -1 where not known."""
+    return labels if known is None else np.where(known, labels, -1).astype(np.int32)

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from .found import Found
 from .head import Head
 from .labels import (
+    EMPTY,
     Array,
     Spacing,
     check_known_values,
+    found_on_empty,
     overlap_scores,
     two_classes,
 )
@@ -200,7 +202,11 @@ class Task:
         (dict, list of dict)
             Metric names and values, and one row per object with ``truth``, ``found``, ``iou``
             and ``matched``. A missing partner's id is 0. Unless a task says otherwise: Dice,
-            IoU, precision and recall of all that is not background, and no rows.
+            IoU, precision and recall of all that is not background, and no rows. A metric that
+            has nothing to measure is NaN, and means leave it out: where there is nothing to
+            find and nothing found, finding nothing must not win. What is found on an image that
+            has nothing scores 0, and ``n_found_on_empty``, which only such images have, counts
+            its objects.
 
         Examples
         --------
@@ -208,7 +214,8 @@ class Task:
         >>> Binary().score(np.array([[0, 1, 1]]), Found(np.array([[0, 1, 0]])))[0]["iou"]
         0.5
         """
-        return overlap_scores(truth > 0, found.labels > 0, known), []
+        scores = overlap_scores(truth > 0, found.labels > 0, known)
+        return scores | found_on_empty(truth, found, known), []
 
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
         """Say why a model with these scores may be of no use.
@@ -216,7 +223,8 @@ class Task:
         Parameters
         ----------
         scores : dict of str to float
-            Means over the validation images.
+            Means over the validation images that have something to measure; a metric is missing
+            where none has.
 
         Returns
         -------
@@ -230,7 +238,10 @@ class Task:
         """
         if scores.get("dice", 1.0) >= LOW_DICE:
             return []
-        return [f"Dice on the validation images is only {scores['dice']:.2f}. {LOOK}"]
+        extra = scores.get(EMPTY, 0.0)
+        empty = f"; those without anything to find have {extra:.1f} false objects each"
+        only = f"only {scores['dice']:.2f}{empty if extra else ''}"
+        return [f"Dice on the validation images is {only}. {LOOK}"]
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Say why `labels` cannot be truth for this task.

@@ -11,8 +11,9 @@ def agreement(targets: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> floa
     """Score maps in 0..1 against targets: squared soft Dice, pooled, averaged over channels.
 
     ``2 sum(w p t) / sum(w (p^2 + t^2))``, which is 1 just where p equals t, also for targets
-    between 0 and 1 (V-Net's form, doi:10.1109/3DV.2016.79). Channels without any truth or find
-    are left out; 1 if none is left.
+    between 0 and 1 (V-Net's form, doi:10.1109/3DV.2016.79). Channels without any truth are left
+    out: there is nothing that weights could be told apart by, but maps that find nothing. 0 if
+    none is left.
 
     Parameters
     ----------
@@ -28,13 +29,14 @@ def agreement(targets: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> floa
     >>> agreement([t], [np.array([[[1.0], [1.0]]])])
     0.6666666666666666
     """
-    both, total = 0.0, 0.0
+    both, total, there = 0.0, 0.0, 0.0
     for target, found in zip(targets, maps, strict=True):
         axes = tuple(range(found.ndim - 1))
         weight, truth = target[..., -1:].astype(np.float64), target[..., :-1]
         both = both + 2 * (weight * found * truth).sum(axes)
         total = total + (weight * (found**2 + truth**2)).sum(axes)
-    present = np.atleast_1d(total) > 0
+        there = there + (weight * truth**2).sum(axes)
+    present = np.atleast_1d(there) > 0
     if not present.any():
-        return 1.0
+        return 0.0
     return float(np.mean(np.atleast_1d(both)[present] / np.atleast_1d(total)[present]))

@@ -178,7 +178,7 @@ class Tuned:
     task : Task
         With its thresholds.
     scores : dict of str to float
-        Mean over the images.
+        Mean over the images that have something to measure.
     fast : dict or None
         What `compare` found of a faster engine.
     coherence : float or None

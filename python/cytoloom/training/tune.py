@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..datasets.sources import ArraySource
 from ..datasets.views import CachedSource, part_of
 from ..inference.tiled import HALO_LIMIT_PX
 from ..models.model import Model
+from ..patches.sample import Reader
 from ..tasks.coherence import densest_centre, fit_as_is
 from ..tasks.task import Task
 from .batches import UNKNOWN
@@ -83,18 +84,42 @@ def tune(planned: Planned, model: Model) -> Tuned:
     images = ((reader.image, reader.stats) for reader in planned.validation_readers)
     return Tuned(
         task,
-        {k: float(np.nanmean([s[k] for s in scores])) for k in scores[0]},
+        means(scores),
         fast=compare(fitted, images, spacing),
         coherence=_usual_fit(task, maps, [truth for truth, _ in truths]),
         tile_difference=_tile_difference(planned, model),
     )
 
 
+def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each metric over the images that have something to measure; none: no such metric.
+
+    Examples
+    --------
+    >>> means([{"dice": 0.5, "iou": math.nan}, {"dice": math.nan, "n_found_on_empty": 2.0}])
+    {'dice': 0.5, 'n_found_on_empty': 2.0}
+    """
+    names = dict.fromkeys(name for own in scores for name in own)
+    known = {k: [s[k] for s in scores if not math.isnan(s.get(k, math.nan))] for k in names}
+    return {k: float(np.mean(values)) for k, values in known.items() if values}
+
+
+def _objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
+    """Put images without objects last: thresholds are fitted to objects, and time may be short."""
+    empty = []
+    for reader in readers:
+        if (reader.labels.read() > 0).any():
+            yield reader
+        else:
+            empty.append(reader)
+    yield from empty
+
+
 def _seen(planned: Planned, model: Model) -> tuple[list[Maps], list[tuple[Any, Any]]]:
     """Return maps and truths of as many validation images as there is time for."""
     maps: list[Maps] = []
     truths, left = [], tune_px(planned)
-    for reader in planned.validation_readers:
+    for reader in _objects_first(planned.validation_readers):
         labels = reader.labels.read()
         # the first image is always used, however little is left for it
         if maps and left < min(LEAST_TUNE_PX, labels.size):
