@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Engine:
         How many it is best given side by side.
     note : str
         Why it is not the faster one, where that is installed; else empty.
+    pid : int
+        Of the process that started it: its threads do not survive a fork.
     """
 
     name: str
@@ -29,3 +32,4 @@ class Engine:
     tile_workers: int
     image_workers: int
     note: str = ""
+    pid: int = field(default_factory=os.getpid)

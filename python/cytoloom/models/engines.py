@@ -7,11 +7,14 @@ Keras found there; a model for which nothing was compared stays with Keras.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..components import to_plain
 from ..runtime import backend
 from ..runtime.machine import has_bfloat16
 from .engine import Engine
@@ -26,6 +29,8 @@ SAME_F1 = 0.99
 they found the same 2367 objects of 50 images; INT8, which was not kept, came to .948."""
 SAME_IOU = 0.9
 """Two objects of the two engines are the same from this overlap on."""
+_SHARED: dict[str, Engine] = {}
+"""By `_content`; one at a time, since more would keep the memory of more networks."""
 
 
 def suits() -> bool:
@@ -41,7 +46,31 @@ def suits() -> bool:
 
 
 def choose(model: Record) -> Engine:
-    """Start the fastest engine that is known to find what Keras finds."""
+    """Start the fastest engine that is known to find what Keras finds.
+
+    Copies of a model that are sent to a process one after the other, as with the tasks of a pool,
+    share one: building and compiling a network takes longer than most images.
+    """
+    if not model.held or model.changeable:
+        return _chosen(model)
+    key = _content(model)
+    if key not in _SHARED or _SHARED[key].pid != os.getpid():
+        engine = _chosen(model)
+        _SHARED.clear()
+        _SHARED[key] = engine
+    return _SHARED[key]
+
+
+def _content(model: Record) -> str:
+    """Name of what an engine is made of."""
+    parts = {name: [part.heads, to_plain(part.network)] for name, part in model.parts.items()}
+    key = hashlib.sha256(json.dumps([parts, model.info["training"].get("fast")]).encode())
+    for file in model.held.values():
+        key.update(file)
+    return key.hexdigest()
+
+
+def _chosen(model: Record) -> Engine:
     version = installed()
     # weights changed in memory are not those of the file that OpenVINO was made from
     if version is None or model.changeable or not suits():
@@ -61,7 +90,9 @@ def choose(model: Record) -> Engine:
 
 def keras_engine(model: Record, note: str = "") -> Engine:
     """Compile the network on the backend that Keras runs on."""
-    forward = backend.forward(model.part.for_prediction(model.keras))
+    # one that nobody has asked for is the engine's own: it cannot be changed, and may be shared
+    network = model.keras if model.changeable else model.read_network()
+    forward = backend.forward(model.part.for_prediction(network))
     workers = backend.workers()
     return Engine(f"Keras on {backend.name()}", forward, workers, workers, note)
 

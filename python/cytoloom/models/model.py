@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,17 @@ from .folder import refuse_others
 from .record import NETWORK, Record
 from .saving import FIELDS, key_of, network_path, parts_of, read_manifest, write_files
 
+_STARTING = threading.RLock()
+"""Several threads may ask for one engine at once, as those of Dask do."""
+
 
 @dataclass(eq=False)
 class Model(Record):
     """A trained network with all that is needed to apply it.
 
-    Made by `train` and `load`; not meant to be built by hand.
+    Made by `train` and `load`; not meant to be built by hand. It can be pickled, and so be sent
+    to other processes and machines: whole, whether or not it was saved, and its folder is not
+    needed there.
 
     Attributes
     ----------
@@ -56,15 +63,19 @@ class Model(Record):
 
     @property
     def engine(self) -> Engine:
-        """What runs the network; started when first asked for, by one thread."""
+        """What runs the network; started when first asked for, once in each process."""
         # started late: loading a model must not load TensorFlow or OpenVINO
-        if self._engine is None:
-            self._engine = engines.choose(self)
-        return self._engine
+        with _STARTING:
+            if self._engine is None or self._engine.pid != os.getpid():
+                self._engine = engines.choose(self)
+            return self._engine
 
     @engine.setter
     def engine(self, engine: Engine) -> None:
         self._engine = engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_engine": None}
 
     def predict_maps(self, image: np.ndarray, tile_px: int | None = None) -> dict[str, np.ndarray]:
         """Predict the maps of one image in memory.
@@ -298,8 +309,13 @@ class Model(Record):
         folder = Path(path)
         refuse_others(folder, overwrite, "path")
         words = card(self, folder.name)
-        keys = [(member, name) for member in range(1, self.members + 1) for name in self.parts]
-        networks = {network_path(*key): self._writer(key) for key in keys}
+        keys = self.keys()
+        for key in keys:
+            # read while the old folder is there
+            self.network_of(*key)
+        networks = {
+            network_path(*k): partial(self.write_network, member=k[0], name=k[1]) for k in keys
+        }
         tables = {
             "history.csv": lambda p: self.history.to_csv(p, index=False),
             "README.md": lambda p: p.write_text(words, encoding="utf-8"),
@@ -308,13 +324,6 @@ class Model(Record):
         self.path = folder
         self.files = {key: network_path(*key) for key in keys}
         return folder
-
-    def _writer(self, key: tuple[int, str]) -> Any:
-        network = self.network_of(*key)
-        # files are float32 whatever the precision was: any machine can go on from them
-        if backend.precision_of(network) != "float32":
-            network = self.in_precision(network, "float32", key[1])
-        return network.save
 
     def summary(self) -> str:
         """Return a few lines on what the model is and what it was trained on.

@@ -98,7 +98,7 @@ def _key(model: Record, version: str) -> str:
 
     parts = [__version__, version, to_plain(model.network), model.channels, model.part.heads]
     key = hashlib.sha256(json.dumps(parts).encode())
-    key.update(model.network_file().read_bytes())
+    key.update(model.network_bytes())
     return key.hexdigest()[:32]
 
 

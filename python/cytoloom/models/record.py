@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +107,10 @@ class Record:
         The folder it was saved to or loaded from.
     files : dict of (int, str) to str
         File in the folder of each member and name, where there is one.
+    networks : dict of (int, str) to keras.Model
+        Those in memory, where they may have been changed.
+    held : dict of (int, str) to bytes
+        Files of a model that was sent to another process, which need no folder there.
     """
 
     parts: dict[str, Part]
@@ -114,6 +120,13 @@ class Record:
     path: Path | None = None
     files: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
     networks: dict[tuple[int, str], Any] = field(default_factory=dict, repr=False)
+    held: dict[tuple[int, str], bytes] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # whole, not a path: what receives it may be another machine, or run when the folder has
+        # been trained anew. Files as bytes, so that neither side starts a backend for it.
+        held = {key: self.network_bytes(*key) for key in self.keys()}
+        return {**vars(self), "networks": {}, "held": held}
 
     @property
     def part(self) -> Part:
@@ -167,28 +180,43 @@ class Record:
             self.networks[key] = self.read_network(*key)
         return self.networks[key]
 
-    def network_file(self, member: int = 1, name: str | None = None) -> Path:
-        """Return the file of one member and name."""
-        assert self.path is not None
-        return self.path / self.files[member, name or self.name]
+    def keys(self) -> list[tuple[int, str]]:
+        """Member and name of every network."""
+        return [(member, name) for member in range(1, self.members + 1) for name in self.parts]
+
+    def write_network(self, file: Path, member: int, name: str) -> None:
+        """Write a network that is in memory, in float32 whatever the precision was."""
+        network = self.networks[member, name]
+        # any machine can go on from float32
+        if backend.precision_of(network) != "float32":
+            network = self.in_precision(network, "float32", name)
+        network.save(file)
+
+    def network_bytes(self, member: int = 1, name: str | None = None) -> bytes:
+        """Return what the file of one network holds, or would hold, as it is in memory."""
+        with self._network_file(member, name or self.name) as file:
+            return file.read_bytes()
+
+    @contextlib.contextmanager
+    def _network_file(self, member: int, name: str) -> Iterator[Path]:
+        """Have a network in a file while the block runs: that in the folder, or a temporary one."""
+        key = (member, name)
+        if key not in self.networks and key not in self.held:
+            assert self.path is not None
+            yield self.path / self.files[key]
+            return
+        with tempfile.TemporaryDirectory(prefix="cytoloom-") as folder:
+            file = Path(folder) / "network.keras"
+            if key in self.networks:
+                self.write_network(file, member, name)
+            else:
+                file.write_bytes(self.held[key])
+            yield file
 
     def read_network(self, member: int = 1, name: str | None = None) -> Any:
-        """Read a network from disk: a `keras.Model` in the precision of this machine."""
-        keras = backend.require()
-        file = self.network_file(member, name)
-        try:
-            stored = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            # an archive that is whole was refused for what is in it: Keras says why
-            if _whole_zip(file):
-                raise
-            why = "it is damaged" if file.exists() else "it is not there"
-            raise invalid(
-                "model",
-                expected=f"a Keras network in {file}",
-                received=why,
-                remedy="Copy the model folder again.",
-            ) from error
+        """Read a network as it was saved: a `keras.Model` in the precision of this machine."""
+        with self._network_file(member, name or self.name) as file:
+            stored = _read(file)
         precision = backend.resolve_precision("auto")
         if precision == "float32":
             return stored
@@ -218,6 +246,24 @@ class Record:
         version = self.info.get("cytoloom")
         known = {"format": FORMAT, "cytoloom": version, "members": self.members}
         return {**known, "networks": networks, **recorded}
+
+
+def _read(file: Path) -> Any:
+    """Read the file of a network."""
+    keras = backend.require()
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        # an archive that is whole was refused for what is in it: Keras says why
+        if _whole_zip(file):
+            raise
+        why = "it is damaged" if file.exists() else "it is not there"
+        raise invalid(
+            "model",
+            expected=f"a Keras network in {file}",
+            received=why,
+            remedy="Copy the model folder again.",
+        ) from error
 
 
 def _whole_zip(file: Path) -> bool:

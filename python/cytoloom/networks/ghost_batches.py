@@ -104,6 +104,9 @@ def _step_in_one_call(model: Any, images: Any, targets: dict[str, Any], rate: fl
 
     # 4 ms of 227 ms a step were spent between the calls of `train_on_batch`
     if not hasattr(model, "whole_step"):
+        # There are no other processes whose gradients are to be added. Asked for their sum,
+        # TensorFlow would register a function for good, and with it keep this graph: 10 MB each.
+        model.optimizer._all_reduce_sum_gradients = list
 
         def whole_step(images: Any, targets: Any, rate: Any) -> Any:
             model.optimizer.learning_rate = rate

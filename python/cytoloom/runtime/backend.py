@@ -18,12 +18,21 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BackendError, invalid
-from ..messages import say
+from ..messages import Either, say
 from .machine import cores, cpu_features, has_bfloat16
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 PRECISIONS = ("auto", "float32", "bfloat16")
-_state: dict[str, Any] = {"pid": None, "repeatable": True, "threads": None}
+_state: dict[str, Any] = {"pid": None, "repeatable": True, "threads": None, "forked": False}
+FORKED = say(
+    "A forked process cannot use the deep-learning backend that already ran in its parent. {}",
+    Either(
+        'Make workers with multiprocessing.get_context("spawn"), or before the first training or '
+        "prediction.",
+        "Use parallel::makeCluster() instead of mclapply().",
+        "Start a fresh process.",
+    ),
+)
 
 
 def available() -> list[str]:
@@ -43,19 +52,29 @@ def require(threads: int | None = None) -> ModuleType:
     Raises
     ------
     BackendError
-        When no backend is installed; the message says what to install.
+        When no backend is installed; the message says what to install. In a process that was
+        forked from one in which a backend ran.
     """
     # TensorFlow's threads do not survive a fork: the child would wait for them for ever
-    if _state["pid"] not in (None, os.getpid()):
-        raise BackendError(
-            "A forked process cannot use the deep-learning backend of its parent. "
-            "Call cytoloom in the main process, or start a fresh one."
-        )
+    if _state["forked"]:
+        raise BackendError(FORKED)
     if _state["pid"] is None:
         _start(threads)
     import keras
 
     return keras
+
+
+def _forked() -> None:
+    """Note in a child whether its parent had started a backend, also without cytoloom."""
+    # to import TensorFlow starts no threads, its first operation does
+    context = getattr(sys.modules.get("tensorflow.python.eager.context"), "_context", None)
+    ran = bool(getattr(context, "_initialized", False))
+    _state["forked"] = _state["forked"] or _state["pid"] is not None or ran
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _start(asked: int | None) -> None:
