@@ -19,6 +19,10 @@
 #' @param axes What the axes of the arrays are, such as `"yxc"`, `"zyx"` or `"czyx"`, where this
 #'   is not plain.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis (y, x) or (z, y, x).
+#' @param pattern How names of files tell which are one image, such as
+#'   `"{well}_s{site}_w{channel}"`: files that differ in `{channel}`, `{z}` or `{t}` only are joined.
+#'   Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`); `"{name}"`: each
+#'   file is an image.
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export
 #' @examples
@@ -26,12 +30,12 @@
 #' image <- matrix(0:255, 16, 16)
 #' cl_data(list(a = image), list(image > 100), pixel_size_um = 0.5)
 cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
-                    unknown = NULL, axes = NULL, pixel_size_um = NULL) {
+                    unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL) {
   no_dots(...)
   structure(
     list(
       images = images, labels = labels, names = names, group = group, channels = channels,
-      unknown = unknown, axes = axes, pixel_size_um = pixel_size_um
+      unknown = unknown, axes = axes, pixel_size_um = pixel_size_um, pattern = pattern
     ),
     class = "cl_data"
   )
@@ -48,7 +52,7 @@ print.cl_data <- function(x, ...) {
     sprintf("%d images in memory", length(as_list(x$images)))
   }
   cat("Images with labels:", where, "\n")
-  given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um")]
+  given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   for (name in names(Filter(Negate(is.null), given))) {
     cat(sprintf("  %-15s%s\n", name, paste(utils::head(given[[name]], 6), collapse = ", ")))
   }
@@ -103,7 +107,7 @@ as_cl_data <- function(data) {
 # What Python takes: `source` and options; arrays in our index order.
 plain_data <- function(data) {
   data <- as_cl_data(data)
-  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um")]
+  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, "data")), options))
   }

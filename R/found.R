@@ -89,7 +89,8 @@ plot.cl_found <- function(x, i = 1, ...) {
   labels <- call_python("read", path = row$labels, labels = TRUE)$array
   image <- call_python(
     "image",
-    images = plain_sources(attr(x, "source"), attr(x, "axes")), name = row$image
+    images = plain_sources(attr(x, "source"), attr(x, "axes"), pattern = attr(x, "pattern")),
+    name = row$image
   )
   draw_overlay(image, list(`#FFB000` = labels), row$image, ...)
   invisible(x)

@@ -23,6 +23,7 @@
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
+#' @param pattern How names of files tell which are one image, as in [cl_data()].
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @return For labels, a `cl_found`: a list of the data frames `files` (a row per image, also for
 #'   one that could not be read, with its `status`) and `objects` (a row per object, keyed by
@@ -74,10 +75,11 @@
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
                              maps = FALSE, overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
-                             progress = "auto") {
+                             pattern = NULL, progress = "auto") {
   no_dots(...)
   type <- match.arg(type)
-  given <- plain_sources(images, axes, pixel_size_um)
+  given <- plain_sources(images, axes, pixel_size_um, pattern)
+  if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
   for (name in c("overlay", "maps")[c(overlay, maps)]) {
@@ -95,7 +97,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     list(
       model = path, images = given["source"], channels = channels, slices = slices,
       rescale = rescale, out = folder, overlay = overlay, maps = maps, overwrite = overwrite,
-      axes = given$axes, pixel_size_um = given$pixel_size_um
+      axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress
   )
@@ -103,21 +105,24 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   found$files$labels[done] <- lasting(found$files$labels[done])
   structure(
     found[c("files", "objects")],
-    source = lasting(images), axes = axes, like = like, class = "cl_found"
+    source = lasting(images), axes = axes, pattern = pattern, like = like, class = "cl_found"
   )
 }
 
 # What Python takes of images without labels.
-plain_sources <- function(images, axes = NULL, pixel_size_um = NULL) {
+plain_sources <- function(images, axes = NULL, pixel_size_um = NULL, pattern = NULL) {
   if (inherits(images, "cl_data")) {
     if (is.null(axes)) axes <- images$axes
     if (is.null(pixel_size_um)) pixel_size_um <- images$pixel_size_um
+    if (is.null(pattern)) pattern <- images$pattern
     images <- images$images
   }
   if (is.character(images)) {
     paths <- plain_paths(images, "images")
     source <- if (length(paths) == 1) paths else as.list(paths)
-    return(list(source = source, axes = axes, pixel_size_um = pixel_size_um))
+    return(
+      list(source = source, axes = axes, pixel_size_um = pixel_size_um, pattern = pattern)
+    )
   }
   many <- if (is.list(images)) images else list(images)
   found <- plain_images(many, axes)

@@ -47,3 +47,17 @@ test_that("components print what they hold", {
   expect_output(print(cl_trainer(augment = cl_augment())), "augment +Augment")
   expect_output(print(cl_data("plate", unknown = 255)), "plate.*unknown +255")
 })
+
+test_that("files that differ only in channel are one image, unless a pattern says otherwise", {
+  need_python()
+  folder <- cl_simulate(tempfile("wells"), images = 2)
+  files <- list.files(file.path(folder, "images"), full.names = TRUE)
+  for (k in 1:2) file.copy(files, sub("[.]tif$", sprintf("_w%d.tif", k), files))
+  unlink(files)
+  report <- cl_check(folder, progress = FALSE)
+  expect_true(report$ok)
+  expect_match(report$table$shape, "x 2$")
+  expect_match(report$text, 'pattern = "{name}"', fixed = TRUE)
+  alone <- cl_check(cl_data(folder, pattern = "{name}"), progress = FALSE)
+  expect_false(alone$ok)
+})

@@ -90,7 +90,7 @@ class Data:
         folder : str or Path
             The folder.
         **options
-            `channels`, `unknown` and `axes` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class Data:
         names : sequence of str, optional
             Ids; default: names of files, else ``image_000``, ``image_001``, ...
         **options
-            `channels`, `unknown` and `axes` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class Data:
         folder : str or Path, default "."
             What paths of a DataFrame are relative to.
         **options
-            `channels`, `unknown` and `axes` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
 
         Returns
         -------
@@ -186,6 +186,7 @@ def as_data(
     unknown: int | None = None,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
+    pattern: str | None = None,
 ) -> Data:
     """Turn whatever names annotated images into `Data`; no pixel is decoded.
 
@@ -204,6 +205,11 @@ def as_data(
         What the stored axes of the images are, for example ``"tyx"``, overriding the files.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, overriding the files.
+    pattern : str, optional
+        How names of files tell which are one image, such as ``"{well}_s{site}_w{channel}"``. Files
+        that differ in ``{channel}``, ``{z}`` or ``{t}`` only are joined; other fields tell images
+        apart. Default: ``_w1``, ``_ch1``, ``_c1``, stains such as ``_DAPI``, ``_z01``, ``_t001``
+        and names of nnU-Net, Opera and CellVoyager; ``"{name}"``: each file is an image.
 
     Returns
     -------
@@ -215,7 +221,7 @@ def as_data(
     InvalidError
         Where there is nothing to take.
     """
-    options = ReadOptions(channels, unknown, axes, pixel_size_um)
+    options = ReadOptions(channels, unknown, axes, pixel_size_um, pattern=pattern)
     if isinstance(x, Data):
         return _reread(x, options)
     if is_file(x) and str(x):
@@ -268,7 +274,7 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
 
     Keys: either ``folder``, or ``table`` (columns), or ``images`` and ``labels`` with optional
     ``names``, ``groups``, ``splits``; and any of ``channels``, ``unknown``, ``axes``,
-    ``pixel_size_um``.
+    ``pixel_size_um``, ``pattern``.
     """
     options = with_settings(x, options)
     if "folder" in x:

@@ -11,8 +11,10 @@ from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
 from . import pairing as pairs
+from .fields import Field, Fields, Place, join
 from .ids import make_ids
 from .items import Gathered, ReadOptions, is_file, listed, make_items
+from .joined import Files
 from .layouts import WHAT, Layout, find_folders, layout_of, layout_of_two, refuse_parent
 from .objects import ObjectMasks
 
@@ -44,32 +46,49 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
         remedy = f"Put images ({', '.join(files.SUFFIXES)}) there, or into images/ beside labels/."
         got = "; ".join([f"no image in {layout.images_folder}", *layout.notes])
         raise invalid("data", expected=WHAT, received=got, remedy=remedy)
-    found = _objects(layout) if layout.per_object else _paired(layout)
-    problems, notes = list(found.problems), [*layout.notes, *found.notes]
+    fields = fields_of(layout, options.pattern)
+    found = _objects(layout) if layout.per_object else _paired(layout, fields)
+    problems = [*fields.problems, *found.problems]
     if not layout.labels and layout.pickled:
         problems.append(
             "the labels are in Cellpose's *_seg.npy, pickles, which can run code and are never "
             "loaded; open them in Cellpose and save the masks as PNG or TIFF (File menu)"
         )
     problems += [
-        f"{layout.images_folder / n} has no labels in {layout.labels_folder}: add them, or move "
-        "it away"
-        for n in layout.images
-        if n in found.lonely
+        f"{layout.images_folder / one.shown} has no labels in {layout.labels_folder}: add them, "
+        "or move it away"
+        for name, one in fields.images.items()
+        if name in found.lonely
     ]
-    paired = [n for n in layout.images if n in found.partners]
+    paired = [name for name in fields.images if name in found.partners]
     items = [
         item
         for name, id_ in zip(paired, make_ids(paired, ()), strict=True)
         for item in make_items(
-            layout.images_folder / name,
+            files_of(layout.images_folder, fields.images[name]),
             found.partners[name],
             id_,
             options,
-            {"group": None if layout.per_object else _folder(name)},
+            {"group": None if layout.per_object else fields.groups.get(name, _folder(name))},
         )
     ]
-    return Gathered(tuple(items), tuple(problems), tuple(notes))
+    notes = (*layout.notes, *fields.notes, *found.notes)
+    return Gathered(tuple(items), tuple(problems), notes)
+
+
+def fields_of(layout: Layout, pattern: str | None) -> Fields:
+    """Put the files of a folder together that are one image."""
+    if layout.per_object:
+        return Fields({name: Field(name, (Place(name),)) for name in layout.images}, {})
+    nnunet = layout.images_folder.name.lower().startswith("imagest")
+    return join(layout.images, layout.labels, pattern, nnunet)
+
+
+def files_of(folder: Path, one: Field) -> Path | Files:
+    """Return the file of an image, or its files where it is told by several or by a pattern."""
+    if not any(place.tokens for place in one.files):
+        return folder / one.files[0].name
+    return Files(str(folder / one.name), one.paths(folder), one.channel_names)
 
 
 @dataclass
@@ -82,23 +101,26 @@ class _Partners:
     notes: list[str] = field(default_factory=list)
 
 
-def _paired(layout: Layout) -> _Partners:
+def _paired(layout: Layout, fields: Fields) -> _Partners:
     """Pair names, for each annotator where the labels lie in folders of annotators."""
     # an image without labels by one annotator may have those of another
-    found = _Partners(lonely=set(layout.images))
-    annotators = _annotators(layout.images, layout.labels)
+    found = _Partners(lonely=set(fields.images))
+    images, labels = list(fields.images), list(fields.labels)
+    annotators = _annotators(images, labels)
     for annotator in annotators:
-        own = [n.removeprefix(annotator) for n in layout.labels if n.startswith(annotator)]
-        named = pairs.pair_names(layout.images, own)
+        own = [n.removeprefix(annotator) for n in labels if n.startswith(annotator)]
+        named = pairs.pair_names(images, own)
         for image, label in named.pairs:
-            path = layout.labels_folder / (annotator + label)
-            found.partners.setdefault(image, []).append(path)
+            of = fields.labels[annotator + label]
+            found.partners.setdefault(image, []).append(files_of(layout.labels_folder, of))
         found.lonely &= set(named.lonely_images)
         found.problems += named.duplicates
         found.problems += [
-            f"{layout.labels_folder / (annotator + n)} has no image: add it, or move them away"
+            f"{layout.labels_folder / fields.labels[annotator + n].shown} has no image: add it, "
+            "or move them away"
             for n in named.lonely_labels
         ]
+        found.problems += [f"{one.fault}, of labels" for one in fields.labels.values() if one.fault]
         if named.affixes != pairs.Affixes():
             found.notes.append(f"images and labels are paired by name: {named.affixes}")
     if len(annotators) > 1:

@@ -17,7 +17,8 @@ from ..images.units import odd_size
 from ..messages import Message, say, unsettled
 from .cache import SHARED
 from .files import FileSource
-from .sources import ArraySource, Slices, Source
+from .joined import Files, JoinedSource
+from .sources import ArraySource, Role, Slices, Source
 from .views import ChannelSource, PlaneSource
 
 
@@ -83,6 +84,8 @@ class ReadOptions:
         Whether decoded files are kept in the shared cache.
     taken : (int, int), optional
         Spatial axes and channels of the arrays that are expected, if known.
+    pattern : str, optional
+        How names of files tell channel, plane and time.
     """
 
     channels: Channels = None
@@ -91,6 +94,7 @@ class ReadOptions:
     pixel_size_um: float | tuple[float, ...] | None = None
     cached: bool = True
     taken: tuple[int, int] | None = None
+    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def make_items(
 
     Parameters
     ----------
-    image : str, Path, ndarray, Image or Source
+    image : str, Path, Files, ndarray, Image or Source
         The image.
     labels : sequence of the same
         Its annotations.
@@ -178,6 +182,8 @@ def make_items(
         ``group``, ``split``, ``weight`` of the item.
     """
     details = dict(details or {})
+    if isinstance(image, Files):
+        return _series_items(_joined(image, options, "image"), labels, name, options, details)
     if not is_file(image):
         annotations = tuple(_label_source(one, name, options) for one in labels)
         source = _image_source(image, annotations, name, options)
@@ -189,31 +195,66 @@ def make_items(
     return [
         item
         for scene, tail in (scenes or {None: ""}).items()
-        for item in _file_items(image, scene, labels, name + tail, options, details)
+        for item in _series_items(
+            _frames_of(image, options, scene), labels, name + tail, options, details
+        )
     ]
 
 
-def _file_items(
-    image: Any,
-    scene: str | None,
+def _series_items(
+    frames: Sequence[Source],
     labels: Sequence[Any],
     name: str,
     options: ReadOptions,
     details: dict[str, Any],
 ) -> list[Item]:
+    """Make an item of each time point; of one, with the name alone."""
+    if len(frames) == 1:
+        annotations = tuple(_label_source(one, name, options) for one in labels)
+        return [_item(name, frames[0], annotations, options, details)]
+    details = {**details, "group": details.get("group") or name}
+    series = [_label_series(one, name, len(frames), options) for one in labels]
+    return [
+        _item(f"{name}_t{k:03d}", frame, tuple(s[k] for s in series), options, details)
+        for k, frame in enumerate(frames)
+    ]
+
+
+def _frames_of(image: Any, options: ReadOptions, scene: str | None = None) -> list[Source]:
+    """Return a source for each time point of a file."""
     file = FileSource(
         image, channels=options.channels, axes=options.axes, cache=_cache(options), scene=scene
     )
-    frames = _frames(file)
-    if frames == 1:
-        annotations = tuple(_label_source(one, name, options) for one in labels)
-        return [_item(name, file, annotations, options, details)]
-    details = {**details, "group": details.get("group") or name}
-    series = [_label_series(one, name, frames, options) for one in labels]
-    return [
-        _item(f"{name}_t{k:03d}", file.at(k), tuple(s[k] for s in series), options, details)
-        for k in range(frames)
+    count = _frames(file)
+    return [file] if count == 1 else [file.at(k) for k in range(count)]
+
+
+def _joined(image: Files, options: ReadOptions, role: Role = "image") -> list[Source]:
+    """Return a source for each time point of an image in several files."""
+    axes = options.axes if role == "image" else None
+    times = [
+        [[FileSource(f, role=role, axes=axes, cache=_cache(options)) for f in c] for c in planes]
+        for planes in image.paths
     ]
+    # files of one channel each may be time series themselves
+    count = max(_frames(file) for c in times[0] for file in c) if len(times) == 1 else 1
+    if count > 1:
+        times = [[[file.at(k) for file in c] for c in times[0]] for k in range(count)]
+    return [_put_together(planes, image.channel_names, options, role) for planes in times]
+
+
+def _put_together(
+    planes: Sequence[Sequence[FileSource]],
+    names: tuple[str, ...] | None,
+    options: ReadOptions,
+    role: Role,
+) -> Source:
+    """Join channels and then planes, and choose channels."""
+    each = [JoinedSource(c, "c", names) if len(c) > 1 or names else c[0] for c in planes]
+    whole = each[0] if len(each) == 1 else JoinedSource(each, "z")
+    if options.channels is None or role == "labels":
+        return whole
+    return ChannelSource(whole, options.channels)
 
 
 def planes(item: Item) -> list[Item]:
@@ -336,6 +377,8 @@ def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
 
 
 def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
+    if isinstance(labels, Files):
+        return _joined(labels, options, "labels")[0]
     if is_file(labels):
         return FileSource(labels, role="labels", cache=_cache(options))
     if isinstance(labels, Image):
@@ -400,7 +443,7 @@ def shortened(x: Any) -> str:
 
 
 def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
-    """Take what a dictionary says of channels, unknown labels, axes and pixel size."""
+    """Take what a dictionary says of channels, unknown labels, axes, names and pixel size."""
 
     def given(key: str) -> Any:
         value = x.get(key)
@@ -412,5 +455,6 @@ def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
         channels=options.channels if given("channels") is None else given("channels"),
         unknown=options.unknown if unknown is None else int(unknown),
         axes=given("axes") or options.axes,
+        pattern=given("pattern") or options.pattern,
         pixel_size_um=given("pixel_size_um") or options.pixel_size_um,
     )

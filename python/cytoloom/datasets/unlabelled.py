@@ -5,16 +5,18 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
 from ..images import files, formats
 from ..images.image import Channels
-from ..messages import say
+from ..messages import joined
 from . import pairing as pairs
 from .data import Data
+from .fields import Fields, join
+from .folders import fields_of, files_of
 from .ids import make_ids
 from .items import (
     Gathered,
@@ -27,6 +29,7 @@ from .items import (
     shortened,
     with_settings,
 )
+from .joined import Files
 from .layouts import layout_of, refuse_parent
 from .listing import some
 from .tables import TABLES, place, table_rows
@@ -39,6 +42,7 @@ def as_images(
     axes: str | None = None,
     slices: bool = False,
     taken: tuple[int, int] | None = None,
+    pattern: str | None = None,
 ) -> list[Item]:
     """Turn whatever names images without labels into items; only headers are read.
 
@@ -55,6 +59,8 @@ def as_images(
         Whether each plane of a z stack is an image of its own, ``name_z000``, ...
     taken : (int, int), optional
         Spatial axes and channels that a model takes: an array of so many is not guessed at.
+    pattern : str, optional
+        How names of files tell channel, plane and time, as in `as_data`.
 
     Returns
     -------
@@ -67,7 +73,11 @@ def as_images(
     InvalidError
         Where there is no image at all.
     """
-    return list(gather_images(x, channels=channels, axes=axes, slices=slices, taken=taken).items)
+    return list(
+        gather_images(
+            x, channels=channels, axes=axes, slices=slices, taken=taken, pattern=pattern
+        ).items
+    )
 
 
 def gather_images(
@@ -77,68 +87,85 @@ def gather_images(
     axes: str | None = None,
     slices: bool = False,
     taken: tuple[int, int] | None = None,
+    pattern: str | None = None,
 ) -> Gathered:
     """Turn images into items as `as_images` does, with what is to say of them."""
-    options = ReadOptions(channels, axes=axes, cached=False, taken=taken)
-    notes: list[str] = []
+    options = ReadOptions(channels, axes=axes, cached=False, taken=taken, pattern=pattern)
+    said = _Said()
     if isinstance(x, Data):
         found = [replace(item, annotations=()) for item in x.items]
     elif isinstance(x, Mapping):
-        found = _named_images(x, options, notes)
+        found = _named_images(x, options, said)
     elif is_file(x):
         # an empty name would mean the working directory
-        found = _path_images(x, options, notes) if str(x) else []
+        found = _path_images(x, options, said) if str(x) else []
     else:
         several = isinstance(x, (list, tuple))
-        found = _list_images(_expanded(x, notes) if several else [x], (), options)
+        found = _several(x, options, said) if several else _list_images([x], (), options)
     if not found:
-        got = say("{}", "; ".join([shortened(x), *notes]))
+        got = joined("; ", [shortened(x), *said.problems, *said.notes])
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
         raise invalid("images", expected="at least one image", received=got, remedy=remedy)
     found = [plane for item in found for plane in planes(item)] if slices else found
-    return Gathered(tuple(found), notes=tuple(notes))
+    return Gathered(tuple(found), tuple(said.problems), tuple(said.notes))
 
 
-def _named_images(x: Mapping[str, Any], options: ReadOptions, notes: list[str]) -> list[Item]:
+@dataclass
+class _Said:
+    """What is to say of the images."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _named_images(x: Mapping[str, Any], options: ReadOptions, said: _Said) -> list[Item]:
     if "images" not in x:
         return [i for name, image in x.items() for i in make_items(image, (), name, options)]
     options = with_settings(x, options)
     images = x["images"]
     if is_file(images):
-        return _path_images(images, options, notes)
+        return _path_images(images, options, said)
     return _list_images(listed(images), listed(x.get("names") or ()), options)
 
 
-def _folder_images(folder: Path, notes: list[str]) -> tuple[Path, list[str]]:
-    """Return the images of a folder without its labels, as a training takes them."""
+def _folder_images(
+    folder: Path, options: ReadOptions, said: _Said
+) -> tuple[list[Path | Files], list[str]]:
+    """Return the images of a folder without its labels, as a training takes them, and their ids."""
     layout = layout_of(folder)
     if not layout.labels:
         refuse_parent(layout.images_folder)
-    images, labels = layout.images, layout.labels
-    notes += layout.notes
-    if layout.labels_folder == layout.images_folder and not layout.per_object and labels:
+    said.notes += layout.notes
+    if layout.labels_folder == layout.images_folder and not layout.per_object and layout.labels:
         # what is called a mask is an image where it belongs to none
-        if not pairs.pair_names(images, labels).pairs:
-            return folder, sorted([*images, *labels], key=pairs.natural_order)
-        notes.append(f"labels of these images, not taken as images: {some(labels)}")
-    return layout.images_folder, images
+        if pairs.pair_names(layout.images, layout.labels).pairs:
+            said.notes.append(f"labels of these images, not taken as images: {some(layout.labels)}")
+        else:
+            names = sorted([*layout.images, *layout.labels], key=pairs.natural_order)
+            layout = replace(layout, images=names, labels=[])
+    return _fields(fields_of(layout, options.pattern), layout.images_folder, said)
 
 
-def _path_images(x: str | os.PathLike[str], options: ReadOptions, notes: list[str]) -> list[Item]:
+def _fields(found: Fields, folder: Path, said: _Said) -> tuple[list[Path | Files], list[str]]:
+    """Return the files of images and their ids, saying what is joined and what is missing."""
+    said.problems += found.problems
+    said.notes += found.notes
+    images = [files_of(folder, one) for one in found.images.values()]
+    return images, make_ids(list(found.images), ())
+
+
+def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -> list[Item]:
     path = Path(x).expanduser()
     formats.refuse_zarr(path)
     if path.is_dir() and not formats.is_image_folder(path):
-        folder, names = _folder_images(path, notes)
-        found: list[Any] = [folder / n for n in names]
-        return _list_images(found, make_ids(names, ()), options)
+        return _list_images(*_folder_images(path, options, said), options)
     if path.suffix.lower() in TABLES and path.is_file():
-        rows, said = table_rows(path, ("image",))
-        notes += said
+        rows, notes = table_rows(path, ("image",))
+        said.notes += notes
         return _list_images([place(path.parent, row["image"]) for _, row in rows], (), options)
     # a file may have brackets in its name: it is a pattern only where there is no such file
     if not path.exists() and glob.has_magic(str(path)):
-        matches = sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
-        return _list_images(matches, (), options)
+        return _several([path], options, said)
     if not path.exists():
         remedy = "Relative paths start at the working directory."
         expected = "a folder, a file or a pattern that is there"
@@ -146,21 +173,27 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, notes: list[st
     return _list_images([path], (), options)
 
 
-def _expanded(images: Sequence[Any], notes: list[str]) -> list[Any]:
-    """Put in place of each folder and pattern among images what it stands for."""
-    found: list[Any] = []
-    for one in images:
+def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
+    """Take a list of images: files among them that are one image are joined."""
+    images: list[Any] = []
+    for one in x:
         path = Path(one).expanduser() if is_file(one) else None
         if path is None or path.is_file() or formats.is_image_folder(path):
-            found.append(one)
+            images.append(one)
         elif path.is_dir():
-            folder, names = _folder_images(path, notes)
-            found += [folder / name for name in names]
+            images += _folder_images(path, options, said)[0]
         elif glob.has_magic(str(path)):
-            found += sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
+            images += sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
         else:
-            found.append(one)
-    return found
+            images.append(one)
+    if any(isinstance(one, Files) for one in images):
+        # joined within their folders
+        names = [one.name if isinstance(one, Files) else one for one in images]
+        return _list_images(images, make_ids(names), options)
+    if not images or not all(is_file(one) for one in images):
+        return _list_images(images, (), options)
+    names = [path.as_posix() for path in formats.once([Path(p).expanduser() for p in images])]
+    return _list_images(*_fields(join(names, (), options.pattern), Path(), said), options)
 
 
 def _list_images(images: list[Any], names: Sequence[str], options: ReadOptions) -> list[Item]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,18 +95,60 @@ class ChannelSource:
     """
 
     def __init__(self, source: Source, channels: Channels) -> None:
-        names = getattr(source, "channel_names", None)
-        kept = pick_channels(channels, source.shape[-1], names, source.name)
         self._source = source
-        self._kept = list(kept if kept is not None else range(source.shape[-1]))
-        self.shape = (*source.shape[:-1], len(self._kept))
-        self.dtype = source.dtype
-        self.axes = source.axes
-        self.spacing_um = source.spacing_um
+        self._channels = channels
         self.name = source.name
-        self.channel_names = names and tuple(names[k] for k in self._kept)
-        self.notes: tuple[str, ...] = getattr(source, "notes", ())
-        self.regions: bool = getattr(source, "regions", True)
+        # of a file when first asked: one that cannot be read stops no others
+        if not hasattr(source, "path"):
+            _ = self._kept
+
+    @cached_property
+    def _kept(self) -> list[int]:
+        count, names = self._source.shape[-1], getattr(self._source, "channel_names", None)
+        kept = pick_channels(self._channels, count, names, self.name)
+        return list(kept if kept is not None else range(count))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape with the channels kept."""
+        return (*self._source.shape[:-1], len(self._kept))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return self._source.dtype
+
+    @property
+    def axes(self) -> str:
+        """One letter per axis."""
+        return self._source.axes
+
+    @property
+    def spacing_um(self) -> tuple[float, ...] | None:
+        """Micrometres per pixel of each spatial axis, where known."""
+        return self._source.spacing_um
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """Names of the channels kept, where known."""
+        names = getattr(self._source, "channel_names", None)
+        return names and tuple(names[k] for k in self._kept)
+
+    @property
+    def regions(self) -> bool:
+        """Whether parts are read without the rest."""
+        return getattr(self._source, "regions", True)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be guessed of it."""
+        return getattr(self._source, "notes", ())
+
+    @property
+    def path(self) -> Path:
+        """The file, of a source that has one."""
+        path: Path = getattr(self._source, "path")  # noqa: B009
+        return path
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a copy of the channels kept."""

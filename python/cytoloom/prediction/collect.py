@@ -46,11 +46,16 @@ def items_for(
     slices: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
+    pattern: str | None = None,
 ) -> Work[tuple[Item, ...]]:
     """Take images as a model wants them; the parameters are those of `predict`."""
     taken = None if channels or slices else (model.ndim, model.channels)
     chosen = None if channels is None else tuple(channels)
-    found = gather_images(images, channels=chosen, axes=axes, slices=slices, taken=taken)
+    found = gather_images(
+        images, channels=chosen, axes=axes, slices=slices, taken=taken, pattern=pattern
+    )
+    for text in found.problems:
+        yield warn(text)
     for text in found.notes:
         yield note(text)
     items = found.items

@@ -27,6 +27,7 @@ def predict(
     overwrite: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
+    pattern: str | None = None,
     progress: bool | str = "auto",
 ) -> Work[Predictions]:
     """Find objects or classes in images.
@@ -64,6 +65,10 @@ def predict(
         What the axes of the images are, such as "yxc" or "zyx", overriding files and guesses.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, one number or one per axis, overriding the files.
+    pattern : str, optional
+        How names of files tell which are one image, such as "{well}_s{site}_w{channel}". Files
+        that differ in {channel}, {z} or {t} only are joined, by default those with the usual
+        names (_w1, _ch1, _c1, _DAPI, _z01); "{name}": each file is an image.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -90,7 +95,7 @@ def predict(
 
     check_options(rescale, out, overlay=overlay, maps=maps)
     model = as_model(model)
-    items = yield from items_for(model, images, channels, slices, axes, pixel_size_um)
+    items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     folder = ResultsFolder.open(out, overwrite, items)
     found: Predictions = yield from collect(
         model, items, rescale, folder, overlay=overlay, maps=maps

@@ -154,6 +154,7 @@ def _options(value: Any) -> Plain:
         "channels": _channels(given.get("channels")),
         "unknown": _whole(given.get("unknown"), "unknown"),
         "axes": given.get("axes"),
+        "pattern": given.get("pattern"),
         "pixel_size_um": (tuple(size) if len(size) > 1 else float(size[0])) if size else None,
         "group": [str(g) for g in _listed(given.get("group"))],
     }
@@ -203,7 +204,8 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
 
     used, options = _model(model), _options(images)
     chosen = _channels(channels) or options["channels"]
-    items = result_of(items_for(used, options["source"], chosen, axes=options["axes"]))
+    how = {name: options[name] for name in ("axes", "pattern")}
+    items = result_of(items_for(used, options["source"], chosen, **how))
     maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
 
@@ -273,7 +275,7 @@ def _image(images: Any, name: str) -> Any:
     from ..datasets.unlabelled import as_images
 
     options = _options(images)
-    items = as_images(options["source"], axes=options["axes"])
+    items = as_images(options["source"], axes=options["axes"], pattern=options["pattern"])
     for item in items:
         if item.id == name:
             return item.image.read()
