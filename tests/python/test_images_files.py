@@ -365,6 +365,36 @@ def test_interpolated_masks_are_refused(tmp_path):
         read_labels(save(tmp_path, "a.png", scaled))
 
 
+OBJECTS = np.zeros((64, 64), np.uint8)
+OBJECTS[5:30, 8:30], OBJECTS[35:60, 20:50], OBJECTS[10:25, 40:60] = 3, 60, 150
+
+
+@pytest.mark.parametrize(
+    ("compression", "arguments"),
+    [
+        ("jpeg", {"level": 100}),
+        ("jpeg2000", {"level": 40}),
+        ("webp", {"level": 50, "lossless": False}),
+    ],
+)
+def test_numbers_that_compression_inside_a_tiff_may_have_changed_are_refused(
+    tmp_path, compression, arguments
+):
+    path, colour = tmp_path / "a.tif", compression == "webp"
+    pixels = np.stack([OBJECTS] * 3, -1) if colour else OBJECTS
+    tifffile.imwrite(path, pixels, compression=compression, compressionargs=arguments,
+                     photometric="rgb" if colour else "minisblack")  # fmt: skip
+    with pytest.raises(InvalidError, match=r"a\.tif.*(JPEG|colours)"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "jpegxl", "zlib", "lzw"])
+def test_numbers_that_compression_left_alone_are_read(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, OBJECTS, compression=compression, photometric="minisblack")
+    np.testing.assert_array_equal(read_labels(path), OBJECTS)
+
+
 def test_0_255_and_rgb_masks_are_understood_and_said_so(tmp_path):
     mask = np.array([[0, 255]], np.uint8)
     assert read_labels_as(save(tmp_path, "a.png", mask))[1] == "0/255 mask"

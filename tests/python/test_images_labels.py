@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from imagecodecs import jpeg8_decode, jpeg8_encode
+from scipy import ndimage
 
+from cytoloom import simulate
 from cytoloom.errors import InvalidError
 from cytoloom.images.labels import (
     border_labels,
     is_interpolated,
     is_mask_255,
+    renumbered,
     smallest,
     understand,
     values_of,
@@ -63,6 +67,79 @@ def test_a_mask_that_was_a_jpeg_before_it_was_a_png_is_refused():
     mask[9, 10:30] = rng.integers(40, 200, 20)
     with pytest.raises(InvalidError, match="at its edges"):
         understand(mask[..., None])
+
+
+NUCLEI = simulate.nuclei((128, 128), 12, seed=3)[1]
+
+
+def jpeg(labels, quality):
+    return jpeg8_decode(jpeg8_encode(labels.astype(np.uint8), level=quality))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda labels: ndimage.zoom(labels[::2, ::2] * 1.0, 2, order=1).round(),
+        lambda labels: ndimage.zoom(labels * 1.0, 0.7, order=1).round(),
+        lambda labels: ndimage.rotate(labels * 500.0, 5, order=1, reshape=False).round(),
+        lambda labels: ndimage.gaussian_filter(labels * 7.0, 0.7).round(),
+        lambda labels: jpeg(labels, 75),
+        lambda labels: jpeg(labels * 20, 95),
+    ],
+)
+@pytest.mark.parametrize("of", [lambda nuclei: nuclei, lambda nuclei: np.stack([nuclei] * 2)])
+def test_object_numbers_that_were_smoothed_or_lossily_compressed_are_refused(change, of):
+    if of(NUCLEI).ndim == 3:
+        changed = np.stack([change(NUCLEI)] * 2)
+    else:
+        changed = change(NUCLEI)
+    with pytest.raises(InvalidError, match=r"between those beside them.*PNG or TIFF"):
+        understand(changed[..., None].astype(np.uint16))
+
+
+def specks(ignored):
+    """Objects of a pixel, lines and a ring of a pixel's width, and a corner that is ignored."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[tuple(rng.integers(1, 63, (2, 60)))] = np.arange(1, 61)
+    labels[40, 2:60], labels[10:20, 30] = 70, 71
+    labels[45:55, 45:55] = 72
+    labels[46:54, 46:54] = 0
+    labels[:12, :30] = ignored
+    return labels
+
+
+@pytest.mark.parametrize("unknown", [None, 255])
+def test_specks_and_lines_beside_a_value_to_ignore_are_no_smoothed_mask(unknown):
+    labels = specks(255)
+    assert understand(labels[..., None], unknown=unknown)[0] is not None
+
+
+def test_small_objects_packed_densely_are_labels():
+    crowd = np.kron(np.random.default_rng(0).permutation(400).reshape(20, 20), np.ones((3, 3), int))
+    assert understand(crowd[..., None])[0] is not None
+
+
+def test_a_rim_drawn_as_a_class_of_its_own_is_no_smoothing():
+    classes = (NUCLEI > 0) + ndimage.binary_erosion(NUCLEI > 0).astype(int)
+    assert understand(classes[..., None])[0] is not None
+
+
+def test_nothing_is_concluded_from_the_value_that_counts_nowhere():
+    labels = np.array([[0, 255]])
+    assert understand(labels[..., None])[1] == "0/255 mask"
+    assert understand(labels[..., None], unknown=255)[1] == ""
+    three = np.array([[0, 1, 255]])[..., None]
+    assert understand(three, lossy=True, unknown=255)[0].tolist() == [[0, 1, 255]]
+    with pytest.raises(InvalidError, match="3 grey levels"):
+        understand(three, lossy=True)
+
+
+def test_large_numbers_are_numbered_anew_and_small_ones_stay():
+    numbers, ids = renumbered(np.array([[2**31 - 1, 5], [5, 2_000_000_000]]))
+    assert (numbers.tolist(), ids.tolist()) == ([[3, 1], [1, 2]], [0, 5, 2_000_000_000, 2**31 - 1])
+    assert renumbered(OBJECTS)[0] is OBJECTS
+    assert renumbered(OBJECTS)[1].tolist() == list(range(10))
 
 
 def test_three_grey_levels_are_classes_not_an_interpolated_mask():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage
+from skimage.measure import label
 
 from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
@@ -398,19 +399,27 @@ def test_no_model_is_of_no_use_for_finding_nothing_where_nothing_was():
 
 def test_a_mask_becomes_its_components():
     mask = np.array([[255, 255, 0, 255]], np.uint8)
-    assert Instances().prepare(mask).tolist() == [[255, 255, 0, 256]]
+    assert Instances().prepare(mask).tolist() == [[1, 1, 0, 2]]
     assert "connected components" in Instances().describe_labels(mask)[0]
 
 
-def test_separate_pieces_of_a_label_become_objects_but_crumbs_do_not():
-    """A label of 20 + 20 px is two objects; one pixel beside 20 stays with it."""
+def test_every_piece_of_a_mask_is_an_object_however_large_another_is():
+    mask = np.zeros((20, 24), np.uint8)
+    mask[:, :18] = mask[2:4, 20:22] = mask[10, 20] = 1
+    assert np.bincount(Instances().prepare(mask).ravel())[1:].tolist() == [360, 4, 1]
+
+
+def test_a_number_is_one_object_in_however_many_pieces_and_that_is_said():
+    in_two = np.where(SCENE == 4, 3, SCENE)
+    assert Instances().prepare(in_two) is in_two
+    assert "each number is one object" in Instances().describe_labels(in_two)[0]
+    assert Instances().describe_labels(SCENE) == []
+
+
+def test_crumbs_below_a_tenth_of_an_object_are_no_piece_to_speak_of():
     labels = np.zeros((4, 14), np.int32)
-    labels[:, 0:5] = labels[:, 6:11] = labels[0, 13] = 1
-    prepared = Instances().prepare(labels)
-    assert sorted(np.unique(prepared)) == [0, 1, 2]
-    assert prepared[0, 13] == prepared[0, 0] != prepared[0, 6]
-    assert "1 label" in Instances().describe_labels(np.where(SCENE == 4, 3, SCENE))[0]
-    assert Instances().prepare(SCENE) is SCENE
+    labels[:, :5], labels[0, 13], labels[2, 9] = 2, 2, 3
+    assert Instances().describe_labels(labels) == []
 
 
 def test_labels_must_be_whole_and_not_negative():
@@ -436,15 +445,26 @@ def test_fields_are_checked(fields):
 
 @pytest.mark.parametrize("name", REAL_SETS)
 def test_real_truth_survives(real_data: Path, name):
-    """Truth to target to decode keeps nearly every object at IoU 0.9, on every real set."""
+    """Truth to target to decode keeps nearly every object at IoU 0.9, on every real set.
+
+    Numbers in pieces, as of dividing cells in HeLa's, are left out: what is found is in one piece.
+    """
     folder = f"{name}/labels/*.tif" if not name.endswith("TRA") else f"{name}/*.tif"
     files = sorted(real_data.glob(folder))
     assert files
     task, scores = Instances(), []
     for file in files[:: max(1, len(files) // 60)]:
-        labels = task.prepare(tifffile.imread(file).astype(np.int32))
+        labels = _in_one_piece(task.prepare(tifffile.imread(file).astype(np.int32)))
         scores.append(average_precision(labels, task.decode(maps_of(task, labels)).labels, 0.9))
     assert np.mean(scores) >= REAL_SETS[name]
+
+
+def _in_one_piece(labels):
+    pieces = label(labels, background=0)
+    owners = np.zeros(pieces.max() + 1, int)
+    owners[pieces] = labels
+    numbers, counts = np.unique(owners[1:], return_counts=True)
+    return np.where(np.isin(labels, numbers[counts == 1]), labels, 0)
 
 
 def test_negative_labels_are_left_to_be_refused():

@@ -133,11 +133,12 @@ class _Findings:
         self._unknown_seen |= known is not None and not known.all()
         understood = getattr(source, "understood", "")
         values = values_of(labels if known is None else labels[known])
+        understood_as = _prepared(self._task, labels)
         counted = labels.size if known is None else int(np.count_nonzero(known))
         foreground = int(np.count_nonzero(labels))
         row |= {
             "labels": source.name,
-            "values": int(np.count_nonzero(values)),
+            "values": int(np.count_nonzero(values_of(understood_as))),
             "foreground": round(foreground / counted, 4) if counted else 0.0,
         }
         self._labelled += 1
@@ -248,6 +249,12 @@ def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
     if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
         bad = size - sum(np.count_nonzero(np.isfinite(block)) for block in blocks(pixels))
         yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"
+
+
+def _prepared(task: Any, labels: AnyArray) -> AnyArray:
+    """Return labels as a task understands them, such as the pieces of a mask."""
+    prepare = getattr(task, "prepare", None)
+    return labels if prepare is None else np.asarray(prepare(labels))
 
 
 def _described(task: Any, labels: AnyArray) -> Iterator[str]:

@@ -10,10 +10,11 @@ from typing import Any
 from ..errors import invalid
 from ..images.image import Channels
 from ..messages import counted, say
-from .files import pixel_sha256
+from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
 from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
 from .layouts import WHAT
+from .sources import Source
 from .tables import TABLES, table_data
 from .views import ChannelSource
 
@@ -76,6 +77,30 @@ class Data:
             replace(item, image=ChannelSource(item.image, channels)) for item in self.items
         )
         return replace(self, items=items, channels=channels)
+
+    def with_unknown(self, unknown: int | None) -> Data:
+        """Return the same images, of whose labels this value counts nowhere.
+
+        Parameters
+        ----------
+        unknown : int or None
+            The label value; None: all count.
+
+        Returns
+        -------
+        Data
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> as_data((np.zeros((8, 8)), np.ones((8, 8), int))).with_unknown(1).unknown
+        1
+        """
+        items = tuple(
+            replace(item, annotations=tuple(_knowing(a, unknown) for a in item.annotations))
+            for item in self.items
+        )
+        return replace(self, items=items, unknown=unknown)
 
     @classmethod
     def from_folder(cls, folder: str | Path, **options: Any) -> Data:
@@ -232,7 +257,7 @@ def as_data(
         return _mapping_data(x, options)
     if isinstance(x, (list, tuple)) and x:
         if all(isinstance(one, Item) for one in x):
-            return _reread(Data(tuple(x), unknown=options.unknown), options)
+            return _reread(Data(tuple(x)), options)
         if all(isinstance(one, tuple) and len(one) == 2 for one in x):
             images, labels = zip(*x, strict=True)
             return _paired(images, labels, (), options)
@@ -259,6 +284,11 @@ def manifest(data: Data) -> list[dict[str, Any]]:
         }
         for item in data.items
     ]
+
+
+def _knowing(labels: Source, unknown: int | None) -> Source:
+    """Tell labels in a file what counts nowhere; those in memory were understood before."""
+    return labels.knowing(unknown) if isinstance(labels, FileSource) else labels
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:
@@ -311,8 +341,8 @@ def _path_data(path: Path, options: ReadOptions) -> Data:
 
 def _reread(data: Data, options: ReadOptions) -> Data:
     """Apply what was asked for now to data made before."""
-    unknown = data.unknown if options.unknown is None else options.unknown
-    data = replace(data, unknown=unknown)
+    if options.unknown not in (None, data.unknown):
+        data = data.with_unknown(options.unknown)
     if options.channels is None or options.channels == data.channels:
         return data
     return data.with_channels(options.channels)

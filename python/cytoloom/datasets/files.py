@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
@@ -53,6 +54,8 @@ class FileSource:
         Where decoded files are kept; None keeps a file only while what was read is in use.
     scene : str, optional
         Which image of a file that holds several.
+    unknown : int, optional
+        The label value that counts nowhere.
     """
 
     def __init__(
@@ -65,12 +68,14 @@ class FileSource:
         axes: str | None = None,
         cache: Cache | None = SHARED,
         scene: str | None = None,
+        unknown: int | None = None,
     ) -> None:
         self.path = Path(path).expanduser()
         self.channels = channels
         self.frame = frame
         self.role = role
         self.scene = scene
+        self.unknown = unknown
         self.file_axes = axes
         self._cache = cache
         self._info: ImageInfo | None = None
@@ -88,9 +93,15 @@ class FileSource:
         """Return the same file at one time point; the header is not read again."""
         other = FileSource(
             self.path, channels=self.channels, frame=frame, role=self.role,
-            axes=axes or self.file_axes, cache=self._cache, scene=self.scene,
+            axes=axes or self.file_axes, cache=self._cache, scene=self.scene, unknown=self.unknown,
         )  # fmt: skip
         other._info = self._info if axes is None else None
+        return other
+
+    def knowing(self, unknown: int | None) -> FileSource:
+        """Return the same labels, of which another value counts nowhere."""
+        other = copy.copy(self)
+        other.unknown, other.digest, other._alive = unknown, None, None
         return other
 
     @property
@@ -186,7 +197,8 @@ class FileSource:
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of decoded pixels."""
-        return (state_of(self.path), self.frame, self.role, self.file_axes, self.scene)
+        how = (self.frame, self.role, self.file_axes, self.scene, self.unknown)
+        return (state_of(self.path), *how)
 
     def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:
@@ -198,7 +210,7 @@ class FileSource:
         frame = self._one_frame()
         if self.role == "labels":
             array, self.understood = files.read_labels_as(
-                self.path, axes=self.file_axes, frame=frame
+                self.path, axes=self.file_axes, frame=frame, unknown=self.unknown
             )
         else:
             array = files.read_part(self.path, Part(self.file_axes, frame, self.scene))

@@ -146,16 +146,23 @@ def read_labels(
         raise invalid(item.id, expected="an image with labels", received="no labels")
     stored = item.annotations[0].read(slices)
     known = None if unknown is None else stored != unknown
-    if stored.dtype.itemsize >= 4 and stored.size and stored.max() > np.iinfo(np.int32).max:
-        remedy = "Renumber the objects 1, 2, 3, ..."
-        got = f"label {stored.max()}"
-        raise invalid(item.annotations[0].name, expected="labels below 2**31", received=got,
-                      remedy=remedy)  # fmt: skip
+    if stored.dtype.itemsize >= 4 and stored.size:
+        _check_fits(stored if known is None else stored[known], item.annotations[0].name)
     # a copy in any case: the stored pixels are shared and read-only
     labels = stored.astype(np.int32)
     if known is not None:
         labels[~known] = 0
     return labels, known
+
+
+def _check_fits(labels: AnyArray, name: str) -> None:
+    """Refuse labels that int32 cannot hold."""
+    limits = np.iinfo(np.int32)
+    for label in (labels.max(initial=0), labels.min(initial=0)):
+        if not limits.min <= int(label) <= limits.max:
+            remedy = "Renumber the objects 1, 2, 3, ..."
+            got = f"label {label}"
+            raise invalid(name, expected="labels below 2**31", received=got, remedy=remedy)
 
 
 def make_items(
@@ -380,15 +387,16 @@ def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
     if isinstance(labels, Files):
         return _joined(labels, options, "labels")[0]
     if is_file(labels):
-        return FileSource(labels, role="labels", cache=_cache(options))
+        return FileSource(labels, role="labels", cache=_cache(options), unknown=options.unknown)
     if isinstance(labels, Image):
         if labels.array.shape[-1] != 1:
             got = f"{labels.array.shape[-1]} channels"
             raise invalid("labels", expected="one channel", received=got)
-        return ArraySource(labels.array[..., 0], name=f"labels of {name}", role="labels")
+        labels = labels.array[..., 0]
     if isinstance(labels, Source):
         return labels
-    return ArraySource(np.asarray(labels), name=f"labels of {name}", role="labels")
+    where = f"labels of {name}"
+    return ArraySource(np.asarray(labels), name=where, role="labels", unknown=options.unknown)
 
 
 def _image_source(

@@ -78,6 +78,8 @@ class ArraySource:
         One name per channel.
     role : {"image", "labels"}, default "image"
         Images have a channel axis last, labels have none.
+    unknown : int, optional
+        The label value that counts nowhere.
 
     Examples
     --------
@@ -96,11 +98,12 @@ class ArraySource:
         name: str = "array",
         channel_names: tuple[str, ...] | None = None,
         role: Role = "image",
+        unknown: int | None = None,
     ) -> None:
         array = np.asarray(array)
         self.notes: tuple[str, ...] = ()
         if role == "labels":
-            self._array, self.axes, self.understood = _label_array(array, axes, name)
+            self._array, self.axes, self.understood = _label_array(array, axes, name, unknown)
         else:
             letters = check_axes(axes, array.ndim, name) if axes else guess_axes(array.shape, name)
             if "t" in letters:
@@ -127,13 +130,15 @@ class ArraySource:
         return self._array if slices is None else self._array[slices]
 
 
-def _label_array(array: AnyArray, axes: str | None, name: str) -> tuple[AnyArray, str, str]:
+def _label_array(
+    array: AnyArray, axes: str | None, name: str, unknown: int | None
+) -> tuple[AnyArray, str, str]:
     letters = check_axes(axes, array.ndim, name) if axes else {2: "yx", 3: "zyx"}.get(array.ndim)
     if letters not in ("yx", "zyx"):
         got = say("an array of shape {}", array.shape)
         raise invalid(name, expected="labels (y, x) or (z, y, x)", received=got)
     try:
-        labels, said = understand(array[..., None])
+        labels, said = understand(array[..., None], unknown=unknown)
     except InvalidError as error:
         raise error.renamed(name) from None
     return labels, letters, said

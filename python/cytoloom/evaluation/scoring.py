@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,7 @@ def _checked(model: Model, data: Any) -> Work[Data]:
     found: Data = same_channels(as_data(data), model)
     remembered = model.info["training"].get("unknown")
     if remembered is not None and found.unknown is None:
-        found = replace(found, unknown=remembered)
+        found = found.with_unknown(remembered)
         yield note(f"Label value {remembered} counts nowhere, as in training.")
     elif remembered is not None and found.unknown != remembered:
         yield warn(f"Label value {found.unknown} counts nowhere, in training it was {remembered}.")

@@ -191,7 +191,13 @@ def read_part(path: Path, part: Part) -> AnyArray:
     return _native(_reading(path, lambda: reader.pixels(path, part)))
 
 
-def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None = None) -> AnyArray:
+def read_labels(
+    path: str | Path,
+    *,
+    axes: str | None = None,
+    frame: int | None = None,
+    unknown: int | None = None,
+) -> AnyArray:
     """Read a label image or mask: integers ``(y, x)`` or ``(z, y, x)``.
 
     Masks of 1 bit, of equal red, green and blue, of two colours (the colour black, else the
@@ -206,6 +212,9 @@ def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None 
         What the stored axes are, overriding the file.
     frame : int, optional
         A single time point of a series, from 0. Default: all, as the first axis.
+    unknown : int, optional
+        The label value that counts nowhere. It stays in what is returned; whether the file holds
+        labels, and of which kind, is judged by the others.
 
     Returns
     -------
@@ -214,8 +223,8 @@ def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None 
     Raises
     ------
     InvalidError
-        Unreadable, or not labels: grey levels of JPEG, interpolated masks, fractions,
-        more than two colours.
+        Unreadable, or not labels: grey levels of JPEG, interpolated masks or object numbers,
+        fractions, more than two colours.
 
     Examples
     --------
@@ -227,11 +236,15 @@ def read_labels(path: str | Path, *, axes: str | None = None, frame: int | None 
     array([[  0,   1],
            [  2, 300]], dtype=uint16)
     """
-    return read_labels_as(path, axes=axes, frame=frame)[0]
+    return read_labels_as(path, axes=axes, frame=frame, unknown=unknown)[0]
 
 
 def read_labels_as(
-    path: str | Path, *, axes: str | None = None, frame: int | None = None
+    path: str | Path,
+    *,
+    axes: str | None = None,
+    frame: int | None = None,
+    unknown: int | None = None,
 ) -> tuple[AnyArray, str]:
     """Read labels as `read_labels` and say how they were understood.
 
@@ -244,8 +257,9 @@ def read_labels_as(
     path = Path(path).expanduser()
     reader, part = reader_of(path), Part(axes, frame)
     values, alpha = _reading(path, lambda: reader.values(path, part))
+    lossy = _reading(path, lambda: reader.is_lossy(path))
     try:
-        return label_rules.understand(_native(values), alpha, lossy=reader.lossy)
+        return label_rules.understand(_native(values), alpha, lossy=lossy, unknown=unknown)
     except InvalidError as error:
         raise error.renamed(str(path)) from None
 

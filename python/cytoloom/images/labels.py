@@ -11,11 +11,20 @@ from ..errors import invalid
 from .image import AnyArray
 
 Labels = npt.NDArray[np.integer[Any]]
-_SAVE_MASK = "Save masks as PNG or TIFF without smoothing, scaling or JPEG compression."
+_SMALL_ID = 1 << 16
+"""Up to this label, or the number of pixels, an array as long as the largest label is cheap."""
+_SAVE_MASK = (
+    "Save masks and labels as PNG or TIFF without smoothing, scaling by interpolation or lossy "
+    "compression such as JPEG."
+)
 
 
 def understand(
-    values: AnyArray, alpha: AnyArray | None = None, *, lossy: bool = False
+    values: AnyArray,
+    alpha: AnyArray | None = None,
+    *,
+    lossy: bool = False,
+    unknown: int | None = None,
 ) -> tuple[Labels, str]:
     """Turn the values of a file into labels and say how they were understood.
 
@@ -26,7 +35,9 @@ def understand(
     alpha : ndarray (...), optional
         The alpha channel; it is the mask where all colours are the same.
     lossy : bool, default False
-        Whether the values went through JPEG: then only two values can be believed.
+        Whether compression changed the values, as JPEG does: then only two can be believed.
+    unknown : int, optional
+        The value that counts nowhere: nothing is concluded from it.
 
     Returns
     -------
@@ -38,7 +49,7 @@ def understand(
     Raises
     ------
     InvalidError
-        Fractions, interpolated masks, more than two colours.
+        Fractions, interpolated masks and object numbers, more than two colours.
 
     Examples
     --------
@@ -48,13 +59,13 @@ def understand(
     """
     grey, said = _one_channel(values, alpha)
     labels = _whole_numbers(grey)
-    present = values_of(labels)
+    judged = labels if unknown is None else np.where(labels == unknown, 0, labels)
+    present = values_of(judged)
     if lossy and len(present) > 2:
-        got = f"{len(present)} grey levels in a JPEG"
+        got = f"{len(present)} grey levels in a JPEG or alike"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
-    if is_interpolated(labels, present):
-        between = _between(present)[:3].tolist()
-        got = f"a mask of 0 and {present[-1]} with values between ({between}...) at its edges"
+    if is_interpolated(judged, present):
+        got = f"values from 0 to {present[-1]} that lie between those beside them, at its edges"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
@@ -127,11 +138,13 @@ def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:
 
 
 def is_interpolated(labels: Labels, present: Labels) -> bool:
-    """Whether a mask was smoothed, scaled or went through JPEG: values between in a thin rim.
+    """Whether a mask or numbered objects were smoothed, scaled or went through lossy compression.
 
-    Of the values clearly above 0 at least a tenth are near the top of the type (255 or 65535),
-    and those between have hardly a pixel whose neighbours to the right and below equal it.
-    Objects that happen to be numbered up to 255 have.
+    Where they were, a line across an edge climbs: it has pixels whose value lies between those of
+    both neighbours. In labels as drawn hardly any edge has, and what has is an object of its own:
+    of real labels of 26 collections at most 0.6 % of the pixels at edges (of classes with rims
+    5 %), of the same labels scaled by 0.5 to 4, turned, smoothed or after JPEG of quality 50 to 95
+    9 % to 75 %.
 
     Examples
     --------
@@ -141,28 +154,48 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
     >>> is_interpolated(mask, np.unique(mask))
     True
     """
-    top = int(present[-1]) if len(present) else 0
-    if top not in (255, 65535) or present[0] < 0 or len(_between(present)) < 3:
+    if len(present) < 5 or labels.ndim < 2:
         return False
-    # numbered objects have few pixels of the last numbers, masks have most of theirs at the top
-    foreground = labels[labels > _near(top)]
-    if np.count_nonzero(foreground >= top - _near(top)) < 0.1 * foreground.size:
+    between, edges, pixels = np.zeros(labels.shape, bool), 0, 0
+    for axis in (-2, -1):
+        climbing, at_edges = _climbing(np.moveaxis(labels, axis, -1))
+        np.moveaxis(between, axis, -1)[..., 1:-1] |= climbing
+        edges, pixels = edges + at_edges, pixels + climbing.size
+    # nothing flat at all is no picture of objects, however it was made
+    if np.count_nonzero(between) < _CLIMBING * edges or edges > 0.9 * pixels:
         return False
-    inner = labels[..., :-1, :-1]
-    between = (inner > _near(top)) & (inner < top - _near(top))
-    flat = (inner == labels[..., :-1, 1:]) & (inner == labels[..., 1:, :-1])
-    inside, all_between = (int(np.count_nonzero(m)) for m in (between & flat, between))
-    return inside < 0.3 * max(1, all_between)
+    values, counts = np.unique(labels[between], return_counts=True)
+    # a rim drawn as a class of its own lies between as well: that is one value
+    if len(values) < 3 or counts.max() > 0.8 * counts.sum():
+        return False
+    return _scattered(labels, values)
 
 
-def _between(present: Labels) -> Labels:
-    top = int(present[-1])
-    return present[(present > _near(top)) & (present < top - _near(top))]
+_CLIMBING = 0.08
+"""Share of the pixels at edges from which on values lie between their neighbours' by smoothing."""
 
 
-def _near(top: int) -> int:
-    """Return how far JPEG may move the values of a mask from 0 and from the top."""
-    return top // 32
+def _climbing(lines: Labels) -> tuple[npt.NDArray[np.bool_], int]:
+    """Find pixels strictly between both neighbours in a line; count those that differ from one."""
+    steps = lines[..., 1:] != lines[..., :-1]
+    before, after = steps[..., :-1], steps[..., 1:]
+    found = before & after
+    edges = int(np.count_nonzero(before | after))
+    thin = np.nonzero(found)
+    middle = lines[..., 1:-1][thin]
+    low, high = lines[..., :-2][thin], lines[..., 2:][thin]
+    found[thin] = (middle > np.minimum(low, high)) & (middle < np.maximum(low, high))
+    return found, edges
+
+
+def _scattered(labels: Labels, values: Labels) -> bool:
+    """Whether values are no objects: most of their pieces are specks, or most are in many."""
+    from skimage.measure import label
+
+    chosen = np.where(np.isin(labels, values), labels, 0)
+    pieces, count = label(chosen, background=0, connectivity=labels.ndim, return_num=True)
+    size = np.bincount(pieces.ravel())[1:]
+    return bool(count >= 2 * len(values) or np.median(size) <= 2)
 
 
 def is_grey_coded(present: Labels) -> bool:
@@ -191,6 +224,40 @@ def smallest(labels: AnyArray) -> AnyArray:
         raise invalid("labels", expected="0 to 2**32 - 1", received=f"{low} to {high}")
     fits: np.dtype[Any] = np.min_scalar_type(high)
     return labels.astype(np.uint8 if labels.dtype == bool else fits, copy=False)
+
+
+def renumbered(labels: Labels) -> tuple[Labels, Labels]:
+    """Give labels numbers that make arrays as long as the largest no larger than the image.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        0 or more; ids of connectomics reach 2**31.
+
+    Returns
+    -------
+    numbers : ndarray of int
+        `labels` itself where its values are small enough; else int32, 0 where `labels` is 0 and
+        the other labels numbered from 1 on, in their order.
+    ids : ndarray of int
+        The label of each number, 0 first.
+
+    Examples
+    --------
+    >>> numbers, ids = renumbered(np.array([[0, 2_000_000_000], [7, 7]]))
+    >>> numbers.tolist(), ids.tolist()
+    ([[0, 2], [1, 1]], [0, 7, 2000000000])
+    """
+    top = int(labels.max(initial=0))
+    if top <= max(labels.size, _SMALL_ID):
+        return labels, np.arange(top + 1)
+    present = values_of(labels)
+    ids = present if present[0] == 0 else np.concatenate([[0], present])
+    numbers = np.empty(labels.shape, np.int32)
+    # plane by plane or row by row: indices need 8 bytes a pixel
+    for k, part in enumerate(labels):
+        numbers[k] = np.searchsorted(ids, part)
+    return numbers, ids
 
 
 def border_labels(labels: Labels) -> Labels:

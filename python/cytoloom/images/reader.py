@@ -56,6 +56,10 @@ class Reader:
     lossy = False
     """Whether compression may have changed pixel values."""
 
+    def is_lossy(self, path: Path) -> bool:
+        """Whether compression changed the pixel values of a file."""
+        return self.lossy
+
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether this reads a file with such first bytes, or a folder (which has none)."""
         return start.startswith(self.starts)

@@ -33,6 +33,7 @@ _PHOTOMETRIC = {
 # baseline ways of compressing bytes: unlike those of pictures, they turn no colours into RGB
 _BYTES_ALONE = (1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000)
 _AS_RGB = "Open it in an image editor and save it as RGB or grey TIFF or PNG."
+_JPEG, _JPEG_2000, _WEBP = (6, 7, 33007, 34892), (33003, 33004, 33005, 34712), 50001
 
 
 class Tiff(Reader):
@@ -64,6 +65,11 @@ class Tiff(Reader):
             array = array[..., :-1] if _has_alpha(file, array.shape[-1]) else array
             return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
 
+    def is_lossy(self, path: Path) -> bool:
+        """Whether strips or tiles are JPEG or alike, as in files of slide scanners and QuPath."""
+        with opened(path) as file:
+            return _is_lossy(file.page)
+
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
         """Decode values as stored: indices of colours, 1-bit as 0 and 1; and alpha.
 
@@ -93,6 +99,22 @@ def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None)
 
     scale = _scale(labels, pixel_size_um)
     write_whole(path, lambda name: tifffile.imwrite(name, labels, compression="zlib", **scale))
+
+
+def _is_lossy(page: Any) -> bool:
+    """Whether compression changed values, as the first strip or tile says; of others, not known."""
+    file = page.parent.filehandle
+    if int(page.compression) not in (*_JPEG, *_JPEG_2000, _WEBP) or not page.dataoffsets:
+        return False
+    file.seek(page.dataoffsets[0])
+    head: bytes = file.read(min(page.databytecounts[0], 4096))
+    if int(page.compression) in _JPEG:
+        return b"\xff\xc3" not in head  # the frame of a lossless JPEG
+    if int(page.compression) == _WEBP:
+        return b"VP8L" not in head
+    # the last byte of the coding style: 0 is the wavelet that cannot be reversed
+    style = head.find(b"\xff\x52")
+    return style >= 0 and head[style + 13 : style + 14] == b"\0"
 
 
 def _scale(labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> dict[str, Any]:

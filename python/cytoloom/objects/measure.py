@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..images.labels import renumbered
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -64,13 +66,14 @@ def measure(
     """
     import pandas as pd
 
-    count = int(labels.max(initial=0))
+    numbers, names = renumbered(labels)
+    count = len(names) - 1
     area = np.zeros(count + 1)
     centre = np.zeros((labels.ndim, count + 1))
     shine = np.zeros((len(channel_names), count + 1))
     belief = np.zeros(count + 1)
     for rows in _blocks(labels.shape):
-        block = labels[rows]
+        block = numbers[rows]
         # object pixels alone: most of an image is background
         positions = np.flatnonzero(block)
         ids = block.ravel()[positions]
@@ -91,15 +94,16 @@ def measure(
     present = np.flatnonzero(area[1:]) + 1
     n = area[present]
     axes = AXES[labels.ndim]
-    columns: dict[str, Any] = {"object": present}
-    columns["class"] = [classes.get(int(i), "") for i in present] if classes else ""
+    objects = names[present]
+    columns: dict[str, Any] = {"object": objects}
+    columns["class"] = [classes.get(int(i), "") for i in objects] if classes else ""
     columns["area_px"] = n.astype(np.int64)
     columns["area_um2" if labels.ndim == 2 else "volume_um3"] = (
         n * math.prod(pixel_size_um) if pixel_size_um else np.nan
     )
     for axis, name in enumerate(axes):
         columns[f"centroid_{name}"] = centre[axis, present] / n
-    low, high = boxes(labels, present)
+    low, high = boxes(numbers, present)
     for axis, name in enumerate(axes):
         columns[f"bbox_{name}_min"] = low[:, axis]
     for axis, name in enumerate(axes):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..images.labels import renumbered
+
 
 def size_range(images: Sequence[np.ndarray], ndim: int) -> dict[str, float]:
     """Summarise the diameters of objects, one array per image.
@@ -45,7 +47,7 @@ def diameters(labels: np.ndarray) -> np.ndarray:
     """
     from ..segmentation.objects import areas
 
-    area = areas(labels)[1:]
+    area = areas(renumbered(labels)[0])[1:]
     area = area[area > 0]
     if labels.ndim == 2:
         return np.asarray(2 * np.sqrt(area / math.pi))

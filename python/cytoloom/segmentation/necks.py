@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.labels import renumbered
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from .boxes import WHOLE_PX, Box, pixels_in, together
@@ -55,6 +56,12 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     from scipy import ndimage as ndi
 
     if neck == 0:
+        return labels
+    numbers, ids = renumbered(labels)
+    if numbers is not labels:
+        divide_at_necks(numbers, neck, spacing)
+        new = np.arange(1, int(numbers.max()) + 2 - len(ids)) + ids[-1]
+        labels[...] = np.concatenate([ids, new])[numbers]
         return labels
     boxes = ndi.find_objects(labels)
     chosen = np.array([False, *(box is not None and pixels_in(box) <= WHOLE_PX for box in boxes)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.labels import border_labels
+from ..images.labels import border_labels, renumbered
 from .boxes import strips
 from .separation import shifted
 
@@ -70,10 +70,11 @@ def drop_flat(labels: Labels, height: Array, threshold: float) -> Labels:
     """
     if threshold == 0:
         return labels
-    keep = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    numbers, ids = renumbered(labels)
+    keep = np.zeros(len(ids), bool)
     for rows in strips(labels.shape):
-        keep[labels[rows][height[rows] > threshold]] = True
-    return _keep(labels, keep)
+        keep[numbers[rows][height[rows] > threshold]] = True
+    return _keep(labels, numbers, keep)
 
 
 def tops(labels: Labels, height: Array) -> NDArray[np.float32]:
@@ -97,20 +98,21 @@ def keep_objects(labels: Labels, *, min_area_px: int = 0, exclude_border: bool =
     >>> keep_objects(np.array([[1, 0, 2, 2]], np.int32), min_area_px=2)
     array([[0, 0, 1, 1]], dtype=int32)
     """
-    keep = areas(labels) >= max(min_area_px, 1)
+    numbers = renumbered(labels)[0]
+    keep = areas(numbers) >= max(min_area_px, 1)
     if exclude_border:
-        keep[border_labels(labels)] = False
-    return _keep(labels, keep)
+        keep[border_labels(numbers)] = False
+    return _keep(labels, numbers, keep)
 
 
-def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
-    """Drop objects by id and renumber the others, in place."""
+def _keep(labels: Labels, numbers: Array, keep: NDArray[np.bool_]) -> Labels:
+    """Drop objects by their number and renumber the others, in place."""
     keep[0] = False
-    if keep[1:].all():
+    if numbers is labels and keep[1:].all():
         return labels
     new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     for rows in strips(labels.shape):
-        labels[rows] = new[labels[rows]]
+        labels[rows] = new[numbers[rows]]
     return labels
 
 
@@ -128,45 +130,44 @@ def areas(labels: Array) -> NDArray[np.int64]:
     return count
 
 
-def split_pieces(labels: Array, share: float = 0.1) -> tuple[Array, int]:
-    """Give the pieces of a label that do not touch ids of their own.
+def components(mask: NDArray[np.bool_]) -> Labels:
+    """Give the connected pieces of a mask numbers from 1 on; diagonal neighbours connect.
+
+    Examples
+    --------
+    >>> components(np.array([[True, True, False, True]]))
+    array([[1, 1, 0, 2]], dtype=int32)
+    """
+    from skimage.measure import label
+
+    pieces: Labels = label(mask, connectivity=mask.ndim).astype(np.int32)
+    return pieces
+
+
+def in_pieces(labels: Array, share: float = 0.1) -> int:
+    """Count the labels that have another piece, not touching, of a tenth of their largest one.
 
     Parameters
     ----------
     labels : ndarray of int
-        Object ids; 0 is background.
+        Object ids, 0 or more; 0 is background.
     share : float, default 0.1
-        A piece smaller than this share of its label's largest piece keeps the label's id.
-
-    Returns
-    -------
-    (ndarray, int)
-        `labels` itself and 0 where every label is in one piece, else new int32 labels and the
-        number of labels that were divided. New ids follow the largest one.
+        Pieces smaller than this share of the label's largest one are crumbs, and not counted.
 
     Examples
     --------
-    >>> split_pieces(np.array([[1, 1, 0, 1, 0, 2]]))
-    (array([[1, 1, 0, 3, 0, 2]], dtype=int32), 1)
+    >>> in_pieces(np.array([[1, 1, 0, 1, 0, 2]]))
+    1
     """
     from skimage.measure import label
 
-    if labels.min(initial=0) < 0:
-        return labels, 0  # `check_labels` of the task has refused these, with a reason
     # skimage's label tells touching objects apart, SciPy's would join them
     pieces = label(labels, background=0, connectivity=labels.ndim)
-    size = areas(pieces)
-    owner = np.zeros(len(size), np.int64)
-    owner[pieces.ravel()] = labels.ravel()
-    owner[0] = 0
-    largest = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-    np.maximum.at(largest, owner[1:], size[1:])
-    main = np.zeros(len(size), bool)
-    order = np.lexsort((-size[1:], owner[1:])) + 1
-    main[order[np.unique(owner[order], return_index=True)[1]]] = True
-    apart = np.flatnonzero(~main & (size >= share * largest[owner]) & (owner > 0))
-    if not apart.size:
-        return labels, 0
-    new = owner.astype(np.int32)
-    new[apart] = len(largest) + np.arange(len(apart))
-    return new[pieces], len(np.unique(owner[apart]))
+    size = areas(pieces)[1:]
+    numbers, ids = renumbered(labels)
+    owner = np.zeros(len(size) + 1, np.int64)
+    owner[pieces.ravel()] = numbers.ravel()
+    owner = owner[1:]
+    largest = np.zeros(len(ids), np.int64)
+    np.maximum.at(largest, owner, size)
+    return int(np.count_nonzero(np.bincount(owner[size >= share * largest[owner]]) > 1))

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import invalid
+from ..images.labels import renumbered
 from .optics import noise
 
 Labels = NDArray[np.int32]
@@ -89,8 +90,16 @@ def annotators(
     if disagreement < 0:
         raise invalid("disagreement", expected="0 or more", received=disagreement)
     truth = np.asarray(labels).astype(np.int32)
+    numbers, ids = renumbered(truth)
     seeds = np.random.SeedSequence(seed).spawn(n)
-    return [_drawing(truth, np.random.default_rng(s), disagreement) for s in seeds]
+    drawn = [_drawing(numbers, np.random.default_rng(s), disagreement) for s in seeds]
+    return drawn if numbers is truth else [_named(one, ids) for one in drawn]
+
+
+def _named(drawn: Labels, ids: Labels) -> Labels:
+    """Give objects their ids back; new ones follow the largest."""
+    new = np.arange(1, int(drawn.max(initial=0)) + 2 - len(ids)) + ids[-1]
+    return np.concatenate([ids, new])[drawn].astype(np.int32)
 
 
 def _drawing(truth: Labels, rng: Generator, disagreement: float) -> Labels:

@@ -15,7 +15,14 @@ from ..losses import Loss
 from ..metrics.instances import IOUS_50_95, average_precision, counts_by_score
 from ..metrics.matching import match
 from ..segmentation.necks import divide_at_necks
-from ..segmentation.objects import drop_flat, fill_holes, keep_objects, split_pieces, tops
+from ..segmentation.objects import (
+    components,
+    drop_flat,
+    fill_holes,
+    in_pieces,
+    keep_objects,
+    tops,
+)
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
 from .found import Found
@@ -266,28 +273,27 @@ class Instances(Task):
         return check_known_values(labels, known)
 
     def describe_labels(self, labels: Array) -> list[str]:
-        """Say when labels are divided because their pieces do not touch."""
-        divided = split_pieces(labels)[1]
-        if not divided:
+        """Say when objects are the pieces of a mask, and when one number is in pieces."""
+        if labels.min(initial=0) < 0:
             return []
-        if (
-            labels.min() == 0
-            and labels.max() in (1, 255)
-            and (labels[labels > 0] == labels.max()).all()
-        ):
+        if is_mask(labels):
             return [
                 "a mask without object ids: its connected components are taken for objects, so "
                 "objects that touch are one"
             ]
-        return [f"{divided} labels have pieces that do not touch: each is an object of its own"]
+        if not in_pieces(labels):
+            return []
+        return [
+            "labels in pieces that do not touch: each number is one object, as scores count it; "
+            "if numbers are classes, give every object a number of its own"
+        ]
 
     def prepare(self, labels: Array) -> Array:
-        """Return `labels`; pieces of one label that do not touch become objects of their own.
+        """Return `labels`; a mask, 0/1 or 0/255, becomes its connected components.
 
-        Small pieces, below a tenth of the largest, stay part of their object. So a 0/255 mask
-        becomes its connected components.
+        In all other labels a number is one object, in however many pieces.
         """
-        return split_pieces(labels)[0]
+        return components(labels > 0) if is_mask(labels) else labels
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """Correlation of the second map with its target for the objects found, inside these.
@@ -310,3 +316,15 @@ class Instances(Task):
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
         """Foreground probability (spatial...)."""
         return np.asarray(maps["foreground"][..., 0])
+
+
+def is_mask(labels: Array) -> bool:
+    """Whether labels are a mask without object ids: one value above 0, which is 1 or 255.
+
+    Examples
+    --------
+    >>> is_mask(np.array([[0, 255]])), is_mask(np.array([[0, 7]])), is_mask(np.array([[0, 0]]))
+    (True, False, False)
+    """
+    top = int(labels.max(initial=0))
+    return top in (1, 255) and bool(((labels == 0) | (labels == top)).all())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.labels import values_of
+
 if TYPE_CHECKING:
     from ..patches.sample import Sample
     from .found import Found
@@ -42,7 +44,7 @@ def components_of_classes(
     objects = np.zeros(labels.shape, np.int32)
     classes: dict[int, int] = {}
     neighbours = np.ones((3,) * labels.ndim, bool)
-    for class_id in range(1, int(labels.max(initial=0)) + 1):
+    for class_id in (int(value) for value in values_of(labels) if value > 0):
         of_class = labels == class_id
         ids, count = ndi.label(of_class, structure=neighbours)
         if not only_classes:
