@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 
 _APART = "Save each of them as its own file (Fiji: Bio-Formats, then Save As > Tiff)."
 _ANEW = "Open it in Fiji (Bio-Formats), see what is there, and save it as TIFF."
-_AGAIN = "It is cut off: copy or export it again."
+_AGAIN = "It is cut off or damaged: copy or export it again."
 _TOGETHER = (
     "Put all files of the set into one folder, under the names that they were saved with, or "
     "export it as one file."
 )
 # of slides and vendors' stacks tifffile knows which series is the image
 _KNOWN_KINDS = ("svs", "scn", "qpi", "ndpi", "bif", "avs", "eer", "philips", "lsm", "sis")
+# private tags and tags of a text may be wrong as they like; those that say what pixels are may not
+_OF_PIXELS = re.compile(r"TiffTag [23]\d\d @.*(offset|not read all)")
 _HARMLESS = re.compile(
-    r"TiffTag|_metadata|_tags|GeoKey|GDAL|read_(?!segments)|imagej_meta|uic|thumbnail"
-    r"|invalid shaped series metadata|subfiletype|ByteCounts for CCITT|Datetime"
+    r"TiffTag|_metadata|_tags|GeoKey|GDAL|read_(?!segments)|uic|thumbnail|Datetime"
+    r"|invalid shaped series metadata|subfiletype|ByteCounts for CCITT"
 )
+_BROKEN = re.compile(r"offset|corrupted tag list|not read all|incompletely|segments|circular")
 
 
 @dataclass
@@ -58,7 +61,7 @@ def opened(path: Path) -> Iterator[Opened]:
     with _listening() as said:
         tiff, notes = _open(path)
         with tiff:
-            series, more = _chosen(tiff.series, path)
+            series, more = _chosen(_all_series(tiff, path), path)
             _refuse_incomplete(tiff, series, path)
             _refuse_said(said, path)
             yield Opened(tiff, series, notes + more)
@@ -116,11 +119,16 @@ def _listening() -> Iterator[list[str]]:
 
 
 def _refuse_said(said: Sequence[str], path: Path) -> None:
-    bad = [text for text in said if not _HARMLESS.search(text)]
-    if bad:
-        text = re.sub(r"^<.*?'> |^<[^>]*> ", "", bad[0])
-        expected = "a file whose parts fit together"
-        raise invalid(str(path), expected=expected, received=text, remedy=_ANEW)
+    bad = [t for t in said if _OF_PIXELS.search(t) or not _HARMLESS.search(t)]
+    if not bad:
+        return
+    text = re.sub(r"^<.*?'> |^<[^>]*> ", "", bad[0])
+    if text.startswith("ImageJ series metadata"):
+        expected, got = "as many planes as its ImageJ description says", "fewer"
+        raise invalid(str(path), expected=expected, received=got, remedy=_AGAIN)
+    expected = "a file whose parts fit together"
+    remedy = _AGAIN if _BROKEN.search(text) else _ANEW
+    raise invalid(str(path), expected=expected, received=text, remedy=remedy)
 
 
 # Files of a set
@@ -182,6 +190,27 @@ def _chosen(
         return largest, []
     text = "its file holds smaller images too ({}), which are taken for overviews of the largest"
     return largest, [say(text, ", ".join(map(_size, smaller)))]
+
+
+def _all_series(tiff: tifffile.TiffFile, path: Path) -> Sequence[tifffile.TiffPageSeries]:
+    start = tiff.pages.first.description.lstrip()[:1000] if tiff.pages else ""
+    if (
+        re.match(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(\w+:)?OME\b", start, re.S)
+        and not tiff.is_ome
+    ):
+        expected, got = "a whole OME description", "one that breaks off"
+        raise invalid(str(path), expected=expected, received=got, remedy=_AGAIN)
+    try:
+        found: Sequence[tifffile.TiffPageSeries] = tiff.series
+    except RuntimeError as error:
+        # how tifffile says that a page is of another size or type than the first
+        if "keyframe" not in str(error):
+            raise
+        got = "pages of several sizes or types"
+        raise invalid(str(path), expected="one image", received=got, remedy=_APART) from None
+    if not found:
+        raise invalid(str(path), expected="an image", received="no page", remedy=_AGAIN)
+    return found
 
 
 def _kind(series: tifffile.TiffPageSeries) -> tuple[Any, ...]:
