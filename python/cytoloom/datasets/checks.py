@@ -246,6 +246,8 @@ def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
     low, high = np.min([low for low, _ in ends]), np.max([high for _, high in ends])
     if low == high:
         yield f"has one value everywhere ({low}); is it the right file?"
+    if pixels.dtype.kind in "ui" and high > 2**53:
+        yield "has values above 2**53, of which neighbours become one as floating point"
     if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
         bad = size - sum(np.count_nonzero(np.isfinite(block)) for block in blocks(pixels))
         yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"

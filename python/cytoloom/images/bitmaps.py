@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .image import AnyArray, ImageInfo
+from .image import AnyArray, ImageInfo, upright
 from .labels import as_shown
-from .reader import Part, Reader
+from .reader import Part, Reader, refuse_too_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -32,7 +32,7 @@ class Bitmap(Reader):
         with self.opened(path) as picture:
             height, width = picture.height, picture.width
             # orientations from 5 on are turned by 90 degrees: height and width change places
-            if self.lossy and picture.getexif().get(0x0112, 1) >= 5:
+            if _orientation(picture) >= 5:
                 height, width = width, height
             coloured = _is_coloured(picture)
         shape = (height, width, 3 if coloured else 1)
@@ -46,25 +46,22 @@ class Bitmap(Reader):
         0 and 255.
         """
         with self.opened(path) as picture:
-            upright = self.upright(picture)
+            _refuse_too_large(picture, path)
+            picture.load()
             # Pillow warns that a palette's transparency is lost, which is what is wanted
-            upright.info.pop("transparency", None)
-            return _three_axes(np.asarray(upright.convert("RGB" if _is_coloured(picture) else "L")))
+            picture.info.pop("transparency", None)
+            plain = picture.convert("RGB" if _is_coloured(picture) else "L")
+            return _turned(np.asarray(plain), picture)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
         """Decode palette indices (c = 1), grey values or colours, 1-bit as 0 and 1; and alpha."""
         with self.opened(path) as picture:
-            upright = self.upright(picture)
-            if upright.mode == "P":
-                return as_shown(np.asarray(upright), _palette(picture))[..., None], None
-            if upright.mode == "1":
-                return np.asarray(upright).astype(np.uint8)[..., None], None
-            values = _three_axes(np.asarray(upright))
-        return (values, None) if upright.mode == "CMYK" else _without_alpha(values)
-
-    def upright(self, picture: Picture) -> Picture:
-        """Turn a picture as its camera was held."""
-        return picture
+            _refuse_too_large(picture, path)
+            array = np.asarray(picture)
+            if picture.mode == "P":
+                array = as_shown(array, _palette(picture))
+            values = _turned(array.astype(np.uint8) if picture.mode == "1" else array, picture)
+        return (values, None) if picture.mode == "CMYK" else _without_alpha(values)
 
 
 class Bmp(Bitmap):
@@ -82,12 +79,6 @@ class Jpeg(Bitmap):
     suffixes = (".jpg", ".jpeg")
     starts = (b"\xff\xd8\xff",)
     lossy = True
-
-    def upright(self, picture: Picture) -> Picture:
-        """Turn a picture as its camera was held."""
-        from PIL import ImageOps
-
-        return ImageOps.exif_transpose(picture)
 
 
 class Png(Bitmap):
@@ -111,22 +102,45 @@ class Png(Bitmap):
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode a picture into ``(y, x, c)`` without alpha."""
         if _depth(path)[0] == 16:
-            return _without_alpha(_deep(path))[0]
+            return _without_alpha(self._deep(path))[0]
         return super().pixels(path, part)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
         """Decode values as stored, small depths too, which Pillow stretches to 255."""
         depth, colour_type = _depth(path)
         if depth == 16:
-            return _without_alpha(_deep(path))
+            return _without_alpha(self._deep(path))
         values, alpha = super().values(path, part)
         # 255 / 3 and 255 / 15: how Pillow stretches 2 and 4 bits
         step = {2: 85, 4: 17}.get(depth, 1) if colour_type == 0 else 1
         return (values // step if step > 1 else values), alpha
 
+    def _deep(self, path: Path) -> AnyArray:
+        """Decode 16 bits, with alpha where there is some."""
+        import imagecodecs
 
-def _three_axes(array: AnyArray) -> AnyArray:
-    return array[..., None] if array.ndim == 2 else array
+        with self.opened(path) as picture:
+            _refuse_too_large(picture, path)
+            return _turned(imagecodecs.png_decode(path.read_bytes()), picture)
+
+
+def _orientation(picture: Picture) -> int:
+    """Return how a camera was held, by EXIF; to look for it behind a PNG's pixels decodes them."""
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1
+    found = picture.getexif().get(0x0112, 1)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _turned(array: AnyArray, picture: Picture) -> AnyArray:
+    """Give a channel axis to all pictures, and turn those that are not upright."""
+    return upright(array[..., None] if array.ndim == 2 else array, _orientation(picture))
+
+
+def _refuse_too_large(picture: Picture, path: Path) -> None:
+    # at most 4 bytes a pixel, or 8 in a PNG of 16 bits
+    shape = (picture.height, picture.width, 4)
+    refuse_too_large(shape, np.dtype(np.uint16 if "16" in picture.mode else np.uint8), str(path))
 
 
 def _without_alpha(values: AnyArray) -> tuple[AnyArray, AnyArray | None]:
@@ -153,12 +167,6 @@ def _depth(path: Path) -> tuple[int, int]:
     with path.open("rb") as file:
         start = file.read(26)
     return start[24], start[25]
-
-
-def _deep(path: Path) -> AnyArray:
-    import imagecodecs
-
-    return _three_axes(imagecodecs.png_decode(path.read_bytes()))
 
 
 PNG, JPEG, BMP = Png(), Jpeg(), Bmp()

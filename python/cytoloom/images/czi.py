@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from ..errors import invalid
 from .cache import CHUNKS, state_of
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, Region, arranged_box, different, stored_box
@@ -66,6 +67,7 @@ class _Scene:
         if len(kinds) != 1:
             got = " and ".join(sorted(kinds)) or "none"
             raise refused(path, "tiles of one kind at full resolution", got)
+        _refuse_cut_off(path, tiles)
         # of tiles that overlap, the one taken last is on top
         self.tiles = sorted(tiles, key=lambda tile: tile.mosaic_index or 0)
         self.path = path
@@ -93,6 +95,16 @@ class _Scene:
         decoded = CHUNKS.get(key, lambda: _decoded(tile, self.path))
         pixels = decoded.transpose(order)[(0,) * len(rest)]
         out[tuple(into)] = pixels[tuple(of)]
+
+
+def _refuse_cut_off(path: Path, tiles: list[Any]) -> None:
+    """Refuse a file that ends before the last of its tiles does."""
+    segment = max(tiles, key=lambda tile: tile.file_position).data_segment()
+    end = getattr(segment, "data_offset", 0) + getattr(segment, "data_size", 0)
+    if end > path.stat().st_size:
+        got = "a file that ends before its pixels do"
+        remedy = "It is cut off or damaged: copy or export it again."
+        raise invalid(str(path), expected="a whole image", received=got, remedy=remedy)
 
 
 def _place(tile: Any) -> Place:

@@ -337,6 +337,9 @@ def _reading(path: Path, action: Callable[[], T]) -> T:
         raise invalid(str(path), expected=expected, received="one for which there is too little",
                       remedy=remedy) from error  # fmt: skip
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            got = error.strerror or str(error)
+            raise invalid(str(path), expected="a file to read", received=got) from error
         what = f"a file that cannot be decoded ({type(error).__name__}: {error})"
         remedy = _BROKEN if _is_broken(error) else _OTHERWISE
         raise invalid(str(path), expected="a whole image", received=what, remedy=remedy) from error
@@ -344,16 +347,27 @@ def _reading(path: Path, action: Callable[[], T]) -> T:
 
 _BROKEN = "It may be cut off or damaged: copy or export it again."
 _OTHERWISE = "Open it in the program that wrote it, or in Fiji, and save it as plain TIFF."
-_CUT = ("truncated", "cut off", "too short", "premature", "eof", "mmap length", "failed to read")
-"""What decoders say of files that end too early, where their kind of error does not say it."""
+_UNREAD = ("unsupported", "not supported", "not implemented", "requires the", "unknown")
+_CUT = (
+    "truncated",
+    "cut off",
+    "too short",
+    "premature",
+    "eof",
+    "mmap length",
+    "failed to read",
+    "can not read",
+)
+"""What decoders say of ways of storing that they do not know, and of files that end too early."""
 
 
 def _is_broken(error: Exception) -> bool:
     """Whether an error is of bytes that are missing or wrong, not of a way of storing."""
-    if isinstance(error, (NotImplementedError, ImportError, AttributeError, KeyError)):
-        return False
-    kinds = {kind.__name__ for kind in type(error).__mro__}
     text = f"{type(error).__module__} {error}".lower()
-    decoder = text.startswith(("imagecodecs", "zlib", "struct", "_struct", "lzma", "zstd"))
-    said = any(word in text for word in _CUT)
-    return decoder or said or bool(kinds & {"EOFError", "TiffFileError", "UnicodeDecodeError"})
+    if isinstance(error, (NotImplementedError, ImportError)) or any(w in text for w in _UNREAD):
+        return False
+    decoders = ("imagecodecs", "zlib", "struct", "lzma", "zstd")
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    # Pillow's are errors of the system without a number, and of syntax
+    kind = kinds & {"EOFError", "TiffFileError", "UnicodeDecodeError", "OSError", "SyntaxError"}
+    return text.startswith(decoders) or any(word in text for word in _CUT) or bool(kind)

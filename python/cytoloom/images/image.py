@@ -111,6 +111,20 @@ class Image:
         return f"Image({self.name!r}, {size} ({self.axes}), {self.array.dtype}{scale})"
 
 
+def above(values: AnyArray, low: int) -> AnyArray:
+    """Return how far whole numbers are above the lowest, as indices of an array.
+
+    Examples
+    --------
+    >>> above(np.array([2**64 - 1], np.uint64), 2**64 - 3), above(np.array([127], np.int8), -128)
+    (array([2]), array([255]))
+    """
+    # unsigned ones beyond 2**63 have no int64
+    unsigned = values.dtype.kind == "u"
+    found: AnyArray = (values - values.dtype.type(low)) if unsigned else values
+    return found.astype(np.int64) - (0 if unsigned else low)
+
+
 def pick_channels(
     channels: Channels, count: int, names: tuple[str, ...] | None, where: str
 ) -> tuple[int, ...] | None:

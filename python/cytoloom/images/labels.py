@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
-from .image import AnyArray
+from .image import AnyArray, above
 
 Labels = npt.NDArray[np.integer[Any]]
 _SMALL_ID = 1 << 16
@@ -113,16 +113,8 @@ def values_of(labels: Labels) -> Labels:
     seen = np.zeros(high - low + 1, bool)
     # row by row: indices need 8 bytes a pixel
     for row in np.atleast_2d(labels):
-        seen[_above(row, low)] = True
+        seen[above(row, low)] = True
     return np.flatnonzero(seen).astype(labels.dtype) + labels.dtype.type(low)
-
-
-def _above(row: Labels, low: int) -> Labels:
-    """Return how far values are above the lowest; those of uint64 do not fit into int64."""
-    if row.dtype.kind == "u":
-        return (row - row.dtype.type(low)).astype(np.int64)
-    above: Labels = row.astype(np.int64) - low
-    return above
 
 
 def is_mask_255(present: AnyArray, unknown: int | None = None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import at_hand, blocks
-from .image import AnyArray
+from .image import AnyArray, above
 
 MAX_SAMPLE = 4_000_000
 """Pixels of which percentiles of floats are taken: 32 MB, whatever the size of the image."""
@@ -71,7 +71,7 @@ class _Histogram:
         """Count a block, in memory of some rows: indices need 8 bytes a pixel."""
         rows = max(1, MAX_SAMPLE * len(channel) // channel.size)
         for start in range(0, len(channel), rows):
-            values = channel[start : start + rows].ravel().astype(np.int64) - self._low
+            values = above(channel[start : start + rows].ravel(), self._low)
             self._counts += np.bincount(values, minlength=len(self._counts))
 
     def percentiles(self, levels: Levels) -> Levels:

@@ -258,6 +258,9 @@ def _refuse_incomplete(
     wanted = math.prod(series.shape) // max(1, math.prod(series.keyframe.shape))
     if there < wanted:
         raise _missing(tiff, path, wanted, there)
+    if not any(any(page.databytecounts) for page in pages or [series.keyframe] if page is not None):
+        expected, got = "an image with pixels", "one of which no pixel was ever written"
+        raise invalid(str(path), expected=expected, received=got, remedy=_AGAIN)
     _refuse_more_pages(tiff, series, path)
     for page in {id(p): p for p in (series.keyframe, pages[-1] if pages else None)}.values():
         if page is not None and page.parent is tiff and _end(page) > tiff.filehandle.size:
