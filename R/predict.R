@@ -14,12 +14,15 @@
 #'   clearly worse than in training, to the size at which they fit, with a warning.
 #'   [evaluate()][evaluate.cl_model] never rescales.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
-#'   kept in a folder that goes with the session.
+#'   kept in a folder that goes with the session. A prediction that was killed goes on when the same
+#'   call is made again.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
 #'   background first; [cl_read()] reads them); needs `out`.
-#' @param overwrite Replace the results that are in `out`.
+#' @param overwrite Replace the results that are in `out` once the new ones are whole, and give up a
+#'   prediction that was begun there with other settings, model or images. Files that no prediction
+#'   wrote, or that were changed since, are never touched.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.

@@ -17,7 +17,6 @@ from cytoloom.datasets.sources import ArraySource
 from cytoloom.datasets.views import CachedSource, ChannelSource, CropSource, PlaneSource
 from cytoloom.images import Normalize, blocks, files, percentiles
 from cytoloom.images.cache import Cache
-from cytoloom.prediction.apply import predict_one
 
 RNG = np.random.default_rng(0)
 
@@ -96,13 +95,12 @@ def test_predicting_into_a_folder_never_asks_for_the_whole(trained, monkeypatch,
     monkeypatch.setattr("cytoloom.inference.tiled.TILE_PX", 9000)
     monkeypatch.setattr("cytoloom.objects.measure.BLOCK_PX", 9000)
     source = Counting(image)
-    row, table, labels, _ = predict_one(
-        trained, Item("image", source), rescale, tmp_path, workers=1
-    )
+    data = cl.Data((Item("image", source),))
+    found = cl.predict(trained, data, rescale=rescale, out=tmp_path / "out", progress=False)
     assert max(source.asked) < image.size
-    assert row["objects"] == len(expected.objects) == len(table)
-    np.testing.assert_array_equal(labels, expected["image"])
-    np.testing.assert_array_equal(files.read_labels(row["labels"]), labels)
+    assert found.files["objects"].tolist() == [len(expected.objects)] == [len(found.objects)]
+    np.testing.assert_array_equal(found["image"], expected["image"])
+    np.testing.assert_array_equal(files.read_labels(found.files["labels"][0]), found["image"])
 
 
 @large

@@ -12,6 +12,7 @@ from ..images.image import Channels
 from ..messages import counted, say
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
+from .ids import named
 from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
 from .layouts import WHAT
 from .sources import Source
@@ -292,7 +293,9 @@ def _knowing(labels: Source, unknown: int | None) -> Source:
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:
-    return Data(found.items, options.channels, options.unknown, found.problems, found.notes)
+    items, changed = named(found.items)
+    notes = (*found.notes, *changed)
+    return Data(tuple(items), options.channels, options.unknown, found.problems, notes)
 
 
 def _paired(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Data:

@@ -247,6 +247,20 @@ def pixel_sha256(source: Source) -> str:
     return source.digest[1]
 
 
+def pixels_seen(source: Source, spacing_um: tuple[float, ...] | None = None) -> str:
+    """Return the SHA-256 of what is seen of an image: its own pixels, and their size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> image = ArraySource(np.zeros((2, 2)))
+    >>> pixels_seen(image) == pixels_seen(image, (0.5, 0.5))
+    False
+    """
+    return hashlib.sha256(f"{_digest(source)} {spacing_um}".encode()).hexdigest()
+
+
 def _digest(source: Source) -> str:
     pixels = at_hand(source)
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.name}".encode())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
 from ..images.formats import stem
 from ..images.image import Image
-from .items import is_file
+from ..storage.names import changes, table_name, told_apart
+from .items import Item, is_file
 
 
 def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
@@ -36,6 +38,25 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
         return own
     digits = max(3, len(str(len(images))))
     return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
+
+
+def named(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
+    """Give items ids that tables bring back and that differ, and say what was changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> image = ArraySource(np.zeros((8, 9)))
+    >>> items, notes = named(Item(name, image) for name in ("=a", "b", "b"))
+    >>> [item.id for item in items], notes
+    (['_=a', 'b', 'b_2'], ["In tables '=a' is written as '_=a', 'b' is written as 'b_2'."])
+    """
+    items = list(items)
+    names = list(told_apart(table_name(item.id) for item in items))
+    changed = changes((str(item.id), name) for item, name in zip(items, names, strict=True))
+    renamed = [replace(item, id=name) for item, name in zip(items, names, strict=True)]
+    return renamed, [f"In tables {changed}."] if changed else []
 
 
 def _file_ids(paths: Sequence[Path]) -> list[str]:

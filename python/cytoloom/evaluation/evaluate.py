@@ -58,17 +58,9 @@ def evaluate(
     >>> scores = cl.evaluate("nuclei.cytoloom", "data/test")  # doctest: +SKIP
     >>> print(scores.summary)  # doctest: +SKIP
     """
-    from pathlib import Path
+    from .scoring import score, scores_folder
 
-    from ..storage.atomic import leave_empty
-    from ..storage.results import SCORED, open_results_folder
-    from .scoring import score
-
-    made = out is not None and not Path(out).exists()
-    folder = open_results_folder(out, overwrite, SCORED)
-    try:
-        scores: Scores = yield from score(model, data, folder, allow_training_images)
-        return scores
-    finally:
-        if folder is not None and made:
-            leave_empty(folder)
+    with scores_folder(out, overwrite, data) as write:
+        scores: Scores = yield from score(model, data, allow_training_images)
+        yield from write(scores)
+    return scores

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+TABLES = ("scores_per_image.csv", "scores_per_object.csv", SCORED)
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """How well a model does on images with truth.
@@ -46,9 +49,10 @@ class Scores:
         """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(self.summary, folder / SCORED)
-        write_table(self.per_image, folder / "scores_per_image.csv")
-        write_table(self.per_object, folder / "scores_per_object.csv")
+        # the summary last: by it the others are known
+        tables = (self.per_image, self.per_object, self.summary)
+        for name, table in zip(TABLES, tables, strict=True):
+            write_table(table, folder / name)
 
 
 def _tables(

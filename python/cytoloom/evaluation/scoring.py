@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.checks import check
 from ..datasets.data import Data, as_data
 from ..datasets.files import pixel_sha256
-from ..datasets.items import read_labels
+from ..datasets.ids import named
+from ..datasets.items import is_file, read_labels
 from ..datasets.views import CachedSource
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, say
 from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, same_channels
-from .scores import Scores, _tables
+from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
+from .scores import TABLES, Scores, _tables
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 def score(
     model: Model | str | os.PathLike[str],
     data: Any,
-    folder: Path | None,
     allow_training_images: bool,
 ) -> Work[Scores]:
     """Check the images, score each and put the tables together."""
@@ -48,11 +50,38 @@ def score(
             metrics, pairs = finish()
             rows.append({"image": item.id, **metrics})
             objects += [{"image": item.id, **pair} for pair in pairs]
-    scores = _tables(rows, objects, [item.group for item in found.items])
-    if folder is not None:
-        scores.save(folder)
-        yield note(f"Scores written to {folder}.")
-    return scores
+    return _tables(rows, objects, [item.group for item in found.items])
+
+
+@contextlib.contextmanager
+def scores_folder(
+    out: str | os.PathLike[str] | None, overwrite: bool, data: Any
+) -> Iterator[Callable[[Scores], Iterator[Event]]]:
+    """Have a folder for scores while they are made; yield what writes them there.
+
+    Parameters
+    ----------
+    out : path or None
+        Where; made if missing. None: they are not written.
+    overwrite : bool
+        Scores that are there may be replaced.
+    data : object
+        What is scored: a table, perhaps, which is never written to.
+    """
+    if out is None:
+        yield lambda scores: iter(())
+        return
+    with claimed(out, "evaluate") as (folder, lock):
+        refuse_results(folder, overwrite, SCORED, TABLES)
+        refuse_inputs([folder / name for name in TABLES], [data] if is_file(data) else [])
+
+        def write(scores: Scores) -> Iterator[Event]:
+            """Write the tables, if the folder is still there."""
+            lock.check()
+            scores.save(folder)
+            yield note(f"Scores written to {folder}.")
+
+        yield write
 
 
 def _checked(model: Model, data: Any) -> Work[Data]:
@@ -64,6 +93,10 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield note(f"Label value {remembered} counts nowhere, as in training.")
     elif remembered is not None and found.unknown != remembered:
         yield warn(f"Label value {found.unknown} counts nowhere, in training it was {remembered}.")
+    items, texts = named(found.items)
+    for text in texts:
+        yield warn(text)
+    found = replace(found, items=tuple(items))
     report = check(found, model.task, training=False)
     if not report.ok:
         raise invalid("data", expected="images with labels", received=str(report))

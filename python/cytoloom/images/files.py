@@ -265,7 +265,11 @@ def read_labels_as(
 
 
 def write_labels(
-    path: str | Path, labels: AnyArray, pixel_size_um: float | tuple[float, ...] | None = None
+    path: str | Path,
+    labels: AnyArray,
+    pixel_size_um: float | tuple[float, ...] | None = None,
+    *,
+    written_by: str = "cytoloom",
 ) -> Path:
     """Write a label image as compressed TIFF that ImageJ opens.
 
@@ -280,6 +284,8 @@ def write_labels(
         0 is background.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, one for all axes or one each; kept in the file.
+    written_by : str, default "cytoloom"
+        What the file says it was written by.
 
     Returns
     -------
@@ -310,7 +316,7 @@ def write_labels(
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
-    tiff.write(path, label_rules.smallest(labels), sizes)
+    tiff.write(path, label_rules.smallest(labels), sizes, written_by)
     return path
 
 

@@ -93,12 +93,14 @@ class Tiff(Reader):
         return members(path)
 
 
-def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
+def write(
+    path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None, written_by: str
+) -> None:
     """Write unsigned ``(y, x)`` or ``(z, y, x)``, compressed, renamed when complete."""
     import tifffile
 
-    scale = _scale(labels, pixel_size_um)
-    write_whole(path, lambda name: tifffile.imwrite(name, labels, compression="zlib", **scale))
+    how = {"compression": "zlib", "software": written_by, **_scale(labels, pixel_size_um)}
+    write_whole(path, lambda name: tifffile.imwrite(name, labels, **how))
 
 
 def _is_lossy(page: Any) -> bool:

@@ -192,6 +192,15 @@ class Record:
             network = self.in_precision(network, "float32", name)
         network.save(file)
 
+    def stored_bytes(self, member: int, name: str) -> bytes:
+        """Return what the file of one network holds, whatever was changed in memory."""
+        key = (member, name)
+        return self.held[key] if key in self.held else self._stored_file(key).read_bytes()
+
+    def _stored_file(self, key: tuple[int, str]) -> Path:
+        assert self.path is not None
+        return self.path / self.files[key]
+
     def network_bytes(self, member: int = 1, name: str | None = None) -> bytes:
         """Return what the file of one network holds, or would hold, as it is in memory."""
         with self._network_file(member, name or self.name) as file:
@@ -202,8 +211,7 @@ class Record:
         """Have a network in a file while the block runs: that in the folder, or a temporary one."""
         key = (member, name)
         if key not in self.networks and key not in self.held:
-            assert self.path is not None
-            yield self.path / self.files[key]
+            yield self._stored_file(key)
             return
         with tempfile.TemporaryDirectory(prefix="cytoloom-") as folder:
             file = Path(folder) / "network.keras"
@@ -216,7 +224,7 @@ class Record:
     def read_network(self, member: int = 1, name: str | None = None) -> Any:
         """Read a network as it was saved: a `keras.Model` in the precision of this machine."""
         with self._network_file(member, name or self.name) as file:
-            stored = _read(file)
+            stored = network_in(file)
         precision = backend.resolve_precision("auto")
         if precision == "float32":
             return stored
@@ -248,7 +256,7 @@ class Record:
         return {**known, "networks": networks, **recorded}
 
 
-def _read(file: Path) -> Any:
+def network_in(file: Path) -> Any:
     """Read the file of a network."""
     keras = backend.require()
     try:

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..datasets.checks import odd_pixels
+from ..datasets.files import pixels_seen
 from ..datasets.views import CachedSource
 from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
+from ..storage.results import WRITTEN_BY
 from .match_object_size import LARGEST_FACTOR, by_size, factors_known
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..models.model import Model
+    from .folder import InMemory
 
 
-def portable(files: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Give paths below the folder of results, which may be moved."""
-    below = [Path(p).relative_to(folder).as_posix() if p else "" for p in files["labels"]]
-    return files.assign(labels=below)
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What came of one image.
+
+    Attributes
+    ----------
+    row : dict
+        Its row of the table of files; paths are below the folder of results.
+    objects : DataFrame
+        Its objects.
+    labels : ndarray of int or None
+        None where they are in the folder.
+    notes : list of str
+        What to warn of.
+    pixels : str
+        What its pixels were, see `pixels_seen`; empty where nothing is written.
+    """
+
+    row: dict[str, Any]
+    objects: pd.DataFrame
+    labels: np.ndarray | None
+    notes: Sequence[str] = ()
+    pixels: str = ""
 
 
 def is_factor(value: Any) -> bool:
@@ -37,12 +59,12 @@ def predict_one(
     model: Model,
     item: Any,
     rescale: Any,
-    folder: Path | None,
+    folder: InMemory,
     workers: int,
     overlay: bool = False,
     maps: bool = False,
-) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray, list[str]]:
-    """Predict one image: its row, its objects, its labels and what to warn of."""
+) -> Predicted:
+    """Predict one image, and write what is found where there is a folder."""
     source = CachedSource(fitting_source(model, item))
     odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
@@ -64,7 +86,7 @@ def predict_one(
             if factors is not None:
                 found, made = found_with(factors)
         table = _objects(model, item, source, found, made)
-        if folder is not None and maps:
+        if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
     row = {
         "image": item.id,
@@ -75,9 +97,11 @@ def predict_one(
         "high": _joined(stats.high),
         "labels": "",
     }
-    if folder is not None:
-        row["labels"] = str(_write(folder, item, source, found.labels, overlay))
-    return row, table, found.labels, [*odd, *notes]
+    notes = [*odd, *notes]
+    if folder.path is None:
+        return Predicted(row, table, found.labels, notes)
+    row["labels"] = _write(folder, item, source, found.labels, overlay)
+    return Predicted(row, table, None, notes, pixels_seen(source, item.spacing_um))
 
 
 def _maps(
@@ -125,34 +149,33 @@ def _joined(values: Sequence[float]) -> str:
     return " ".join(f"{v:g}" for v in values)
 
 
-def _write(folder: Path, item: Any, source: Any, labels: np.ndarray, overlay: bool) -> Path:
+def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay: bool) -> str:
+    """Write the files of one image; the label image's place below the folder."""
     from ..images.files import write_labels
 
-    path = folder / "labels" / f"{item.id}.tif"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(path, labels, item.spacing_um)
+    path = write_labels(
+        folder.place("labels", item.id), labels, item.spacing_um, written_by=WRITTEN_BY
+    )
     if overlay:
         from ..plots.overlays import write_overlay
 
-        picture = folder / "overlays" / f"{item.id}.png"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        write_overlay(picture, *shown_plane(source, labels))
-    return path
+        shown = shown_plane(source, labels)
+        write_overlay(folder.place("overlays", item.id), *shown, written_by=WRITTEN_BY)
+    return f"labels/{path.name}"
 
 
 def _write_probabilities(
-    folder: Path, model: Model, item: Any, maps: dict[str, np.ndarray]
-) -> Path:
+    folder: InMemory, model: Model, item: Any, maps: dict[str, np.ndarray]
+) -> None:
     from ..images.probability_maps import write_maps
 
-    path = folder / "maps" / f"{item.id}.tif"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.place("maps", item.id)
     shape = (*next(iter(maps.values())).shape[:-1], len(model.task.label_names))
 
     def part(rows: slice) -> np.ndarray:
         return model.task.probabilities({head: values[rows] for head, values in maps.items()})
 
-    return write_maps(path, part, shape, item.spacing_um)
+    write_maps(path, part, shape, item.spacing_um, written_by=WRITTEN_BY)
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..datasets.files import pixels_seen
+from ..datasets.ids import named
 from ..datasets.items import Item, said_once
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.units import odd_size
-from ..messages import Setting, say, unsettled
+from ..messages import Setting, counted, say, unsettled
 from ..models.each_image import each_image
-from ..models.inputs import trained_channels
-from ..storage.atomic import leave_empty
-from ..storage.results import PREDICTED, UNFINISHED, open_results_folder, remove_predictions
-from ..storage.tables import write_table
-from .apply import is_factor, portable, predict_one
+from ..models.identity import model_sha256
+from ..models.inputs import fitting_source, trained_channels
+from ..runtime.machine import cores
+from ..runtime.parallel import side_by_side
+from ..version import __version__
+from .apply import Predicted, is_factor, predict_one
+from .folder import InMemory, objects_of
 from .predictions import FILES_COLUMNS, Predictions
 
 if TYPE_CHECKING:
@@ -58,9 +60,11 @@ def items_for(
         yield warn(text)
     for text in found.notes:
         yield note(text)
-    items = found.items
+    items, changed = named(found.items)
+    for text in changed:
+        yield warn(text)
     if pixel_size_um is not None:
-        items = tuple(_spaced(item, pixel_size_um) for item in items)
+        items = [_spaced(item, pixel_size_um) for item in items]
     return tuple(trained_channels(item, model) for item in items)
 
 
@@ -80,93 +84,121 @@ def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
     return replace(item, spacing_um=spacing, notes=notes)
 
 
-@dataclass(frozen=True)
-class ResultsFolder:
-    """Where results go: marked as unfinished until the tables are there; None keeps them here."""
+def go_on_or_begin(
+    model: Model, items: Sequence[Item], folder: InMemory, asked: Mapping[str, Any]
+) -> Work[None]:
+    """Go on with an unfinished prediction where it was the same, or begin one.
 
-    path: Path | None
-    made: bool = False
+    Parameters
+    ----------
+    model, items, folder
+        What is applied to what, and where results go.
+    asked : dict
+        The arguments on which results depend; JSON.
 
-    @classmethod
-    def open(
-        cls, out: str | os.PathLike[str] | None, overwrite: bool, items: Sequence[Item]
-    ) -> ResultsFolder:
-        """Find out before the first image that results can be written, and mix with nothing."""
-        if out is None:
-            return cls(None)
-        paths = [item.image.path for item in items if hasattr(item.image, "path")]
-        if Path(out).resolve() in {Path(p).resolve().parent for p in paths}:
-            expected = "a folder other than that of the images"
-            raise invalid("out", expected=expected, received=str(out), remedy="Pass another name.")
-        made = not Path(out).exists()
-        path = open_results_folder(out, overwrite)
-        assert path is not None
-        (path / UNFINISHED).touch()
-        remove_predictions(path)
-        return cls(path, made)
+    Raises
+    ------
+    InvalidError
+        Another prediction was begun there, and is not to be given up.
+    """
+    if folder.path is None:
+        return
+    if folder.renamed:
+        yield warn(f"Among the names of files {folder.renamed}.")
+    asked = {"model": model_sha256(model), "cytoloom": __version__, **asked}
+    differing = folder.differences(asked)
+    if not differing:
+        differing = yield from _other_images(model, items, folder.finished)
+    folder.begin(asked, differing)
+    if folder.finished:
+        done = counted(len(folder.finished), "image")
+        yield note(f"Going on in {folder.path}: {done} of {len(items)} are finished.")
 
-    def leave(self) -> None:
-        """Leave no empty folders behind where nothing was found."""
-        if self.path is not None:
-            (self.path / UNFINISHED).unlink(missing_ok=True)
-            leave_empty(self.path / "labels", *([self.path] if self.made else []))
 
-    def finish(self, found: Predictions) -> Iterator[Event]:
-        """Write the tables."""
-        if self.path is not None:
-            write_table(found.objects, self.path / "objects.csv")
-            write_table(portable(found.files, self.path), self.path / PREDICTED)
-            (self.path / UNFINISHED).unlink(missing_ok=True)
-            yield note(f"{found}.")
+def _other_images(
+    model: Model, items: Sequence[Item], finished: Mapping[str, Any]
+) -> Work[list[str]]:
+    """Say which finished images are not given now, or are other images of the same name."""
+    given = {item.id: item for item in items}
+    other = [f"images ({name} is not given)" for name in finished if name not in given]
+
+    def work(item: Item) -> str:
+        return pixels_seen(fitting_source(model, item), item.spacing_um)
+
+    again = [given[name] for name in finished if name in given]
+    with side_by_side(again, work, cores()) as seen:
+        for k, (item, finish) in enumerate(seen):
+            yield Event("progress", f"finished before: {item.id}", k, len(again))
+            try:
+                same = finish() == finished[item.id]["pixels"]
+            except (InvalidError, OSError):
+                same = False
+            other += [] if same else [f"images ({item.id} has other pixels)"]
+    return other[:1]
 
 
 def collect(
-    model: Model, items: Sequence[Item], rescale: Any, folder: ResultsFolder, **pictures: bool
+    model: Model, items: Sequence[Item], rescale: Any, folder: InMemory, **pictures: bool
 ) -> Work[Predictions]:
     """Predict each image and put the tables together; a bad one among others is a row.
 
     `pictures` are what is written besides, `overlay` and `maps`.
     """
-    rows: list[dict[str, Any]] = []
-    tables: list[pd.DataFrame] = []
-    kept: dict[str, Any] = {}
+    done = {name: _earlier(kept) for name, kept in folder.finished.items()}
+    left = [item for item in items if item.id not in done]
 
-    def work(item: Item, workers: int) -> Any:
-        return predict_one(model, item, rescale, folder.path, workers, **pictures)
+    def work(item: Item, workers: int) -> Predicted:
+        return predict_one(model, item, rescale, folder, workers, **pictures)
 
     if model.engine.note:
         yield note(model.engine.note)
     for text in said_once(items):
         yield warn(text)
-    with each_image(model, items, work) as begun:
-        for k, (item, finish) in enumerate(begun):
-            yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
-            row, table, labels, notes = _finished(finish, item, alone=len(items) == 1, of=folder)
-            for text in notes:
+    with each_image(model, left, work) as begun:
+        for item, finish in begun:
+            count = len(done)
+            yield Event("progress", f"image {count + 1}/{len(items)}: {item.id}", count, len(items))
+            one = done[item.id] = _finished(finish, item, alone=len(items) == 1)
+            for text in one.notes:
                 yield warn(text)
-            rows.append(row)
-            tables += [] if table is None else [table]
-            if folder.path is None and labels is not None:
-                kept[item.id] = labels
-    if not tables:
-        folder.leave()
-        raise invalid("images", expected="at least one usable image", received=rows[0]["status"])
-    files = pd.DataFrame(rows, columns=FILES_COLUMNS)
-    # as objects, of which each face spells the settings in its own way
-    files["status"] = pd.Series([row["status"] for row in rows], dtype=object)
-    found = Predictions(pd.concat(tables, ignore_index=True), files, folder.path, kept)
-    yield from folder.finish(found)
+            folder.check()
+            if one.row["status"] == "ok":
+                folder.keep(one.row, one.objects, one.pixels)
+    found = _together([done[item.id] for item in items], folder)
+    if folder.path is not None:
+        yield note(f"{found}.")
     return found
 
 
-def _finished(finish: Callable[[], Any], item: Item, alone: bool, of: ResultsFolder) -> Any:
-    """Return row, table, labels and warnings of one image, also of one that cannot be read."""
+def _together(done: Sequence[Predicted], folder: InMemory) -> Predictions:
+    """Put the tables together, and write them."""
+    usable = [one for one in done if one.row["status"] == "ok"]
+    if not usable:
+        status = done[0].row["status"]
+        raise invalid("images", expected="at least one usable image", received=status)
+    files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
+    # as objects, of which each face spells the settings in its own way
+    files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
+    objects = pd.concat([one.objects for one in usable], ignore_index=True)
+    folder.finish(objects, files)
+    if folder.path is not None:
+        below = [str(folder.path / path) if path else "" for path in files["labels"]]
+        files = files.assign(labels=below)
+    kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
+    return Predictions(objects, files, folder.path, kept)
+
+
+def _earlier(kept: Mapping[str, Any]) -> Predicted:
+    return Predicted(dict(kept["row"]), objects_of(kept), None)
+
+
+def _finished(finish: Callable[[], Predicted], item: Item, alone: bool) -> Predicted:
+    """Return what came of one image, also of one that cannot be read."""
     try:
-        row, table, labels, notes = finish()
+        one = finish()
     except (InvalidError, OSError) as error:
         if alone:
-            of.leave()
             raise
-        row = {"image": item.id, "status": str(error), "objects": 0, "labels": ""}
-        return row, None, None, [str(error)]
-    return row, table, labels, [say("{}: {}", item.id, text) for text in notes]
+        row = {"image": item.id, "status": str(error), "objects": 0, "low": "", "high": ""}
+        return Predicted({**row, "labels": ""}, pd.DataFrame(), None, [str(error)])
+    return replace(one, notes=[say("{}: {}", item.id, text) for text in one.notes])

@@ -53,14 +53,17 @@ def predict(
         them. Labels come back at their own size.
     out : path, optional
         Folder for label images (``labels/<name>.tif``), objects.csv, files.csv, overlays and maps.
-        Without it labels stay in memory.
+        Without it labels stay in memory. A prediction that was killed goes on when the same call
+        is made again.
     overlay : bool, default False
         Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
     maps : bool, default False
         Also write ``maps/<name>.tif``, the probability of each class in each pixel, background
         first: float16, (class, y, x) or (z, class, y, x); needs `out`.
     overwrite : bool, default False
-        Replace the results that are in `out`; label images of the earlier run are removed.
+        Replace the results that are in `out` once the new ones are whole, and give up a
+        prediction that was begun there with other settings, model or images. Files that no
+        prediction wrote, or that were changed since, are never touched.
     axes : str, optional
         What the axes of the images are, such as "yxc" or "zyx", overriding files and guesses.
     pixel_size_um : float or tuple of float, optional
@@ -91,13 +94,26 @@ def predict(
     ...     print(name, labels.max())
     """
     from ..models.inputs import as_model
-    from .collect import ResultsFolder, check_options, collect, items_for
+    from .collect import check_options, collect, go_on_or_begin, items_for
+    from .folder import open_results
 
+    # all that results depend on beside model and images; by it an unfinished one is known again
+    asked = {
+        "channels": channels,
+        "slices": slices,
+        "rescale": rescale,
+        "overlay": overlay,
+        "maps": maps,
+        "axes": axes,
+        "pattern": pattern,
+        "pixel_size_um": pixel_size_um,
+    }
     check_options(rescale, out, overlay=overlay, maps=maps)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
-    folder = ResultsFolder.open(out, overwrite, items)
-    found: Predictions = yield from collect(
-        model, items, rescale, folder, overlay=overlay, maps=maps
-    )
+    with open_results(out, overwrite, items, images) as folder:
+        yield from go_on_or_begin(model, items, folder, asked)
+        found: Predictions = yield from collect(
+            model, items, rescale, folder, overlay=overlay, maps=maps
+        )
     return found

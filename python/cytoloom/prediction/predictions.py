@@ -63,6 +63,7 @@ class Predictions:
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Labels of one image by name; `KeyError` where it was not predicted."""
+        name = str(name)
         if name in self._labels:
             return self._labels[name]
         row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]

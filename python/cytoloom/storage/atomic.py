@@ -10,6 +10,9 @@ from pathlib import Path
 
 from ..errors import invalid
 
+PARTIAL = ".cytoloom-"
+"""What names of files that are being written begin with, and no others."""
+
 
 def leave_empty(*folders: Path) -> None:
     """Remove folders, the innermost first, where they hold nothing."""
@@ -31,9 +34,8 @@ def make_folder(inner: Path, folder: Path) -> None:
 
 def write_whole(path: Path, write: Callable[[str], object]) -> Path:
     """Write under a temporary name, then rename."""
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-    )
+    # not its own name within, which may be as long as names can be
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     os.close(handle)
     try:
         write(temporary)

@@ -1,0 +1,236 @@
+"""One run at a time in a folder: a file in it says whose turn it is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidError, invalid
+from ..messages import VerbName, say
+
+LOCK = ".in-use"
+BEAT_S = 15.0
+"""How often a run shows that it lives, by the date of its file."""
+DEAD_S = 300.0
+"""A run of another machine that has shown nothing for so long is dead: twenty beats, since a disk
+of a network may stand still for minutes."""
+
+
+class Gone(InvalidError):
+    """The folder disappeared, or another run has taken it, while this one wrote to it."""
+
+
+class Lock:
+    """The turn of one run in a folder; see `locked`.
+
+    Attributes
+    ----------
+    path : Path
+        The file that says so.
+    """
+
+    def __init__(self, folder: Path, verb: str) -> None:
+        self.path = folder / LOCK
+        self._token = uuid.uuid4().hex
+        self._verb = verb
+        self._ended = threading.Event()
+
+    def acquire(self) -> None:
+        """Take the turn, or raise `InvalidError` where another run has it."""
+        while not self._made():
+            owner = _read(self.path)
+            if owner is not None and _lives(owner, self.path):
+                raise invalid(
+                    "out",
+                    expected="a folder that no other run writes to",
+                    received=say("{}, {}", str(self.path.parent), _words(owner)),
+                    remedy="Wait until it has ended, or pass another name.",
+                )
+            if owner is not None:
+                self._remove(owner)
+        threading.Thread(target=self._beat, daemon=True, name="cytoloom-lock").start()
+
+    def check(self) -> None:
+        """Raise `Gone` where the turn was lost: with the folder, or to another run."""
+        owner = _read(self.path)
+        if owner is None or owner.get("token") != self._token:
+            raise Gone(
+                f"The folder {self.path.parent} disappeared, or another run has taken it: "
+                "what was written to it may be lost."
+            )
+
+    def release(self) -> None:
+        """Give the turn to others."""
+        self._ended.set()
+        with contextlib.suppress(Gone, OSError):
+            self.check()
+            self.path.unlink()
+
+    def _made(self) -> bool:
+        plain = {"token": self._token, "verb": self._verb, "since": time.time(), **_this_process()}
+        try:
+            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return False
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(plain))
+        return True
+
+    def _remove(self, owner: dict[str, Any]) -> None:
+        """Remove the file of a dead run, and of no other: somebody else may just have done it."""
+        aside = self.path.with_name(f"{LOCK}-{self._token}")
+        try:
+            os.replace(self.path, aside)
+        except FileNotFoundError:
+            return
+        if _read(aside) != owner:
+            with contextlib.suppress(OSError):
+                os.link(aside, self.path)
+        aside.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            try:
+                self.check()
+                os.utime(self.path)
+            except (InvalidError, OSError):
+                return
+
+
+@contextlib.contextmanager
+def locked(folder: Path, verb: str) -> Iterator[Lock]:
+    """Have a folder for one run alone.
+
+    Where the process that had it is dead, the turn is taken from it: at once on this machine, on
+    another one after five minutes without a sign of life.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists.
+    verb : str
+        What is done in it, for others to be told.
+
+    Raises
+    ------
+    InvalidError
+        Another run has it.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with locked(folder, "predict") as lock:
+    ...     lock.check()
+    >>> list(folder.iterdir())
+    []
+    """
+    lock = Lock(folder, verb)
+    lock.acquire()
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what a file says; {} where it says nothing that can be understood, None without it."""
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _words(owner: dict[str, Any]) -> str:
+    if not owner:
+        return "which another run has just begun to use"
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(owner.get("since", 0))))
+    where = f"process {owner.get('pid')} on {owner.get('host')}"
+    return say("to which {} in {} writes since {}", VerbName(str(owner.get("verb"))), where, since)
+
+
+def _this_process() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        # containers may share the name of a machine, but not the numbers of its processes
+        "boot": _text("/proc/sys/kernel/random/boot_id"),
+        "processes": _link("/proc/self/ns/pid"),
+        "pid": os.getpid(),
+        "started": _started(os.getpid()),
+    }
+
+
+def _lives(owner: dict[str, Any], path: Path) -> bool:
+    """Whether the run that has a folder may still be at work."""
+    mine = _this_process()
+    if all(owner.get(name) == mine[name] for name in ("host", "boot", "processes")):
+        pid = owner.get("pid")
+        if not isinstance(pid, int) or not _process_lives(pid):
+            return False
+        # numbers of processes are used again
+        return owner.get("started") in ("", _started(pid))
+    try:
+        # by the clock of the disk, which may be another machine's
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            now = os.fstat(probe.fileno()).st_mtime
+        return now - path.stat().st_mtime < DEAD_S
+    except FileNotFoundError:
+        return False
+
+
+def _process_lives(pid: int) -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        # os.kill would end it
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x00100000, False, pid)
+        still_running = bool(handle) and kernel.WaitForSingleObject(handle, 0) == 258
+        if handle:
+            kernel.CloseHandle(handle)
+        return still_running
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # one that has ended stays in the list until its parent asks how
+    return _facts(pid)[:1] not in (["Z"], ["X"])
+
+
+def _started(pid: int) -> str:
+    """When a process began, where the system says so."""
+    return "".join(_facts(pid)[19:20])
+
+
+def _facts(pid: int) -> list[str]:
+    """List what Linux says of a process, from its state on; nothing elsewhere."""
+    # the name before may have blanks and brackets
+    return _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except (OSError, AttributeError):
+        return ""

@@ -1,0 +1,141 @@
+"""Work on many things that goes on after a kill: what was asked, what was decided, what is done.
+
+A small file says what was asked for and what was decided before the first thing; a second one gets
+a line for each thing that is done. What a kill leaves of the last line is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HEAD, LINES = "asked.json", "finished.jsonl"
+Plain = dict[str, Any]
+
+
+class Unfinished:
+    r"""The state of unfinished work in a folder of its own; all of it plain JSON.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept; made by `begin`.
+
+    Attributes
+    ----------
+    asked : dict
+        What was asked for: other results come of anything else.
+    decided : dict
+        What was decided before the first thing was done, by name; see `decide`.
+    names : dict of str to str
+        Names of files by key.
+    done : dict of dict
+        What was kept of each thing that earlier runs have done, by its key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp()) / "state"
+    >>> work = Unfinished(folder)
+    >>> work.begin({"factor": "auto"}, {"a": "a"})
+    >>> work.decide("factor", 2.0)
+    >>> work.keep("a", {"objects": 3})
+    >>> again = Unfinished(folder)
+    >>> again.decided, again.done, again.differences({"factor": 1})
+    ({'factor': 2.0}, {'a': {'objects': 3}}, ['factor'])
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        head = _read_head(folder / HEAD)
+        self.asked: Plain = head.get("asked", {})
+        self.decided: Plain = head.get("decided", {})
+        self.names: dict[str, str] = head.get("names", {})
+        self.done: dict[str, Plain] = _read_lines(folder / LINES) if head else {}
+        self.begun = bool(head)
+
+    def differences(self, asked: Mapping[str, Any]) -> list[str]:
+        """Name what is asked for now and was not then."""
+        now = _plain(asked)
+        return sorted(n for n in {*now, *self.asked} if now.get(n) != self.asked.get(n))
+
+    def begin(self, asked: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        """Begin, or go on with what is asked for and more names."""
+        self.folder.mkdir(exist_ok=True)
+        self.asked, self.names, self.begun = _plain(asked), {**self.names, **names}, True
+        self._write_head()
+        _cut_off(self.folder / LINES)
+
+    def decide(self, name: str, value: Any) -> None:
+        """Keep what was decided before it is acted on."""
+        self.decided[name] = _plain(value)
+        self._write_head()
+
+    def keep(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep that a thing is done: one line, which is there for good."""
+        line = json.dumps({"key": key, "value": value}, default=_number)
+        # the folder is never made here: one that has disappeared is an error
+        with open(self.folder / LINES, "a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")
+
+    def forget(self) -> None:
+        """Remove the state."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.asked, self.decided, self.names, self.done = {}, {}, {}, {}
+        self.begun = False
+
+    def _write_head(self) -> None:
+        plain = {"asked": self.asked, "decided": self.decided, "names": self.names}
+        partial = self.folder / f".{HEAD}"
+        with open(partial, "w", encoding="utf-8") as stream:
+            json.dump(plain, stream, indent=1)
+            stream.flush()
+            # else the new name may reach the disk before the bytes do
+            os.fsync(stream.fileno())
+        os.replace(partial, self.folder / HEAD)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON brings it back: tuples are lists."""
+    return json.loads(json.dumps(value, default=_number))
+
+
+def _number(value: Any) -> Any:
+    """Return a number of NumPy, a path or anything else as JSON takes it."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _read_head(path: Path) -> Plain:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _read_lines(path: Path) -> dict[str, Plain]:
+    """Read the lines that are whole."""
+    done: dict[str, Plain] = {}
+    if not path.is_file():
+        return done
+    with open(path, encoding="utf-8") as stream:
+        for line in stream:
+            try:
+                plain = json.loads(line)
+                done[plain["key"]] = plain["value"]
+            except (ValueError, KeyError, TypeError):  # cut off by a kill or a full disk
+                continue
+    return done
+
+
+def _cut_off(path: Path) -> None:
+    """End a line that a kill has cut off, so that the next one is a line of its own."""
+    if path.is_file() and path.stat().st_size:
+        with open(path, "rb+") as stream:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")

@@ -1,0 +1,170 @@
+"""Results and inputs are never destroyed: kills, runs at once, folders that hold other things."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cytoloom as cl
+import kills
+import small
+
+KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def model(trained: cl.Model) -> cl.Model:
+    """A model that starts no backend."""
+    return kills.ruled(trained.path)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six images in files."""
+    folder = tmp_path_factory.mktemp("plate") / "images"
+    folder.mkdir()
+    for k, image in enumerate(small.nuclei(6)[0]):
+        cl.images.write_labels(folder / f"w{k}.tif", image)
+    return folder
+
+
+def predict(model: cl.Model, images: Path, out: Path, **rest) -> cl.Predictions:
+    return cl.predict(model, images, out=out, rescale=None, progress=False, **rest)
+
+
+def killed(model: cl.Model, images: Path, out: Path, where: str, number: int, *more: str) -> None:
+    """Run a prediction that kills itself."""
+    script = Path(kills.__file__)
+    words = [sys.executable, script, model.path, images, out, where, number, *more]
+    ended = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    assert ended.returncode == -9, ended.stderr
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files but the sign of a run that was killed."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != ".in-use")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_killed_prediction_goes_on_where_it_was(model, images, tmp_path, capsys):
+    whole = predict(model, images, tmp_path / "whole")
+    out = tmp_path / "killed"
+    killed(model, images, out, KEEP, 4)
+    done = {path: path.stat().st_mtime_ns for path in (out / "labels").glob("w[012].tif")}
+    assert len(done) == 3
+    assert not (out / "files.csv").exists()
+    found = cl.predict(model, images, out=out, rescale=None)
+    assert "3 images of 6 are finished" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert contents(out) == contents(tmp_path / "whole")
+    pd.testing.assert_frame_equal(found.objects, whole.objects)
+
+
+def test_a_killed_prediction_says_what_differs(model, images, tmp_path):
+    own = shutil.copytree(images, tmp_path / "images")
+    out = tmp_path / "out"
+    killed(model, own, out, KEEP, 3)
+    before = contents(out)
+    with pytest.raises(cl.InvalidError, match=r"begun in .*other overlay\..*overwrite=True"):
+        predict(model, own, out, overlay=True)
+    other = kills.ruled(model.path)
+    other.info["seed"] = 12
+    with pytest.raises(cl.InvalidError, match="other model"):
+        predict(other, own, out)
+    with pytest.raises(cl.InvalidError, match=r"images \(w0 is not given\)"):
+        predict(model, own / "w5.tif", out)
+    image = cl.images.read(own / "w1.tif").array[..., 0].copy()
+    state = (own / "w1.tif").stat()
+    image[0, 0] += 1
+    cl.images.write_labels(own / "w1.tif", image)
+    os.utime(own / "w1.tif", ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(cl.InvalidError, match=r"images \(w1 has other pixels\)"):
+        predict(model, own, out)
+    assert contents(out) == before
+    predict(model, own / "w5.tif", out, overwrite=True)
+    assert sorted(contents(out)) == ["files.csv", "labels/w5.tif", "objects.csv"]
+
+
+def test_images_that_came_since_are_taken_along(model, images, tmp_path):
+    own = shutil.copytree(images, tmp_path / "images")
+    killed(model, own, tmp_path / "out", KEEP, 3)
+    cl.images.write_labels(own / "w9.tif", small.nuclei(1)[0][0])
+    assert predict(model, own, tmp_path / "out").names[-1] == "w9"
+
+
+def test_a_label_image_that_was_lost_is_made_again(model, images, tmp_path):
+    out = tmp_path / "out"
+    killed(model, images, out, KEEP, 4)
+    (out / "labels" / "w1.tif").write_bytes(b"")
+    with pytest.raises(cl.InvalidError, match=r"w1\.tif, which is another file or was changed"):
+        predict(model, images, out)
+    (out / "labels" / "w1.tif").unlink()
+    assert predict(model, images, out)["w1"].any()
+
+
+@pytest.mark.parametrize("step", [5, 9, 11, 17])
+def test_earlier_results_stay_until_the_new_ones_take_their_place(model, images, tmp_path, step):
+    """Killed at a label image, at a table, and while files take their place: the call ends it.
+
+    Files are renamed in the order head, six label images, two tables; then all again.
+    """
+    out = tmp_path / "out"
+    cl.predict(model, {"old": small.nuclei(1)[0][0]}, out=out, rescale=None, progress=False)
+    earlier = contents(out)
+    killed(model, images, out, "os:replace", step, "overwrite")
+    assert step > 11 or earlier.items() <= contents(out).items()
+    predict(model, images, out, overwrite=True)
+    assert contents(out) == contents(predict(model, images, tmp_path / "whole").out)
+
+
+def test_what_fails_leaves_the_earlier_results(model, tmp_path):
+    out = tmp_path / "out"
+    image = small.nuclei(1)[0][0]
+    cl.predict(model, {"a": image}, out=out, progress=False, overlay=True)
+    before = contents(out)
+    with pytest.raises(cl.InvalidError, match="1 channel"):
+        cl.predict(model, np.zeros((8, 8, 3)), out=out, overwrite=True, progress=False)
+    assert contents(out) == before
+
+
+def test_an_input_among_the_results_is_never_replaced(model, images, tmp_path):
+    out = tmp_path / "ol"
+    predict(model, images, out)
+    before = contents(out)
+    for given in (out / "labels", out / "files.csv", [out / "labels" / "w0.tif"]):
+        with pytest.raises(cl.InvalidError, match="Invalid `out`"):
+            predict(model, given, out, overwrite=True)
+        assert contents(out) == before
+
+
+@pytest.mark.parametrize("name", ["labels/w0.tif", "overlays/w0.png", "maps/w0.tif"])
+def test_a_file_that_no_prediction_wrote_is_never_touched(model, images, tmp_path, name):
+    """Corrected by hand, or put where an earlier run had not written anything."""
+    out = tmp_path / "out"
+    predict(model, images, out)
+    (out / name).parent.mkdir(exist_ok=True)
+    cl.images.write_labels(tmp_path / "mine.tif", np.eye(64, dtype=np.uint16))
+    shutil.copy(tmp_path / "mine.tif", out / name)
+    before = contents(out)
+    with pytest.raises(cl.InvalidError, match=f"{name}.*Move it away"):
+        predict(model, images, out, overwrite=True)
+    assert contents(out) == before
+    cl.predict(model, {"b": small.nuclei(1)[0][0]}, out=out, overwrite=True, progress=False)
+    assert (out / name).read_bytes() == (tmp_path / "mine.tif").read_bytes()
+    assert len(contents(out)) == 4
+
+
+@pytest.mark.parametrize("name", ["objects.csv", "files.csv"])
+def test_tables_of_others_are_not_replaced(model, images, tmp_path, name):
+    (tmp_path / name).write_text("reagent,volume\n")
+    with pytest.raises(cl.InvalidError, match=name):
+        predict(model, images, tmp_path, overwrite=True)
+    assert contents(tmp_path) == {name: b"reagent,volume\n"}
