@@ -12,7 +12,9 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
+import cytoloom as cl
 from cytoloom.datasets.checks import check
+from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read, read_labels
 
@@ -400,3 +402,28 @@ def test_what_is_said_of_files_is_said_once_by_check(tmp_path):
     said = [text for text in report.warnings if "not named" in text]
     assert len(said) == 1
     assert said[0].startswith("0, 1, 2, 3, 4 and 2 more: ")
+
+
+def test_predict_says_once_what_had_to_be_guessed(tmp_path, trained):
+    """With the images that it is about, before the first of them."""
+    (tmp_path / "images").mkdir()
+    turned_ = {"extratags": [(274, 3, 1, 3, True)]}
+    for name in ("a", "b"):
+        write(tmp_path / "images", GREY.astype(np.float32), f"{name}.tif", **turned_)
+    events = list(cl.predict.events(trained, tmp_path / "images", rescale=None))
+    said = [event.message for event in events if event.kind == "warning"]
+    assert [text for text in said if "Orientation" in text] == [
+        "a, b: turned upright, as its tag says (Orientation 3), which some programs ignore"
+    ]
+
+
+def test_an_array_with_the_channels_of_the_model_first_is_understood():
+    """As an array with them last is; of other numbers z is guessed, aloud."""
+    array = np.zeros((4, 24, 30))
+    (item,) = as_images(array, taken=(2, 4))
+    assert (item.image.shape, item.notes) == ((24, 30, 4), ())
+    (item,) = as_images(array, taken=(3, 1))
+    assert item.image.shape == (4, 24, 30, 1)
+    assert "axes='cyx'" in item.notes[0]
+    (item,) = as_images(array, axes="cyx")
+    assert (item.image.shape, item.notes) == ((24, 30, 4), ())

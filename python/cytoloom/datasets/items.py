@@ -433,8 +433,12 @@ def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
 def _axes_taken(array: AnyArray, options: ReadOptions) -> str | None:
     """Return the axes of an array that is what a model takes; None where it is not."""
     ndim, channels = options.taken or (0, 0)
-    fits = array.ndim == ndim + 1 and array.shape[-1] == channels
-    return "zyx"[-ndim:] + "c" if fits else None
+    if array.ndim != ndim + 1:
+        return None
+    spatial = "zyx"[-ndim:]
+    if array.shape[-1] == channels:
+        return spatial + "c"
+    return "c" + spatial if array.shape[0] == channels > 1 else None
 
 
 def listed(x: Any) -> list[Any]:

@@ -64,7 +64,7 @@ class ObjectMasks:
         labels = np.zeros(self.shape, self.dtype)
         overlap = 0
         for number, path in enumerate(self.paths, 1):
-            mask = files.read_labels(path) > 0
+            mask = files.read_labels_as(path)[0] > 0
             if mask.shape != labels.shape:
                 expected = f"{' x '.join(map(str, labels.shape))} pixels, as {self.paths[0].name}"
                 received = " x ".join(map(str, mask.shape))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -149,9 +149,8 @@ def read(
     """
     path = Path(path).expanduser()
     reader, info = reader_of(path), probe(path, axes=axes, scene=scene)
-    given = {n for n, v in (("channels", channels), ("axes", axes)) if v is not None}
-    for text in unsettled((*info.notes, *odd_size(info.pixel_size_um)), given):
-        warnings.warn(f"{path}: {text}", stacklevel=2)
+    odd = (*info.notes, *odd_size(info.pixel_size_um))
+    _tell(path, unsettled(odd, _given(channels=channels, axes=axes)))
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     part = Part(axes, frame, scene)
     array = _native(_reading(path, lambda: reader.pixels(path, part)))
@@ -236,7 +235,12 @@ def read_labels(
     array([[  0,   1],
            [  2, 300]], dtype=uint16)
     """
-    return read_labels_as(path, axes=axes, frame=frame, unknown=unknown)[0]
+    path = Path(path).expanduser()
+    labels, _ = read_labels_as(path, axes=axes, frame=frame, unknown=unknown)
+    # of sizes and channels labels say nothing
+    given = {"pixel_size_um", "channels", *_given(axes=axes)}
+    _tell(path, unsettled(probe(path, axes=axes).notes, given))
+    return labels
 
 
 def read_labels_as(
@@ -318,6 +322,16 @@ def write_labels(
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
     tiff.write(path, label_rules.smallest(labels), sizes, written_by)
     return path
+
+
+def _given(**arguments: object) -> set[str]:
+    return {name for name, value in arguments.items() if value is not None}
+
+
+def _tell(path: Path, notes: Iterable[str]) -> None:
+    """Warn whoever called `read` or `read_labels` of what had to be guessed."""
+    for text in notes:
+        warnings.warn(f"{path}: {text}", stacklevel=3)
 
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:

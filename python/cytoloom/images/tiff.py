@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 _MEANING = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
 _ALPHA = (1, 2)
+# tags by number: looked for by name, one that is not there costs as much as reading all
+_ORIENTATION, _RESOLUTION_X, _RESOLUTION_Y, _UNIT, _SOFTWARE, _INK_SET = (
+    274,
+    282,
+    283,
+    296,
+    305,
+    332,
+)
 _YCBCR = 6
 # kinds of pixels that are neither grey values nor red, green and blue
 _PHOTOMETRIC = {
@@ -67,8 +76,10 @@ class Tiff(Reader):
 
     def is_lossy(self, path: Path) -> bool:
         """Whether strips or tiles are JPEG or alike, as in files of slide scanners and QuPath."""
-        with opened(path) as file:
-            return _is_lossy(file.page)
+        import tifffile
+
+        with tifffile.TiffFile(path) as tiff:
+            return _is_lossy(tiff.pages.first)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
         """Decode values as stored: indices of colours, 1-bit as 0 and 1; and alpha.
@@ -163,7 +174,7 @@ def _refuse_colours(file: Opened, path: Path) -> None:
     got = _PHOTOMETRIC.get(kind, "")
     if kind == _YCBCR and int(page.compression) in _BYTES_ALONE:
         got = "colours as brightness and differences (YCbCr)"
-    if kind == 5 and page.tags.valueof("InkSet", 1) == 1 and page.samplesperpixel >= 4:
+    if kind == 5 and page.tags.valueof(_INK_SET, 1) == 1 and page.samplesperpixel >= 4:
         got = "the inks of a printer (CMYK)"
     if got:
         expected = "grey values, or red, green and blue"
@@ -215,7 +226,7 @@ def _has_alpha(file: Opened, channels: int) -> bool:
     pictures have no planes of their own for each colour: there it stays a channel, which
     `_guesses` says.
     """
-    unasked = str(file.page.tags.valueof("Software", "")).startswith("tifffile")
+    unasked = str(file.page.tags.valueof(_SOFTWARE, "")).startswith("tifffile")
     unasked |= file.series.kind in ("shaped", "ome") or int(file.page.planarconfig) == 2
     return _says_alpha(file, channels) and not unasked
 
@@ -226,7 +237,7 @@ def _says_alpha(file: Opened, channels: int) -> bool:
 
 
 def _orientation(file: Opened) -> int:
-    value = file.page.tags.valueof("Orientation", 1)
+    value = file.page.tags.valueof(_ORIENTATION, 1)
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -351,7 +362,7 @@ _RESOLUTION = {2: "inch", 3: "cm"}
 
 
 def _unit_tag(page: Any) -> int:
-    return int(page.tags.valueof("ResolutionUnit", 1) or 1)
+    return int(page.tags.valueof(_UNIT, 1) or 1)
 
 
 def _tag_size_um(page: Any, scale: float | None) -> dict[str, float]:
@@ -364,7 +375,7 @@ def _tag_size_um(page: Any, scale: float | None) -> dict[str, float]:
 def _resolution(page: Any) -> dict[str, float]:
     """Return the length of a pixel in whatever unit resolution is given in."""
     found = {}
-    for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
+    for axis, tag in (("y", _RESOLUTION_Y), ("x", _RESOLUTION_X)):
         value = page.tags.valueof(tag)
         pair = value if isinstance(value, tuple) and len(value) == 2 else (0, 1)
         if pair[0] and pair[1]:
