@@ -15,7 +15,8 @@
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.
 #' @param validation Share of the images (whole groups, where there are groups) held out to
 #'   choose weights and thresholds; or data for that.
-#' @param start Fine-tune from this model, a `cl_model` or its folder.
+#' @param start Fine-tune from this model, a `cl_model` or its folder. Of another task, or one with
+#'   other classes, heads and classes of the same names are taken over; what starts fresh is said.
 #' @param out Folder to write, by custom `name.cytoloom`; `NULL`: one that goes with the session.
 #' @param overwrite Replace the model that `out` holds, once the new one is whole, and give up a
 #'   training that was started there with other settings or data.

@@ -145,11 +145,6 @@ def test_a_loss_that_is_not_a_number_stops_with_advice():
         small.train(trainer=small.trainer(optimizer="sgd", learning_rate=1e30))
 
 
-def test_a_task_other_than_that_of_the_start_is_refused(trained):
-    with pytest.raises(cl.InvalidError, match=r"Expected Instances, as `start`. Received: Binary"):
-        small.train(start=trained.path, network=None, task="binary")
-
-
 def tensor(variable) -> np.ndarray:
     import keras
 
@@ -209,6 +204,68 @@ def test_fine_tuning_that_makes_it_worse_gives_the_start_back(trained, monkeypat
     tuned = small.train(start=trained.path, network=None)
     assert tuned.info["training"]["best_iteration"] == 0
     assert small.same_weights(tuned, cl.load(trained.path))
+
+
+CELLS = [cl.simulate.cells((64, 64), 5, seed=k) for k in range(4)]
+IMAGES, CLASSES = map(list, zip(*CELLS, strict=True))
+STILL = small.trainer(iterations=2, learning_rate=1e-12)
+
+
+def head_of(model: cl.Model, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and constants of a head, channels last."""
+    return tuple(model.keras.get_layer(name).get_weights())
+
+
+@pytest.fixture(scope="module")
+def classified() -> cl.Model:
+    task = cl.tasks.Classes(("background", "cytoplasm", "nucleus"))
+    trainer = small.trainer(iterations=2)
+    return small.train(data=(IMAGES, CLASSES), task=task, trainer=trainer)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("background", "cell"), "class cell: fresh; classes cytoplasm, nucleus: not taken over"),
+        (
+            ("background", "nucleus", "cytoplasm", "dead"),
+            "class dead: fresh; classes nucleus, cytoplasm: moved to their new place",
+        ),
+    ],
+)
+def test_fine_tuning_takes_classes_over_by_their_names(classified, names, said, capsys):
+    labels = [np.minimum(y, len(names) - 1) for y in CLASSES]
+    task, data = cl.tasks.Classes(names), (IMAGES, labels)
+    tuned = small.train(
+        data=data, start=classified, network=None, task=task, trainer=STILL, progress=True
+    )
+    assert f"All but this is taken over from `start`: {said}." in capsys.readouterr().err
+    for known, now in zip(head_of(classified, "classes"), head_of(tuned, "classes"), strict=True):
+        for k, name in enumerate(names):
+            if name in classified.task.names:
+                old = known[..., classified.task.names.index(name)]
+                assert now[..., k] == pytest.approx(old, abs=1e-6)
+    bodies = (model.keras.trainable_variables[:-2] for model in (tuned, classified))
+    pairs = zip(*bodies, strict=True)
+    assert max(np.abs(tensor(a) - tensor(b)).max() for a, b in pairs) < 1e-6
+
+
+def test_fine_tuning_to_another_task_takes_over_the_heads_of_the_same_names(trained, capsys):
+    tuned = small.train(start=trained.path, network=None, task="binary", trainer=STILL)
+    for now, known in zip(*(head_of(m, "foreground") for m in (tuned, trained)), strict=True):
+        assert now == pytest.approx(known, abs=1e-6)
+    back = small.train(
+        data=small.nuclei(),
+        start=tuned,
+        network=None,
+        task="instances",
+        trainer=STILL,
+        progress=True,
+    )
+    assert (
+        "All but this is taken over from `start`: head distance: fresh." in capsys.readouterr().err
+    )
+    assert type(back.task).__name__ == "Instances"
 
 
 @pytest.mark.parametrize(

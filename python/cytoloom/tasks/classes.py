@@ -80,6 +80,11 @@ class Classes(Task):
         """The class names."""
         return self.names
 
+    @property
+    def channel_names(self) -> dict[str, tuple[str, ...]]:
+        """The class names, of the only head."""
+        return {"classes": self.names}
+
     def target(self, sample: Sample) -> Target:
         """One-hot classes; the weight is 0 where unknown, else the class's; `Task.target`."""
         labels, known = labels_and_known(sample)

@@ -93,6 +93,14 @@ class Task:
         return ("background", "foreground")
 
     @property
+    def channel_names(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the channels of heads, where these stand for something that has one.
+
+        Fine-tuning takes such channels over by their names: classes may come, go and move.
+        """
+        return {}
+
+    @property
     def balances_classes(self) -> bool:
         """Whether patches are drawn so that every label value is seen as often.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import losses
 from ..events import Work, note, warn
+from ..messages import Argument, say
 from ..models.folder import ModelFolder
 from ..networks.ghost_batches import ghost_batches, parts_of
 from ..runtime import backend
@@ -22,6 +23,8 @@ from .schedule import Schedule, State
 from .snapshots import Snapshots
 from .trainer import Trainer
 from .watch import Watch
+
+START = Argument("start")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +102,16 @@ def learn(
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
     yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
     # variables are restored after compiling, when the optimizer has its own
-    network, fitted = _prepared(lesson, trainer, precision, keeper, earlier)
+    network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
+    fresh = lesson.begin(network)
+    if fresh:
+        yield note(say("All but this is taken over from {}: {}.", START, "; ".join(fresh)))
+    fitted = _prepared(lesson, network, trainer, keeper, earlier)
     watch = Watch(lesson, network, Snapshots(None if folder is None else folder.snapshots))
     loop = _loop(lesson, trainer, keeper, fitted, watch)
     interrupted = False
     try:
-        yield from loop.run(state, started, trained=lesson.start is not None)
+        yield from loop.run(state, started, trained=fresh == [])
     except KeyboardInterrupt:
         # before the first step there is nothing that could be a model
         if not keep_interrupted or state.iteration == 0:
@@ -117,12 +124,9 @@ def learn(
 
 
 def _prepared(
-    lesson: Lesson, trainer: Trainer, precision: str, keeper: Keeper, earlier: Groups | None
-) -> tuple[Any, Any]:
-    """Build and compile, and take up the state of an earlier run; network and what is fitted."""
-    network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
-    if lesson.start is not None:
-        network.set_weights(lesson.start)
+    lesson: Lesson, network: Any, trainer: Trainer, keeper: Keeper, earlier: Groups | None
+) -> Any:
+    """Compile, and take up the state of an earlier run; return what is fitted."""
     # A fixed number of parts, not one for each core: the same seed gives the same weights anywhere.
     parts = parts_of(lesson.batch_size) if backend.one_core_each() else 1
     fitted = ghost_batches(network, parts)
@@ -141,7 +145,7 @@ def _prepared(
     keeper.check_space(variables)
     if earlier is not None:
         restore(variables, earlier)
-    return network, fitted
+    return fitted
 
 
 def _loop(lesson: Lesson, trainer: Trainer, keeper: Keeper, fitted: Any, watch: Watch) -> Loop:

@@ -36,8 +36,6 @@ class Lesson:
         In a batch.
     spacing_um : tuple of float or None
         Pixel size, where the network depends on it.
-    start : list of ndarray or None
-        Weights to start from; they are then scored first, and kept if nothing is better.
     """
 
     part: Part
@@ -46,7 +44,6 @@ class Lesson:
     images: int = 1
     batch_size: int = 1
     spacing_um: tuple[float, ...] | None = None
-    start: list[np.ndarray] | None = None
 
     def batch(self, i: int) -> Batch:
         """Make batch `i`, the same whoever asks for it and when."""
@@ -55,6 +52,17 @@ class Lesson:
     def validation(self) -> Sequence[Batch]:
         """Make the batches that training is watched on; the first counts most often."""
         raise NotImplementedError
+
+    def begin(self, network: Any) -> list[str] | None:
+        """Give a new network the weights to start from.
+
+        Returns
+        -------
+        list of str or None
+            What starts fresh all the same. Empty: nothing; the network is then scored first, and
+            kept if nothing is better. None, the default: there is nothing to start from.
+        """
+        return None
 
     def score(self, targets: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> float:
         """Compare one head's maps with its targets over some batches; larger is better."""

@@ -12,6 +12,7 @@ from ..patches.sample import Reader, Sampler
 from .batches import batch_maker
 from .lesson import Batch, Lesson
 from .stages import Planned
+from .transfer import transfer
 from .tune import tune_seconds
 
 VALIDATION_PATCHES = 64
@@ -35,7 +36,6 @@ class Segmentation(Lesson):
         self.part = Part(planned.task, planned.plan.network, planned.normalize, inputs)
         self.seed, self.spacing_um = given.seed, planned.split.spacing_um
         self.images, self.batch_size = len(planned.readers), planned.batch_size
-        self.start = given.start.keras.get_weights() if given.start is not None else None
         augment = planned.trainer.augment
         augment = Augment.preset(augment) if isinstance(augment, str) else augment
         sampler = self._sampler(planned.readers, augment)
@@ -62,6 +62,13 @@ class Segmentation(Lesson):
         sampler = self._sampler(self._planned.validation_readers, None)
         make = batch_maker(self._planned.task, sampler, self.seed + 1, self.batch_size)
         return [make(k) for k in range(-(-VALIDATION_PATCHES // self.batch_size))]
+
+    def begin(self, network: Any) -> list[str] | None:
+        """Take over what fits of the model that is fine-tuned."""
+        start = self._planned.split.given.start
+        if start is None:
+            return None
+        return transfer(start.keras, network, start.part, self.part)
 
     def settings(self) -> dict[str, Any]:
         """Return what the images are, and what training starts from."""

@@ -133,18 +133,15 @@ def asked(
     base = as_model(start, "start") if start is not None else None
     chosen = named or (base.task if base is not None else resolve("instances"))
     if base is not None:
-        _as_base(base, chosen, network)
+        _as_base(base, network)
         network, normalize = network or base.network, normalize or base.normalize
     given = Given(chosen, trainer or Trainer(), network, normalize, seed, base)
     _start_backend(given.trainer)
     return given
 
 
-def _as_base(base: Model, task: Task, network: Network | None) -> None:
-    """Refuse to go on from a model with another task or network."""
-    if type(task) is not type(base.task):
-        theirs, ours = type(base.task).__name__, type(task).__name__
-        raise invalid("task", expected=f"{theirs}, as `start`", received=ours)
+def _as_base(base: Model, network: Network | None) -> None:
+    """Refuse to go on from a model with another network."""
     if network is not None and network != base.network:
         known, wanted = to_plain(base.network), to_plain(network)
         differ = [name for name in wanted if wanted[name] != known.get(name)]

@@ -54,8 +54,9 @@ def train(
         Share of the images (whole groups where there are groups) held out to choose weights and
         thresholds, or images for that.
     start : Model or path, optional
-        Fine-tune from this model, with its task, network and normalisation unless given. Its
-        folder is never written to.
+        Fine-tune from this model, with its task, network and normalisation unless given. Of
+        another task, or one with other classes, the heads and classes of the same names are taken
+        over and the others start fresh, which is said. Its folder is never written to.
     out : path, optional
         Model folder to write, by custom ``name.cytoloom``. A killed training goes on from there
         when the same call is made again.
