@@ -14,15 +14,16 @@
 #' @param names Names of the images; default those of the list `images`.
 #' @param group One per image: plate, well, donor or recording. Images of one group are never on
 #'   both sides of a split.
-#' @param channels Channels to use, by number from 0 or by name; default all.
+#' @param channels Channels to use, by number from 0 or by name; default all. `list(0, c(2, 3))`
+#'   are two, of which the second is the sum of channels 2 and 3.
 #' @param unknown Label value that counts nowhere: no loss, no score.
 #' @param axes What the axes of the arrays are, such as `"yxc"`, `"zyx"` or `"czyx"`, where this
 #'   is not plain.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis (y, x) or (z, y, x).
 #' @param pattern How names of files tell which are one image, such as
-#'   `"{well}_s{site}_w{channel}"`: files that differ in `{channel}`, `{z}` or `{t}` only are joined.
-#'   Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`); `"{name}"`: each
-#'   file is an image.
+#'   `"{well}_s{site}_w{channel}"`: files that differ in `{channel}`, `{z}` or `{t}` only are
+#'   joined. Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`);
+#'   `"{name}"`: each file is an image.
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export
 #' @examples
@@ -54,7 +55,8 @@ print.cl_data <- function(x, ...) {
   cat("Images with labels:", where, "\n")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   for (name in names(Filter(Negate(is.null), given))) {
-    cat(sprintf("  %-15s%s\n", name, paste(utils::head(given[[name]], 6), collapse = ", ")))
+    shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")
+    cat(sprintf("  %-15s%s\n", name, paste(shown, collapse = ", ")))
   }
   invisible(x)
 }

@@ -7,7 +7,8 @@
 #' @param ... Must be empty.
 #' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
 #' @param channels Channels to use, by name or by number, which starts at 0 as in Python
-#'   (`channels = 0` is the first); default as in training.
+#'   (`channels = 0` is the first); `list(c(2, 3))` is one, the sum of channels 2 and 3. Default as
+#'   in training.
 #' @param slices Take the slices of a stack as images of their own, for a 2-D model.
 #' @param rescale Factor by which images are enlarged before the network sees them, `NULL` for
 #'   none; `"auto"`: by pixel size, or for instances whose objects fit what the network sees

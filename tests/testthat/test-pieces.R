@@ -61,3 +61,11 @@ test_that("files that differ only in channel are one image, unless a pattern say
   alone <- cl_check(cl_data(folder, pattern = "{name}"), progress = FALSE)
   expect_false(alone$ok)
 })
+
+test_that("sums of channels are lists in R", {
+  need_python()
+  image <- array(1:24, c(4, 2, 3))
+  data <- cl_data(list(a = image), list(image[, , 1] > 2), channels = list(0, c(1, 2)))
+  expect_output(print(data), "0, 1+2", fixed = TRUE)
+  expect_identical(cl_check(data, progress = FALSE)$table$shape, "4 x 2 x 2")
+})

@@ -14,7 +14,7 @@ from ..components.rules import Rule, rules_of
 from ..messages import InOptions, spelled
 
 _WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
-_CHANNELS = {"Channels", "Sequence[int | str]"}
+_CHANNELS = {"Channels"}
 _SEVERAL = {"nargs": "+", "metavar": "N"}
 FEW = 3
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from ..images.image import Channels
+from ..images.channels import Channels
 from ..messages import counted, say
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
@@ -224,7 +224,8 @@ def as_data(
         of folders; a list of `Item`; a dict of such lists (``images``, ``labels``, ``names``).
         An image array has the axes of its labels, and channels last if it has one more.
     channels : int, str or sequence of them, optional
-        Channels to use, by index from 0 or by name.
+        Channels to use, by index from 0 or by name; ``[0, [2, 3]]`` are two, of which the second
+        is the sum of channels 2 and 3. Default: all.
     unknown : int, optional
         The label value that counts nowhere.
     axes : str, optional

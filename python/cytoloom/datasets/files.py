@@ -18,12 +18,8 @@ from ..errors import invalid
 from ..images import files
 from ..images.blocks import at_hand, blocks, by_regions
 from ..images.cache import Cache, state_of
-from ..images.image import (
-    AnyArray,
-    Channels,
-    ImageInfo,
-    pick_channels,
-)
+from ..images.channels import Channels, Picked, pick_channels
+from ..images.image import AnyArray, ImageInfo
 from ..images.reader import Part
 from .cache import SHARED
 from .sources import Role, Slices, Source
@@ -121,8 +117,9 @@ class FileSource:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the stored pixels."""
-        return self.info.dtype
+        """Type of the pixels; of sums of channels wider than stored."""
+        kept = self._picked() if self.role == "image" else None
+        return self.info.dtype if kept is None else kept.dtype(self.info.dtype)
 
     @property
     def axes(self) -> str:
@@ -144,7 +141,7 @@ class FileSource:
     def channel_names(self) -> tuple[str, ...] | None:
         """Names of the channels kept, where the file names them."""
         names, kept = self.info.channel_names, self._picked()
-        return names if names is None or kept is None else tuple(names[k] for k in kept)
+        return names if kept is None else kept.names(names)
 
     @property
     def name(self) -> str:
@@ -170,7 +167,7 @@ class FileSource:
             array = self._whole()
         else:
             array = self._region(slices) if by_regions(self) else self._whole()[slices]
-        return array if kept is None else array[..., list(kept)]
+        return array if kept is None else kept.take(array)
 
     def _region(self, slices: Slices) -> AnyArray:
         spans = [s.indices(n) for s, n in zip(slices, self.shape, strict=False)]
@@ -219,7 +216,7 @@ class FileSource:
         array.flags.writeable = False
         return array
 
-    def _picked(self) -> tuple[int, ...] | None:
+    def _picked(self) -> Picked | None:
         if self.channels is None:
             return None
         info = self.info

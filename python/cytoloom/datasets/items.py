@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..images import files
-from ..images.image import AnyArray, Channels, Image, per_axis
+from ..images.channels import Channels
+from ..images.image import AnyArray, Image, per_axis
 from ..images.units import odd_size
 from ..messages import Message, say, unsettled
 from .cache import SHARED

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import invalid
 from ..images import files, formats
-from ..images.image import Channels
+from ..images.channels import Channels
 from ..messages import joined
 from . import pairing as pairs
 from .data import Data

@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..images.blocks import by_regions
-from ..images.image import (
-    AnyArray,
-    Channels,
-    pick_channels,
-)
+from ..images.channels import Channels, Picked, pick_channels
+from ..images.image import AnyArray
 from .sources import Slices, Source
 
 
@@ -84,7 +81,7 @@ class CropSource:
 
 
 class ChannelSource:
-    """Some channels of another source.
+    """Some channels of another source, or sums of them.
 
     Examples
     --------
@@ -103,10 +100,10 @@ class ChannelSource:
             _ = self._kept
 
     @cached_property
-    def _kept(self) -> list[int]:
+    def _kept(self) -> Picked:
         count, names = self._source.shape[-1], getattr(self._source, "channel_names", None)
         kept = pick_channels(self._channels, count, names, self.name)
-        return list(kept if kept is not None else range(count))
+        return kept or Picked(tuple((k,) for k in range(count)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,7 +113,7 @@ class ChannelSource:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
-        return self._source.dtype
+        return self._kept.dtype(self._source.dtype)
 
     @property
     def axes(self) -> str:
@@ -131,8 +128,7 @@ class ChannelSource:
     @property
     def channel_names(self) -> tuple[str, ...] | None:
         """Names of the channels kept, where known."""
-        names = getattr(self._source, "channel_names", None)
-        return names and tuple(names[k] for k in self._kept)
+        return self._kept.names(getattr(self._source, "channel_names", None))
 
     @property
     def regions(self) -> bool:
@@ -152,7 +148,7 @@ class ChannelSource:
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a copy of the channels kept."""
-        return self._source.read(slices)[..., self._kept]
+        return self._kept.take(self._source.read(slices))
 
 
 class PlaneSource:

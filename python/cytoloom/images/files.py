@@ -11,8 +11,9 @@ from typing import TypeVar
 from ..errors import InvalidError, invalid
 from ..messages import unsettled
 from . import labels as label_rules
+from .channels import Channels, pick_channels
 from .formats import reader_of, stem, suffixes
-from .image import AnyArray, Channels, Image, ImageInfo, per_axis, pick_channels
+from .image import AnyArray, Image, ImageInfo, per_axis
 from .reader import Part
 from .units import odd_size
 
@@ -119,7 +120,8 @@ def read(
     path : str or Path
         The file.
     channels : int, str or sequence of them, optional
-        Channels to keep, by index from 0 or by name. Default: all.
+        Channels to keep, by index from 0 or by name; ``[0, [2, 3]]`` keeps two, of which the
+        second is a sum. Default: all.
     axes : str, optional
         What the stored axes are, overriding the file: letters of ``t z y x c`` in the file's
         own order, for example ``"tyx"`` for a plain stack of time points.
@@ -156,8 +158,7 @@ def read(
     array = _native(_reading(path, lambda: reader.pixels(path, part)))
     names = info.channel_names
     if keep is not None:
-        array = array[..., list(keep)]
-        names = names and tuple(names[k] for k in keep)
+        array, names = keep.take(array), keep.names(names)
     letters = info.axes if frame is None else info.axes.removeprefix("t")
     return Image(array, letters, info.pixel_size_um, names, info.name)
 

@@ -13,7 +13,6 @@ from ..errors import invalid
 from ..messages import Message, Setting, Value, say
 
 AnyArray = npt.NDArray[Any]
-Channels = int | str | list[int | str] | tuple[int | str, ...] | None
 ORDER = "tzyxc"
 
 
@@ -123,58 +122,6 @@ def above(values: AnyArray, low: int) -> AnyArray:
     unsigned = values.dtype.kind == "u"
     found: AnyArray = (values - values.dtype.type(low)) if unsigned else values
     return found.astype(np.int64) - (0 if unsigned else low)
-
-
-def pick_channels(
-    channels: Channels, count: int, names: tuple[str, ...] | None, where: str
-) -> tuple[int, ...] | None:
-    """Turn channels given by index or name into indices.
-
-    Parameters
-    ----------
-    channels : int, str, or sequence of them, optional
-        Indices from 0, or names (upper and lower case are the same). None: all channels.
-    count : int
-        Number of channels there are.
-    names : tuple of str, optional
-        Their names, where known.
-    where : str
-        File or image, for the message.
-
-    Returns
-    -------
-    tuple of int or None
-        None where all channels are meant.
-
-    Raises
-    ------
-    InvalidError
-        An index or a name that the image does not have.
-
-    Examples
-    --------
-    >>> pick_channels(["gfp", 0], 2, ("DAPI", "GFP"), "a.tif")
-    (1, 0)
-    """
-    if channels is None:
-        return None
-    asked = [channels] if isinstance(channels, (int, str, np.integer, float)) else list(channels)
-    return tuple(_pick_channel(one, count, names, where) for one in asked)
-
-
-def _pick_channel(one: int | str, count: int, names: tuple[str, ...] | None, where: str) -> int:
-    if isinstance(one, str) and not (names is None and one.isdigit()):
-        folded = [n.casefold() for n in names or ()]
-        if folded.count(one.casefold()) == 1:
-            return folded.index(one.casefold())
-        none = "a number, because the file names no channels"
-        known = say("one of {}", list(names)) if names else none
-        raise invalid("channels", expected=known, received=say("{} for {}", Value(one), where))
-    index = int(one)
-    if index != float(one) or not 0 <= index < count:
-        expected = f"0 to {count - 1}, because {where} has {count} channel(s)"
-        raise invalid("channels", expected=expected, received=one)
-    return index
 
 
 def arrange(array: AnyArray, axes: str, keep: str = "") -> tuple[AnyArray, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
+from ..images.channels import pick_channels
 from ..messages import Argument, Setting, counted, say
 
 if TYPE_CHECKING:
@@ -28,25 +29,23 @@ def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> 
 
 
 def trained_channels(item: Any, model: Model) -> Any:
-    """Take the channels of the model's names where an image has these among others."""
+    """Take the channels of the model's names where an image has these, in another order or more."""
     names = model.info["channels"]["names"]
     try:
         have = getattr(item.image, "channel_names", None)
+        if not names or not have or list(have) == list(names):
+            return item
+        pick_channels(tuple(names), len(have), tuple(have), item.id)
     except (InvalidError, OSError):
-        return item
-    if not names or not have or list(have) == list(names) or not set(names) <= set(have):
         return item
     return replace(item, image=ChannelSource(item.image, tuple(names)))
 
 
 def same_channels(data: Any, model: Model) -> Any:
-    """Choose the model's channels by name where the data do not say which."""
-    names = model.info["channels"]["names"]
-    if names and data.channels is None:
-        have = getattr(data.items[0].image, "channel_names", None)
-        if have and list(have) != list(names) and set(names) <= set(have):
-            return data.with_channels(tuple(names))
-    return data
+    """Choose the model's channels by name, of each image, where the data do not say which."""
+    if data.channels is not None:
+        return data
+    return replace(data, items=tuple(trained_channels(item, model) for item in data.items))
 
 
 def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> Any:

@@ -27,6 +27,7 @@ from .folder import InMemory, objects_of
 from .predictions import FILES_COLUMNS, Predictions
 
 if TYPE_CHECKING:
+    from ..images.channels import Channels
     from ..models.model import Model
 
 
@@ -44,17 +45,16 @@ def check_options(rescale: Any, out: Any, **pictures: bool) -> None:
 def items_for(
     model: Model,
     images: Any,
-    channels: Sequence[int | str] | None = None,
+    channels: Channels = None,
     slices: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
 ) -> Work[tuple[Item, ...]]:
     """Take images as a model wants them; the parameters are those of `predict`."""
-    taken = None if channels or slices else (model.ndim, model.channels)
-    chosen = None if channels is None else tuple(channels)
+    taken = None if channels is not None or slices else (model.ndim, model.channels)
     found = gather_images(
-        images, channels=chosen, axes=axes, slices=slices, taken=taken, pattern=pattern
+        images, channels=channels, axes=axes, slices=slices, taken=taken, pattern=pattern
     )
     for text in found.problems:
         yield warn(text)

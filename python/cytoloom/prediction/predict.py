@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from ..images.channels import Channels
     from ..models.model import Model
     from .predictions import Predictions
 
@@ -18,7 +18,7 @@ def predict(
     model: Model | str | os.PathLike[str],
     images: Any,
     *,
-    channels: Sequence[int | str] | None = None,
+    channels: Channels = None,
     slices: bool = False,
     rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
@@ -40,7 +40,8 @@ def predict(
         Folder, file(s) or arrays (y, x[, c]) / (z, y, x[, c]). Time points are taken as images
         of their own, named ``<name>_t000``.
     channels : sequence of int or str, optional
-        Which channels of the files to use, by index from 0 or by name; by default all, or those
+        Which channels of the files to use, by index from 0 or by name; [2, 3] in the sequence, or
+        "2+3", is the sum of channels 2 and 3. By default all, or those
         the model was trained on when they have names.
     slices : bool, default False
         Take the planes of a z stack as images of their own (for a 2-D model).

@@ -50,6 +50,8 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
         return _model(value)
     if isinstance(value, dict) and "source" in value:
         return _source(value["source"]) if name == "images" else _data(value)
+    if "Channels" in types:
+        return _channels(value)
     if "int" in types and "float" not in types:
         value = _whole(value, name)
     if "Sequence" in types:
