@@ -12,9 +12,13 @@
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
-#'   the 95 % interval, n), `per_image` (image, then a column per metric) and `per_object` (image,
-#'   truth, found, iou, matched). `as.data.frame()` gives `per_image`; `plot()` shows the worst
-#'   and the best images.
+#'   the 95 % interval of the mean over all such images or, where they have groups, groups; n),
+#'   `per_image` (image, then a column per metric) and `per_object` (image, truth, found, iou,
+#'   matched). Where there is nothing to find and nothing was found a metric is `NA` and no part
+#'   of the mean: `n` counts the others. `n_found_on_empty`, where an image has no objects, counts
+#'   those found on it. `low` and `high` are `NA` where nothing can be promised: of a single image
+#'   or group, and of counts that are all alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst and the best
+#'   images.
 #' @method evaluate cl_model
 #' @export
 #' @examples
@@ -60,6 +64,12 @@ print.cl_scores <- function(x, digits = 3, ...) {
   no_dots(...)
   cat("Scores of ", nrow(x$per_image), " images; low and high bound a 95 % interval\n", sep = "")
   print(x$summary, digits = digits, row.names = FALSE)
+  if (any(is.na(x$summary$low) & x$summary$n > 0)) {
+    cat(
+      "No interval: of a single image or group, and of counts that are all alike, nothing can be",
+      "promised of others.\n"
+    )
+  }
   invisible(x)
 }
 

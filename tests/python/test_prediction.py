@@ -12,7 +12,6 @@ import pytest
 
 import cytoloom as cl
 import small
-from cytoloom.evaluation.bootstrap import bootstrap
 from cytoloom.inference import memory_map
 from cytoloom.models.untrained import untrained
 from cytoloom.objects.measure import measure
@@ -155,6 +154,15 @@ def test_images_without_objects_are_no_part_of_means(model):
     assert scores.per_image["n_found_on_empty"].isna().tolist() == [False, True, True, False]
 
 
+def test_why_there_is_no_interval_is_said(model, capsys):
+    image, labels = cl.simulate.nuclei((64, 64), 6, seed=40)
+    scores = cl.evaluate(model, ([image], [labels]))
+    assert scores.summary[["low", "high"]].isna().all(axis=None)
+    assert "No 95 % interval for ap50, ap70, ap," in (said := capsys.readouterr().err)
+    assert "a single image" in said
+    assert "No interval: of a single image" in str(scores)
+
+
 def test_what_no_image_has_has_no_score(model, monkeypatch):
     """An object is found on each image, and none is there."""
     found = np.zeros((64, 64), np.int32)
@@ -166,15 +174,6 @@ def test_what_no_image_has_has_no_score(model, monkeypatch):
     assert rows.loc[["ap50", "panoptic_quality", "dice"], "n"].tolist() == [0, 0, 0]
     assert rows.loc["n_found_on_empty", ["value", "n"]].tolist() == [1, 2]
     assert scores.per_image["ap50"].tolist() == [0, 0], "each of them is wrong"
-
-
-def test_bootstrap_draws_groups_not_images():
-    # two groups of perfectly repeated images: the interval spans the two group means
-    values = np.array([0.0] * 50 + [1.0] * 50)
-    _, low, high = bootstrap(values, ["a"] * 50 + ["b"] * 50)
-    assert (low, high) == (0.0, 1.0)
-    _, low, high = bootstrap(values, [str(k) for k in range(100)])
-    assert 0.3 < low < high < 0.7
 
 
 def test_objects_are_measured_as_on_paper():

@@ -100,6 +100,19 @@ test_that("scores are data frames, per image by default", {
   expect_output(print(scores), "Scores of 2 images")
 })
 
+test_that("what cannot be measured is NA, and a missing interval is explained", {
+  need_python()
+  first <- function(part) list.files(file.path(test_folder(), part), full.names = TRUE)[1]
+  image <- cl_read(first("images"))[, , 1]
+  labels <- cl_read(first("labels"))[, , 1]
+  data <- list(images = list(image, image + 1L), labels = list(labels, 0L * labels))
+  scores <- evaluate(tiny_model(), data, progress = FALSE)
+  expect_identical(is.na(scores$per_image$n_found_on_empty), c(TRUE, FALSE))
+  expect_identical(scores$summary$n[scores$summary$metric == "n_found_on_empty"], 1L)
+  expect_true(is.na(tail(scores$summary$low, 1)))
+  expect_output(print(scores), "No interval: of a single image")
+})
+
 test_that("scores are not replaced unasked", {
   need_python()
   score <- function(...) evaluate(tiny_model(), test_folder(), ..., progress = FALSE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ..storage.results import SCORED
 from ..storage.tables import write_table
 from ..tasks.labels import EMPTY
-from .bootstrap import _interval
+from .intervals import Bounds, Mean, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+UNPROMISED = (
+    "No interval: of a single image or group, and of counts that are all alike, nothing can be "
+    "promised of others."
+)
 
 
 TABLES = ("scores_per_image.csv", "scores_per_object.csv", SCORED)
@@ -27,10 +33,11 @@ class Scores:
     Attributes
     ----------
     summary : DataFrame
-        metric, value (mean over images), low, high (95 % interval), n (images). Intervals are
-        percentiles of 2000 bootstrap means; where images have groups, groups are drawn. `n`
-        counts the images in which there is something to measure: where there is nothing to find
-        and nothing was found a metric is NaN, and what is in no image has no mean.
+        metric, value (mean over images), low, high (95 % interval of the mean over all such
+        images; where images have groups, over all such groups), n (images). `n` counts the
+        images in which there is something to measure: where there is nothing to find and
+        nothing was found a metric is NaN, and what is in no image has no mean. Without two
+        images or groups, and for counts that are all alike, low and high are NaN.
     per_image : DataFrame
         image, then one column per metric. ``n_found_on_empty``, the objects found on an image
         that has none, is there where an image has none, and NaN for the others.
@@ -43,7 +50,9 @@ class Scores:
     per_object: pd.DataFrame
 
     def __str__(self) -> str:
-        return str(self.summary.to_string(index=False, float_format="%.3f"))
+        table = str(self.summary.to_string(index=False, float_format="%.3f"))
+        short = self.summary["low"].isna() & (self.summary["n"] > 0)
+        return f"{table}\n{UNPROMISED}" if short.any() else table
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
@@ -55,28 +64,54 @@ class Scores:
             write_table(table, folder / name)
 
 
-def _tables(
-    rows: list[dict[str, Any]], objects: list[dict[str, Any]], groups: list[str | None]
-) -> Scores:
+def tables(
+    rows: list[dict[str, Any]],
+    objects: list[dict[str, Any]],
+    groups: list[str | None],
+    bounds: Callable[[str], Bounds],
+) -> tuple[Scores, list[str]]:
+    """Put the tables together, and say of which means there is no interval, and why.
+
+    Parameters
+    ----------
+    rows, objects : list of dict
+        Of `Scores.per_image` and `Scores.per_object`.
+    groups : list of str or None
+        Of each image.
+    bounds : callable
+        From a metric's name to its range.
+    """
     import pandas as pd
 
     per_image = pd.DataFrame(rows)
     # counts on empty images may turn up anywhere, since only such images have them
-    order = sorted(
-        per_image.columns, key=lambda name: (name.startswith(EMPTY), EMPTY in name and name)
-    )
-    per_image = per_image[order]
-    metrics = [name for name in per_image.columns if name != "image"]
-    # by name, so that intervals do not hang on the order in which images were given
-    by_name = per_image["image"].argsort(kind="stable").to_numpy()
-    named, drawn = per_image.iloc[by_name], [groups[k] for k in by_name]
-    named = named.assign(**dict.fromkeys(_nowhere(named), math.nan))
+    columns = sorted(per_image.columns, key=lambda c: (c.startswith(EMPTY), EMPTY in c and c))
+    per_image = per_image[columns]
+    nowhere = _nowhere(per_image)
+    means = {
+        name: mean_interval(
+            per_image[name].to_numpy(float) * (math.nan if name in nowhere else 1),
+            groups,
+            bounds(name),
+        )
+        for name in columns
+        if name != "image"
+    }
     summary = pd.DataFrame(
-        [{"metric": m, **_interval(named[m].to_numpy(float), drawn)} for m in metrics],
+        [(name, m.value, m.low, m.high, m.n) for name, m in means.items()],
         columns=["metric", "value", "low", "high", "n"],
     )
-    columns = ["image", "truth", "found", "iou", "matched"]
-    return Scores(summary, per_image, pd.DataFrame(objects, columns=columns))
+    pairs = pd.DataFrame(objects, columns=["image", "truth", "found", "iou", "matched"])
+    return Scores(summary, per_image, pairs), _unpromised(means)
+
+
+def _unpromised(means: Mapping[str, Mean]) -> list[str]:
+    """One sentence for each reason why means have no interval."""
+    reasons: dict[str, list[str]] = {}
+    for name, mean in means.items():
+        if mean.why:
+            reasons.setdefault(mean.why, []).append(name)
+    return [f"No 95 % interval for {', '.join(names)}: {why}." for why, names in reasons.items()]
 
 
 def _nowhere(per_image: pd.DataFrame) -> list[str]:

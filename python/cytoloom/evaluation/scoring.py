@@ -20,7 +20,7 @@ from ..messages import Setting, say
 from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, same_channels
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
-from .scores import TABLES, Scores, _tables
+from .scores import TABLES, Scores, tables
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -50,7 +50,11 @@ def score(
             metrics, pairs = finish()
             rows.append({"image": item.id, **metrics})
             objects += [{"image": item.id, **pair} for pair in pairs]
-    return _tables(rows, objects, [item.group for item in found.items])
+    groups = [item.group for item in found.items]
+    scores, unpromised = tables(rows, objects, groups, model.task.score_range)
+    for text in unpromised:
+        yield note(text)
+    return scores
 
 
 @contextlib.contextmanager

@@ -225,6 +225,29 @@ class Task:
         scores = overlap_scores(truth > 0, found.labels > 0, known)
         return scores | found_on_empty(truth, found, known), []
 
+    def score_range(self, metric: str) -> tuple[float, float]:
+        """Return the least and the largest value that a metric may have.
+
+        The interval of its mean stays within. Unless a task says otherwise, metrics whose
+        names begin with ``n_`` are counts, and all others go from 0 to 1.
+
+        Parameters
+        ----------
+        metric : str
+            A name that `score` gives.
+
+        Returns
+        -------
+        (float, float)
+            Infinite where there is no end.
+
+        Examples
+        --------
+        >>> Task().score_range("dice"), Task().score_range("n_found")
+        ((0.0, 1.0), (0.0, inf))
+        """
+        return (0.0, float("inf")) if metric.startswith("n_") else (0.0, 1.0)
+
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
         """Say why a model with these scores may be of no use.
 
