@@ -15,10 +15,12 @@ from ..events import Event, Work, result_of
 from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
+from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, Setting, counted, joined, say, unsettled
 from .data import Data, as_data
 from .files import pixel_sha256
 from .items import Item, notes_of, read_labels, said_once, shown_names
+from .padding import described, padding_around
 from .report import Report
 from .sources import Source
 from .splits import odd_splits
@@ -236,7 +238,7 @@ class _Findings:
 
 
 def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
-    """Say what is odd about an image's pixels: none, all the same, or not finite."""
+    """Say what is odd about an image's pixels: none, all the same, padding, or not finite."""
     pixels = at_hand(source)
     size = math.prod(pixels.shape)
     if not size:
@@ -248,9 +250,21 @@ def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
         yield f"has one value everywhere ({low}); is it the right file?"
     if pixels.dtype.kind in "ui" and high > 2**53:
         yield "has values above 2**53, of which neighbours become one as floating point"
+    around = padding_of(pixels) if isinstance(source, np.ndarray) else padding_around(source)
+    if around is not None:
+        yield described(around)
     if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
-        bad = size - sum(np.count_nonzero(np.isfinite(block)) for block in blocks(pixels))
-        yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"
+        bad = sum(np.count_nonzero(_not_finite(block, around)) for block in blocks(pixels))
+        if bad:
+            yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"
+
+
+def _not_finite(pixels: AnyArray, around: Padding | None) -> AnyArray:
+    """Find values that are no numbers, other than padding."""
+    bad = ~np.isfinite(pixels)
+    if around is not None:
+        fill(bad, pixels, around.values, (False,) * len(around.values))
+    return bad
 
 
 def _prepared(task: Any, labels: AnyArray) -> AnyArray:

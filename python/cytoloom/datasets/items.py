@@ -19,6 +19,7 @@ from ..messages import Message, say, unsettled
 from .cache import SHARED
 from .files import FileSource
 from .joined import Files, JoinedSource
+from .padding import shown
 from .sources import ArraySource, Role, Slices, Source
 from .views import ChannelSource, PlaneSource
 
@@ -134,7 +135,8 @@ def read_labels(
     labels : int32 ndarray (y, x) or (z, y, x)
         0 where unknown.
     known : bool ndarray of the same shape, or None
-        None where `unknown` is None: everything is known.
+        False where labels are unknown, and where the image is padding around what was seen; None
+        where everything is known.
 
     Examples
     --------
@@ -147,6 +149,9 @@ def read_labels(
         raise invalid(item.id, expected="an image with labels", received="no labels")
     stored = item.annotations[0].read(slices)
     known = None if unknown is None else stored != unknown
+    seen = _shown(item, slices)
+    if seen is not None:
+        known = seen if known is None else known & seen
     if stored.dtype.itemsize >= 4 and stored.size:
         _check_fits(stored if known is None else stored[known], item.annotations[0].name)
     # a copy in any case: the stored pixels are shared and read-only
@@ -154,6 +159,15 @@ def read_labels(
     if known is not None:
         labels[~known] = 0
     return labels, known
+
+
+def _shown(item: Item, slices: Slices | None) -> AnyArray | None:
+    """Say where an image shows something; None where it does everywhere, or does not fit."""
+    try:
+        fits = item.image.shape[:-1] == item.annotations[0].shape
+        return shown(item.image, slices) if fits else None
+    except InvalidError:  # said when the image is read
+        return None
 
 
 def _check_fits(labels: AnyArray, name: str) -> None:

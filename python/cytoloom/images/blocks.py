@@ -58,6 +58,23 @@ def blocks(source: Any) -> Iterator[AnyArray]:
         yield pixels.read(box)
 
 
+def placed_blocks(image: Any) -> Iterator[tuple[tuple[slice, ...], AnyArray]]:
+    """Yield an image (spatial..., c) in blocks of whole rows, each with the box that it is.
+
+    Examples
+    --------
+    >>> [box for box, _ in placed_blocks(np.zeros((4, 5, 1)))]
+    [(slice(0, 4, None), slice(0, 5, None))]
+    """
+    pixels = at_hand(image)
+    size = pixels.shape[:-1]
+    if isinstance(pixels, np.ndarray):
+        yield tuple(slice(0, n) for n in size), pixels
+        return
+    for box in boxes(size, LARGE_PX):
+        yield box, pixels.read(box)
+
+
 def boxes(shape: Sequence[int], most_px: int) -> Iterator[tuple[slice, ...]]:
     """Yield boxes of at most `most_px` pixels, or a row of the last axis, in C order.
 

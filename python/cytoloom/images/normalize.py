@@ -12,7 +12,9 @@ import numpy.typing as npt
 from ..components import component
 from ..components.rules import Between
 from ..errors import invalid
+from .blocks import at_hand
 from .image import AnyArray
+from .padding import fill, padding_of
 from .percentiles import percentiles
 
 
@@ -40,6 +42,9 @@ class Stats:
         The two percentiles of each channel, in the image's own units.
     dtype : str, default "float32"
         The image's pixel type.
+    padding : tuple of (float or None), default ()
+        What each channel was filled up with around an image that was stitched or turned, which
+        is no part of the percentiles and becomes 0; empty where no channel was.
 
     Examples
     --------
@@ -50,6 +55,7 @@ class Stats:
     low: tuple[float, ...]
     high: tuple[float, ...]
     dtype: str = "float32"
+    padding: tuple[float | None, ...] = ()
 
 
 @component
@@ -59,7 +65,7 @@ class Normalize:
 
     Percentiles are taken over the whole image, of integers exactly (by histogram), of floats
     and very wide integers on a fixed subsample of at most 4 million pixels; NaN and infinite
-    values do not count.
+    values do not count, nor does what a stitched or turned image was filled up with.
 
     Parameters
     ----------
@@ -114,10 +120,12 @@ class Normalize:
         >>> Normalize(0, 50).fit(np.arange(5, dtype=np.uint8).reshape(1, 5, 1)).high
         (2.0,)
         """
-        whole = getattr(source, "whole", source)
-        found, dtype = percentiles(whole, (self.low, self.high))
+        whole = at_hand(getattr(source, "whole", source))
+        around = padding_of(whole)
+        padding = around.values if around is not None else ()
+        found, dtype = percentiles(whole, (self.low, self.high), padding)
         low, high = zip(*found, strict=True)
-        return Stats(low, high, dtype)
+        return Stats(low, high, dtype, padding)
 
     def apply(self, image: AnyArray, stats: Stats) -> npt.NDArray[np.float32]:
         """Scale an image, or a part of it, by what was measured on the whole.
@@ -154,6 +162,7 @@ class Normalize:
             out /= np.asarray(self._ranges(stats), np.float32)
         if image.dtype.kind == "f" and not np.isfinite(out).all():
             np.nan_to_num(out, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+        fill(out, image, stats.padding, (0.0,) * len(stats.padding))
         return out
 
     def with_floor(self, stats: Sequence[Stats]) -> Normalize:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ _MAX_BINS = 1 << 20
 Levels = tuple[float, float]
 
 
-def percentiles(source: Any, levels: Levels) -> tuple[list[Levels], str]:
+def percentiles(
+    source: Any, levels: Levels, padding: Sequence[float | None] = ()
+) -> tuple[list[Levels], str]:
     """Return two percentiles of each channel, and the type of the pixels.
 
     Parameters
@@ -26,6 +29,8 @@ def percentiles(source: Any, levels: Levels) -> tuple[list[Levels], str]:
         Of integers all pixels count, of floats and very wide integers a fixed subsample.
     levels : (float, float)
         From 0 to 100.
+    padding : sequence of (float or None), default ()
+        A value per channel that does not count.
 
     Examples
     --------
@@ -44,6 +49,9 @@ def percentiles(source: Any, levels: Levels) -> tuple[list[Levels], str]:
     for block in blocks(image):
         for c, counter in enumerate(counters):
             counter.add(block[..., c])
+    for counter, value in zip(counters, padding, strict=False):
+        if value is not None:
+            counter.leave_out(value)
     return [counter.percentiles(levels) for counter in counters], str(dtype)
 
 
@@ -74,6 +82,10 @@ class _Histogram:
             values = above(channel[start : start + rows].ravel(), self._low)
             self._counts += np.bincount(values, minlength=len(self._counts))
 
+    def leave_out(self, value: float) -> None:
+        """Forget pixels of one value."""
+        self._counts[int(value) - self._low] = 0
+
     def percentiles(self, levels: Levels) -> Levels:
         """Return what `numpy.percentile` returns."""
         below = np.cumsum(self._counts)
@@ -102,6 +114,10 @@ class _Sample:
         part: Any = channel.flat[self._next :: self._stride].astype(np.float64)
         self._parts.append(part)
         self._next += len(part) * self._stride - channel.size
+
+    def leave_out(self, value: float) -> None:
+        """Forget pixels of one value."""
+        self._parts = [part[part != value] for part in self._parts]
 
     def percentiles(self, levels: Levels) -> Levels:
         """Return those of finite values; 0 where there are none."""

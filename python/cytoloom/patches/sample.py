@@ -18,6 +18,9 @@ from .warp import Placed, Warp
 if TYPE_CHECKING:
     from .augment import Augment
 
+TRIES = 8
+"""Pixels drawn anew at most where one counts nowhere: where nine tenths of an image are padding,
+six patches of ten are centred on the rest, instead of one."""
 Role = Literal["intensity", "labels", "soft", "known", "points", "vectors"]
 ROLES: dict[str, Role] = {"image": "intensity", "labels": "labels", "known": "known"}
 
@@ -213,7 +216,12 @@ class Sampler:
             pixels = self._found.pixels[label, index]
             return self.readers[index], pixels[rng.integers(len(pixels))]
         reader = self.readers[_draw(self._weights, rng)]
-        return reader, np.array([rng.integers(b.start, b.stop) for b in reader.bounds], np.int32)
+        pixel = _anywhere(reader, rng)
+        for _ in range(TRIES):
+            if reader.unknown is None or _label_at(reader, pixel) != reader.unknown:
+                break
+            pixel = _anywhere(reader, rng)
+        return reader, pixel
 
     def _warp(self, reader: Reader, rng: np.random.Generator) -> Warp:
         if self.augment is None:
@@ -282,6 +290,14 @@ def _remember(
     found = find_foreground(labels, known, by_class=by_class, limit=limit, rng=rng)
     first = np.array([b.start for b in bounds], np.int32)
     return {label: pixels + first for label, pixels in found.items()}
+
+
+def _anywhere(reader: Reader, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    return np.array([rng.integers(b.start, b.stop) for b in reader.bounds], np.int32)
+
+
+def _label_at(reader: Reader, pixel: npt.NDArray[np.int32]) -> int:
+    return int(reader.labels.read(tuple(slice(int(p), int(p) + 1) for p in pixel)).item())
 
 
 def _draw(weights: npt.NDArray[np.float64], rng: np.random.Generator) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets.checks import odd_pixels
 from ..datasets.files import pixels_seen
 from ..datasets.views import CachedSource
+from ..images.padding import filled
 from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
@@ -110,7 +111,9 @@ def _maps(
     """Make the maps of an image, the network seeing it enlarged by `factors`."""
     if factors is None:
         return model.source_maps(source, stats, store=store, workers=workers)
-    scaled = model.source_maps(enlarged(source, factors), stats, store=store, workers=workers)
+    scaled = model.source_maps(
+        enlarged(filled(source, stats), factors), stats, store=store, workers=workers
+    )
     size = source.shape[:-1]
     return {
         head: resize_into(store(head, (*size, values.shape[-1])), values)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..images.padding import filled
 from ..images.resize import Resized
 from ..messages import Setting, say
 from ..objects.size import FEW_OBJECTS, diameters, typical_diameter
@@ -88,7 +89,7 @@ def by_size(
     fit = fit_as_is(model.task, maps, labels)
     if fit >= usual - USUAL_SPREAD:
         return None, ""
-    look = _Look(model, source, stats, densest_centre(labels))
+    look = _Look(model, filled(source, stats), stats, densest_centre(labels))
     size, base = look.at(1.0)
     if size is None:
         return None, ""
