@@ -264,3 +264,16 @@ def test_an_unknown_value_that_cannot_be_meant_is_told(folder, unknown, words):
     told = [text for text in report.warnings if "unknown" in text]
     assert len(told) == len(words)
     assert all(text.startswith(word) for text, word in zip(told, words, strict=True))
+
+
+def test_classes_that_no_image_has_are_named():
+    images = [np.arange(64).reshape(8, 8) + k for k in range(2)]
+    labels = [np.eye(8, dtype=int), 2 * np.eye(8, dtype=int)]
+    task = cl.tasks.Classes(("background", "cytoplasm", "nucleus", "dead"))
+    assert check((images, labels), task).warnings == (
+        "no image has class dead (label value 3): it cannot be learned; look whether its labels "
+        "have another value",
+    )
+    (said,) = check((images, labels), task, training=False).warnings
+    assert "class dead (label value 3): it has no score" in said
+    assert check((images, [label % 2 for label in labels]), "binary").warnings == ()

@@ -9,7 +9,7 @@ import pytest
 
 from cytoloom.datasets.data import Data, as_data
 from cytoloom.datasets.items import read_labels
-from cytoloom.datasets.splits import split
+from cytoloom.datasets.splits import shown_by, split
 from cytoloom.errors import InvalidError
 
 
@@ -130,3 +130,63 @@ def test_nothing_cannot_be_split():
 def test_validation_images_that_are_not_there_are_named(tmp_path):
     with pytest.raises(InvalidError, match=r"Invalid `validation`.*nowhere"):
         split(some(3), tmp_path / "nowhere")
+
+
+def showing(shown, groups=None):
+    """Images of one row whose labels are these class ids."""
+    images = [np.full((8, 8), k, np.uint8) for k in range(len(shown))]
+    labels = [
+        np.pad(np.array([ids], int).reshape(1, -1), ((3, 4), (0, 8 - len(ids)))) for ids in shown
+    ]
+    data = as_data((images, labels))
+    items = (replace(i, group=groups and groups[k]) for k, i in enumerate(data.items))
+    return replace(data, items=tuple(items))
+
+
+def on_both_sides(data, seed, classes=False, fraction=0.2):
+    shows = shown_by(None, classes)
+    train, held, note = split(data, fraction, seed, shows)
+    sides = [frozenset().union(*map(shows, part.items)) for part in (train, held)]
+    return sides, len(held), note
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_part_of_the_few_images_with_objects_is_held_out(seed):
+    """3 of 20 images show something: one of them and three others are a fifth."""
+    (train, held), count, _ = on_both_sides(showing([[]] * 9 + [[1], [2], [5]] + [[]] * 8), seed)
+    assert (train, held, count) == ({1}, {1}, 4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_class_that_two_images_have_is_on_both_sides(seed):
+    shown = [[1]] * 12 + [[1, 2]] * 5 + [[3], [1, 3], [1, 2, 4]]
+    (train, held), count, _ = on_both_sides(showing(shown), seed, classes=True)
+    assert train == {1, 2, 3, 4}
+    assert held == {1, 2, 3}, "the only image of class 4 is needed for training"
+    assert count in (3, 4, 5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_with_objects_are_on_both_sides_whole(seed):
+    groups = [f"plate{k // 4}" for k in range(24)]
+    shown = [[1] if k // 4 in (1, 4) else [] for k in range(24)]
+    data = showing(shown, groups)
+    shows = shown_by(None)
+    train, held, _ = split(data, 0.2, seed, shows)
+    assert any(map(shows, train.items))
+    assert any(map(shows, held.items))
+    assert not {i.group for i in train.items} & {i.group for i in held.items}
+
+
+def test_of_the_only_image_with_objects_a_region_is_held_out():
+    (train, held), count, note = on_both_sides(showing([[]] * 6 + [[1] * 8]), seed=0)
+    assert (train, held, count) == ({1}, {1}, 7)
+    assert "too few images or groups to hold one out: a region of 20%" in note
+
+
+def test_where_all_images_show_something_the_seed_chooses_as_ever():
+    """The first fifth of a permutation of the names."""
+    data = showing([[1]] * 20)
+    order = np.random.default_rng(3).permutation(20)
+    _, held, _ = split(data, 0.2, 3)
+    assert ids(held) == {data.items[k].id for k in order[:4]}

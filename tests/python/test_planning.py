@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import cytoloom as cl
 import small
+from cytoloom.datasets.data import Data, as_data
 from cytoloom.training import recipe
 from cytoloom.training.recipe import DatasetFingerprint, choose, training_gb
 
@@ -139,3 +142,26 @@ def test_the_memory_of_training_is_estimated_on_the_safe_side_of_the_feature_map
     # 2 filters, one convolution a level, no norm: 2 + 4 * 2 / 4 + 2 (transposed) + 2 + 1 head
     net = cl.UNet(filters=2, depth=1, convs=1, norm="none", stem_stride=1)
     assert net.values_per_px() == 2 + 4 / 4 + 2 + 2 + 1
+
+
+def test_what_cannot_be_scored_or_learned_is_said_before_training(capsys):
+    """Validation images of their own: empty ones, and ones without a class; then none to learn."""
+    images, labels = small.nuclei(2)
+    nothing = [np.zeros_like(one) for one in labels]
+    others = [image + 1 for image in images]
+    cl.plan((images, labels), validation=(others, nothing), memory_gb=8, progress=False)
+    assert "The validation images show nothing that is to be found" in capsys.readouterr().err
+    task = cl.tasks.Classes(("background", "cytoplasm", "nucleus"))
+    halves = [np.where(one > 0, 1, 0) for one in labels]
+    wholes = [np.where(one > 0, 1 + one % 2, 0) for one in labels]
+    for data, held, words in (
+        (wholes, halves, "No validation image has class nucleus: it cannot be scored"),
+        (halves, wholes, "No training image has class nucleus: it cannot be learned"),
+    ):
+        settings = {"task": task, "validation": (others, held), "memory_gb": 8}
+        cl.plan((images, data), progress=False, **settings)
+        assert words in capsys.readouterr().err
+    named = as_data((images, [labels[0], nothing[1]])).items
+    items = [replace(i, split=s) for i, s in zip(named, ("validation", "train"), strict=True)]
+    with pytest.raises(cl.InvalidError, match="training images of which one shows something"):
+        cl.plan(Data(tuple(items)), memory_gb=8, progress=False)

@@ -23,7 +23,7 @@ from .items import Item, notes_of, read_labels, said_once, shown_names
 from .padding import described, padding_around
 from .report import Report
 from .sources import Source
-from .splits import odd_splits
+from .splits import kinds_in, odd_splits
 
 _SIZES_ALIKE = 1.2
 QUICK_S = 2.0
@@ -64,6 +64,7 @@ class _Findings:
         self._wrong: dict[str, list[str]] = defaultdict(list)
         self._said: Counter[str] = Counter()
         self._empty: list[str] = []
+        self._shown: dict[str, frozenset[int]] = {}
         self._labelled = 0
         self._unknown_seen = False
 
@@ -107,7 +108,9 @@ class _Findings:
         notes = [f"{text} ({n} of {count} images)" for text, n in self._said.items()]
         texts = (self._problems, self._warnings, [*self._data.notes, *notes])
         problems, warnings, notes = (list(dict.fromkeys(t)) for t in texts)
-        return Report(tuple(problems), tuple(warnings), tuple(notes), tuple(self._rows))
+        return Report(
+            tuple(problems), tuple(warnings), tuple(notes), tuple(self._rows), self._shown
+        )
 
     def _add_image(self, item: Item, row: dict[str, Any]) -> None:
         source = item.image
@@ -143,6 +146,8 @@ class _Findings:
             "values": int(np.count_nonzero(values_of(understood_as))),
             "foreground": round(foreground / counted, 4) if counted else 0.0,
         }
+        counting = understood_as if known is None else understood_as[known]
+        self._shown[item.id] = kinds_in(counting, bool(self._classes))
         self._labelled += 1
         if not foreground:
             self._empty.append(item.id)
@@ -209,6 +214,23 @@ class _Findings:
                 low, high = (tuple(round(float(v), 4) for v in s) for s in (smallest, largest))
                 self._warnings.append(f"pixel sizes differ, from {low} to {high} um")
 
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        """Names of the classes that labels are ids of, background first; else none."""
+        is_known = self._task is not None and self._task.balances_classes
+        return tuple(self._task.label_names) if is_known else ()
+
+    def _absent_classes(self) -> Iterator[str]:
+        """Name the classes that are in no image, unless nothing is."""
+        seen = frozenset[int]().union(*self._shown.values())
+        then = "cannot be learned" if self._training else "has no score"
+        for number, name in enumerate(self._classes):
+            if seen and number and number not in seen:
+                yield (
+                    f"no image has class {name} (label value {number}): it {then}; look whether "
+                    "its labels have another value"
+                )
+
     def _compare_labels(self) -> None:
         masks = self._kinds["masks"]
         if self._labelled and len(self._empty) == self._labelled:
@@ -218,6 +240,7 @@ class _Findings:
             )
         elif self._empty:
             self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
+        self._warnings += self._absent_classes()
         unknown = self._data.unknown
         named = unknown is not None and self._training and self._labelled
         if named and not self._unknown_seen:

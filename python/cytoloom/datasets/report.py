@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..messages import counted, joined, say
@@ -28,6 +29,8 @@ class Report:
         How files were paired and labels understood.
     rows : tuple of dict
         One per image, for `table`.
+    shown : dict of frozenset, default {}
+        What the labels of each image show, by its name: class ids, or 1 for anything.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
+    shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,24 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidError, invalid
+from ..images.image import AnyArray
+from ..images.labels import values_of
 from ..messages import counted, say
 from .data import Data, as_data
 from .items import Item, read_labels
 from .sources import Source
 from .views import CropSource
 
+Kinds = frozenset[int]
+"""What labels show: class ids, or 1 for anything."""
+Shows = Callable[[Item], Kinds]
 _TRAIN = ("train", "training")
 _VALIDATION = ("validation", "val", "valid")
 
 
-def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data, str]:
+def split(
+    data: Data, validation: Any = 0.2, seed: int = 0, shows: Shows | None = None
+) -> tuple[Data, Data, str]:
     """Part data into what is learned from and what is held out.
 
     Parameters
@@ -32,12 +40,16 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
         `as_data` accepts). Items that name a split themselves are parted by that.
     seed : int, default 0
         Chooses the images or the region.
+    shows : callable, optional
+        From an item to what its labels show; default whether they show anything.
 
     Returns
     -------
     train, validation : Data
-        Images of one group are all in one of them. Where one image (or group) would be more
-        than twice the fraction, a region of every image is held out instead.
+        Images of one group are all in one of them, and whatever labels show is in both as long
+        as two groups have it; of each about that fraction. Where one image (or group) would be
+        more than twice the fraction, or a single one shows anything, a region of every image is
+        held out instead.
     note : str
         A sentence on what was done, to be said aloud.
 
@@ -61,11 +73,56 @@ def split(data: Data, validation: Any = 0.2, seed: int = 0) -> tuple[Data, Data,
         return _split_named(data)
     if fraction == 0:
         return data, replace(data, items=()), "no images held out for validation"
-    groups = _groups(data.items)
+    groups, shows = _groups(data.items), shows or shown_by(data.unknown)
     # one group of so few would be more than twice what was asked for
     if len(groups) * fraction < 0.5:
-        return _split_region(data, fraction, seed, len(groups))
-    return _split_groups(data, groups, fraction, seed)
+        few = f"{len(groups)} image{'s' if len(groups) > 1 else ''} or groups are too few to hold"
+        return _split_region(data, fraction, seed, shows, f"{few} one out")
+    shown = {name: _shown(members, shows) for name, members in groups.items()}
+    held = _held_groups(shown, fraction, seed)
+    # of objects that are all in one group only a part can be held out
+    if not any(kind for name in held for kind in shown[name]) and any(map(len, shown.values())):
+        alone = "what there is to learn is in too few images or groups to hold one out"
+        return _split_region(data, fraction, seed, shows, alone)
+    return _parted(data, groups, held)
+
+
+def shown_by(
+    unknown: int | None, classes: bool = False, known: Mapping[str, Kinds] | None = None
+) -> Shows:
+    """Return the function from an item to what its labels show.
+
+    Parameters
+    ----------
+    unknown : int or None
+        The label value that counts nowhere.
+    classes : bool, default False
+        Whether labels are class ids, which are told apart; else 1 stands for all.
+    known : dict, optional
+        By name of the item, what was seen before; a part of an image is looked at.
+    """
+
+    def shows(item: Item) -> Kinds:
+        """Look it up, or read the labels."""
+        if known and item.roi is None and item.id in known:
+            return known[item.id]
+        return kinds_in(read_labels(item, unknown)[0], classes) if item.annotations else Kinds()
+
+    return shows
+
+
+def kinds_in(labels: AnyArray, classes: bool = False) -> Kinds:
+    """Say what labels show: class ids, or 1 for anything.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 3, 7])
+    >>> kinds_in(labels), sorted(kinds_in(labels, classes=True))
+    (frozenset({1}), [3, 7])
+    """
+    if classes:
+        return Kinds(int(v) for v in values_of(labels) if v > 0)
+    return Kinds([1] if labels.any() else [])
 
 
 def _split_named(data: Data) -> tuple[Data, Data, str]:
@@ -103,61 +160,87 @@ def _groups(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
     return groups
 
 
-def _split_groups(
-    data: Data, groups: dict[tuple[str, str], list[Item]], fraction: float, seed: int
+def _shown(members: Sequence[Item], shows: Shows) -> Counter[int]:
+    """Count the images of a group that show each kind, and under 0 all of them."""
+    return Counter({0: len(members)}) + Counter(kind for item in members for kind in shows(item))
+
+
+def _held_groups(
+    shown: Mapping[tuple[str, str], Counter[int]], fraction: float, seed: int
+) -> list[tuple[str, str]]:
+    """Choose groups to hold out: about the fraction of the images that show each kind.
+
+    The rarest kind first, since whatever shows it shows others too; all images last.
+    """
+    names = sorted(shown)
+    order = [names[k] for k in np.random.default_rng(seed).permutation(len(names))]
+    total, got, held = sum(shown.values(), Counter()), Counter[int](), []
+    left = Counter(kind for name in names for kind in shown[name])
+
+    def closer(name: tuple[str, str], kind: int) -> bool:
+        """Whether taking a group comes nearer to what is wanted of a kind."""
+        wanted = fraction * total[kind]
+        return abs(got[kind] + shown[name][kind] - wanted) < abs(got[kind] - wanted)
+
+    for kind in sorted(total, key=lambda kind: (kind == 0, total[kind], kind)):
+        for name in order:
+            # training keeps a group of everything; the first that can be spared is always taken
+            spare = all(left[k] > 1 for k in shown[name])
+            wanted = closer(name, kind) and (kind or all(closer(name, k) for k in shown[name]))
+            if name in held or not shown[name][kind] or not spare or (got[kind] and not wanted):
+                continue
+            held.append(name)
+            got.update(shown[name])
+            left.subtract(dict.fromkeys(shown[name], 1))
+    return held
+
+
+def _parted(
+    data: Data, groups: Mapping[tuple[str, str], list[Item]], names: Sequence[tuple[str, str]]
 ) -> tuple[Data, Data, str]:
-    names = sorted(groups)
-    order = np.random.default_rng(seed).permutation(len(names))
-    wanted = fraction * len(data.items)
-    held: set[str] = set()
-    count = 0
-    for number in order[:-1]:
-        members = [i.id for i in groups[names[number]]]
-        # the first is always taken; another only where that comes closer to what is wanted
-        if held and abs(len(held) + len(members) - wanted) >= abs(len(held) - wanted):
-            continue
-        held.update(members)
-        count += 1
+    held = {item.id for name in names for item in groups[name]}
     train = tuple(i for i in data.items if i.id not in held)
     validation = tuple(i for i in data.items if i.id in held)
-    by = f" ({count} of {len(names)} groups)" if any(k == "group" for k, _ in names) else ""
+    by_group = any(k == "group" for k, _ in groups)
+    by = f" ({len(names)} of {len(groups)} groups)" if by_group else ""
     note = f"{len(validation)} of {len(data.items)} images held out for validation{by}"
     return replace(data, items=train), replace(data, items=validation), note
 
 
-def _split_region(data: Data, fraction: float, seed: int, groups: int) -> tuple[Data, Data, str]:
+def _split_region(
+    data: Data, fraction: float, seed: int, shows: Shows, why: str
+) -> tuple[Data, Data, str]:
     rng = np.random.default_rng(seed)
-    parts = [_region(item, fraction, rng, data.unknown) for item in data.items]
+    parts = [_region(item, fraction, rng, shows) for item in data.items]
     train = tuple(_crop(i, kept) for i, (kept, _) in zip(data.items, parts, strict=True))
     held = tuple(_crop(i, cut) for i, (_, cut) in zip(data.items, parts, strict=True))
-    what = f"{groups} image{'s' if groups > 1 else ''} or groups are too few to hold one out"
-    note = f"{what}: a region of {fraction:.0%} of each image is held out for validation"
+    note = f"{why}: a region of {fraction:.0%} of each image is held out for validation"
     return replace(data, items=train), replace(data, items=held), note
 
 
 Box = tuple[tuple[int, int], ...]
 
 
-def _region(
-    item: Item, fraction: float, rng: np.random.Generator, unknown: int | None
-) -> tuple[Box, Box]:
-    """Return boxes kept and held: an end of y or x, with foreground in both if possible."""
-    labels, _ = read_labels(item, unknown)
+def _region(item: Item, fraction: float, rng: np.random.Generator, shows: Shows) -> tuple[Box, Box]:
+    """Return boxes kept and held: an end of y or x, with as much in both as is possible."""
+    shape = item.image.shape[:-1]
     boxes = [
-        _cut(labels.shape, axis, fraction, end)
+        _cut(shape, axis, fraction, end)
         # not along z: planes next to each other show the same objects
-        for axis in (labels.ndim - 2, labels.ndim - 1)
+        for axis in (len(shape) - 2, len(shape) - 1)
         for end in (True, False)
-        if labels.shape[axis] > 1
+        if shape[axis] > 1
     ]
     if not boxes:
-        got = say("{} of shape {}", item.id, labels.shape)
+        got = say("{} of shape {}", item.id, shape)
         raise invalid("validation", expected="images of more than one pixel", received=got)
     order = [boxes[i] for i in rng.permutation(len(boxes))]
+    if not shows(item):
+        return order[0]
     # a part without objects can neither be learned from nor be scored
-    good = [b for b in order if all(labels[_slices(part)].any() for part in b)]
-    kept, held = (good or order)[0]
-    return kept, held
+    return max(
+        order, key=lambda pair: len(Kinds.intersection(*(shows(_crop(item, b)) for b in pair)))
+    )
 
 
 def _cut(shape: tuple[int, ...], axis: int, fraction: float, end: bool) -> tuple[Box, Box]:
@@ -168,10 +251,6 @@ def _cut(shape: tuple[int, ...], axis: int, fraction: float, end: bool) -> tuple
     kept, held = list(whole), list(whole)
     kept[axis], held[axis] = low, high
     return tuple(kept), tuple(held)
-
-
-def _slices(box: Box) -> tuple[slice, ...]:
-    return tuple(slice(start, stop) for start, stop in box)
 
 
 def _crop(item: Item, box: Box) -> Item:

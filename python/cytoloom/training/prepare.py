@@ -12,15 +12,17 @@ from ..datasets.cache import SHARED
 from ..datasets.checks import check
 from ..datasets.data import Data, as_data, manifest
 from ..datasets.items import Item
-from ..datasets.splits import split
+from ..datasets.report import Report
+from ..datasets.splits import Kinds, shown_by, split
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.cache import Cache
 from ..images.normalize import Normalize
-from ..messages import Setting, say
+from ..messages import Argument, Setting, say
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
+from ..tasks.task import Task
 from .batches import UNKNOWN, TaskLabels
 from .recipe import DatasetFingerprint, Plan, choose
 from .stages import Given, Planned, Split, Surveyed
@@ -39,11 +41,14 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
         yield note(text)
     for text in report.warnings:
         yield warn(text)
-    train, held_out, words = split(whole, validation, given.seed)
-    _check_held_out(
-        given, held_out, words, own=not isinstance(validation, (int, float, type(None)))
-    )
+    shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
+    train, held_out, words = split(whole, validation, given.seed, shows)
+    own = not isinstance(validation, (int, float, type(None)))
+    checked = _checked_own(given, held_out) if own else report
+    _refuse_none(held_out, words)
     yield note(words)
+    sides = _shown_on(train, given.task, report), _shown_on(held_out, given.task, checked)
+    yield from _one_sided(given.task, *sides)
     network = _matching(given, (*train.items, *held_out.items))
     found = Split(given, train, held_out, words, network, Cache(int(gigabytes * 0.3e9)))
     # only 3-D networks depend on the pixel size
@@ -52,12 +57,23 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     return replace(found, network=network.for_spacing(found.spacing_um))
 
 
-def _check_held_out(given: Given, held_out: Data, words: str, own: bool) -> None:
-    """Refuse validation images that cannot be used, or none."""
-    if own and held_out.items:
-        report = check(held_out, given.task, training=False)
-        if not report.ok:
-            raise invalid("validation", expected="usable images", received=str(report))
+def _shown_on(part: Data, task: Task, report: Report) -> Kinds:
+    """Say what the labels of one side of a split show."""
+    return Kinds().union(
+        *map(shown_by(part.unknown, task.balances_classes, report.shown), part.items)
+    )
+
+
+def _checked_own(given: Given, held_out: Data) -> Report:
+    """Refuse validation images of their own that cannot be used."""
+    report = check(held_out, given.task, training=False)
+    if held_out.items and not report.ok:
+        raise invalid("validation", expected="usable images", received=str(report))
+    return report
+
+
+def _refuse_none(held_out: Data, words: str) -> None:
+    """Refuse to train without validation images."""
     if not held_out.items:
         raise invalid(
             "validation",
@@ -65,6 +81,33 @@ def _check_held_out(given: Given, held_out: Data, words: str, own: bool) -> None
             received=words,
             remedy='Pass a share such as 0.2, images of their own, or mark rows "validation".',
         )
+
+
+def _one_sided(task: Task, train: Kinds, held_out: Kinds) -> Iterable[Event]:
+    """Say before training what cannot be learned, and what cannot be scored."""
+    if not train:
+        raise invalid(
+            "data",
+            expected="training images of which one shows something to be learned",
+            received="labels that are all 0, background",
+            remedy="Put other images to the training, or let a share be held out.",
+        )
+    if not held_out:
+        yield warn(
+            say(
+                "The validation images show nothing that is to be found: weights and thresholds "
+                "are chosen by them, and cannot be, and there will be no scores. Give others as "
+                "{}.",
+                Argument("validation"),
+            )
+        )
+    elif task.balances_classes:
+        names = dict(enumerate(task.label_names))
+        for kinds, lacking in ((train - held_out, "validation"), (held_out - train, "training")):
+            listed = ", ".join(str(names.get(k, k)) for k in sorted(kinds))
+            then = "cannot be scored" if lacking == "validation" else "cannot be learned"
+            if kinds:
+                yield warn(f"No {lacking} image has class {listed}: it {then}.")
 
 
 def _matching(given: Given, items: Sequence[Item]) -> Network | None:
