@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from cytoloom.images.normalize import Normalize
 from cytoloom.images.padding import filled, padding_of
 from cytoloom.images.resize import enlarged
 from cytoloom.patches.sample import Reader, Sampler
+from cytoloom.tasks import Instances
 
 IMAGE, NUCLEI = cl.simulate.nuclei((128, 128), 15, seed=1)
 ALONE = IMAGE[..., None]
@@ -224,6 +226,19 @@ def test_scores_are_those_of_the_image_alone(trained):
     ).per_image
     assert padded["n_truth"].tolist() == plain["n_truth"].tolist()
     assert padded["dice"].iloc[0] == pytest.approx(plain["dice"].iloc[0], abs=0.03)
+
+
+def test_nothing_is_found_in_padding_and_what_reaches_into_it_ends_there(trained):
+    anything = Instances(foreground_threshold=0.01, seed_threshold=0.01, min_seed_px=1)
+    eager = replace(trained, parts={trained.name: replace(trained.part, task=anything)})
+    padded = np.pad(IMAGE, ((0, 0), (0, 128)))
+    for labels in (
+        eager.predict(padded),
+        cl.predict(eager, {"a": padded}, progress=False, rescale=None)["a"],
+    ):
+        assert not labels[:, 128:].any()
+        assert np.unique(labels).tolist() == list(range(labels.max() + 1))
+        assert labels.any()
 
 
 def test_prediction_scales_a_padded_image_as_the_image_alone(trained):

@@ -19,6 +19,7 @@ from ..events import Event, Work, note, warn
 from ..messages import Setting, say
 from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, same_channels
+from ..models.padding import without_padding
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
 from .scores import TABLES, Scores, tables
 
@@ -137,9 +138,10 @@ def _score(
     model: Model, item: Any, data: Data, workers: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     source = CachedSource(item.image)
-    maps = model.source_maps(source, model.normalize.fit(source), workers=workers)
+    stats = model.normalize.fit(source)
+    maps = model.source_maps(source, stats, workers=workers)
     source.release()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
-    decoded = model.task.decode(maps, item.spacing_um)
+    decoded = without_padding(model.task.decode(maps, item.spacing_um), source, stats)
     return model.task.score(truth, decoded, known, item.spacing_um)

@@ -22,6 +22,7 @@ from . import engines
 from .card import card, summary_of
 from .engine import Engine
 from .folder import refuse_others
+from .padding import without_padding
 from .record import NETWORK, Record
 from .saving import FIELDS, key_of, network_path, parts_of, read_manifest, write_files
 
@@ -220,7 +221,10 @@ class Model(Record):
         >>> labels.shape, labels.dtype.name
         ((20, 30), 'uint8')
         """
-        return np.asarray(self.task.decode(self.predict_maps(image, tile_px)).labels)
+        source = self.as_source(image)
+        stats = self.normalize.fit(source)
+        found = self.task.decode(self.source_maps(source, stats, tile_px=tile_px))
+        return np.asarray(without_padding(found, source, stats).labels)
 
     def predict_proba(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
         """Predict class probabilities of one image in memory.

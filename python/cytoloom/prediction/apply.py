@@ -15,6 +15,7 @@ from ..images.padding import filled
 from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
+from ..models.padding import without_padding
 from ..storage.results import WRITTEN_BY
 from .match_object_size import LARGEST_FACTOR, by_size, factors_known
 
@@ -76,7 +77,8 @@ def predict_one(
             # decoding needs memory of its own: pixels and the network's are given back before
             source.release()
             store.trim()
-            return model.task.decode(made, item.spacing_um), made
+            decoded = model.task.decode(made, item.spacing_um)
+            return without_padding(decoded, source, stats), made
 
         factors, notes = factors_known(model, source, item.spacing_um, rescale)
         found, made = found_with(factors)
