@@ -53,6 +53,14 @@ def test_each_axis_of_imagej_may_have_a_unit_of_its_own(tmp_path):
     assert info.pixel_size_um == pytest.approx((2, 0.5, 0.25))
 
 
+def test_the_words_of_imagej_in_the_description_of_tifffile(tmp_path):
+    """As Python users write them, without the mode of ImageJ."""
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 3}
+    options = {"metadata": metadata, "resolution": (4, 2), "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", STACK, **options)
+    assert probe(tmp_path / "a.tif").pixel_size_um == pytest.approx((3, 0.5, 0.25))
+
+
 @pytest.mark.parametrize("unit", ["", "pixel", "pixels", None])
 def test_no_unit_is_no_size_and_nothing_to_tell(tmp_path, unit):
     info = imagej(tmp_path, unit)

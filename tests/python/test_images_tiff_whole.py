@@ -247,6 +247,23 @@ def test_a_description_that_does_not_fit_its_pages_is_refused(
             reads(tmp_path / "a.tif")
 
 
+def test_planes_that_are_not_placed_follow_each_other(tmp_path):
+    """In the order of the dimensions, not as planes of z."""
+    xml = ome([], size_c=2, size_z=3)
+    save(tmp_path / "a.tif", STACK, xml)
+    image = read(tmp_path / "a.tif")
+    assert (image.axes, image.channel_names) == ("zyxc", ("DNA", "actin"))
+    np.testing.assert_array_equal(image.array[2, ..., 1], STACK[5])
+
+
+def test_axes_that_are_neither_space_nor_time_are_refused(tmp_path):
+    """Lifetimes or positions are no planes; what they are taken for can be said."""
+    tifffile.imwrite(tmp_path / "a.tif", STACK, metadata={"axes": "HYX"}, **GREY)
+    with pytest.raises(InvalidError, match=r"axes HYX.*axes='tzyx'"):
+        read(tmp_path / "a.tif")
+    assert read(tmp_path / "a.tif", axes="cyx").array.shape == (24, 30, 6)
+
+
 def test_a_description_of_another_size_is_refused(tmp_path):
     xml = ome([plane(0)], 1, names=["a"]).replace('SizeX="30"', 'SizeX="60"')
     save(tmp_path / "a.tif", STACK[0], xml)

@@ -276,7 +276,8 @@ def _letters(file: Opened, path: Path, axes: str | None) -> str:
         return "".join(_MEANING[a] for a in series.axes)
     if unnamed in (["Q"], ["I"]) and len(series.axes) == 3 and "S" not in series.axes:
         return guess_axes(tuple(series.shape), str(path))
-    if len(unnamed) == 1 and "Z" not in series.axes:
+    # other letters are names: of lifetimes, angles, positions, which are no planes
+    if unnamed in (["Q"], ["I"]) and "Z" not in series.axes:
         return "".join(_MEANING.get(a, "z") for a in series.axes)
     remedy = say("Say what its axes are, for example {}.", Setting("axes", "tzyx"))
     got = say("axes {} of sizes {}", series.axes, tuple(series.shape))
@@ -289,14 +290,19 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
     unnamed = [a for a in file.series.axes if a not in _MEANING]
     if unnamed and axes is None:
         found += guessed(tuple(file.series.shape), _letters(file, Path(), None))
-    if _says_alpha(file, shape[-1]) and not _has_alpha(file, shape[-1]):
+    if _has_alpha(file, file.page.samplesperpixel):
+        text = "its last channel is marked as alpha and left out; if it is none, save it unmarked"
+        found.append(say(text))
+    elif _says_alpha(file, shape[-1]):
         text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
         found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
     if _orientation(file) != 1:
         text = "turned upright, as its tag says (Orientation {}), which some programs ignore"
         found.append(say(text, _orientation(file)))
-    if file.page.photometric == 0 and not file.tiff.is_imagej and not _white_is_zero(file):
-        found.append(say("white is zero by its tag; values of {} are kept", file.page.dtype))
+    if file.page.photometric == 0 and not file.tiff.is_imagej and file.page.dtype.kind != "b":
+        turned = "images and masks of two values are turned round, numbers of labels are not"
+        kept = say("values of {} have no largest to turn them round by", file.page.dtype.name)
+        found.append(say("white is zero by its tag: {}", turned if _white_is_zero(file) else kept))
     return found
 
 
@@ -325,7 +331,9 @@ def _pixel_size_um(file: Opened, stack: bool) -> tuple[tuple[float, ...] | None,
     if tiff.is_ome:
         found, unknown = _ome_size_um(tiff)
     elif tiff.is_imagej:
-        found, unknown = _imagej_size_um(tiff)
+        found, unknown = _said_size_um(tiff.imagej_metadata or {}, file.page)
+    elif file.series.kind == "shaped" and (said := tiff.shaped_metadata[0]).get("unit"):
+        found, unknown = _said_size_um(said, file.page)
     else:
         found, unknown = _tag_size_um(file.page, um_per(_RESOLUTION.get(_unit_tag(file.page)))), []
     meant = Argument("pixel_size_um")
@@ -383,14 +391,14 @@ def _resolution(page: Any) -> dict[str, float]:
     return found
 
 
-def _imagej_size_um(tiff: tifffile.TiffFile) -> tuple[dict[str, float], list[str]]:
-    metadata = tiff.imagej_metadata or {}
+def _said_size_um(metadata: Any, page: Any) -> tuple[dict[str, float], list[str]]:
+    """Return what ImageJ says, whose words others use too; resolution is in its units."""
     unit = metadata.get("unit", "")
     if um_per(unit) == um_per("inch"):
         # of any picture of a printer's resolution ImageJ makes inches
-        return _tag_size_um(tiff.pages.first, um_per("inch")), []
+        return _tag_size_um(page, um_per("inch")), []
     units = {axis: metadata.get(f"{axis}unit") or unit for axis in "zyx"}
-    sizes: dict[str, float | None] = {**_resolution(tiff.pages.first)}
+    sizes: dict[str, float | None] = {**_resolution(page)}
     # negative where the stage went down
     sizes["z"] = positive(str(metadata.get("spacing", 0)).lstrip("-"))
     return _in_um(sizes, units)

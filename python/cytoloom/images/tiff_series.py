@@ -150,6 +150,11 @@ def _open(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
         if other.suffix.lower() in (".ome", ".xml"):
             return tifffile.TiffFile(path, omexml=other.read_text(encoding="utf-8")), []
         return tifffile.TiffFile(other), []
+    if xml and "TiffData" not in xml:
+        # where no plane is placed, they follow each other in the order of the dimensions
+        placed = re.sub(r"</(\w+:)?Pixels>", r"<\1TiffData/></\1Pixels>", xml)
+        tiff.close()
+        return tifffile.TiffFile(path, omexml=placed), []
     if xml and _was_renamed(xml, path):
         tiff.close()
         bare = re.sub(r"<(\w+:)?UUID\b.*?</(\w+:)?UUID>|<(\w+:)?UUID\b[^>]*/>", "", xml, flags=re.S)
