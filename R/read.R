@@ -7,6 +7,9 @@
 #' @param channels Channels to read, by number from 0 or by name; default all.
 #' @param labels Read a label image or mask; `cl_write_labels()`: the labels to write.
 #' @param scene Which image of a file that holds several (CZI, LIF, ND2), by name.
+#' @param axes What the stored axes are, overriding the file: letters of `t z y x c` in the file's
+#'   own order, such as `"tyx"` for a plain stack of time points. What else had to be guessed is
+#'   said in a warning.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param ... Must be empty.
 #' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
@@ -18,11 +21,12 @@
 #' cl_write_labels(matrix(c(0, 1, 1, 2), 2), file, pixel_size_um = 0.5)
 #' cl_read(file, labels = TRUE)
 #' attributes(cl_read(file))
-cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL) {
+cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL, axes = NULL) {
   no_dots(...)
   found <- call_python(
     "read",
-    path = plain_path(path), channels = channels, labels = labels, scene = scene
+    path = plain_path(path), channels = channels, labels = labels, scene = scene,
+    axes = axes
   )
   facts <- lapply(Filter(Negate(is.null), found$facts), unlist)
   do.call(structure, c(list(found$array), facts))

@@ -69,3 +69,19 @@ test_that("sums of channels are lists in R", {
   expect_output(print(data), "0, 1+2", fixed = TRUE)
   expect_identical(cl_check(data, progress = FALSE)$table$shape, "4 x 2 x 2")
 })
+
+test_that("axes that a file does not name are guessed aloud, and can be said", {
+  need_python()
+  header <- "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 5, 6), }"
+  header <- paste0(formatC(header, width = -117), "\n")
+  file <- tempfile(fileext = ".npy")
+  magic <- c(as.raw(0x93), charToRaw("NUMPY"), as.raw(c(1, 0, nchar(header), 0)))
+  writeBin(c(magic, charToRaw(header), as.raw(0:119)), file)
+  expect_warning(found <- cl_read(file), "axes = \"cyx\"", fixed = TRUE)
+  expect_identical(dim(found), c(4L, 5L, 6L, 1L))
+  expect_no_warning(found <- cl_read(file, axes = "cyx"))
+  expect_identical(dim(found), c(5L, 6L, 4L))
+  expect_identical(found[1, 2, 3], 61L)
+  expect_warning(labels <- cl_read(file, labels = TRUE), "not named")
+  expect_identical(dim(labels), c(4L, 5L, 6L))
+})

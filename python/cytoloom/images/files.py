@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidError, invalid
-from ..messages import unsettled
+from ..messages import say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
 from .formats import reader_of, stem, suffixes
@@ -332,7 +332,8 @@ def _given(**arguments: object) -> set[str]:
 def _tell(path: Path, notes: Iterable[str]) -> None:
     """Warn whoever called `read` or `read_labels` of what had to be guessed."""
     for text in notes:
-        warnings.warn(f"{path}: {text}", stacklevel=3)
+        # a message, so that R spells the argument that it names
+        warnings.warn(say("{}: {}", str(path), text), stacklevel=3)
 
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:

@@ -212,12 +212,18 @@ def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
     return {"maps": maps, "classes": list(used.task.label_names)}
 
 
-def _read(path: str, channels: Any = None, labels: bool = False, scene: str | None = None) -> Plain:
+def _read(
+    path: str,
+    channels: Any = None,
+    labels: bool = False,
+    scene: str | None = None,
+    axes: str | None = None,
+) -> Plain:
     from ..images import files
 
     if labels:
-        return {"array": files.read_labels(path), "facts": {}}
-    image = files.read(path, channels=_channels(channels), scene=scene)
+        return {"array": files.read_labels(path, axes=axes), "facts": {}}
+    image = files.read(path, channels=_channels(channels), scene=scene, axes=axes)
     facts = {
         "axes": image.axes,
         "pixel_size_um": image.pixel_size_um,
