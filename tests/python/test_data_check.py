@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from dataclasses import dataclass
 
 import numpy as np
@@ -277,3 +279,22 @@ def test_classes_that_no_image_has_are_named():
     (said,) = check((images, labels), task, training=False).warnings
     assert "class dead (label value 3): it has no score" in said
     assert check((images, [label % 2 for label in labels]), "binary").warnings == ()
+
+
+def test_the_work_of_a_check_is_linear_in_the_number_of_images(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+
+    def work(first, last):
+        """Count the calls of a check of so many pairs, each with a name and pixels of its own."""
+        for k in range(first, last):
+            put(tmp_path / "images" / f"f{k:04d}_raw.png", IMAGE + np.uint8(k % 16))
+            put(tmp_path / "labels" / f"f{k:04d}_mask.png", LABELS)
+        profile = cProfile.Profile()
+        report = profile.runcall(cl.check, tmp_path, progress=False)
+        assert len(report.rows) == last
+        return pstats.Stats(profile).total_calls
+
+    work(0, 2)  # what is imported once
+    few, many = work(2, 40), work(40, 160)
+    assert many < 4.4 * few

@@ -16,7 +16,8 @@ from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray
 from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
-from ..messages import Argument, Setting, counted, joined, say, unsettled
+from ..messages import Argument, joined, say, unsettled
+from .across import Facts, differing, unusable
 from .data import Data, as_data
 from .files import pixel_sha256
 from .items import Item, notes_of, read_labels, said_once, shown_names
@@ -25,7 +26,6 @@ from .report import Report
 from .sources import Source
 from .splits import kinds_in, odd_splits
 
-_SIZES_ALIKE = 1.2
 QUICK_S = 2.0
 """A check of so many seconds says nothing but its report."""
 
@@ -62,6 +62,7 @@ class _Findings:
         self._same: dict[str, list[str]] = defaultdict(list)
         self._kinds: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._wrong: dict[str, list[str]] = defaultdict(list)
+        self._facts: list[Facts] = []
         self._said: Counter[str] = Counter()
         self._empty: list[str] = []
         self._shown: dict[str, frozenset[int]] = {}
@@ -96,9 +97,13 @@ class _Findings:
         self._problems += [
             f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
         ]
-        self._compare_kinds()
+        self._problems += unusable(self._facts)
         self._compare_labels()
-        self._warnings += [*said_once(self._data.items), *self._odd_label_files()]
+        self._warnings += [
+            *differing(self._facts),
+            *said_once(self._data.items),
+            *self._odd_label_files(),
+        ]
         for names in self._same.values():
             if len(names) > 1:
                 self._warnings.append(
@@ -115,12 +120,10 @@ class _Findings:
     def _add_image(self, item: Item, row: dict[str, Any]) -> None:
         source = item.image
         row |= {"shape": " x ".join(map(str, source.shape)), "dtype": str(source.dtype)}
-        self._kinds["axes"][f"{len(source.shape) - 1}-D"].append(item.id)
-        self._kinds["channels"][source.shape[-1]].append(item.id)
-        self._kinds["dtype"][str(source.dtype)].append(item.id)
-        if item.spacing_um is not None:
-            self._kinds["spacing"][tuple(item.spacing_um)].append(item.id)
-        for text in odd_pixels(source):
+        self._facts.append(Facts.of(item))
+        ends = pixel_ends(source)
+        self._facts[-1] = Facts.of(item, ends)
+        for text in odd_pixels(source, ends):
             self._warnings.append(f"{source.name} {text}")
         if math.prod(source.shape) and item.roi is None:
             self._same[pixel_sha256(source)].append(item.id)
@@ -185,35 +188,6 @@ class _Findings:
             else []
         )
 
-    def _compare_kinds(self) -> None:
-        kinds = self._kinds
-        if len(kinds["axes"]) > 1:
-            self._problems.append(
-                say(
-                    "images of one kind are needed: {}; a stack of time points is read as such "
-                    "with {}",
-                    _groups(kinds["axes"]),
-                    Setting("axes", "tyx"),
-                )
-            )
-        if len(kinds["channels"]) > 1:
-            by = {counted(n, "channel"): names for n, names in kinds["channels"].items()}
-            self._problems.append(
-                say(
-                    "images need the same channels: {}; choose some with {}",
-                    _groups(by),
-                    Argument("channels"),
-                )
-            )
-        if len(kinds["dtype"]) > 1:
-            self._warnings.append(f"images differ in pixel type: {_groups(kinds['dtype'])}")
-        spacings = list(kinds["spacing"])
-        if spacings and len({len(s) for s in spacings}) == 1:
-            smallest, largest = np.min(spacings, axis=0), np.max(spacings, axis=0)
-            if (largest > _SIZES_ALIKE * smallest).any():
-                low, high = (tuple(round(float(v), 4) for v in s) for s in (smallest, largest))
-                self._warnings.append(f"pixel sizes differ, from {low} to {high} um")
-
     @property
     def _classes(self) -> tuple[str, ...]:
         """Names of the classes that labels are ids of, background first; else none."""
@@ -260,15 +234,24 @@ class _Findings:
             )
 
 
-def odd_pixels(source: Source | AnyArray) -> Iterator[str]:
+def pixel_ends(source: Source | AnyArray) -> tuple[float, float] | None:
+    """Return the least and the largest value of an image; None where it has no pixels."""
+    pixels = at_hand(source)
+    if not math.prod(pixels.shape):
+        return None
+    ends = [(block.min(), block.max()) for block in blocks(pixels)]
+    return np.min([low for low, _ in ends]), np.max([high for _, high in ends])
+
+
+def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = None) -> Iterator[str]:
     """Say what is odd about an image's pixels: none, all the same, padding, or not finite."""
     pixels = at_hand(source)
-    size = math.prod(pixels.shape)
-    if not size:
+    found = ends or pixel_ends(pixels)
+    if found is None:
         yield "has no pixels"
         return
-    ends = [(block.min(), block.max()) for block in blocks(pixels)]
-    low, high = np.min([low for low, _ in ends]), np.max([high for _, high in ends])
+    low, high = found
+    size = math.prod(pixels.shape)
     if low == high:
         yield f"has one value everywhere ({low}); is it the right file?"
     if pixels.dtype.kind in "ui" and high > 2**53:
@@ -326,8 +309,3 @@ def _shape_or(image: Source, otherwise: tuple[int, ...]) -> tuple[int, ...]:
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _groups(kinds: dict[Any, list[str]]) -> str:
-    fewest_first = sorted(kinds.items(), key=lambda kind: len(kind[1]))
-    return "; ".join(f"{shown_names(names, 3)}: {kind}" for kind, names in fewest_first)

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images.channels import Channels
 from ..messages import counted, say
+from .across import aligned
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
 from .ids import named
@@ -295,7 +296,8 @@ def _knowing(labels: Source, unknown: int | None) -> Source:
 
 def _data(found: Gathered, options: ReadOptions) -> Data:
     items, changed = named(found.items)
-    notes = (*found.notes, *changed)
+    items, turned = aligned(items)
+    notes = (*found.notes, *changed, *turned)
     return Data(tuple(items), options.channels, options.unknown, found.problems, notes)
 
 
@@ -345,6 +347,9 @@ def _path_data(path: Path, options: ReadOptions) -> Data:
 
 def _reread(data: Data, options: ReadOptions) -> Data:
     """Apply what was asked for now to data made before."""
+    items, turned = aligned(data.items)
+    if turned:
+        data = replace(data, items=items, notes=(*data.notes, *turned))
     if options.unknown not in (None, data.unknown):
         data = data.with_unknown(options.unknown)
     if options.channels is None or options.channels == data.channels:

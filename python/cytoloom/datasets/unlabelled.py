@@ -14,6 +14,7 @@ from ..images import files, formats
 from ..images.channels import Channels
 from ..messages import joined
 from . import pairing as pairs
+from .across import aligned
 from .data import Data
 from .fields import Fields, join
 from .folders import fields_of, files_of
@@ -107,7 +108,8 @@ def gather_images(
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
         raise invalid("images", expected="at least one image", received=got, remedy=remedy)
     found = [plane for item in found for plane in planes(item)] if slices else found
-    return Gathered(tuple(found), tuple(said.problems), tuple(said.notes))
+    items, turned = aligned(found)
+    return Gathered(items, tuple(said.problems), (*said.notes, *turned))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, say
 from ..models.each_image import each_image
-from ..models.inputs import as_model, fitting_source, same_channels
+from ..models.inputs import as_model, fitting_source, same_channels, unlike
 from ..models.padding import without_padding
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
 from .scores import TABLES, Scores, tables
@@ -109,6 +109,7 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield note(text)
     for text in report.warnings:
         yield warn(text)
+    yield from unlike(found.items, model)
     for item in found.items:
         fitting_source(model, item, "Give each z slice as an image with labels of its own.")
     return found

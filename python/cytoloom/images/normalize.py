@@ -41,7 +41,7 @@ class Stats:
     low, high : tuple of float
         The two percentiles of each channel, in the image's own units.
     dtype : str, default "float32"
-        The image's pixel type.
+        The image's pixel type; uint16 for whole numbers of 16 bits in a wider one.
     padding : tuple of (float or None), default ()
         What each channel was filled up with around an image that was stitched or turned, which
         is no part of the percentiles and becomes 0; empty where no channel was.
@@ -49,7 +49,7 @@ class Stats:
     Examples
     --------
     >>> Normalize(0, 100).fit(np.array([[[7], [9]]], np.uint8))
-    Stats(low=(7.0,), high=(9.0,), dtype='uint8')
+    Stats(low=(7.0,), high=(9.0,), dtype='uint8', padding=())
     """
 
     low: tuple[float, ...]

@@ -21,7 +21,10 @@ Levels = tuple[float, float]
 def percentiles(
     source: Any, levels: Levels, padding: Sequence[float | None] = ()
 ) -> tuple[list[Levels], str]:
-    """Return two percentiles of each channel, and the type of the pixels.
+    """Return two percentiles of each channel, and the type that the values are of.
+
+    That is the type of the pixels; of whole numbers of 16 bits in a wider type, uint16: arrays from
+    R and files of int32 hold what a camera gave, in its units.
 
     Parameters
     ----------
@@ -52,7 +55,17 @@ def percentiles(
     for counter, value in zip(counters, padding, strict=False):
         if value is not None:
             counter.leave_out(value)
-    return [counter.percentiles(levels) for counter in counters], str(dtype)
+    found = [counter.percentiles(levels) for counter in counters]
+    return found, "uint16" if _holds_16_bits(dtype, counters) else str(dtype)
+
+
+def _holds_16_bits(dtype: np.dtype[Any], counters: list[_Histogram | _Sample]) -> bool:
+    """Whether a wider type holds whole numbers of 16 bits, and more than 0 and 1."""
+    if dtype.kind == "b" or dtype.itemsize < 2 or dtype in (np.uint16, np.float16):
+        return False
+    ends = [counter.whole_ends for counter in counters]
+    inside = all(0 <= low and high < 2**16 for low, high in ends)
+    return inside and max(high for _, high in ends) > 1
 
 
 def _ranges(image: Any, dtype: np.dtype[Any], channels: int) -> list[tuple[int, int]]:
@@ -86,6 +99,14 @@ class _Histogram:
         """Forget pixels of one value."""
         self._counts[int(value) - self._low] = 0
 
+    @property
+    def whole_ends(self) -> Levels:
+        """The least and the largest number counted."""
+        seen = np.flatnonzero(self._counts)
+        return (
+            (float(self._low + seen[0]), float(self._low + seen[-1])) if seen.size else (0.0, 0.0)
+        )
+
     def percentiles(self, levels: Levels) -> Levels:
         """Return what `numpy.percentile` returns."""
         below = np.cumsum(self._counts)
@@ -118,6 +139,14 @@ class _Sample:
     def leave_out(self, value: float) -> None:
         """Forget pixels of one value."""
         self._parts = [part[part != value] for part in self._parts]
+
+    @property
+    def whole_ends(self) -> Levels:
+        """The least and the largest value, where all are whole numbers; else below 0."""
+        sample = np.concatenate(self._parts)
+        sample = sample[np.isfinite(sample)]
+        whole = bool(sample.size) and bool((sample == np.floor(sample)).all())
+        return (float(sample.min()), float(sample.max())) if whole else (-1.0, -1.0)
 
     def percentiles(self, levels: Levels) -> Levels:
         """Return those of finite values; 0 where there are none."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..datasets.items import shown_names
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
+from ..events import Event, note, warn
 from ..images.channels import pick_channels
 from ..messages import Argument, Setting, counted, say
 
@@ -46,6 +52,33 @@ def same_channels(data: Any, model: Model) -> Any:
     if data.channels is not None:
         return data
     return replace(data, items=tuple(trained_channels(item, model) for item in data.items))
+
+
+def unlike(items: Iterable[Any], model: Model) -> Iterator[Event]:
+    """Say in what images differ from those of training, as their headers tell it."""
+    names, depth = model.info["channels"]["names"], model.normalize.floor_dtype
+    channels: dict[str, list[str]] = defaultdict(list)
+    types: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        try:
+            have, dtype = getattr(item.image, "channel_names", None), np.dtype(item.image.dtype)
+        except (InvalidError, OSError):  # said when it is read
+            continue
+        if names and have and [n.casefold() for n in have] != [n.casefold() for n in names]:
+            channels[", ".join(have)].append(item.id)
+        # whole numbers in a wider type are in the units of 16 bits
+        if depth and depth != str(dtype) and (depth != "uint16" or dtype.itemsize < 4):
+            types[str(dtype)].append(item.id)
+    for kind, ids in channels.items():
+        yield warn(
+            f"{shown_names(ids)}: channels {kind}, where the model was trained on "
+            f"{', '.join(names)}; they are taken in this order"
+        )
+    for kind, ids in types.items():
+        yield note(
+            f"{shown_names(ids)}: pixels of {kind}, where the model was trained on {depth}; the "
+            "least contrast that counts as signal, learned in training, holds for such alone"
+        )
 
 
 def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> Any:

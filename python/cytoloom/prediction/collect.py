@@ -18,7 +18,7 @@ from ..images.units import odd_size
 from ..messages import Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
-from ..models.inputs import fitting_source, trained_channels
+from ..models.inputs import fitting_source, trained_channels, unlike
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..version import __version__
@@ -65,7 +65,9 @@ def items_for(
         yield warn(text)
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
-    return tuple(trained_channels(item, model) for item in items)
+    fitting = tuple(trained_channels(item, model) for item in items)
+    yield from unlike(fitting, model)
+    return fitting
 
 
 def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
