@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+import cytoloom as cl
 from cytoloom import InvalidError
 from cytoloom.components import from_plain, to_plain
+from cytoloom.datasets.sources import ArraySource
+from cytoloom.models.record import Part
+from cytoloom.models.untrained import untrained
+from cytoloom.tasks.binary import Binary
+from cytoloom.training import loop, tail, tune
 from cytoloom.training.agreement import agreement
 from cytoloom.training.loop import Loop
 from cytoloom.training.prefetch import Prefetch
@@ -100,6 +108,86 @@ def test_a_timed_run_reaches_the_end_of_its_schedule_when_time_is_up(speed):
     state = run_clock(Schedule(None, 60.0), speed)
     assert state.progress == pytest.approx(1.0)
     assert state.elapsed_s == pytest.approx(60.0, rel=0.05)
+
+
+class Clock:
+    """Time that passes only when something is done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        for module in (loop, tail):
+            monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+
+    def doing(self, seconds: float, result: Any = None) -> Any:
+        self.now += seconds
+        return result
+
+
+@pytest.mark.parametrize(("step", "validation", "saving"), [(0.1, 0.5, 1.0), (0.02, 3.0, 0.1)])
+def test_a_budget_holds_what_follows_the_steps(monkeypatch, step, validation, saving):
+    """What tuning will take is known better half way; the last validation and state count too."""
+    clock = Clock(monkeypatch)
+    network = SimpleNamespace(
+        step=lambda *_: clock.doing(step, 1.0), get_weights=list, set_weights=lambda _: None
+    )
+    schedule = Schedule(None, 60.0)
+    fit = Loop(
+        network,
+        lambda i: ({}, {}),
+        Trainer(minutes=1, checkpoint_s=15),
+        schedule,
+        Reporter(schedule, 1),
+        validate=lambda *_: clock.doing(validation, (1.0, 0.5)),
+        save=lambda _: clock.doing(saving),
+        reserve=lambda state: 4.0 if state.progress < 0.5 else 8.0,
+    )
+    state = State()
+    for _ in fit.run(state, 0.0):
+        pass
+    assert clock.now + 8.0 == pytest.approx(60.0, abs=3.0)
+    assert state.iteration > 100
+
+
+@dataclass(frozen=True)
+class Slow(Binary):
+    """Tuning takes a second an image, whatever its size."""
+
+    clock: Any = None
+
+    def tune(self, maps, truths, spacing_um=None):
+        return self.clock.doing(1.0 * len(maps), self)
+
+
+def test_what_tuning_takes_is_tried_on_some_of_its_images(monkeypatch):
+    """Crops count as 128 x 128 px: of 1,500 in a short training only some are tuned on."""
+    clock = Clock(monkeypatch)
+    crop = np.zeros((48, 48, 1), np.float32)
+    part = Part(Slow(clock=clock), cl.UNet(filters=2, depth=1), cl.Normalize(), {"image": 1})
+    reader = SimpleNamespace(
+        size=(48, 48),
+        image=ArraySource(crop),
+        stats=part.normalize.fit(crop),
+        labels=ArraySource(crop[..., 0].astype(np.int32), role="labels"),
+    )
+    planned = SimpleNamespace(
+        trainer=Trainer(minutes=0.5),
+        validation_readers=[reader] * 300,
+        split=SimpleNamespace(spacing_um=None),
+        plan=SimpleNamespace(network=part.network),
+        precision="bfloat16",
+    )
+    watch = SimpleNamespace(
+        warm_up_s=0.0,
+        forward_s_per_px=0.0,
+        forward=lambda x: {"foreground": np.zeros((*x.shape[:-1], 1), np.float32)},
+    )
+    ahead = tail.Tail(planned, part)
+    before, after = ahead.seconds(watch, 0.0), ahead.seconds(watch, 0.2)
+    images = len(tune.seen(planned, untrained(), tune.tune_px(planned))[0])
+    assert images == 400_000 // 128**2
+    assert before < 4
+    assert after == pytest.approx(images + tail.SAVE_S, abs=1.0)
+    assert clock.now == pytest.approx(0.1 * images, abs=1.0)
 
 
 def test_the_knots_of_a_timed_run_replay_it():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..images.labels import renumbered
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from .boxes import WHOLE_PX, Box, pixels_in, together
+from .boxes import ASIDE_PX, WHOLE_PX, Box, pixels_in, together
 from .objects import Labels
 from .separation import Line, near, shifted
 
@@ -83,7 +83,9 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         deepest = max(deep[job[1]].max(), SMOOTHED_PX * ratio.max())
         return _parts(labels, *job, neck, ratio, deepest)
 
-    with side_by_side(groups, parts, cores()) as jobs:
+    # in a small image threads would take longer to start than their work takes
+    workers = cores() if labels.size > ASIDE_PX else 1
+    with side_by_side(groups, parts, workers) as jobs:
         divided = [(box, finish()) for (box, _), finish in jobs]
     # Written after all groups are done: they see each other's objects, and the result must not
     # depend on which thread was first.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.machine import cores
-from .boxes import WHOLE_PX, Box, blocks, pixels_in, strips, together, within
+from ..runtime.parallel import side_by_side
+from .boxes import ASIDE_PX, WHOLE_PX, Box, blocks, pixels_in, strips, together, within
 from .objects import Array, Labels, keep_objects
 from .separation import shifted
 
@@ -71,20 +71,21 @@ def separate(
     del mask  # a byte per pixel less while the pieces are flooded
     keep_objects(labels, min_area_px=min_seed_px)
     divided = spread_single_seeds(labels, pieces, count)
-    large: list[Job] = []
-    with ThreadPoolExecutor(cores(), thread_name_prefix="cytoloom-flood") as pool:
-        waiting = []
-        for job in floods(pieces, divided):
-            if pixels_in(job[0]) > WHOLE_PX:
-                large.append(job)
-            else:
-                waiting.append(pool.submit(flood, labels, distance, *job, seed_threshold))
-        for done in waiting:
-            done.result()
-    # one at a time: each may take as much memory as all those above together
-    for job in large:
+    # in a small image threads would take longer to start than their work takes
+    workers = cores() if labels.size > ASIDE_PX else 1
+
+    def work(job: Job) -> None:
         flood(labels, distance, *job, seed_threshold)
+
+    # large ones alone: each may take as much memory as all the others together
+    with side_by_side(floods(pieces, divided), work, workers, _is_large) as jobs:
+        for _, finish in jobs:
+            finish()
     return labels
+
+
+def _is_large(job: Job) -> bool:
+    return pixels_in(job[0]) > WHOLE_PX
 
 
 def spread_single_seeds(labels: Labels, pieces: Labels, count: int) -> NDArray[np.bool_]:

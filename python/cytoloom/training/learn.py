@@ -160,7 +160,7 @@ def _loop(lesson: Lesson, trainer: Trainer, keeper: Keeper, fitted: Any, watch: 
         Reporter(schedule, lesson.batch_size),
         validate=watch,
         save=lambda state: keeper.save(state, variables),
-        reserve=lambda: lesson.reserve_s(watch.forward_s_per_px),
+        reserve=lambda state: lesson.reserve_s(watch, state.progress),
     )
 
 

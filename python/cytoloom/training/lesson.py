@@ -72,6 +72,14 @@ class Lesson:
         """Return by name what must be the same for a started training to go on, data included."""
         return {}
 
-    def reserve_s(self, forward_s_per_px: float) -> float:
-        """Estimate the seconds that what follows the fitting will take."""
+    def reserve_s(self, watch: Any, progress: float) -> float:
+        """Estimate the seconds that what follows the fitting will take.
+
+        Parameters
+        ----------
+        watch : Watch
+            Runs the network as it is, and knows how long that takes.
+        progress : float
+            Share of the training that is done. Asked now and then, it may try what will follow.
+        """
         return 0.0

@@ -47,7 +47,8 @@ class Loop:
     save : callable
         Called with the `State` to keep it; may do nothing.
     reserve : callable
-        Seconds that the work after fitting will need.
+        From the state to the seconds that the work after fitting will need; called at segment
+        starts, where there is a time budget.
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class Loop:
         *,
         validate: Callable[[State, int], tuple[float, float]],
         save: Callable[[State], None],
-        reserve: Callable[[], float],
+        reserve: Callable[[State], float],
     ) -> None:
         self.network, self.batches, self.trainer = network, batches, trainer
         self.schedule, self.reporter = schedule, reporter
         self.validate, self.save, self.reserve = validate, save, reserve
-        self.step_s, self.validation_s = 0.0, 0.0
+        self.step_s, self.validation_s, self.save_s, self.reserve_s = 0.0, 0.0, 0.0, 0.0
         self._compiled = False
         self._busy = False  # True while weights have been changed and the state not yet
 
@@ -88,7 +89,7 @@ class Loop:
             if trained and not state.history:
                 yield self._score_start(state, started)
             yield from self._segments(state, loader, started)
-            self.save(state)
+            self._save(state)
         except (KeyboardInterrupt, GeneratorExit):
             # in R, where Ctrl-C cannot be held back, it may have come in the middle of a step
             if not self._busy or self.settled(state):
@@ -110,11 +111,17 @@ class Loop:
             if state.iteration == end:
                 yield self._close_segment(state, started)
             if time.monotonic() - saved > self.trainer.checkpoint_s:
-                self.save(state)
-                saved = time.monotonic()
+                saved = self._save(state)
         # time is up within a segment: its steps are validated all the same
         if state.loss_count:
             yield self._close_segment(state, started)
+
+    def _save(self, state: State) -> float:
+        """Save the state; return when that was done."""
+        begun = time.monotonic()
+        self.save(state)
+        self.save_s = time.monotonic() - begun
+        return begun + self.save_s
 
     def _done(self, state: State, started: float) -> bool:
         unclosed = bool(state.breakpoints) and state.iteration == self.schedule.end(state)
@@ -127,10 +134,15 @@ class Loop:
         return self.schedule.finished(state) or self._out_of_time(state, started)
 
     def _open_segment(self, state: State, started: float) -> None:
+        rest = 0.0
+        if self.schedule.seconds is not None:
+            self.reserve_s = self.save_s + self.reserve(state)
+            left = self.schedule.seconds - (time.monotonic() - started) - self.reserve_s
+            # validations still to come take time from the steps, but not most of it
+            coming = (1 - state.progress) * SEGMENTS * self.validation_s
+            rest = max(0.0, min(coming, left / 2))
         state.elapsed_s = time.monotonic() - started
-        # validations still to come take time from the steps
-        rest = (1 - state.progress) * SEGMENTS * self.validation_s
-        reserve = self.reserve() + rest
+        reserve = self.reserve_s + rest
         state.breakpoints.append(self.schedule.next_breakpoint(state, self.step_s, reserve))
 
     def _segment(self, state: State, loader: Prefetch, end: int, started: float) -> Iterator[Event]:
@@ -213,7 +225,9 @@ class Loop:
     def _out_of_time(self, state: State, started: float) -> bool:
         if self.schedule.seconds is None:
             return False
-        return time.monotonic() - started > self.schedule.seconds - self.reserve()
+        # the steps of a segment that ends here are validated
+        closing = self.reserve_s + (self.validation_s if state.loss_count else 0.0)
+        return time.monotonic() - started > self.schedule.seconds - closing
 
     def _no_number(self, what: str, loss: float, iteration: int) -> FloatingPointError:
         return FloatingPointError(

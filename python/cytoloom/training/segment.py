@@ -12,8 +12,9 @@ from ..patches.sample import Reader, Sampler
 from .batches import batch_maker
 from .lesson import Batch, Lesson
 from .stages import Planned
+from .tail import Tail
 from .transfer import transfer
-from .tune import tune_seconds
+from .watch import Watch
 
 VALIDATION_PATCHES = 64
 """Enough to tell two states of a network apart; `watch.VALIDATION_SHARE` bounds what they cost."""
@@ -34,6 +35,7 @@ class Segmentation(Lesson):
         self._planned = planned
         inputs = {name: count or channels for name, count in planned.task.inputs.items()}
         self.part = Part(planned.task, planned.plan.network, planned.normalize, inputs)
+        self._tail = Tail(planned, self.part)
         self.seed, self.spacing_um = given.seed, planned.split.spacing_um
         self.images, self.batch_size = len(planned.readers), planned.batch_size
         augment = planned.trainer.augment
@@ -78,6 +80,6 @@ class Segmentation(Lesson):
             "data": to_plain(self._planned.surveyed.manifest),
         }
 
-    def reserve_s(self, forward_s_per_px: float) -> float:
+    def reserve_s(self, watch: Watch, progress: float) -> float:
         """Estimate what fitting thresholds and saving will take."""
-        return tune_seconds(self._planned, forward_s_per_px)
+        return self._tail.seconds(watch, progress)

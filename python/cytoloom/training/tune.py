@@ -15,9 +15,9 @@ from ..inference.tiled import HALO_LIMIT_PX
 from ..models.model import Model
 from ..patches.sample import Reader
 from ..tasks.coherence import densest_centre, fit_as_is
-from ..tasks.task import Task
+from ..tasks.task import Task, Truth
 from .batches import UNKNOWN
-from .compare import CHECKED_PX, compare, worth_comparing
+from .compare import compare
 from .stages import Planned, Tuned
 
 TUNE_PX = 8_000_000
@@ -25,16 +25,13 @@ TUNE_PX = 8_000_000
 were, instead of the middle thirds of most images average precision at 0.5 rose by .000 to .029."""
 TUNE_PX_PER_MINUTE = 800_000
 """The same for short trainings: fitting takes some percent of the time, 8 s of 5 minutes."""
-TUNE_S_PER_PX = {2: 5e-6, 3: 8e-6}
-"""What trying all settings of `Instances` took per pixel on two cores of a laptop."""
 LEAST_TUNE_PX = 2**15
 """What is left of an image below this tells nothing."""
+SMALL_PX = 2**14
+"""An image counts as so many pixels at least: to try all settings on a crop of 48 x 48 px takes
+longer than its pixels say."""
 SEAM_PX = 1536
 """Edge of an image that is larger than a tile and its halos of `HALO_LIMIT_PX` on both sides."""
-COMPARE_S = 1.0
-"""About what it takes to make OpenVINO's form of a network, before it predicts."""
-DECODE_S_PER_PX = 5e-7
-"""What decoding with one setting takes per pixel."""
 Maps = Mapping[str, np.ndarray]
 
 
@@ -50,17 +47,9 @@ def tune_px(planned: Planned) -> int:
     return int(min(TUNE_PX, max(250_000, minutes * TUNE_PX_PER_MINUTE)))
 
 
-def tune_seconds(planned: Planned, forward_s_per_px: float) -> float:
-    """Estimate what `tune` and saving will take."""
-    sizes = [math.prod(r.size) for r in planned.validation_readers]
-    pixels = min(sum(sizes), tune_px(planned))
-    seams = 3 * SEAM_PX**2 if _seams(planned.plan.network) else 0
-    comparing = 0.0
-    if worth_comparing(planned.precision):
-        compared = min(sum(sizes), CHECKED_PX)
-        comparing = COMPARE_S + 2 * compared * (forward_s_per_px + DECODE_S_PER_PX)
-    each = TUNE_S_PER_PX[planned.plan.network.ndim]
-    return 2.0 + comparing + pixels * each + (1.3 * pixels + seams) * forward_s_per_px
+def counted_px(planned: Planned, pixels: int) -> int:
+    """How many of so many pixels, small images counted as more, the validation images have."""
+    return min(pixels, sum(max(SMALL_PX, math.prod(r.size)) for r in planned.validation_readers))
 
 
 def tune(planned: Planned, model: Model) -> Tuned:
@@ -74,21 +63,46 @@ def tune(planned: Planned, model: Model) -> Tuned:
         With its network in memory and the thresholds of its task as they are.
     """
     spacing = planned.split.spacing_um
-    maps, truths = _seen(planned, model)
-    task = model.task.tune(maps, truths, spacing)
-    scores = [
-        task.score(truth, task.decode(found, spacing), known, spacing)[0]
-        for found, (truth, known) in zip(maps, truths, strict=True)
-    ]
+    task, scores, coherence = fit(model.task, *seen(planned, model, tune_px(planned)), spacing)
     fitted = replace(model, parts={model.name: replace(model.part, task=task)})
     images = ((reader.image, reader.stats) for reader in planned.validation_readers)
     return Tuned(
         task,
-        means(scores),
+        scores,
         fast=compare(fitted, images, spacing),
-        coherence=_usual_fit(task, maps, [truth for truth, _ in truths]),
+        coherence=coherence,
         tile_difference=_tile_difference(planned, model),
     )
+
+
+def fit(
+    task: Task,
+    maps: Sequence[Maps],
+    truths: Sequence[Truth],
+    spacing_um: tuple[float, ...] | None = None,
+) -> tuple[Task, dict[str, float], float | None]:
+    """Fit thresholds, and score with them.
+
+    Parameters
+    ----------
+    task : Task
+        With thresholds as they are.
+    maps, truths : sequence
+        From `seen`.
+    spacing_um : tuple of float, optional
+        Pixel size.
+
+    Returns
+    -------
+    (Task, dict, float or None)
+        The task with its thresholds, and as in `Tuned` its scores and coherence.
+    """
+    task = task.tune(maps, truths, spacing_um)
+    scores = [
+        task.score(truth, task.decode(found, spacing_um), known, spacing_um)[0]
+        for found, (truth, known) in zip(maps, truths, strict=True)
+    ]
+    return task, means(scores), _usual_fit(task, maps, [truth for truth, _ in truths])
 
 
 def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -115,18 +129,18 @@ def _objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
     yield from empty
 
 
-def _seen(planned: Planned, model: Model) -> tuple[list[Maps], list[tuple[Any, Any]]]:
-    """Return maps and truths of as many validation images as there is time for."""
+def seen(planned: Planned, model: Model, left: int) -> tuple[list[Maps], list[Truth]]:
+    """Return maps and truths of as many validation images as make up so many pixels."""
     maps: list[Maps] = []
-    truths, left = [], tune_px(planned)
+    truths: list[Truth] = []
     for reader in _objects_first(planned.validation_readers):
         labels = reader.labels.read()
         # the first image is always used, however little is left for it
-        if maps and left < min(LEAST_TUNE_PX, labels.size):
+        if maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, labels.size)):
             break
         edge = round(left ** (1 / labels.ndim))
         part = part_of(reader.image, left, densest_centre(labels, edge))  # type: ignore[arg-type]
-        left -= math.prod(part.shape[:-1])
+        left -= max(SMALL_PX, math.prod(part.shape[:-1]))
         maps.append(model.source_maps(CachedSource(part), reader.stats))
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
         truths.append((np.maximum(labels, 0), labels != UNKNOWN))
@@ -140,7 +154,7 @@ def _usual_fit(task: Task, maps: Sequence[Maps], truths: Sequence[np.ndarray]) -
     return usual if math.isfinite(usual) else None
 
 
-def _seams(network: Any) -> bool:
+def seams(network: Any) -> bool:
     """Whether tiles make a difference: the network sees farther than they are read."""
     return network.ndim == 2 and max(network.halo_px or (0,)) > HALO_LIMIT_PX
 
@@ -150,7 +164,7 @@ def _tile_difference(planned: Planned, model: Model) -> float | None:
 
     Zero where tiles are exact; None in 3-D where they are not, since whole volumes do not fit.
     """
-    if not _seams(model.network):
+    if not seams(model.network):
         return 0.0 if max(model.network.halo_px or (0,)) <= HALO_LIMIT_PX else None
     reader = planned.validation_readers[0]
     image = reader.image.read()[:SEAM_PX, :SEAM_PX]

@@ -34,6 +34,13 @@ class Watch:
         As the part of the lesson builds it.
     snapshots : Snapshots
         Keeps a picture of the first patch.
+
+    Attributes
+    ----------
+    forward : callable
+        Runs the network as it is.
+    warm_up_s, forward_s_per_px : float
+        Seconds to compile that, and seconds that it takes per pixel.
     """
 
     def __init__(self, lesson: Lesson, network: Any, snapshots: Snapshots) -> None:
@@ -41,18 +48,18 @@ class Watch:
         self._batches: Sequence[Batch] = lesson.validation()
         self._heads = lesson.part.task.heads
         self._losses = {n: losses.get(h.loss, h.activation) for n, h in self._heads.items()}
-        self._forward = backend.forward(network)
-        self.forward_s_per_px = self._warm_up()
+        self.forward = backend.forward(network)
+        self.warm_up_s, self.forward_s_per_px = self._warm_up()
 
-    def _warm_up(self) -> float:
-        """Compile, then time inference."""
-        inputs = self._batches[0][0]
+    def _warm_up(self) -> tuple[float, float]:
+        """Compile, then time inference: seconds for the one, and seconds per pixel of the other."""
+        inputs, begun = self._batches[0][0], time.monotonic()
         # the first call compiles
-        self._forward(inputs)
-        begun = time.monotonic()
-        self._forward(inputs)
+        self.forward(inputs)
+        compiled = time.monotonic()
+        self.forward(inputs)
         pixels = math.prod(next(iter(inputs.values())).shape[:-1])
-        return (time.monotonic() - begun) / pixels
+        return compiled - begun, (time.monotonic() - compiled) / pixels
 
     def __call__(self, state: State, trained_patches: int) -> tuple[float, float]:
         """Return (loss, score), at a tenth of the work of training on so many patches."""
@@ -61,7 +68,7 @@ class Watch:
         total = 0.0
         seen: dict[str, tuple[list[Any], list[Any]]] = {h: ([], []) for h in self._heads}
         chosen = self._batches[:count]
-        with side_by_side(chosen, lambda b: self._forward(b[0]), backend.workers()) as batches:
+        with side_by_side(chosen, lambda b: self.forward(b[0]), backend.workers()) as batches:
             for k, ((inputs, targets), finish) in enumerate(batches):
                 logits = finish()
                 maps = {n: activate(logits[n], h.activation) for n, h in self._heads.items()}

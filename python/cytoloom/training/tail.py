@@ -1,0 +1,83 @@
+"""How long a training will take once it has learned: thresholds, comparing, saving."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+
+from ..models.engine import Engine
+from ..models.model import Model
+from ..models.record import NETWORK, Part
+from ..runtime import backend
+from .compare import CHECKED_PX, worth_comparing
+from .stages import Planned
+from .tune import SEAM_PX, SMALL_PX, counted_px, fit, seams, seen, tune_px
+from .watch import Watch
+
+TUNE_S_PER_PX = {2: 5e-6, 3: 8e-6}
+"""What trying all settings of `Instances` took per pixel on two cores of a laptop; until it was
+tried."""
+SAMPLE = 0.1
+"""Share of the pixels of tuning on which it is tried; trying takes as much of its time."""
+TRIED = (0.1, 0.5, 0.85)
+"""Progress from which on tuning is tried, and again: a network that has hardly learned shows other
+objects, and they are what takes time."""
+COMPARE_S = 1.0
+"""About what it takes to make OpenVINO's form of a network, before it predicts."""
+DECODE_S_PER_PX = 5e-7
+"""What decoding with one setting takes per pixel."""
+SAVE_S = 0.5
+"""What writing a model takes, beside building networks."""
+
+
+class Tail:
+    """Estimates the seconds from the last step to the model, from parts that were measured.
+
+    Parameters
+    ----------
+    planned : Planned
+        Images and the time given.
+    part : Part
+        What is learned.
+    """
+
+    def __init__(self, planned: Planned, part: Part) -> None:
+        self._planned, self._part = planned, part
+        self._tuning: float | None = None
+        self._tries = list(TRIED)
+
+    def seconds(self, watch: Watch, progress: float) -> float:
+        """Estimate, trying a part of the tuning where it is time for that."""
+        if self._tries and progress >= self._tries[0]:
+            self._tries = [at for at in self._tries if at > progress]
+            self._tuning = self._try(watch)
+        pixels = counted_px(self._planned, tune_px(self._planned))
+        tuning = self._tuning
+        if tuning is None:
+            each = TUNE_S_PER_PX[self._planned.plan.network.ndim]
+            tuning = pixels * (each + 1.3 * watch.forward_s_per_px)
+        # two networks are still to be built: folded for prediction, and in float32 for its file
+        return SAVE_S + 2 * watch.warm_up_s + tuning + self._comparing(watch.forward_s_per_px)
+
+    def _try(self, watch: Watch) -> float:
+        """Tune on a sample of what will be tuned on; return what all of it would take."""
+        info = {"ndim": self._part.network.ndim}
+        model = Model({NETWORK: self._part}, info, pd.DataFrame())
+        workers = backend.workers()
+        model.engine = Engine("", watch.forward, workers, workers)
+        pixels = tune_px(self._planned)
+        begun = time.monotonic()
+        maps, truths = seen(self._planned, model, int(SAMPLE * pixels))
+        fit(self._part.task, maps, truths, self._planned.split.spacing_um)
+        took = time.monotonic() - begun
+        tried = sum(max(SMALL_PX, labels.size) for labels, _ in truths)
+        return took * counted_px(self._planned, pixels) / tried
+
+    def _comparing(self, forward_s_per_px: float) -> float:
+        """Estimate what follows the tuning: tiles against the whole, OpenVINO against Keras."""
+        took = 3 * SEAM_PX**2 * forward_s_per_px if seams(self._planned.plan.network) else 0.0
+        if worth_comparing(self._planned.precision):
+            compared = counted_px(self._planned, CHECKED_PX)
+            took += COMPARE_S + 2 * compared * (forward_s_per_px + DECODE_S_PER_PX)
+        return took
