@@ -1,11 +1,12 @@
 #' Score a model on images with truth
 #'
-#' Images whose pixels the model saw in training are recognised and refused. Images are never
-#' rescaled: what is scored is what [predict()][predict.cl_model] finds with `rescale = NULL`. To
-#' score what it finds with `rescale = "auto"`, compare its labels with the truth by [cl_match()].
+#' Images whose pixels the model saw in training are recognised and refused. What is scored is
+#' what [predict()][predict.cl_model] finds in the same images with the same `rescale`.
 #'
 #' @param x A `cl_model`.
 #' @param data A folder, a table or [cl_data()], as for [cl_train()].
+#' @param rescale Factor by which images are enlarged for the network, `NULL` for none, or `"auto"`,
+#'   as for [predict()][predict.cl_model]; which was used is said, and is in `per_image$scale`.
 #' @param out Folder for the tables as CSV files.
 #' @param overwrite Replace the scores that are in `out`.
 #' @param allow_training_images Score also images that the model was trained on.
@@ -13,12 +14,12 @@
 #' @param ... Must be empty.
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
 #'   the 95 % interval of the mean over all such images or, where they have groups, groups; n),
-#'   `per_image` (image, then a column per metric) and `per_object` (image, truth, found, iou,
-#'   matched). Where there is nothing to find and nothing was found a metric is `NA` and no part
-#'   of the mean: `n` counts the others. `n_found_on_empty`, where an image has no objects, counts
-#'   those found on it. `low` and `high` are `NA` where nothing can be promised: of a single image
-#'   or group, and of counts that are all alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst and the best
-#'   images.
+#'   `per_image` (image, `scale`, the factor by which it was enlarged for the network, then a column
+#'   per metric) and `per_object` (image, truth, found, iou, matched). Where there is nothing to
+#'   find and nothing was found a metric is `NA` and no part of the mean: `n` counts the others.
+#'   `n_found_on_empty`, where an image has no objects, counts those found on it. `low` and `high`
+#'   are `NA` where nothing can be promised: of a single image or group, and of counts that are all
+#'   alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst and the best images.
 #' @method evaluate cl_model
 #' @export
 #' @examples
@@ -27,15 +28,16 @@
 #' scores <- evaluate(model, "data/test")
 #' scores$summary
 #' }
-evaluate.cl_model <- function(x, data, ..., out = NULL, overwrite = FALSE,
+evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwrite = FALSE,
                               allow_training_images = FALSE, progress = "auto") {
   no_dots(...)
   plain <- plain_data(data)
   tables <- run_events(
     "evaluate",
     list(
-      model = model_path(x), data = plain, out = if (!is.null(out)) plain_path(out, "out"),
-      overwrite = overwrite, allow_training_images = allow_training_images
+      model = model_path(x), data = plain, rescale = rescale,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
+      allow_training_images = allow_training_images
     ),
     progress
   )
@@ -92,7 +94,7 @@ as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...) 
 plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   no_dots(...)
   table <- x$per_image
-  metrics <- setdiff(names(table), "image")
+  metrics <- setdiff(names(table), c("image", "scale"))
   if (is.null(metric)) metric <- metrics[1]
   if (!metric %in% metrics) {
     stop_clean("Invalid `metric`. Expected one of ", toString(metrics), ". Received: ", metric, ".")
@@ -103,7 +105,7 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   scored <- call_python(
     "scored",
     model = model_path(attr(x, "model")), data = plain_data(attr(x, "data")),
-    names = as.list(table$image[rows])
+    names = as.list(table$image[rows]), scales = as.list(table$scale[rows])
   )
   old <- graphics::par(
     mfrow = rev(grDevices::n2mfrow(length(rows))),

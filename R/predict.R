@@ -11,9 +11,9 @@
 #'   in training.
 #' @param slices Take the slices of a stack as images of their own, for a 2-D model.
 #' @param rescale Factor by which images are enlarged before the network sees them, `NULL` for
-#'   none; `"auto"`: by pixel size, or for instances whose objects fit what the network sees
-#'   clearly worse than in training, to the size at which they fit, with a warning.
-#'   [evaluate()][evaluate.cl_model] never rescales.
+#'   none; `"auto"`: one factor for all images of a folder, or of a group of a table, by pixel
+#'   sizes, or for instances the one at which objects fit what the network sees clearly better, in
+#'   most of the images looked at; said in a warning, and kept in `files$scale`.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in a folder that goes with the session. A prediction that was killed goes on when the same
 #'   call is made again.

@@ -169,7 +169,8 @@ def test_what_no_image_has_has_no_score(model, monkeypatch):
     found[:9, :9] = 1
     monkeypatch.setattr(cl.tasks.Instances, "decode", lambda *_: cl.tasks.Found(found))
     blank, nothing = np.full((64, 64), 400, np.uint16), np.zeros((64, 64), np.int32)
-    scores = cl.evaluate(model, ([blank, blank + 1], [nothing] * 2), progress=False)
+    data = [blank, blank + 1], [nothing] * 2
+    scores = cl.evaluate(model, data, rescale=None, progress=False)
     rows = scores.summary.set_index("metric")
     assert rows.loc[["ap50", "panoptic_quality", "dice"], "n"].tolist() == [0, 0, 0]
     assert rows.loc["n_found_on_empty", ["value", "n"]].tolist() == [1, 2]

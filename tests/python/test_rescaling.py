@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,16 +10,17 @@ import pytest
 from scipy import ndimage
 
 import cytoloom as cl
-import small
+from cytoloom.datasets.items import Item
 from cytoloom.datasets.sources import ArraySource
+from cytoloom.datasets.unlabelled import as_images
 from cytoloom.images.resize import Resized, enlarged, resize_into
-from cytoloom.prediction.match_object_size import by_size
+from cytoloom.models.rescale import factors_for
 from cytoloom.segmentation.separation import separation
 from cytoloom.tasks import Found
 from cytoloom.tasks.coherence import densest_centre
 from cytoloom.tasks.instances import Instances
 
-SIZES = {"median": 20.0, "typical": 20.0, "least_typical": 18.0, "most_typical": 22.0}
+SIZES = {"low": 18.0, "median": 20.0, "typical": 20.0, "least_typical": 18.0, "most_typical": 22.0}
 
 
 def test_enlarging_a_ramp_keeps_it_a_ramp():
@@ -59,8 +61,10 @@ def discs(diameter: float, size: int = 400) -> np.ndarray:
 def ideal(knows: tuple[float, float], task: Instances | None = None) -> SimpleNamespace:
     """A model that sees bright pixels, and how deep they lie where objects are as large as this."""
     task = task or Instances(min_area_px=40)
+    shown = []
 
-    def maps(source, stats):
+    def maps(source, stats, **_):
+        shown.append(source.shape[:-1])
         bright = source.read()[..., 0] > 100
         labels, count = ndimage.label(bright)
         across = 2 * np.sqrt(bright.sum() / max(count, 1) / np.pi)
@@ -72,42 +76,146 @@ def ideal(knows: tuple[float, float], task: Instances | None = None) -> SimpleNa
             for h, m in (("foreground", bright), ("distance", depth))
         }
 
-    info = {"diameter_px": SIZES, "training": {"coherence": 0.9}}
-    return SimpleNamespace(task=task, ndim=2, info=info, source_maps=maps)
+    training = {"coherence": 0.8, "patch_px": [128]}
+    info = {"diameter_px": SIZES, "training": training, "pixel_size_um": None}
+    return SimpleNamespace(
+        task=task, ndim=2, channels=1, info=info, source_maps=maps, shown=shown,
+        normalize=cl.Normalize(0, 100), engine=SimpleNamespace(image_workers=1),
+    )  # fmt: skip
 
 
-def chosen(model: SimpleNamespace, image: np.ndarray) -> tuple:
-    maps = model.source_maps(ArraySource(image), None)
-    return by_size(model, ArraySource(image), None, maps, model.task.decode(maps).labels)
+def decided(model: SimpleNamespace, *images: np.ndarray, **details) -> tuple[list, str]:
+    """Return what is decided for images of one folder, and what is said."""
+    items = [Item(str(k), ArraySource(image), **details) for k, image in enumerate(images)]
+    return drained(factors_for(model, items, "auto"))
+
+
+def drained(work) -> tuple[list, str]:
+    said = []
+    while True:
+        try:
+            said.append(next(work).message)
+        except StopIteration as end:
+            return list(end.value.values()), " ".join(said)
 
 
 @pytest.mark.parametrize("diameter", [5, 8, 40, 100])
 def test_objects_of_another_size_are_brought_to_that_of_training(diameter):
     # discs of 5 px have 20 px: the task drops them, and no object is left
-    (factor, _), text = chosen(ideal((14, 28)), discs(diameter, size=max(400, 6 * diameter)))
-    assert 14 <= factor * diameter <= 28
-    assert f"rescaled by {factor:.2f} (fit " in text
-    assert "there 0.90" in text
+    (factors,), text = decided(ideal((14, 28)), discs(diameter, size=max(400, 8 * diameter)))
+    assert 14 <= factors[0] * diameter <= 28
+    assert f"rescaled by {factors[0]:g} (fit " in text
+    assert "there about 0.80" in text
+    assert f"Pass rescale=None to switch this off, rescale={factors[0]} to have it always." in text
 
 
 @pytest.mark.parametrize("diameter", [18, 20, 40])
 def test_objects_that_fit_as_in_training_are_left_alone(diameter):
-    """Even if none so large were there: what the network understands need not be changed."""
-    assert chosen(ideal((16, 45)), discs(diameter)) == (None, "")
+    """What the network understands is looked at once, or at half and twice the size as well."""
+    model = ideal((14, 45))
+    assert decided(model, discs(diameter)) == ([None], "")
+    assert len(model.shown) in (4, 12)
 
 
 def test_objects_of_a_size_in_training_that_do_not_fit_are_looked_at():
     """Large objects fall apart into pieces of a size that training had."""
     model = ideal((14, 28))
     model.info["diameter_px"] = SIZES | {"most_typical": 60.0}
-    factors, _ = chosen(model, discs(50))
+    (factors,), _ = decided(model, discs(50))
     assert 14 <= factors[0] * 50 <= 28
 
 
+def test_a_folder_has_one_factor_whatever_single_images_would_have():
+    odd, usual = discs(80, 640), discs(40)
+    factors, text = decided(ideal((14, 28)), usual, usual, odd, usual)
+    assert factors == [[0.5, 0.5]] * 4
+    assert "better in 3 of 4 images looked at" in text
+
+
+def test_images_that_do_not_agree_are_left_as_they_are():
+    """A half of them would gain as much as the other loses."""
+    factors, _ = decided(ideal((14, 28)), discs(40), discs(20))
+    assert factors == [None, None]
+
+
+def test_groups_and_folders_decide_on_their_own(tmp_path):
+    model = ideal((14, 28))
+    items = [
+        Item(f"{group}{k}", ArraySource(discs(diameter)), group=group)
+        for group, diameter in (("a", 20), ("b", 40))
+        for k in range(2)
+    ]
+    factors, text = drained(factors_for(model, items, "auto"))
+    assert factors == [None, None, [0.5, 0.5], [0.5, 0.5]]
+    assert "b: objects look unlike" in text
+    for name, diameter in (("one", 40), ("two", 20)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "x.npy", discs(diameter)[..., 0])
+    files = as_images([tmp_path / "one", tmp_path / "two"])
+    factors, text = drained(factors_for(model, files, "auto"))
+    assert factors == [[0.5, 0.5], None]
+    assert f"{tmp_path / 'one'}: objects look unlike" in text
+
+
 def test_images_that_fit_at_no_size_are_said():
-    factors, text = chosen(ideal((0, 1)), discs(40))
-    assert factors is None
+    factors, text = decided(ideal((0, 1)), discs(40))
+    assert factors == [None]
     assert "no other size was found to fit. Check" in text
+
+
+def test_a_factor_at_the_end_of_what_was_tried_is_not_believed(monkeypatch):
+    monkeypatch.setattr("cytoloom.models.rescale.OCTAVES", (-1, 0, 1))
+    factors, text = decided(ideal((14, 28)), discs(50))
+    assert factors == [None]
+    assert "no other size was found to fit" in text
+
+
+@pytest.mark.parametrize("lacking", ["diameter_px", "training"])
+def test_a_model_that_knows_no_sizes_is_not_asked(lacking):
+    model = ideal((14, 28))
+    model.info[lacking] = {}
+    assert decided(model, discs(40)) == ([None], "")
+
+
+def test_empty_images_are_left_alone_without_a_word():
+    assert decided(ideal((14, 28)), np.zeros((200, 200, 1), np.uint8)) == ([None], "")
+
+
+def test_few_objects_have_no_typical_size():
+    assert decided(ideal((0, 200)), discs(60, size=180)) == ([None], "")
+
+
+@pytest.mark.parametrize(("spacing", "factor"), [(0.65, 2.0), (1.3, 4.0), (0.11, 0.338)])
+def test_pixel_sizes_are_believed_up_to_four(spacing, factor):
+    model = ideal((14, 28))
+    model.info["pixel_size_um"] = [0.325, 0.325]
+    factors, text = decided(model, discs(20), discs(20), spacing_um=(spacing, spacing))
+    assert factors == [[factor, factor]] * 2
+    assert f"rescaled by {factor:g}. Pass rescale=None to switch this off" in text
+    assert text.count("pixels of 2 images") == 1
+    assert model.shown == []
+
+
+@pytest.mark.parametrize(("spacing", "diameter", "factor"), [
+    (0.0406, 160, 0.125), (0.0406, 20, 0.125), (352.8, 20, 1090), (1e-6, 20, 3.08e-06)
+])  # fmt: skip
+def test_pixel_sizes_farther_off_are_believed_if_objects_look_so(spacing, diameter, factor):
+    """The factor of 72 dots per inch, 1086, is not even looked at."""
+    believed = diameter == 160
+    model = ideal((14, 28))
+    model.info["pixel_size_um"] = [0.325, 0.325]
+    (factors,), text = decided(model, discs(diameter, 1280), spacing_um=(spacing, spacing))
+    assert factors == ([0.125, 0.125] if believed else None)
+    assert ("is not believed. Pass `pixel_size_um` if that is wrong" in text) is not believed
+    assert f"a factor of {factor:g} is not" in text or f"rescaled by {factor:g}. Pass" in text
+    assert max(max(shape) for shape in model.shown) <= 160
+
+
+def test_files_that_cannot_be_read_are_no_hindrance(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*")
+    np.save(tmp_path / "b.npy", discs(40)[..., 0])
+    factors, _ = drained(factors_for(ideal((14, 28)), as_images(tmp_path), "auto"))
+    assert factors == [[0.5, 0.5]] * 2
 
 
 def test_sparse_objects_are_not_overlooked():
@@ -117,27 +225,6 @@ def test_sparse_objects_are_not_overlooked():
     row, column = densest_centre(labels)
     assert abs(row - 3506) < 300
     assert abs(column - 2006) < 300
-
-
-def test_a_little_better_is_not_enough():
-    model = ideal((14, 28))
-    model.info["training"]["coherence"] = 0.1
-    assert chosen(model, discs(40)) == (None, "")
-
-
-@pytest.mark.parametrize("lacking", ["diameter_px", "training"])
-def test_a_model_that_knows_no_sizes_is_not_asked(lacking):
-    model = ideal((14, 28))
-    model.info[lacking] = {}
-    assert chosen(model, discs(40)) == (None, "")
-
-
-def test_empty_images_are_left_alone_without_a_word():
-    assert chosen(ideal((14, 28)), np.zeros((200, 200, 1), np.uint8)) == (None, "")
-
-
-def test_few_objects_have_no_typical_size():
-    assert chosen(ideal((14, 28)), discs(60, size=180)) == (None, "")
 
 
 def test_coherence_is_the_correlation_with_what_should_be():
@@ -151,16 +238,57 @@ def test_coherence_is_the_correlation_with_what_should_be():
     assert task.coherence({"distance": depth}, Found(0 * labels)) == 0
 
 
-def test_rescaling_is_said_and_is_in_the_table(trained, monkeypatch, capsys):
-    image = small.nuclei(1)[0][0]
-    enlarged_twice = (2.0, 2.0), "rescaled by 2."
-    monkeypatch.setattr("cytoloom.prediction.apply.by_size", lambda *_: enlarged_twice)
-    found = cl.predict(trained, image, progress=False)
-    assert found.files["scale"].tolist() == [2.0]
-    assert "rescaled by 2." in capsys.readouterr().err
-    given = cl.predict(trained, image, rescale=2, progress=False)
-    assert np.array_equal(found[found.names[0]], given[given.names[0]])
-    assert given[given.names[0]].shape == (64, 64)
+@pytest.fixture
+def fine(trained) -> cl.Model:
+    """A model of pixels of 0.5 um, to which images with pixels of 1 um are enlarged twice."""
+    return replace(trained, info={**trained.info, "pixel_size_um": [0.5, 0.5]})
+
+
+def test_what_is_scored_is_what_is_predicted(fine, capsys):
+    """Both are enlarged alike, and the factor that is in the tables gives the same again."""
+    images, labels = [list(x) for x in zip(*(cl.simulate.nuclei((64, 64), 6, seed=k)
+                                             for k in (70, 71)), strict=True)]  # fmt: skip
+    data = cl.Data.from_pairs(images, labels, pixel_size_um=1.0)
+    found = cl.predict(fine, data, progress=False)
+    assert found.files["scale"].tolist() == [2.0, 2.0]
+    assert found[found.names[0]].shape == (64, 64)
+    assert capsys.readouterr().err.count("rescaled by 2. Pass rescale=None to switch") == 1
+    scores = cl.evaluate(fine, data)
+    assert "Scored as `predict` finds with rescale=2.0." in capsys.readouterr().err
+    assert scores.per_image["scale"].tolist() == [2.0, 2.0]
+    assert scores.per_image["n_found"].tolist() == found.files["objects"].tolist()
+    assert "scale" not in set(scores.summary["metric"])
+    again = cl.evaluate(fine, data, rescale=2, progress=False)
+    assert again.per_image.equals(scores.per_image)
+    given = cl.predict(fine, images[1], rescale=2.0, progress=False)
+    assert np.array_equal(given["image"], found[found.names[1]])
+    cl.evaluate(fine, data, rescale=None)
+    assert "at the size that images have, as `predict` finds with rescale=None" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(cl.InvalidError, match="1/16 to 16"):
+        cl.evaluate(fine, data, rescale=0)
+
+
+def test_a_prediction_that_goes_on_keeps_its_factors(fine, tmp_path, monkeypatch):
+    images = [cl.simulate.nuclei((64, 64), 6, seed=k)[0] for k in range(3)]
+    given = {"images": images, "pixel_size_um": 1.0}
+    whole = cl.predict(fine, images, pixel_size_um=1.0, progress=False)
+    events = cl.predict.events(fine, **given, out=tmp_path / "r")
+    while not list(tmp_path.glob("r/labels/*.tif")):
+        next(events)
+    events.close()
+    monkeypatch.setattr("cytoloom.prediction.collect.factors_for", None)
+    found = cl.predict(fine, **given, out=tmp_path / "r", progress=False)
+    assert found.files["scale"].tolist() == [2.0] * 3
+    assert all(np.array_equal(found[name], whole[name]) for name in whole.names)
+
+
+def test_groups_of_a_table_are_groups_of_a_prediction(tmp_path):
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.zeros((8, 8)))
+    (tmp_path / "t.csv").write_text("image,group\nb.npy,plate 2\na.npy,\n")
+    assert [i.group for i in as_images(tmp_path / "t.csv")] == ["plate 2", None]
 
 
 def test_every_image_counts_for_the_sizes_in_training(trained):

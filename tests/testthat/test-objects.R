@@ -314,6 +314,17 @@ test_that("results outlive a change of the working directory", {
   for (one in results) expect_silent(plot(one))
 })
 
+test_that("what is scored is what is predicted, at the size that is asked for", {
+  need_python()
+  found <- predict(tiny_model(), some_images(), rescale = 2, progress = FALSE)
+  said <- "predict() finds with rescale = 2"
+  expect_message(scores <- evaluate(tiny_model(), test_folder(), rescale = 2), said, fixed = TRUE)
+  expect_equal(scores$per_image$scale, c(2, 2))
+  expect_equal(scores$per_image$n_found, found$files$objects)
+  expect_identical(names(scores$per_image)[1:2], c("image", "scale"))
+  expect_error(evaluate(tiny_model(), test_folder(), rescale = 17), "a factor from 1/16 to 16")
+})
+
 test_that("probabilities are written on request", {
   need_python()
   out <- tempfile()

@@ -102,7 +102,7 @@ def gather_images(
         found = _path_images(x, options, said) if str(x) else []
     else:
         several = isinstance(x, (list, tuple))
-        found = _several(x, options, said) if several else _list_images([x], (), options)
+        found = _several(x, options, said) if several else _list_images([x], (), {}, options)
     if not found:
         got = joined("; ", [shortened(x), *said.problems, *said.notes])
         remedy = f"cytoloom reads {', '.join(files.SUFFIXES)}."
@@ -110,6 +110,10 @@ def gather_images(
     found = [plane for item in found for plane in planes(item)] if slices else found
     items, turned = aligned(found)
     return Gathered(items, tuple(said.problems), (*said.notes, *turned))
+
+
+_Found = tuple[list[Path | Files], list[str], dict[Path | Files, str | None]]
+"""Images, their ids and their groups."""
 
 
 @dataclass
@@ -127,13 +131,11 @@ def _named_images(x: Mapping[str, Any], options: ReadOptions, said: _Said) -> li
     images = x["images"]
     if is_file(images):
         return _path_images(images, options, said)
-    return _list_images(listed(images), listed(x.get("names") or ()), options)
+    return _list_images(listed(images), listed(x.get("names") or ()), {}, options)
 
 
-def _folder_images(
-    folder: Path, options: ReadOptions, said: _Said
-) -> tuple[list[Path | Files], list[str]]:
-    """Return the images of a folder without its labels, as a training takes them, and their ids."""
+def _folder_images(folder: Path, options: ReadOptions, said: _Said) -> _Found:
+    """Return the images of a folder without its labels, as a training takes them."""
     layout = layout_of(folder)
     if not layout.labels:
         refuse_parent(layout.images_folder)
@@ -148,23 +150,27 @@ def _folder_images(
     return _fields(fields_of(layout, options.pattern), layout.images_folder, said)
 
 
-def _fields(found: Fields, folder: Path, said: _Said) -> tuple[list[Path | Files], list[str]]:
-    """Return the files of images and their ids, saying what is joined and what is missing."""
+def _fields(found: Fields, folder: Path, said: _Said) -> _Found:
+    """Return the files of images, saying what is joined and what is missing."""
     said.problems += found.problems
     said.notes += found.notes
     images = [files_of(folder, one) for one in found.images.values()]
-    return images, make_ids(list(found.images), ())
+    groups = {one: found.groups.get(n) for n, one in zip(found.images, images, strict=True)}
+    return images, make_ids(list(found.images), ()), groups
 
 
 def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -> list[Item]:
     path = Path(x).expanduser()
     formats.refuse_zarr(path)
     if path.is_dir() and not formats.is_image_folder(path):
-        return _list_images(*_folder_images(path, options, said), options)
+        return _list_images(*_folder_images(path, options, said), options=options)
     if path.suffix.lower() in TABLES and path.is_file():
         rows, notes = table_rows(path, ("image",))
         said.notes += notes
-        return _list_images([place(path.parent, row["image"]) for _, row in rows], (), options)
+        images = [place(path.parent, row["image"]) for _, row in rows]
+        named = [None if row.get("group") is None else str(row["group"]) for _, row in rows]
+        groups = {path.expanduser(): g for path, g in zip(images, named, strict=True)}
+        return _list_images(images, (), groups, options)
     # a file may have brackets in its name: it is a pattern only where there is no such file
     if not path.exists() and glob.has_magic(str(path)):
         return _several([path], options, said)
@@ -172,7 +178,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -
         remedy = "Relative paths start at the working directory."
         expected = "a folder, a file or a pattern that is there"
         raise invalid("images", expected=expected, received=str(path), remedy=remedy)
-    return _list_images([path], (), options)
+    return _list_images([path], (), {}, options)
 
 
 def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
@@ -191,14 +197,16 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
     if any(isinstance(one, Files) for one in images):
         # joined within their folders
         names = [one.name if isinstance(one, Files) else one for one in images]
-        return _list_images(images, make_ids(names), options)
+        return _list_images(images, make_ids(names), {}, options)
     if not images or not all(is_file(one) for one in images):
-        return _list_images(images, (), options)
+        return _list_images(images, (), {}, options)
     names = [path.as_posix() for path in formats.once([Path(p).expanduser() for p in images])]
-    return _list_images(*_fields(join(names, (), options.pattern), Path(), said), options)
+    return _list_images(*_fields(join(names, (), options.pattern), Path(), said), options=options)
 
 
-def _list_images(images: list[Any], names: Sequence[str], options: ReadOptions) -> list[Item]:
+def _list_images(
+    images: list[Any], names: Sequence[str], groups: Mapping[Any, str | None], options: ReadOptions
+) -> list[Item]:
     if not names and images and all(is_file(one) for one in images):
         images = list(formats.once([Path(one).expanduser() for one in images]))
     _refuse_unread(images)
@@ -209,7 +217,8 @@ def _list_images(images: list[Any], names: Sequence[str], options: ReadOptions) 
         if isinstance(one, Item):
             found.append(replace(one, annotations=()))
         else:
-            found += make_items(one, (), next(ids), options)
+            group = groups.get(one) if isinstance(one, (Path, Files)) else None
+            found += make_items(one, (), next(ids), options, {"group": group})
     return found
 
 

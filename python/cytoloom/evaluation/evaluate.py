@@ -17,14 +17,15 @@ def evaluate(
     model: Model | str | os.PathLike[str],
     data: Any,
     *,
+    rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     allow_training_images: bool = False,
     progress: bool | str = "auto",
 ) -> Work[Scores]:
-    """Score a model on annotated images, at the size they have.
+    """Score a model on annotated images.
 
-    Images are never rescaled: what is scored is what `predict` finds with ``rescale=None``.
+    What is scored is what `predict` finds in the same images with the same `rescale`.
 
     Parameters
     ----------
@@ -33,6 +34,9 @@ def evaluate(
     data : folder, Data, arrays, CSV or DataFrame
         Images with labels, as for `train`. The label value that was unknown in training is so
         here, unless the data name another.
+    rescale : float, "auto" or None, default "auto"
+        Factor by which images are enlarged for the network, None, or "auto", as for `predict`.
+        Which was used is said, and stands in the column scale of `per_image`.
     out : path, optional
         Folder for the tables: scores.csv, scores_per_image.csv and scores_per_object.csv.
     overwrite : bool, default False
@@ -61,6 +65,6 @@ def evaluate(
     from .scoring import score, scores_folder
 
     with scores_folder(out, overwrite, data) as write:
-        scores: Scores = yield from score(model, data, allow_training_images)
+        scores: Scores = yield from score(model, data, allow_training_images, rescale)
         yield from write(scores)
     return scores

@@ -24,6 +24,8 @@ UNPROMISED = (
 
 
 TABLES = ("scores_per_image.csv", "scores_per_object.csv", SCORED)
+SCALE = "scale"
+"""Column of the factors by which images were enlarged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +41,9 @@ class Scores:
         nothing was found a metric is NaN, and what is in no image has no mean. Without two
         images or groups, and for counts that are all alike, low and high are NaN.
     per_image : DataFrame
-        image, then one column per metric. ``n_found_on_empty``, the objects found on an image
-        that has none, is there where an image has none, and NaN for the others.
+        image, scale (the factor by which it was enlarged for the network), then one column per
+        metric. ``n_found_on_empty``, the objects found on an image that has none, is there where
+        an image has none, and NaN for the others.
     per_object : DataFrame
         image, truth, found, iou, matched; a missing partner's id is 0.
     """
@@ -95,7 +98,7 @@ def tables(
             bounds(name),
         )
         for name in columns
-        if name != "image"
+        if name not in ("image", SCALE)
     }
     summary = pd.DataFrame(
         [(name, m.value, m.low, m.high, m.n) for name, m in means.items()],
@@ -121,5 +124,5 @@ def _nowhere(per_image: pd.DataFrame) -> list[str]:
     """
     absent = [c for c in per_image.columns if c.startswith(EMPTY) and per_image[c].notna().all()]
     kinds = [c.removeprefix(EMPTY) for c in absent]
-    scores = [c for c in per_image.columns if c != "image" and not c.startswith("n_")]
+    scores = [c for c in per_image.columns if c not in ("image", SCALE) and not c.startswith("n_")]
     return [c for c in scores if any(c.endswith(kind) for kind in kinds)]

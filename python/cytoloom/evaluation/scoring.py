@@ -16,12 +16,13 @@ from ..datasets.items import is_file, read_labels
 from ..datasets.views import CachedSource
 from ..errors import invalid
 from ..events import Event, Work, note, warn
-from ..messages import Setting, say
+from ..messages import Setting, VerbName, say
 from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, same_channels, unlike
 from ..models.padding import without_padding
+from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
-from .scores import TABLES, Scores, tables
+from .scores import SCALE, TABLES, Scores, tables
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -31,8 +32,10 @@ def score(
     model: Model | str | os.PathLike[str],
     data: Any,
     allow_training_images: bool,
+    rescale: Any = "auto",
 ) -> Work[Scores]:
     """Check the images, score each and put the tables together."""
+    check_rescale(rescale)
     model = as_model(model)
     found = yield from _checked(model, data)
     seen = {} if allow_training_images else _seen(model)
@@ -41,15 +44,18 @@ def score(
 
     def work(item: Any, workers: int) -> Any:
         _refuse_seen(item, seen)
-        return _score(model, item, found, workers)
+        return _score(model, item, found, factors[item.id], workers)
 
     if model.engine.note:
         yield note(model.engine.note)
+    factors = yield from factors_for(model, found.items, rescale)
+    scales = {item.id: scale_of(factors[item.id]) for item in found.items}
+    yield note(_said(scales))
     with each_image(model, found.items, work) as scored:
         for k, (item, finish) in enumerate(scored):
             yield Event("progress", f"scoring {item.id}", k, len(found.items))
             metrics, pairs = finish()
-            rows.append({"image": item.id, **metrics})
+            rows.append({"image": item.id, SCALE: scales[item.id], **metrics})
             objects += [{"image": item.id, **pair} for pair in pairs]
     groups = [item.group for item in found.items]
     scores, unpromised = tables(rows, objects, groups, model.task.score_range)
@@ -135,12 +141,23 @@ def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
         )
 
 
+def _said(scales: Mapping[str, float]) -> str:
+    """Say at which size images are scored."""
+    if set(scales.values()) == {1.0}:
+        return say("Scored at the size that images have, as {} finds with {}.",
+                   VerbName("predict"), Setting("rescale", None))  # fmt: skip
+    if len(set(scales.values())) > 1:
+        return say("Scored at several sizes: see scale in the table of images.")
+    (factor,) = set(scales.values())
+    return say("Scored as {} finds with {}.", VerbName("predict"), Setting("rescale", factor))
+
+
 def _score(
-    model: Model, item: Any, data: Data, workers: int
+    model: Model, item: Any, data: Data, factors: Factors, workers: int
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     source = CachedSource(item.image)
     stats = model.normalize.fit(source)
-    maps = model.source_maps(source, stats, workers=workers)
+    maps = scaled_maps(model, source, stats, factors, workers=workers)
     source.release()
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)

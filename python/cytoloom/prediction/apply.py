@@ -11,13 +11,11 @@ import numpy as np
 from ..datasets.checks import odd_pixels
 from ..datasets.files import pixels_seen
 from ..datasets.views import CachedSource
-from ..images.padding import filled
-from ..images.resize import enlarged, resize_into
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
 from ..models.padding import without_padding
+from ..models.rescale import Factors, scale_of, scaled_maps
 from ..storage.results import WRITTEN_BY
-from .match_object_size import LARGEST_FACTOR, by_size, factors_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,43 +49,26 @@ class Predicted:
     pixels: str = ""
 
 
-def is_factor(value: Any) -> bool:
-    """Whether a value is a factor by which images may be enlarged."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR
-
-
 def predict_one(
     model: Model,
     item: Any,
-    rescale: Any,
+    factors: Factors,
     folder: InMemory,
     workers: int,
     overlay: bool = False,
     maps: bool = False,
 ) -> Predicted:
-    """Predict one image, and write what is found where there is a folder."""
+    """Predict one image, enlarged by `factors`, and write what is found where there is a folder."""
     source = CachedSource(fitting_source(model, item))
     odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
     with MemoryMaps() as store:
-
-        def found_with(factors: Any) -> tuple[Any, dict[str, np.ndarray]]:
-            made = _maps(model, source, stats, factors, store, workers)
-            # decoding needs memory of its own: pixels and the network's are given back before
-            source.release()
-            store.trim()
-            decoded = model.task.decode(made, item.spacing_um)
-            return without_padding(decoded, source, stats), made
-
-        factors, notes = factors_known(model, source, item.spacing_um, rescale)
-        found, made = found_with(factors)
-        # objects say by their fit whether this was the right size, which costs a second look
-        if rescale == "auto" and factors is None:
-            factors, sizes = by_size(model, source, stats, made, found.objects_labels)
-            notes += [sizes] if sizes else []
-            if factors is not None:
-                found, made = found_with(factors)
+        made = scaled_maps(model, source, stats, factors, store, workers)
+        # decoding needs memory of its own: pixels and the network's are given back before
+        source.release()
+        store.trim()
+        decoded = model.task.decode(made, item.spacing_um)
+        found = without_padding(decoded, source, stats)
         table = _objects(model, item, source, found, made)
         if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
@@ -95,32 +76,15 @@ def predict_one(
         "image": item.id,
         "status": "ok",
         "objects": len(table),
-        "scale": factors[-1] if factors else 1.0,
+        "scale": scale_of(factors),
         "low": _joined(stats.low),
         "high": _joined(stats.high),
         "labels": "",
     }
-    notes = [*odd, *notes]
     if folder.path is None:
-        return Predicted(row, table, found.labels, notes)
+        return Predicted(row, table, found.labels, odd)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
-    return Predicted(row, table, None, notes, pixels_seen(source, item.spacing_um))
-
-
-def _maps(
-    model: Model, source: Any, stats: Any, factors: Any, store: MemoryMaps, workers: int
-) -> dict[str, np.ndarray]:
-    """Make the maps of an image, the network seeing it enlarged by `factors`."""
-    if factors is None:
-        return model.source_maps(source, stats, store=store, workers=workers)
-    scaled = model.source_maps(
-        enlarged(filled(source, stats), factors), stats, store=store, workers=workers
-    )
-    size = source.shape[:-1]
-    return {
-        head: resize_into(store(head, (*size, values.shape[-1])), values)
-        for head, values in scaled.items()
-    }
+    return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um))
 
 
 def _objects(

@@ -19,10 +19,11 @@ from ..messages import Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
 from ..models.inputs import fitting_source, trained_channels, unlike
+from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..version import __version__
-from .apply import Predicted, is_factor, predict_one
+from .apply import Predicted, predict_one
 from .folder import InMemory, objects_of
 from .predictions import FILES_COLUMNS, Predictions
 
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
 
 def check_options(rescale: Any, out: Any, **pictures: bool) -> None:
     """Refuse what cannot be meant before anything is read."""
-    if not (rescale is None or rescale == "auto" or is_factor(rescale)):
-        expected = say('a factor from 1/16 to 16, "auto" or {}', None)
-        raise invalid("rescale", expected=expected, received=rescale)
+    check_rescale(rescale)
     for name, wanted in pictures.items():
         if wanted and out is None:
             received = say("{}", Setting("out", None))
@@ -150,12 +149,13 @@ def collect(
     left = [item for item in items if item.id not in done]
 
     def work(item: Item, workers: int) -> Predicted:
-        return predict_one(model, item, rescale, folder, workers, **pictures)
+        return predict_one(model, item, factors[item.id], folder, workers, **pictures)
 
     if model.engine.note:
         yield note(model.engine.note)
     for text in said_once(items):
         yield warn(text)
+    factors = yield from _decided(model, items, rescale, folder)
     with each_image(model, left, work) as begun:
         for item, finish in begun:
             count = len(done)
@@ -170,6 +170,19 @@ def collect(
     if folder.path is not None:
         yield note(f"{found}.")
     return found
+
+
+def _decided(
+    model: Model, items: Sequence[Item], rescale: Any, folder: InMemory
+) -> Work[dict[str, Factors]]:
+    """Decide how much images are enlarged, or take what was decided before a kill."""
+    before: dict[str, Factors] = folder.decided.get("factors", {})
+    if all(item.id in before for item in items):
+        return before
+    factors = yield from factors_for(model, items, rescale)
+    factors |= before
+    folder.decide("factors", factors)
+    return factors
 
 
 def _together(done: Sequence[Predicted], folder: InMemory) -> Predictions:

@@ -46,12 +46,14 @@ def predict(
     slices : bool, default False
         Take the planes of a z stack as images of their own (for a 2-D model).
     rescale : float, "auto" or None, default "auto"
-        Factor by which images are enlarged for the network, None, or "auto", from pixel sizes or
-        where objects are of another size than in training. "auto" is the ratio of pixel sizes
-        where both are known and differ by more than 20 %; otherwise, for instances whose objects
-        fit the network's maps clearly worse than in training, the size at which they fit as
-        there, if there is one; said in a warning. None: as they are, and as `evaluate` takes
-        them. Labels come back at their own size.
+        Factor by which images are enlarged for the network, None (as they are), or "auto": one
+        factor for all images of a folder, or of a group of a table, decided before the first and
+        said in a warning. It is the ratio of pixel sizes where both are known and differ by more
+        than 20 % (beyond a factor of 4 only if objects then look as in training); otherwise, for
+        instances, the factor at which objects fit the network's maps clearly better in most of
+        the images looked at, and as in training. Which was used stands in the column scale of
+        `Predictions.files`, and gives the same labels when it is passed. Labels come back at
+        their own size.
     out : path, optional
         Folder for label images (``labels/<name>.tif``), objects.csv, files.csv, overlays and maps.
         Without it labels stay in memory. A prediction that was killed goes on when the same call

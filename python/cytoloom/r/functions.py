@@ -290,18 +290,22 @@ def _image(images: Any, name: str) -> Any:
     raise invalid("name", expected=say("one of {}", [i.id for i in items]), received=name)
 
 
-def _scored(model: str, data: Any, names: Any) -> list[Plain]:
+def _scored(model: str, data: Any, names: Any, scales: Any) -> list[Plain]:
     """Image, truth and labels found of some scored images, for a picture."""
     from ..datasets.items import read_labels
+    from ..models.rescale import scaled_maps
 
     used, given = _model(model), _data(data)
     wanted = {item.id: item for item in given.items if item.id in _listed(names)}
     found = []
-    for name in _listed(names):
+    for name, scale in zip(_listed(names), _listed(scales), strict=True):
         item = wanted[name]
         labels, _ = read_labels(item, given.unknown)
-        image = item.image.read()
-        found.append({"image": image, "truth": labels, "found": used.predict(image)})
+        source = used.as_source(item.image.read())
+        factors = None if scale == 1 else [scale] * used.ndim
+        maps = scaled_maps(used, source, used.normalize.fit(source), factors)
+        seen = used.task.decode(maps).labels
+        found.append({"image": source.read(), "truth": labels, "found": seen})
     return found
 
 

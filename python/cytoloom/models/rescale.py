@@ -1,0 +1,295 @@
+"""By what factor to enlarge images before a network sees them, decided for a folder at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..datasets.sources import ArraySource
+from ..errors import InvalidError, invalid
+from ..events import Event, Work, warn
+from ..images.padding import filled
+from ..images.resize import enlarged, resize_into
+from ..inference.tiled import Store, in_memory
+from ..messages import Argument, Setting, counted, say
+from ..objects.size import FEW_OBJECTS
+from .looks import Look, Looks
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .model import Model
+
+
+SIZE_TOLERANCE = 1.2
+"""Objects this much larger or smaller look as in training: augmentation scales by up to 1.25."""
+LARGEST_FACTOR = 16.0
+"""Largest factor that may be asked for."""
+BELIEVED = 4.0
+"""Beyond this factor, pixel sizes are believed only if objects then look as in training: in a file
+that gives the dots per inch of a screen they are a thousandfold off."""
+OCTAVES = (-4, -3, -2, -1, 0, 1, 2, 3)
+"""Factors that are looked at, as powers of 2; half steps follow where the fit is near the best."""
+NEAR_BEST = 0.75
+"""How near. Of five collections one had fits of .49 and .50 at two octaves and .60 between them."""
+GAIN = 1.25
+"""How many times better objects must fit at another size. On collections that were best left as
+they are another size fitted up to 1.22 times as well; where it helped, 1.5 times and more."""
+GOOD, USUAL = 0.6, 0.95
+"""From these shares of the usual coherence on, a fit is good enough to leave images as they are
+unless it is clearly better at half or twice the size, or without looking at another size."""
+USUAL_SPREAD = 0.15
+"""How far below the usual coherence that of an image like those in training may lie."""
+PRIOR = 0.045
+"""An octave farther from 1 has to fit so much better: where sizes fit alike, the one nearest to the
+images as they are has the finest outlines."""
+LEAST_POWER = 1
+"""Factors nearer to 1 than 2 and 1/2 are not worth it: they brought at most .03."""
+CHECK = "Check that these images fit the model."
+Factors = list[float] | None
+
+
+def is_factor(value: Any) -> bool:
+    """Whether a value is a factor by which images may be enlarged."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR
+
+
+def check_rescale(rescale: Any) -> None:
+    """Refuse what is no factor, nor "auto" or None."""
+    if not (rescale is None or rescale == "auto" or is_factor(rescale)):
+        expected = say('a factor from 1/16 to 16, "auto" or {}', None)
+        raise invalid("rescale", expected=expected, received=rescale)
+
+
+def factors_for(model: Model, items: Sequence[Any], rescale: Any) -> Work[dict[str, Factors]]:
+    """Decide by what factor each image is enlarged, before the first is predicted.
+
+    With "auto" by pixel sizes where they are known, else for the images of a folder, or of a
+    group of a table, together by how objects look in some of them.
+
+    Parameters
+    ----------
+    model : Model
+        Knows pixel and object sizes of its training.
+    items : sequence of Item
+        The images.
+    rescale : float, "auto" or None
+        See `predict`.
+
+    Returns
+    -------
+    dict of str to (list of float or None)
+        Factor per axis by image; None where it stays as it is.
+    """
+    if rescale != "auto":
+        given = None if rescale is None else [float(rescale)] * model.ndim
+        return {item.id: given for item in items}
+    factors: dict[str, Factors] = {}
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for item in items:
+        groups.setdefault(_group(item), []).append(item)
+    for k, (name, members) in enumerate(groups.items()):
+        if len(groups) > 1:
+            yield Event("progress", f"at which size objects look as in training: {k + 1}/"
+                        f"{len(groups)}", k, len(groups))  # fmt: skip
+        where = f"{' '.join(filter(None, name))}: " if len(groups) > 1 else ""
+        found, said = _decided(model, members)
+        factors |= found
+        for text in said:
+            yield warn(say("{}{}", where, text))
+    return factors
+
+
+def scaled_maps(
+    model: Model,
+    source: Any,
+    stats: Any,
+    factors: Factors,
+    store: Store = in_memory,
+    workers: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Make the maps of an image at its own size, the network seeing it enlarged.
+
+    Parameters
+    ----------
+    model, source, stats, store, workers
+        As for `Model.source_maps`.
+    factors : list of float, optional
+        Per axis; None: as it is.
+    """
+    if factors is None:
+        return model.source_maps(source, stats, store=store, workers=workers)
+    larger = enlarged(filled(source, stats), factors)
+    scaled = model.source_maps(larger, stats, store=store, workers=workers)
+    size = source.shape[:-1]
+    return {
+        head: resize_into(store(head, (*size, values.shape[-1])), values)
+        for head, values in scaled.items()
+    }
+
+
+def _group(item: Any) -> tuple[str, str]:
+    """Return folder and group of an image: such images are decided for together."""
+    if isinstance(item.image, ArraySource):
+        return "", item.group or ""
+    try:
+        return str(Path(item.image.name).parent), item.group or ""
+    except (InvalidError, OSError):
+        return "", item.group or ""
+
+
+def _decided(model: Model, items: Sequence[Any]) -> tuple[dict[str, Factors], list[Any]]:
+    """Decide for one group: by pixel sizes, by looks where these are unknown or not believed."""
+    sizes = _Sizes(model, items)
+    found: dict[str, Factors] = {}
+    said, unknown = [], []
+    by_spacing: dict[tuple[float, ...] | None, list[Any]] = {}
+    for item in items:
+        by_spacing.setdefault(item.spacing_um, []).append(item)
+    for spacing, members in by_spacing.items():
+        factors, text = sizes.by_pixels(spacing, members)
+        said += [text] if text else []
+        if factors is None:
+            unknown += members
+        else:
+            found |= {item.id: factors for item in members}
+    if unknown:
+        factors, text = sizes.by_looks(unknown)
+        said += [text] if text else []
+        found |= {item.id: factors for item in unknown}
+    return found, said
+
+
+class _Sizes:
+    """What a model knows of sizes, applied to one group of images."""
+
+    def __init__(self, model: Model, items: Sequence[Any]) -> None:
+        self._model, self._items = model, items
+        self._sizes = model.info["diameter_px"]
+        self._usual = model.info["training"].get("coherence")
+
+    def by_pixels(self, spacing: Any, members: Sequence[Any]) -> tuple[Factors, Any]:
+        """Return the ratio of pixel sizes where both are known and it is to be believed."""
+        trained = self._model.info["pixel_size_um"]
+        if not trained or not spacing or len(trained) != len(spacing):
+            return None, ""
+        ratio = [rounded(s / t) for s, t in zip(spacing, trained, strict=True)]
+        if all(1 / SIZE_TOLERANCE <= f <= SIZE_TOLERANCE for f in ratio):
+            return None, ""
+        known = " x ".join(f"{s:g}" for s in spacing), " x ".join(f"{t:g}" for t in trained)
+        text = f"pixels of {counted(len(members), 'image')} are {known[0]} um, in training they "
+        text += f"were {known[1]} um: "
+        factor = " x ".join(f"{f:g}" for f in dict.fromkeys(ratio))
+        if self._believed(ratio, members):
+            return ratio, say("{}rescaled by {}. {}", text, factor, _way_out(ratio[-1]))
+        remedy = say("Pass {} if that is wrong, or {}.", Argument("pixel_size_um"),
+                     Setting("rescale", None))  # fmt: skip
+        return None, say("{}a factor of {} is not believed. {}", text, factor, remedy)
+
+    def _believed(self, ratio: Sequence[float], members: Sequence[Any]) -> bool:
+        if all(1 / BELIEVED <= f <= BELIEVED for f in ratio):
+            return True
+        if not all(is_factor(f) for f in ratio) or not self._sizes or self._usual is None:
+            return False
+        looks = Looks(self._model, members)
+        # so large a factor is looked at only where it makes images neither huge nor tiny
+        return looks.images > 0 and looks.fits_in(min(ratio)) and self._as_trained(looks.at(ratio))
+
+    def by_looks(self, members: Sequence[Any]) -> tuple[Factors, Any]:
+        """Return the factor at which objects fit best, if that is clearly better than as they are.
+
+        How well objects fit the maps that they were made of (`Look.fit`) falls when the network
+        sees them at a size that it does not know, whatever it then takes for objects.
+        """
+        if not self._sizes or self._usual is None:
+            return None, ""
+        looks = Looks(self._model, members)
+        if not looks.images:
+            return None, ""
+        search = _Search(looks, self._model.ndim, self._plausible)
+        asis = search.look(0)
+        if search.is_best(asis, self._usual):
+            return None, ""
+        power = search.best()
+        found = f"objects look unlike those in training (fit {asis.fit:.2f}, there about "
+        found += f"{self._usual:.2f})"
+        if power is None or not self._better(search.look(power), asis, looks.images):
+            good = self._as_trained(asis) or asis.objects < FEW_OBJECTS
+            return None, "" if good else f"{found}, and no other size was found to fit. {CHECK}"
+        factor, look = rounded(2.0**power), search.look(power)
+        agreeing = _agreeing(look, asis, looks.images)[0]
+        text = f"{found}: rescaled by {factor:g} (fit {look.fit:.2f}, better in {agreeing} of "
+        text += f"{counted(looks.images, 'image')} looked at)."
+        return [factor] * self._model.ndim, say("{} {}", text, _way_out(factor))
+
+    def _better(self, look: Look, asis: Look, images: int) -> bool:
+        """Whether a factor is believed: clearly better, in most images, and as good as trained."""
+        yes, no = _agreeing(look, asis, images)
+        return look.fit >= GAIN * asis.fit and yes > no and self._as_trained(look)
+
+    def _plausible(self, look: Look) -> bool:
+        """Whether objects are as large as some were in training."""
+        low, high = self._sizes["low"], self._sizes["most_typical"]
+        size = look.size_px
+        return size is not None and low / SIZE_TOLERANCE <= size <= high * SIZE_TOLERANCE
+
+    def _as_trained(self, look: Look) -> bool:
+        return self._plausible(look) and look.coherence >= self._usual - USUAL_SPREAD
+
+
+class _Search:
+    """The factor of the best fit, looked for over octaves and between them."""
+
+    def __init__(self, looks: Looks, ndim: int, plausible: Any) -> None:
+        self._looks, self._ndim, self._plausible = looks, ndim, plausible
+
+    def look(self, power: float) -> Look:
+        return self._looks.at([rounded(2.0**power)] * self._ndim)
+
+    def _fit(self, power: float) -> float:
+        if not self._looks.fits_in(2.0**power):
+            return 0.0
+        look = self.look(power)
+        return look.fit if self._plausible(look) else 0.0
+
+    def is_best(self, asis: Look, usual: float) -> bool:
+        """Whether images fit well as they are, and not clearly better at half or twice the size."""
+        if asis.fit >= USUAL * usual:
+            return True
+        near = (self._fit(power) for power in (-1, 1))
+        return asis.fit >= GOOD * usual and all(fit < GAIN * asis.fit for fit in near)
+
+    def best(self) -> float | None:
+        """Return the power of 2 with the best fit; None where that is an end of the range."""
+        fits = {float(power): self._fit(power) for power in OCTAVES}
+        top = max(fits.values())
+        for power in [p for p, fit in fits.items() if fit >= NEAR_BEST * top]:
+            for half in (power - 0.5, power + 0.5):
+                if LEAST_POWER <= abs(half) and OCTAVES[0] < half < OCTAVES[-1]:
+                    fits[half] = self._fit(half)
+        best = max(fits, key=lambda power: fits[power] * (1 - PRIOR * abs(power)))
+        inside = LEAST_POWER <= abs(best) and OCTAVES[0] < best < OCTAVES[-1]
+        return best if inside and top else None
+
+
+def _agreeing(look: Look, asis: Look, images: int) -> tuple[int, int]:
+    """Count the images that fit better at a factor than as they are, and those that fit worse."""
+    pairs = [(look.of(k).fit, asis.of(k).fit) for k in range(images)]
+    return sum(new > old for new, old in pairs), sum(new < old for new, old in pairs)
+
+
+def scale_of(factors: Factors) -> float:
+    """Return the factor as tables have it: that of x, 1 where an image stays as it is."""
+    return factors[-1] if factors else 1.0
+
+
+def rounded(factor: float) -> float:
+    """Round a factor as it is written in tables and messages, so that it can be given again."""
+    return float(f"{factor:.3g}")
+
+
+def _way_out(factor: float) -> Any:
+    off, same = Setting("rescale", None), Setting("rescale", factor)
+    return say("Pass {} to switch this off, {} to have it always.", off, same)
