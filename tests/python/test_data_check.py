@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image as Pillow
 
 import cytoloom as cl
+from cytoloom.cli import main
 from cytoloom.components import component
 from cytoloom.datasets.checks import check
 from cytoloom.datasets.data import Data, as_data
@@ -298,3 +299,22 @@ def test_the_work_of_a_check_is_linear_in_the_number_of_images(tmp_path):
     work(0, 2)  # what is imported once
     few, many = work(2, 40), work(40, 160)
     assert many < 4.4 * few
+
+
+def test_a_remedy_says_where_its_setting_is_given(capsys, tmp_path):
+    mixed = ([IMAGE, np.stack([IMAGE] * 3, -1)], [LABELS] * 2)
+    note = "Such settings go with the data, as in cl.Data.from_folder(folder, channels=...)."
+    assert check(mixed).notes == (note,)
+    with pytest.raises(InvalidError, match=r"cl\.Data\.from_folder\(folder, axes=\.\.\.\)"):
+        check((np.zeros((5, 5, 9, 9)), np.zeros((9, 9), int)))
+    np.save(tmp_path / "image.npy", np.zeros((5, 5, 9, 9)))
+    np.save(tmp_path / "label.npy", np.zeros((9, 9), int))
+    (tmp_path / "pairs.csv").write_text("image,label\nimage.npy,label.npy\n")
+    assert main(["check", str(tmp_path / "pairs.csv")]) == 1
+    assert "--axes czyx" in capsys.readouterr().out
+
+
+def test_a_remedy_for_scoring_says_where_its_setting_is_given(trained):
+    pair = ([np.stack([IMAGE] * 3, -1)], [LABELS])
+    with pytest.raises(InvalidError, match=r"cl\.Data\.from_folder\(folder, channels=\.\.\.\)"):
+        cl.evaluate(trained, pair, progress=False)

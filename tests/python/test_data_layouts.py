@@ -39,11 +39,12 @@ def test_cellpose_leaves_masks_beside_its_pickles(tmp_path):
         put(tmp_path / f"im{k}_seg.npy", np.array({"masks": LABELS}, object))
         put(tmp_path / f"im{k}_cp_masks.png", LABELS)
         put(tmp_path / f"im{k}_flows.tif", IMAGE)
+        put(tmp_path / f"im{k}_cp_output.png", IMAGE)
     data = as_data(tmp_path)
     assert [(i.id, i.annotations[0].read().max()) for i in data.items] == [("im0", 1), ("im1", 1)]
     assert data.problems == ()
     assert "2 of Cellpose's *_seg.npy, pickles, which are never loaded" in data.notes[0]
-    assert "2 of Cellpose's flows (im0_flows.tif, im1_flows.tif)" in data.notes[0]
+    assert "4 of Cellpose's flows and outlines (im0_cp_output.png, im0_flows.tif" in data.notes[0]
     assert ids(as_images(tmp_path)) == ["im0", "im1"]
 
 
@@ -55,7 +56,8 @@ def test_cellpose_without_masks_is_told_to_save_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("images", "labels"), [("raw", "label"), ("images", "masks"), ("imagesTr", "labelsTr")]
+    ("images", "labels"),
+    [("raw", "label"), ("x", "y"), ("images", "masks"), ("imagesTr", "labelsTr")],
 )
 def test_folders_of_biapy_stardist_and_nnunet(tmp_path, images, labels):
     for k in range(2):
@@ -157,3 +159,17 @@ def test_an_image_left_over_beside_a_paired_one_is_named(tmp_path):
     problems = as_data(tmp_path).problems
     assert [p.split(" has no labels")[0][-8:] for p in problems] == ["view.tif"] * 2
     assert len(problems) == 2
+
+
+def test_one_image_with_a_mask_file_per_object(tmp_path):
+    put(tmp_path / "a" / "images" / "a.png", IMAGE)
+    for k in range(2):
+        put(tmp_path / "a" / "masks" / f"{k}f.png", np.roll(LABELS, 2 * k, 0) * 255)
+    (item,) = as_data(tmp_path).items
+    assert item.annotations[0].read().max() == 2
+
+
+def test_a_folder_called_x_or_y_alone_means_nothing(tmp_path):
+    put(tmp_path / "x" / "a.tif", IMAGE)
+    put(tmp_path / "z" / "b.tif", IMAGE)
+    assert ids(as_images(tmp_path)) == ["a", "b"]

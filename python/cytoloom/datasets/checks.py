@@ -18,7 +18,7 @@ from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
 from .across import Facts, differing, unusable
-from .data import Data, as_data
+from .data import Data, given_data, where_to_give
 from .files import pixel_sha256
 from .items import Item, notes_of, read_labels, said_once, shown_names
 from .padding import described, padding_around
@@ -39,7 +39,7 @@ def examine(data: Any, task: Any = None, training: bool = True) -> Work[Report]:
     """Find everything wrong with annotated images; the parameters are those of the verb."""
     from ..tasks import resolve
 
-    found = as_data(data)
+    found = given_data(data)
     findings = _Findings(None if task is None else resolve(task), found, training)
     began = time.monotonic()
     for done, item in enumerate(found.items):
@@ -92,7 +92,9 @@ class _Findings:
         """Compare the images with each other and put everything together."""
         if not self._data.items and not self._problems:
             self._problems.append("there are no images")
-        self._problems += [f"{shown_names(names)}: {text}" for text, names in self._wrong.items()]
+        self._problems += [
+            say("{}: {}", shown_names(names), text) for text, names in self._wrong.items()
+        ]
         self._problems += _duplicates(self._data.items)
         self._problems += [
             f"{text}: `split` is train, validation or test" for text in odd_splits(self._data.items)
@@ -111,7 +113,9 @@ class _Findings:
                 )
         count = len(self._data.items)
         notes = [f"{text} ({n} of {count} images)" for text, n in self._said.items()]
-        texts = (self._problems, self._warnings, [*self._data.notes, *notes])
+        notes = [*self._data.notes, *notes]
+        notes += where_to_give([*self._problems, *self._warnings, *notes])
+        texts = (self._problems, self._warnings, notes)
         problems, warnings, notes = (list(dict.fromkeys(t)) for t in texts)
         return Report(
             tuple(problems), tuple(warnings), tuple(notes), tuple(self._rows), self._shown
@@ -124,7 +128,7 @@ class _Findings:
         ends = pixel_ends(source)
         self._facts[-1] = Facts.of(item, ends)
         for text in odd_pixels(source, ends):
-            self._warnings.append(f"{source.name} {text}")
+            self._warnings.append(say("{} {}", source.name, text))
         if math.prod(source.shape) and item.roi is None:
             self._same[pixel_sha256(source)].append(item.id)
 

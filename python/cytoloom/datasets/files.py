@@ -200,7 +200,8 @@ class FileSource:
     def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:
             got = f"{self.info.frames} time points"
-            raise invalid(self.name, expected="one image", received=got, remedy="Choose a frame.")
+            remedy = "Save the time point that is meant as a file of its own."
+            raise invalid(self.name, expected="one image", received=got, remedy=remedy)
         return self.frame
 
     def _decode(self) -> AnyArray:

@@ -26,6 +26,8 @@ FOLDERS = (
     # nnU-Net's first: imagesTs beside them is for tests
     (("imagestr",), ("labelstr",)),
     (("images", "image", "imgs", "raw"), ("labels", "masks", "label", "mask")),
+    # of older versions of BiaPy
+    (("x",), ("y",)),
 )
 TWO_FOLDERS = Either(
     python="Give the two folders apart: cl.Data.from_pairs(images, labels).",
@@ -78,9 +80,11 @@ def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
             got = " and ".join(p.name for p in labels)
             remedy = say("{}", TWO_FOLDERS)
             raise invalid(str(folder), expected="one folder of labels", received=got, remedy=remedy)
-        found = (images[0] if images else None, labels[0] if labels else None)
-        if all(found):
-            break
+        one = (images[0] if images else None, labels[0] if labels else None)
+        if all(one):
+            return one
+        # one alone means something by its usual name only
+        found = one if len(image_names) > 1 else found
     return found
 
 
@@ -155,7 +159,8 @@ def _image_folders(folder: Path, listing: Listing) -> Layout | None:
     images = ["/".join(p) for p in parts if p[1] == "images"]
     labels = ["/".join(p) for p in parts if p[1] == "masks"]
     of_one = len({name.split("/")[0] for name in images}) == len(images)
-    if not of_one or len(images) < 2 or len(labels) <= len(images):
+    named_alike = {formats.stem(n) for n in images} & {formats.stem(n) for n in labels}
+    if not of_one or named_alike or len(labels) <= len(images):
         return None
     return Layout(folder, images, folder, labels, listing.notes, per_object=True)
 

@@ -16,7 +16,7 @@ from .pairing import natural_order
 _SHOWN = 3
 _CELLPOSE = "of Cellpose's *_seg.npy, pickles, which are never loaded"
 _OF_A_SET = "other file of a set of OME-TIFF that is one image"
-_CELLPOSE_ENDS = ("_flows.tif", "_flows.tiff")
+_OF_CELLPOSE = re.compile(r"(.+)_(flows|cp_flows|flows_cp|cp_output|cp_outlines|outlines_cp|dP)")
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def _file_kind(path: Path, siblings: Sequence[str]) -> str:
         return "hidden file"
     if name.endswith("_seg.npy") and is_pickled(path):
         return _CELLPOSE
-    if name.endswith(_CELLPOSE_ENDS) and _by_cellpose(path.name, siblings):
-        return "of Cellpose's flows"
+    if _by_cellpose(path.stem, siblings):
+        return "of Cellpose's flows and outlines"
     # .gz is an image only as .nii.gz; tables and texts are compressed too
     known = name.endswith(formats.suffixes()) or formats.is_foreign(name)
     if known and (not name.endswith(".gz") or name.endswith(".nii.gz")):
@@ -151,9 +151,8 @@ def _file_kind(path: Path, siblings: Sequence[str]) -> str:
     return f"file ending in {path.suffix}" if path.suffix else "file without an ending"
 
 
-def _by_cellpose(name: str, siblings: Sequence[str]) -> bool:
-    """Whether Cellpose's masks lie beside a file of flows."""
-    stem = name.rpartition("_flows")[0]
-    return any(
-        s.startswith((f"{stem}_cp_masks.", f"{stem}_masks.", f"{stem}_seg.")) for s in siblings
-    )
+def _by_cellpose(stem: str, siblings: Sequence[str]) -> bool:
+    """Whether a file is of flows or outlines, and Cellpose's masks lie beside it."""
+    match = _OF_CELLPOSE.fullmatch(stem)
+    masks = tuple(f"{match[1]}_{end}." for end in ("cp_masks", "masks", "seg")) if match else ()
+    return match is not None and any(name.startswith(masks) for name in siblings)

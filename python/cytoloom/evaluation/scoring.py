@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.checks import check
-from ..datasets.data import Data, as_data
+from ..datasets.data import Data, given_data, told_where
 from ..datasets.files import pixel_sha256
 from ..datasets.ids import named
 from ..datasets.items import is_file, read_labels
 from ..datasets.views import CachedSource
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, VerbName, say
 from ..models.each_image import each_image
@@ -97,7 +97,7 @@ def scores_folder(
 
 def _checked(model: Model, data: Any) -> Work[Data]:
     """Take the images with the channels and the unknown value of training, and check them."""
-    found: Data = same_channels(as_data(data), model)
+    found: Data = same_channels(given_data(data), model)
     remembered = model.info["training"].get("unknown")
     if remembered is not None and found.unknown is None:
         found = found.with_unknown(remembered)
@@ -117,7 +117,10 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield warn(text)
     yield from unlike(found.items, model)
     for item in found.items:
-        fitting_source(model, item, "Give each z slice as an image with labels of its own.")
+        try:
+            fitting_source(model, item, "Give each z slice as an image with labels of its own.")
+        except InvalidError as error:
+            raise told_where(error) from None
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets.cache import SHARED
 from ..datasets.checks import check
-from ..datasets.data import Data, as_data, manifest
+from ..datasets.data import Data, given_data, manifest
 from ..datasets.items import Item
 from ..datasets.report import Report
 from ..datasets.splits import Kinds, shown_by, split
@@ -33,7 +33,7 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     gigabytes = given.trainer.cache_gb
     # images take 70 % of the cache; the rest is for labels, decoded and prepared
     SHARED.resize(int(gigabytes * 0.7e9))
-    whole = as_data(data)
+    whole = given_data(data)
     report = check(whole, given.task)
     if not report.ok:
         raise invalid("data", expected="usable images and labels", received=str(report))
