@@ -10,6 +10,8 @@
 #' @param axes What the stored axes are, overriding the file: letters of `t z y x c` in the file's
 #'   own order, such as `"tyx"` for a plain stack of time points. What else had to be guessed is
 #'   said in a warning.
+#' @param unknown The label value that counts nowhere: whether a file holds labels is judged by the
+#'   others.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param ... Must be empty.
 #' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
@@ -21,12 +23,13 @@
 #' cl_write_labels(matrix(c(0, 1, 1, 2), 2), file, pixel_size_um = 0.5)
 #' cl_read(file, labels = TRUE)
 #' attributes(cl_read(file))
-cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL, axes = NULL) {
+cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL, axes = NULL,
+                    unknown = NULL) {
   no_dots(...)
   found <- call_python(
     "read",
     path = plain_path(path), channels = channels, labels = labels, scene = scene,
-    axes = axes
+    axes = axes, unknown = unknown
   )
   facts <- lapply(Filter(Negate(is.null), found$facts), unlist)
   do.call(structure, c(list(found$array), facts))

@@ -111,6 +111,13 @@ def test_no_real_image_is_taken_for_padded(real_data: Path):
     assert [f for f, image in zip(files[::12], images, strict=True) if padding_of(image)] == []
 
 
+def test_values_that_floating_point_cannot_tell_apart():
+    deep = ALONE.astype(np.uint64) + np.uint64(2**63)
+    padded = np.pad(deep, RIGHT, constant_values=2**63 + 1)
+    assert padding_of(padded).values == (2**63 + 1,)
+    assert Normalize().fit(padded).low == Normalize().fit(deep).low
+
+
 def test_channels_are_padded_each_on_its_own():
     """A second channel moved to fit the first lacks some pixels, the first does not."""
     both = np.concatenate([ALONE, np.pad(ALONE[12:], ((0, 12), (0, 0), (0, 0)))], axis=-1)

@@ -223,3 +223,15 @@ test_that("a loss has the settings of its class, and no others", {
   expect_equal(told$loss$name, "Tversky")
   expect_equal(told$loss$alpha, 0.2)
 })
+
+test_that("whether a file holds labels is judged without the value that counts nowhere", {
+  need_python()
+  mask <- matrix(0L, 40, 40)
+  mask[10:30, 10:30] <- 255L
+  rim <- rep(c(60L, 160L, 90L, 150L), length.out = 21)
+  mask[9, 10:30] <- mask[31, 10:30] <- mask[10:30, 9] <- mask[10:30, 31] <- rim
+  file <- tempfile(fileext = ".tif")
+  cl_write_labels(mask, file)
+  expect_error(cl_read(file, labels = TRUE), "between those beside them")
+  expect_identical(cl_read(file, labels = TRUE, unknown = 255), mask)
+})

@@ -167,10 +167,11 @@ def _corner_values(image: Any) -> list[float | None]:
             box = (*(slice(z, z + 1) for z in depth), *corner)
             pixels = image[box] if isinstance(image, np.ndarray) else image.read(box)
             for channel, count in enumerate(counts):
-                first = pixels[..., channel].flat[0]
-                if is_value(pixels[..., channel], float(first)).all():
+                # as Python's number: integers above 2**53 stay what they are
+                first = pixels[..., channel].flat[0].item()
+                if is_value(pixels[..., channel], first).all():
                     # all NaN are one value to a counter only if they are one object
-                    count[math.nan if math.isnan(first) else float(first)] += 1
+                    count[math.nan if math.isnan(first) else first] += 1
     return [count.most_common(1)[0][0] if count else None for count in counts]
 
 
@@ -199,13 +200,12 @@ class _Sides:
 
     def _add_rows(self, z: int, start: int, plane: AnyArray) -> None:
         rest = ~is_value(plane, self._value)
-        rows, columns = np.flatnonzero(rest.any(axis=1)), np.flatnonzero(rest.any(axis=0))
+        rows = np.flatnonzero(rest.any(axis=1))
+        below = self._height - start - len(plane)
         self._left[z, start + rows] = rest.argmax(axis=1)[rows]
         self._right[z, start + rows] = rest[:, ::-1].argmax(axis=1)[rows]
-        top = start + rest.argmax(axis=0)[columns]
-        self._top[z, columns] = np.minimum(self._top[z, columns], top)
-        bottom = self._height - start - len(plane) + rest[::-1].argmax(axis=0)[columns]
-        self._bottom[z, columns] = np.minimum(self._bottom[z, columns], bottom)
+        self._top[z] = np.minimum(self._top[z], start + _first_rows(rest))
+        self._bottom[z] = np.minimum(self._bottom[z], below + _first_rows(rest[::-1]))
         self.rest += int(np.count_nonzero(rest))
         both = rest[:, 1:] & rest[:, :-1]
         self._pairs += int(np.count_nonzero(both))
@@ -257,6 +257,21 @@ class _Sides:
                     outline += int(np.count_nonzero(ends))
                     found += int(np.count_nonzero(_on_lines(line, ends, length)))
         return found / outline if outline else 0.0
+
+
+def _first_rows(rest: Mask) -> npt.NDArray[np.int_]:
+    """Return the row of the first True in each column, beyond all images where there is none."""
+    first = np.full(rest.shape[1], np.iinfo(np.int32).max)
+    left = np.arange(rest.shape[1])
+    # a strip at a time, for argmax runs down whole columns, which takes a hundred times as long
+    for start in range(0, len(rest), 64):
+        strip = rest[start : start + 64]
+        hit = np.asarray(strip.any(axis=0))[left]
+        first[left[hit]] = start + strip[:, left[hit]].argmax(axis=0)
+        left = left[~hit]
+        if not left.size:
+            break
+    return first
 
 
 def _on_lines(line: npt.NDArray[Any], ends: Mask, length: int) -> Mask:

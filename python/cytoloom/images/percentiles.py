@@ -104,7 +104,9 @@ class _Histogram:
         """The least and the largest number counted."""
         seen = np.flatnonzero(self._counts)
         return (
-            (float(self._low + seen[0]), float(self._low + seen[-1])) if seen.size else (0.0, 0.0)
+            (float(self._low + int(seen[0])), float(self._low + int(seen[-1])))
+            if seen.size
+            else (0.0, 0.0)
         )
 
     def percentiles(self, levels: Levels) -> Levels:

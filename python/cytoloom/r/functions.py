@@ -218,11 +218,12 @@ def _read(
     labels: bool = False,
     scene: str | None = None,
     axes: str | None = None,
+    unknown: int | None = None,
 ) -> Plain:
     from ..images import files
 
     if labels:
-        return {"array": files.read_labels(path, axes=axes), "facts": {}}
+        return {"array": files.read_labels(path, axes=axes, unknown=unknown), "facts": {}}
     image = files.read(path, channels=_channels(channels), scene=scene, axes=axes)
     facts = {
         "axes": image.axes,
