@@ -108,6 +108,20 @@ def test_a_page_that_says_it_has_2_to_the_31_pixels_is_refused(tmp_path, compres
             reads(tmp_path / "a.tif")
 
 
+def test_a_size_that_its_tiles_do_not_fill_is_refused(tmp_path):
+    """A width of other bytes: the rest would be zeros, a gigabyte of them."""
+    image = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(16, 16), compression="zlib", metadata=None)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        at = file.pages[0].tags[256].valueoffset
+    data[at + 1] = 1
+    (tmp_path / "a.tif").write_bytes(data)
+    for reads in READS:
+        with pytest.raises(InvalidError, match=r"a\.tif.*16 of the 80 strips or tiles"):
+            reads(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("form", ["tif", "png"])
 def test_an_image_larger_than_the_free_memory_is_refused_before_it_is_asked_for(

@@ -255,6 +255,10 @@ def _refuse_incomplete(
             raise _cut_off(path)
         _refuse_more_pages(tiff, series, path)
         return
+    parts, known = math.prod(series.keyframe.chunked), len(series.keyframe.dataoffsets)
+    if known < parts:
+        got = f"{known} of the {parts} strips or tiles that its size makes"
+        raise invalid(str(path), expected="a whole image", received=got, remedy=_AGAIN)
     first = getattr(series.keyframe, "index", 0)
     lone = len(series._pages) == 1 < len(series)
     # of a stack of which only the first page is known, the others follow it
