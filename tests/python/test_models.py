@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom.models.saving import sha256_of
+from cytoloom.models.untrained import untrained
 
 MODELS = Path(__file__).parent / "models"
 
@@ -118,3 +120,68 @@ def test_what_is_no_model_is_refused_with_the_folder_to_pass(tmp_path):
         cl.InvalidError, match=r"with model\.json.*Pass the folder that `train` wrote"
     ):
         cl.load(tmp_path)
+
+
+def test_a_network_replaced_since_is_not_used(folder):
+    """Another training has written to the folder in between: two networks are not one model."""
+    loaded = cl.load(folder)
+    other = untrained()
+    other.keras.save(folder / "members/1/network.keras")
+    with pytest.raises(cl.InvalidError, match=r"network\.keras as it was when.*Load the model"):
+        loaded.predict(small.nuclei(1)[0][0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_of_no_numbers_is_refused(folder, tmp_path, value):
+    broken = cl.load(folder)
+    weights = broken.keras.get_weights()
+    weights[0][...] = value
+    broken.keras.set_weights(weights)
+    image = small.nuclei(1)[0][0]
+    for model in (broken, cl.load(broken.save(tmp_path / "broken.cytoloom"))):
+        with pytest.raises(cl.InvalidError, match="weights that are finite numbers"):
+            cl.predict(model, image, progress=False)
+
+
+def steps_of(action, at, number):
+    """Do something, and break it off at the call of a function of so many."""
+    calls = []
+    plain = getattr(os, at)
+
+    def counted(*args, **kwargs):
+        calls.append(at)
+        if len(calls) == number:
+            raise SystemExit
+        return plain(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, at, counted)
+        with pytest.raises(SystemExit):
+            action()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
+def test_a_save_broken_off_anywhere_leaves_one_whole_model(folder, step):
+    """The earlier one before all files are there, from then on the new one; never a mixture.
+
+    Renames: the table of the history in its place among the new files, then these as a whole;
+    network, history and card take their places, and the manifest last.
+    """
+    loaded, earlier = cl.load(folder), cl.load(folder).keras.get_weights()
+    loaded.keras.set_weights([w + 1 for w in earlier])
+    steps_of(lambda: loaded.save(folder, overwrite=True), "replace", step)
+    found = cl.load(folder).keras.get_weights()
+    new = step > 2
+    assert all(np.array_equal(f, e + new) for f, e in zip(found, earlier, strict=True))
+    assert not (folder / ".saved").exists()
+    assert cl.info(folder)
+
+
+def test_files_of_others_in_a_model_folder_stay(folder):
+    (folder / "members/2").mkdir()
+    for name in ("members/2/mine.keras", "snapshots/mine.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"mine")
+    small.train(out=folder, overwrite=True, trainer=small.trainer(iterations=1))
+    for name in ("members/2/mine.keras", "snapshots/mine.png"):
+        assert (folder / name).read_bytes() == b"mine"

@@ -19,6 +19,7 @@ from ..runtime import backend
 from ..runtime.machine import has_bfloat16
 from .engine import Engine
 from .openvino import converted, installed, one_line, started
+from .record import refuse_broken
 
 if TYPE_CHECKING:
     from .record import Record
@@ -92,6 +93,7 @@ def keras_engine(model: Record, note: str = "") -> Engine:
     """Compile the network on the backend that Keras runs on."""
     # one that nobody has asked for is the engine's own: it cannot be changed, and may be shared
     network = model.keras if model.changeable else model.read_network()
+    refuse_broken(network)
     forward = backend.forward(model.part.for_prediction(network))
     workers = backend.workers()
     return Engine(f"Keras on {backend.name()}", forward, workers, workers, note)

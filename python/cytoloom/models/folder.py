@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 
 from ..errors import invalid
 from ..messages import Setting, say
-from ..storage.atomic import leave_empty, make_folder
+from ..storage.atomic import PARTIAL, leave_empty, make_folder
+from ..storage.lock import LOCK, Lock
+from .saving import STATES, finish_save
 
-STATES = ".training"
-SNAPSHOTS = "snapshots"
+SNAPSHOTS, SNAPSHOT = "snapshots", "iteration_{}.png"
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class ModelFolder:
         other settings or data is given up.
     made : bool
         The folder was made for this training.
+    lock : Lock
+        Says whether the folder is still this training's.
     """
 
     path: Path
     replace: bool
     made: bool
+    lock: Lock
 
     @property
     def states(self) -> Path:
@@ -46,9 +51,13 @@ class ModelFolder:
 
     def show_snapshots(self) -> None:
         """Put the training's pictures beside its model, in place of an earlier one's."""
-        shutil.rmtree(self.path / SNAPSHOTS, ignore_errors=True)
+        shown = self.path / SNAPSHOTS
+        # no other file that somebody may have put there
+        for old in shown.glob(SNAPSHOT.format("*")):
+            old.unlink(missing_ok=True)
+        leave_empty(shown)
         if self.snapshots.is_dir():
-            shutil.copytree(self.snapshots, self.path / SNAPSHOTS)
+            shutil.copytree(self.snapshots, shown, dirs_exist_ok=True)
 
     def clear(self) -> None:
         """Remove states and pictures."""
@@ -56,6 +65,7 @@ class ModelFolder:
 
     def leave(self) -> None:
         """Leave nothing behind where nothing was learned that could be gone on with."""
+        self.lock.release()
         if not any(self.states.glob("*.npz")):
             shutil.rmtree(self.snapshots, ignore_errors=True)
         leave_empty(self.states, *([self.path] if self.made else []))
@@ -82,15 +92,28 @@ def open_model_folder(
         return None
     path = Path(out)
     refuse_others(path, overwrite or any((path / STATES).glob("*")))
-    folder = ModelFolder(path, overwrite, made=not path.exists())
-    make_folder(folder.states, path)
-    return folder
+    made, states = not path.exists(), path / STATES
+    make_folder(states, path)
+    lock = Lock(path, "train")
+    try:
+        lock.acquire()
+        # by now another training may have written its model
+        refuse_others(path, overwrite or any(states.glob("*")))
+    except BaseException:
+        lock.release()
+        raise
+    for left in path.glob(f"{PARTIAL}*"):  # of a save that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    return ModelFolder(path, overwrite, made, lock)
 
 
 def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
     """Raise where files would be mixed with others, or a model replaced unasked."""
+    with contextlib.suppress(OSError):  # then there is nothing to write to, which is said
+        finish_save(path)
     ours = [path / STATES, path / "model.json"]
-    if path.is_dir() and not any(p.exists() for p in ours) and any(path.iterdir()):
+    others = [p for p in path.iterdir() if not _left(p)] if path.is_dir() else []
+    if others and not any(p.exists() for p in ours):
         raise invalid(
             argument,
             expected="a new folder, an empty one, or that of a model",
@@ -104,3 +127,8 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
             received=str(path),
             remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
         )
+
+
+def _left(path: Path) -> bool:
+    """Whether a file is of a run that has a folder, or was killed there."""
+    return path.name.startswith((LOCK, PARTIAL))

@@ -17,6 +17,8 @@ from ..inference import tiled as inference
 from ..inference.tiled import activate
 from ..messages import in_lines, say
 from ..runtime import backend
+from ..storage.atomic import sha256_of
+from ..storage.tables import read_table, write_table
 from ..tasks import Task, resolve
 from . import engines
 from .card import card, summary_of
@@ -321,12 +323,13 @@ class Model(Record):
             network_path(*k): partial(self.write_network, member=k[0], name=k[1]) for k in keys
         }
         tables = {
-            "history.csv": lambda p: self.history.to_csv(p, index=False),
+            "history.csv": lambda p: write_table(self.history, p),
             "README.md": lambda p: p.write_text(words, encoding="utf-8"),
         }
         write_files(folder, {**networks, **tables}, self.to_json())
         self.path = folder
         self.files = {key: network_path(*key) for key in keys}
+        self.hashes = {key: sha256_of(folder / name) for key, name in self.files.items()}
         return folder
 
     def summary(self) -> str:
@@ -395,11 +398,15 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
         names = ", ".join(type(part.task).__name__ for part in parts.values())
         received = f"{names} in {folder}"
         raise invalid("task", expected=f"a model of {wanted.__name__}", received=received)
+    files = {key_of(name): name for name in names} or {(1, NETWORK): f"{NETWORK}.keras"}
     return Model(
         parts=parts,
         info={name: plain[name] for name in FIELDS if name in plain},
-        history=pd.read_csv(history) if history.exists() else pd.DataFrame(),
+        history=read_table(history) if history.exists() else pd.DataFrame(),
         members=int(plain["members"]),
         path=folder,
-        files={key_of(name): name for name in names} or {(1, NETWORK): f"{NETWORK}.keras"},
+        files=files,
+        hashes={
+            key: plain["files"].get(name) or sha256_of(folder / name) for key, name in files.items()
+        },
     )

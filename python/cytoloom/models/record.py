@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..components import to_plain
 from ..errors import invalid
 from ..images.normalize import Normalize
 from ..networks.network import Network
 from ..runtime import backend
+from ..storage.atomic import sha256_of
 from ..tasks.task import Task
 
 if TYPE_CHECKING:
@@ -109,6 +112,8 @@ class Record:
         File in the folder of each member and name, where there is one.
     networks : dict of (int, str) to keras.Model
         Those in memory, where they may have been changed.
+    hashes : dict of (int, str) to str
+        SHA-256 of these files, as they were when the model was loaded or saved.
     held : dict of (int, str) to bytes
         Files of a model that was sent to another process, which need no folder there.
     """
@@ -121,6 +126,7 @@ class Record:
     files: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
     networks: dict[tuple[int, str], Any] = field(default_factory=dict, repr=False)
     held: dict[tuple[int, str], bytes] = field(default_factory=dict, repr=False)
+    hashes: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # whole, not a path: what receives it may be another machine, or run when the folder has
@@ -198,8 +204,18 @@ class Record:
         return self.held[key] if key in self.held else self._stored_file(key).read_bytes()
 
     def _stored_file(self, key: tuple[int, str]) -> Path:
+        """Return the file of a network, if it is still the one of this model."""
         assert self.path is not None
-        return self.path / self.files[key]
+        file = self.path / self.files[key]
+        known = self.hashes.get(key)
+        if known is not None and file.is_file() and sha256_of(file) != known:
+            raise invalid(
+                "model",
+                expected=f"the file {file} as it was when the model was loaded",
+                received="another one: it was replaced or damaged since",
+                remedy="Load the model again.",
+            )
+        return file
 
     def network_bytes(self, member: int = 1, name: str | None = None) -> bytes:
         """Return what the file of one network holds, or would hold, as it is in memory."""
@@ -260,7 +276,7 @@ def network_in(file: Path) -> Any:
     """Read the file of a network."""
     keras = backend.require()
     try:
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
+        network = keras.saving.load_model(file, compile=False, safe_mode=True)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         # an archive that is whole was refused for what is in it: Keras says why
         if _whole_zip(file):
@@ -272,6 +288,21 @@ def network_in(file: Path) -> Any:
             received=why,
             remedy="Copy the model folder again.",
         ) from error
+    refuse_broken(network)
+    return network
+
+
+def refuse_broken(network: Any) -> None:
+    """Raise where a network has weights that are no numbers: it finds nothing, whatever it sees."""
+    for variable in network.variables:
+        values = np.asarray(backend.require().ops.convert_to_numpy(variable.value))
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise invalid(
+                "model",
+                expected="weights that are finite numbers",
+                received=f"NaN or infinite values in {variable.path}",
+                remedy="Train it again.",
+            )
 
 
 def _whole_zip(file: Path) -> bool:

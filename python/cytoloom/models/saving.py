@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
 import shutil
@@ -16,16 +16,20 @@ from ..errors import invalid
 from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
-from ..storage.atomic import leave_empty
+from ..storage.atomic import PARTIAL, leave_empty, sha256_of
 from ..tasks.task import Task
-from .folder import STATES
 from .record import FORMAT, INFO, NETWORK, Part
 
-MANIFEST = "model.json"
+MANIFEST, STATES = "model.json", ".training"
 FIELDS = ("format", "cytoloom", "members", "networks", "files", *INFO)
 FIELDS_1 = ("format", "cytoloom", "members", "task", "network", "normalize", *INFO)
 PART_FIELDS = ("task", "network", "normalize", "inputs", "calibration")
+SAVED = ".saved"
+"""All files of a save, whole, until they have taken their place."""
 AGAIN = "Copy the model folder again."
+UNFINISHED = (
+    "A save was broken off: load the model where its folder can be written to, which ends it."
+)
 WORDS = "README.md"
 """The card, which people may edit: its hash is kept, and not asked for."""
 
@@ -56,11 +60,11 @@ def key_of(path: str) -> tuple[int, str]:
 def write_files(
     folder: Path, files: Mapping[str, Callable[[Path], object]], plain: Mapping[str, Any]
 ) -> None:
-    """Write a model's files and, last, its manifest with the SHA-256 of each.
+    """Write a model's files and its manifest with the SHA-256 of each, whole or not at all.
 
-    All files are whole under temporary names before the first takes its place, so that what
-    fails leaves the model that was there. A reader in between sees by the hashes that files and
-    manifest are not of one save.
+    All files are whole in a folder of their own before the first takes its place, so that what
+    fails or is killed leaves the model that was there. From when that folder has its name on, the
+    new model is the one: whoever loads it ends a save that was killed, see `finish_save`.
 
     Parameters
     ----------
@@ -72,7 +76,8 @@ def write_files(
         What the manifest says beside.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    finish_save(folder)
+    partial = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
     try:
         for name, write in files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,27 +85,52 @@ def write_files(
         hashes = {name: sha256_of(partial / name) for name in files}
         text = json.dumps({**plain, "files": hashes}, indent=1)
         (partial / MANIFEST).write_text(text, encoding="utf-8")
-        # the manifest last: until then the hashes in the old one give mixed files away
-        for name in (*files, MANIFEST):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(partial / name, folder / name)
-    finally:
+        os.replace(partial, folder / SAVED)
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-    _remove_others(folder, files)
+        raise
+    finish_save(folder)
 
 
-def _remove_others(folder: Path, kept: Mapping[str, Any]) -> None:
-    """Remove networks of an earlier model that this one does not have."""
-    for file in [folder / f"{NETWORK}.keras", *folder.glob("members/*/*.keras")]:
-        if file.relative_to(folder).as_posix() not in kept:
-            file.unlink(missing_ok=True)
-            leave_empty(file.parent)
+def finish_save(folder: Path) -> None:
+    """Let the files of a save take their place where they are all there, the manifest last.
+
+    Whatever of it is done before a kill, or at once by another process, doing it again ends alike.
+    """
+    saved = folder / SAVED
+    if not (saved / MANIFEST).is_file():
+        return
+    names = list(_manifest_files(saved))
+    gone = [name for name in _manifest_files(folder) if name.endswith(".keras")]
+    for name in names:
+        _take_place(saved / name, _inside(folder, name))
+    for name in set(gone) - set(names):
+        _inside(folder, name).unlink(missing_ok=True)
+        leave_empty((folder / name).parent)
+    _take_place(saved / MANIFEST, folder / MANIFEST)
+    shutil.rmtree(saved, ignore_errors=True)
 
 
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _take_place(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # it has
+        os.replace(file, target)
+
+
+def _manifest_files(folder: Path) -> Mapping[str, str]:
+    """Return what a manifest says of files; nothing where there is none that can be read."""
+    try:
+        plain = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return dict(plain["files"]) if plain["format"] == FORMAT else {f"{NETWORK}.keras": ""}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the place of a file; a manifest from elsewhere must not point out of its folder."""
+    if folder.resolve() not in (folder / name).resolve().parents:
+        raise invalid(MANIFEST, expected="files in its own folder", received=name)
+    return folder / name
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -113,6 +143,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         or files that are not those that were saved.
     """
     file = folder / MANIFEST
+    with contextlib.suppress(OSError):  # a folder that can only be read: its hashes tell
+        finish_save(folder)
     if not file.is_file():
         unfinished = (folder / STATES).is_dir()
         again = say("Its training did not finish: run the same {} again.", VerbName("train"))
@@ -170,10 +202,7 @@ def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Pat
 def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
     """Refuse files that are not those that the manifest was written with."""
     for name, known in hashes.items():
-        # a manifest from elsewhere must not point out of its folder
-        inside = (folder / name).resolve()
-        if folder.resolve() not in inside.parents:
-            raise invalid(MANIFEST, expected="files in its own folder", received=name)
+        inside = _inside(folder, name)
         if name == WORDS:
             continue
         why = "it is not there" if not inside.is_file() else ""
@@ -184,7 +213,7 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
                 "model",
                 expected=f"the file {folder / name} as it was saved",
                 received=why,
-                remedy=AGAIN,
+                remedy=UNFINISHED if (folder / SAVED).exists() else AGAIN,
             )
 
 

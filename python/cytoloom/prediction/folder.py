@@ -12,8 +12,7 @@ from ..datasets.items import Item, is_file
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..messages import Setting, say
-from ..models.saving import sha256_of
-from ..storage.atomic import leave_empty
+from ..storage.atomic import leave_empty, sha256_of
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
 from ..storage.results import (

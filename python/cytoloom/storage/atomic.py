@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -30,6 +31,12 @@ def make_folder(inner: Path, folder: Path) -> None:
     except OSError as error:
         why = "a file" if folder.is_file() else error.strerror
         raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_whole(path: Path, write: Callable[[str], object]) -> Path:

@@ -129,6 +129,7 @@ class Keeper:
         """Write the state of a running training."""
         if self._folder is None:
             return
+        self._folder.lock.check()
         keras = backend.require()
         best = state.best_score if math.isfinite(state.best_score) else None
         plain = {name: getattr(state, name) for name in KEPT}

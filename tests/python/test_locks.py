@@ -1,0 +1,146 @@
+"""One run at a time in a folder, and what happens to it when the folder is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cytoloom as cl
+import kills
+import small
+from cytoloom.storage import lock as locks
+from cytoloom.storage.lock import LOCK, Gone, locked
+
+HOLD = """
+import pathlib, sys
+from cytoloom.storage.lock import Lock
+Lock(pathlib.Path(sys.argv[1]), "predict").acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds `tmp_path`."""
+    words = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def lock_of(folder: Path, **changes) -> Path:
+    """Write the lock of a run of this process, with some facts changed."""
+    with locked(folder, "train"):
+        plain = json.loads((folder / LOCK).read_text())
+    (folder / LOCK).write_text(json.dumps({**plain, **changes}))
+    return folder / LOCK
+
+
+def is_free(folder: Path) -> bool:
+    try:
+        with locked(folder, "predict"):
+            return True
+    except cl.InvalidError:
+        return False
+
+
+def test_who_has_the_folder_is_told(holder, tmp_path):
+    words = rf"other run writes to.*to which predict.* in process {holder.pid} on .* writes since"
+    with pytest.raises(cl.InvalidError, match=words), locked(tmp_path, "train"):
+        pass
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.predict(cl.models.untrained.untrained(), small.nuclei(1)[0][0], out=tmp_path)
+
+
+def test_a_killed_process_has_nothing_any_more(holder, tmp_path):
+    """Also before its parent has asked how it ended, when its number is still taken."""
+    assert not is_free(tmp_path)
+    holder.kill()
+    while not is_free(tmp_path):  # a killed process takes a moment to end
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_of_the_same_number_is_not_taken_for_it(tmp_path):
+    lock_of(tmp_path)
+    assert not is_free(tmp_path)
+    lock_of(tmp_path, started="1")
+    assert is_free(tmp_path)
+
+
+@pytest.mark.parametrize("place", [{"host": "far"}, {"processes": "pid:[1]"}, {"boot": "before"}])
+def test_a_run_elsewhere_is_dead_when_it_shows_nothing_for_long(tmp_path, place):
+    """On another machine, or in a container with other numbers of processes."""
+    file = lock_of(tmp_path, **place, pid=1)
+    now = time.time()
+    os.utime(file, (now, now - locks.DEAD_S / 2))
+    assert not is_free(tmp_path)
+    os.utime(file, (now, now - 2 * locks.DEAD_S))
+    assert is_free(tmp_path)
+
+
+def test_a_file_that_says_nothing_counts_until_it_is_old(tmp_path):
+    (tmp_path / LOCK).write_text("{")
+    assert not is_free(tmp_path)
+    os.utime(tmp_path / LOCK, (0, 0))
+    assert is_free(tmp_path)
+
+
+def test_a_run_shows_that_it_lives(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT_S", 0.01)
+    with locked(tmp_path, "train"):
+        os.utime(tmp_path / LOCK, (0, 0))
+        while (tmp_path / LOCK).stat().st_mtime < 1:
+            time.sleep(0.01)
+
+
+def test_a_lock_that_was_lost_is_not_taken_from_its_new_owner(tmp_path):
+    with locked(tmp_path, "train") as mine:
+        lock_of_another = {"token": "another", "pid": os.getpid()}
+        (tmp_path / LOCK).write_text(json.dumps(lock_of_another))
+        with pytest.raises(Gone):
+            mine.check()
+    assert json.loads((tmp_path / LOCK).read_text()) == lock_of_another
+
+
+def test_a_folder_of_results_that_disappears_is_an_error(trained, tmp_path):
+    images = small.nuclei(4)[0]
+    out = tmp_path / "out"
+    runs = {
+        "predict": cl.predict.events(kills.ruled(trained.path), images, rescale=None, out=out),
+        "evaluate": cl.evaluate.events(
+            kills.ruled(trained.path), small.nuclei(), allow_training_images=True, out=out
+        ),
+    }
+    for run in runs.values():
+        while next(run).kind != "progress":
+            pass
+        shutil.rmtree(out)
+        with pytest.raises(cl.InvalidError, match="disappeared"):
+            list(run)
+        assert not out.exists()
+
+
+def test_a_training_whose_folder_disappears_ends_in_an_error(tmp_path):
+    run = cl.train.events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(), out=tmp_path / "m.cytoloom"
+    )
+    while next(run).kind != "progress":
+        pass
+    with pytest.raises(cl.InvalidError, match="no other run"):
+        small.train(out=tmp_path / "m.cytoloom")
+    shutil.rmtree(tmp_path / "m.cytoloom")
+    with pytest.raises(cl.InvalidError, match="disappeared"):
+        list(run)
+    assert not (tmp_path / "m.cytoloom" / "model.json").exists()
