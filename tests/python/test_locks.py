@@ -15,6 +15,7 @@ import pytest
 import cytoloom as cl
 import kills
 import small
+from cytoloom.models.untrained import untrained
 from cytoloom.storage import lock as locks
 from cytoloom.storage.lock import LOCK, Gone, locked
 
@@ -41,6 +42,7 @@ def holder(tmp_path):
 
 def lock_of(folder: Path, **changes) -> Path:
     """Write the lock of a run of this process, with some facts changed."""
+    (folder / LOCK).unlink(missing_ok=True)
     with locked(folder, "train"):
         plain = json.loads((folder / LOCK).read_text())
     (folder / LOCK).write_text(json.dumps({**plain, **changes}))
@@ -56,11 +58,11 @@ def is_free(folder: Path) -> bool:
 
 
 def test_who_has_the_folder_is_told(holder, tmp_path):
-    words = rf"other run writes to.*to which predict.* in process {holder.pid} on .* writes since"
+    words = rf"other run writes to.*to which `predict` in process {holder.pid} on .* writes since"
     with pytest.raises(cl.InvalidError, match=words), locked(tmp_path, "train"):
         pass
     with pytest.raises(cl.InvalidError, match=words):
-        cl.predict(cl.models.untrained.untrained(), small.nuclei(1)[0][0], out=tmp_path)
+        cl.predict(untrained(), small.nuclei(1)[0][0], out=tmp_path, progress=False)
 
 
 def test_a_killed_process_has_nothing_any_more(holder, tmp_path):

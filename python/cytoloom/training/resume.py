@@ -114,6 +114,7 @@ class Keeper:
         """Refuse to start where the disk cannot take two states, one being written, the model."""
         if self._folder is None:
             return
+        self._folder.lock.check()
         free = shutil.disk_usage(self._folder.path).free
         # four files of 4 bytes a value: two states, one being written, the model
         needed = 4 * sum(4 * math.prod(v.shape) for v in variables)
