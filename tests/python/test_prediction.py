@@ -154,6 +154,17 @@ def test_images_without_objects_are_no_part_of_means(model):
     assert scores.per_image["n_found_on_empty"].isna().tolist() == [False, True, True, False]
 
 
+def test_images_whose_contrast_is_held_down_are_named(model, capsys):
+    """In a sixteenth of the counts of the training, which has no noise as faint."""
+    image, labels = cl.simulate.nuclei((64, 64), 6, seed=40)
+    said = "The contrast of 1 image was held down (faint)"
+    cl.predict(model, {"faint": image // 16, "usual": image}, rescale=None, progress=False)
+    assert said in capsys.readouterr().err
+    data = {"images": [image // 16, image], "labels": [labels] * 2, "names": ["faint", "usual"]}
+    cl.evaluate(model, data, rescale=None, progress=False)
+    assert said in capsys.readouterr().err
+
+
 def test_why_there_is_no_interval_is_said(model, capsys):
     image, labels = cl.simulate.nuclei((64, 64), 6, seed=40)
     scores = cl.evaluate(model, ([image], [labels]))

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
+import small
 from cytoloom.datasets.sources import ArraySource
+from cytoloom.events import result_of
 from cytoloom.patches.augment import Augment
 from cytoloom.patches.sample import Reader, Sampler
 from cytoloom.tasks.binary import Binary
 from cytoloom.tasks.instances import Instances
 from cytoloom.training.batches import UNKNOWN, batch_maker
+from cytoloom.training.prepare import faint_images, plan, read, survey
+from cytoloom.training.stages import Given
 
 SPACINGS = [
     (None, None),
@@ -60,3 +64,22 @@ def test_a_batch_holds_the_targets_of_each_patch_alone(task, spacings):
             alone = np.concatenate([value[middle], weight[middle]], axis=-1)
             assert targets[head][k].dtype == alone.dtype
             assert np.array_equal(targets[head][k], alone), head
+
+
+def test_images_of_noise_do_not_set_the_floor_that_keeps_them_dark():
+    """Nine of twelve are noise; and of three of nuclei one is a sixteenth as bright."""
+    images, labels = small.nuclei(3)
+    rng = np.random.default_rng(0)
+    noise = [rng.normal(300, 20, (64, 64)).astype(np.uint16) for _ in range(9)]
+    nothing = [np.zeros((64, 64), np.int32)] * 9
+    data = ([*images[:2], images[2] // 16, *noise], [*labels, *nothing])
+    given = Given(Instances(), cl.Trainer(), seed=1)
+    held_out = [part[3:] for part in small.nuclei(4)]
+    planned = plan(result_of(survey(result_of(read(given, data, tuple(held_out))))))
+    # a quarter of the median range of the three with nuclei, which is that of the second
+    second = planned.readers[1].stats
+    assert planned.normalize.floor == pytest.approx([(second.high[0] - second.low[0]) / 4])
+    dark = [r.id for r in planned.readers if planned.normalize.held_down(r.stats)]
+    assert dark == [f"image_{k:03d}" for k in range(2, 12)]
+    (said,) = faint_images(planned)
+    assert "The contrast of 1 image was held down (image_002)" in said.message

@@ -18,7 +18,7 @@ from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, VerbName, say
 from ..models.each_image import each_image
-from ..models.inputs import as_model, fitting_source, same_channels, unlike
+from ..models.inputs import as_model, fitting_source, held_down_words, same_channels, unlike
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
@@ -41,6 +41,7 @@ def score(
     seen = {} if allow_training_images else _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
+    faint: list[str] = []
 
     def work(item: Any, workers: int) -> Any:
         _refuse_seen(item, seen)
@@ -54,9 +55,12 @@ def score(
     with each_image(model, found.items, work) as scored:
         for k, (item, finish) in enumerate(scored):
             yield Event("progress", f"scoring {item.id}", k, len(found.items))
-            metrics, pairs = finish()
+            metrics, pairs, held_down = finish()
+            faint += [item.id] if held_down else []
             rows.append({"image": item.id, SCALE: scales[item.id], **metrics})
             objects += [{"image": item.id, **pair} for pair in pairs]
+    for text in held_down_words(faint):
+        yield warn(text)
     groups = [item.group for item in found.items]
     scores, unpromised = tables(rows, objects, groups, model.task.score_range)
     for text in unpromised:
@@ -157,7 +161,7 @@ def _said(scales: Mapping[str, float]) -> str:
 
 def _score(
     model: Model, item: Any, data: Data, factors: Factors, workers: int
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
+) -> tuple[dict[str, float], list[dict[str, Any]], bool]:
     source = CachedSource(item.image)
     stats = model.normalize.fit(source)
     maps = scaled_maps(model, source, stats, factors, workers=workers)
@@ -165,4 +169,5 @@ def _score(
     labels, known = read_labels(item, data.unknown)
     truth = model.task.prepare(labels)
     decoded = without_padding(model.task.decode(maps, item.spacing_um), source, stats)
-    return model.task.score(truth, decoded, known, item.spacing_um)
+    scores, pairs = model.task.score(truth, decoded, known, item.spacing_um)
+    return scores, pairs, model.normalize.held_down(stats)

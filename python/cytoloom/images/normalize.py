@@ -174,7 +174,8 @@ class Normalize:
         Parameters
         ----------
         stats : sequence of Stats
-            Of the training images.
+            Of the training images that show something: those of noise alone would set it to
+            what it is to keep dark.
 
         Returns
         -------
@@ -193,6 +194,23 @@ class Normalize:
         ranges = np.array([np.subtract(s.high, s.low) for s in stats if s.dtype == dtype])
         floors = [_floor(ranges[:, c][ranges[:, c] > 0]) for c in range(ranges.shape[1])]
         return replace(self, floor=tuple(floors), floor_dtype=dtype)
+
+    def held_down(self, stats: Stats) -> bool:
+        """Say whether an image that is not blank is scaled by `floor` instead of its own range.
+
+        Parameters
+        ----------
+        stats : Stats
+            Of `fit`.
+
+        Examples
+        --------
+        >>> scaling = Normalize(floor=25.0, floor_dtype="uint8")
+        >>> [scaling.held_down(Stats((0.0,), (high,), "uint8")) for high in (0.0, 5.0, 80.0)]
+        [False, True, False]
+        """
+        own = [h - lo for lo, h in zip(stats.low, stats.high, strict=True)]
+        return any(0 < r < used for r, used in zip(own, self._ranges(stats), strict=True))
 
     def _ranges(self, stats: Stats) -> list[float]:
         ranges = [h - lo for lo, h in zip(stats.low, stats.high, strict=True)]

@@ -40,6 +40,8 @@ class Predicted:
         What to warn of.
     pixels : str
         What its pixels were, see `pixels_seen`; empty where nothing is written.
+    held_down : bool
+        Whether its contrast was, see `Normalize.held_down`.
     """
 
     row: dict[str, Any]
@@ -47,6 +49,7 @@ class Predicted:
     labels: np.ndarray | None
     notes: Sequence[str] = ()
     pixels: str = ""
+    held_down: bool = False
 
 
 def predict_one(
@@ -81,10 +84,11 @@ def predict_one(
         "high": _joined(stats.high),
         "labels": "",
     }
+    faint = model.normalize.held_down(stats)
     if folder.path is None:
-        return Predicted(row, table, found.labels, odd)
+        return Predicted(row, table, found.labels, odd, held_down=faint)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
-    return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um))
+    return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um), faint)
 
 
 def _objects(

@@ -18,7 +18,7 @@ from ..images.units import odd_size
 from ..messages import Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
-from ..models.inputs import fitting_source, trained_channels, unlike
+from ..models.inputs import fitting_source, held_down_words, trained_channels, unlike
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
@@ -166,6 +166,8 @@ def collect(
             folder.check()
             if one.row["status"] == "ok":
                 folder.keep(one.row, one.objects, one.pixels)
+    for text in held_down_words([item.id for item in items if done[item.id].held_down]):
+        yield warn(text)
     found = _together([done[item.id] for item in items], folder)
     if folder.path is not None:
         yield note(f"{found}.")

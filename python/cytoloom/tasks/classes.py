@@ -12,13 +12,12 @@ from ..components import component
 from ..errors import invalid
 from ..images.labels import is_mask_255, values_of
 from ..losses import Loss
-from .found import Found
+from .found import Found, found_on_empty
 from .head import Head
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    found_on_empty,
     labels_and_known,
     overlap_scores,
     weight_of,

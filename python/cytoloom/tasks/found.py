@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from .labels import Array, components_of_classes
+from .labels import EMPTY, Array, components_of_classes, unknown_marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,3 +49,23 @@ class Found:
         if not self.semantic:
             return {}
         return components_of_classes(self.labels, only_classes=True)[1]
+
+
+def found_on_empty(truth: Array, found: Found, known: Array | None) -> dict[str, float]:
+    """Count the objects found on an image that has none, by the name of that score.
+
+    Nothing where it has some. Objects found mostly on unknown pixels count nowhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nothing, one = np.zeros((1, 3), int), np.array([[1, 0, 0]])
+    >>> found_on_empty(nothing, Found(one), None), found_on_empty(one, Found(one), None)
+    ({'n_found_on_empty': 1.0}, {})
+    """
+    from ..metrics.matching import match
+
+    marked = unknown_marked(truth, known)
+    if (marked > 0).any():
+        return {}
+    return {EMPTY: float(match(marked, found.objects_labels, unknown=-1).fp)}

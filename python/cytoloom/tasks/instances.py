@@ -25,13 +25,12 @@ from ..segmentation.objects import (
 )
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
-from .found import Found
+from .found import Found, found_on_empty
 from .head import Head
 from .labels import (
     Array,
     Spacing,
     check_known_values,
-    found_on_empty,
     labels_and_known,
     overlap_scores,
     two_classes,

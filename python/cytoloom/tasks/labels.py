@@ -12,7 +12,6 @@ from ..images.labels import values_of
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
-    from .found import Found
 
 
 Array = NDArray[Any]
@@ -93,26 +92,6 @@ def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str,
     if not (truth.any() or found.any()):
         return dict.fromkeys(names, float("nan"))
     return {name: float(getattr(overlap, name)(truth, found)) for name in names}
-
-
-def found_on_empty(truth: Array, found: Found, known: Array | None) -> dict[str, float]:
-    """Count the objects found on an image that has none, by the name of that score.
-
-    Nothing where it has some. Objects found mostly on unknown pixels count nowhere.
-
-    Examples
-    --------
-    >>> from cytoloom.tasks.found import Found
-    >>> nothing, one = np.zeros((1, 3), int), np.array([[1, 0, 0]])
-    >>> found_on_empty(nothing, Found(one), None), found_on_empty(one, Found(one), None)
-    ({'n_found_on_empty': 1.0}, {})
-    """
-    from ..metrics.matching import match
-
-    marked = unknown_marked(truth, known)
-    if (marked > 0).any():
-        return {}
-    return {EMPTY: float(match(marked, found.objects_labels, unknown=-1).fp)}
 
 
 def unknown_marked(labels: Array, known: Array | None) -> Array:

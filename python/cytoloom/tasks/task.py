@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .found import Found
+from .found import Found, found_on_empty
 from .head import Head
 from .labels import (
     EMPTY,
     Array,
     Spacing,
     check_known_values,
-    found_on_empty,
     overlap_scores,
     two_classes,
 )

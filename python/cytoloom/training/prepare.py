@@ -19,6 +19,7 @@ from ..events import Event, Work, note, warn
 from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..messages import Argument, Setting, say
+from ..models.inputs import held_down_words
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
@@ -135,7 +136,8 @@ def survey(found: Split) -> Work[Surveyed]:
     stats: dict[str, list[Any]] = {name: [] for name in parts}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in parts}
     sizes: list[np.ndarray] = []
-    found_px = pixels = 0
+    found_px: list[int] = []
+    pixels = 0
     for name, part in parts.items():
         for k, item in enumerate(part.items):
             yield Event("progress", f"reading {item.id}", k, total)
@@ -143,7 +145,8 @@ def survey(found: Split) -> Work[Surveyed]:
             rows[name] += manifest(replace(part, items=(item,)))
             if name == "train":
                 labels = _labels(found, part, item).read()
-                found_px, pixels = found_px + int((labels > 0).sum()), pixels + labels.size
+                found_px.append(int((labels > 0).sum()))
+                pixels += labels.size
                 # pieces of a mask are no objects: a membrane is hundreds of px long, and thin
                 objects = given.task.objects(np.maximum(labels, 0))
                 sizes += [] if objects is None else [diameters(objects)]
@@ -151,7 +154,8 @@ def survey(found: Split) -> Work[Surveyed]:
     ndim = len(found.train.items[0].image.shape) - 1
     measured = size_range(sizes, ndim) if any(size.size for size in sizes) else None
     as_measured = {name: tuple(values) for name, values in stats.items()}
-    return Surveyed(found, as_measured, rows, measured, found_px / max(1, pixels))
+    share, filled = sum(found_px) / max(1, pixels), tuple(n > 0 for n in found_px)
+    return Surveyed(found, as_measured, rows, measured, share, filled)
 
 
 def _seen_twice(validation: Data, rows: dict[str, list[dict[str, Any]]]) -> Iterable[Event]:
@@ -181,10 +185,21 @@ def plan(seen: Surveyed, memory_gb: float | None = None) -> Planned:
         parts = {"train": found.train, "validation": found.validation}
         # the plan chose other percentiles than the survey measured with
         stats = {n: tuple(scaling.fit(i.image) for i in part.items) for n, part in parts.items()}
-    scaling = scaling.with_floor(stats["train"])
+    # noise must not set the floor that is to keep it dark
+    scaling = scaling.with_floor(
+        [s for s, show in zip(stats["train"], seen.filled, strict=True) if show]
+    )
     readers = _readers(seen, found.train, scaling, stats["train"])
     held_out = _readers(seen, found.validation, scaling, stats["validation"])
     return Planned(seen, chosen, scaling, readers, held_out)
+
+
+def faint_images(planned: Planned) -> Iterable[Event]:
+    """Name training images whose objects look fainter than they could."""
+    pairs = zip(planned.readers, planned.surveyed.filled, strict=True)
+    names = [r.id for r, filled in pairs if filled and planned.normalize.held_down(r.stats)]
+    for text in held_down_words(names):
+        yield warn(text)
 
 
 def fingerprint(seen: Surveyed) -> DatasetFingerprint:

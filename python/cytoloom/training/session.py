@@ -21,7 +21,7 @@ from ..runtime import backend
 from ..tasks import resolve
 from ..tasks.task import Task
 from .learn import learn
-from .prepare import plan, read, survey
+from .prepare import faint_images, plan, read, survey
 from .provenance import model_of, of_images
 from .rehearse import rehearse
 from .resume import Keeper
@@ -71,6 +71,7 @@ def training(
         seen = yield from survey(found)
         planned = _with_precision(plan(seen))
         yield note(_planned_words(planned))
+        yield from faint_images(planned)
         return (yield from _learned(planned, folder, started, keep_interrupted))
     finally:
         if folder is not None:

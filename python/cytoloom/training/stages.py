@@ -109,6 +109,8 @@ class Surveyed:
         How large objects are, see `size_range`; None where labels are no objects.
     foreground : float
         Its share of all pixels of the training images.
+    filled : tuple of bool
+        Which of these show something.
     """
 
     split: Split
@@ -116,6 +118,7 @@ class Surveyed:
     manifest: Mapping[str, list[dict[str, Any]]]
     diameter_px: dict[str, float] | None
     foreground: float
+    filled: tuple[bool, ...]
 
 
 @dataclass(frozen=True, eq=False)
