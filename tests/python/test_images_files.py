@@ -509,6 +509,9 @@ def test_a_cut_off_uncompressed_tiff_is_not_filled_with_zeros(tmp_path, dtype):
         ("a.zarr", "array"),
         ("a.gif", "PNG"),
         ("a.nii.gz", "Slicer"),
+        ("a.qptiff", "bfconvert"),
+        ("RoiSet.zip", "roifile"),
+        ("a.roi", "label image"),
         ("a.xyz", "TIFF or PNG"),
     ],
 )

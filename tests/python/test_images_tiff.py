@@ -406,6 +406,14 @@ def test_what_is_said_of_files_is_said_once_by_check(tmp_path):
     assert said[0].startswith("0, 1, 2, 3, 4 and 2 more: ")
 
 
+@pytest.mark.parametrize("name", ["a.btf", "a.tf2", "a.TF8", "a.ome.btf", "a.ome.tf2"])
+def test_the_endings_of_bigtiff_are_read_and_listed(tmp_path, name):
+    write(tmp_path, GREY, name, bigtiff=True)
+    (item,) = as_images(tmp_path)
+    assert (item.id, item.image.shape) == ("a", (24, 30, 1))
+    np.testing.assert_array_equal(quietly(tmp_path / name)[..., 0], GREY)
+
+
 def test_predict_says_once_what_had_to_be_guessed(tmp_path, trained):
     """With the images that it is about, before the first of them."""
     (tmp_path / "images").mkdir()

@@ -183,14 +183,17 @@ def test_labels_of_a_czi_with_scenes_cannot_be_told_apart(fake_czi):
 
 
 def test_pixel_size_of_a_czi_is_stored_in_metres(fake_czi):
-    """z as y where there is no step; 0 is unknown."""
+    """z as y where there is no step, which is told; 0 is unknown."""
     axes = {"X": 2.5e-7, "Y": 5e-7, "Z": 1e-6}
     entry = "".join(f'<Distance Id="{a}"><Value>{v}</Value></Distance>' for a, v in axes.items())
     facts = f"<Scaling><Items>{entry}</Items></Scaling>"
     plane = fake_czi(tile(A), facts=facts)
     assert probe(plane).pixel_size_um == pytest.approx((0.5, 0.25))
     stack = fake_czi(tile(A, Z=0), tile(B, Z=1), facts=facts)
-    assert probe(stack).pixel_size_um == pytest.approx((1.0, 0.5, 0.25))
+    assert (probe(stack).pixel_size_um, probe(stack).notes) == (pytest.approx((1.0, 0.5, 0.25)), ())
+    stack = fake_czi(tile(A, Z=0), tile(B, Z=1), facts=facts.replace("1e-06", "0"))
+    assert probe(stack).pixel_size_um == pytest.approx((0.5, 0.5, 0.25))
+    assert "how far its planes are apart" in probe(stack).notes[0]
     assert probe(fake_czi(tile(A), facts=facts.replace("5e-07", "0"))).pixel_size_um is None
 
 

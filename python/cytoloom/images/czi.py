@@ -14,6 +14,7 @@ from ..errors import invalid
 from .cache import CHUNKS, state_of
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, Region, arranged_box, different, stored_box
+from .units import along_axes
 from .vendor import axes_meant, chosen_scene, package, refused
 
 _JPEG_XR = 4
@@ -39,8 +40,9 @@ class Czi(Reader):
             scene = _Scene(file, path, part.scene)
             shape, _, axes = arrangement(scene.shape, scene.letters)
             metadata = _metadata(file)
-            names, size = _channel_names(metadata, shape[-1]), _pixel_size_um(metadata, "z" in axes)
-            return ImageInfo(shape, scene.dtype, axes, size, names, regions=True)
+            names = _channel_names(metadata, shape[-1])
+            size, notes = along_axes(_pixel_size_um(metadata), "z" in axes)
+            return ImageInfo(shape, scene.dtype, axes, size, names, regions=True, notes=notes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode the tiles that a part meets."""
@@ -203,14 +205,10 @@ def _channel_names(metadata: ElementTree.Element, channels: int) -> tuple[str, .
     return None
 
 
-def _pixel_size_um(metadata: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
+def _pixel_size_um(metadata: ElementTree.Element) -> dict[str, float | None]:
     """Return micrometres, which are stored as metres; 0 stands for unknown."""
     distances = metadata.iterfind(".//Scaling/Items/Distance")
-    found = {d.get("Id"): 1e6 * float(d.findtext("Value") or 0) for d in distances}
-    if not found.get("Y") or not found.get("X"):
-        return None
-    plane = (found["Y"], found["X"])
-    return (found.get("Z") or found["Y"], *plane) if stack else plane
+    return {str(d.get("Id")).lower(): 1e6 * float(d.findtext("Value") or 0) for d in distances}
 
 
 CZI = Czi()

@@ -10,10 +10,10 @@ import numpy as np
 
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, arranged_box, different, stored_box
+from .units import along_axes, um_per
 from .vendor import axes_meant, chosen_scene, package
 
 _DIMENSION_IDS = {"1": "x", "2": "y", "3": "z"}
-_UM_PER_UNIT = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "nm": 1e-3}
 
 
 class Lif(Reader):
@@ -38,8 +38,10 @@ class Lif(Reader):
             letters = axes_meant(path, image.sizes, "S")
             shape, _, axes = arrangement(tuple(image.sizes.values()), letters)
             metadata, dtype = image.xml_element, np.dtype(image.dtype)
-            names, size = _channel_names(metadata, shape[-1]), _pixel_size_um(metadata, "z" in axes)
-            return ImageInfo(shape, dtype, axes, size, names, regions="S" not in image.sizes)
+            names = _channel_names(metadata, shape[-1])
+            size, notes = along_axes(_pixel_size_um(metadata), "z" in axes)
+            grey = "S" not in image.sizes
+            return ImageInfo(shape, dtype, axes, size, names, regions=grey, notes=notes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Copy a part out of the file; colours are decoded whole."""
@@ -70,20 +72,17 @@ def _channel_names(metadata: ElementTree.Element, channels: int) -> tuple[str, .
     return different(names) if len(names) == channels else None
 
 
-def _pixel_size_um(metadata: ElementTree.Element, stack: bool) -> tuple[float, ...] | None:
+def _pixel_size_um(metadata: ElementTree.Element) -> dict[str, float | None]:
     """Return micrometres; lengths are stored from the first pixel's centre to the last one's."""
-    found = {}
+    found: dict[str, float | None] = {}
     for axis in metadata.iterfind(".//ImageDescription/Dimensions/DimensionDescription"):
         # between the centres of n pixels lie n - 1 steps
         steps = int(axis.get("NumberOfElements", 1)) - 1
-        scale = _UM_PER_UNIT.get(axis.get("Unit", ""), 0.0)
+        scale = um_per(axis.get("Unit")) or 0.0
         if steps > 0 and axis.get("DimID") in _DIMENSION_IDS:
             letter = _DIMENSION_IDS[str(axis.get("DimID"))]
             found[letter] = abs(float(axis.get("Length", 0))) * scale / steps
-    if not found.get("y") or not found.get("x"):
-        return None
-    plane = (found["y"], found["x"])
-    return (found.get("z") or found["y"], *plane) if stack else plane
+    return found
 
 
 LIF = Lif()

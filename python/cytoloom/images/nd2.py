@@ -9,6 +9,7 @@ import numpy as np
 
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, arranged_box, different, stored_box
+from .units import along_axes
 from .vendor import axes_meant, chosen_scene, package
 
 _OLD_START = b"\x00\x00\x00\x0c"
@@ -40,10 +41,11 @@ class Nd2(Reader):
             shape, _, axes = arrangement(tuple(sizes.values()), letters)
             names = different([c.channel.name for c in file.metadata.channels or ()])
             names = names if names is not None and len(names) == shape[-1] else None
-            size, dtype = _pixel_size_um(file, "z" in axes), np.dtype(file.dtype)
+            size, notes = along_axes(_pixel_size_um(file), "z" in axes)
             # planes of other files have to be decoded whole
             mapped = not file.is_legacy and file.attributes.compressionType is None
-            return ImageInfo(shape, dtype, axes, size, names, regions=mapped)
+            dtype = np.dtype(file.dtype)
+            return ImageInfo(shape, dtype, axes, size, names, regions=mapped, notes=notes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Read the planes that a part meets."""
@@ -87,13 +89,13 @@ def _scenes(file: Any) -> tuple[str, ...]:
     return named if named is not None and len(named) == count else by_number
 
 
-def _pixel_size_um(file: Any, stack: bool) -> tuple[float, ...] | None:
+def _pixel_size_um(file: Any) -> dict[str, float | None]:
     channels = file.metadata.channels
     volume = channels[0].volume if channels else None
-    if volume is None or not all(volume.axesCalibrated[:2]):
-        return None
-    x, y, z = (float(size) for size in volume.axesCalibration)
-    return ((z if volume.axesCalibrated[2] else y), y, x) if stack else (y, x)
+    if volume is None:
+        return {}
+    known = zip("xyz", volume.axesCalibration, volume.axesCalibrated, strict=True)
+    return {axis: float(size) if calibrated else None for axis, size, calibrated in known}
 
 
 ND2 = Nd2()

@@ -16,7 +16,7 @@ from .labels import as_shown
 from .reader import Part, Reader, arranged_box, different, stored_box
 from .tiff_chunks import has_regions, stored
 from .tiff_series import Opened, members, opened
-from .units import PRINT_UM, is_unknown, positive, um_per
+from .units import PRINT_UM, along_axes, is_unknown, positive, um_per
 
 if TYPE_CHECKING:
     import tifffile
@@ -339,13 +339,8 @@ def _pixel_size_um(file: Opened, stack: bool) -> tuple[tuple[float, ...] | None,
     meant = Argument("pixel_size_um")
     text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
     notes = [say(text, unit, meant) for unit in unknown]
-    if "y" not in found or "x" not in found:
-        return None, notes
-    plane = (found["y"], found["x"])
-    if stack and "z" not in found:
-        text = "how far its planes are apart is not known: taken for the size of a pixel; give {}"
-        notes.append(say(text, meant))
-    return ((found.get("z", found["y"]), *plane) if stack else plane), notes
+    size, guesses = along_axes(found, stack)
+    return size, [*notes, *guesses]
 
 
 def _ome_pixels(tiff: tifffile.TiffFile) -> ElementTree.Element | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..messages import Argument, Message, say
@@ -77,6 +77,36 @@ def positive(number: Any) -> float | None:
     except ValueError:
         return None
     return value if 0 < value < math.inf else None
+
+
+def along_axes(
+    found: Mapping[str, float | None], stack: bool
+) -> tuple[tuple[float, ...] | None, tuple[Message, ...]]:
+    """Return the size of pixels, and what of it had to be guessed.
+
+    Parameters
+    ----------
+    found : dict
+        Micrometres along ``y``, ``x`` and ``z``, those that are known.
+    stack : bool
+        Whether the image has planes; how far they are apart is taken for `y` where unknown.
+
+    Examples
+    --------
+    >>> along_axes({"y": 0.5, "x": 0.25}, False)
+    ((0.5, 0.25), ())
+    >>> along_axes({"y": 0.5, "x": 0.25}, True)[0], along_axes({"x": 0.25}, False)[0]
+    ((0.5, 0.5, 0.25), None)
+    """
+    y, x, z = (found.get(axis) or None for axis in "yxz")
+    if y is None or x is None:
+        return None, ()
+    if not stack:
+        return (y, x), ()
+    if z is not None:
+        return (z, y, x), ()
+    text = "how far its planes are apart is not known: taken for the size of a pixel; give {}"
+    return (y, y, x), (say(text, Argument("pixel_size_um")),)
 
 
 def odd_size(pixel_size_um: Sequence[float] | None) -> list[Message]:
