@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TextIO, TypeVar, cast
 
 from .components import docstrings
 from .errors import invalid
@@ -107,25 +108,50 @@ def drain(
     return result
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes what nobody can read."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+def standard_error() -> TextIO:
+    """Return standard error; where there is none, or it was closed, what swallows all.
+
+    Programs without a console have none (``pythonw``), services may have closed it.
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> with contextlib.redirect_stderr(None):
+    ...     standard_error().write("word")
+    4
+    """
+    stream = sys.stderr
+    usable = stream is not None and not getattr(stream, "closed", False)
+    return stream if usable else cast(TextIO, _Nowhere())
+
+
 def _shown(events: Iterable[Event], quiet: bool, spell: Callable[[str], str]) -> Iterator[Event]:
-    terminal = sys.stderr.isatty()
+    stream = standard_error()
+    terminal = stream.isatty()
     last, pending = -1e9, False
     for event in events:
         if event.kind == "progress":
             now = time.monotonic()
             if not quiet and now - last > (0.2 if terminal else 10):
                 text = spell(event.message)
-                sys.stderr.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
-                sys.stderr.flush()
+                stream.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
+                stream.flush()
                 last, pending = now, terminal
         elif event.message and (event.kind == "warning" or not quiet):
             lead = "\n" if pending else ""
             mark = "Warning: " if event.kind == "warning" else ""
-            sys.stderr.write(f"{lead}{mark}{spell(event.message)}\n")
+            stream.write(f"{lead}{mark}{spell(event.message)}\n")
             pending = False
         yield event
     if pending:
-        sys.stderr.write("\n")
+        stream.write("\n")
 
 
 @dataclass(frozen=True)

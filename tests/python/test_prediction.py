@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 import cytoloom as cl
 import small
@@ -404,3 +405,22 @@ def test_results_do_not_go_into_a_model(model, tmp_path):
     folder = untrained().save(tmp_path / "m.cytoloom")
     with pytest.raises(cl.InvalidError, match="a model"):
         cl.predict(model, small.nuclei()[0], out=folder, progress=False)
+
+
+@pytest.mark.parametrize("shape", [(1, 50), (50, 1), (1, 1)])
+def test_axes_of_one_pixel_survive(shape):
+    image = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    assert untrained().predict(image).shape == shape
+    assert untrained().predict_proba(image[..., np.newaxis]).shape == (*shape, 2)
+    [(_, labels)] = cl.predict(untrained(), {"a": image}, progress=False)
+    assert labels.shape == shape
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 20), (5, 1, 20), (5, 16, 1)])
+def test_stacks_of_one_plane_row_or_column_survive(shape, tmp_path):
+    model = untrained(network=cl.UNet(filters=2, depth=1, ndim=3))
+    stack = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    assert model.predict(stack).shape == shape
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "ZYX"})
+    [(_, labels)] = cl.predict(model, tmp_path / "a.tif", progress=False)
+    assert labels.shape == shape

@@ -7,12 +7,12 @@ a command all the same; it prints its result.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..components import at_home
+from ..events import standard_error
 from ..messages import InOptions, counted, spelled
 
 OK, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -27,7 +27,7 @@ exit codes:
 
 def complain(message: str, code: int) -> int:
     """Print a sentence on standard error and return the exit code."""
-    print(f"cytoloom: {message}", file=sys.stderr)
+    print(f"cytoloom: {message}", file=standard_error())
     return code
 
 

@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.command.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code = int(args.run(args))
-        sys.stdout.flush()  # what nobody reads is told here, not when Python ends
+        if sys.stdout is not None:  # closed by whoever started this
+            sys.stdout.flush()  # what nobody reads is told here, not when Python ends
         return code
     except KeyboardInterrupt as stop:
         return complain(f"interrupted: {stop}" if str(stop) else "interrupted", INTERRUPTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import mmap
+import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,8 @@ import threading
 from pathlib import Path
 
 import numpy as np
+
+from ..errors import invalid
 
 MEMORY_MAP_PX = 2**24
 """Maps up to this size, 64 MB a channel, stay in memory: files would only make them slower."""
@@ -48,15 +51,31 @@ class MemoryMaps:
         """Make the array for one head's map."""
         if math.prod(shape[:-1]) <= MEMORY_MAP_PX:
             return np.zeros(shape, np.float32)
+        try:
+            self._maps.append(self._mapped(4 * math.prod(shape)))
+        except OSError as error:
+            raise invalid(
+                "TMPDIR",
+                expected=f"{4 * math.prod(shape) / 1e6:.0f} MB for the map of a large image",
+                received=f"{error.strerror or error} at {self._folder or 'every usual place'}",
+                remedy="Make room there, or let TMPDIR name a folder on another disk.",
+            ) from error
+        # not np.memmap, which keeps its mmap to itself: `_give_back` needs it for madvise
+        return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
+
+    def _mapped(self, size: int) -> mmap.mmap:
+        """Make a file of zeros of this many bytes, with room for all of them."""
         if self._folder is None:
             self._folder = tempfile.mkdtemp(prefix="cytoloom-")
             # started with the first file: small images cost no thread
             self._thread.start()
         with open(Path(self._folder) / f"{len(self._maps)}.f32", "w+b") as file:
-            file.truncate(4 * math.prod(shape))
-            self._maps.append(mmap.mmap(file.fileno(), 0))
-        # not np.memmap, which keeps its mmap to itself: `_give_back` needs it for madvise
-        return np.frombuffer(self._maps[-1], np.float32).reshape(shape)
+            # to write to a page for which the disk has no room would end the process
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+            return mmap.mmap(file.fileno(), 0)
 
     def trim(self) -> None:
         """Give back what the C library keeps of freed memory, as after running a network.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.items import shown_names
+from ..datasets.joined import JoinedSource
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
 from ..events import Event, note, warn
@@ -32,6 +33,23 @@ def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> 
         return model if isinstance(model, Model) else load(model)
     except InvalidError as error:
         raise error.renamed(argument, of="path") from None
+
+
+def as_stack(item: Any, model: Model) -> Any:
+    """Take a plane for a stack of one, where the model is for stacks.
+
+    Files often do not tell one from the other. Where pixel sizes are known, the distance of its
+    planes is that of the model.
+    """
+    try:
+        plane = model.ndim == 3 and len(item.image.shape) == 3
+    except (InvalidError, OSError):
+        return item
+    if not plane:
+        return item
+    known = model.info["pixel_size_um"]
+    spacing = (known[0], *item.spacing_um) if known and item.spacing_um else None
+    return replace(item, image=JoinedSource([item.image], "z"), spacing_um=spacing)
 
 
 def trained_channels(item: Any, model: Model) -> Any:

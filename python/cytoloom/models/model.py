@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..inference import tiled as inference
@@ -168,7 +169,7 @@ class Model(Record):
 
         Returns
         -------
-        ArraySource
+        Source
             Image (spatial..., c).
 
         Raises
@@ -194,7 +195,10 @@ class Model(Record):
         if array.dtype.kind not in "buif" or not array.size:
             received = say("{} of shape {}", str(array.dtype), array.shape)
             raise invalid("image", expected="pixels that are real numbers", received=received)
-        return ArraySource(array)
+        if array.ndim == 4 and len(array) == 1:  # as an image it would lose an axis of one plane
+            return JoinedSource([ArraySource(array[0], "yxc")], "z")
+        # said, not guessed: an axis of one pixel would be taken for channels
+        return ArraySource(array, "zyxc"[-array.ndim :])
 
     def predict(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
         """Predict the labels of one image in memory.

@@ -18,7 +18,13 @@ from ..images.units import odd_size
 from ..messages import Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
-from ..models.inputs import fitting_source, held_down_words, trained_channels, unlike
+from ..models.inputs import (
+    as_stack,
+    fitting_source,
+    held_down_words,
+    trained_channels,
+    unlike,
+)
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
@@ -62,6 +68,12 @@ def items_for(
     items, changed = named(found.items)
     for text in changed:
         yield warn(text)
+    stacks = [as_stack(item, model) for item in items]
+    planes = [a.id for a, b in zip(items, stacks, strict=True) if a is not b]
+    if planes:
+        some = ", ".join(planes[:5]) + (", ..." if len(planes) > 5 else "")
+        yield note(f"Taken for a stack of one plane: {some}.")
+    items = stacks
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
     fitting = tuple(trained_channels(item, model) for item in items)

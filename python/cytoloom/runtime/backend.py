@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BackendError, invalid
+from ..events import standard_error
 from ..messages import Either, say
 from .machine import cores, cpu_features, has_bfloat16
 
@@ -119,25 +120,29 @@ def _start(asked: int | None) -> None:
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
     """Keep the backend's C++ chatter off the terminal; replay it when the import fails."""
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:
-        yield
-        return
-    with tempfile.TemporaryFile() as log:
+    stream = standard_error()
+    stream.flush()
+    with contextlib.ExitStack() as stack:
+        try:
+            # without standard error the second of the open files may be anything
+            if stream is not sys.stderr:
+                raise OSError
+            saved = os.dup(2)
+            stack.callback(os.close, saved)
+            log = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # nothing to keep it off, or nowhere to put it
+            yield
+            return
+        stack.callback(os.dup2, saved, 2)
+        stack.callback(stream.flush)
         os.dup2(log.fileno(), 2)
         try:
             yield
         except BaseException:
             os.dup2(saved, 2)
             log.seek(0)
-            sys.stderr.write(log.read().decode(errors="replace"))
+            stream.write(log.read().decode(errors="replace"))
             raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 def name() -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,17 +42,14 @@ def sha256_of(file: Path) -> str:
 
 def write_whole(path: Path, write: Callable[[str], object]) -> Path:
     """Write under a temporary name, then rename."""
-    # not its own name within, which may be as long as names can be
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
-    os.close(handle)
+    # Not its own name within, which may be as long as names can be. Made by who writes it, as any
+    # file: one of `mkstemp` is its owner's alone, and the mask can only be read by changing it, for
+    # all threads.
+    temporary = path.parent / f"{PARTIAL}{uuid.uuid4().hex}{path.suffix}"
     try:
-        write(temporary)
-        # mkstemp makes files that only their owner may read; the mask is read by setting it
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        write(str(temporary))
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
