@@ -118,6 +118,17 @@ def test_values_that_floating_point_cannot_tell_apart():
     assert Normalize().fit(padded).low == Normalize().fit(deep).low
 
 
+def test_single_pixels_that_have_the_value_keep_it():
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 1)).astype(np.uint8)
+    padded = np.pad(noise, RIGHT, constant_values=128)
+    stats = Normalize().fit(padded)
+    assert stats.padding == (128,)
+    scaled, known = Normalize().apply(padded, stats), ~padding_of(padded).covers(padded)
+    assert known[:, :128].all()
+    assert (scaled[:, :128][noise == 128] > 0.4).all()
+    assert not scaled[:, 128:].any()
+
+
 def test_channels_are_padded_each_on_its_own():
     """A second channel moved to fit the first lacks some pixels, the first does not."""
     both = np.concatenate([ALONE, np.pad(ALONE[12:], ((0, 12), (0, 0), (0, 0)))], axis=-1)

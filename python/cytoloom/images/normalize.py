@@ -45,17 +45,21 @@ class Stats:
     padding : tuple of (float or None), default ()
         What each channel was filled up with around an image that was stitched or turned, which
         is no part of the percentiles and becomes 0; empty where no channel was.
+    padding_inside : bool, default False
+        Whether the image itself may have these values: then only areas of them are padding.
 
     Examples
     --------
-    >>> Normalize(0, 100).fit(np.array([[[7], [9]]], np.uint8))
-    Stats(low=(7.0,), high=(9.0,), dtype='uint8', padding=())
+    >>> stats = Normalize(0, 100).fit(np.array([[[7], [9]]], np.uint8))
+    >>> stats.low, stats.high, stats.dtype
+    ((7.0,), (9.0,), 'uint8')
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     dtype: str = "float32"
     padding: tuple[float | None, ...] = ()
+    padding_inside: bool = False
 
 
 @component
@@ -125,7 +129,7 @@ class Normalize:
         padding = around.values if around is not None else ()
         found, dtype = percentiles(whole, (self.low, self.high), padding)
         low, high = zip(*found, strict=True)
-        return Stats(low, high, dtype, padding)
+        return Stats(low, high, dtype, padding, around is not None and around.inside)
 
     def apply(self, image: AnyArray, stats: Stats) -> npt.NDArray[np.float32]:
         """Scale an image, or a part of it, by what was measured on the whole.
@@ -162,7 +166,7 @@ class Normalize:
             out /= np.asarray(self._ranges(stats), np.float32)
         if image.dtype.kind == "f" and not np.isfinite(out).all():
             np.nan_to_num(out, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-        fill(out, image, stats.padding, (0.0,) * len(stats.padding))
+        fill(out, image, stats.padding, (0.0,) * len(stats.padding), stats.padding_inside)
         return out
 
     def with_floor(self, stats: Sequence[Stats]) -> Normalize:

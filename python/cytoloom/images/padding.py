@@ -32,6 +32,8 @@ _MOST_FLAT = 0.9
 """Share of neighbours in the rest that are equal. An image has noise; drawn shapes have none."""
 _STRAIGHT = 0.6
 """Share of the outline that is straight. Of stitched and turned images all but corners is."""
+_NEAR = 0.01
+"""A value is near those of the rest within this share of their range."""
 _LENGTH = 3.0
 """How long a straight line is, by the root of the image's shorter side: longer than the outline of
 a disc that fills the image stays within two pixels of its chord (length**2 / (8 radius))."""
@@ -49,6 +51,8 @@ class Padding:
         Whether all channels that show anything are padded; else some pixels lack only channels.
     share : float
         Share of the pixels that are padding, of the channel that has most.
+    inside : bool, default False
+        Whether the image itself may have these values: then only areas of them are padding.
 
     Examples
     --------
@@ -59,13 +63,14 @@ class Padding:
     values: tuple[float | None, ...]
     everywhere: bool
     share: float
+    inside: bool = False
 
     def covers(self, pixels: AnyArray) -> Mask:
         """Say which pixels ``(..., c)`` show nothing in any channel."""
         covered = np.full(pixels.shape[:-1], self.everywhere)
         for channel, value in enumerate(self.values):
             if value is not None:
-                covered &= is_value(pixels[..., channel], value)
+                covered &= is_filled(pixels[..., channel], value, self.inside)
         return covered
 
 
@@ -74,13 +79,48 @@ def is_value(pixels: AnyArray, value: float) -> Mask:
     return np.asarray(np.isnan(pixels) if math.isnan(value) else pixels == value)
 
 
+def is_filled(pixels: AnyArray, value: float, inside: bool) -> Mask:
+    """Say which pixels ``(..., y, x)`` have a value, or are part of an area of it.
+
+    Parameters
+    ----------
+    pixels : ndarray (..., y, x)
+        An image or a region of it; what lies outside is as its edge is.
+    value : float
+        The value.
+    inside : bool
+        Whether pixels of an image may happen to have it and keep it: padding is then only what is
+        three pixels wide.
+
+    Examples
+    --------
+    >>> part = np.array([[0, 0, 0, 5, 6], [0, 0, 0, 7, 0], [0, 0, 0, 0, 8]])
+    >>> is_filled(part, 0, True)[2], is_filled(part, 0, False)[2]
+    (array([ True,  True,  True, False, False]), array([ True,  True,  True,  True, False]))
+    """
+    same = is_value(pixels, value)
+    if not inside:
+        return same
+    for grow in (np.logical_and, np.logical_or):
+        for axis in (-2, -1):
+            before, line = same.copy(), np.moveaxis(same, axis, -1)
+            beside = np.moveaxis(before, axis, -1)
+            grow(line[..., 1:], beside[..., :-1], out=line[..., 1:])
+            grow(line[..., :-1], beside[..., 1:], out=line[..., :-1])
+    return same
+
+
 def fill(
-    into: AnyArray, pixels: AnyArray, padding: Sequence[float | None], values: Sequence[float]
+    into: AnyArray,
+    pixels: AnyArray,
+    padding: Sequence[float | None],
+    values: Sequence[float],
+    inside: bool = False,
 ) -> None:
     """Set `into` to a value per channel where `pixels` ``(..., c)`` are padding, in place."""
     for channel, (value, instead) in enumerate(zip(padding, values, strict=True)):
         if value is not None:
-            into[..., channel][is_value(pixels[..., channel], value)] = instead
+            into[..., channel][is_filled(pixels[..., channel], value, inside)] = instead
 
 
 class Filled:
@@ -89,8 +129,8 @@ class Filled:
     Between an image and -9999 or NaN beside it there is nothing to interpolate.
     """
 
-    def __init__(self, source: Any, padding: Sequence[float | None], values: Sequence[float]):
-        self._source, self._padding, self._values = source, padding, values
+    def __init__(self, source: Any, stats: Any) -> None:
+        self._source, self._stats = source, stats
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
 
@@ -98,14 +138,14 @@ class Filled:
         """Return the region, float32 (spatial..., c)."""
         pixels = self._source.read(slices)
         whole: AnyArray = pixels.astype(np.float32)
-        fill(whole, pixels, self._padding, self._values)
+        stats = self._stats
+        fill(whole, pixels, stats.padding, stats.low, stats.padding_inside)
         return whole
 
 
 def filled(source: Any, stats: Any) -> Any:
     """Return a source with the lower percentile in place of padding; itself where it has none."""
-    padding = getattr(stats, "padding", ())
-    return Filled(source, padding, stats.low) if padding else source
+    return Filled(source, stats) if getattr(stats, "padding", ()) else source
 
 
 def padding_of(image: Any) -> Padding | None:
@@ -130,8 +170,8 @@ def padding_of(image: Any) -> Padding | None:
     --------
     >>> noise = np.random.default_rng(0).integers(90, 120, (64, 64, 1))
     >>> padded = np.pad(noise, ((0, 0), (0, 64), (0, 0)))
-    >>> padding_of(noise), padding_of(padded)
-    (None, Padding(values=(0.0,), everywhere=True, share=0.5))
+    >>> padding_of(noise), padding_of(padded).values, padding_of(padded).share
+    (None, (0,), 0.5)
     """
     image = at_hand(image)
     size = image.shape[:-1]
@@ -151,8 +191,9 @@ def padding_of(image: Any) -> Padding | None:
     values = tuple(v if found else None for v, found in zip(candidates, padded, strict=True))
     seen = [side is None or side.rest > 0 for side in sides]
     everywhere = all(found for found, shows in zip(padded, seen, strict=True) if shows)
-    share = max(s.share for s, found in zip(sides, padded, strict=True) if s is not None and found)
-    return Padding(values, everywhere, share)
+    around = [s for s, found in zip(sides, padded, strict=True) if s is not None and found]
+    inside = any(side.is_inside() for side in around)
+    return Padding(values, everywhere, max(side.share for side in around), inside)
 
 
 def _corner_values(image: Any) -> list[float | None]:
@@ -190,6 +231,7 @@ class _Sides:
         self._top = np.full((count, self._width), self._height)
         self._bottom = self._top.copy()
         self.rest = self._pairs = self._alike = 0
+        self._low, self._high = math.inf, -math.inf
 
     def add(self, box: tuple[slice, ...], pixels: AnyArray) -> None:
         """Look at a block of whole rows."""
@@ -207,6 +249,11 @@ class _Sides:
         self._top[z] = np.minimum(self._top[z], start + _first_rows(rest))
         self._bottom[z] = np.minimum(self._bottom[z], below + _first_rows(rest[::-1]))
         self.rest += int(np.count_nonzero(rest))
+        # every eighth row says which values there are about
+        values = plane[::8][rest[::8]]
+        if values.size:
+            self._low = min(self._low, float(np.fmin.reduce(values)))
+            self._high = max(self._high, float(np.fmax.reduce(values)))
         both = rest[:, 1:] & rest[:, :-1]
         self._pairs += int(np.count_nonzero(both))
         self._alike += int(np.count_nonzero(both & (plane[:, 1:] == plane[:, :-1])))
@@ -226,6 +273,13 @@ class _Sides:
             )
         ]
         return int(min(along)) - self.rest
+
+    def is_inside(self) -> bool:
+        """Whether the value lies among those of the rest, or so near that some may have it."""
+        if not self._low <= self._high:
+            return False
+        near = _NEAR * (self._high - self._low)
+        return bool(self._low - near <= self._value <= self._high + near)
 
     def is_padding(self) -> bool:
         """Whether what lies around the rest is padding."""

@@ -38,7 +38,8 @@ def average_precision(
     Parameters
     ----------
     truth, found : array of integers (y, x) or (z, y, x), the same shape
-        Instance labels; 0 is background, ids need not be consecutive.
+        Instance labels; 0 is background, ids need not be consecutive. An id is one object, in
+        however many pieces.
     iou : float or sequence of float, default 0.5
         One threshold, or several: `IOUS_50_95` is the series 0.5, 0.55, ... 0.95.
     unknown : int, optional

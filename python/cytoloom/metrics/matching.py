@@ -150,7 +150,8 @@ def match(
     Parameters
     ----------
     truth, found : array of integers (y, x) or (z, y, x), the same shape
-        Instance labels; 0 is background, ids need not be consecutive.
+        Instance labels; 0 is background, ids need not be consecutive. An id is one object, in
+        however many pieces.
     iou : float, default 0.5
         Intersection over union that a pair needs, above 0 to 1.
     unknown : int, optional
