@@ -159,6 +159,16 @@ def test_planes_are_joined_with_their_labels(tmp_path):
     assert cl.check(tmp_path).ok
 
 
+def test_the_pixel_size_of_joined_planes_is_asked_for(tmp_path):
+    for z in range(2):
+        cl.images.write_labels(tmp_path / f"A_z{z}.tif", LABELS, pixel_size_um=0.5)
+    (item,) = as_images(tmp_path)
+    assert item.spacing_um is None
+    assert "the distance of its planes is in no file" in item.notes[-1]
+    (item,) = as_data((tmp_path, tmp_path), pixel_size_um=(2, 0.5, 0.5)).items
+    assert (item.spacing_um, item.notes) == ((2.0, 0.5, 0.5), ())
+
+
 def test_time_points_are_images_of_one_group(tmp_path):
     names = [f"mov{m}_t{t:03d}.tif" for m in (1, 2) for t in range(3)]
     put(tmp_path / "images", *names)

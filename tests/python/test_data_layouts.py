@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 import cytoloom as cl
 from cytoloom.datasets.data import as_data
-from cytoloom.datasets.unlabelled import as_images
+from cytoloom.datasets.unlabelled import as_images, gather_images
 from cytoloom.errors import InvalidError
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)
@@ -173,3 +173,14 @@ def test_a_folder_called_x_or_y_alone_means_nothing(tmp_path):
     put(tmp_path / "x" / "a.tif", IMAGE)
     put(tmp_path / "z" / "b.tif", IMAGE)
     assert ids(as_images(tmp_path)) == ["a", "b"]
+
+
+def test_results_and_models_in_a_folder_of_images_are_no_images(tmp_path):
+    for name in ("a.tif", "found/labels/a.tif", "begun/labels/a.tif", "m.cytoloom/snapshots/1.png"):
+        put(tmp_path / name, IMAGE)
+    put(tmp_path / "found" / "files.csv", None)
+    put(tmp_path / "begun" / ".predicting" / "asked.json", None)
+    put(tmp_path / "m.cytoloom" / "model.json", None)
+    found = gather_images(tmp_path)
+    assert ids(found.items) == ["a"]
+    assert "3 folders of results or of a model (begun, found, m.cytoloom)" in found.notes[0]

@@ -12,9 +12,13 @@ import numpy as np
 
 from ..errors import invalid
 from ..images.image import AnyArray
-from ..messages import Setting, say
+from ..messages import Argument, Setting, say
 from .sources import Slices, Source
 
+_NO_DISTANCE = say(
+    "the distance of its planes is in no file, so that its pixel size is not known; give {}",
+    Argument("pixel_size_um"),
+)
 Grid = tuple[tuple[tuple[Path, ...], ...], ...]
 
 
@@ -129,8 +133,11 @@ class JoinedSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be guessed of the parts."""
-        return tuple(dict.fromkeys(text for p in self.parts for text in getattr(p, "notes", ())))
+        """What had to be guessed of the parts, and that the distance of planes is in no file."""
+        found = dict.fromkeys(text for p in self.parts for text in getattr(p, "notes", ()))
+        if self._axis == "z" and any(part.spacing_um for part in self.parts):
+            found[_NO_DISTANCE] = None
+        return tuple(found)
 
     @property
     def understood(self) -> str:
