@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -204,6 +205,29 @@ def test_a_single_file_may_be_renamed_though_its_description_has_a_name(tmp_path
     for me in ("", 'UUID="urn:uuid:0"'):
         save(tmp_path / "new.tif", STACK[0], ome([plane(0, "old.ome.tif")], 1, me=me, names=["a"]))
         np.testing.assert_array_equal(read(tmp_path / "new.tif").array[..., 0], STACK[0])
+
+
+def test_a_set_that_names_a_pipe_is_refused(tmp_path):
+    """It would be waited for."""
+    paths = ome_set(tmp_path / "images")
+    paths[1].unlink()
+    os.mkfifo(paths[1])
+    for reads in (probe, read):
+        with pytest.raises(InvalidError, match=f"{paths[0].name}.*{paths[1].name}, which is none"):
+            reads(paths[0])
+
+
+def test_what_a_scanner_takes_beside_a_slide_is_not_the_image(tmp_path):
+    """As Bio-Formats names it; other images of a file are refused."""
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for name, array in (("", STACK[0]), ("label image", STACK[1, :9]), ("macro", STACK[2, 9:])):
+            writer.write(array.copy(), metadata={"Name": name}, **GREY)
+    np.testing.assert_array_equal(read(tmp_path / "a.ome.tif").array[..., 0], STACK[0])
+    with tifffile.TiffWriter(tmp_path / "b.ome.tif", ome=True) as writer:
+        for name, array in (("a", STACK[0]), ("labels", STACK[1, :9])):
+            writer.write(array.copy(), metadata={"Name": name}, **GREY)
+    with pytest.raises(InvalidError, match="2 images"):
+        read(tmp_path / "b.ome.tif")
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -31,7 +31,10 @@ _TOGETHER = (
     "export it as one file."
 )
 # of slides and vendors' stacks tifffile knows which series is the image
-_KNOWN_KINDS = ("svs", "scn", "qpi", "ndpi", "bif", "avs", "eer", "philips", "lsm", "sis")
+_KNOWN_KINDS = ("svs", "qpi", "ndpi", "bif", "avs", "eer", "philips", "lsm", "sis")
+# how Bio-Formats calls what a slide scanner takes beside the image
+_ASIDE = re.compile(r"(label|macro|overview|thumbnail) image|macro|overview|thumbnail", re.I)
+_OME_START = re.compile(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(\w+:)?OME\b", re.S)
 # private tags and tags of a text may be wrong as they like; those that say what pixels are may not
 _OF_PIXELS = re.compile(r"TiffTag [23]\d\d @.*(offset|not read all)")
 _HARMLESS = re.compile(
@@ -140,6 +143,12 @@ def _open(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
 
     tiff = tifffile.TiffFile(path)
     xml = tiff.ome_metadata if tiff.is_ome else None
+    for file in (path.parent / name for name in _files_named(xml)):
+        if file.exists() and not file.is_file():
+            # tifffile would open a pipe, and wait
+            tiff.close()
+            expected, got = "files of a set", f"{file.name}, which is none"
+            raise invalid(str(path), expected=expected, received=got)
     elsewhere = xml and re.search(r"<(?:\w+:)?BinaryOnly\b[^>]*?MetadataFile=[\"']([^\"']+)", xml)
     if elsewhere:
         other = path.parent / html.unescape(elsewhere[1])
@@ -148,7 +157,8 @@ def _open(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
             return tiff, [say(text, other.name)]
         tiff.close()
         if other.suffix.lower() in (".ome", ".xml"):
-            return tifffile.TiffFile(path, omexml=other.read_text(encoding="utf-8")), []
+            text = other.read_text(encoding="utf-8", errors="replace")
+            return tifffile.TiffFile(path, omexml=text), []
         return tifffile.TiffFile(other), []
     if xml and "TiffData" not in xml:
         # where no plane is placed, they follow each other in the order of the dimensions
@@ -183,7 +193,8 @@ def _chosen(
     alike = [s for s in found if (s.shape, s.axes, s.dtype) == _kind(found[0])]
     if found[0].kind in _KNOWN_KINDS and len(alike) == 1:
         return found[0], []
-    images = [s for s in found if not _is_marked(s.keyframe)] or list(found)
+    named = [s for s in found if not _ASIDE.fullmatch(s.name or "")] or found
+    images = [s for s in named if not _is_marked(s.keyframe)] or list(named)
     largest = max(images, key=lambda s: math.prod(_plane(s)))
     smaller = [s for s in images if s is not largest]
     if not all(_is_copy(s, largest) for s in smaller):
@@ -199,10 +210,7 @@ def _chosen(
 
 def _all_series(tiff: tifffile.TiffFile, path: Path) -> Sequence[tifffile.TiffPageSeries]:
     start = tiff.pages.first.description.lstrip()[:1000] if tiff.pages else ""
-    if (
-        re.match(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(\w+:)?OME\b", start, re.S)
-        and not tiff.is_ome
-    ):
+    if _OME_START.match(start) and not tiff.is_ome:
         expected, got = "a whole OME description", "one that breaks off"
         raise invalid(str(path), expected=expected, received=got, remedy=_AGAIN)
     try:
