@@ -20,7 +20,7 @@ print.cl_found <- function(x, ...) {
   no_dots(...)
   files <- x$files
   failed <- files[files$status != "ok", ]
-  cat(nrow(x$objects), "objects in", nrow(files) - nrow(failed), "images\n")
+  cat(sum(files$objects), "objects in", nrow(files) - nrow(failed), "images\n")
   folder <- dirname(dirname(files$labels[files$status == "ok"][1]))
   cat("Label images in ", folder, "; found[[1]] reads the first\n", sep = "")
   if (nrow(failed) > 0) cat(sprintf("failed: %s: %s\n", failed$image, failed$status), sep = "")

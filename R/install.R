@@ -11,7 +11,7 @@
 #' @param fast Whether to install OpenVINO too (about 60 MB): on CPUs without bfloat16, models that
 #'   are trained with it then predict in half the time or less. The same as `extras = "fast"`.
 #' @param extras What else to install, by name: `"vendor"` reads Zeiss CZI, Leica LIF and Nikon
-#'   ND2; `"fast"` is OpenVINO.
+#'   ND2; `"parquet"` writes tables of objects as Parquet; `"fast"` is OpenVINO.
 #' @param envname Name of the environment.
 #' @param ... Must be empty.
 #' @return The path of the environment's Python, invisibly.

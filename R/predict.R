@@ -21,6 +21,9 @@
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
 #'   background first; [cl_read()] reads them); needs `out`.
+#' @param objects How objects are written: `"csv"`, or `"parquet"`, for many millions of them: a folder
+#'   `objects/` with the table of each image, for `arrow::open_dataset()`; needs `out` and
+#'   `cl_install(extras = "parquet")`. `objects` of the result is then without rows.
 #' @param overwrite Replace the results that are in `out` once the new ones are whole, and give up a
 #'   prediction that was begun there with other settings, model or images. Files that no prediction
 #'   wrote, or that were changed since, are never touched.
@@ -78,15 +81,15 @@
 #' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             maps = FALSE, overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
-                             pattern = NULL, progress = "auto") {
+                             maps = FALSE, objects = "csv", overwrite = FALSE, axes = NULL,
+                             pixel_size_um = NULL, pattern = NULL, progress = "auto") {
   no_dots(...)
   type <- match.arg(type)
   given <- plain_sources(images, axes, pixel_size_um, pattern)
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  for (name in c("overlay", "maps")[c(overlay, maps)]) {
+  for (name in c("overlay", "maps", "objects")[c(overlay, maps, objects == "parquet")]) {
     if (is.null(out)) stop_clean("Invalid `", name, "`. Expected `out` with it.")
   }
   if (type == "prob") {
@@ -100,7 +103,8 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     "predict",
     list(
       model = path, images = given["source"], channels = channels, slices = slices,
-      rescale = rescale, out = folder, overlay = overlay, maps = maps, overwrite = overwrite,
+      rescale = rescale, out = folder, overlay = overlay, maps = maps,
+      objects = objects, overwrite = overwrite,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress

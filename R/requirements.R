@@ -17,9 +17,11 @@ packages_needed <- c(
 # Any of these computes; the first is what cl_install() takes where there are wheels of it.
 backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
-# What cl_install(extras = ) adds: to predict in half the time on most CPUs; vendors' formats.
+# What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
+# Parquet; vendors' formats.
 extras_known <- list(
   fast = "openvino>=2025.1",
+  parquet = "pyarrow>=15",
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8")
 )
 

@@ -94,6 +94,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "jax",
             "torch",
             "fast",
+            "parquet",
             "vendor",
         }
         required = [r for r in told.requires if "extra ==" not in r]

@@ -15,6 +15,7 @@ import pytest
 import cytoloom as cl
 import kills
 import small
+from extras import need
 
 KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
@@ -168,3 +169,31 @@ def test_tables_of_others_are_not_replaced(model, images, tmp_path, name):
     with pytest.raises(cl.InvalidError, match=name):
         predict(model, images, tmp_path, overwrite=True)
     assert contents(tmp_path) == {name: b"reagent,volume\n"}
+
+
+def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
+    """A file for each image as it is finished, also after a kill; over a table, it is the one."""
+    need("pyarrow", "parquet")
+    out = tmp_path / "out"
+    whole = predict(model, images, out)
+    killed(model, images, out, KEEP, 4, "overwrite", "parquet")
+    found = predict(model, images, out, overwrite=True, objects="parquet")
+    assert sorted(p.name for p in out.iterdir()) == ["files.csv", "labels", "objects"]
+    again = pd.read_parquet(out / "objects")
+    pd.testing.assert_frame_equal(again, whole.objects, check_dtype=False, check_exact=True)
+    assert len(found.objects) == 0
+    assert f"{len(again)} objects" in str(found)
+    predict(model, images / "w0.tif", out, overwrite=True)
+    assert sorted(contents(out)) == ["files.csv", "labels/w0.tif", "objects.csv"]
+
+
+def test_parquet_is_refused_where_it_cannot_be_written(model, images, tmp_path, monkeypatch):
+    with pytest.raises(cl.InvalidError, match='"csv" or "parquet"'):
+        cl.predict(model, images, objects="feather")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(cl.InvalidError, match=r"cytoloom\[parquet\]"):
+        predict(model, images, tmp_path / "out", objects="parquet")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    with pytest.raises(cl.InvalidError, match=r"Invalid `objects`\. Expected `out` with it"):
+        cl.predict(model, images, objects="parquet")
+    assert not (tmp_path / "out").exists()

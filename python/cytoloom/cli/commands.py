@@ -53,7 +53,7 @@ def _scored(scores: Any, args: argparse.Namespace) -> int:
 def _found(found: Any, args: argparse.Namespace) -> int:
     failed = int((found.files["status"] != "ok").sum())
     done = len(found.files) - failed
-    numbers = f"{counted(done, 'image')}, {counted(len(found.objects), 'object')}"
+    numbers = f"{counted(done, 'image')}, {counted(int(found.files['objects'].sum()), 'object')}"
     print(f"{numbers}. Labels and tables in {args.out}")
     if not failed:
         return OK

@@ -16,6 +16,7 @@ from ..models.inputs import fitting_source
 from ..models.padding import without_padding
 from ..models.rescale import Factors, scale_of, scaled_maps
 from ..storage.results import WRITTEN_BY
+from ..storage.tables import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class Predicted:
     row : dict
         Its row of the table of files; paths are below the folder of results.
     objects : DataFrame
-        Its objects.
+        Its objects; without rows where they are in the folder.
     labels : ndarray of int or None
         None where they are in the folder.
     notes : list of str
@@ -60,6 +61,7 @@ def predict_one(
     workers: int,
     overlay: bool = False,
     maps: bool = False,
+    parquet: bool = False,
 ) -> Predicted:
     """Predict one image, enlarged by `factors`, and write what is found where there is a folder."""
     source = CachedSource(fitting_source(model, item))
@@ -88,6 +90,9 @@ def predict_one(
     if folder.path is None:
         return Predicted(row, table, found.labels, odd, held_down=faint)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
+    if parquet:
+        write_parquet(table, folder.place("objects", item.id), WRITTEN_BY)
+        table = table[:0]  # as large as memory, of all images together
     return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um), faint)
 
 

@@ -28,6 +28,7 @@ from ..models.inputs import (
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
+from ..storage.tables import need_parquet
 from ..version import __version__
 from .apply import Predicted, predict_one
 from .folder import InMemory, objects_of
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
     from ..models.model import Model
 
 
-def check_options(rescale: Any, out: Any, **pictures: bool) -> None:
+def check_options(rescale: Any, out: Any, objects: str = "csv", **pictures: bool) -> None:
     """Refuse what cannot be meant before anything is read."""
+    if objects not in ("csv", "parquet"):
+        raise invalid("objects", expected='"csv" or "parquet"', received=objects)
+    if objects == "parquet":
+        need_parquet()
+        pictures = {**pictures, "objects": True}
     check_rescale(rescale)
     for name, wanted in pictures.items():
         if wanted and out is None:
@@ -155,7 +161,7 @@ def collect(
 ) -> Work[Predictions]:
     """Predict each image and put the tables together; a bad one among others is a row.
 
-    `pictures` are what is written besides, `overlay` and `maps`.
+    `pictures` are what is written besides, `overlay`, `maps` and `parquet`.
     """
     done = {name: _earlier(kept) for name, kept in folder.finished.items()}
     left = [item for item in items if item.id not in done]
@@ -180,7 +186,8 @@ def collect(
                 folder.keep(one.row, one.objects, one.pixels)
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
-    found = _together([done[item.id] for item in items], folder)
+    parquet = pictures.get("parquet", False)
+    found = _together([done[item.id] for item in items], folder, parquet)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
@@ -199,8 +206,8 @@ def _decided(
     return factors
 
 
-def _together(done: Sequence[Predicted], folder: InMemory) -> Predictions:
-    """Put the tables together, and write them."""
+def _together(done: Sequence[Predicted], folder: InMemory, parquet: bool = False) -> Predictions:
+    """Put the tables together, and write them but for objects that are in files of their own."""
     usable = [one for one in done if one.row["status"] == "ok"]
     if not usable:
         status = done[0].row["status"]
@@ -209,7 +216,7 @@ def _together(done: Sequence[Predicted], folder: InMemory) -> Predictions:
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
     objects = pd.concat([one.objects for one in usable], ignore_index=True)
-    folder.finish(objects, files)
+    folder.finish(None if parquet else objects, files)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in files["labels"]]
         files = files.assign(labels=below)

@@ -90,7 +90,7 @@ class InMemory:
     def keep(self, row: Mapping[str, Any], objects: pd.DataFrame, pixels: str) -> None:
         """Keep that an image is finished: its row, its objects and what its pixels were."""
 
-    def finish(self, objects: pd.DataFrame, files: pd.DataFrame) -> None:
+    def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:
         """Write the tables, and let all results take their place."""
 
 
@@ -203,12 +203,15 @@ class ResultsFolder(InMemory):
         self._state.keep(row["image"], kept)
         self._written |= {self._folder / file for file in made}
 
-    def finish(self, objects: pd.DataFrame, files: pd.DataFrame) -> None:  # noqa: D102
+    def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:  # noqa: D102
         self.check()
-        write_table(objects, self._stage / OBJECTS)
+        if objects is not None:
+            write_table(objects, self._stage / OBJECTS)
+            self._written.add(self._folder / OBJECTS)
         write_table(files, self._stage / PREDICTED)
         if self._replacing:
-            gone = [path for path in self._old if path not in self._written]
+            earlier = [*self._old, self._folder / OBJECTS]
+            gone = [path for path in earlier if path not in self._written]
             take_place(self._stage, self._folder, gone)
             leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()

@@ -24,6 +24,7 @@ def predict(
     out: str | os.PathLike[str] | None = None,
     overlay: bool = False,
     maps: bool = False,
+    objects: str = "csv",
     overwrite: bool = False,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
@@ -63,6 +64,10 @@ def predict(
     maps : bool, default False
         Also write ``maps/<name>.tif``, the probability of each class in each pixel, background
         first: float16, (class, y, x) or (z, class, y, x); needs `out`.
+    objects : str, default "csv"
+        How objects are written: "csv", one table objects.csv, or "parquet", for many millions of
+        them, a folder ``objects/`` with the table of each image as it comes; needs `out` and the
+        extra ``parquet``. `Predictions.objects` is then without rows.
     overwrite : bool, default False
         Replace the results that are in `out` once the new ones are whole, and give up a
         prediction that was begun there with other settings, model or images. Files that no
@@ -107,16 +112,17 @@ def predict(
         "rescale": rescale,
         "overlay": overlay,
         "maps": maps,
+        "objects": objects,
         "axes": axes,
         "pattern": pattern,
         "pixel_size_um": pixel_size_um,
     }
-    check_options(rescale, out, overlay=overlay, maps=maps)
+    check_options(rescale, out, objects, overlay=overlay, maps=maps)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     with open_results(out, overwrite, items, images) as folder:
         yield from go_on_or_begin(model, items, folder, asked)
         found: Predictions = yield from collect(
-            model, items, rescale, folder, overlay=overlay, maps=maps
+            model, items, rescale, folder, overlay=overlay, maps=maps, parquet=objects == "parquet"
         )
     return found

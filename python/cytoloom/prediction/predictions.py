@@ -75,6 +75,7 @@ class Predictions:
 
     def __str__(self) -> str:
         failed = int((self.files["status"] != "ok").sum())
-        text = f"{counted(len(self.objects), 'object')} in {counted(len(self), 'image')}"
+        count = int(self.files["objects"].sum())
+        text = f"{counted(count, 'object')} in {counted(len(self), 'image')}"
         text += f", {counted(failed, 'image')} failed (see .files)" if failed else ""
         return text + (f", written to {self.out}" if self.out else "")

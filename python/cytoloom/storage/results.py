@@ -17,7 +17,7 @@ from .tables import read_table
 PREDICTED, OBJECTS, SCORED = "files.csv", "objects.csv", "scores.csv"
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written: what is there is ours."""
-KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif"}
+KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
 """Folders of files with one of each image, and how these end."""
 WRITTEN_BY = "cytoloom predict"
 """What files that a prediction writes say of themselves; those that others have changed do not."""
@@ -161,8 +161,10 @@ def written_here(path: Path) -> bool:
     """Whether a file says of itself that a prediction wrote it."""
     try:
         with open(path, "rb") as stream:
-            # past the description of a large TIFF
-            return WRITTEN_BY.encode() in stream.read(2**16)
+            # pictures say it in front, past the description of a large TIFF; Parquet at the end
+            front = stream.read(2**16)
+            stream.seek(-min(path.stat().st_size, 2**16), os.SEEK_END)
+            return WRITTEN_BY.encode() in front + stream.read()
     except OSError:
         return False
 

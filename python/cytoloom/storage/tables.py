@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ..errors import invalid
 from .atomic import write_whole
 
 if TYPE_CHECKING:
@@ -51,6 +53,40 @@ def read_table(path: Path | IO[str]) -> pd.DataFrame:
     how: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
     table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), **how, **exact)
     return table.fillna(dict.fromkeys(set(TEXT) & set(table.columns), ""))
+
+
+def need_parquet() -> None:
+    """Raise where there is nothing that writes Parquet."""
+    if not importlib.util.find_spec("pyarrow"):
+        raise invalid(
+            "objects",
+            expected='"csv", or the package pyarrow, which writes Parquet',
+            received='"parquet" without it',
+            remedy='Run pip install "cytoloom[parquet]", in R cl_install(extras = "parquet").',
+        )
+
+
+def write_parquet(table: pd.DataFrame, path: Path, written_by: str = "cytoloom") -> None:
+    """Write a table as Parquet, whole; a part of a set of tables of the same columns.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its columns have the same types when it has no rows.
+    path : Path
+        Ends in ``.parquet``; its folder exists.
+    written_by : str, default "cytoloom"
+        What the file says it was written by.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    text = {name: str for name in TEXT if name in table}
+    part = pyarrow.Table.from_pandas(table.astype(text), preserve_index=False)
+    told = {**(part.schema.metadata or {}), b"written_by": written_by.encode()}
+    write_whole(
+        path, lambda temporary: parquet.write_table(part.replace_schema_metadata(told), temporary)
+    )
 
 
 def packed(table: pd.DataFrame) -> dict[str, Any]:
