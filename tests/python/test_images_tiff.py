@@ -318,7 +318,8 @@ def test_four_channels_stay_four_whatever_their_writer_called_the_last(tmp_path,
 
 def test_alpha_of_other_programs_is_left_out_and_masks_are_drawn_in_it(tmp_path):
     Pillow.fromarray(np.dstack([COLOURS, MASK])).save(tmp_path / "a.tif")
-    np.testing.assert_array_equal(told(tmp_path / "a.tif", "alpha and left out"), COLOURS)
+    np.testing.assert_array_equal(told(tmp_path / "a.tif", "left out; keep it.*yxc"), COLOURS)
+    np.testing.assert_array_equal(quietly(tmp_path / "a.tif", axes="yxc")[..., 3], MASK)
     Pillow.fromarray(np.dstack([GREY, MASK])).save(tmp_path / "b.tif")
     np.testing.assert_array_equal(told(tmp_path / "b.tif", "alpha and left out")[..., 0], GREY)
     warnings.simplefilter("ignore")

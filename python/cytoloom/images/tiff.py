@@ -71,7 +71,8 @@ class Tiff(Reader):
             elif _white_is_zero(file):
                 array = _turned_round(array, file.page)
             array = _placed(array, shape, letters, file)
-            array = array[..., :-1] if _has_alpha(file, array.shape[-1]) else array
+            if _has_alpha(file, array.shape[-1], part.axes):
+                array = array[..., :-1]
             return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
 
     def is_lossy(self, path: Path) -> bool:
@@ -95,7 +96,7 @@ class Tiff(Reader):
                 array = _turned_round(array, file.page)
             array = _placed(array, shape, letters, file)
             array = array.astype(np.uint8) if array.dtype == bool else array
-            if _has_alpha(file, array.shape[-1]):
+            if _has_alpha(file, array.shape[-1], part.axes):
                 return array[..., :-1], array[..., -1]
             return array, None
 
@@ -219,8 +220,8 @@ def _is_mask(array: AnyArray, page: Any) -> bool:
     return array.dtype == bool or bool(((array == 0) | (array == _top(page))).all())
 
 
-def _has_alpha(file: Opened, channels: int) -> bool:
-    """Whether the last channel is how opaque a pixel is.
+def _has_alpha(file: Opened, channels: int, axes: str | None) -> bool:
+    """Whether the last channel is how opaque a pixel is; not where axes were given.
 
     tifffile and OME's writers call the last of four channels so unasked, whatever it is, and
     pictures have no planes of their own for each colour: there it stays a channel, which
@@ -228,7 +229,7 @@ def _has_alpha(file: Opened, channels: int) -> bool:
     """
     unasked = str(file.page.tags.valueof(_SOFTWARE, "")).startswith("tifffile")
     unasked |= file.series.kind in ("shaped", "ome") or int(file.page.planarconfig) == 2
-    return _says_alpha(file, channels) and not unasked
+    return axes is None and _says_alpha(file, channels) and not unasked
 
 
 def _says_alpha(file: Opened, channels: int) -> bool:
@@ -251,7 +252,7 @@ def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
     if colours is not None:
         letters, shape_ = letters + "c", (*shape_, colours.shape[1])
     shape, _, ordered = arrangement(shape_, letters)
-    if _has_alpha(file, shape[-1]):
+    if _has_alpha(file, shape[-1], axes):
         shape = (*shape[:-1], shape[-1] - 1)
     bytes_ = colours is not None or file.series.dtype.kind == "b"
     dtype = np.dtype(np.uint8) if bytes_ else file.series.dtype
@@ -290,10 +291,10 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
     unnamed = [a for a in file.series.axes if a not in _MEANING]
     if unnamed and axes is None:
         found += guessed(tuple(file.series.shape), _letters(file, Path(), None))
-    if _has_alpha(file, file.page.samplesperpixel):
-        text = "its last channel is marked as alpha and left out; if it is none, save it unmarked"
-        found.append(say(text))
-    elif _says_alpha(file, shape[-1]):
+    if _has_alpha(file, file.page.samplesperpixel, axes):
+        text = "its last channel is marked as alpha and left out; keep it with {}"
+        found.append(say(text, Setting("axes", _letters(file, Path(), None))))
+    elif _says_alpha(file, shape[-1]) and axes is None:
         text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
         found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
     if _orientation(file) != 1:
