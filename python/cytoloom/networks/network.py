@@ -117,6 +117,32 @@ class Network:
         """
         return tuple(p // g for p, g in zip(patch_px, self.grid_px, strict=True))
 
+    def sound_in_bfloat16(self, patch_px: Sequence[int]) -> bool:
+        """Say whether TensorFlow can train it in bfloat16 on a CPU.
+
+        Its gradient of a 3-D convolution reads memory that was never written where a map has
+        fewer planes along z than the kernel, but more than one: NaN, or silent garbage. Of a
+        network that does not say otherwise, kernels are taken to be up to 7 wide, on maps from
+        the patch to `thinnest_px`.
+
+        Parameters
+        ----------
+        patch_px : sequence of int
+            Spatial shape of the patch.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> from cytoloom import UNet
+        >>> net = UNet(depth=2, stem_stride=1, ndim=3)
+        >>> net.sound_in_bfloat16((8, 64, 64)), net.sound_in_bfloat16((16, 64, 64))
+        (False, True)
+        """
+        return self.ndim == 2 or patch_px[0] == 1 or self.thinnest_px(patch_px)[0] >= 7
+
     def build(
         self,
         inputs: Mapping[str, int],

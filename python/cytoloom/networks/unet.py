@@ -149,6 +149,16 @@ class UNet(Network):
             pooling.append(size)
         return replace(self, stem_stride=stem, pooling=tuple(pooling))
 
+    def sound_in_bfloat16(self, patch_px: Sequence[int]) -> bool:
+        """Say whether no level has fewer planes than its kernel, but more than one.
+
+        See `Network.sound_in_bfloat16`.
+        """
+        planes = [patch_px[0]]
+        for factors in self.strides:
+            planes.append(planes[-1] // factors[0])
+        return self.ndim == 2 or not any(1 < n < self.kernel for n in planes)
+
     def parameters(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> int:
         """Count the parameters, batch-norm statistics included, without a backend.
 

@@ -165,34 +165,20 @@ def _start_backend(trainer: Trainer) -> None:
 
 
 def _with_precision(planned: Planned) -> Planned:
-    """Choose the precision, for which the sizes of patches must be known.
-
-    TensorFlow's bfloat16 gradient of a 3-D convolution reads memory that was never written where
-    a feature map has one plane less along z than the kernel: NaN, or silent garbage.
-    """
+    """Choose the precision, for which the sizes of patches must be known."""
     asked_for = planned.trainer.precision
     precision, network = backend.resolve_precision(asked_for), planned.plan.network
-    thin = network.ndim == 3 and backend.name() == "tensorflow" and not backend.gpu()
-    kernel = getattr(network, "kernel", 3)
-    if precision == "bfloat16" and thin and _thin_levels(network, planned.patch_px, kernel):
+    on_cpu = backend.name() == "tensorflow" and not backend.gpu()
+    if precision == "bfloat16" and on_cpu and not network.sound_in_bfloat16(planned.patch_px):
         if asked_for == "bfloat16":
             raise invalid(
                 "precision",
-                expected=f"float32 for patches whose feature maps have {kernel - 1} planes",
+                expected="float32 for patches whose feature maps have fewer planes than a kernel",
                 received="bfloat16",
                 remedy="Take patches of more planes, or another precision.",
             )
         precision = "float32"
     return replace(planned, precision=precision)
-
-
-def _thin_levels(network: Any, patch_px: tuple[int, ...], kernel: int) -> bool:
-    """Whether a level of a network in 3-D has fewer planes than its kernel, but more than one."""
-    planes, levels = patch_px[0], []
-    for factors in getattr(network, "strides", ((1, 1, 1),)):
-        planes //= factors[0]
-        levels.append(planes)
-    return any(1 < n < kernel for n in (patch_px[0], *levels))
 
 
 def _settings(network: Network, names: Iterable[str]) -> str:
