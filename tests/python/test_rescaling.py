@@ -132,6 +132,25 @@ def test_a_folder_has_one_factor_whatever_single_images_would_have():
     assert "better in 3 of 4 images looked at" in text
 
 
+def test_an_image_leaves_the_factor_of_its_folder_only_beyond_doubt():
+    """Many discs that the network knows as they are; with few of them it stays with the others."""
+    usual, odd, few = discs(40), discs(20), discs(20)
+    few[60:] = 0
+    for image, own in ((odd, None), (few, [0.5, 0.5])):
+        factors, text = decided(ideal((14, 28)), usual, usual, image, usual, usual)
+        assert factors == [[0.5, 0.5], [0.5, 0.5], own, [0.5, 0.5], [0.5, 0.5]]
+        assert ("2 fits at another size than the other images: left as it is" in text) is (
+            own is None
+        )
+
+
+def test_a_model_whose_objects_fit_nowhere_says_nothing_of_sizes():
+    model = ideal((14, 28))
+    model.info["training"]["coherence"] = 0.3
+    assert decided(model, discs(40)) == ([None], "")
+    assert model.shown == []
+
+
 def test_images_that_do_not_agree_are_left_as_they_are():
     """A half of them would gain as much as the other loses."""
     factors, _ = decided(ideal((14, 28)), discs(40), discs(20))

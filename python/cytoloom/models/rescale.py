@@ -33,6 +33,8 @@ OCTAVES = (-4, -3, -2, -1, 0, 1, 2, 3)
 """Factors that are looked at, as powers of 2; half steps follow where the fit is near the best."""
 NEAR_BEST = 0.75
 """How near. Of five collections one had fits of .49 and .50 at two octaves and .60 between them."""
+STOP = 0.5
+"""Farther sizes are not looked at behind one that fits so much worse than the best."""
 GAIN = 1.25
 """How many times better objects must fit at another size. On collections that were best left as
 they are another size fitted up to 1.22 times as well; where it helped, 1.5 times and more."""
@@ -41,6 +43,11 @@ GOOD, USUAL = 0.6, 0.95
 unless it is clearly better at half or twice the size, or without looking at another size."""
 USUAL_SPREAD = 0.15
 """How far below the usual coherence that of an image like those in training may lie."""
+USEFUL = 0.4
+"""Of a model whose objects do not even fit their maps so well in training, fits say nothing."""
+STRONG, STRONG_OBJECTS, STRONG_POWER = 2.0, 10, 1
+"""An image leaves the factor of its folder if so many objects fit so many times as well at a size
+at least so many octaves away, and as in training."""
 PRIOR = 0.045
 """An octave farther from 1 has to fit so much better: where sizes fit alike, the one nearest to the
 images as they are has the finest outlines."""
@@ -156,9 +163,9 @@ def _decided(model: Model, items: Sequence[Any]) -> tuple[dict[str, Factors], li
         else:
             found |= {item.id: factors for item in members}
     if unknown:
-        factors, text = sizes.by_looks(unknown)
-        said += [text] if text else []
-        found |= {item.id: factors for item in unknown}
+        factors, others, texts = sizes.by_looks(unknown)
+        said += texts
+        found |= {item.id: others.get(item.id, factors) for item in unknown}
     return found, said
 
 
@@ -168,7 +175,8 @@ class _Sizes:
     def __init__(self, model: Model, items: Sequence[Any]) -> None:
         self._model, self._items = model, items
         self._sizes = model.info["diameter_px"]
-        self._usual = model.info["training"].get("coherence")
+        self._usual = model.info["training"].get("coherence") or 0.0
+        self._told = bool(self._sizes) and self._usual >= USEFUL
 
     def by_pixels(self, spacing: Any, members: Sequence[Any]) -> tuple[Factors, Any]:
         """Return the ratio of pixel sizes where both are known and it is to be believed."""
@@ -191,38 +199,67 @@ class _Sizes:
     def _believed(self, ratio: Sequence[float], members: Sequence[Any]) -> bool:
         if all(1 / BELIEVED <= f <= BELIEVED for f in ratio):
             return True
-        if not all(is_factor(f) for f in ratio) or not self._sizes or self._usual is None:
+        if not all(is_factor(f) for f in ratio) or not self._told:
             return False
         looks = Looks(self._model, members)
         # so large a factor is looked at only where it makes images neither huge nor tiny
-        return looks.images > 0 and looks.fits_in(min(ratio)) and self._as_trained(looks.at(ratio))
+        return looks.names != [] and looks.fits_in(min(ratio)) and self._as_trained(looks.at(ratio))
 
-    def by_looks(self, members: Sequence[Any]) -> tuple[Factors, Any]:
+    def by_looks(self, members: Sequence[Any]) -> tuple[Factors, dict[str, Factors], list[Any]]:
         """Return the factor at which objects fit best, if that is clearly better than as they are.
 
         How well objects fit the maps that they were made of (`Look.fit`) falls when the network
         sees them at a size that it does not know, whatever it then takes for objects.
+
+        Returns
+        -------
+        factor : list of float or None
+            Of the images together.
+        others : dict of str to (list of float or None)
+            Of the images whose own looks say otherwise beyond doubt.
+        said : list of str
+            What is to be said of it.
         """
-        if not self._sizes or self._usual is None:
-            return None, ""
-        looks = Looks(self._model, members)
-        if not looks.images:
-            return None, ""
+        looks = Looks(self._model, members) if self._told else None
+        if looks is None or not looks.names:
+            return None, {}, []
         search = _Search(looks, self._model.ndim, self._plausible)
-        asis = search.look(0)
+        power, text = self._together(search, looks)
+        own = {name: self._own(search, k, power) for k, name in enumerate(looks.names)}
+        others = {name: p for name, p in own.items() if p is not None}
+        said = [_told_of(name, p) for name, p in others.items()]
+        factors = {name: self._factors(p) for name, p in others.items()}
+        return self._factors(power), factors, [text, *said] if text else said
+
+    def _factors(self, power: float) -> Factors:
+        return [rounded(2.0**power)] * self._model.ndim if power else None
+
+    def _together(self, search: _Search, looks: Looks) -> tuple[float, Any]:
+        """Return the power of 2 that all images share, 0 where they stay, and what to say."""
+        asis, images = search.look(0), len(looks.names)
         if search.is_best(asis, self._usual):
-            return None, ""
+            return 0, ""
         power = search.best()
         found = f"objects look unlike those in training (fit {asis.fit:.2f}, there about "
         found += f"{self._usual:.2f})"
-        if power is None or not self._better(search.look(power), asis, looks.images):
+        if power is None or not self._better(search.look(power), asis, images):
             good = self._as_trained(asis) or asis.objects < FEW_OBJECTS
-            return None, "" if good else f"{found}, and no other size was found to fit. {CHECK}"
+            return 0, "" if good else f"{found}, and no other size was found to fit. {CHECK}"
         factor, look = rounded(2.0**power), search.look(power)
-        agreeing = _agreeing(look, asis, looks.images)[0]
+        agreeing = _agreeing(look, asis, images)[0]
         text = f"{found}: rescaled by {factor:g} (fit {look.fit:.2f}, better in {agreeing} of "
-        text += f"{counted(looks.images, 'image')} looked at)."
-        return [factor] * self._model.ndim, say("{} {}", text, _way_out(factor))
+        text += f"{counted(images, 'image')} looked at)."
+        return power, say("{} {}", text, _way_out(factor))
+
+    def _own(self, search: _Search, image: int, power: float) -> float | None:
+        """Return the power of 2 of one image that is not that of the others, beyond doubt."""
+        fits = {p: search.look(p).of(image) for p in search.tried()}
+        best = max(fits, key=lambda p: fits[p].fit)
+        look, far = fits[best], abs(best - power) >= STRONG_POWER
+        sure = look.objects >= STRONG_OBJECTS and self._as_trained(look)
+        inside = OCTAVES[0] < best < OCTAVES[-1]
+        better = look.fit >= STRONG * fits[power].fit
+        return best if far and sure and inside and better else None
 
     def _better(self, look: Look, asis: Look, images: int) -> bool:
         """Whether a factor is believed: clearly better, in most images, and as good as trained."""
@@ -244,8 +281,15 @@ class _Search:
 
     def __init__(self, looks: Looks, ndim: int, plausible: Any) -> None:
         self._looks, self._ndim, self._plausible = looks, ndim, plausible
+        self._powers: set[float] = set()
+
+    def tried(self) -> list[float]:
+        """List the powers that were looked at."""
+        return sorted(self._powers)
 
     def look(self, power: float) -> Look:
+        """Look at all parts enlarged by a power of 2."""
+        self._powers.add(power)
         return self._looks.at([rounded(2.0**power)] * self._ndim)
 
     def _fit(self, power: float) -> float:
@@ -263,7 +307,15 @@ class _Search:
 
     def best(self) -> float | None:
         """Return the power of 2 with the best fit; None where that is an end of the range."""
-        fits = {float(power): self._fit(power) for power in OCTAVES}
+        fits = {0.0: self._fit(0)}
+        for side in (
+            sorted(p for p in OCTAVES if p > 0),
+            sorted(p for p in OCTAVES if p < 0)[::-1],
+        ):
+            for power in side:
+                fits[power] = self._fit(power)
+                if fits[power] < STOP * max(fits.values()):
+                    break
         top = max(fits.values())
         for power in [p for p, fit in fits.items() if fit >= NEAR_BEST * top]:
             for half in (power - 0.5, power + 0.5):
@@ -288,6 +340,12 @@ def scale_of(factors: Factors) -> float:
 def rounded(factor: float) -> float:
     """Round a factor as it is written in tables and messages, so that it can be given again."""
     return float(f"{factor:.3g}")
+
+
+def _told_of(name: str, power: float) -> Any:
+    text = f"{name} fits at another size than the other images: "
+    text += f"rescaled by {rounded(2.0**power):g}." if power else "left as it is."
+    return say("{} {}", text, _way_out(rounded(2.0**power)))
 
 
 def _way_out(factor: float) -> Any:

@@ -190,9 +190,18 @@ class Instances(Task):
         divide_at_necks(labels, self.neck, spacing_um)
         if self.fill_holes:
             fill_holes(labels)
+        self._drop(labels, distance)
+        return Found(labels)
+
+    def kept(self, maps: Maps, found: Found) -> Found:
+        """Drop objects that are flat, small or at the border from a copy of what was found."""
+        labels = found.labels.copy()
+        self._drop(labels, maps["distance"][..., 0])
+        return Found(labels)
+
+    def _drop(self, labels: Array, distance: Array) -> None:
         drop_flat(labels, distance, self.peak_threshold)
         keep_objects(labels, min_area_px=self.min_area_px, exclude_border=self.exclude_border)
-        return Found(labels)
 
     def tune(
         self, maps: Sequence[Maps], truths: Sequence[Truth], spacing_um: Spacing = None

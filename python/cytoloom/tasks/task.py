@@ -376,6 +376,23 @@ class Task:
         """
         return self
 
+    def kept(self, maps: Maps, found: Found) -> Found:
+        """Return what this task keeps of all that the one without filters finds.
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`.
+        found : Found
+            What `keeping_all` made of them.
+
+        Returns
+        -------
+        Found
+            As `decode` of this task.
+        """
+        return found
+
     def coherence(self, maps: Maps, found: Found) -> float:
         """How well the maps fit the objects made of them, at most 1; larger is better.
 
