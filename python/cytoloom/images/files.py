@@ -135,10 +135,17 @@ def read(
     Image
         With ``.array`` of the file's own dtype, ``.axes`` and ``.pixel_size_um``.
 
+    Warns
+    -----
+    UserWarning
+        What had to be guessed, and what is odd about the file: axes without names, alpha, an
+        overview beside the image, a turned picture, a pixel size that cannot be.
+
     Raises
     ------
     InvalidError
-        Missing, damaged, or in a format not read; the message says how to convert it.
+        Missing, damaged, incomplete (a plane of a stack, a file of a set), larger than the free
+        memory, or in a format not read; the message says what to do.
 
     Examples
     --------
@@ -219,6 +226,11 @@ def read_labels(
     Returns
     -------
     ndarray of an integer dtype
+
+    Warns
+    -----
+    UserWarning
+        As `read` does.
 
     Raises
     ------
