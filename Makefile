@@ -16,11 +16,12 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python lint docs bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long lint docs bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
+	@echo "make test-long      5,000 damaged files and odd arguments (an hour)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -38,6 +39,10 @@ test: setup-r test-python
 
 test-python: $(VENV)/.test
 	$(PY) -m pytest --durations=10 --numprocesses 2 --dist loadfile --max-worker-restart 0
+
+# Not part of `make test`, which runs some of them: the last table is in benchmarks/NOTES.md.
+test-long: $(VENV)/.test
+	$(PY) -m tests.python.fuzz --cases 5000 --seed 1 --workers 2
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

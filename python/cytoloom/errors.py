@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .messages import Argument, say
+from .messages import Argument, Message, Value, in_words, is_plain, say, shortened
 
 
 class InvalidError(ValueError):
@@ -70,9 +70,24 @@ def invalid(name: str, *, expected: str, received: object, remedy: str = "") -> 
     >>> print(invalid("depth", expected="1 or more", received=0))
     Invalid `depth`. Expected 1 or more. Received: 0.
     """
-    got = received if isinstance(received, str) else say("{}", received)
+    received = _kept(received)
+    got = _short(received) if isinstance(received, str) else say("{}", received)
     end = "" if got.endswith(("?", "!", ".")) else "."
-    found = say("Invalid {}. Expected {}. Received: {}" + end, Argument(name), expected, got)
+    found = say(
+        "Invalid {}. Expected {}. Received: {}" + end, Argument(_short(name)), expected, got
+    )
     error = InvalidError(say("{} {}", found, remedy) if remedy else found)
     error.name, error.expected, error.received, error.remedy = name, expected, received, remedy
     return error
+
+
+def _kept(received: object) -> object:
+    """Return a value as it is where it is plain, else in words: an error crosses processes."""
+    if isinstance(received, Value):
+        return Value(_kept(received.value)) if is_plain(received.value) else _kept(received.value)
+    return received if is_plain(received) else in_words(received)
+
+
+def _short(text: str) -> str:
+    """Shorten a name or a value, but no message, which may have lines and faces' parts."""
+    return text if isinstance(text, Message) or "\n" in text else shortened(text)

@@ -13,14 +13,14 @@ import inspect
 import io
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, ParamSpec, TextIO, TypeVar, cast
 
 from .components import docstrings
+from .components.arguments import fitted
 from .errors import invalid
-from .messages import Value
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def drain(
     object
         The value of the last event.
     """
-    if progress not in (True, False, "auto"):
+    if not isinstance(progress, (bool, str)) or progress not in (True, False, "auto"):
         raise invalid("progress", expected='True, False or "auto"', received=progress)
     result = None
     try:
@@ -232,18 +232,8 @@ class Verb(Generic[P, T]):
 
     def events(self, *args: P.args, **kwargs: P.kwargs) -> Generator[Event, Any, None]:
         """Begin the work: a generator of events, the last of kind "result"."""
-        self._check_flags(args, kwargs)
-        return _with_result(self._work(*args, **kwargs))
-
-    def _check_flags(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
-        """Refuse what is neither True nor False where only these are meant."""
-        signature = inspect.signature(self._work)
-        given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
-        for name, value in given.items():
-            known = signature.parameters.get(name)
-            flag = known is not None and known.annotation == "bool"
-            if flag and type(value).__name__ not in ("bool", "bool_"):
-                raise invalid(name, expected="True or False", received=Value(value))
+        fits, named = fitted(self._work, args, kwargs)
+        return _with_result(self._work(*fits, **named))
 
     @property
     def summary(self) -> str:

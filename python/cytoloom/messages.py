@@ -39,6 +39,53 @@ def in_lines(subjects: Mapping[str, Any], width: int = 14) -> Message:
     return joined("\n", (say("{} {}", f"{k:<{width}}", v) for k, v in subjects.items()))
 
 
+def shortened(text: str, longest: int = 240) -> str:
+    """Leave out the middle of a text that nobody would read to its end.
+
+    Examples
+    --------
+    >>> shortened("abcdefghij" * 30, longest=20)
+    'abcdefghij...defghij'
+    """
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}...{text[len(text) - longest // 2 + 3 :]}"
+
+
+def in_words(value: Any) -> str:
+    """Show any value in one line of a length that can be read; large ones by their type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_words(np.zeros((2, 3))), in_words([1, "a"]), in_words(object())
+    ('a float64 array of shape (2, 3)', "[1, 'a']", 'an object')
+    """
+    if "ndarray" in {cls.__name__ for cls in type(value).__mro__} and value.ndim:
+        return f"a {value.dtype} array of shape {tuple(value.shape)}"
+    text = repr(value)
+    if "\n" in text or " at 0x" in text:
+        kind = type(value).__name__
+        return f"a{'n' if kind[:1].lower() in 'aeiou' else ''} {kind}"
+    return shortened(text)
+
+
+def is_plain(value: Any, depth: int = 4) -> bool:
+    """Whether a value is numbers, texts, lists, components and parts of messages throughout.
+
+    Examples
+    --------
+    >>> is_plain([1, ("a", None)]), is_plain([object()])
+    (True, False)
+    """
+    if isinstance(value, (list, tuple)):
+        return depth > 0 and all(is_plain(one, depth - 1) for one in value)
+    if isinstance(value, Mapping):
+        return is_plain([*value, *value.values()], depth)
+    named = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return value is None or named or isinstance(value, (bool, int, float, str, os.PathLike))
+
+
 @dataclass(frozen=True)
 class Setting:
     """A part of a message: an argument with a value to give it."""
@@ -120,7 +167,7 @@ class Face:
             return (
                 f"{value.name}({', '.join(self.setting(*pair) for pair in value.fields.items())})"
             )
-        return repr(value)
+        return in_words(value)
 
     def verb(self, name: str) -> str:
         """Spell the name of a verb."""
@@ -168,7 +215,8 @@ class InR(Face):
                 return super().value(Call(name, value.fields))
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.value(changed(value))
-        return self.value(value.item()) if hasattr(value, "item") else repr(value)
+        scalar = hasattr(value, "item") and getattr(value, "ndim", 0) == 0
+        return self.value(value.item()) if scalar else in_words(value)
 
     def verb(self, name: str) -> str:
         """Spell the name of a verb: predict() and evaluate() are generics in R."""

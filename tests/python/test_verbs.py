@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pickle
 import pkgutil
 import pydoc
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 import cytoloom as cl
+from cytoloom.errors import InvalidError
 from cytoloom.events import Event, Verb, Work, drain, find_verb, note, verb
+
+if TYPE_CHECKING:
+    from cytoloom.models.model import Model
 
 VERBS = {name: find_verb(address) for name, address in cl.VERBS.items()}
 
@@ -141,3 +149,42 @@ def test_a_flag_is_true_or_false(value, tmp_path) -> None:
     """Before any work: "False" in quotes would count as true."""
     with pytest.raises(cl.InvalidError, match=r"overwrite.*True or False"):
         cl.train("nowhere", out=tmp_path / "m", overwrite=value)
+
+
+def test_arguments_are_of_the_types_that_are_declared() -> None:
+    """Checked before work begins, told by name and in words; as good as the type is the type."""
+
+    @verb
+    def take(
+        path: str | Path,
+        *,
+        times: int = 1,
+        share: float | None = None,
+        channels: Sequence[int | str] | None = None,
+        size: tuple[int, int] = (1, 1),
+        kind: Literal["a", "b"] = "a",
+        model: Model | None = None,
+        progress: bool | str = "auto",
+    ) -> Work[Any]:
+        """Take anything."""
+        yield note("taking")
+        return path, times, share, channels, size
+
+    taken = take("a", times=3.0, channels="gfp", size=[2, 3], progress=False)
+    assert taken == ("a", 3, None, ("gfp",), (2, 3))
+    assert type(taken[1]) is int
+    refused = {
+        "Invalid `path`. Expected a path. Received: 'a\\x00'.": {"path": "a\0"},
+        "Invalid `path`. Expected a path. Received: 7.": {"path": 7},
+        "Invalid `times`. Expected a whole number. Received: 1.5.": {"times": 1.5},
+        "Invalid `times`. Expected a whole number. Received: True.": {"times": True},
+        "Invalid `share`. Expected a number or None. Received: nan.": {"share": math.nan},
+        "Invalid `share`. Expected a number or None. Received: 'a'.": {"share": "a"},
+        "Invalid `size`. Expected 2 whole numbers. Received: (1, 2, 3).": {"size": (1, 2, 3)},
+        "Invalid `model`. Expected a model or None. Received: {}.": {"model": {}},
+        'Invalid `kind`. Expected "a", "b". Received: \'c\'.': {"kind": "c"},
+    }
+    for words, arguments in refused.items():
+        with pytest.raises(InvalidError) as told:
+            take.events(**({"path": "a"} | arguments))
+        assert str(told.value) == words

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from ..errors import invalid
 from ..messages import Value, say
+from .arguments import field_declared
 from .rules import optional, rules_of
 
 T = TypeVar("T")
@@ -53,8 +55,7 @@ def component(cls: type[T]) -> type[T]:
             remedy="Give the class another name.",
         )
     _REGISTRY[cls.__name__] = cls
-    if any(rules_of(cls)) or hasattr(cls, "between"):
-        _check_when_made(cls)
+    _check_when_made(cls)
     return cls
 
 
@@ -64,7 +65,7 @@ def _home(cls: type) -> str:
 
 
 def _check_when_made(cls: Any) -> None:
-    """Check the rules before what else a class does when an instance is made."""
+    """Check rules and types before what else a class does when an instance is made."""
     after = "__post_init__" if hasattr(cls, "__post_init__") else "__init__"
     made = getattr(cls, after)
 
@@ -82,6 +83,12 @@ def _check_when_made(cls: Any) -> None:
 
 
 def _check(made: Any) -> None:
+    cls: Any = type(made)
+    ruled = {field.name for field, _ in rules_of(cls)}
+    for field in dataclasses.fields(made):
+        if field.init and field.name not in ruled:
+            fits = field_declared(cls, field.name)
+            object.__setattr__(made, field.name, fits.fit(getattr(made, field.name), field.name))
     for field, rule in rules_of(type(made)):
         value = getattr(made, field.name)
         if not ((value is None and optional(field)) or rule.holds(value)):
@@ -242,7 +249,7 @@ def _coerce_scalar(value: Any, hint: Any, name: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
     if hint is int and not isinstance(value, bool) and isinstance(value, (int, float)):
-        if int(value) != value:
+        if not math.isfinite(value) or int(value) != value:
             raise invalid(name, expected="a whole number", received=value)
         return int(value)
     if hint is float and not isinstance(value, bool) and isinstance(value, (int, float)):

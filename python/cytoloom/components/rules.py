@@ -88,9 +88,14 @@ class Rule:
         return fits and all(map(self._number, row))
 
     def _number(self, value: Any) -> bool:
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, Real) or isinstance(value, bool):
             return False
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond 1e308
+            return False
+        if not math.isfinite(number):
+            return False
         if self.or_zero and number == 0:
             return True
         inside = (number > self.low if self.above else number >= self.low) and (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..components.arguments import checked
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
 from ..messages import Either, Message, arguments_of, counted, joined, say
@@ -105,6 +106,7 @@ class Data:
         return replace(self, items=items, unknown=unknown)
 
     @classmethod
+    @checked
     def from_folder(cls, folder: str | Path, **options: Any) -> Data:
         """Take a folder with ``images/`` and ``masks/`` or ``labels/``, or with both mixed.
 
@@ -139,8 +141,9 @@ class Data:
         return _data(folder_data(Path(folder).expanduser(), how), how)
 
     @classmethod
+    @checked
     def from_pairs(
-        cls, images: Sequence[Any], labels: Sequence[Any], names: Sequence[str] = (), **options: Any
+        cls, images: Any, labels: Any, names: Sequence[str] = (), **options: Any
     ) -> Data:
         """Take images and labels in the same order, each a file, an array or a `Source`.
 
@@ -172,6 +175,7 @@ class Data:
         return _paired(images, labels, names, ReadOptions(**options))
 
     @classmethod
+    @checked
     def from_table(cls, table: Any, folder: str | Path = ".", **options: Any) -> Data:
         """Take a CSV file or DataFrame with columns image, label[, group, split, name, weight].
 

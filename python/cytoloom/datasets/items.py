@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..components.arguments import checked
 from ..errors import InvalidError, invalid
 from ..images import files
 from ..images.channels import Channels
 from ..images.image import AnyArray, Image, per_axis
 from ..images.units import odd_size
-from ..messages import Message, say, unsettled
+from ..messages import Message, in_words, say, unsettled
 from .cache import SHARED
 from .files import FileSource
 from .joined import Files, JoinedSource
@@ -68,6 +69,7 @@ class Item:
     notes: tuple[str, ...] = ()
 
 
+@checked
 @dataclass(frozen=True)
 class ReadOptions:
     """How all images of a `Data` are read.
@@ -464,9 +466,8 @@ def listed(x: Any) -> list[Any]:
 
 
 def shortened(x: Any) -> str:
-    """Show what was given in at most 120 letters, arrays and lists by their type."""
-    text = repr(x) if not isinstance(x, (np.ndarray, list, tuple)) else type(x).__name__
-    return text if len(text) < 120 else text[:117] + "..."
+    """Show what was given in a few words, lists by their type."""
+    return type(x).__name__ if isinstance(x, (list, tuple)) else in_words(x)
 
 
 def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
@@ -480,7 +481,7 @@ def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
     return replace(
         options,
         channels=options.channels if given("channels") is None else given("channels"),
-        unknown=options.unknown if unknown is None else int(unknown),
+        unknown=options.unknown if unknown is None else unknown,
         axes=given("axes") or options.axes,
         pattern=given("pattern") or options.pattern,
         pixel_size_um=given("pixel_size_um") or options.pixel_size_um,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from ..messages import say
+from ..messages import Value, in_words, say
 from ..storage.spreadsheets import read_spreadsheet
 from .ids import make_ids
 from .items import Gathered, Item, ReadOptions, is_file, make_items
@@ -16,6 +18,7 @@ from .items import Gathered, Item, ReadOptions, is_file, make_items
 TABLES = (".csv", ".tsv", ".txt")
 COLUMNS = ("image", "label", "group", "split", "name", "weight")
 _OPTIONAL = ("group", "split", "weight")
+_CELLS = (str, os.PathLike, Number)
 _SAME = {"labels": "label", "mask": "label", "masks": "label", "images": "image"}
 
 
@@ -55,7 +58,7 @@ def table_rows(
     """
     import pandas as pd
 
-    frame = read_spreadsheet(Path(table).expanduser()) if is_file(table) else pd.DataFrame(table)
+    frame = read_spreadsheet(Path(table).expanduser()) if is_file(table) else _frame(table)
     if not is_file(table):
         frame.index = pd.RangeIndex(1, len(frame) + 1)
     names = [_SAME.get(name, name) for name in (str(c).strip().lower() for c in frame.columns)]
@@ -78,8 +81,23 @@ def table_rows(
     return full, [*_unused_columns(names), *(notes if passed else [])]
 
 
+def _frame(table: Any) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(table)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise invalid(
+            "data",
+            expected="a table, its columns of one length",
+            received=f"{in_words(table)}: {error}",
+        ) from None
+
+
 def _cell(name: str, value: Any) -> Any:
     """Return a cell, None where it is empty; R writes NA where it knows nothing."""
+    if name in COLUMNS and not (value is None or isinstance(value, _CELLS)):
+        raise invalid(name, expected="a text or a number in each row", received=Value(value))
     text = value.strip() if isinstance(value, str) else value
     return None if text == "" or (text == "NA" and name in _OPTIONAL) else text
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from ..components.arguments import checked
 from ..errors import InvalidError, invalid
 from ..messages import say, unsettled
 from . import labels as label_rules
@@ -21,6 +22,7 @@ SUFFIXES = suffixes()
 T = TypeVar("T")
 
 
+@checked
 def scenes(path: str | Path) -> tuple[str, ...]:
     """Return the names of the images that a file holds.
 
@@ -53,6 +55,7 @@ def scenes(path: str | Path) -> tuple[str, ...]:
     return _reading(path, lambda: reader.scenes(path))
 
 
+@checked
 def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None) -> ImageInfo:
     """Read what a file's header says: shape, type, axes, pixel size, channel names.
 
@@ -98,6 +101,7 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     return replace(info, name=stem(path), dtype=info.dtype.newbyteorder("="))
 
 
+@checked
 def read(
     path: str | Path,
     *,
@@ -198,6 +202,7 @@ def read_part(path: Path, part: Part) -> AnyArray:
     return _native(_reading(path, lambda: reader.pixels(path, part)))
 
 
+@checked
 def read_labels(
     path: str | Path,
     *,
@@ -281,6 +286,7 @@ def read_labels_as(
         raise error.renamed(str(path)) from None
 
 
+@checked
 def write_labels(
     path: str | Path,
     labels: AnyArray,
@@ -344,8 +350,9 @@ def _given(**arguments: object) -> set[str]:
 def _tell(path: Path, notes: Iterable[str]) -> None:
     """Warn whoever called `read` or `read_labels` of what had to be guessed."""
     for text in notes:
+        # past `checked`, to whoever called a function that has it;
         # a message, so that R spells the argument that it names
-        warnings.warn(say("{}: {}", str(path), text), stacklevel=3)
+        warnings.warn(say("{}: {}", str(path), text), stacklevel=4)
 
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:

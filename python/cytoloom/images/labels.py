@@ -303,8 +303,9 @@ def _whole_numbers(grey: AnyArray) -> Labels:
         return grey.astype(np.uint8)
     if grey.dtype.kind != "f":
         raise invalid("labels", expected="whole numbers", received=f"dtype {grey.dtype}")
-    if not np.isfinite(grey).all():
-        raise invalid("labels", expected="whole numbers", received="NaN or infinite values")
+    if not float(np.abs(grey).max(initial=0)) < 2**53:
+        got = "NaN, infinite or huge values"
+        raise invalid("labels", expected="whole numbers", received=got)
     if np.abs(grey).max(initial=0) >= 2.0**63:
         got = f"the value {np.abs(grey).max():g}"
         raise invalid("labels", expected="whole numbers below 2**63", received=got)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..components import component
+from ..components.arguments import checked
 from ..components.rules import Between
 from ..errors import invalid
 from .blocks import at_hand
@@ -101,10 +102,12 @@ class Normalize:
         if isinstance(self.floor, (int, float)):
             object.__setattr__(self, "floor", (float(self.floor),))
 
+    @checked
     def __call__(self, image: AnyArray) -> npt.NDArray[np.float32]:
         """Measure and apply in one go: ``(..., c)`` of any type to float32."""
         return self.apply(image, self.fit(image))
 
+    @checked
     def fit(self, source: AnyArray | Readable) -> Stats:
         """Measure the percentiles of a whole image.
 

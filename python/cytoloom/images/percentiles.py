@@ -134,7 +134,8 @@ class _Sample:
 
     def add(self, channel: AnyArray) -> None:
         """Take the pixels of a block whose turn it is."""
-        part: Any = channel.flat[self._next :: self._stride].astype(np.float64)
+        with np.errstate(over="ignore"):  # beyond float64 is infinite, and so left out
+            part: Any = channel.flat[self._next :: self._stride].astype(np.float64)
         self._parts.append(part)
         self._next += len(part) * self._stride - channel.size
 

@@ -41,7 +41,7 @@ class Loss:
 
     def __post_init__(self) -> None:
         weights = self.class_weights
-        if weights is not None and (min(weights) < 0 or sum(weights) == 0):
+        if weights is not None and not (weights and min(weights) >= 0 and sum(weights) > 0):
             expected = "numbers of 0 or more, one of them positive"
             raise invalid("class_weights", expected=expected, received=weights)
 

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..components import from_plain, to_plain
+from ..components.arguments import checked
 from ..errors import invalid
 from ..messages import say
 from .components import (
@@ -60,6 +61,7 @@ NAMES: dict[str, type[Loss]] = {
 }
 
 
+@checked
 def named(loss: str | Loss) -> Loss:
     """Return the loss that a name stands for, or the loss itself.
 
@@ -158,6 +160,7 @@ class HeadLoss:
         return cls(from_plain(config["loss"], Loss), config["activation"])
 
 
+@checked
 def get(
     name: str | Loss,
     activation: str = "sigmoid",
@@ -208,6 +211,7 @@ def get(
     return HeadLoss(fitting(chosen, activation), activation)
 
 
+@checked
 def fitting(loss: str | Loss, activation: str) -> Loss:
     """Return a loss that goes with an activation.
 

@@ -121,7 +121,7 @@ def _as_labels(value: ArrayLike, name: str) -> NDArray[Any]:
     if array.dtype.kind in "iu":
         return array
     # R hands over doubles
-    if array.dtype.kind == "f" and bool((array == np.floor(array)).all()):
+    if array.dtype.kind == "f" and _are_whole(array):
         return array.astype(np.int64)
     raise invalid(
         name,
@@ -129,6 +129,12 @@ def _as_labels(value: ArrayLike, name: str) -> NDArray[Any]:
         received=f"{array.dtype} values",
         remedy="Threshold probabilities first.",
     )
+
+
+def _are_whole(array: NDArray[Any]) -> bool:
+    """Whether floats are whole numbers, and small enough to be exactly these."""
+    largest = float(np.abs(array).max(initial=0))
+    return largest < 2**53 and bool((array == np.floor(array)).all())
 
 
 def _checked_top(labels: NDArray[Any], name: str, unknown: int | None) -> int:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from .contingency import Floats
 from .matching import checked_iou, match, matches_of, object_overlaps
 
@@ -27,6 +28,7 @@ def average_precision(
 ) -> Floats: ...
 
 
+@checked
 def average_precision(
     truth: ArrayLike,
     found: ArrayLike,
@@ -127,6 +129,7 @@ def counts_by_score(
     return tp, left[:, None] - tp
 
 
+@checked
 def panoptic_quality(
     truth: ArrayLike, found: ArrayLike, iou: float = 0.5, unknown: int | None = None
 ) -> float:
@@ -170,6 +173,7 @@ def panoptic_quality(
     return match(truth, found, iou, unknown).panoptic_quality
 
 
+@checked
 def aggregated_jaccard(truth: ArrayLike, found: ArrayLike, unknown: int | None = None) -> float:
     """Compute the aggregated Jaccard index (AJI) of one pair of instance images.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 from .contingency import UNKNOWN, Floats, Ints, contingency, sums
 
@@ -142,6 +143,7 @@ class ObjectOverlaps:
         return ratio
 
 
+@checked
 def match(
     truth: ArrayLike, found: ArrayLike, iou: float = 0.5, unknown: int | None = None
 ) -> Matches:

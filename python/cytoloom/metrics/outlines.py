@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 from .contingency import label_pair
 
 
+@checked
 def boundary_f(
     truth: ArrayLike,
     found: ArrayLike,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..components.arguments import checked
 from .contingency import UNKNOWN, Floats, Ints, contingency, sums
 
 
@@ -58,6 +59,7 @@ class Overlap:
         return np.where(absent, 1.0, part / np.maximum(whole, 1))
 
 
+@checked
 def dice(
     truth: ArrayLike,
     found: ArrayLike,
@@ -107,6 +109,7 @@ def dice(
     return _mean(per_class(truth, found, unknown=unknown, classes=classes).dice)
 
 
+@checked
 def iou(
     truth: ArrayLike,
     found: ArrayLike,
@@ -153,6 +156,7 @@ def iou(
     return _mean(per_class(truth, found, unknown=unknown, classes=classes).iou)
 
 
+@checked
 def precision(
     truth: ArrayLike,
     found: ArrayLike,
@@ -195,6 +199,7 @@ def precision(
     return _mean(per_class(truth, found, unknown=unknown, classes=classes).precision)
 
 
+@checked
 def recall(
     truth: ArrayLike,
     found: ArrayLike,
@@ -237,6 +242,7 @@ def recall(
     return _mean(per_class(truth, found, unknown=unknown, classes=classes).recall)
 
 
+@checked
 def per_class(
     truth: ArrayLike,
     found: ArrayLike,

@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from ..components.arguments import checked, is_path
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..inference import tiled as inference
 from ..inference.tiled import activate
-from ..messages import in_lines, say
+from ..messages import Value, in_lines, say
 from ..runtime import backend
 from ..storage.atomic import sha256_of
-from ..storage.tables import read_table, write_table
+from ..storage.tables import write_table
 from ..tasks import Task, resolve
 from . import engines
 from .card import card, summary_of
@@ -27,7 +28,7 @@ from .engine import Engine
 from .folder import refuse_others
 from .padding import without_padding
 from .record import NETWORK, Record
-from .saving import FIELDS, key_of, network_path, parts_of, read_manifest, write_files
+from .saving import FIELDS, key_of, network_path, parts_of, read_history, read_manifest, write_files
 
 _STARTING = threading.RLock()
 """Several threads may ask for one engine at once, as those of Dask do."""
@@ -81,6 +82,7 @@ class Model(Record):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_engine": None}
 
+    @checked
     def predict_maps(self, image: np.ndarray, tile_px: int | None = None) -> dict[str, np.ndarray]:
         """Predict the maps of one image in memory.
 
@@ -159,6 +161,7 @@ class Model(Record):
             workers=workers or engine.tile_workers,
         )
 
+    @checked
     def as_source(self, image: np.ndarray) -> Any:
         """Wrap an array, adding the channel axis where it lacks one.
 
@@ -200,6 +203,7 @@ class Model(Record):
         # said, not guessed: an axis of one pixel would be taken for channels
         return ArraySource(array, "zyxc"[-array.ndim :])
 
+    @checked
     def predict(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
         """Predict the labels of one image in memory.
 
@@ -232,6 +236,7 @@ class Model(Record):
         found = self.task.decode(self.source_maps(source, stats, tile_px=tile_px))
         return np.asarray(without_padding(found, source, stats).labels)
 
+    @checked
     def predict_proba(self, image: np.ndarray, tile_px: int | None = None) -> np.ndarray:
         """Predict class probabilities of one image in memory.
 
@@ -260,6 +265,7 @@ class Model(Record):
         """
         return self.task.probabilities(self.predict_maps(image, tile_px))
 
+    @checked
     def outputs(
         self, inputs: dict[str, np.ndarray], name: str | None = None
     ) -> dict[str, np.ndarray]:
@@ -288,6 +294,7 @@ class Model(Record):
         logits = backend.forward(self.network_of(name=name))(inputs)
         return {head: activate(logits[head], heads[head].activation) for head in heads}
 
+    @checked
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the model folder, whole or not at all.
 
@@ -387,15 +394,12 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     Traceback (most recent call last):
     cytoloom.errors.InvalidError: Invalid `path`. Expected a model folder ... Received: ...
     """
-    import pandas as pd
-
-    if not isinstance(path, (str, os.PathLike)):
-        received = type(path).__name__
-        raise invalid("path", expected="the path of a model's folder", received=received)
-    folder = Path(path)
+    if not is_path(path):
+        expected = "the path of a model's folder"
+        raise invalid("path", expected=expected, received=Value(path))
+    folder = Path(path).expanduser()
     wanted = None if task is None else type(resolve(task))
     plain = read_manifest(folder)
-    history = folder / "history.csv"
     names = [name for name in plain["files"] if name.endswith(".keras")]
     parts = parts_of(plain)
     if wanted is not None and all(type(part.task) is not wanted for part in parts.values()):
@@ -406,7 +410,7 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     return Model(
         parts=parts,
         info={name: plain[name] for name in FIELDS if name in plain},
-        history=read_table(history) if history.exists() else pd.DataFrame(),
+        history=read_history(folder),
         members=int(plain["members"]),
         path=folder,
         files=files,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..components import to_plain
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..images.normalize import Normalize
+from ..messages import shortened
 from ..networks.network import Network
 from ..runtime import backend
 from ..storage.atomic import sha256_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 2
+SMALL, LARGER = 2**24, 30
+"""Archives may unpack to so many bytes, or to so many times their own size."""
 NETWORK = "network"
 """Name of the network of a model that has one."""
 INFO = (
@@ -241,10 +244,21 @@ class Record:
         """Read a network as it was saved: a `keras.Model` in the precision of this machine."""
         with self._network_file(member, name or self.name) as file:
             stored = network_in(file)
+            self._refuse_another(stored, name or self.name, file)
         precision = backend.resolve_precision("auto")
         if precision == "float32":
             return stored
         return self.in_precision(stored, precision, name)
+
+    def _refuse_another(self, network: Any, name: str, file: Path) -> None:
+        """Refuse a network that is not what model.json says, or has no weights to compute with."""
+        part = self.parts[name]
+        outputs = network.output if isinstance(network.output, Mapping) else {}
+        have = {one.name: one.shape[-1] for one in network.inputs}
+        gives = {head: one.shape[-1] for head, one in outputs.items()}
+        if have != dict(part.inputs) or gives != part.heads:
+            asked = f"but model.json says {dict(part.inputs)} to {part.heads}"
+            raise _no_network(file, f"one of {have} to {gives}, {asked}")
 
     def in_precision(self, network: Any, precision: str, name: str | None = None) -> Any:
         """Return a network of one of the parts in another precision, its weights copied."""
@@ -275,21 +289,36 @@ class Record:
 def network_in(file: Path) -> Any:
     """Read the file of a network."""
     keras = backend.require()
+    if not file.is_file():
+        raise _no_network(file, "it is not there")
+    _refuse_absurd(file)
     try:
         network = keras.saving.load_model(file, compile=False, safe_mode=True)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         # an archive that is whole was refused for what is in it: Keras says why
-        if _whole_zip(file):
-            raise
-        why = "it is damaged" if file.exists() else "it is not there"
-        raise invalid(
-            "model",
-            expected=f"a Keras network in {file}",
-            received=why,
-            remedy="Copy the model folder again.",
-        ) from error
+        why = shortened(" ".join(str(error).split())) if _whole_zip(file) else "it is damaged"
+        raise _no_network(file, why) from error
     refuse_broken(network)
     return network
+
+
+def _no_network(file: Path, why: str) -> InvalidError:
+    again = "Copy the model folder again."
+    return invalid("model", expected=f"a Keras network in {file}", received=why, remedy=again)
+
+
+def _refuse_absurd(file: Path) -> None:
+    """Refuse an archive that declares members far larger than itself, before one is unpacked."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        raise _no_network(file, "it is damaged") from None
+    # Keras stores weights as they are, and weights hardly shrink
+    if size > max(SMALL, LARGER * file.stat().st_size):
+        raise _no_network(file, f"{file.stat().st_size} bytes that would unpack to {size}")
 
 
 def refuse_broken(network: Any) -> None:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..components import from_plain
 from ..errors import invalid
@@ -17,16 +17,23 @@ from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
 from ..storage.atomic import PARTIAL, leave_empty, sha256_of
+from ..storage.tables import read_table
 from ..tasks.task import Task
+from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_json
 from .record import FORMAT, INFO, NETWORK, Part
 
-MANIFEST, STATES = "model.json", ".training"
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES = ".training"
 FIELDS = ("format", "cytoloom", "members", "networks", "files", *INFO)
 FIELDS_1 = ("format", "cytoloom", "members", "task", "network", "normalize", *INFO)
-PART_FIELDS = ("task", "network", "normalize", "inputs", "calibration")
+PART_FIELDS = tuple(PART_TYPES)
+HISTORY = "history.csv"
+NUMBERS = ("epoch", "iteration", "seconds", "value")
+HISTORY_COLUMNS = (*NUMBERS[:3], "set", "metric", NUMBERS[3])
 SAVED = ".saved"
 """All files of a save, whole, until they have taken their place."""
-AGAIN = "Copy the model folder again."
 UNFINISHED = (
     "A save was broken off: load the model where its folder can be written to, which ends it."
 )
@@ -128,8 +135,12 @@ def _manifest_files(folder: Path) -> Mapping[str, str]:
 
 def _inside(folder: Path, name: str) -> Path:
     """Return the place of a file; a manifest from elsewhere must not point out of its folder."""
-    if folder.resolve() not in (folder / name).resolve().parents:
-        raise invalid(MANIFEST, expected="files in its own folder", received=name)
+    try:
+        outside = folder.resolve() not in (folder / name).resolve().parents
+    except (ValueError, OSError, RuntimeError):  # no name of a file; a link to itself
+        raise invalid(MANIFEST, expected="names of files", received=Value(name)) from None
+    if outside:
+        raise invalid(MANIFEST, expected="files in its own folder", received=Value(name))
     return folder / name
 
 
@@ -155,13 +166,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             received=str(folder),
             remedy=again if unfinished else other,
         )
-    try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        received = f"{file}: {error}"
-        raise invalid(MANIFEST, expected="JSON", received=received, remedy=AGAIN) from None
+    plain = read_json(file)
     number = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
-    if number not in (1, FORMAT):
+    if type(number) is not int or number not in (1, FORMAT):
         raise invalid(
             "format",
             expected=f"{FORMAT}",
@@ -169,10 +176,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             remedy="A newer cytoloom may be needed.",
         )
     _check_fields(plain, FIELDS_1 if number == 1 else FIELDS, file)
+    check_types(plain, TYPES, file)
+    check_scores(plain, file)
     if number == 1:
+        check_types(plain, dict.fromkeys(("task", "network", "normalize"), "dict"), file)
         return _of_format_1(plain)
     for part in plain["networks"].values():
         _check_fields(part, PART_FIELDS, file)
+        check_types(part, PART_TYPES, file)
     _check_files(folder, plain["files"])
     _check_members(plain, file)
     return plain
@@ -181,7 +192,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _check_members(plain: Mapping[str, Any], file: Path) -> None:
     """Refuse a manifest that does not name a network for each member."""
     count = plain["members"]
-    members = range(1, count + 1) if isinstance(count, int) else ()
+    counted = type(count) is int and count <= len(plain["files"])
+    members = range(1, count + 1) if counted else ()
     wanted = {network_path(member, name) for member in members for name in plain["networks"]}
     named = {name for name in plain["files"] if name.endswith(".keras")}
     if not wanted or wanted != named:
@@ -224,6 +236,28 @@ def _of_format_1(plain: dict[str, Any]) -> dict[str, Any]:
     part["task"].pop("unknown", None)
     part |= {"inputs": {"image": plain["channels"]["count"]}, "calibration": None}
     return {**plain, "members": 1, "networks": {NETWORK: part}, "files": {}}
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """Read ``history.csv``; without one nothing is known of the training's course."""
+    import pandas as pd
+
+    file = folder / HISTORY
+    if not file.is_file():
+        return pd.DataFrame()
+    try:
+        table = read_table(file)
+        why: str = say("columns {}", list(table.columns))
+        if set(HISTORY_COLUMNS) <= set(table.columns):
+            words = [c for c in NUMBERS if len(table) and table[c].dtype.kind not in "if"]
+            why = f"words in columns {', '.join(words)}" if words else ""
+    except (ValueError, OverflowError) as error:
+        why = str(error)
+    if why:
+        received = say("{}: {}", file, why)
+        expected = say("a table with columns {}", list(HISTORY_COLUMNS))
+        raise invalid(HISTORY, expected=expected, received=received, remedy=AGAIN)
+    return table
 
 
 def parts_of(plain: Mapping[str, Any]) -> dict[str, Part]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..components import component
+from ..components.arguments import checked
 from ..components.rules import Rule, below_one, count, ruled
 from ..errors import invalid
 from ..runtime.backend import require
@@ -159,6 +160,7 @@ class UNet(Network):
             planes.append(planes[-1] // factors[0])
         return self.ndim == 2 or not any(1 < n < self.kernel for n in planes)
 
+    @checked
     def parameters(self, channels: int = 1, heads: Mapping[str, int] | int = 1) -> int:
         """Count the parameters, batch-norm statistics included, without a backend.
 
@@ -197,6 +199,7 @@ class UNet(Network):
         """
         return self._costs(channels, _heads(heads)).values
 
+    @checked
     def summary(
         self, channels: int = 1, heads: Mapping[str, int] | int = 1, spacing_um: Spacing = None
     ) -> str:
@@ -308,6 +311,7 @@ class UNet(Network):
         return output.reach
 
 
+@checked
 def unet(
     input_shape: tuple[int | None, ...] = (None, None, 1),
     classes: int = 1,

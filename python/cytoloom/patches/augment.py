@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..components import component
+from ..components.arguments import checked
 from ..components.rules import Rule, at_least, rising, ruled, share
 from ..errors import invalid
 from ..messages import say
@@ -115,6 +116,7 @@ class Augment:
     gaussian_noise: float = at_least(0, 0.05)
 
     @classmethod
+    @checked
     def preset(cls, name: str | None) -> Augment:
         """Build named settings.
 
@@ -261,6 +263,7 @@ class Augment:
             noise=rng.uniform(0, self.gaussian_noise) if read else 0.0,
         )
 
+    @checked
     def __call__(
         self,
         image: Array,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 from ..messages import say
 from ..storage.atomic import write_whole
@@ -26,6 +27,7 @@ Picture = Sequence[ArrayLike]
 _SETS = {"train": "#0072B2", "validation": "#D55E00"}
 
 
+@checked
 def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None = None) -> Figure:
     """Draw loss and score against iterations.
 
@@ -71,6 +73,7 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     return _figure(panels[0])
 
 
+@checked
 def overlay(
     image: ArrayLike,
     labels: ArrayLike | None,
@@ -114,6 +117,7 @@ def overlay(
     return _figure(ax)
 
 
+@checked
 def worst_best(
     scores: Any,
     pictures: Mapping[str, Picture] | Callable[[str], Picture],
@@ -177,6 +181,7 @@ def worst_best(
     return _figure(panels[0])
 
 
+@checked
 def augmentation_sheet(
     augment: Augment | str,
     image: ArrayLike,
@@ -229,6 +234,7 @@ def augmentation_sheet(
     return _figure(panels[0])
 
 
+@checked
 def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     """Write a figure; the file's ending (.png, .pdf, .svg) says how.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 from ..storage.atomic import write_whole
 
@@ -27,6 +28,7 @@ BLOCK_PX = 1 << 22
 """Pixels stretched at a time, and looked at for grey limits: some 50 MB in three channels."""
 
 
+@checked
 def outlines_rgb(
     image: ArrayLike,
     labels: ArrayLike | None,
@@ -70,6 +72,8 @@ def outlines_rgb(
     layers = [None if x is None else np.asarray(x) for x in (labels, truth)]
     ndim = next((x.ndim for x in layers if x is not None), 2)
     pixels = channels_last(np.asarray(image), ndim)
+    if ndim not in (2, 3) or not pixels.size:
+        raise invalid("image", expected="2 or 3 spatial axes", received=f"shape {pixels.shape}")
     for name, layer in zip(("labels", "truth"), layers, strict=True):
         if layer is not None and layer.shape != pixels.shape[:-1]:
             expected = f"the image's size {pixels.shape[:-1]}"
@@ -87,6 +91,7 @@ def outlines_rgb(
     return picture
 
 
+@checked
 def write_overlay(
     path: str | Path,
     image: ArrayLike,
@@ -164,7 +169,7 @@ def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
     Three channels of 8 bits have the widest of these in common.
     """
     step = max(1, int(np.sqrt(pixels[..., 0].size / BLOCK_PX)))
-    part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))]
+    part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))].astype(np.float64)
     channels = [c[np.isfinite(c)] for c in part.reshape(-1, part.shape[-1]).T]
     ends = [np.percentile(c, (1, 99.8)) if c.size else (0.0, 1.0) for c in channels]
     if pixels.dtype == np.uint8 and len(ends) == 3:  # a colour picture keeps its colours
@@ -176,12 +181,16 @@ def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
 def stretched(pixels: NDArray[Any], limits: Sequence[tuple[float, float]]) -> RGB:
     """Black at the lower, full colour at the upper limit; in blocks of rows, to spare memory."""
     tints = np.array(_TINTS[min(pixels.shape[-1], 3)], np.float32)
-    low, high = np.array(limits[: len(tints)], np.float32).T
+    # values beyond float32 are its largest: they are at the ends all the same
+    most = float(np.finfo(np.float32).max) / 4
+    low, high = np.clip(np.array(limits[: len(tints)], float), -most, most).astype(np.float32).T
     picture = np.empty((*pixels.shape[:2], 3), np.uint8)
     rows = max(1, BLOCK_PX // max(4 * pixels.shape[1], 1))
     for start in range(0, len(pixels), rows):
-        part = pixels[start : start + rows, :, : len(tints)].astype(np.float32)
-        part = np.nan_to_num(part)
+        part = pixels[start : start + rows, :, : len(tints)]
+        if part.dtype.kind == "f":
+            part = np.clip(np.nan_to_num(part), -most, most)
+        part = part.astype(np.float32)
         part = np.clip((part - low) / np.maximum(high - low, 1e-12), 0, 1) @ tints
         picture[start : start + rows] = np.minimum(part, 1) * 255 + 0.5
     return picture

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 
 Image = NDArray[np.uint16]
 Floats = NDArray[np.float32]
 
 
+@checked
 @dataclass(frozen=True)
 class Optics:
     """Microscope and camera.

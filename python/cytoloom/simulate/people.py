@@ -9,10 +9,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from ..components.arguments import checked
 from ..errors import invalid
 from ..images.labels import renumbered
 from .optics import noise
 
+MOST_IDS = 2**30
+"""Ids stay below: new ones follow the largest, in 32 bits."""
 Labels = NDArray[np.int32]
 Box = tuple[slice, ...]
 
@@ -42,6 +45,7 @@ class _Habits:
         )
 
 
+@checked
 def annotators(
     labels: ArrayLike,
     n: int = 5,
@@ -89,7 +93,12 @@ def annotators(
         raise invalid("n", expected="1 or more", received=n)
     if disagreement < 0:
         raise invalid("disagreement", expected="0 or more", received=disagreement)
-    truth = np.asarray(labels).astype(np.int32)
+    truth = np.asarray(labels)
+    whole = truth.dtype.kind in "bui" and truth.ndim in (2, 3) and truth.size > 0
+    if not whole or int(truth.min()) < 0 or int(truth.max()) >= MOST_IDS:
+        expected = f"whole numbers from 0 below {MOST_IDS}, (y, x) or (z, y, x)"
+        raise invalid("labels", expected=expected, received=truth)
+    truth = truth.astype(np.int32)
     numbers, ids = renumbered(truth)
     seeds = np.random.SeedSequence(seed).spawn(n)
     drawn = [_drawing(numbers, np.random.default_rng(s), disagreement) for s in seeds]

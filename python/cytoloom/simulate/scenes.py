@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..components.arguments import checked
 from .bodies import Body, scatter, seams
 from .optics import Optics, noise
 
@@ -17,6 +18,7 @@ Floats = NDArray[np.float32]
 Seed = int | Sequence[int]
 
 
+@checked
 def nuclei(
     shape: tuple[int, int] = (256, 256),
     count: int = 40,
@@ -76,6 +78,7 @@ def _nuclear_light(
     return light
 
 
+@checked
 def nuclei_3d(
     shape: tuple[int, int, int] = (32, 96, 96),
     count: int = 20,
@@ -125,6 +128,7 @@ def nuclei_3d(
     return (optics or Optics()).expose(signal, rng, spacing_um), labels
 
 
+@checked
 def cells(
     shape: tuple[int, int] = (256, 256),
     count: int = 20,

@@ -11,6 +11,7 @@ import os
 import sys
 
 from ..components import is_component
+from ..components.arguments import checked
 from ..errors import invalid
 from .binary import Binary
 from .classes import Classes
@@ -24,6 +25,7 @@ TASKS = 'a task, "instances", "binary", "classes:background,name,..." or "module
 __all__ = ["Binary", "Classes", "Found", "Head", "Instances", "Task", "resolve"]
 
 
+@checked
 def resolve(task: str | Task) -> Task:
     """Return the task that a string names, or the task itself.
 

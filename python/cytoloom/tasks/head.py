@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..components.arguments import checked
 from ..errors import invalid
 from ..losses import Loss, fitting
 
 
+@checked
 @dataclass(frozen=True)
 class Head:
     """One output of the network.

@@ -1,0 +1,418 @@
+"""What arguments must be: the types that a signature declares, read where the signature is.
+
+Whoever calls a function with something else is told so in one sentence, before work starts,
+wherever the call comes from. What is as good as the type is made that type: a whole float an
+integer, one channel a sequence of one.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import inspect
+import math
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import invalid
+from ..messages import Message, Value, joined, say
+
+F = TypeVar("F", bound=Callable[..., Any])
+Fit = Callable[[Any], Any]
+LONGEST_PATH = 4096
+"""Characters that no path on any system has."""
+
+
+class _NoFitError(Exception):
+    """A value is not of a type."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type that an argument may have.
+
+    Parameters
+    ----------
+    words : str
+        What it is called in messages.
+    fit : callable
+        Returns a value as this type, or raises `_NoFitError`.
+    """
+
+    words: str
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The types that an annotation names; without any, everything is taken.
+
+    Examples
+    --------
+    >>> declared("int | None", {}).fit(3.0, "count")
+    3
+    >>> declared("int | None", {}).fit("a", "count")
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `count`. Expected a whole number or None. Received: 'a'.
+    """
+
+    kinds: tuple[Kind, ...]
+
+    def fit(self, value: Any, name: str) -> Any:
+        """Return a value as one of the types, or say what an argument must be."""
+        if not self.kinds:
+            return value
+        for kind in self.kinds:
+            try:
+                return kind.fit(value)
+            except _NoFitError:
+                continue
+        raise invalid(name, expected=self.words(name), received=Value(value))
+
+    def words(self, name: str = "") -> Message:
+        """Say what an argument of this name must be: "a number, text or None"."""
+        if name in _OF_NAME:
+            return say("{}", _OF_NAME[name])
+        words = list(dict.fromkeys(kind.words for kind in self.kinds))
+        if len(words) == 1:
+            return say("{}", words[0])
+        return say("{} or {}", joined(", ", words[:-1]), words[-1])
+
+
+def checked(function: F) -> F:
+    """Check what a function, or the class that is a dataclass, is called with (a decorator).
+
+    What belongs to a signature is refused as Python does (`TypeError`): names and their number.
+
+    Examples
+    --------
+    >>> @checked
+    ... def half(number: float) -> float:
+    ...     return number / 2
+    >>> half("a")
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `number`. Expected a number. Received: 'a'.
+    """
+    if isinstance(function, type):
+        function.__init__ = checked(function.__init__)  # type: ignore[misc]
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        """Call with arguments that fit."""
+        args, kwargs = fitted(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return typing.cast(F, call)
+
+
+def fitted(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments as the signature of a function declares them."""
+    signature, declarations = _declarations(function)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        # names that it does not have, or too few: the call itself says so as Python does
+        return args, kwargs
+    for name, value in bound.arguments.items():
+        if name in declarations:
+            bound.arguments[name] = declarations[name].fit(value, name)
+    return bound.args, bound.kwargs
+
+
+@functools.cache
+def _declarations(
+    function: Callable[..., Any],
+) -> tuple[inspect.Signature, dict[str, Declared]]:
+    """Read a signature once; ``*args`` and ``**kwargs`` are for what takes them."""
+    found = {}
+    scope = vars(sys.modules[function.__module__])
+    signature = inspect.signature(function)
+    for name, parameter in signature.parameters.items():
+        named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if named and parameter.annotation is not parameter.empty:
+            found[name] = declared(parameter.annotation, scope)
+    return signature, found
+
+
+@functools.cache
+def field_declared(cls: type, name: str) -> Declared:
+    """Read what the annotation of a component's field declares."""
+    owner = next(c for c in cls.__mro__ if name in inspect.get_annotations(c))
+    return declared(owner.__annotations__[name], vars(sys.modules[owner.__module__]))
+
+
+def declared(annotation: Any, scope: Mapping[str, Any]) -> Declared:
+    """Read an annotation, a string mostly, of a module whose names are `scope`."""
+    hints = _hints(annotation, scope)
+    if any(hint in (Any, object) or isinstance(hint, TypeVar) for hint in hints):
+        return Declared(())
+    paths = any(_is_path(hint) for hint in hints)
+    kinds = [_PATH if paths and hint is str else _kind(hint) for hint in hints]
+    # None last, as it is said last
+    kinds.sort(key=lambda kind: kind is _NONE)
+    return Declared(tuple(kinds))
+
+
+def _hints(annotation: Any, scope: Mapping[str, Any]) -> list[Any]:
+    """Return the alternatives of an annotation."""
+    if isinstance(annotation, str):
+        parts = _alternatives(ast.parse(annotation, mode="eval").body)
+        if len(parts) > 1:
+            return [hint for part in parts for hint in _hints(part, scope)]
+        annotation = _evaluated(annotation, scope)
+    if _is_array(annotation):
+        return [annotation]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [hint for one in typing.get_args(annotation) for hint in _hints(one, scope)]
+    return [annotation]
+
+
+def _evaluated(annotation: str, scope: Mapping[str, Any]) -> Any:
+    """Return what an annotation of a module's own source is, as `typing.get_type_hints` does.
+
+    Names that are imported for checkers only are imported now.
+    """
+    try:
+        return eval(annotation, dict(scope))
+    except NameError:
+        try:
+            return eval(annotation, {**scope, **_for_checkers(scope["__name__"])})
+        except (NameError, KeyError, ImportError, OSError, AttributeError):
+            return Any
+
+
+@functools.cache
+def _for_checkers(module: str) -> dict[str, Any]:
+    """Import what a module imports where `TYPE_CHECKING` holds."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    tests = [node for node in tree.body if isinstance(node, ast.If)]
+    found: dict[str, Any] = {}
+    for test in tests:
+        if ast.unparse(test.test) == "TYPE_CHECKING":
+            code = ast.Module(body=test.body, type_ignores=[])
+            exec(compile(code, module, "exec"), dict(vars(sys.modules[module])), found)
+    return found
+
+
+def _alternatives(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_alternatives(node.left), *_alternatives(node.right)]
+    return [ast.unparse(node)]
+
+
+def _is_path(hint: Any) -> bool:
+    return hint is Path or hint is os.PathLike or typing.get_origin(hint) is os.PathLike
+
+
+def _is_array(hint: Any) -> bool:
+    """Whether arrays are meant, or what NumPy makes one of."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return "_SupportsArray" in str(hint)
+    return "ndarray" in str(typing.get_origin(hint) or hint)
+
+
+def _kind(hint: Any) -> Kind:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if _is_path(hint):
+        return _PATH
+    if _is_array(hint):
+        return _ARRAY
+    if origin is typing.Literal:
+        return Kind(", ".join(f'"{one}"' for one in args), functools.partial(_word, args))
+    if origin in (tuple, list, Sequence):
+        return _several(typing.cast(type, origin), args)
+    if hint in (dict, Mapping) or origin in (dict, Mapping):
+        inner = tuple(declared(one, {}) for one in args)
+        return Kind("names with values", functools.partial(_pairs, inner))
+    if origin is Callable or hint is Callable:
+        return Kind("a function", _callable)
+    if isinstance(hint, type):
+        words = _OF_CLASS.get(hint.__name__, f"a {hint.__name__}")
+        return Kind(words, functools.partial(_of_class, hint))
+    return Kind("", lambda value: value)
+
+
+def _several(origin: type, args: tuple[Any, ...]) -> Kind:
+    """Return what several values of a type are: so many, or any number, of which one is as good."""
+    many = origin is not tuple or (len(args) == 2 and args[1] is Ellipsis)
+    inner = [declared(one, {}) for one in (args[:1] if many else args)]
+    words = inner[0].words() if inner and inner[0].kinds else ""
+    plural = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts"}
+    said = plural.get(words, f"values, each {words}" if words else "values")
+    fit = functools.partial(_each, inner, many, list if origin is list else tuple)
+    return Kind(said if many else f"{len(args)} {said}", fit)
+
+
+def _each(inner: Sequence[Declared], many: bool, make: type, value: Any) -> Any:
+    if isinstance(value, (list, tuple, range)) or (
+        hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1
+    ):
+        values = list(value)
+    elif many and inner and inner[0].kinds:
+        values = [value]
+    else:
+        raise _NoFitError
+    if not many and len(values) != len(inner):
+        raise _NoFitError
+    try:
+        fits = [inner[0]] * len(values) if many and inner else inner
+        fitted = [one.fit(v, "") for one, v in zip(fits, values, strict=True)] if inner else values
+    except ValueError:
+        raise _NoFitError from None
+    return make(fitted)
+
+
+def _instance(classes: tuple[type, ...], value: Any) -> Any:
+    if not isinstance(value, classes):
+        raise _NoFitError
+    return value
+
+
+def _pairs(inner: tuple[Declared, ...], value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise _NoFitError
+    try:
+        for one, parts in zip(inner, (list(value), list(value.values())), strict=False):
+            for part in parts:
+                one.fit(part, "")
+    except ValueError:
+        raise _NoFitError from None
+    return value
+
+
+def _word(words: Iterable[Any], value: Any) -> Any:
+    if not isinstance(value, str) or value not in words:
+        raise _NoFitError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise _NoFitError
+    return bool(value)
+
+
+def _number(value: Any) -> Any:
+    """Return a finite number; NumPy's are numbers, flags are none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise _NoFitError
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise _NoFitError
+    plain = isinstance(value, (int, float)) and not hasattr(value, "dtype")
+    return value if plain else float(value)
+
+
+def _whole(value: Any) -> int:
+    """Return a whole number of 64 bits, as everything below has them."""
+    number = int(value) if isinstance(value, Integral) else _number(value)
+    if isinstance(value, bool) or number % 1 or not -(2**63) <= number < 2**63:
+        raise _NoFitError
+    return int(number)
+
+
+def is_path(value: Any) -> bool:
+    r"""Whether a value may be the path of a file, there or not.
+
+    Examples
+    --------
+    >>> is_path("a.tif"), is_path("a\0b"), is_path(3)
+    (True, False, False)
+    """
+    try:
+        _path(value)
+        return True
+    except _NoFitError:
+        return False
+
+
+def _path(value: Any) -> Any:
+    """Return what may be the path of a file, there or not."""
+    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(text, str) or "\0" in text or len(text) > LONGEST_PATH:
+        raise _NoFitError
+    try:
+        os.fsencode(text)
+        Path(text).expanduser()
+    except (UnicodeError, RuntimeError):  # a lone surrogate; the home of nobody
+        raise _NoFitError from None
+    return value
+
+
+def _array(value: Any) -> Any:
+    """Return an array of real numbers."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError):
+        raise _NoFitError from None
+    if array.dtype.kind not in "buif" or not array.ndim:
+        raise _NoFitError
+    return value if isinstance(value, np.ndarray) else array
+
+
+def _callable(value: Any) -> Any:
+    if not callable(value):
+        raise _NoFitError
+    return value
+
+
+def _of_class(cls: type, value: Any) -> Any:
+    if getattr(cls, "_is_protocol", False):
+        # looked at, not asked: what a file holds is not read for this
+        fits = all(inspect.getattr_static(value, name, None) for name in _members(cls))
+    else:
+        fits = isinstance(value, cls) or _relatives(cls, type(value))
+    if not fits:
+        raise _NoFitError
+    return value
+
+
+def _members(protocol: type) -> set[str]:
+    public = {*vars(protocol), *inspect.get_annotations(protocol)}
+    return {name for name in public if not name.startswith("_")}
+
+
+def _relatives(declared_class: type, given: type) -> bool:
+    """Whether a component stands where another one of its base is named: a network of one's own."""
+    bases = {base for base in declared_class.__mro__[1:] if base is not object}
+    components = dataclasses.is_dataclass(declared_class) and dataclasses.is_dataclass(given)
+    return components and bool(bases & set(given.__mro__))
+
+
+_OF_NAME = {
+    "axes": 'letters such as "zyx"',
+    "image": "pixels that are real numbers",
+    "rescale": say('a factor from 1/16 to 16, "auto" or {}', None),
+}
+"""What arguments of some names are, in better words than their types have."""
+_OF_CLASS = {"Model": "a model", "DataFrame": "a table", "Generator": "a random generator"}
+_TEXT = Kind("text", functools.partial(_instance, (str,)))
+_NONE = Kind(say("{}", None), functools.partial(_instance, (type(None),)))
+_PATH = Kind("a path", _path)
+_ARRAY = Kind("an array of real numbers", _array)
+_PLAIN: dict[Any, Kind] = {
+    None: _NONE,
+    type(None): _NONE,
+    bool: Kind(say("{} or {}", True, False), _flag),
+    int: Kind("a whole number", _whole),
+    float: Kind("a number", _number),
+    str: _TEXT,
+}
