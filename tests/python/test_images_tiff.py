@@ -330,7 +330,12 @@ def test_alpha_of_other_programs_is_left_out_and_masks_are_drawn_in_it(tmp_path)
 
 @pytest.mark.parametrize(
     ("shape", "axes", "instead"),
-    [((4, 24, 30), "zyxc", "cyx"), ((9, 24, 30), "zyxc", "tyx"), ((24, 30, 3), "yxc", None)],
+    [
+        ((4, 24, 30), "zyxc", "cyx"),
+        ((9, 24, 30), "zyxc", "tyx"),
+        ((24, 30, 5), "zyxc", "yxc"),
+        ((24, 30, 3), "yxc", None),
+    ],
 )
 @pytest.mark.parametrize("name", ["a.tif", "a.npy"])
 def test_axes_that_nobody_names_are_guessed_aloud(tmp_path, shape, axes, instead, name):

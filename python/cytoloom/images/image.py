@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
-from ..messages import Message, Setting, Value, say
+from ..messages import Message, Setting, Value, joined, say
 
 AnyArray = npt.NDArray[Any]
 ORDER = "tzyxc"
@@ -175,15 +175,22 @@ def guessed(shape: tuple[int, ...], axes: str) -> list[Message]:
     Examples
     --------
     >>> print(*guessed((4, 64, 64), "zyx"))
-    its axes (4 x 64 x 64) are not named, and taken for z, y, x; if they are not, say so: axes='cyx'
+    its axes (4 x 64 x 64) are not named, and taken for z, y, x; if they are not: axes='cyx' or
+    axes='tyx'
+    >>> print(*guessed((64, 64, 5), "zyx"))
+    its axes (64 x 64 x 5) are not named, and taken for z, y, x; if they are not: axes='yxc'
     >>> guessed((64, 64, 3), "yxc")
     []
     """
     if "z" not in axes:
         return []
-    other = axes.replace("z", "c" if "c" not in axes and shape[axes.index("z")] <= 4 else "t")
-    text = "its axes ({}) are not named, and taken for {}; if they are not, say so: {}"
-    return [say(text, " x ".join(map(str, shape)), ", ".join(axes), Setting("axes", other))]
+    if len(shape) == 3 and 4 * shape[-1] < min(shape[:-1]):
+        others = ["yxc"]
+    else:
+        others = [axes.replace("z", letter) for letter in "ct" if letter not in axes]
+    ways = joined(" or ", [say("{}", Setting("axes", other)) for other in others])
+    text = "its axes ({}) are not named, and taken for {}; if they are not: {}"
+    return [say(text, " x ".join(map(str, shape)), ", ".join(axes), ways)]
 
 
 def upright(array: AnyArray, orientation: int) -> AnyArray:
