@@ -97,3 +97,19 @@ def test_what_differs_from_the_model_is_said(tmp_path, capsys):
     assert "a: pixels of uint8, where the model was trained on uint16" in said
     cl.evaluate(model, ([other], [labels[0]]))
     assert "where the model was trained on DAPI, GFP" in capsys.readouterr().err
+
+
+def test_validation_images_of_their_own_are_compared_with_those_of_training(capsys):
+    images, labels = small.nuclei(3)
+    pairs = [np.stack([one, one // 2], -1) for one in images]
+    train = [Image(one, "yxc", None, ("A", "B")) for one in pairs[:2]]
+    turned = Image(pairs[2][..., ::-1], "yxc", None, ("B", "A"))
+    shallow = Image((pairs[2] // 256).astype(np.uint8), "yxc", None, ("A", "B"))
+    for held_out in (turned, shallow):
+        small.train(
+            data=(train, labels[:2]), validation=([held_out], labels[2:]),
+            trainer=small.trainer(iterations=1), progress=True,
+        )  # fmt: skip
+    said = capsys.readouterr().err
+    assert "named differently" not in said
+    assert "training and validation: images differ in pixel type: image: uint8" in said

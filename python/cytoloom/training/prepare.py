@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.across import Facts, aligned, differing
 from ..datasets.cache import SHARED
 from ..datasets.checks import check
 from ..datasets.data import Data, given_data, manifest
@@ -45,7 +46,10 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
     train, held_out, words = split(whole, validation, given.seed, shows)
     own = not isinstance(validation, (int, float, type(None)))
-    checked = _checked_own(given, held_out) if own else report
+    checked = report
+    if own:
+        held_out = _as_in_training(train, held_out)
+        checked = yield from _checked_own(given, train, held_out)
     _refuse_none(held_out, words)
     yield note(words)
     sides = _shown_on(train, given.task, report), _shown_on(held_out, given.task, checked)
@@ -65,11 +69,26 @@ def _shown_on(part: Data, task: Task, report: Report) -> Kinds:
     )
 
 
-def _checked_own(given: Given, held_out: Data) -> Report:
-    """Refuse validation images of their own that cannot be used."""
+def _as_in_training(train: Data, held_out: Data) -> Data:
+    """Take channels of the same names in the order of the training images."""
+    items, _ = aligned((*train.items, *held_out.items))
+    return replace(held_out, items=items[len(train.items) :])
+
+
+def _checked_own(given: Given, train: Data, held_out: Data) -> Work[Report]:
+    """Check validation images of their own, alone and beside those of training."""
     report = check(held_out, given.task, training=False)
     if held_out.items and not report.ok:
         raise invalid("validation", expected="usable images", received=str(report))
+    for text in report.notes:
+        yield note(say("validation: {}", text))
+    for text in report.warnings:
+        yield warn(say("validation: {}", text))
+    sides = [[Facts.of(item) for item in part.items] for part in (train, held_out)]
+    # what differs within one of them was said
+    if not any(text for side in sides for text in differing(side)):
+        for text in differing([*sides[0], *sides[1]]):
+            yield warn(say("training and validation: {}", text))
     return report
 
 
