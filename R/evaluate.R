@@ -100,6 +100,9 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
     stop_clean("Invalid `metric`. Expected one of ", toString(metrics), ". Received: ", metric, ".")
   }
   table <- table[order(table[[metric]], na.last = NA), ]
+  if (nrow(table) == 0) {
+    stop_clean("Invalid `metric`. Expected one that images have. Received: ", metric, ", all NA.")
+  }
   rows <- unique(c(utils::head(seq_len(nrow(table)), n), utils::tail(seq_len(nrow(table)), n)))
   titles <- sprintf("%s\n%s %.3f", table$image[rows], metric, table[[metric]][rows])
   scored <- call_python(

@@ -146,7 +146,7 @@ def test_worst_and_best_images():
 
 
 def test_worst_and_best_of_few_images_show_none_twice():
-    table = pd.DataFrame({"image": list("abc"), "dice": [0.5, 0.1, 0.9]})
+    table = pd.DataFrame({"image": list("abc"), "scale": 1.0, "dice": [0.5, 0.1, 0.9]})
     pictures = dict.fromkeys("abc", (np.zeros((5, 5)), LABELS))
     titles = [ax.get_title() for ax in plots.worst_best(table, pictures).axes if ax.images]
     assert titles == ["b: dice 0.10", "a: dice 0.50", "c: dice 0.90"]

@@ -111,6 +111,8 @@ test_that("what cannot be measured is NA, and a missing interval is explained", 
   expect_identical(scores$summary$n[scores$summary$metric == "n_found_on_empty"], 1L)
   expect_true(is.na(tail(scores$summary$low, 1)))
   expect_output(print(scores), "No interval: of a single image")
+  scores$per_image$ap50 <- NA_real_
+  expect_error(plot(scores), "Received: ap50, all NA")
 })
 
 test_that("scores are not replaced unasked", {

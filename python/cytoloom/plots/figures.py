@@ -135,7 +135,7 @@ def worst_best(
         Gives for an image's name ``(image, labels)`` or ``(image, labels, truth)``; asked only
         for the images that are shown.
     metric : str, optional
-        Column to sort by. Default: the first after ``image``.
+        Column to sort by. Default: the first metric.
     n : int, default 4
         How many of each, at most; with few images none is shown twice.
 
@@ -159,7 +159,7 @@ def worst_best(
     ['b: dice 0.50', 'a: dice 0.90']
     """
     table = getattr(scores, "per_image", scores)
-    column = metric or next((c for c in table.columns if c != "image"), None)
+    column = metric or next((c for c in table.columns if c not in ("image", "scale")), None)
     if column not in table.columns:
         raise invalid("metric", expected=say("one of {}", list(table.columns[1:])), received=metric)
     ranked = table.dropna(subset=[column]).sort_values(column, kind="stable")
