@@ -65,7 +65,7 @@ def tune(planned: Planned, model: Model) -> Tuned:
     spacing = planned.split.spacing_um
     task, scores, coherence = fit(model.task, *seen(planned, model, tune_px(planned)), spacing)
     fitted = replace(model, parts={model.name: replace(model.part, task=task)})
-    images = ((reader.image, reader.stats) for reader in planned.validation_readers)
+    images = ((r.image, r.stats) for r in _objects_first(planned.validation_readers))
     return Tuned(
         task,
         scores,
