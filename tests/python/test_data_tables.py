@@ -82,6 +82,7 @@ def test_empty_rows_of_a_data_frame_are_named(folder):
         (b"image,label\na.tif,b.tif,c.tif,d.tif\n", "more cells than column names in line 2"),
         (b"image,images,label\na.tif,b.tif,c.tif\n", "image is listed 2 times"),
         (b"image,label\n", "0 rows"),
+        (b"image|label\na.tif|b.tif\n", "with commas between the columns"),
         (b"", "an empty file"),
         ("image,label\n".encode("utf-16-le"), "no text"),
     ],

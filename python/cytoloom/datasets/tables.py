@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import invalid
 from ..messages import Value, in_words, say
-from ..storage.spreadsheets import read_spreadsheet
+from ..storage.spreadsheets import SAVE_AS, read_spreadsheet
 from .ids import make_ids
 from .items import Gathered, Item, ReadOptions, is_file, make_items
 
@@ -68,7 +68,8 @@ def table_rows(
         what = "a column" if len(needed) == 1 else "columns"
         expected = f"rows with {what} {' and '.join(needed)}"
         got = repeated[0] if repeated else say("columns {} and {} rows", names, len(frame))
-        raise invalid("data", expected=expected, received=got)
+        remedy = SAVE_AS if is_file(table) and len(names) < 2 else ""
+        raise invalid("data", expected=expected, received=got, remedy=remedy)
     frame.columns = pd.Index(names)
     cells = frame.astype(object).where(frame.notna(), None)
     rows = [
