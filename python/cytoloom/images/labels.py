@@ -306,9 +306,6 @@ def _whole_numbers(grey: AnyArray) -> Labels:
     if not float(np.abs(grey).max(initial=0)) < 2**53:
         got = "NaN, infinite or huge values"
         raise invalid("labels", expected="whole numbers", received=got)
-    if np.abs(grey).max(initial=0) >= 2.0**63:
-        got = f"the value {np.abs(grey).max():g}"
-        raise invalid("labels", expected="whole numbers below 2**63", received=got)
     if (grey != np.floor(grey)).any():
         inside = grey.min() >= 0 and grey.max() <= 1
         got = "fractions between 0 and 1" if inside else "fractional values"
