@@ -129,6 +129,16 @@ def test_single_pixels_that_have_the_value_keep_it():
     assert not scaled[:, 128:].any()
 
 
+def test_black_pixels_of_the_image_itself_count_as_in_the_image_alone():
+    dark = np.maximum(ALONE.astype(int) - int(np.percentile(ALONE, 4)), 0)
+    padded = np.pad(dark, RIGHT)
+    alone, stats = Normalize().fit(dark), Normalize().fit(padded)
+    assert (stats.padding, stats.padding_inside) == ((0,), True)
+    assert stats.low == alone.low == (0.0,)
+    # those that touch the padding are taken for it
+    assert stats.high == pytest.approx(alone.high, rel=1e-3)
+
+
 def test_channels_are_padded_each_on_its_own():
     """A second channel moved to fit the first lacks some pixels, the first does not."""
     both = np.concatenate([ALONE, np.pad(ALONE[12:], ((0, 12), (0, 0), (0, 0)))], axis=-1)

@@ -130,7 +130,7 @@ class Normalize:
         whole = at_hand(getattr(source, "whole", source))
         around = padding_of(whole)
         padding = around.values if around is not None else ()
-        found, dtype = percentiles(whole, (self.low, self.high), padding)
+        found, dtype = percentiles(whole, (self.low, self.high), around)
         low, high = zip(*found, strict=True)
         return Stats(low, high, dtype, padding, around is not None and around.inside)
 

@@ -30,7 +30,7 @@ _MOST_ENCLOSED = 0.25
 """Share of the same value in the rest. Where a quarter is black, black is a background."""
 _MOST_FLAT = 0.9
 """Share of neighbours in the rest that are equal. An image has noise; drawn shapes have none."""
-_STRAIGHT = 0.6
+_STRAIGHT = 0.7
 """Share of the outline that is straight. Of stitched and turned images all but corners is."""
 _NEAR = 0.01
 """A value is near those of the rest within this share of their range."""
@@ -49,6 +49,8 @@ class Padding:
         One per channel, NaN included; None where a channel has no padding.
     everywhere : bool
         Whether all channels that show anything are padded; else some pixels lack only channels.
+    counts : tuple of int
+        How many pixels of each channel are padding.
     share : float
         Share of the pixels that are padding, of the channel that has most.
     inside : bool, default False
@@ -56,12 +58,13 @@ class Padding:
 
     Examples
     --------
-    >>> Padding((0.0,), True, 0.5).covers(np.array([[0], [7]]))
+    >>> Padding((0.0,), True, (1,), 0.5).covers(np.array([[0], [7]]))
     array([ True, False])
     """
 
     values: tuple[float | None, ...]
     everywhere: bool
+    counts: tuple[int, ...]
     share: float
     inside: bool = False
 
@@ -193,7 +196,8 @@ def padding_of(image: Any) -> Padding | None:
     everywhere = all(found for found, shows in zip(padded, seen, strict=True) if shows)
     around = [s for s, found in zip(sides, padded, strict=True) if s is not None and found]
     inside = any(side.is_inside() for side in around)
-    return Padding(values, everywhere, max(side.share for side in around), inside)
+    counts = tuple(s.left_out if s and found else 0 for s, found in zip(sides, padded, strict=True))
+    return Padding(values, everywhere, counts, max(counts) / math.prod(size), inside)
 
 
 def _corner_values(image: Any) -> list[float | None]:
@@ -259,9 +263,14 @@ class _Sides:
         self._alike += int(np.count_nonzero(both & (plane[:, 1:] == plane[:, :-1])))
 
     @property
-    def share(self) -> float:
-        """Share of the pixels that lie between a side and what begins there."""
-        return (self._pixels - self.rest - self._enclosed()) / self._pixels
+    def left_out(self) -> int:
+        """Count the pixels of no image: gaps inside as well, where nothing else has the value."""
+        return self.padded if self.is_inside() else self._pixels - self.rest
+
+    @property
+    def padded(self) -> int:
+        """Count the pixels that lie between a side and what begins there."""
+        return self._pixels - self.rest - self._enclosed()
 
     def _enclosed(self) -> int:
         """Bound the pixels of the value inside the rest: seen along rows, or along columns."""
@@ -288,7 +297,7 @@ class _Sides:
         if math.isnan(self._value):
             return True
         return (
-            self.share >= _LEAST_SHARE
+            self.padded >= _LEAST_SHARE * self._pixels
             and self.rest >= _LEAST_REST * self._pixels
             and self._enclosed() <= _MOST_ENCLOSED * self.rest
             and self._alike <= _MOST_FLAT * self._pairs
@@ -297,6 +306,8 @@ class _Sides:
 
     def _straight(self) -> float:
         """Share of the outline that lies on long straight lines."""
+        from scipy.ndimage import minimum_filter1d
+
         length = round(_LENGTH * math.sqrt(min(self._height, self._width)))
         found = outline = 0
         for runs, full in (
@@ -309,7 +320,9 @@ class _Sides:
                 ends = (line > 0) & (line < full)
                 if ends.any():
                     outline += int(np.count_nonzero(ends))
-                    found += int(np.count_nonzero(_on_lines(line, ends, length)))
+                    # where the rest begins with pixels of the same value, beside it others do not
+                    least = minimum_filter1d(np.where(ends, line, full), 5, mode="nearest")
+                    found += int(np.count_nonzero(_on_lines(least, ends, length)))
         return found / outline if outline else 0.0
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .blocks import at_hand, blocks
 from .image import AnyArray, above
+from .padding import Padding
 
 MAX_SAMPLE = 4_000_000
 """Pixels of which percentiles of floats are taken: 32 MB, whatever the size of the image."""
@@ -19,7 +19,7 @@ Levels = tuple[float, float]
 
 
 def percentiles(
-    source: Any, levels: Levels, padding: Sequence[float | None] = ()
+    source: Any, levels: Levels, padding: Padding | None = None
 ) -> tuple[list[Levels], str]:
     """Return two percentiles of each channel, and the type that the values are of.
 
@@ -32,8 +32,8 @@ def percentiles(
         Of integers all pixels count, of floats and very wide integers a fixed subsample.
     levels : (float, float)
         From 0 to 100.
-    padding : sequence of (float or None), default ()
-        A value per channel that does not count.
+    padding : Padding, optional
+        What the image was filled up with, which does not count.
 
     Examples
     --------
@@ -52,9 +52,10 @@ def percentiles(
     for block in blocks(image):
         for c, counter in enumerate(counters):
             counter.add(block[..., c])
-    for counter, value in zip(counters, padding, strict=False):
-        if value is not None:
-            counter.leave_out(value)
+    if padding is not None:
+        for counter, value, count in zip(counters, padding.values, padding.counts, strict=True):
+            if value is not None:
+                counter.leave_out(value, count)
     found = [counter.percentiles(levels) for counter in counters]
     return found, "uint16" if _holds_16_bits(dtype, counters) else str(dtype)
 
@@ -95,9 +96,9 @@ class _Histogram:
             values = above(channel[start : start + rows].ravel(), self._low)
             self._counts += np.bincount(values, minlength=len(self._counts))
 
-    def leave_out(self, value: float) -> None:
-        """Forget pixels of one value."""
-        self._counts[int(value) - self._low] = 0
+    def leave_out(self, value: float, count: int) -> None:
+        """Forget so many pixels of a value."""
+        self._counts[int(value) - self._low] -= count
 
     @property
     def whole_ends(self) -> Levels:
@@ -139,9 +140,11 @@ class _Sample:
         self._parts.append(part)
         self._next += len(part) * self._stride - channel.size
 
-    def leave_out(self, value: float) -> None:
-        """Forget pixels of one value."""
-        self._parts = [part[part != value] for part in self._parts]
+    def leave_out(self, value: float, count: int) -> None:
+        """Forget the share of so many pixels of a value; NaN does not count in any case."""
+        sample = np.concatenate(self._parts)
+        same = np.flatnonzero(sample == value)
+        self._parts = [np.delete(sample, same[: round(count / self._stride)])]
 
     @property
     def whole_ends(self) -> Levels:
