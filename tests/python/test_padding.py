@@ -222,8 +222,9 @@ def test_a_crop_has_the_padding_of_the_whole():
     assert padding_around(crop) == padding_around(whole)
 
 
-def test_nothing_is_interpolated_between_an_image_and_its_padding():
-    padded = np.pad(ALONE.astype(np.float32), RIGHT, constant_values=-9999)
+@pytest.mark.parametrize("value", [-9999, np.nan, -np.inf])
+def test_nothing_is_interpolated_between_an_image_and_its_padding(value):
+    padded = np.pad(ALONE.astype(np.float32), RIGHT, constant_values=value)
     stats = Normalize().fit(padded)
     source = ArraySource(padded)
     for factor in (0.5, 1.7):

@@ -45,7 +45,8 @@ class Stats:
         The image's pixel type; uint16 for whole numbers of 16 bits in a wider one.
     padding : tuple of (float or None), default ()
         What each channel was filled up with around an image that was stitched or turned, which
-        is no part of the percentiles and becomes 0; empty where no channel was.
+        is no part of the percentiles and becomes 0; empty where no channel was. None stands for
+        NaN and infinite values too, which become 0 or 1 wherever they are.
     padding_inside : bool, default False
         Whether the image itself may have these values: then only areas of them are padding.
 
@@ -129,7 +130,7 @@ class Normalize:
         """
         whole = at_hand(getattr(source, "whole", source))
         around = padding_of(whole)
-        padding = around.values if around is not None else ()
+        padding = around.finite if around is not None else ()
         found, dtype = percentiles(whole, (self.low, self.high), around)
         low, high = zip(*found, strict=True)
         return Stats(low, high, dtype, padding, around is not None and around.inside)

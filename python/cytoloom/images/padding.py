@@ -68,6 +68,11 @@ class Padding:
     share: float
     inside: bool = False
 
+    @property
+    def finite(self) -> tuple[float | None, ...]:
+        """The values that are numbers; None for the others."""
+        return tuple(v if v is not None and math.isfinite(v) else None for v in self.values)
+
     def covers(self, pixels: AnyArray) -> Mask:
         """Say which pixels ``(..., c)`` show nothing in any channel."""
         covered = np.full(pixels.shape[:-1], self.everywhere)
@@ -143,12 +148,16 @@ class Filled:
         whole: AnyArray = pixels.astype(np.float32)
         stats = self._stats
         fill(whole, pixels, stats.padding, stats.low, stats.padding_inside)
+        for channel, (low, high) in enumerate(zip(stats.low, stats.high, strict=True)):
+            part = whole[..., channel]
+            np.nan_to_num(part, copy=False, nan=low, posinf=high, neginf=low)
         return whole
 
 
 def filled(source: Any, stats: Any) -> Any:
-    """Return a source with the lower percentile in place of padding; itself where it has none."""
-    return Filled(source, stats) if getattr(stats, "padding", ()) else source
+    """Return a source with the lower percentile in place of padding and NaN, else itself."""
+    some = getattr(stats, "padding", ()) or np.dtype(source.dtype).kind == "f"
+    return Filled(source, stats) if some and stats is not None else source
 
 
 def padding_of(image: Any) -> Padding | None:
