@@ -21,8 +21,8 @@
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
 #'   background first; [cl_read()] reads them); needs `out`.
-#' @param objects How objects are written: `"csv"`, or `"parquet"`, for many millions of them: a folder
-#'   `objects/` with the table of each image, for `arrow::open_dataset()`; needs `out` and
+#' @param objects How objects are written: `"csv"`, or `"parquet"`, for many millions of them: a
+#'   folder `objects/` with the table of each image, for `arrow::open_dataset()`; needs `out` and
 #'   `cl_install(extras = "parquet")`. `objects` of the result is then without rows.
 #' @param overwrite Replace the results that are in `out` once the new ones are whole, and give up a
 #'   prediction that was begun there with other settings, model or images. Files that no prediction

@@ -197,3 +197,12 @@ def test_parquet_is_refused_where_it_cannot_be_written(model, images, tmp_path, 
     with pytest.raises(cl.InvalidError, match=r"Invalid `objects`\. Expected `out` with it"):
         cl.predict(model, images, objects="parquet")
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_says_what_is_kept(model, images, tmp_path):
+    events = cl.predict.events(model, images, out=tmp_path / "out", rescale=None)
+    while not next(events).message.startswith("image 3/6"):
+        pass
+    with pytest.raises(KeyboardInterrupt, match=r"2 images kept in .*out, the same call goes"):
+        events.throw(KeyboardInterrupt())
+    assert predict(model, images, tmp_path / "out").names == [f"w{k}" for k in range(6)]

@@ -337,6 +337,13 @@ test_that("probabilities are written on request", {
   again <- predict(tiny_model(), image[[1]], type = "prob")
   expect_equal(as.vector(prob), as.vector(again), tolerance = 1e-3)
   expect_error(predict(tiny_model(), image, maps = TRUE), "`maps`. Expected `out` with it")
+  expect_error(predict(tiny_model(), image, objects = "parquet"), "`objects`. Expected `out`")
+  files <- read.csv(
+    file.path(out, "files.csv"),
+    colClasses = c(image = "character"), na.strings = ""
+  )
+  expect_identical(files$image, "left")
+  expect_error(predict(tiny_model(), image, out = out, progress = FALSE), "overwrite = TRUE")
 })
 
 test_that("paths are made lasting wherever they are, and nothing else is touched", {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..datasets.items import Item, is_file
 from ..datasets.sources import ArraySource
 from ..errors import invalid
-from ..messages import Setting, say
+from ..messages import Setting, counted, say
 from ..storage.atomic import leave_empty, sha256_of
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
@@ -131,6 +131,7 @@ class ResultsFolder(InMemory):
         self.decided = self._state.decided
         done = self._state.done.items()
         self.finished = {name: kept for name, kept in done if self._whole(kept["files"])}
+        self._kept = len(self.finished)
         self._written = {self._folder / f for one in self.finished.values() for f in one["files"]}
 
     def _whole(self, files: Mapping[str, str]) -> bool:
@@ -202,6 +203,7 @@ class ResultsFolder(InMemory):
         kept = {"pixels": pixels, "files": digests, "row": row, "objects": packed(objects)}
         self._state.keep(row["image"], kept)
         self._written |= {self._folder / file for file in made}
+        self._kept += 1
 
     def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:  # noqa: D102
         self.check()
@@ -215,6 +217,13 @@ class ResultsFolder(InMemory):
             take_place(self._stage, self._folder, gone)
             leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()
+
+    def words(self) -> str:
+        """Say what is kept when a prediction is broken off."""
+        if not self._kept:
+            return "nothing was kept yet"
+        done = counted(self._kept, "image")
+        return f"{done} kept in {self._folder}, the same call goes on from there"
 
     def leave(self) -> None:
         """Leave nothing behind where nothing is finished."""
@@ -254,6 +263,8 @@ def open_results(
         folder.refuse_losses(read)
         try:
             yield folder
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(folder.words()) from None
         finally:
             folder.leave()
 
