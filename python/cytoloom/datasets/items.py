@@ -470,19 +470,15 @@ def shortened(x: Any) -> str:
     return type(x).__name__ if isinstance(x, (list, tuple)) else in_words(x)
 
 
+SETTINGS = ("channels", "unknown", "axes", "pattern", "pixel_size_um")
+
+
 def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
     """Take what a dictionary says of channels, unknown labels, axes, names and pixel size."""
+    # R sends no text where nothing is said
+    said = {k: x[k] for k in SETTINGS if x.get(k) is not None and not _is_empty_text(x[k])}
+    return replace(options, **{k: tuple(v) if isinstance(v, list) else v for k, v in said.items()})
 
-    def given(key: str) -> Any:
-        value = x.get(key)
-        return tuple(value) if isinstance(value, list) else value
 
-    unknown = given("unknown")
-    return replace(
-        options,
-        channels=options.channels if given("channels") is None else given("channels"),
-        unknown=options.unknown if unknown is None else unknown,
-        axes=given("axes") or options.axes,
-        pattern=given("pattern") or options.pattern,
-        pixel_size_um=given("pixel_size_um") or options.pixel_size_um,
-    )
+def _is_empty_text(value: Any) -> bool:
+    return isinstance(value, str) and not value

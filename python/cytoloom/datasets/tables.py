@@ -99,7 +99,9 @@ def _cell(name: str, value: Any) -> Any:
     """Return a cell, None where it is empty; R writes NA where it knows nothing."""
     if name in COLUMNS and not (value is None or isinstance(value, _CELLS)):
         raise invalid(name, expected="a text or a number in each row", received=Value(value))
-    text = value.strip() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
     return None if text == "" or (text == "NA" and name in _OPTIONAL) else text
 
 

@@ -13,6 +13,7 @@ from ..components import component
 from ..components.arguments import checked
 from ..components.rules import Between
 from ..errors import invalid
+from ..messages import say
 from .blocks import at_hand
 from .image import AnyArray
 from .padding import fill, padding_of
@@ -129,6 +130,9 @@ class Normalize:
         (2.0,)
         """
         whole = at_hand(getattr(source, "whole", source))
+        if len(whole.shape) < 3 or not all(whole.shape):
+            expected = "pixels (y, x, c) or (z, y, x, c)"
+            raise invalid("image", expected=expected, received=say("shape {}", whole.shape))
         around = padding_of(whole)
         padding = around.finite if around is not None else ()
         found, dtype = percentiles(whole, (self.low, self.high), around)

@@ -38,7 +38,7 @@ TYPES: dict[str, Any] = {
         "seconds": "float",
         "batch_size": "int",
         "score": "float | None",
-        "scores": "dict[str, Any] | None",
+        "scores": "dict | None",
         "best_iteration": "int",
         "validation": "str",
     },

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..components.arguments import checked
 from ..errors import invalid
-from ..messages import say
+from ..messages import Value, say
 from ..storage.atomic import write_whole
 from .overlays import RGB, channels_last, grey_limits, outlines_rgb
 
@@ -159,6 +159,8 @@ def worst_best(
     ['b: dice 0.50', 'a: dice 0.90']
     """
     table = getattr(scores, "per_image", scores)
+    if "image" not in getattr(table, "columns", ()):
+        raise invalid("scores", expected="scores, or a table per image", received=Value(scores))
     column = metric or next((c for c in table.columns if c not in ("image", "scale")), None)
     if column not in table.columns:
         raise invalid("metric", expected=say("one of {}", list(table.columns[1:])), received=metric)
@@ -177,6 +179,9 @@ def worst_best(
     for panel, row in zip(places, rows, strict=True):
         name = str(row["image"])
         shown = pictures(name) if callable(pictures) else pictures[name]
+        if not isinstance(shown, (tuple, list)) or len(shown) not in (2, 3):
+            expected = "(image, labels) or (image, labels, truth) of each name"
+            raise invalid("pictures", expected=expected, received=Value(shown))
         _show(panel, outlines_rgb(*shown), f"{name}: {column} {row[column]:.2f}")
     return _figure(panels[0])
 

@@ -169,7 +169,9 @@ def grey_limits(pixels: NDArray[Any]) -> list[tuple[float, float]]:
     Three channels of 8 bits have the widest of these in common.
     """
     step = max(1, int(np.sqrt(pixels[..., 0].size / BLOCK_PX)))
-    part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))].astype(np.float64)
+    part = pixels[(..., *(slice(None, None, step),) * 2, slice(None))]
+    with np.errstate(over="ignore"):  # beyond float64 is infinite, and so left out
+        part = part.astype(np.float64)
     channels = [c[np.isfinite(c)] for c in part.reshape(-1, part.shape[-1]).T]
     ends = [np.percentile(c, (1, 99.8)) if c.size else (0.0, 1.0) for c in channels]
     if pixels.dtype == np.uint8 and len(ends) == 3:  # a colour picture keeps its colours
