@@ -53,12 +53,21 @@ def test_copies_of_a_model_share_what_runs_it_but_not_what_may_be_changed(traine
     assert np.array_equal(other.predict_maps(IMAGE)["foreground"], expected)
 
 
+INHERITED: list[cl.Model] = []
+
+
+def by_inherited(image: np.ndarray) -> np.ndarray:
+    """Predict by the very model of the parent, which no pickle brought."""
+    return INHERITED[0].predict(image)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_fork_after_a_prediction_is_told_instead_of_standing_still():
     model = untrained()
     model.predict(IMAGE)
+    INHERITED[:] = [model]
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        for work in (model.predict, untrained().predict):
+        for work in (model.predict, untrained().predict, by_inherited):
             with pytest.raises(cl.BackendError, match=r"forked process.*spawn"):
                 pool.apply_async(work, (IMAGE,)).get(60)
 
