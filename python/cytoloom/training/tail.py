@@ -15,14 +15,15 @@ from .stages import Planned
 from .tune import SEAM_PX, SMALL_PX, counted_px, fit, seams, seen, tune_px
 from .watch import Watch
 
-TUNE_S_PER_PX = {2: 5e-6, 3: 8e-6}
-"""What trying all settings of `Instances` took per pixel on two cores of a laptop; until it was
-tried."""
 SAMPLE = 0.1
 """Share of the pixels of tuning on which it is tried; trying takes as much of its time."""
-TRIED = (0.1, 0.5, 0.85)
+TRIED = (0.0, 0.3, 0.8)
 """Progress from which on tuning is tried, and again: a network that has hardly learned shows other
 objects, and they are what takes time."""
+LEARNED = 0.3
+"""From this progress on what was tried is believed, however long it took."""
+EARLY = 0.25
+"""Share of the time given that tuning is believed to take before."""
 COMPARE_S = 1.0
 """About what it takes to make OpenVINO's form of a network, before it predicts."""
 DECODE_S_PER_PX = 5e-7
@@ -44,7 +45,7 @@ class Tail:
 
     def __init__(self, planned: Planned, part: Part) -> None:
         self._planned, self._part = planned, part
-        self._tuning: float | None = None
+        self._tuning = 0.0
         self._tries = list(TRIED)
 
     def seconds(self, watch: Watch, progress: float) -> float:
@@ -52,13 +53,11 @@ class Tail:
         if self._tries and progress >= self._tries[0]:
             self._tries = [at for at in self._tries if at > progress]
             self._tuning = self._try(watch)
-        pixels = counted_px(self._planned, tune_px(self._planned))
-        tuning = self._tuning
-        if tuning is None:
-            each = TUNE_S_PER_PX[self._planned.plan.network.ndim]
-            tuning = pixels * (each + 1.3 * watch.forward_s_per_px)
+            if progress < LEARNED:
+                minutes = self._planned.trainer.length(1)[1] or 0.0
+                self._tuning = min(self._tuning, EARLY * 60 * minutes)
         # two networks are still to be built: folded for prediction, and in float32 for its file
-        return SAVE_S + 2 * watch.warm_up_s + tuning + self._comparing(watch.forward_s_per_px)
+        return SAVE_S + 2 * watch.warm_up_s + self._tuning + self._comparing(watch.forward_s_per_px)
 
     def _try(self, watch: Watch) -> float:
         """Tune on a sample of what will be tuned on; return what all of it would take."""
