@@ -14,8 +14,8 @@ from ..errors import invalid
 from ..images.labels import renumbered
 from .optics import noise
 
-MOST_IDS = 2**30
-"""Ids stay below: new ones follow the largest, in 32 bits."""
+MOST_IDS = 2**31 - 2**20
+"""New ids follow the largest: int32 has room for the halves of a million objects cut in two."""
 Labels = NDArray[np.int32]
 Box = tuple[slice, ...]
 
