@@ -34,3 +34,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> cl.Model:
     import small
 
     return small.train(out=tmp_path_factory.mktemp("trained") / "m.cytoloom")
+
+
+@pytest.fixture(scope="session")
+def two_channels(tmp_path_factory: pytest.TempPathFactory) -> cl.Model:
+    """Hardly trained on channels A and B of 16 bits, and written; to be looked at only."""
+    import small
+
+    return small.train(
+        data=small.pairs_of_channels(),
+        trainer=small.trainer(iterations=2),
+        out=tmp_path_factory.mktemp("two") / "m.cytoloom",
+    )

@@ -23,6 +23,13 @@ def nuclei(count: int = 4, shape: tuple[int, int] = (64, 64)) -> tuple[list, lis
     return [p[0] for p in pairs], [p[1] for p in pairs]
 
 
+def pairs_of_channels(count: int = 3) -> tuple[list, list]:
+    """Images of `nuclei()` with channels A and B, and their labels."""
+    images, labels = nuclei(count)
+    pairs = [np.stack([one, one // 2], -1) for one in images]
+    return [cl.images.Image(one, "yxc", None, ("A", "B")) for one in pairs], labels
+
+
 def train(**changes: Any) -> cl.Model:
     """Train on `nuclei()`, quietly."""
     settings = {"data": nuclei(), "network": NETWORK, "trainer": trainer(), "progress": False}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tifffile
 
 import cytoloom as cl
 import small
@@ -77,39 +76,25 @@ def test_the_noise_floor_is_learned_from_what_files_hold():
     assert learned(blank).max() < 0.01
 
 
-def test_what_differs_from_the_model_is_said(tmp_path, capsys):
-    images, labels = small.nuclei(3)
-    for k, one in enumerate(images):
-        tifffile.imwrite(
-            tmp_path / f"{k}.ome.tif", np.stack([one, one // 2]), photometric="minisblack",
-            metadata={"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}},
-        )  # fmt: skip
-    model = small.train(
-        data=([tmp_path / f"{k}.ome.tif" for k in range(3)], labels),
-        trainer=small.trainer(iterations=2),
-    )
-    pair = np.stack([images[0] // 256, images[0] // 512], -1).astype(np.uint8)
-    other = Image(pair, "yxc", None, ("Cy5", "GFP"))
-    capsys.readouterr()
-    cl.predict(model, {"a": other}, rescale=None)
+def test_what_differs_from_the_model_is_said(two_channels, capsys):
+    images, labels = small.pairs_of_channels(1)
+    other = Image((images[0].array // 256).astype(np.uint8), "yxc", None, ("Cy5", "B"))
+    cl.predict(two_channels, {"a": other}, rescale=None)
     said = capsys.readouterr().err
-    assert "Warning: a: channels Cy5, GFP, where the model was trained on DAPI, GFP" in said
+    assert "Warning: a: channels Cy5, B, where the model was trained on A, B" in said
     assert "a: pixels of uint8, where the model was trained on uint16" in said
-    cl.evaluate(model, ([other], [labels[0]]))
-    assert "where the model was trained on DAPI, GFP" in capsys.readouterr().err
+    cl.evaluate(two_channels, ([other], labels))
+    assert "where the model was trained on A, B" in capsys.readouterr().err
 
 
 def test_validation_images_of_their_own_are_compared_with_those_of_training(capsys):
-    images, labels = small.nuclei(3)
-    pairs = [np.stack([one, one // 2], -1) for one in images]
-    train = [Image(one, "yxc", None, ("A", "B")) for one in pairs[:2]]
-    turned = Image(pairs[2][..., ::-1], "yxc", None, ("B", "A"))
-    shallow = Image((pairs[2] // 256).astype(np.uint8), "yxc", None, ("A", "B"))
-    for held_out in (turned, shallow):
-        small.train(
-            data=(train, labels[:2]), validation=([held_out], labels[2:]),
-            trainer=small.trainer(iterations=1), progress=True,
-        )  # fmt: skip
+    images, labels = small.pairs_of_channels()
+    shallow = (images[2].array[..., ::-1] // 256).astype(np.uint8)
+    held_out = Image(shallow, "yxc", None, ("B", "A"))
+    small.train(
+        data=(images[:2], labels[:2]), validation=([held_out], labels[2:]),
+        trainer=small.trainer(iterations=1), progress=True,
+    )  # fmt: skip
     said = capsys.readouterr().err
     assert "named differently" not in said
     assert "training and validation: images differ in pixel type: image: uint8" in said

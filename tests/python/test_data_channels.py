@@ -86,18 +86,13 @@ def test_sums_in_every_verb_and_face(tmp_path, capsys):
         np.testing.assert_array_equal(labels, in_r[name])
 
 
-def test_channels_in_another_order_are_put_right_for_each_image(tmp_path):
-    images, labels = small.nuclei(3)
-    for k, image in enumerate(images):
-        pair = np.stack([image, np.zeros_like(image)], -1)
-        write(tmp_path / f"same/{k}.ome.tif", pair, ("A", "B"))
-        turned = k == 2
-        names = ("b", "A") if turned else ("A", "B")
-        write(tmp_path / f"mixed/{k}.ome.tif", pair[..., ::-1] if turned else pair, names)
-    files = [tmp_path / f"same/{k}.ome.tif" for k in range(3)]
-    model = small.train(data=(files, labels), trainer=small.trainer(iterations=2))
+def test_channels_in_another_order_are_put_right_for_each_image(tmp_path, two_channels):
+    for k, image in enumerate(small.pairs_of_channels()[0]):
+        write(tmp_path / f"same/{k}.ome.tif", image.array, ("A", "B"))
+        turned = image.array[..., ::-1] if k == 2 else image.array
+        write(tmp_path / f"mixed/{k}.ome.tif", turned, ("b", "A") if k == 2 else ("A", "B"))
     same, mixed = (
-        cl.predict(model, tmp_path / name, rescale=None, progress=False)
+        cl.predict(two_channels, tmp_path / name, rescale=None, progress=False)
         for name in ("same", "mixed")
     )
     for name, found in same:
