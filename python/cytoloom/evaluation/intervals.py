@@ -196,7 +196,7 @@ def _by_lognormal(units: Floats) -> Bounds:
     n = units.size
     if n < 3:
         return math.nan, math.nan
-    shift = units.mean() * (4 / n**2 + 0.4 * (units == 0).mean() + 0.3 * (n / MOST) ** 2)
+    shift = units.mean() * (24 / n**3 + 0.4 * (units == 0).mean() + 0.3 * (n / MOST) ** 2)
     logs, rng = np.log(units + shift), np.random.default_rng(0)
     spread = logs.var(ddof=1) * (n - 1) / rng.chisquare(n - 1, 4 * DRAWS)
     means = logs.mean() + rng.standard_normal(4 * DRAWS) * np.sqrt(spread / n) + spread / 2
