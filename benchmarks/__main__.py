@@ -1,8 +1,9 @@
 """Run the benchmarks, each in a process of its own, and print one table.
 
-Real data (`python -m benchmarks.real_data`) and the race against StarDist
-(`python -m benchmarks.time_to_quality`) take long and are run on their own; OpenVINO, which needs
-not be installed, is measured by `python -m benchmarks --only fast_prediction`.
+Real data (`python -m benchmarks.real_data`), sizes (`python -m benchmarks.rescaling`) and the race
+against StarDist (`python -m benchmarks.time_to_quality`) take long and are run on their own;
+OpenVINO, which needs not be installed, is measured by
+`python -m benchmarks --only fast_prediction`.
 """
 
 from __future__ import annotations

@@ -151,10 +151,14 @@ def test_a_model_whose_objects_fit_nowhere_says_nothing_of_sizes():
     assert model.shown == []
 
 
-def test_images_that_do_not_agree_are_left_as_they_are():
-    """A half of them would gain as much as the other loses."""
-    factors, _ = decided(ideal((14, 28)), discs(40), discs(20))
-    assert factors == [None, None]
+def test_images_that_do_not_agree_have_no_factor_together():
+    """What one gains the other loses; only what is beyond doubt of one is done to it, and said."""
+    few = discs(40)
+    few[90:] = 0
+    assert decided(ideal((14, 28)), few, discs(20))[0] == [None, None]
+    factors, text = decided(ideal((14, 28)), discs(40), discs(20))
+    assert factors == [[0.5, 0.5], None]
+    assert "0 fits at another size than the other images: rescaled by 0.5." in text
 
 
 def test_groups_and_folders_decide_on_their_own(tmp_path):

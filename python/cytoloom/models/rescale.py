@@ -38,7 +38,7 @@ STOP = 0.5
 GAIN = 1.25
 """How many times better objects must fit at another size. On collections that were best left as
 they are another size fitted up to 1.22 times as well; where it helped, 1.5 times and more."""
-GOOD, USUAL = 0.6, 0.95
+GOOD, USUAL = 0.7, 0.95
 """From these shares of the usual coherence on, a fit is good enough to leave images as they are
 unless it is clearly better at half or twice the size, or without looking at another size."""
 USUAL_SPREAD = 0.15
