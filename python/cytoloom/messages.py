@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,18 @@ def shortened(text: str, longest: int = 240) -> str:
     if len(text) <= longest:
         return text
     return f"{text[: longest // 2]}...{text[len(text) - longest // 2 + 3 :]}"
+
+
+def said_by(error: BaseException) -> str:
+    r"""Return what an error of another library says, in one line without addresses of memory.
+
+    Examples
+    --------
+    >>> said_by(ValueError("no good:\n <object at 0x7f00>"))
+    'ValueError: no good: <object>'
+    """
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {shortened(text)}"
 
 
 def in_words(value: Any) -> str:

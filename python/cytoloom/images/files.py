@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..components.arguments import checked
 from ..errors import InvalidError, invalid
-from ..messages import say, unsettled
+from ..messages import said_by, say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
 from .formats import reader_of, stem, suffixes
@@ -381,7 +381,7 @@ def _reading(path: Path, action: Callable[[], T]) -> T:
         if isinstance(error, OSError) and error.errno:
             got = error.strerror or str(error)
             raise invalid(str(path), expected="a file to read", received=got) from error
-        what = f"a file that cannot be decoded ({type(error).__name__}: {error})"
+        what = f"a file that cannot be decoded ({said_by(error)})"
         remedy = _BROKEN if _is_broken(error) else _OTHERWISE
         raise invalid(str(path), expected="a whole image", received=what, remedy=remedy) from error
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..components import to_plain
 from ..errors import InvalidError, invalid
 from ..images.normalize import Normalize
-from ..messages import shortened
+from ..messages import said_by
 from ..networks.network import Network
 from ..runtime import backend
 from ..storage.atomic import sha256_of
@@ -298,7 +298,7 @@ def network_in(file: Path) -> Any:
         raise
     except Exception as error:
         # an archive that is whole was refused for what is in it: Keras says why
-        why = shortened(" ".join(str(error).split())) if _whole_zip(file) else "it is damaged"
+        why = said_by(error) if _whole_zip(file) else "it is damaged"
         raise _no_network(file, why) from error
     refuse_broken(network)
     return network
