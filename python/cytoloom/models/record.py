@@ -248,7 +248,12 @@ class Record:
         precision = backend.resolve_precision("auto")
         if precision == "float32":
             return stored
-        return self.in_precision(stored, precision, name)
+        try:
+            return self.in_precision(stored, precision, name)
+        except InvalidError:
+            raise
+        except ValueError as error:  # weights of other shapes
+            raise _no_network(file, f"not what model.json says ({said_by(error)})") from error
 
     def _refuse_another(self, network: Any, name: str, file: Path) -> None:
         """Refuse a network that is not what model.json says, or has no weights to compute with."""
