@@ -41,6 +41,17 @@ class InvalidError(ValueError):
         return invalid(name, expected=self.expected, received=self.received, remedy=self.remedy)
 
 
+class GuessWarning(UserWarning):
+    """What had to be guessed of a file; `words` keeps the parts that each face spells its way.
+
+    Its text is a plain string, as processes that pass warnings on expect.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__("".join(words))
+        self.words = words
+
+
 class BackendError(ImportError):
     """No deep-learning backend is installed; the message says what to install."""
 

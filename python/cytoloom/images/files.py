@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..components.arguments import checked
-from ..errors import InvalidError, invalid
+from ..errors import GuessWarning, InvalidError, invalid
 from ..messages import said_by, say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
@@ -350,9 +350,8 @@ def _given(**arguments: object) -> set[str]:
 def _tell(path: Path, notes: Iterable[str]) -> None:
     """Warn whoever called `read` or `read_labels` of what had to be guessed."""
     for text in notes:
-        # past `checked`, to whoever called a function that has it;
-        # a message, so that R spells the argument that it names
-        warnings.warn(say("{}: {}", str(path), text), stacklevel=4)
+        # past `checked`, to whoever called a function that has it
+        warnings.warn(GuessWarning(say("{}: {}", str(path), text)), stacklevel=4)
 
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:

@@ -152,7 +152,8 @@ def guarded(work: Callable[[], Any]) -> Plain:
         except Exception as error:
             _last["traceback"] = traceback.format_exc()
             found["error"] = spelled(_sentence(error), R)
-    own = [spelled(str(w.message), R) for w in caught if issubclass(w.category, UserWarning)]
+    told = [w.message for w in caught if issubclass(w.category, UserWarning)]
+    own = [spelled(getattr(one, "words", str(one)), R) for one in told]
     return {**found, "warnings": list(dict.fromkeys(own))}
 
 
