@@ -248,6 +248,8 @@ def _coerce_tuple(value: Any, hint: Any, name: str) -> tuple[Any, ...]:
 def _coerce_scalar(value: Any, hint: Any, name: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise invalid(name, expected="a number of 64 bits", received=value)
     if hint is int and not isinstance(value, bool) and isinstance(value, (int, float)):
         if not math.isfinite(value) or int(value) != value:
             raise invalid(name, expected="a whole number", received=value)

@@ -371,7 +371,7 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
     if "images" not in x or "labels" not in x:
         got = say("a dictionary with {}", sorted(x))
         raise invalid("data", expected="images and labels, a folder, or a table", received=got)
-    data = _paired(x["images"], x["labels"], listed(x.get("names") or ()), options)
+    data = _paired(x["images"], x["labels"], _listed_at(x, "names"), options)
     groups, splits = (_one_each(x, key, len(data.items)) for key in ("groups", "splits"))
     items = [
         replace(item, group=group or item.group, split=split or item.split)
@@ -380,8 +380,14 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
     return replace(data, items=tuple(items))
 
 
+def _listed_at(x: Mapping[str, Any], key: str) -> list[Any]:
+    """Return what a dictionary lists under a key: nothing, one text or several."""
+    value = x.get(key)
+    return [] if value is None or (isinstance(value, str) and not value) else listed(value)
+
+
 def _one_each(x: Mapping[str, Any], key: str, count: int) -> list[str | None]:
-    values = listed(x.get(key) or [None] * count)
+    values = _listed_at(x, key) or [None] * count
     if len(values) != count:
         raise invalid(key, expected=f"{count} values", received=f"{len(values)} values")
     return [None if value is None else str(value) for value in values]

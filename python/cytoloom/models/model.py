@@ -290,6 +290,8 @@ class Model(Record):
         >>> untrained().outputs({"image": batch})["foreground"].shape
         (2, 16, 16, 1)
         """
+        if name is not None and name not in self.parts:
+            raise invalid("name", expected=say("one of {}", list(self.parts)), received=Value(name))
         heads = self.parts[name or self.name].task.heads
         logits = backend.forward(self.network_of(name=name))(inputs)
         return {head: activate(logits[head], heads[head].activation) for head in heads}
