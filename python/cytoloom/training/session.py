@@ -74,6 +74,7 @@ def training(
         yield from faint_images(planned)
         return (yield from _learned(planned, folder, started, keep_interrupted))
     finally:
+        backend.forget_kernels()
         if folder is not None:
             folder.leave()
 
