@@ -345,7 +345,8 @@ def is_path(value: Any) -> bool:
 def _path(value: Any) -> Any:
     """Return what may be the path of a file, there or not."""
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if not isinstance(text, str) or "\0" in text or len(text) > LONGEST_PATH:
+    # an empty one, as of a variable of a shell that is not set, would be the working folder
+    if not isinstance(text, str) or not text or "\0" in text or len(text) > LONGEST_PATH:
         raise _NoFitError
     try:
         os.fsencode(text)

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
+from ..storage.results import PREDICTED, written_here
 from . import pairing as pairs
 from .fields import Field, Fields, Place, join
 from .ids import make_ids
@@ -72,8 +73,19 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
             {"group": None if layout.per_object else fields.groups.get(name, _folder(name))},
         )
     ]
-    notes = (*layout.notes, *fields.notes, *found.notes)
+    notes = (*layout.notes, *fields.notes, *found.notes, *_predicted(layout))
     return Gathered(tuple(items), tuple(problems), notes)
+
+
+def _predicted(layout: Layout) -> list[str]:
+    """Say so where labels are what a model found: scores against these say nothing."""
+    if not (layout.labels_folder.parent / PREDICTED).is_file():
+        return []
+    count = sum(written_here(layout.labels_folder / name) for name in layout.labels)
+    if not count:
+        return []
+    text = f"{count} of {counted(len(layout.labels), 'label image')} in {layout.labels_folder}"
+    return [f"{text} were found by a model, and are no truth until somebody has corrected them"]
 
 
 def fields_of(layout: Layout, pattern: str | None) -> Fields:

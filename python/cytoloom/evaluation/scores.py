@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage.results import SCORED
+from ..storage.atomic import PARTIAL
+from ..storage.results import PER_IMAGE, PER_OBJECT, SCORED
 from ..storage.tables import write_table
 from ..tasks.labels import EMPTY
 from .intervals import Bounds, Mean, mean_interval
@@ -23,7 +25,7 @@ UNPROMISED = (
 )
 
 
-TABLES = ("scores_per_image.csv", "scores_per_object.csv", SCORED)
+TABLES = (PER_IMAGE, PER_OBJECT, SCORED)
 SCALE = "scale"
 """Column of the factors by which images were enlarged."""
 
@@ -61,10 +63,14 @@ class Scores:
         """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        # the summary last: by it the others are known
         tables = (self.per_image, self.per_object, self.summary)
-        for name, table in zip(TABLES, tables, strict=True):
-            write_table(table, folder / name)
+        # all are whole beside the old ones before the first takes its place
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as stage:
+            for name, table in zip(TABLES, tables, strict=True):
+                write_table(table, Path(stage) / name)
+            # the summary last: by it the others are known
+            for name in TABLES:
+                os.replace(Path(stage) / name, folder / name)
 
 
 def tables(

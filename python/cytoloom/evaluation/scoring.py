@@ -21,7 +21,7 @@ from ..models.each_image import each_image
 from ..models.inputs import as_model, fitting_source, held_down_words, same_channels, unlike
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
-from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results
+from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results, remove_partial
 from .scores import SCALE, TABLES, Scores, tables
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def scores_folder(
         def write(scores: Scores) -> Iterator[Event]:
             """Write the tables, if the folder is still there."""
             lock.check()
+            remove_partial(folder)
             scores.save(folder)
             yield note(f"Scores written to {folder}.")
 

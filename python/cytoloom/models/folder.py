@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ..errors import invalid
 from ..messages import Setting, say
 from ..storage.atomic import PARTIAL, leave_empty, make_folder
 from ..storage.lock import LOCK, Lock
+from .manifest import MANIFEST
 from .saving import STATES, finish_save
 
 SNAPSHOTS, SNAPSHOT = "snapshots", "iteration_{}.png"
@@ -111,16 +113,17 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
     """Raise where files would be mixed with others, or a model replaced unasked."""
     with contextlib.suppress(OSError):  # then there is nothing to write to, which is said
         finish_save(path)
-    ours = [path / STATES, path / "model.json"]
+    manifest = path / MANIFEST
     others = [p for p in path.iterdir() if not _left(p)] if path.is_dir() else []
-    if others and not any(p.exists() for p in ours):
+    # a training that goes on has written nothing yet but its states
+    if others and not _is_ours(manifest):
         raise invalid(
             argument,
             expected="a new folder, an empty one, or that of a model",
             received=f"{path}, with other files in it",
             remedy="Pass another name, by custom name.cytoloom.",
         )
-    if ours[1].exists() and not overwrite:
+    if manifest.exists() and not overwrite:
         raise invalid(
             argument,
             expected="a folder without a finished model",
@@ -131,4 +134,15 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
 
 def _left(path: Path) -> bool:
     """Whether a file is of a run that has a folder, or was killed there."""
-    return path.name.startswith((LOCK, PARTIAL))
+    return path.name == STATES or path.name.startswith((LOCK, PARTIAL))
+
+
+def _is_ours(manifest: Path) -> bool:
+    """Whether a file is there and says of a model what ours do; other tools have a model.json."""
+    try:
+        plain = json.loads(manifest.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True  # damaged: whose it was cannot be known
+    return isinstance(plain, dict) and "format" in plain and "cytoloom" in plain

@@ -26,6 +26,7 @@ from ..storage.results import (
     refuse_foreign,
     refuse_inputs,
     refuse_other_files,
+    refuse_other_tables,
     refuse_results,
     remove_partial,
     take_place,
@@ -259,6 +260,7 @@ def open_results(
     with claimed(out, "predict") as (path, lock):
         begun = (path / UNFINISHED).is_dir()
         refuse_results(path, overwrite, PREDICTED, () if begun else (OBJECTS,))
+        refuse_other_tables(path, (OBJECTS,))
         folder = ResultsFolder(path, file_names(item.id for item in items), overwrite, lock)
         folder.refuse_losses(read)
         try:

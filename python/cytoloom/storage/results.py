@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import invalid
@@ -15,6 +15,15 @@ from .lock import Lock, locked
 from .tables import read_table
 
 PREDICTED, OBJECTS, SCORED = "files.csv", "objects.csv", "scores.csv"
+PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
+COLUMNS = {
+    PREDICTED: ("image", "status"),
+    OBJECTS: ("image", "object"),
+    SCORED: ("metric", "value"),
+    PER_IMAGE: ("image", "scale"),
+    PER_OBJECT: ("image", "truth"),
+}
+"""What each table begins with: another of the same name is somebody's own."""
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written: what is there is ours."""
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
@@ -79,6 +88,7 @@ def refuse_results(
     """
     if (folder / "model.json").exists():
         raise invalid("out", expected="a folder for results", received=f"{folder}, a model")
+    refuse_other_tables(folder, (table, *more))
     known = (folder / table).exists()
     if known and not overwrite:
         raise invalid(
@@ -93,6 +103,30 @@ def refuse_results(
         raise invalid(
             "out", expected="a folder for results", received=received, remedy=ANOTHER_NAME
         )
+
+
+def refuse_other_tables(folder: Path, names: Iterable[str]) -> None:
+    """Raise where a table that would be replaced is, by its columns, not one of ours."""
+    for name in names:
+        begin = COLUMNS.get(name, ())
+        if os.path.lexists(folder / name) and not _begins(folder / name, begin):
+            raise invalid(
+                "out",
+                expected=f"a folder in which {name} is one of results, with columns "
+                f"{', '.join(begin)}, ...",
+                received=str(folder / name),
+                remedy="Move it away, or pass another name.",
+            )
+
+
+def _begins(path: Path, columns: Sequence[str]) -> bool:
+    """Whether a table has these columns first."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            names = stream.readline().rstrip("\r\n").split(",")
+    except (OSError, UnicodeError):
+        return False
+    return tuple(names[: len(columns)]) == tuple(columns)
 
 
 def refuse_other_files(folder: Path) -> None:
@@ -186,7 +220,10 @@ def remove_partial(folder: Path) -> None:
     """Remove what a kill left of files that were being written."""
     for place in (folder, *(folder / kind for kind in KINDS)):
         for path in place.glob(f"{PARTIAL}*"):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def take_place(new: Path, folder: Path, gone: Iterable[Path] = ()) -> None:
