@@ -11,7 +11,8 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from cytoloom.datasets.items import ReadOptions, make_items
+from cytoloom.datasets.given import ReadOptions
+from cytoloom.datasets.make_items import make_items
 from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read

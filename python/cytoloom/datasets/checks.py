@@ -18,8 +18,9 @@ from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
 from .across import Facts, differing, unusable
-from .data import Data, given_data, where_to_give
+from .data import Data, given_data
 from .files import pixel_sha256
+from .given import where_to_give
 from .items import Item, notes_of, read_labels, said_once, shown_names
 from .padding import described, padding_around
 from .report import Report

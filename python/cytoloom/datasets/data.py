@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from ..components.arguments import checked
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
-from ..messages import Either, Message, arguments_of, counted, joined, say
+from ..messages import counted, say
 from .across import aligned
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
+from .given import ReadOptions, is_file, listed, shortened, told_where, with_settings
 from .ids import named
-from .items import Gathered, Item, ReadOptions, is_file, listed, shortened, with_settings
+from .items import Gathered, Item
 from .layouts import WHAT
 from .sources import Source
 from .tables import TABLES, table_data
@@ -273,48 +274,12 @@ def as_data(
     raise invalid("data", expected=WHAT, received=shortened(x))
 
 
-READING = frozenset(("channels", "unknown", "axes", "pixel_size_um", "pattern"))
-"""How data are read; a message about data may tell to give one of these."""
-_WITH_THE_DATA = Either(
-    python="Such settings go with the data, as in cl.Data.from_folder(folder, {}=...).",
-    r="Such settings go with the data, as in cl_data(folder, {} = ).",
-    options="Such settings are options of this command, as --{}.",
-)
-
-
-def where_to_give(texts: Iterable[str]) -> list[Message]:
-    """Say where the settings are given that messages about data tell to give; once.
-
-    Examples
-    --------
-    >>> from cytoloom.messages import Argument
-    >>> where_to_give([say("choose some with {}", Argument("channels")), "odd"])
-    ['Such settings go with the data, as in cl.Data.from_folder(folder, channels=...).']
-    """
-    names = sorted(READING.intersection(*[set().union(*map(arguments_of, texts))]))
-    words = _WITH_THE_DATA
-    if not names:
-        return []
-    option = names[0].replace("_", "-")
-    spelt = Either(
-        words.python.format(names[0]), words.r.format(names[0]), words.options.format(option)
-    )
-    return [say("{}", spelt)]
-
-
 def given_data(x: Any) -> Data:
     """Take data that a verb was given; a fault says where the setting is given that mends it."""
     try:
         return as_data(x)
     except InvalidError as error:
         raise told_where(error) from None
-
-
-def told_where(error: InvalidError) -> InvalidError:
-    """Return an error that says where the setting is given that mends it."""
-    text = str(error)
-    more = where_to_give([text])
-    return InvalidError(joined(" ", [text, *more])) if more else error
 
 
 def manifest(data: Data) -> list[dict[str, Any]]:

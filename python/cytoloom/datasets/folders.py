@@ -12,12 +12,15 @@ from ..images import files, formats
 from ..messages import counted
 from ..storage.results import PREDICTED, written_here
 from . import pairing as pairs
-from .fields import Field, Fields, Place, join
+from .fields import Field, Fields, join
+from .given import ReadOptions, is_file, listed
 from .ids import make_ids
-from .items import Gathered, ReadOptions, is_file, listed, make_items
+from .items import Gathered
 from .joined import Files
 from .layouts import WHAT, Layout, find_folders, layout_of, layout_of_two, refuse_parent
+from .make_items import make_items
 from .objects import ObjectMasks
+from .places import Place
 
 
 def folder_data(folder: Path, options: ReadOptions) -> Gathered:

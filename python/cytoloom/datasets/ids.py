@@ -13,7 +13,8 @@ from ..errors import invalid
 from ..images.formats import stem
 from ..images.image import Image
 from ..storage.names import changes, table_name, told_apart
-from .items import Item, is_file
+from .given import is_file
+from .items import Item
 
 
 def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:

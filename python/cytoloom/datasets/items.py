@@ -1,28 +1,18 @@
-"""Make items of files, arrays and images."""
+"""What an image and its labels are to training and scoring, and what is to say of several."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from ..components.arguments import checked
 from ..errors import InvalidError, invalid
-from ..images import files
-from ..images.channels import Channels
-from ..images.image import AnyArray, Image, per_axis
-from ..images.units import odd_size
-from ..messages import Message, in_words, say, unsettled
-from .cache import SHARED
-from .files import FileSource
-from .joined import Files, JoinedSource
+from ..images.image import AnyArray
+from ..messages import Message, say
 from .padding import shown
-from .sources import ArraySource, Role, Slices, Source
-from .views import ChannelSource, PlaneSource
+from .sources import Slices, Source
+from .views import PlaneSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,38 +57,6 @@ class Item:
     spacing_um: tuple[float, ...] | None = None
     weight: float = 1.0
     notes: tuple[str, ...] = ()
-
-
-@checked
-@dataclass(frozen=True)
-class ReadOptions:
-    """How all images of a `Data` are read.
-
-    Parameters
-    ----------
-    channels : int, str or sequence of them, optional
-        Channels to use.
-    unknown : int, optional
-        The label value that counts nowhere.
-    axes : str, optional
-        What the stored axes of images are, overriding files.
-    pixel_size_um : float or tuple of float, optional
-        Micrometres per pixel, overriding files.
-    cached : bool, default True
-        Whether decoded files are kept in the shared cache.
-    taken : (int, int), optional
-        Spatial axes and channels of the arrays that are expected, if known.
-    pattern : str, optional
-        How names of files tell channel, plane and time.
-    """
-
-    channels: Channels = None
-    unknown: int | None = None
-    axes: str | None = None
-    pixel_size_um: float | tuple[float, ...] | None = None
-    cached: bool = True
-    taken: tuple[int, int] | None = None
-    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,105 +140,6 @@ def _check_fits(labels: AnyArray, name: str) -> None:
             raise invalid(name, expected="labels below 2**31", received=got, remedy=remedy)
 
 
-def make_items(
-    image: Any,
-    labels: Sequence[Any],
-    name: str,
-    options: ReadOptions,
-    details: Mapping[str, Any] | None = None,
-) -> list[Item]:
-    """Make the item of one image, or one for each time point of a series and scene of a file.
-
-    Parameters
-    ----------
-    image : str, Path, Files, ndarray, Image or Source
-        The image.
-    labels : sequence of the same
-        Its annotations.
-    name : str
-        The id; time points get ``_t000``, ``_t001``, ..., scenes (of files without labels)
-        their names, and share the group.
-    options : ReadOptions
-        How to read.
-    details : mapping, optional
-        ``group``, ``split``, ``weight`` of the item.
-    """
-    details = dict(details or {})
-    if isinstance(image, Files):
-        return _series_items(_joined(image, options, "image"), labels, name, options, details)
-    if not is_file(image):
-        annotations = tuple(_label_source(one, name, options) for one in labels)
-        source = _image_source(image, annotations, name, options)
-        return [_item(name, source, annotations, options, details)]
-    # what belongs to which scene, label files do not say: reading one asks to choose
-    scenes = _scenes(image) if not labels else {}
-    if scenes:
-        details["group"] = details.get("group") or name
-    return [
-        item
-        for scene, tail in (scenes or {None: ""}).items()
-        for item in _series_items(
-            _frames_of(image, options, scene), labels, name + tail, options, details
-        )
-    ]
-
-
-def _series_items(
-    frames: Sequence[Source],
-    labels: Sequence[Any],
-    name: str,
-    options: ReadOptions,
-    details: dict[str, Any],
-) -> list[Item]:
-    """Make an item of each time point; of one, with the name alone."""
-    if len(frames) == 1:
-        annotations = tuple(_label_source(one, name, options) for one in labels)
-        return [_item(name, frames[0], annotations, options, details)]
-    details = {**details, "group": details.get("group") or name}
-    series = [_label_series(one, name, len(frames), options) for one in labels]
-    return [
-        _item(f"{name}_t{k:03d}", frame, tuple(s[k] for s in series), options, details)
-        for k, frame in enumerate(frames)
-    ]
-
-
-def _frames_of(image: Any, options: ReadOptions, scene: str | None = None) -> list[Source]:
-    """Return a source for each time point of a file."""
-    file = FileSource(
-        image, channels=options.channels, axes=options.axes, cache=_cache(options), scene=scene
-    )
-    count = _frames(file)
-    return [file] if count == 1 else [file.at(k) for k in range(count)]
-
-
-def _joined(image: Files, options: ReadOptions, role: Role = "image") -> list[Source]:
-    """Return a source for each time point of an image in several files."""
-    axes = options.axes if role == "image" else None
-    times = [
-        [[FileSource(f, role=role, axes=axes, cache=_cache(options)) for f in c] for c in planes]
-        for planes in image.paths
-    ]
-    # files of one channel each may be time series themselves
-    count = max(_frames(file) for c in times[0] for file in c) if len(times) == 1 else 1
-    if count > 1:
-        times = [[[file.at(k) for file in c] for c in times[0]] for k in range(count)]
-    return [_put_together(planes, image.channel_names, options, role) for planes in times]
-
-
-def _put_together(
-    planes: Sequence[Sequence[FileSource]],
-    names: tuple[str, ...] | None,
-    options: ReadOptions,
-    role: Role,
-) -> Source:
-    """Join channels and then planes, and choose channels."""
-    each = [JoinedSource(c, "c", names) if len(c) > 1 or names else c[0] for c in planes]
-    whole = each[0] if len(each) == 1 else JoinedSource(each, "z")
-    if options.channels is None or role == "labels":
-        return whole
-    return ChannelSource(whole, options.channels)
-
-
 def planes(item: Item) -> list[Item]:
     """Make an item of each plane of a z stack; any other item stays as it is."""
     try:
@@ -294,24 +153,6 @@ def planes(item: Item) -> list[Item]:
         ]  # fmt: skip
     except InvalidError:
         return [item]
-
-
-def is_file(x: Any) -> bool:
-    """Whether something is a path rather than pixels."""
-    return isinstance(x, (str, os.PathLike))
-
-
-def _item(
-    name: str,
-    source: Source,
-    annotations: tuple[Source, ...],
-    options: ReadOptions,
-    details: Mapping[str, Any],
-) -> Item:
-    spacing = _spacing(source, options)
-    given = {n for n in ("channels", "axes", "pixel_size_um") if getattr(options, n) is not None}
-    notes = (*unsettled(notes_of(source), given), *odd_size(spacing))
-    return Item(name, source, annotations, spacing_um=spacing, notes=notes, **details)
 
 
 def said_once(items: Sequence[Item]) -> list[Message]:
@@ -349,136 +190,3 @@ def notes_of(source: Source) -> tuple[str, ...]:
         return getattr(source, "notes", ())
     except InvalidError:  # said when it is read
         return ()
-
-
-def _cache(options: ReadOptions) -> Any:
-    return SHARED if options.cached else None
-
-
-def _scenes(image: Any) -> dict[str | None, str]:
-    """Return the scenes of a file that has several, with what they add to its name."""
-    try:
-        names = files.scenes(image)
-    except InvalidError:  # said when it is read
-        return {}
-    tails = [re.sub(r"[^\w.-]+", "_", scene) for scene in names]
-    if len(set(tails)) < len(names):
-        tails = [f"{k}_{tail}" for k, tail in enumerate(tails)]
-    return {scene: f"_{tail}" for scene, tail in zip(names, tails, strict=True)}
-
-
-def _frames(source: FileSource) -> int:
-    """Return the number of time points; 1 for a file that cannot be read, which is said later."""
-    try:
-        return source.info.frames
-    except InvalidError:
-        return 1
-
-
-def _label_series(labels: Any, name: str, frames: int, options: ReadOptions) -> list[Source]:
-    """Return the labels of each time point, of a time series or a plain stack of as many."""
-    source = _label_source(labels, name, options)
-    if isinstance(source, FileSource):
-        try:
-            stack = source.info.axes == "zyxc" and source.info.shape[0] == frames
-        except InvalidError:
-            stack = False
-        return [source.at(k, axes="tyx" if stack else None) for k in range(frames)]
-    if source.shape[0] != frames:
-        got = say("labels of shape {}", source.shape)
-        raise invalid(source.name, expected=f"{frames} time points", received=got)
-    return [PlaneSource(source, k) for k in range(frames)]
-
-
-def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
-    try:
-        if options.pixel_size_um is None:
-            return source.spacing_um
-        axes = source.axes
-    except InvalidError:
-        return None
-    return per_axis(options.pixel_size_um, axes)
-
-
-def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
-    if isinstance(labels, Files):
-        return _joined(labels, options, "labels")[0]
-    if is_file(labels):
-        return FileSource(labels, role="labels", cache=_cache(options), unknown=options.unknown)
-    if isinstance(labels, Image):
-        if labels.array.shape[-1] != 1:
-            got = f"{labels.array.shape[-1]} channels"
-            raise invalid("labels", expected="one channel", received=got)
-        labels = labels.array[..., 0]
-    if isinstance(labels, Source):
-        return labels
-    where = f"labels of {name}"
-    return ArraySource(np.asarray(labels), name=where, role="labels", unknown=options.unknown)
-
-
-def _image_source(
-    image: Any, annotations: Sequence[Source], name: str, options: ReadOptions
-) -> Source:
-    if isinstance(image, Image):
-        source: Source = ArraySource(
-            image.array, image.axes, spacing_um=image.pixel_size_um, name=name,
-            channel_names=image.channel_names,
-        )  # fmt: skip
-    elif isinstance(image, Source):
-        source = image
-    else:
-        array = np.asarray(image)
-        if array.dtype.kind not in "buif":
-            got = f"{type(image).__name__} of {array.dtype}"
-            raise invalid(name, expected="an array of numbers, or a file", received=got)
-        axes = options.axes or _axes_beside(array, annotations) or _axes_taken(array, options)
-        source = ArraySource(array, axes, name=name)
-    return source if options.channels is None else ChannelSource(source, options.channels)
-
-
-def _axes_beside(array: AnyArray, annotations: Sequence[Source]) -> str | None:
-    """Return the axes that an array has beside its labels; None where it has no labels."""
-    if not annotations:
-        return None
-    spatial, shape = annotations[0].axes, annotations[0].shape
-    if array.ndim == len(spatial) + 1:
-        channels_first = array.shape[1:] == shape and array.shape[:-1] != shape
-        return "c" + spatial if channels_first else spatial + "c"
-    return spatial if array.ndim == len(spatial) else None
-
-
-def _axes_taken(array: AnyArray, options: ReadOptions) -> str | None:
-    """Return the axes of an array that is what a model takes; None where it is not."""
-    ndim, channels = options.taken or (0, 0)
-    if array.ndim != ndim + 1:
-        return None
-    spatial = "zyx"[-ndim:]
-    if array.shape[-1] == channels:
-        return spatial + "c"
-    return "c" + spatial if array.shape[0] == channels > 1 else None
-
-
-def listed(x: Any) -> list[Any]:
-    """Return a list of images: a single array, file or name is a list of one."""
-    if isinstance(x, (str, os.PathLike, np.ndarray, Image)) or not isinstance(x, (list, tuple)):
-        return [x]
-    return list(x)
-
-
-def shortened(x: Any) -> str:
-    """Show what was given in a few words, lists by their type."""
-    return type(x).__name__ if isinstance(x, (list, tuple)) else in_words(x)
-
-
-SETTINGS = ("channels", "unknown", "axes", "pattern", "pixel_size_um")
-
-
-def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:
-    """Take what a dictionary says of channels, unknown labels, axes, names and pixel size."""
-    # R sends no text where nothing is said
-    said = {k: x[k] for k in SETTINGS if x.get(k) is not None and not _is_empty_text(x[k])}
-    return replace(options, **{k: tuple(v) if isinstance(v, list) else v for k, v in said.items()})
-
-
-def _is_empty_text(value: Any) -> bool:
-    return isinstance(value, str) and not value

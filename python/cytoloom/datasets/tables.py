@@ -12,8 +12,10 @@ from typing import Any
 from ..errors import invalid
 from ..messages import Value, in_words, say
 from ..storage.spreadsheets import SAVE_AS, read_spreadsheet
+from .given import ReadOptions, is_file
 from .ids import make_ids
-from .items import Gathered, Item, ReadOptions, is_file, make_items
+from .items import Gathered, Item
+from .make_items import make_items
 
 TABLES = (".csv", ".tsv", ".txt")
 COLUMNS = ("image", "label", "group", "split", "name", "weight")

@@ -18,21 +18,13 @@ from .across import aligned
 from .data import Data
 from .fields import Fields, join
 from .folders import fields_of, files_of
+from .given import ReadOptions, is_file, listed, shortened, with_settings
 from .ids import make_ids
-from .items import (
-    Gathered,
-    Item,
-    ReadOptions,
-    is_file,
-    listed,
-    make_items,
-    planes,
-    shortened,
-    with_settings,
-)
+from .items import Gathered, Item, planes
 from .joined import Files
 from .layouts import layout_of, refuse_parent
 from .listing import some
+from .make_items import make_items
 from .tables import TABLES, place, table_rows
 
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.checks import check
-from ..datasets.data import Data, given_data, told_where
+from ..datasets.data import Data, given_data
 from ..datasets.files import pixel_sha256
+from ..datasets.given import is_file, told_where
 from ..datasets.ids import named
-from ..datasets.items import is_file, read_labels
+from ..datasets.items import read_labels
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import said_by, say, unsettled
+from ..messages import say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
+from .decoding import reading
 from .formats import reader_of, stem, suffixes
 from .image import AnyArray, Image, ImageInfo, per_axis
 from .reader import Part
 from .units import odd_size
 
 SUFFIXES = suffixes()
-T = TypeVar("T")
 
 
 @checked
@@ -52,7 +51,7 @@ def scenes(path: str | Path) -> tuple[str, ...]:
     """
     path = Path(path).expanduser()
     reader = reader_of(path)
-    return _reading(path, lambda: reader.scenes(path))
+    return reading(path, lambda: reader.scenes(path))
 
 
 @checked
@@ -92,7 +91,7 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     reader = reader_of(path)
     if scene is not None:
         _check_scene(scene, scenes(path), path)
-    info = _reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
+    info = reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
     if info.dtype.kind not in "biuf":
         remedy = "Save its real part or its magnitude." if info.dtype.kind == "c" else ""
         expected = "an image of whole or real numbers"
@@ -166,7 +165,7 @@ def read(
     _tell(path, unsettled(odd, _given(channels=channels, axes=axes)))
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     part = Part(axes, frame, scene)
-    array = _native(_reading(path, lambda: reader.pixels(path, part)))
+    array = _native(reading(path, lambda: reader.pixels(path, part)))
     names = info.channel_names
     if keep is not None:
         array, names = keep.take(array), keep.names(names)
@@ -199,7 +198,7 @@ def read_part(path: Path, part: Part) -> AnyArray:
     array([[4, 5, 6]])
     """
     reader = reader_of(path)
-    return _native(_reading(path, lambda: reader.pixels(path, part)))
+    return _native(reading(path, lambda: reader.pixels(path, part)))
 
 
 @checked
@@ -278,8 +277,8 @@ def read_labels_as(
     """
     path = Path(path).expanduser()
     reader, part = reader_of(path), Part(axes, frame)
-    values, alpha = _reading(path, lambda: reader.values(path, part))
-    lossy = _reading(path, lambda: reader.is_lossy(path))
+    values, alpha = reading(path, lambda: reader.values(path, part))
+    lossy = reading(path, lambda: reader.is_lossy(path))
     try:
         return label_rules.understand(_native(values), alpha, lossy=lossy, unknown=unknown)
     except InvalidError as error:
@@ -363,51 +362,3 @@ def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:
 def _native(array: AnyArray) -> AnyArray:
     """Bring big-endian pixels into this machine's order, as all that follows expects."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _reading(path: Path, action: Callable[[], T]) -> T:
-    """Run a decoder; whatever it raises becomes the one error with the file's name."""
-    try:
-        return action()
-    except InvalidError:
-        raise
-    except MemoryError as error:
-        remedy = "Close other programs, or cut it into smaller ones."
-        expected = "an image that fits into memory"
-        raise invalid(str(path), expected=expected, received="one for which there is too little",
-                      remedy=remedy) from error  # fmt: skip
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno:
-            got = error.strerror or str(error)
-            raise invalid(str(path), expected="a file to read", received=got) from error
-        what = f"a file that cannot be decoded ({said_by(error)})"
-        remedy = _BROKEN if _is_broken(error) else _OTHERWISE
-        raise invalid(str(path), expected="a whole image", received=what, remedy=remedy) from error
-
-
-_BROKEN = "It may be cut off or damaged: copy or export it again."
-_OTHERWISE = "Open it in the program that wrote it, or in Fiji, and save it as plain TIFF."
-_UNREAD = ("unsupported", "not supported", "not implemented", "requires the", "unknown")
-_CUT = (
-    "truncated",
-    "cut off",
-    "too short",
-    "premature",
-    "eof",
-    "mmap length",
-    "failed to read",
-    "can not read",
-)
-"""What decoders say of ways of storing that they do not know, and of files that end too early."""
-
-
-def _is_broken(error: Exception) -> bool:
-    """Whether an error is of bytes that are missing or wrong, not of a way of storing."""
-    text = f"{type(error).__module__} {error}".lower()
-    if isinstance(error, (NotImplementedError, ImportError)) or any(w in text for w in _UNREAD):
-        return False
-    decoders = ("imagecodecs", "zlib", "struct", "lzma", "zstd")
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    # Pillow's are errors of the system without a number, and of syntax
-    kind = kinds & {"EOFError", "TiffFileError", "UnicodeDecodeError", "OSError", "SyntaxError"}
-    return text.startswith(decoders) or any(word in text for word in _CUT) or bool(kind)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..datasets.items import Item, is_file
+from ..datasets.given import is_file
+from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..messages import Setting, counted, say
