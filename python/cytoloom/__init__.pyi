@@ -15,8 +15,8 @@ from .losses.losses import dice_coef as dice_coef
 from .losses.losses import dice_coef_loss as dice_coef_loss
 from .models.info import Info as Info
 from .models.info import info as info
+from .models.load import load as load
 from .models.model import Model as Model
-from .models.model import load as load
 from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
 from .patches.augment import Augment as Augment

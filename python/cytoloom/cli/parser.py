@@ -121,7 +121,7 @@ class _Built:
         """Run the verb, its messages spelled as the command line is, and tell its result."""
         given = {option.name: option.value(args) for option in self._options}
         if self._foreign and args.task is not None:
-            from ..models.model import load
+            from ..models.load import load
 
             given["model"] = load(given["model"], args.task)
         for name, (component, fields) in self._components.items():

@@ -8,31 +8,24 @@ integer, one channel a sequence of one.
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import inspect
-import math
 import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import invalid
 from ..messages import Message, Value, joined, say
+from . import fits
+from .fits import NoFitError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Fit = Callable[[Any], Any]
-LONGEST_PATH = 4096
-"""Characters that no path on any system has."""
-
-
-class _NoFitError(Exception):
-    """A value is not of a type."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Kind:
     words : str
         What it is called in messages.
     fit : callable
-        Returns a value as this type, or raises `_NoFitError`.
+        Returns a value as this type, or raises `NoFitError`.
     """
 
     words: str
@@ -73,7 +66,7 @@ class Declared:
         for kind in self.kinds:
             try:
                 return kind.fit(value)
-            except _NoFitError:
+            except NoFitError:
                 continue
         raise invalid(name, expected=self.words(name), received=Value(value))
 
@@ -231,17 +224,17 @@ def _kind(hint: Any) -> Kind:
     if _is_array(hint):
         return _ARRAY
     if origin is typing.Literal:
-        return Kind(", ".join(f'"{one}"' for one in args), functools.partial(_word, args))
+        return Kind(", ".join(f'"{one}"' for one in args), functools.partial(fits.word, args))
     if origin in (tuple, list, Sequence):
         return _several(typing.cast(type, origin), args)
     if hint in (dict, Mapping) or origin in (dict, Mapping):
         inner = tuple(declared(one, {}) for one in args)
         return Kind("names with values", functools.partial(_pairs, inner))
     if origin is Callable or hint is Callable:
-        return Kind("a function", _callable)
+        return Kind("a function", fits.function)
     if isinstance(hint, type):
         words = _OF_CLASS.get(hint.__name__, f"a {hint.__name__}")
-        return Kind(words, functools.partial(_of_class, hint))
+        return Kind(words, functools.partial(fits.of_class, hint))
     return Kind("", lambda value: value)
 
 
@@ -264,138 +257,27 @@ def _each(inner: Sequence[Declared], many: bool, make: type, value: Any) -> Any:
     elif many and inner and inner[0].kinds:
         values = [value]
     else:
-        raise _NoFitError
+        raise NoFitError
     if not many and len(values) != len(inner):
-        raise _NoFitError
+        raise NoFitError
     try:
-        fits = [inner[0]] * len(values) if many and inner else inner
-        fitted = [one.fit(v, "") for one, v in zip(fits, values, strict=True)] if inner else values
+        parts = [inner[0]] * len(values) if many and inner else inner
+        fitted = [one.fit(v, "") for one, v in zip(parts, values, strict=True)] if inner else values
     except ValueError:
-        raise _NoFitError from None
+        raise NoFitError from None
     return make(fitted)
-
-
-def _instance(classes: tuple[type, ...], value: Any) -> Any:
-    if not isinstance(value, classes):
-        raise _NoFitError
-    return value
 
 
 def _pairs(inner: tuple[Declared, ...], value: Any) -> Any:
     if not isinstance(value, Mapping):
-        raise _NoFitError
+        raise NoFitError
     try:
         for one, parts in zip(inner, (list(value), list(value.values())), strict=False):
             for part in parts:
                 one.fit(part, "")
     except ValueError:
-        raise _NoFitError from None
+        raise NoFitError from None
     return value
-
-
-def _word(words: Iterable[Any], value: Any) -> Any:
-    if not isinstance(value, str) or value not in words:
-        raise _NoFitError
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if type(value).__name__ not in ("bool", "bool_"):
-        raise _NoFitError
-    return bool(value)
-
-
-def _number(value: Any) -> Any:
-    """Return a finite number; NumPy's are numbers, flags are none."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise _NoFitError
-    try:
-        finite = math.isfinite(value)
-    except OverflowError:
-        finite = False
-    if not finite:
-        raise _NoFitError
-    plain = isinstance(value, (int, float)) and not hasattr(value, "dtype")
-    return value if plain else float(value)
-
-
-def _whole(value: Any) -> int:
-    """Return a whole number of 64 bits, as everything below has them."""
-    number = int(value) if isinstance(value, Integral) else _number(value)
-    if isinstance(value, bool) or number % 1 or not -(2**63) <= number < 2**63:
-        raise _NoFitError
-    return int(number)
-
-
-def is_path(value: Any) -> bool:
-    r"""Whether a value may be the path of a file, there or not.
-
-    Examples
-    --------
-    >>> is_path("a.tif"), is_path("a\0b"), is_path(3)
-    (True, False, False)
-    """
-    try:
-        _path(value)
-        return True
-    except _NoFitError:
-        return False
-
-
-def _path(value: Any) -> Any:
-    """Return what may be the path of a file, there or not."""
-    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    # an empty one, as of a variable of a shell that is not set, would be the working folder
-    if not isinstance(text, str) or not text or "\0" in text or len(text) > LONGEST_PATH:
-        raise _NoFitError
-    try:
-        os.fsencode(text)
-        Path(text).expanduser()
-    except (UnicodeError, RuntimeError):  # a lone surrogate; the home of nobody
-        raise _NoFitError from None
-    return value
-
-
-def _array(value: Any) -> Any:
-    """Return an array of real numbers."""
-    import numpy as np
-
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError):
-        raise _NoFitError from None
-    if array.dtype.kind not in "buif" or not array.ndim:
-        raise _NoFitError
-    return value if isinstance(value, np.ndarray) else array
-
-
-def _callable(value: Any) -> Any:
-    if not callable(value):
-        raise _NoFitError
-    return value
-
-
-def _of_class(cls: type, value: Any) -> Any:
-    if getattr(cls, "_is_protocol", False):
-        # looked at, not asked: what a file holds is not read for this
-        fits = all(inspect.getattr_static(value, name, None) for name in _members(cls))
-    else:
-        fits = isinstance(value, cls) or _relatives(cls, type(value))
-    if not fits:
-        raise _NoFitError
-    return value
-
-
-def _members(protocol: type) -> set[str]:
-    public = {*vars(protocol), *inspect.get_annotations(protocol)}
-    return {name for name in public if not name.startswith("_")}
-
-
-def _relatives(declared_class: type, given: type) -> bool:
-    """Whether a component stands where another one of its base is named: a network of one's own."""
-    bases = {base for base in declared_class.__mro__[1:] if base is not object}
-    components = dataclasses.is_dataclass(declared_class) and dataclasses.is_dataclass(given)
-    return components and bool(bases & set(given.__mro__))
 
 
 _OF_NAME = {
@@ -405,15 +287,15 @@ _OF_NAME = {
 }
 """What arguments of some names are, in better words than their types have."""
 _OF_CLASS = {"Model": "a model", "DataFrame": "a table", "Generator": "a random generator"}
-_TEXT = Kind("text", functools.partial(_instance, (str,)))
-_NONE = Kind(say("{}", None), functools.partial(_instance, (type(None),)))
-_PATH = Kind("a path", _path)
-_ARRAY = Kind("an array of real numbers", _array)
+_TEXT = Kind("text", functools.partial(fits.instance, (str,)))
+_NONE = Kind(say("{}", None), functools.partial(fits.instance, (type(None),)))
+_PATH = Kind("a path", fits.path)
+_ARRAY = Kind("an array of real numbers", fits.array)
 _PLAIN: dict[Any, Kind] = {
     None: _NONE,
     type(None): _NONE,
-    bool: Kind(say("{} or {}", True, False), _flag),
-    int: Kind("a whole number", _whole),
-    float: Kind("a number", _number),
+    bool: Kind(say("{} or {}", True, False), fits.flag),
+    int: Kind("a whole number", fits.whole),
+    float: Kind("a number", fits.number),
     str: _TEXT,
 }

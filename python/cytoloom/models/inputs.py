@@ -27,7 +27,8 @@ TAKE_SLICES = say("Pass {} to take each z slice as an image.", Setting("slices",
 
 def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> Model:
     """Return the model itself, or load it from its folder; `argument` is what a fault is of."""
-    from .model import Model, load
+    from .load import load
+    from .model import Model
 
     try:
         return model if isinstance(model, Model) else load(model)

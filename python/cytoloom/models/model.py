@@ -1,4 +1,4 @@
-"""A model: what it does with images, and its folder."""
+"""A model: what it does with images, and how it is saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..components.arguments import checked, is_path
+from ..components.arguments import checked
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
@@ -21,14 +21,13 @@ from ..messages import Value, in_lines, say
 from ..runtime import backend
 from ..storage.atomic import sha256_of
 from ..storage.tables import write_table
-from ..tasks import Task, resolve
 from . import engines
 from .card import card, summary_of
 from .engine import Engine
 from .folder import refuse_others
 from .padding import without_padding
-from .record import NETWORK, Record
-from .saving import FIELDS, key_of, network_path, parts_of, read_history, read_manifest, write_files
+from .record import Record
+from .saving import network_path, write_files
 
 _STARTING = threading.RLock()
 """Several threads may ask for one engine at once, as those of Dask do."""
@@ -320,6 +319,7 @@ class Model(Record):
         Examples
         --------
         >>> import tempfile
+        >>> from cytoloom import load
         >>> from cytoloom.models.untrained import untrained
         >>> folder = untrained().save(Path(tempfile.mkdtemp()) / "cells.cytoloom")
         >>> load(folder).channels
@@ -363,60 +363,3 @@ class Model(Record):
 
     def __str__(self) -> str:
         return self.summary()
-
-
-def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
-    """Load a model folder.
-
-    Nothing in it is executed: networks are read with ``safe_mode=True, compile=False``, the
-    rest is JSON and CSV. Loading starts no backend; the first prediction does.
-
-    Parameters
-    ----------
-    path : path
-        Folder written by `train` or `Model.save`.
-    task : str or Task, optional
-        What its task must be; ``"my_task:Ridges"`` imports that of a module of your own first.
-        Default: whatever the folder says.
-
-    Returns
-    -------
-    Model
-        Its networks are read when first needed.
-
-    Raises
-    ------
-    InvalidError
-        Not a model folder, an unfinished training, a format of a newer version, files that are
-        damaged or of two saves, or another task.
-
-    Examples
-    --------
-    >>> load("no-such-folder")
-    Traceback (most recent call last):
-    cytoloom.errors.InvalidError: Invalid `path`. Expected a model folder ... Received: ...
-    """
-    if not is_path(path):
-        expected = "the path of a model's folder"
-        raise invalid("path", expected=expected, received=Value(path))
-    folder = Path(path).expanduser()
-    wanted = None if task is None else type(resolve(task))
-    plain = read_manifest(folder)
-    names = [name for name in plain["files"] if name.endswith(".keras")]
-    parts = parts_of(plain)
-    if wanted is not None and all(type(part.task) is not wanted for part in parts.values()):
-        names = ", ".join(type(part.task).__name__ for part in parts.values())
-        received = f"{names} in {folder}"
-        raise invalid("task", expected=f"a model of {wanted.__name__}", received=received)
-    files = {key_of(name): name for name in names} or {(1, NETWORK): f"{NETWORK}.keras"}
-    return Model(
-        parts=parts,
-        info={name: plain[name] for name in FIELDS if name in plain},
-        history=read_history(folder),
-        members=int(plain["members"]),
-        path=folder,
-        files=files,
-        hashes={
-            key: plain["files"].get(name) or sha256_of(folder / name) for key, name in files.items()
-        },
-    )

@@ -383,21 +383,6 @@ def _up_to(grid: int, pixels: int) -> int:
     return -(-pixels // grid) * grid
 
 
-def _spacing(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:
-    spacing = (1.0,) * ndim if spacing_um is None else tuple(map(float, spacing_um))
-    if len(spacing) != ndim or not all(0 < s < math.inf for s in spacing):
-        expected = f"{ndim} positive micrometres per pixel"
-        raise invalid("spacing_um", expected=expected, received=spacing_um)
-    return spacing
-
-
-def _step(spacing: tuple[float, ...], size: Size) -> tuple[Size, tuple[float, ...]]:
-    """Apply the factors `size` to the axes less than twice as coarse as the finest one."""
-    limit = 2 * min(spacing)
-    size = tuple(f if s < limit else 1 for f, s in zip(size, spacing, strict=True))
-    return size, tuple(s * f for s, f in zip(spacing, size, strict=True))
-
-
 def _check_factors(name: str, factors: tuple[Size, ...], net: UNet, count: int) -> None:
     right = len(factors) == count and all(
         isinstance(size, tuple) and len(size) == net.ndim and all(f >= 1 for f in size)

@@ -103,7 +103,7 @@ def _channels(value: Any) -> Any:
 
 def _model(path: str) -> Model:
     """Load a model, or take it from the few kept in memory while its files are the same."""
-    from ..models.model import load
+    from ..models.load import load
 
     folder = Path(path)
     files = [f for f in (folder / "model.json", *sorted(folder.rglob("*.keras"))) if f.exists()]
@@ -182,14 +182,14 @@ def _data(value: Any) -> Data:
 
 def _load(path: str, task: str | None = None) -> Plain:
     if task is not None:
-        from ..models.model import load
+        from ..models.load import load
 
         load(path, task)  # a class of somebody else's is known by its name from now on
     return _told(_model(path))
 
 
 def _save(path: str, to: str, overwrite: bool = False) -> str:
-    from ..models.model import load
+    from ..models.load import load
 
     # A fresh model: saving moves its path, which must not happen to the one kept in memory
     model = load(path)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from .found import Found, found_on_empty
 from .head import Head
+from .labelled import Labelled
 from .labels import (
     EMPTY,
     Array,
     Spacing,
-    check_known_values,
     overlap_scores,
     two_classes,
 )
@@ -39,7 +39,7 @@ LOOK = "Train longer, or look whether the labels fit the images."
 """What to do where a model is of no use."""
 
 
-class Task:
+class Task(Labelled):
     """Base of all tasks; a task is a component (frozen dataclass) that fills these in.
 
     `heads`, `target` and `decode` are needed; all else has a default that suits masks. Every
@@ -87,25 +87,12 @@ class Task:
         return "component"
 
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """Name of each class id from 0 on; for tables and the model card."""
-        return ("background", "foreground")
-
-    @property
     def channel_names(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the channels of heads, where these stand for something that has one.
 
         Fine-tuning takes such channels over by their names: classes may come, go and move.
         """
         return {}
-
-    @property
-    def balances_classes(self) -> bool:
-        """Whether patches are drawn so that every label value is seen as often.
-
-        For labels that are classes; where they number objects, all are one foreground.
-        """
-        return len(self.label_names) > 2
 
     @property
     def main_scores(self) -> tuple[str, ...]:
@@ -272,94 +259,6 @@ class Task:
         empty = f"; those without anything to find have {extra:.1f} false objects each"
         only = f"only {scores['dice']:.2f}{empty if extra else ''}"
         return [f"Dice on the validation images is {only}. {LOOK}"]
-
-    def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
-        """Say why `labels` cannot be truth for this task.
-
-        Parameters
-        ----------
-        labels : ndarray of int, shape (y, x) or (z, y, x)
-            As stored.
-        known : ndarray of bool, optional
-            Pixels that count; all by default.
-
-        Returns
-        -------
-        list of str
-            One sentence per reason.
-
-        Examples
-        --------
-        >>> Task().check_labels(np.array([[0, -3]]))
-        ['labels must not be negative, found -3']
-        """
-        return check_known_values(labels, known)
-
-    def describe_labels(self, labels: Array) -> list[str]:
-        """Say what `prepare` will understand rather than read.
-
-        Parameters
-        ----------
-        labels : ndarray of int, shape (y, x) or (z, y, x)
-            As stored.
-
-        Returns
-        -------
-        list of str
-            One sentence each.
-
-        Examples
-        --------
-        >>> from cytoloom.tasks import Binary
-        >>> Binary().describe_labels(np.array([[0, 255]]))
-        ['0/255 read as a mask: every value above 0 is foreground']
-        """
-        return []
-
-    def prepare(self, labels: Array) -> Array:
-        """Return `labels` as this task understands them, e.g. 0/255 as 0/1.
-
-        Parameters
-        ----------
-        labels : ndarray of int, shape (y, x) or (z, y, x)
-            As stored.
-
-        Returns
-        -------
-        ndarray of int
-            Of the same shape.
-
-        Examples
-        --------
-        >>> from cytoloom.tasks import Binary
-        >>> Binary().prepare(np.array([[0, 255]]))
-        array([[0, 1]], dtype=uint8)
-        """
-        return labels
-
-    def objects(self, labels: Array) -> Array | None:
-        """Return `labels` where each of their values is an object whose size means something.
-
-        Planning chooses network and patches by these sizes, and `predict` knows by them whether
-        an image has to be enlarged. None, the default, where labels are areas or lines.
-
-        Parameters
-        ----------
-        labels : ndarray of int
-            As `prepare` returned them; 0 is background.
-
-        Returns
-        -------
-        ndarray of int or None
-
-        Examples
-        --------
-        >>> from cytoloom.tasks import Binary, Instances
-        >>> labels = np.array([[0, 2]])
-        >>> Instances().objects(labels) is labels, Binary().objects(labels)
-        (True, None)
-        """
-        return None
 
     def keeping_all(self) -> Task:
         """Return this task without filters on what it finds, to look at objects of any size.
