@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from cytoloom.errors import GuessWarning, InvalidError
 from cytoloom.images import probe, read, read_labels
 
+ALPHA = "marked as alpha and left out; keep it with axes='yxc'"
 RNG = np.random.default_rng(7)
 GREY = RNG.integers(0, 256, (13, 18)).astype(np.uint8)
 COLOURS = RNG.integers(0, 256, (13, 18, 3)).astype(np.uint8)
@@ -22,11 +24,11 @@ ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (
          (1, 0, 2, 1)]  # fmt: skip
 
 
-def quietly(path):
+def quietly(path, **options):
     """Read, seeing that the header alone says the same, and nothing had to be guessed."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        info, image = probe(path), read(path)
+        info, image = probe(path, **options), read(path, **options)
     assert (info.shape, info.dtype) == (image.array.shape, image.array.dtype)
     return image.array
 
@@ -75,7 +77,12 @@ def test_grey_png_of_any_depth_interlaced_or_not(tmp_path, depth, interlaced):
 def test_colour_png_with_and_without_alpha(tmp_path, depth, interlaced, alpha):
     array = RNG.integers(0, 2**depth, (13, 18, 3 + alpha))
     path = png(tmp_path / "a.png", array, depth, 2 + 4 * alpha, interlaced)
-    np.testing.assert_array_equal(quietly(path), array[..., :3])
+    if not alpha:
+        np.testing.assert_array_equal(quietly(path), array)
+        return
+    with pytest.warns(GuessWarning, match=ALPHA):
+        np.testing.assert_array_equal(read(path).array, array[..., :3])
+    np.testing.assert_array_equal(quietly(path, axes="yxc"), array)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
@@ -84,7 +91,10 @@ def test_palettes_of_any_depth_give_colours_and_numbers(tmp_path, depth):
     colours = np.array([(0, 0, 9), (255, 0, 0), (0, 99, 255)], np.uint8)
     palette = colours[: 2**depth].tobytes()
     path = png(tmp_path / "a.png", labels, depth, 3, PLTE=palette, tRNS=b"\x80\x40")
-    np.testing.assert_array_equal(quietly(path), colours[labels])
+    with pytest.warns(GuessWarning, match=ALPHA):
+        np.testing.assert_array_equal(read(path).array, colours[labels])
+    opaque = np.array([128, 64, 255], np.uint8)[labels]
+    np.testing.assert_array_equal(quietly(path, axes="yxc"), np.dstack([colours[labels], opaque]))
     np.testing.assert_array_equal(read_labels(path), labels)
 
 
@@ -148,6 +158,25 @@ def test_jpeg_of_inks_and_in_several_passes(tmp_path):
     assert np.abs(quietly(tmp_path / "a.jpg").astype(int) - flat).max() <= 4
     Pillow.fromarray(SMOOTH).save(tmp_path / "b.jpg", quality=100, progressive=True)
     assert np.abs(quietly(tmp_path / "b.jpg")[..., 0].astype(int) - SMOOTH).max() <= 3
+
+
+def test_alpha_of_a_bmp_is_left_out_and_said_unless_asked_for(tmp_path):
+    """Only with a mask for it: the fourth byte is unused otherwise."""
+    array, path = RNG.integers(0, 256, (2, 3, 4)).astype(np.uint8), tmp_path / "a.bmp"
+    head = struct.pack("<IiiHHIIiiII", 108, 3, 2, 1, 32, 3, 24, 2835, 2835, 0, 0)
+    head += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + bytes(52)
+    pixels = array[::-1, :, [2, 1, 0, 3]].tobytes()
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 146, 0, 0, 122) + head + pixels)
+    with pytest.warns(GuessWarning, match=ALPHA):
+        np.testing.assert_array_equal(read(path).array, array[..., :3])
+    np.testing.assert_array_equal(quietly(path, axes="yxc"), array)
+
+
+@pytest.mark.parametrize("axes", ["cyx", "tyx", "zyx"])
+def test_axes_that_a_picture_cannot_have_are_refused(tmp_path, axes):
+    path = png(tmp_path / "a.png", COLOURS, 8, 2)
+    with pytest.raises(InvalidError, match="yx or yxc, as .* is a picture"):
+        read(path, axes=axes)
 
 
 def test_bmp_of_every_kind(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import imagecodecs
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from cytoloom.errors import InvalidError
+from cytoloom.errors import GuessWarning, InvalidError
 from cytoloom.images import probe, read, read_labels, write_labels
 from cytoloom.images.files import SUFFIXES, read_labels_as
 from cytoloom.images.formats import stem
@@ -80,13 +81,13 @@ def test_a_palette_gives_colours_to_images_and_indices_to_labels(tmp_path):
     assert read_labels(path).tolist() == [[0, 1, 2]]
 
 
-@pytest.mark.filterwarnings("error")
-def test_transparency_of_a_palette_is_left_out_in_silence(tmp_path):
+def test_transparency_of_a_palette_is_left_out_and_said(tmp_path):
     picture = Pillow.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
     picture.putpalette([0, 0, 0, 255, 0, 0])
     path = tmp_path / "a.png"
     picture.save(path, transparency=b"\x00\x80")
-    assert both(path).array.tolist() == [[[0, 0, 0], [255, 0, 0]]]
+    with pytest.warns(GuessWarning, match="alpha and left out"):
+        assert both(path).array.tolist() == [[[0, 0, 0], [255, 0, 0]]]
 
 
 def test_a_palette_of_greys_gives_one_channel(tmp_path):
@@ -410,6 +411,18 @@ def test_a_mask_drawn_in_alpha_is_understood(tmp_path):
     array[0, 1, 3] = 255
     labels, said = read_labels_as(save(tmp_path, "a.png", array))
     assert (labels.tolist(), said) == ([[0, 1, 0]], "mask drawn in alpha")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_alpha_beside_labels_is_said_where_it_says_anything(tmp_path, name):
+    numbers, opaque = np.array([[0, 1, 7]], np.uint8), np.array([[255, 255, 0]], np.uint8)
+    path = save(tmp_path, name, np.dstack([numbers, opaque]))
+    with pytest.warns(GuessWarning, match="numbers beside alpha, which is left out") as said:
+        assert read_labels(path).tolist() == [[0, 1, 7]]
+    assert len(said) == 1
+    path = save(tmp_path, name, np.dstack([numbers, opaque * 0 + 255]))
+    with warnings.catch_warnings(action="error"):
+        assert read_labels(path).tolist() == [[0, 1, 7]]
 
 
 def test_coloured_classes_are_refused(tmp_path):

@@ -135,7 +135,7 @@ class FileSource:
     @property
     def notes(self) -> tuple[str, ...]:
         """What had to be guessed, and what is odd about the file."""
-        return self.info.notes
+        return self.info.notes if self.role == "labels" else self.info.notes_of_image
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:

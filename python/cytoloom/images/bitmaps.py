@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import invalid
+from ..messages import Value, say
 from .image import AnyArray, ImageInfo, upright
 from .labels import as_shown
 from .reader import Part, Reader, refuse_too_large
@@ -30,17 +33,20 @@ class Bitmap(Reader):
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read size, type and channels of a picture."""
         with self.opened(path) as picture:
+            kept = _keeps_alpha(picture, path, part)
             height, width = picture.height, picture.width
             # orientations from 5 on are turned by 90 degrees: height and width change places
             if _orientation(picture) >= 5:
                 height, width = width, height
             coloured = _is_coloured(picture)
-        shape = (height, width, 3 if coloured else 1)
-        names = _RGB if coloured else None
-        return ImageInfo(shape, np.dtype(np.uint8), "yxc", None, names, "", self.lossy)
+            alpha = "yxc" if _has_alpha(picture) and not kept else ""
+        shape = (height, width, (3 if coloured else 1) + kept)
+        names = _RGB if coloured and not kept else None
+        dtype = np.dtype(np.uint8)
+        return ImageInfo(shape, dtype, "yxc", None, names, "", self.lossy, alpha=alpha)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
-        """Decode a picture into ``(y, x, c)``: colours or grey, without alpha.
+        """Decode a picture into ``(y, x, c)``: colours or grey, without alpha unless asked for.
 
         A palette of greys gives one channel, any other palette its colours; 1-bit pictures give
         0 and 255.
@@ -48,9 +54,13 @@ class Bitmap(Reader):
         with self.opened(path) as picture:
             _refuse_too_large(picture, path)
             picture.load()
+            coloured = _is_coloured(picture)
+            if _keeps_alpha(picture, path, part):
+                every = np.asarray(picture.convert("RGBA"))
+                return _turned(every if coloured else every[..., [0, 3]], picture)
             # Pillow warns that a palette's transparency is lost, which is what is wanted
             picture.info.pop("transparency", None)
-            plain = picture.convert("RGB" if _is_coloured(picture) else "L")
+            plain = picture.convert("RGB" if coloured else "L")
             return _turned(np.asarray(plain), picture)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
@@ -96,20 +106,27 @@ class Png(Bitmap):
             return info
         # Pillow calls 16-bit grey with alpha coloured
         coloured = bool(colour_type & 2)
-        shape = (*info.shape[:-1], 3 if coloured else 1)
-        return ImageInfo(shape, np.dtype(np.uint16), "yxc", None, _RGB if coloured else None)
+        kept = info.shape[-1] in (2, 4)
+        shape = (*info.shape[:-1], (3 if coloured else 1) + kept)
+        names = _RGB if coloured and not kept else None
+        return replace(info, shape=shape, dtype=np.dtype(np.uint16), channel_names=names)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
-        """Decode a picture into ``(y, x, c)`` without alpha."""
+        """Decode a picture into ``(y, x, c)``, without alpha unless asked for."""
         if _depth(path)[0] == 16:
-            return _without_alpha(self._deep(path))[0]
+            array = self._deep(path)
+            with self.opened(path) as picture:
+                kept = _keeps_alpha(picture, path, part)
+            return array if kept else _without_alpha(array)[0]
         return super().pixels(path, part)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
         """Decode values as stored, small depths too, which Pillow stretches to 255."""
         depth, colour_type = _depth(path)
         if depth == 16:
-            return _without_alpha(self._deep(path))
+            values, alpha = _without_alpha(self._deep(path))
+            # one value called transparent says how to show it
+            return values, alpha if colour_type & 4 else None
         values, alpha = super().values(path, part)
         # 255 / 3 and 255 / 15: how Pillow stretches 2 and 4 bits
         step = {2: 85, 4: 17}.get(depth, 1) if colour_type == 0 else 1
@@ -147,6 +164,21 @@ def _without_alpha(values: AnyArray) -> tuple[AnyArray, AnyArray | None]:
     if values.shape[-1] in (2, 4):
         return values[..., :-1], values[..., -1]
     return values, None
+
+
+def _keeps_alpha(picture: Picture, path: Path, part: Part) -> bool:
+    """Whether a picture has alpha that axes ask for, which can be no others."""
+    if part.axes is None:
+        return False
+    if part.axes.lower() not in ("yx", "yxc"):
+        expected = f"yx or yxc, as {path} is a picture"
+        raise invalid("axes", expected=expected, received=say("{}", Value(part.axes)))
+    return part.axes.lower() == "yxc" and _has_alpha(picture)
+
+
+def _has_alpha(picture: Picture) -> bool:
+    """Whether more is stored than colours; one of them called transparent says how to show it."""
+    return "A" in picture.mode or (picture.mode == "P" and "transparency" in picture.info)
 
 
 def _is_coloured(picture: Picture) -> bool:

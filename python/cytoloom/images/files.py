@@ -113,7 +113,7 @@ def read(
 
     PNG, JPEG, BMP, TIFF (OME, ImageJ, plain), NPY and, with ``cytoloom[vendor]``, CZI, LIF and
     ND2, whose axes cannot be overridden. Palette pictures give their colours (one
-    channel where the palette is grey), alpha is left out, 1-bit pictures give 0 and 255,
+    channel where the palette is grey), alpha is left out unless `axes` asks for it, 1-bit pictures give 0 and 255,
     photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
     says; without such metadata a stack is z. Colour maps of ImageJ are ways of showing and
     leave the values alone.
@@ -161,7 +161,7 @@ def read(
     """
     path = Path(path).expanduser()
     reader, info = reader_of(path), probe(path, axes=axes, scene=scene)
-    odd = (*info.notes, *odd_size(info.pixel_size_um))
+    odd = (*info.notes_of_image, *odd_size(info.pixel_size_um))
     _tell(path, unsettled(odd, _given(channels=channels, axes=axes)))
     keep = pick_channels(channels, info.channels, info.channel_names, str(path))
     part = Part(axes, frame, scene)
@@ -253,10 +253,12 @@ def read_labels(
            [  2, 300]], dtype=uint16)
     """
     path = Path(path).expanduser()
-    labels, _ = read_labels_as(path, axes=axes, frame=frame, unknown=unknown)
+    labels, said = read_labels_as(path, axes=axes, frame=frame, unknown=unknown)
     # of sizes and channels labels say nothing
     given = {"pixel_size_um", "channels", *_given(axes=axes)}
-    _tell(path, unsettled(probe(path, axes=axes).notes, given))
+    notes = unsettled(probe(path, axes=axes).notes, given)
+    beside = (f"labels understood as {said}",) if said.endswith(label_rules.BESIDE_ALPHA) else ()
+    _tell(path, (*notes, *beside))
     return labels
 
 

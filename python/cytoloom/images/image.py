@@ -40,6 +40,8 @@ class ImageInfo:
         Whether a region can be read without decoding all of the image.
     notes : tuple of str, default ()
         What had to be guessed, and what is odd about the file.
+    alpha : str, default ""
+        The axes with which an alpha channel is kept that is left out.
 
     Examples
     --------
@@ -57,6 +59,13 @@ class ImageInfo:
     lossy: bool = False
     regions: bool = False
     notes: tuple[str, ...] = ()
+    alpha: str = ""
+
+    @property
+    def notes_of_image(self) -> tuple[str, ...]:
+        """The notes, with what is left out of an image; labels may be drawn in it."""
+        text = "its last channel is marked as alpha and left out; keep it with {}"
+        return (*self.notes, *([say(text, Setting("axes", self.alpha))] if self.alpha else ()))
 
     @property
     def frames(self) -> int:

@@ -13,6 +13,7 @@ from .image import AnyArray, above
 Labels = npt.NDArray[np.integer[Any]]
 _SMALL_ID = 1 << 16
 """Up to this label, or the number of pixels, an array as long as the largest label is cheap."""
+_IN_ALPHA, BESIDE_ALPHA = "mask drawn in alpha", " beside alpha, which is left out"
 _SAVE_MASK = (
     "Save masks and labels as PNG or TIFF without smoothing, scaling by interpolation or lossy "
     "compression such as JPEG."
@@ -69,6 +70,8 @@ def understand(
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
+    if alpha is not None and alpha.min() != alpha.max() and said != _IN_ALPHA:
+        said = (said or "numbers") + BESIDE_ALPHA
     return labels, said
 
 
@@ -269,7 +272,7 @@ def _one_channel(values: AnyArray, alpha: AnyArray | None) -> tuple[AnyArray, st
     if alpha is not None and alpha.min() != alpha.max():
         flat = values.reshape(-1, values.shape[-1])
         if (flat == flat[0]).all():
-            return (alpha > alpha.max() // 2).astype(np.uint8), "mask drawn in alpha"
+            return (alpha > alpha.max() // 2).astype(np.uint8), _IN_ALPHA
     if values.shape[-1] == 1:
         return values[..., 0], ""
     if values.shape[-1] != 3:

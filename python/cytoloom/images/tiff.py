@@ -244,7 +244,8 @@ def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
     if colours is not None:
         letters, shape_ = letters + "c", (*shape_, colours.shape[1])
     shape, _, ordered = arrangement(shape_, letters)
-    if _has_alpha(file, shape[-1], axes):
+    alpha = _has_alpha(file, shape[-1], axes)
+    if alpha:
         shape = (*shape[:-1], shape[-1] - 1)
     bytes_ = colours is not None or file.series.dtype.kind == "b"
     dtype = np.dtype(np.uint8) if bytes_ else file.series.dtype
@@ -256,7 +257,8 @@ def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
     notes = (*file.notes, *_guesses(file, shape, axes), *odd)
     regions = turned == 1 and has_regions(file.series)
     names = _channel_names(file, shape[-1])
-    return ImageInfo(shape, dtype, ordered, size, names, regions=regions, notes=notes)
+    kept = letters if alpha else ""
+    return ImageInfo(shape, dtype, ordered, size, names, regions=regions, notes=notes, alpha=kept)
 
 
 def _letters(file: Opened, path: Path, axes: str | None) -> str:
@@ -283,10 +285,7 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
     unnamed = [a for a in file.series.axes if a not in _MEANING]
     if unnamed and axes is None:
         found += guessed(tuple(file.series.shape), _letters(file, Path(), None))
-    if _has_alpha(file, file.page.samplesperpixel, axes):
-        text = "its last channel is marked as alpha and left out; keep it with {}"
-        found.append(say(text, Setting("axes", _letters(file, Path(), None))))
-    elif _says_alpha(file, shape[-1]) and axes is None:
+    if _says_alpha(file, shape[-1]) and axes is None:
         text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
         found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
     if _orientation(file) != 1:
