@@ -51,8 +51,18 @@
 #' * `bbox_y_min`, `bbox_x_min`, in 3-D also `bbox_z_min`: first row and column of the box
 #'   around it.
 #' * `bbox_y_max`, `bbox_x_max`, in 3-D also `bbox_z_max`: one past its last row and column.
+#' * `perimeter_px`, `perimeter_um`: length of its outline, with those of its holes; 2-D only, and
+#'   micrometres only where pixels are square to 1 %.
+#' * `major_axis_px`, `minor_axis_px`, `major_axis_um`, `minor_axis_um`: axes of the ellipse of its
+#'   second moments; in 3-D of the ellipsoid, with `middle_axis_px` and `middle_axis_um`.
+#' * `eccentricity`: of that ellipse, 0 for a disc, towards 1 for a line; 2-D only.
+#' * `orientation`: angle in radians from the y axis (downwards) to the major axis, from -pi/2 to
+#'   pi/2; pi/4 is from upper left to lower right; `NA` where both axes are equally long; 2-D only.
+#' * `solidity`: its pixels over those of its convex hull.
 #' * `mean_intensity_<channel>`: mean of each channel in the units of the file. `<channel>` is the
 #'   channel's name where the model knows it, else its number among the channels used, from 0.
+#' * `sd_intensity_<channel>`: their standard deviation (over the number of pixels, not one less).
+#' * `min_intensity_<channel>`, `max_intensity_<channel>`: its darkest and brightest pixel.
 #' * `mean_foreground`: mean probability of its pixels not to be background.
 #' * `touches_border`: whether it touches the border of the image, where objects are cut.
 #'

@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..images.labels import renumbered
+from .hulls import hull_px
+from .intensities import Intensities
+from .moments import Moments, shape_columns
+from .perimeters import perimeters
+from .runs import blocks, boxes, extents, runs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +22,11 @@ if TYPE_CHECKING:
 
 BLOCK_PX = 2**20
 """Pixels summed at a time: positions of object pixels take 8 bytes each."""
+ALIKE = 0.01
+"""Share by which the sides of a pixel may differ for a length along outlines to be one number."""
 Rows = Callable[[slice], np.ndarray]
+_Form = tuple[NDArray[np.intp], dict[str, Any], NDArray[np.bool_]]
+"""The numbers that are there, columns of their form, and whether they touch the border."""
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
@@ -42,7 +52,7 @@ def measure(
     foreground : callable, optional
         From such a slice to the foreground probability (rows, ...).
     channel_names : sequence of str
-        One name per channel of `image`; columns ``mean_intensity_<name>``.
+        One name per channel of `image`; columns ``mean_intensity_<name>`` and so on.
     classes : mapping of int to str, optional
         Class name of each object.
     pixel_size_um : sequence of float, optional
@@ -51,9 +61,8 @@ def measure(
     Returns
     -------
     DataFrame
-        object, class, area_px, area_um2, centroid_*, bbox_*_min, bbox_*_max (one past the
-        last), mean_intensity_*, mean_foreground, touches_border; one row per object. Centroids
-        and boxes are in px from the image's corner, starting at 0; in 3-D areas are volumes.
+        One row per object, with the columns of `cytoloom.measure` but ``image``, and
+        mean_foreground.
 
     Examples
     --------
@@ -68,65 +77,60 @@ def measure(
 
     numbers, names = renumbered(labels)
     count = len(names) - 1
-    area = np.zeros(count + 1)
-    centre = np.zeros((labels.ndim, count + 1))
-    shine = np.zeros((len(channel_names), count + 1))
-    belief = np.zeros(count + 1)
-    for rows in _blocks(labels.shape):
-        block = numbers[rows]
+    present, form, touches = _form(numbers, count, pixel_size_um)
+    shine, belief = Intensities(count, channel_names), np.zeros(count + 1)
+    for rows in blocks(labels.shape, BLOCK_PX):
+        if image is None and foreground is None:
+            break
         # object pixels alone: most of an image is background
-        positions = np.flatnonzero(block)
-        ids = block.ravel()[positions]
-
-        def total(weights: np.ndarray | None, ids: np.ndarray = ids) -> np.ndarray:
-            return np.bincount(ids, weights, minlength=count + 1)
-
-        area += total(None)
-        for axis, index in enumerate(np.unravel_index(positions, block.shape)):
-            centre[axis] += total(index + (rows.start if axis == 0 else 0))
+        positions = np.flatnonzero(numbers[rows])
+        ids = numbers[rows].ravel()[positions].astype(np.intp, copy=False)
         if image is not None:
-            # sums, not means, run over blocks: an object may lie in several
             pixels = image(rows)
-            for channel in range(len(channel_names)):
-                shine[channel] += total(pixels[..., channel].ravel()[positions])
+            shine.add(ids, pixels.reshape(-1, pixels.shape[-1])[positions])
         if foreground is not None:
-            belief += total(foreground(rows).ravel()[positions])
-    present = np.flatnonzero(area[1:]) + 1
-    n = area[present]
-    axes = AXES[labels.ndim]
+            belief += np.bincount(ids, foreground(rows).ravel()[positions], minlength=count + 1)
     objects = names[present]
     columns: dict[str, Any] = {"object": objects}
     columns["class"] = [classes.get(int(i), "") for i in objects] if classes else ""
-    columns["area_px"] = n.astype(np.int64)
-    columns["area_um2" if labels.ndim == 2 else "volume_um3"] = (
-        n * math.prod(pixel_size_um) if pixel_size_um else np.nan
+    columns |= form | shine.columns(present)
+    columns["mean_foreground"] = (
+        belief[present] / form["area_px"] if foreground is not None else np.nan
     )
-    for axis, name in enumerate(axes):
-        columns[f"centroid_{name}"] = centre[axis, present] / n
-    low, high = boxes(numbers, present)
-    for axis, name in enumerate(axes):
-        columns[f"bbox_{name}_min"] = low[:, axis]
-    for axis, name in enumerate(axes):
-        columns[f"bbox_{name}_max"] = high[:, axis]
-    for channel, name in enumerate(channel_names):
-        columns[f"mean_intensity_{name}"] = shine[channel, present] / n
-    columns["mean_foreground"] = belief[present] / n if foreground is not None else np.nan
-    columns["touches_border"] = ((low == 0) | (high == labels.shape)).any(axis=1)
+    columns["touches_border"] = touches
     return pd.DataFrame(columns)
 
 
-def boxes(labels: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounding boxes of objects: first and one past the last px, each (objects, axes)."""
-    from scipy import ndimage
+def _form(numbers: np.ndarray, count: int, pixel_size_um: Sequence[float] | None) -> _Form:
+    """Measure where objects are and of what shape."""
+    shape = numbers.shape
+    moments, sides = Moments(shape, count), []
+    for rows in blocks(shape, BLOCK_PX):
+        runs = runs_of(numbers[rows], rows.start * math.prod(shape[1:-1]))
+        sides.append(extents([runs]))
+        moments.add(runs, sides[-1])
+    present = np.flatnonzero(moments.area)
+    sides = extents(sides)
+    area, (low, high) = moments.area[present], boxes(sides, shape)
+    columns: dict[str, Any] = {"area_px": area.astype(np.int64)}
+    columns["area_um2" if len(shape) == 2 else "volume_um3"] = (
+        area * math.prod(pixel_size_um) if pixel_size_um else np.nan
+    )
+    for axis, name in enumerate(AXES[len(shape)]):
+        columns[f"centroid_{name}"] = moments.centroids(present)[:, axis]
+    for side, ends in (("min", low), ("max", high)):
+        for axis, name in enumerate(AXES[len(shape)]):
+            columns[f"bbox_{name}_{side}"] = ends[:, axis]
+    if len(shape) == 2:
+        length = perimeters(numbers, count, BLOCK_PX)[present]
+        columns |= {"perimeter_px": length, "perimeter_um": length * _side_um(pixel_size_um)}
+    columns |= shape_columns(moments.covariances(present), pixel_size_um)
+    columns["solidity"] = area / hull_px(sides, shape, count)[present]
+    return present, columns, ((low == 0) | (high == shape)).any(axis=1)
 
-    found = ndimage.find_objects(labels)
-    chosen = [found[i - 1] for i in present]
-    shape = (len(present), labels.ndim)
-    low = np.array([[s.start for s in box] for box in chosen], np.int64).reshape(shape)
-    high = np.array([[s.stop for s in box] for box in chosen], np.int64).reshape(shape)
-    return low, high
 
-
-def _blocks(shape: Sequence[int]) -> list[slice]:
-    rows = max(1, BLOCK_PX // max(1, math.prod(shape[1:])))
-    return [slice(k, min(k + rows, shape[0])) for k in range(0, shape[0], rows)]
+def _side_um(pixel_size_um: Sequence[float] | None) -> float:
+    """Return the side of a pixel; NaN where it is not known, or they are not square."""
+    if pixel_size_um is None or max(pixel_size_um) > (1 + ALIKE) * min(pixel_size_um):
+        return math.nan
+    return math.sqrt(math.prod(pixel_size_um))

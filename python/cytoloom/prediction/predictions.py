@@ -26,8 +26,10 @@ class Predictions:
     ----------
     objects : DataFrame
         image, object, class, area_px, area_um2 (3-D: volume_um3), centroid_*, bbox_*_min,
-        bbox_*_max (one past the last), mean_intensity_<channel> (its name, or number from 0),
-        mean_foreground, touches_border: one row per object. Positions are in px from 0.
+        bbox_*_max (one past the last), perimeter_px, perimeter_um, major_axis_*, minor_axis_*,
+        eccentricity, orientation, solidity, <statistic>_intensity_<channel> (mean, sd, min, max;
+        the channel's name, or number from 0), mean_foreground, touches_border: one row per
+        object. Positions are in px from 0; definitions are those of `measure`.
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
         One row per image given, also for those that failed; low and high are the normalisation
