@@ -117,6 +117,13 @@ def test_objects_that_fit_as_in_training_are_left_alone(diameter):
     assert len(model.shown) in (4, 12)
 
 
+def test_most_sizes_are_looked_at_in_few_parts():
+    """Of 8 parts 2 are looked at at each of ten sizes, and all only as they are and at the best."""
+    model, images = ideal((14, 28)), [discs(80, 640)] * 4
+    assert decided(model, *images)[0] == [[0.25, 0.25]] * 4
+    assert len(model.shown) == 8 + 8 * 2 + 6
+
+
 def test_objects_of_a_size_in_training_that_do_not_fit_are_looked_at():
     """Large objects fall apart into pieces of a size that training had."""
     model = ideal((14, 28))
@@ -187,7 +194,7 @@ def test_images_that_fit_at_no_size_are_said():
 
 
 def test_a_factor_at_the_end_of_what_was_tried_is_not_believed(monkeypatch):
-    monkeypatch.setattr("cytoloom.models.rescale.OCTAVES", (-1, 0, 1))
+    monkeypatch.setattr("cytoloom.models.search.OCTAVES", (-1, 0, 1))
     factors, text = decided(ideal((14, 28)), discs(50))
     assert factors == [None]
     assert "no other size was found to fit" in text
@@ -291,6 +298,14 @@ def test_what_is_scored_is_what_is_predicted(fine, capsys):
     )
     with pytest.raises(cl.InvalidError, match="1/16 to 16"):
         cl.evaluate(fine, data, rescale=0)
+
+
+def test_images_of_floats_are_enlarged_as_others_are(fine):
+    image = cl.simulate.nuclei((64, 64), 6, seed=70)[0]
+    whole, same = (cl.predict(fine, x, rescale=2.0, progress=False)["image"]
+                   for x in (image, image.astype(np.float32)))  # fmt: skip
+    assert whole.max() > 0
+    assert np.array_equal(same, whole)
 
 
 def test_a_prediction_that_goes_on_keeps_its_factors(fine, tmp_path, monkeypatch):

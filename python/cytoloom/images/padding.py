@@ -147,7 +147,8 @@ class Filled:
         pixels = self._source.read(slices)
         whole: AnyArray = pixels.astype(np.float32)
         stats = self._stats
-        fill(whole, pixels, stats.padding, stats.low, stats.padding_inside)
+        if stats.padding:
+            fill(whole, pixels, stats.padding, stats.low, stats.padding_inside)
         for channel, (low, high) in enumerate(zip(stats.low, stats.high, strict=True)):
             part = whole[..., channel]
             np.nan_to_num(part, copy=False, nan=low, posinf=high, neginf=low)

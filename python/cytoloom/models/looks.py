@@ -75,6 +75,11 @@ class Look:
     parts: tuple[Seen, ...]
     ndim: int
 
+    @property
+    def images(self) -> list[int]:
+        """Of which images the parts are."""
+        return sorted({one.image for one in self.parts})
+
     def of(self, image: int) -> Look:
         """Return what is found in the parts of one image."""
         return Look(tuple(one for one in self.parts if one.image == image), self.ndim)
@@ -83,6 +88,11 @@ class Look:
     def objects(self) -> int:
         """How many objects are kept."""
         return sum(one.sizes_px.size for one in self.parts)
+
+    @property
+    def found(self) -> int:
+        """How many there are before the task drops some."""
+        return sum(one.found for one in self.parts)
 
     @property
     def coherence(self) -> float:
@@ -99,8 +109,8 @@ class Look:
         drops. On five collections the factor of the best fit came within .03 of the best average
         precision, where coherence alone preferred sizes that are too small.
         """
-        found = sum(one.found for one in self.parts)
-        return self.coherence * self.objects / found if self.objects >= FEW_OBJECTS else 0.0
+        kept = self.objects / self.found if self.objects >= FEW_OBJECTS else 0.0
+        return self.coherence * kept
 
     @property
     def size_px(self) -> float | None:
@@ -132,43 +142,61 @@ class Looks:
         # what the task drops says how unsure it is
         self._all = model.task.keeping_all()
         self._edge = _patch(model)
-        self._known: dict[tuple[float, ...], Look] = {}
+        self._known: dict[Any, Seen] = {}
         self.pixels = 0
         chosen, pixels = _spread(model, items)
         self.names = list(chosen)
         self._parts = self._places(list(chosen.values()), pixels)
 
     def _places(self, chosen: Sequence[Any], pixels: int) -> list[tuple[int, Any, Any, Any]]:
-        """Find in each image the places where most is to be seen."""
+        """Find in each image the places where most is to be seen; images take turns."""
         wanted = min(MOST_PARTS, max(LEAST_PARTS, pixels // PART_EVERY_PX))
         found = []
         for k, source in enumerate(chosen):
             stats = self._model.normalize.fit(source)
             count = wanted // len(chosen) + (k < wanted % len(chosen))
             places = busiest(self._model, source, stats, self._edge, count)
-            found += [(k, source, stats, place) for place in places]
-        return found
+            found += [(turn, (k, source, stats, place)) for turn, place in enumerate(places)]
+        return [part for _, part in sorted(found, key=lambda one: (one[0], one[1][0]))]
 
-    def fits_in(self, factor: float) -> bool:
-        """Whether images are large enough to be looked at so small."""
-        return any(min(s.shape[-3:-1]) * factor >= LEAST_PX for _, s, *_ in self._parts)
+    def fits_in(self, factor: float, image: int | None = None) -> bool:
+        """Whether images, or one of them, are large enough to be looked at so small."""
+        sources = [source for k, source, *_ in self._parts if image in (None, k)]
+        return any(min(s.shape[-3:-1]) * factor >= LEAST_PX for s in sources)
 
-    def at(self, factors: Sequence[float]) -> Look:
-        """Look at all parts enlarged by a factor per axis."""
+    def at(
+        self, factors: Sequence[float], most: int | None = None, image: int | None = None
+    ) -> Look:
+        """Look at parts enlarged by a factor per axis; what was looked at before is known.
+
+        Parameters
+        ----------
+        factors : sequence of float
+            Per axis.
+        most : int, optional
+            Only at so many parts, of as many images as that can be.
+        image : int, optional
+            Only at the parts of this image.
+        """
         key = tuple(factors)
-        if key not in self._known:
-            windows = {self._window(part, key): part for part in self._parts}
+        parts = [part for part in self._parts[:most] if image in (None, part[0])]
+        windows = {self._window(part, key): part for part in parts}
+        missing = [window for window in windows if (key, window) not in self._known]
 
-            def work(window: Any) -> tuple[Seen, int]:
-                """Look at one part; return also how many pixels the network saw."""
-                return self._seen(windows[window], window[1], key)
+        def work(window: Any) -> tuple[Seen, int]:
+            """Look at one part; return also how many pixels the network saw."""
+            return self._seen(windows[window], window[1], key)
 
-            workers = self._model.engine.image_workers
-            with side_by_side(windows, work, workers) as begun:
-                done = [finish() for _, finish in begun]
-            self.pixels += sum(pixels for _, pixels in done)
-            self._known[key] = Look(tuple(seen for seen, _ in done), self._model.ndim)
-        return self._known[key]
+        with side_by_side(missing, work, self._model.engine.image_workers) as begun:
+            for window, finish in begun:
+                self._known[key, window], pixels = finish()
+                self.pixels += pixels
+        return Look(tuple(self._known[key, window] for window in windows), self._model.ndim)
+
+    def seen(self, factors: Sequence[float]) -> Look:
+        """Return what was found in all parts that were looked at with these factors."""
+        known = [seen for (key, _), seen in self._known.items() if key == tuple(factors)]
+        return Look(tuple(known), self._model.ndim)
 
     def _window(self, part: tuple[int, Any, Any, Any], factors: Sequence[float]) -> Any:
         """Where a part lies; small images have one window for all of their parts."""

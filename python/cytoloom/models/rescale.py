@@ -15,6 +15,7 @@ from ..inference.tiled import Store, in_memory
 from ..messages import Argument, Setting, counted, say
 from ..objects.size import FEW_OBJECTS
 from .looks import Look, Looks
+from .search import GAIN, Search, inside, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,18 +30,6 @@ LARGEST_FACTOR = 16.0
 BELIEVED = 4.0
 """Beyond this factor, pixel sizes are believed only if objects then look as in training: in a file
 that gives the dots per inch of a screen they are a thousandfold off."""
-OCTAVES = (-4, -3, -2, -1, 0, 1, 2, 3)
-"""Factors that are looked at, as powers of 2; half steps follow where the fit is near the best."""
-NEAR_BEST = 0.75
-"""How near. Of five collections one had fits of .49 and .50 at two octaves and .60 between them."""
-STOP = 0.5
-"""Farther sizes are not looked at behind one that fits so much worse than the best."""
-GAIN = 1.25
-"""How many times better objects must fit at another size. On collections that were best left as
-they are another size fitted up to 1.22 times as well; where it helped, 1.5 times and more."""
-GOOD, USUAL = 0.7, 0.95
-"""From these shares of the usual coherence on, a fit is good enough to leave images as they are
-unless it is clearly better at half or twice the size, or without looking at another size."""
 USUAL_SPREAD = 0.15
 """How far below the usual coherence that of an image like those in training may lie."""
 USEFUL = 0.4
@@ -48,11 +37,6 @@ USEFUL = 0.4
 STRONG, STRONG_OBJECTS, STRONG_POWER = 2.0, 10, 1
 """An image leaves the factor of its folder if so many objects fit so many times as well at a size
 at least so many octaves away, and as in training."""
-PRIOR = 0.045
-"""An octave farther from 1 has to fit so much better: where sizes fit alike, the one nearest to the
-images as they are has the finest outlines."""
-LEAST_POWER = 1
-"""Factors nearer to 1 than 2 and 1/2 are not worth it: they brought at most .03."""
 CHECK = "Check that these images fit the model."
 Factors = list[float] | None
 
@@ -223,9 +207,9 @@ class _Sizes:
         looks = Looks(self._model, members) if self._told else None
         if looks is None or not looks.names:
             return None, {}, []
-        search = _Search(looks, self._model.ndim, self._plausible)
+        search = Search(looks, self._model.ndim, self._plausible)
         power, text = self._together(search, looks)
-        own = {name: self._own(search, k, power) for k, name in enumerate(looks.names)}
+        own = {looks.names[k]: self._own(search, k, power) for k in search.seen(power).images}
         others = {name: p for name, p in own.items() if p is not None}
         said = [_told_of(name, p) for name, p in others.items()]
         factors = {name: self._factors(p) for name, p in others.items()}
@@ -234,12 +218,11 @@ class _Sizes:
     def _factors(self, power: float) -> Factors:
         return [rounded(2.0**power)] * self._model.ndim if power else None
 
-    def _together(self, search: _Search, looks: Looks) -> tuple[float, Any]:
+    def _together(self, search: Search, looks: Looks) -> tuple[float, Any]:
         """Return the power of 2 that all images share, 0 where they stay, and what to say."""
-        asis, images = search.look(0), len(looks.names)
-        if search.is_best(asis, self._usual):
+        if search.stays(self._usual):
             return 0, ""
-        power = search.best()
+        asis, images, power = search.look(0), len(looks.names), search.best()
         found = f"objects look unlike those in training (fit {asis.fit:.2f}, there about "
         found += f"{self._usual:.2f})"
         if power is None or not self._better(search.look(power), asis, images):
@@ -251,15 +234,16 @@ class _Sizes:
         text += f"{counted(images, 'image')} looked at)."
         return power, say("{} {}", text, _way_out(factor))
 
-    def _own(self, search: _Search, image: int, power: float) -> float | None:
+    def _own(self, search: Search, image: int, power: float) -> float | None:
         """Return the power of 2 of one image that is not that of the others, beyond doubt."""
-        fits = {p: search.look(p).of(image) for p in search.tried()}
+        shared = search.seen(power).of(image)
+        if shared.found < STRONG_OBJECTS or STRONG * shared.fit > self._usual:
+            return None
+        fits = search.own(image)
         best = max(fits, key=lambda p: fits[p].fit)
         look, far = fits[best], abs(best - power) >= STRONG_POWER
         sure = look.objects >= STRONG_OBJECTS and self._as_trained(look)
-        inside = OCTAVES[0] < best < OCTAVES[-1]
-        better = look.fit >= STRONG * fits[power].fit
-        return best if far and sure and inside and better else None
+        return best if far and sure and inside(best) and look.fit >= STRONG * shared.fit else None
 
     def _better(self, look: Look, asis: Look, images: int) -> bool:
         """Whether a factor is believed: clearly better, in most images, and as good as trained."""
@@ -276,56 +260,6 @@ class _Sizes:
         return self._plausible(look) and look.coherence >= self._usual - USUAL_SPREAD
 
 
-class _Search:
-    """The factor of the best fit, looked for over octaves and between them."""
-
-    def __init__(self, looks: Looks, ndim: int, plausible: Any) -> None:
-        self._looks, self._ndim, self._plausible = looks, ndim, plausible
-        self._powers: set[float] = set()
-
-    def tried(self) -> list[float]:
-        """List the powers that were looked at."""
-        return sorted(self._powers)
-
-    def look(self, power: float) -> Look:
-        """Look at all parts enlarged by a power of 2."""
-        self._powers.add(power)
-        return self._looks.at([rounded(2.0**power)] * self._ndim)
-
-    def _fit(self, power: float) -> float:
-        if not self._looks.fits_in(2.0**power):
-            return 0.0
-        look = self.look(power)
-        return look.fit if self._plausible(look) else 0.0
-
-    def is_best(self, asis: Look, usual: float) -> bool:
-        """Whether images fit well as they are, and not clearly better at half or twice the size."""
-        if asis.fit >= USUAL * usual:
-            return True
-        near = (self._fit(power) for power in (-1, 1))
-        return asis.fit >= GOOD * usual and all(fit < GAIN * asis.fit for fit in near)
-
-    def best(self) -> float | None:
-        """Return the power of 2 with the best fit; None where that is an end of the range."""
-        fits = {0.0: self._fit(0)}
-        for side in (
-            sorted(p for p in OCTAVES if p > 0),
-            sorted(p for p in OCTAVES if p < 0)[::-1],
-        ):
-            for power in side:
-                fits[power] = self._fit(power)
-                if fits[power] < STOP * max(fits.values()):
-                    break
-        top = max(fits.values())
-        for power in [p for p, fit in fits.items() if fit >= NEAR_BEST * top]:
-            for half in (power - 0.5, power + 0.5):
-                if LEAST_POWER <= abs(half) and OCTAVES[0] < half < OCTAVES[-1]:
-                    fits[half] = self._fit(half)
-        best = max(fits, key=lambda power: fits[power] * (1 - PRIOR * abs(power)))
-        inside = LEAST_POWER <= abs(best) and OCTAVES[0] < best < OCTAVES[-1]
-        return best if inside and top else None
-
-
 def _agreeing(look: Look, asis: Look, images: int) -> tuple[int, int]:
     """Count the images that fit better at a factor than as they are, and those that fit worse."""
     pairs = [(look.of(k).fit, asis.of(k).fit) for k in range(images)]
@@ -335,11 +269,6 @@ def _agreeing(look: Look, asis: Look, images: int) -> tuple[int, int]:
 def scale_of(factors: Factors) -> float:
     """Return the factor as tables have it: that of x, 1 where an image stays as it is."""
     return factors[-1] if factors else 1.0
-
-
-def rounded(factor: float) -> float:
-    """Round a factor as it is written in tables and messages, so that it can be given again."""
-    return float(f"{factor:.3g}")
 
 
 def _told_of(name: str, power: float) -> Any:
