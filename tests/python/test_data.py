@@ -229,6 +229,9 @@ def test_a_dictionary_of_one_image_names_or_a_folder(folder):
     assert len(as_data({"folder": str(folder)})) == 3
     columns = {"image": ["images/0000.tif"], "label": ["masks/0000_mask.png"]}
     assert len(as_data({"table": columns, "base": str(folder)})) == 1
+    columns = {"images": [IMAGE], "labels": [LABELS], "names": np.array(["n"])}
+    data = as_data({**columns, "groups": pd.Series(["g"])})
+    assert [(i.id, i.group) for i in data.items] == [("n", "g")]
 
 
 def test_images_read_before_keep_their_names_and_pixel_size():
@@ -251,9 +254,17 @@ def test_items_and_data_pass_through():
     assert as_data(data, unknown=7).unknown == 7
 
 
-@pytest.mark.parametrize("x", [None, 3, [], "", (1, 2, 3), {"images": [IMAGE]}])
+@pytest.mark.parametrize(
+    "x", [None, 3, [], "", (1, 2, 3), {"images": [IMAGE]}, {1: IMAGE, "a": IMAGE}]
+)
 def test_what_names_no_data_is_refused(x):
     refused(x, "data|labels|numbers")
+
+
+@pytest.mark.parametrize(("key", "value"), [("folder", 3), ("base", None), ("names", [[1], [2]])])
+def test_a_dictionary_of_other_types_is_refused_by_its_key(key, value):
+    x = {"base": {"table": {}}, "folder": {}}.get(key, {"images": [IMAGE], "labels": [LABELS]})
+    refused({**x, key: value}, f"`{key}`")
 
 
 def test_numbers_of_images_and_labels_must_agree():
@@ -329,6 +340,7 @@ def test_arrays_to_predict():
     assert ids([IMAGE, IMAGE]) == ["image_000", "image_001"]
     assert ids({"a": IMAGE, "b": IMAGE}) == ["a", "b"]
     assert ids({"images": [IMAGE, IMAGE], "names": ["x", "y"]}) == ["x", "y"]
+    assert ids({"images": [IMAGE, IMAGE], "names": np.array(["x", "y"])}) == ["x", "y"]
     assert as_images(np.zeros((3, 20, 30)))[0].image.axes == "zyxc"
     assert as_images(np.zeros((3, 20, 30)), axes="cyx")[0].image.shape == (20, 30, 3)
 

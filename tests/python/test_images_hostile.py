@@ -219,3 +219,19 @@ def test_bytes_that_are_wrong_are_damage(tmp_path, form):
     path.write_bytes(data if form != "jpg" else data[:middle])
     with pytest.raises(InvalidError, match=rf"a\.{form}.*damaged"):
         read(path)
+
+
+@pytest.mark.parametrize("values", [np.uint8, np.uint16])
+def test_a_byte_of_a_png_that_is_wrong_is_noticed_wherever_it_is(tmp_path, values):
+    """Of images and of labels: the last rows, too, behind which decoders look at nothing."""
+    array = (np.arange(48 * 40).reshape(48, 40) % 251).astype(values)
+    Pillow.fromarray(array).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    start, end = whole.index(b"IDAT") + 4, whole.index(b"IEND") - 8
+    for at in np.linspace(start, end - 1, 40).astype(int):
+        data = bytearray(whole)
+        data[at] ^= 16
+        (tmp_path / "a.png").write_bytes(data)
+        for reader in (read, read_labels):
+            with pytest.raises(InvalidError, match=r"a\.png.*damaged"):
+                reader(tmp_path / "a.png")

@@ -1,9 +1,8 @@
-"""CZI of real microscopes, LIF written here after Leica's layout, and ND2 by a stand-in."""
+"""CZI of real microscopes; LIF and ND2 written here after their layout, ND2 by a stand-in, too."""
 
 from __future__ import annotations
 
 import itertools
-import struct
 import sys
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from cytoloom.images import probe, read
 from cytoloom.images.files import read_part, scenes
 from cytoloom.images.reader import Part
 from extras import need
+from fuzz.vendor_files import write_lif, write_nd2
 
 ADVICE = r'pip install "cytoloom\[vendor\]", in R cl_install\(extras = "vendor"\)'
 
@@ -248,51 +248,6 @@ def test_a_czi_cut_off_is_named(czi, tmp_path, kept):
 # LIF: the layout is Leica's published one (LIF version 2)
 
 
-def lif_element(name, block, array, letters, dyes=()):
-    """Describe an image: axes in the order of `letters`, channels one after the other."""
-    ids = {"X": 1, "Y": 2, "Z": 3, "T": 4}
-    count = array.shape[letters.index("C")] if "C" in letters else 1
-    steps = {a: s for a, s in zip(letters, array.strides, strict=True)}
-    sizes = dict(zip(letters, array.shape, strict=True))
-    channels = "".join(
-        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="{8 * array.itemsize}" '
-        'NameOfMeasuredQuantity="" Min="0" Max="1" Unit="" LUTName="Gray" IsLUTInverted="0" '
-        f'BytesInc="{k * steps.get("C", 0)}" BitInc="0">'
-        + (f"<ChannelProperty><Key>DyeName</Key><Value>{dyes[k]}</Value></ChannelProperty>"
-           if dyes else "")
-        + "</ChannelDescription>"
-        for k in range(count)
-    )  # fmt: skip
-    dimensions = "".join(
-        f'<DimensionDescription DimID="{ids[a]}" NumberOfElements="{sizes[a]}" Origin="0" '
-        f'Length="{(sizes[a] - 1) * (2e-6 if a == "Z" else 5e-7)}" '
-        f'Unit="{"s" if a == "T" else "m"}" BytesInc="{steps[a]}" BitInc="0"/>'
-        for a in reversed(letters) if a != "C"
-    )  # fmt: skip
-    return (
-        f'<Element Name="{name}" UniqueID="u"><Data><Image><ImageDescription><Channels>{channels}'
-        f"</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
-        f'<Memory Size="{array.nbytes}" MemoryBlockID="{block}"/></Element>'
-    )
-
-
-def write_lif(path, images):
-    """Write images, a list of arguments of `lif_element`, as one project."""
-    elements = "".join(lif_element(n, f"Block{k}", *rest) for k, (n, *rest) in enumerate(images))
-    xml = (
-        '<LMSDataContainerHeader Version="2"><Element Name="project"><Data><Experiment/></Data>'
-        f"<Children>{elements}</Children></Element></LMSDataContainerHeader>"
-    )
-    text = xml.encode("utf-16-le")
-    parts = [struct.pack("<IIBI", 0x70, len(text) + 5, 0x2A, len(xml)), text]
-    for k, (_, array, *_rest) in enumerate(images):
-        name = f"Block{k}"
-        head = struct.pack("<IIBQBI", 0x70, 0, 0x2A, array.nbytes, 0x2A, len(name))
-        parts += [head, name.encode("utf-16-le"), array.tobytes()]
-    path.write_bytes(b"".join(parts))
-    return path
-
-
 SERIES = np.arange(2 * 3 * 2 * 5 * 6, dtype=np.uint16).reshape(2, 3, 2, 5, 6)
 
 
@@ -325,7 +280,21 @@ def test_images_of_a_lif_project_are_images_of_their_own(tmp_path):
         probe(path)
 
 
-# ND2: no file of a microscope is at hand, so that the package's interface is stood in for
+# ND2: positions and stacks by a stand-in for the package's interface, a series by a file
+
+
+def test_planes_of_an_nd2_that_were_never_taken_are_refused(tmp_path):
+    """The package gives zeros for what a stopped acquisition had planned; the others are read."""
+    need("nd2", "vendor")
+    frames = np.arange(1, 3 * 5 * 6 + 1, dtype=np.uint16).reshape(3, 5, 6)
+    whole = read(write_nd2(tmp_path / "whole.nd2", frames))
+    assert (whole.axes, whole.pixel_size_um, whole.channel_names) == ("tyxc", (0.5, 0.5), ("DAPI",))
+    np.testing.assert_array_equal(whole.array[..., 0], frames)
+    equals_the_whole(tmp_path / "whole.nd2")
+    stopped = write_nd2(tmp_path / "stopped.nd2", frames, planned=5)
+    np.testing.assert_array_equal(read(stopped, frame=2).array[..., 0], frames[2])
+    with pytest.raises(InvalidError, match=r"number 4 among them\. Received: .* 3 of 5 planes"):
+        read(stopped, frame=3)
 
 
 class FakeNd2:
@@ -337,7 +306,7 @@ class FakeNd2:
     def __init__(self, path):
         self.sizes = dict(zip("TPZCYX", self.pixels.shape, strict=True))
         self.dtype = self.pixels.dtype
-        self.attributes = SimpleNamespace(compressionType=self.compression)
+        self.attributes = SimpleNamespace(compressionType=self.compression, sequenceCount=12)
         points = [SimpleNamespace(name=name) for name in self.positions]
         loop = SimpleNamespace(type="XYPosLoop", parameters=SimpleNamespace(points=points))
         self.experiment = [SimpleNamespace(type="TimeLoop"), loop]

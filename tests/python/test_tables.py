@@ -15,7 +15,7 @@ import pytest
 import cytoloom as cl
 import kills
 import small
-from cytoloom.storage.names import LONGEST_BYTES, file_name, file_names, folded, table_name
+from cytoloom.storage.names import LONGEST_BYTES, changes, file_name, file_names, folded, table_name
 from cytoloom.storage.tables import packed, read_table, unpacked, write_table
 
 PLAIN = ["a", "w [1] ch", "exp{2} #3 50%", "Übersicht é", "a'b", "-dash", "007", "v1.2", "c,d"]
@@ -55,6 +55,14 @@ def test_names_that_some_system_takes_for_one_are_told_apart():
     assert len({folded(name) for name in found.values()}) == len(names)
     assert found["a_b"] == "a_b" or found["a/b"] == "a_b"
     assert all(len(name.encode()) <= LONGEST_BYTES for name in found.values())
+
+
+def test_a_name_that_nobody_would_read_to_its_end_is_cut_and_told_apart():
+    names = ["a" * 10**6, "a" * 10**6 + "b"]
+    cut = [table_name(name) for name in names]
+    assert [len(name) for name in cut] == [1000, 1000]
+    assert cut[0] != cut[1]
+    assert len(changes(zip(names, cut, strict=True))) < 1100
 
 
 def test_ten_thousand_alike_take_no_longer_each_than_a_few():

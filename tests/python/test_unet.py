@@ -296,3 +296,5 @@ def test_the_bare_network_refuses_sizes_that_do_not_divide():
     with pytest.raises(InvalidError, match="multiples of 16 px"):
         unet((100, 100, 1))
     assert unet((8, 8, 8, 1), depth=1, filters=2, activation=None).output_shape[-1] == 1
+    with pytest.raises(InvalidError, match=r"`activation`.*Keras activation"):
+        unet(depth=1, filters=2, activation="sigmoidal")

@@ -14,7 +14,7 @@ from ..messages import counted, say
 from .across import aligned
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
-from .given import ReadOptions, is_file, listed, shortened, told_where, with_settings
+from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_settings
 from .ids import named
 from .items import Gathered, Item
 from .layouts import WHAT
@@ -327,16 +327,16 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
     """
     options = with_settings(x, options)
     if "folder" in x:
-        return _data(folder_data(Path(x["folder"]).expanduser(), options), options)
+        return _data(folder_data(_path_at(x, "folder"), options), options)
     if "table" in x:
-        base = Path(x.get("base", ".")).expanduser()
+        base = _path_at({"base": ".", **x}, "base")
         return _data(table_data(x["table"], base, options), options)
     if "image" in x and "label" in x:
         return _data(table_data(x, Path("."), options), options)
     if "images" not in x or "labels" not in x:
-        got = say("a dictionary with {}", sorted(x))
+        got = say("a dictionary with {}", sorted(map(str, x)))
         raise invalid("data", expected="images and labels, a folder, or a table", received=got)
-    data = _paired(x["images"], x["labels"], _listed_at(x, "names"), options)
+    data = _paired(x["images"], x["labels"], listed_at(x, "names"), options)
     groups, splits = (_one_each(x, key, len(data.items)) for key in ("groups", "splits"))
     items = [
         replace(item, group=group or item.group, split=split or item.split)
@@ -345,14 +345,14 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
     return replace(data, items=tuple(items))
 
 
-def _listed_at(x: Mapping[str, Any], key: str) -> list[Any]:
-    """Return what a dictionary lists under a key: nothing, one text or several."""
-    value = x.get(key)
-    return [] if value is None or (isinstance(value, str) and not value) else listed(value)
+def _path_at(x: Mapping[str, Any], key: str) -> Path:
+    if not is_file(x[key]):
+        raise invalid(key, expected="a path", received=x[key])
+    return Path(x[key]).expanduser()
 
 
 def _one_each(x: Mapping[str, Any], key: str, count: int) -> list[str | None]:
-    values = _listed_at(x, key) or [None] * count
+    values = listed_at(x, key) or [None] * count
     if len(values) != count:
         raise invalid(key, expected=f"{count} values", received=f"{len(values)} values")
     return [None if value is None else str(value) for value in values]

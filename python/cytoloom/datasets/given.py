@@ -68,6 +68,14 @@ def listed(x: Any) -> list[Any]:
     return list(x)
 
 
+def listed_at(x: Mapping[str, Any], key: str) -> list[Any]:
+    """Return what a dictionary lists under a key: nothing, one text or several, or a column."""
+    value = x.get(key)
+    if getattr(value, "ndim", 0) == 1:
+        return list(value)
+    return [] if value is None or _is_empty_text(value) else listed(value)
+
+
 def shortened(x: Any) -> str:
     """Show what was given in a few words, lists by their type."""
     return type(x).__name__ if isinstance(x, (list, tuple)) else in_words(x)

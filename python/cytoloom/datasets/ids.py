@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import invalid
 from ..images.formats import stem
 from ..images.image import Image
+from ..messages import shortened
 from ..storage.names import changes, table_name, told_apart
 from .given import is_file
 from .items import Item
@@ -28,10 +29,11 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
     if not len(images):
         return []
     if len(names):
-        if len(names) != len(images) or len(set(names)) != len(names):
+        texts = [str(n) for n in names]
+        if len(texts) != len(images) or len(set(texts)) != len(texts):
             expected = f"{len(images)} different names"
-            raise invalid("names", expected=expected, received=", ".join(map(str, names)))
-        return [str(n) for n in names]
+            raise invalid("names", expected=expected, received=shortened(", ".join(texts)))
+        return texts
     if all(is_file(one) for one in images):
         return _file_ids([Path(one) for one in images])
     own = [one.name for one in images if isinstance(one, Image) and one.name]
@@ -63,7 +65,7 @@ def named(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
 def _file_ids(paths: Sequence[Path]) -> list[str]:
     longer = _below_common(paths)
     # the shortest names that differ: alone, with their folders, with their endings too
-    without = [n.with_name(stem(n)) for n in longer]
+    without = [n.parent / stem(n) for n in longer]
     choices = [
         [stem(p) for p in paths],
         [_flat(n) for n in without],

@@ -16,7 +16,7 @@ from ..images.image import (
     per_axis,
 )
 from ..images.labels import understand
-from ..messages import say
+from ..messages import say, shortened
 
 Slices = tuple[slice, ...]
 Role = Literal["image", "labels"]
@@ -112,7 +112,7 @@ class ArraySource:
             self._array, self.axes = arrange(array, letters)
             self.notes = () if axes else tuple(guessed(array.shape, letters))
         self.spacing_um = per_axis(spacing_um, self.axes)
-        self.name = name
+        self.name = shortened(str(name))
         self.channel_names = channel_names
 
     @property

@@ -18,7 +18,7 @@ from .across import aligned
 from .data import Data
 from .fields import Fields, join
 from .folders import fields_of, files_of
-from .given import ReadOptions, is_file, listed, shortened, with_settings
+from .given import ReadOptions, is_file, listed, listed_at, shortened, with_settings
 from .ids import make_ids
 from .items import Gathered, Item, planes
 from .joined import Files
@@ -123,7 +123,7 @@ def _named_images(x: Mapping[str, Any], options: ReadOptions, said: _Said) -> li
     images = x["images"]
     if is_file(images):
         return _path_images(images, options, said)
-    return _list_images(listed(images), listed(x.get("names") or ()), {}, options)
+    return _list_images(listed(images), listed_at(x, "names"), {}, options)
 
 
 def _folder_images(folder: Path, options: ReadOptions, said: _Said) -> _Found:

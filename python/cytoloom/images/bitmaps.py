@@ -118,6 +118,7 @@ class Png(Bitmap):
             with self.opened(path) as picture:
                 kept = _keeps_alpha(picture, path, part)
             return array if kept else _without_alpha(array)[0]
+        self._verify(path)
         return super().pixels(path, part)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
@@ -127,10 +128,16 @@ class Png(Bitmap):
             values, alpha = _without_alpha(self._deep(path))
             # one value called transparent says how to show it
             return values, alpha if colour_type & 4 else None
+        self._verify(path)
         values, alpha = super().values(path, part)
         # 255 / 3 and 255 / 15: how Pillow stretches 2 and 4 bits
         step = {2: 85, 4: 17}.get(depth, 1) if colour_type == 0 else 1
         return (values // step if step > 1 else values), alpha
+
+    def _verify(self, path: Path) -> None:
+        """Compare checksums, which Pillow does not do on decoding: damage would be other pixels."""
+        with self.opened(path) as picture:
+            picture.verify()
 
     def _deep(self, path: Path) -> AnyArray:
         """Decode 16 bits, with alpha where there is some."""

@@ -10,7 +10,7 @@ import numpy as np
 from .image import AnyArray, ImageInfo, arrangement
 from .reader import Part, Reader, arranged_box, different, stored_box
 from .units import along_axes
-from .vendor import axes_meant, chosen_scene, package
+from .vendor import axes_meant, chosen_scene, package, refused
 
 _OLD_START = b"\x00\x00\x00\x0c"
 
@@ -58,7 +58,7 @@ class Nd2(Reader):
             out = np.zeros([b.stop - b.start for b in spans], file.dtype)
             for number, place in enumerate(file.loop_indices):
                 if place.get("P", 0) == position:
-                    _paste(file, number, place, box, out)
+                    _paste(file, number, place, box, out, path)
             return arranged_box(out, shape, letters)
 
 
@@ -70,13 +70,23 @@ def _sizes(file: Any) -> dict[str, int]:
 
 
 def _paste(
-    file: Any, number: int, place: dict[str, int], box: dict[str, slice], out: AnyArray
+    file: Any, number: int, place: dict[str, int], box: dict[str, slice], out: AnyArray, path: Path
 ) -> None:
     """Copy into `out`, a box of the image, what of it lies in a plane."""
     at = [(place.get(axis, 0), b) for axis, b in box.items() if axis not in "CYXS"]
     if all(b.start <= i < b.stop for i, b in at):
-        plane = file.read_frame(number)[tuple(b for axis, b in box.items() if axis in "CYXS")]
-        out[tuple(i - b.start for i, b in at)] = plane
+        plane = file.read_frame(number)
+        _refuse_missing(file, number, plane, path)
+        inside = plane[tuple(b for axis, b in box.items() if axis in "CYXS")]
+        out[tuple(i - b.start for i, b in at)] = inside
+
+
+def _refuse_missing(file: Any, number: int, plane: AnyArray, path: Path) -> None:
+    """Refuse a plane that was planned and never taken, for which the package gives zeros."""
+    count = file.attributes.sequenceCount
+    if number >= count and not plane.any():
+        got = f"a file of which {count} of {len(file.loop_indices)} planes were taken"
+        raise refused(path, f"all planes, number {number + 1} among them", got)
 
 
 def _scenes(file: Any) -> tuple[str, ...]:

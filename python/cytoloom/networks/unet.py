@@ -367,7 +367,12 @@ def unet(
         activation = "sigmoid" if classes == 1 else "softmax"
     if activation is None:
         return keras.Model(image, logits, name="unet")
-    output = keras.layers.Activation(activation, dtype="float32", name="probability")(logits)
+    try:
+        last = keras.layers.Activation(activation, dtype="float32", name="probability")
+    except ValueError:
+        expected = "the name of a Keras activation, auto or None"
+        raise invalid("activation", expected=expected, received=activation) from None
+    output = last(logits)
     return keras.Model(image, output, name="unet")
 
 

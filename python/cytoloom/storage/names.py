@@ -8,8 +8,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from ..messages import shortened
+
 LONGEST_BYTES = 240
 """A name of a file takes at most 255 bytes, its ending and that of a name in use among them."""
+LONGEST_IN_TABLES = 1000
+"""Bytes of a name in tables and in messages, which people have to read."""
 FORMULA = "=+@"
 """What starts a formula in a spreadsheet. A minus does, too, but starts too many names, and what
 follows it is hardly ever a formula."""
@@ -25,8 +29,8 @@ def table_name(name: object) -> str:
     r"""Return the name of an image as tables hold it: what a table cannot bring back is changed.
 
     Bytes that are not UTF-8 are written in hexadecimal; carriage returns, which R reads as line
-    feeds, and NUL become ``_``; and what a spreadsheet would take for a formula gets ``_`` in
-    front.
+    feeds, and NUL become ``_``; what a spreadsheet would take for a formula gets ``_`` in front;
+    and what is longer than 1000 bytes is cut.
 
     Examples
     --------
@@ -37,7 +41,7 @@ def table_name(name: object) -> str:
     """
     text = re.sub(r"[\ud800-\udfff]", _hexadecimal, str(name))
     text = re.sub(r"[\x00\r]", "_", text) or "_"
-    return f"_{text}" if text[0] in FORMULA else text
+    return _shortened(f"_{text}" if text[0] in FORMULA else text, most=LONGEST_IN_TABLES)
 
 
 def file_name(name: object) -> str:
@@ -106,9 +110,13 @@ def changes(names: Iterable[tuple[str, str]]) -> str:
     >>> changes([("a", "a"), ("b/c", "b_c")])
     "'b/c' is written as 'b_c'"
     """
-    changed = [f"{old!r} is written as {new!r}" for old, new in names if old != new]
+    changed = [f"{_shown(old)} is written as {_shown(new)}" for old, new in names if old != new]
     more = f", and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return ", ".join(changed[:SHOWN]) + more
+
+
+def _shown(name: str) -> str:
+    return shortened(repr(name))
 
 
 def _hexadecimal(found: re.Match[str]) -> str:
@@ -122,9 +130,9 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _shortened(name: str, reserve: int = 0) -> str:
+def _shortened(name: str, reserve: int = 0, most: int = LONGEST_BYTES) -> str:
     """Cut a name that is too long, with a part of its hash to tell it from others."""
-    encoded, most = name.encode(), LONGEST_BYTES - reserve
+    encoded, most = name.encode(), most - reserve
     if len(encoded) <= most:
         return name
     tail = f"_{hashlib.sha256(encoded).hexdigest()[:8]}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+BYTES = ("flipped", "flipped in the head", "put in", "taken out")
+"""What is done to bytes here and there."""
+
 
 def damaged(rng: np.random.Generator, data: bytes, head: int = 256) -> tuple[bytes, str]:
     """Return bytes flipped, cut off, put in, taken out or replaced, and what was done."""
-    kinds = ("flipped", "flipped", "flipped in the head", "cut off", "put in", "taken out", "other")
-    kind = str(rng.choice(kinds))
+    kind = str(rng.choice(["flipped", *BYTES, "cut off", "other"]))
     changed = bytearray(data)
     if kind.startswith("flipped"):
         end = min(head, len(data)) if "head" in kind else len(data)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from . import model_folders
-from .bytes_of import damaged
+from .bytes_of import BYTES, damaged
 from .pool import Silent
+from .vendor_files import write_lif, write_nd2
 
 Pixels = np.ndarray
 _READY: dict[str, Any] = {}
@@ -37,6 +40,7 @@ def prepare(root: Path) -> None:
     given = Path(os.environ.get("CYTOLOOM_DATA", FIXTURES.parent)) / "io_fixtures"
     vendor = [given / name for name in VENDOR if (given / name).is_file()]
     _READY["files"] = [*sorted(folder.iterdir()), *vendor]
+    _READY["whole"] = {path.name: _pixels(path)[0] for path in _READY["files"]}
 
 
 def _tiff(**settings: Any) -> Callable[[Path, Pixels], object]:
@@ -83,23 +87,95 @@ _WRITERS: dict[str, Callable[[Path, Pixels], object]] = {
     "grey.bmp": _picture(_byte),
     "grey.npy": lambda path, grey: np.save(path, grey),
     "float.npy": lambda path, grey: np.save(path, np.asfortranarray(grey.astype(float))),
+    "grey.lif": lambda path, grey: write_lif(path, [("a", np.stack([grey, grey]), "CYX")]),
+    "grey.nd2": lambda path, grey: write_nd2(path, np.stack([grey, grey + 1])),
 }
+_OTHERS: dict[str, Callable[[Path, Pixels], object]] = {
+    "a.npz": lambda path, grey: np.savez(path, grey=grey),
+    "a.zip": lambda path, grey: np.savez(path.open("wb"), grey=grey),
+    "a.roi": lambda path, grey: path.write_bytes(b"Iout" + grey.tobytes()[:200]),
+    "a.h5": lambda path, grey: path.write_bytes(b"\x89HDF\r\n\x1a\n" + grey.tobytes()),
+    "a.zarr": lambda path, grey: _zarr(path, grey),
+}
+"""What is not read here, but said so."""
+READ = (".tif", ".png", ".npy", ".jpg", ".czi", ".lif", ".nd2")
+CHECKED = (".png",)
+"""Endings of files whose bytes all have checksums, so that no damage may stay unnoticed."""
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:
     """Write one bad file; then read it, or use it among others."""
-    kind = rng.random()
-    if kind < 0.12:
+    kind, whole = rng.random(), None
+    if kind < 0.1:
         name, what = _no_file(rng, folder)
-    elif kind < 0.3:
+    elif kind < 0.25:
         name, what = _odd_array(rng, folder)
+    elif kind < 0.35:
+        name, what = _other_format(rng, folder)
     else:
-        name, what = _changed_file(rng, folder)
+        name, what, whole = _changed_file(rng, folder)
     use = str(rng.choice(list(_USES)))
-    return f"{use}: {name} {what}", lambda: _USES[use](folder / name)
+
+    def used() -> None:
+        _refuse_other_pixels(folder / name, whole)
+        _USES[use](folder / name)
+
+    return f"{use}: {name} {what}", used
 
 
-def _changed_file(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
+def _pixels(path: Path) -> tuple[Pixels | None, bool]:
+    """Return what is read of a file, nothing where it is refused, and whether anything was said."""
+    import cytoloom as cl
+    from cytoloom.errors import InvalidError
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            return cl.images.read(path).array, bool(said)
+        except InvalidError:
+            return None, True
+
+
+def _refuse_other_pixels(path: Path, whole: Pixels | None) -> None:
+    """Raise where a file whose damage can be noticed gives other pixels without a word."""
+    if whole is None:
+        return
+    found, said = _pixels(path)
+    if not said and not (found is not None and np.array_equal(found, whole)):
+        raise Silent("other pixels than before it was damaged")
+
+
+def _other_format(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
+    """Write what is no image here: archives, outlines, HDF5, and Zarr folders, damaged or not."""
+    name = str(rng.choice(list(_OTHERS)))
+    _OTHERS[name](folder / name, _READY["grey"])
+    files = sorted(p for p in [folder / name, *(folder / name).rglob("*")] if p.is_file())
+    how = "whole"
+    if rng.random() < 0.5:
+        file = files[int(rng.integers(len(files)))]
+        data, how = damaged(rng, file.read_bytes())
+        file.write_bytes(data)
+    if rng.random() < 0.3 and (folder / name).is_file():
+        name = str((folder / name).rename(folder / f"b{rng.choice(READ)}").name)
+    return name, how
+
+
+def _zarr(path: Path, grey: Pixels) -> None:
+    """Write OME-Zarr 0.5 of one resolution and one chunk, by hand."""
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": []}]}
+    group = {"zarr_format": 3, "node_type": "group"}
+    group["attributes"] = {"ome": {"version": "0.5", "multiscales": [image]}}
+    chunks = {"name": "regular", "configuration": {"chunk_shape": grey.shape}}
+    array = {"zarr_format": 3, "node_type": "array", "shape": grey.shape, "data_type": "uint16",
+             "chunk_grid": chunks, "fill_value": 0, "codecs": [{"name": "bytes"}]}  # fmt: skip
+    (path / "0" / "c" / "0").mkdir(parents=True)
+    (path / "zarr.json").write_text(json.dumps(group))
+    (path / "0" / "zarr.json").write_text(json.dumps(array))
+    (path / "0" / "c" / "0" / "0").write_bytes(grey.tobytes())
+
+
+def _changed_file(rng: np.random.Generator, folder: Path) -> tuple[str, str, Pixels | None]:
     source = _READY["files"][int(rng.integers(len(_READY["files"])))]
     data, name = source.read_bytes(), source.name
     fields = _FIELDS.get(source.suffix)
@@ -107,10 +183,13 @@ def _changed_file(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
         data, how = fields(rng, data)
     else:
         data, how = damaged(rng, data)
+    whole = _READY["whole"][source.name]
+    # of the damage to bytes, which unlike other values in a header leaves checksums as they were
+    noticed = how == "cut off" or (how in BYTES and source.suffix in CHECKED)
     if rng.random() < 0.05:
-        name = str(rng.choice(["a.tif", "a.png", "a.npy", "a.jpg", "a.czi", "a.lif", "a.nd2"]))
+        name = f"a{rng.choice(READ)}"
     (folder / name).write_bytes(data)
-    return name, f"(of {source.name}): {how}"
+    return name, f"(of {source.name}): {how}", whole if noticed else None
 
 
 def _extreme(rng: np.random.Generator, bits: int) -> int:
@@ -297,7 +376,11 @@ def _labels(path: Path) -> None:
 def _predict(path: Path) -> None:
     import cytoloom as cl
 
-    cl.predict(_READY["model"], path, out="out", progress=False)
+    found = cl.predict(_READY["model"], path, out="out", progress=False)
+    shape = cl.images.probe(path).frame_shape[:-1]
+    for name, labels in found:
+        if labels.shape != shape:
+            raise Silent(f"labels of shape {labels.shape} for {name}, which is {shape}")
 
 
 def _among(path: Path) -> None:

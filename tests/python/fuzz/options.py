@@ -16,7 +16,7 @@ from .pool import Silent
 
 WORDS = (
     "", " ", "0", "1", "-1", "2", "1.5", "-0.5", "nan", "inf", "-inf", "1e400", "1e308", "9" * 400,
-    "0x10", "1_000", "٣", "½", "²", "none", "None", "auto", "true", "a", "a" * 5000, "é", "\udcff", "..",
+    "0x10", "1_0", "٣", "½", "²", "none", "None", "auto", "true", "a", "a" * 5000, "é", "\udcff", "..",
     "../a", "/nowhere/a", "~nobody/a", "*", "[", "--", "-", "-a", "--a", "a=b", "data", "data/images",
     "data/images/0.npy", "m.cytoloom", "m.cytoloom/model.json", "/dev/null", "yx", "zyx", "%s", "{}",
     "a,b", "binary", "classes:a,b", "classes:", "classes:a", ":", "a:b", "os:system", "json:loads", "\n",

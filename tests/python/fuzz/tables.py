@@ -24,6 +24,10 @@ NAMES = (
     "a,b", "a;b", "a'b", "`a`", "$(a)", "%d", "{}", "~", "~nobody", "a_t000", "labels", "objects.csv",
 )  # fmt: skip
 
+KEYS = ("images", "labels", "names", "groups", "splits", "unknown", "axes", "channels", "pattern",
+        "pixel_size_um", "folder", "table", "base")  # fmt: skip
+"""What a dictionary may say of data."""
+
 
 def prepare(root: Path) -> None:
     """Load the model, and make images small enough to be many."""
@@ -210,10 +214,10 @@ def _pairs(rng: np.random.Generator, work: Path) -> tuple[str, Callable[[], obje
         "names": names,
     }
     if rng.random() < 0.3:
-        data[str(rng.choice(["groups", "splits", "names", "unknown", "axes"]))] = odd(rng)
+        data[str(rng.choice(KEYS))] = odd(rng)
     verb = str(rng.choice(["check", "evaluate", "predict"]))
     if verb == "predict":
-        data = {"images": data["images"], "names": data["names"]}
+        data.pop("labels", None)
         return f"predict {data['names']}", lambda: _predict(data, work, 4)
     return f"{verb} {names}", lambda: _apply(verb, data, work)
 
