@@ -22,7 +22,8 @@
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis (y, x) or (z, y, x).
 #' @param pattern How names of files tell which are one image, such as
 #'   `"{well}_s{site}_w{channel}"`: files that differ in `{channel}`, `{z}` or `{t}` only are
-#'   joined. Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`);
+#'   joined. Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`), also in
+#'   a folder per field or per channel (`A01/w1.tif`, `DAPI/A01.tif`);
 #'   `"{name}"`: each file is an image.
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export

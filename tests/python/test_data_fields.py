@@ -55,6 +55,11 @@ def joined(images, labels=(), **options):
             ),
             ("w1", "w2"),
         ),
+        (("p/A01/w1", "p/A01/w2"), ("w1", "w2")),
+        (("/p.1/A01/DAPI", "/p.1/A01/GFP"), ("DAPI", "GFP")),
+        (("A01/C01", "A01/C02"), ("C01", "C02")),
+        (("DAPI/A01", "GFP/A01"), ("DAPI", "GFP")),
+        (("p/ch1/A01", "p/ch2/A01"), ("ch1", "ch2")),
     ],
 )
 def test_names_of_channels(files, names):
@@ -74,6 +79,8 @@ def test_names_of_channels(files, names):
         ("img_0001", "img_0002"),
         ("A01_s1", "A01_s2"),
         ("x", "x_c1"),
+        ("c1/a", "c2/a"),  # two controls
+        ("w1/a_c1", "w2/b_c1"),
     ],
 )
 def test_names_that_are_no_channels(files):
@@ -144,6 +151,41 @@ def test_a_pattern_of_ones_own(tmp_path):
             as_data(tmp_path, pattern=wrong)
     with pytest.raises(InvalidError, match="that fits the names"):
         as_data(tmp_path, pattern="{well}_w{channel}")
+
+
+LABELLED = ["labels/{}.tif", "labels/{}/w1.tif", "labels/{}/nuclei.tif", "images/{}/mask.tif"]
+
+
+@pytest.mark.parametrize("labelled", LABELLED)
+@pytest.mark.parametrize("pattern", [None, "{well}/w{channel}"])
+def test_a_folder_for_each_field_and_a_file_for_each_channel(tmp_path, labelled, pattern):
+    if "{well}" in (pattern or "") and "w1" in labelled:
+        labelled = "labels/{}.ome.tif"
+    for well in ("A01", "B01"):
+        put(tmp_path / "images" / well, "w1.tif", "w2.tif")
+        path = tmp_path / labelled.format(well)
+        put(path.parent, path.name, labels=True)
+    folder = tmp_path / ("images" if "mask" in labelled else "")
+    data, items = as_data(folder, pattern=pattern), as_images(folder, pattern=pattern)
+    for found in (data.items, items):
+        assert [(i.id, i.image.shape) for i in found] == [("A01", (6, 8, 2)), ("B01", (6, 8, 2))]
+        assert found[1].image.channel_names == ("w1", "w2")
+    assert data.items[1].annotations[0].read().max() == 1
+    assert (data.items[1].group, data.problems) == (None, ())
+    assert "4 files are 2 images" in str(data.notes)
+
+
+def test_a_folder_for_each_channel(tmp_path):
+    for channel in ("DAPI", "GFP"):
+        put(tmp_path / channel, "A01.tif", "B01.tif")
+    put(tmp_path / "masks", "A01.tif", "B01.tif", labels=True)
+    data = as_data(tmp_path)
+    assert [(i.id, i.image.shape[-1]) for i in data.items] == [("A01", 2), ("B01", 2)]
+    assert [i.id for i in as_images(tmp_path)] == ["A01", "B01"]
+    alone = as_images([str(tmp_path / c / "A01.tif") for c in ("DAPI", "GFP")])
+    assert [(i.id, i.image.channel_names) for i in alone] == [("A01", ("DAPI", "GFP"))]
+    by = as_images(str(tmp_path / "*" / "A01.tif"), pattern="{channel}/{well}")
+    assert [i.image.channel_names for i in by] == [("DAPI", "GFP", "masks")]
 
 
 def test_planes_are_joined_with_their_labels(tmp_path):
@@ -233,8 +275,10 @@ def test_every_verb_takes_the_same_images(tmp_path, capsys):
             (tmp_path / part / "images").mkdir(parents=True, exist_ok=True)
             (tmp_path / part / "masks").mkdir(exist_ok=True)
             shown = image + (part == "test")
-            tifffile.imwrite(tmp_path / part / f"images/{k}_ch1.tif", shown)
-            tifffile.imwrite(tmp_path / part / f"images/{k}_ch2.tif", shown // 2)
+            own = f"images/{k}_" if part == "train" else f"images/{k}/"
+            (tmp_path / part / f"{own}ch1.tif").parent.mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / part / f"{own}ch1.tif", shown)
+            tifffile.imwrite(tmp_path / part / f"{own}ch2.tif", shown // 2)
             tifffile.imwrite(tmp_path / part / f"masks/{k}.tif", truth)
     trainer = small.trainer(iterations=2)
     model = small.train(data=tmp_path / "train", trainer=trainer, out=tmp_path / "m.cytoloom")

@@ -175,7 +175,7 @@ def test_alpha_of_a_bmp_is_left_out_and_said_unless_asked_for(tmp_path):
 @pytest.mark.parametrize("axes", ["cyx", "tyx", "zyx"])
 def test_axes_that_a_picture_cannot_have_are_refused(tmp_path, axes):
     path = png(tmp_path / "a.png", COLOURS, 8, 2)
-    with pytest.raises(InvalidError, match="yx or yxc, as .* is a picture"):
+    with pytest.raises(InvalidError, match=r"yx or yxc, as .* is a picture"):
         read(path, axes=axes)
 
 

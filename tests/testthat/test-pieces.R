@@ -54,6 +54,10 @@ test_that("files that differ only in channel are one image, unless a pattern say
   files <- list.files(file.path(folder, "images"), full.names = TRUE)
   for (k in 1:2) file.copy(files, sub("[.]tif$", sprintf("_w%d.tif", k), files))
   unlink(files)
+  # the second field in a folder of its own
+  own <- sub("[.]tif$", "", files[2])
+  dir.create(own)
+  for (k in 1:2) file.rename(sprintf("%s_w%d.tif", own, k), sprintf("%s/w%d.tif", own, k))
   report <- cl_check(folder, progress = FALSE)
   expect_true(report$ok)
   expect_match(report$table$shape, "x 2$")

@@ -242,7 +242,8 @@ def as_data(
         How names of files tell which are one image, such as ``"{well}_s{site}_w{channel}"``. Files
         that differ in ``{channel}``, ``{z}`` or ``{t}`` only are joined; other fields tell images
         apart. Default: ``_w1``, ``_ch1``, ``_c1``, stains such as ``_DAPI``, ``_z01``, ``_t001``
-        and names of nnU-Net, Opera and CellVoyager; ``"{name}"``: each file is an image.
+        and names of nnU-Net, Opera and CellVoyager, also where folders tell field or channel
+        (``A01/w1.tif``, ``DAPI/A01.tif``); ``"{name}"``: each file is an image.
 
     Returns
     -------

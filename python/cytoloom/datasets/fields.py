@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import invalid
@@ -14,7 +14,7 @@ from ..images.formats import stem
 from ..messages import Setting, counted, say
 from .listing import some
 from .pairing import natural_order
-from .places import NNUNET, WELL, Place, place_of, places_by
+from .places import NNUNET, WELL, Place, bare, place_of, places_by
 
 _MOST_CHANNELS = 12
 """Files numbered higher behind a c are cells or cases rather than channels."""
@@ -132,7 +132,7 @@ def join(
     problems: list[str] = []
     if pattern is None:
         nnunet = nnunet or _is_nnunet(images, labels)
-        wells = any(re.search(r"[ABD-P]", w) for n in images for w in WELL.findall(stem(n)))
+        wells = any(re.search(r"[ABD-P]", w) for n in images for w in WELL.findall(bare(n)))
         of_images = {name: place_of(name, nnunet, wells) for name in images}
         # labels of nnU-Net have no number
         of_labels = {n: Place(n) if nnunet else place_of(n, wells=wells) for n in labels}
@@ -151,7 +151,8 @@ def join(
     whole = {name: one for name, one in found.items() if not one.fault}
     groups, recordings = _recordings(whole, of_images)
     notes = (*_said(whole, axes), *recordings)
-    return Fields(whole, _grouped(of_labels.values(), axes), groups, tuple(problems), notes)
+    labelled = _by_folder(_grouped(of_labels.values(), axes), whole)
+    return Fields(whole, labelled, groups, tuple(problems), notes)
 
 
 def _is_nnunet(images: Sequence[str], labels: Sequence[str]) -> bool:
@@ -213,6 +214,23 @@ def _grouped(places: Iterable[Place], axes: str) -> dict[str, Field]:
     return found
 
 
+def _by_folder(labels: dict[str, Field], images: Mapping[str, Field]) -> dict[str, Field]:
+    """Call labels alone in the folder of a field, whose files only tell channels, as the field."""
+    folders = {bare(n) for n, one in images.items() if _folders(one) == {bare(n)}}
+    alone = Counter(folder for one in labels.values() for folder in _folders(one))
+    found: dict[str, Field] = {}
+    for name, one in labels.items():
+        folder = name.rpartition("/")[0]
+        called = folder + name[len(bare(name)) :]
+        lone = folder in folders and alone[folder] == 1 and called not in labels
+        found[called if lone else name] = replace(one, name=called) if lone else one
+    return found
+
+
+def _folders(one: Field) -> set[str]:
+    return {place.name.rpartition("/")[0] for place in one.files}
+
+
 def _recordings(
     fields: Mapping[str, Field], places: Mapping[str, Place]
 ) -> tuple[dict[str, str], list[str]]:
@@ -221,8 +239,7 @@ def _recordings(
     for name, one in fields.items():
         place = places[one.files[0].name]
         if place.value("t") and not one.files[0].value("t") and place.rest("tzc"):
-            folder, slash, _ = name.rpartition("/")
-            series[folder + slash + place.rest("tzc")].append(name)
+            series[place.rest("tzc")].append(name)
     groups = {name: of for of, names in series.items() if len(names) > 1 for name in names}
     if not groups:
         return {}, []

@@ -132,14 +132,15 @@ def _folder_images(folder: Path, options: ReadOptions, said: _Said) -> _Found:
     if not layout.labels:
         refuse_parent(layout.images_folder)
     said.notes += layout.notes
+    fields = fields_of(layout, options.pattern)
     if layout.labels_folder == layout.images_folder and not layout.per_object and layout.labels:
         # what is called a mask is an image where it belongs to none
-        if pairs.pair_names(layout.images, layout.labels).pairs:
+        if pairs.pair_names(list(fields.images), list(fields.labels)).pairs:
             said.notes.append(f"labels of these images, not taken as images: {some(layout.labels)}")
         else:
             names = sorted([*layout.images, *layout.labels], key=pairs.natural_order)
-            layout = replace(layout, images=names, labels=[])
-    return _fields(fields_of(layout, options.pattern), layout.images_folder, said)
+            fields = fields_of(replace(layout, images=names, labels=[]), options.pattern)
+    return _fields(fields, layout.images_folder, said)
 
 
 def _fields(found: Fields, folder: Path, said: _Said) -> _Found:
