@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -68,6 +70,81 @@ def test_folders_of_biapy_stardist_and_nnunet(tmp_path, images, labels):
     assert (ids(data.items), data.problems) == (["0", "1"], ())
     assert data.notes == (f"passed over in {tmp_path}: 1 folder (imagesTs)",)
     assert ids(as_images(tmp_path)) == ["0", "1"]
+
+
+NEW = {"channel_names": {"0": "DAPI", "1": "GFP"}, "file_ending": ".tif", "numTraining": 2,
+       "labels": {"background": 0, "nucleus": 1, "ignore": 2}}  # fmt: skip
+OLD = {"modality": {"0": "DAPI", "1": "GFP"}, "labels": {"0": "background", "1": "nucleus"}}
+
+
+def nnunet(folder, said, cases=("a", "bb")):
+    """Write cases of two channels, and what dataset.json says."""
+    for case in cases:
+        for channel in range(2):
+            put(folder / "imagesTr" / f"{case}_{channel:04d}.tif", IMAGE + channel + len(case))
+            put(folder / "imagesTs" / f"x{case}_{channel:04d}.tif", IMAGE + channel)
+        put(folder / "labelsTr" / f"{case}.tif", LABELS * 2 if case == "bb" else LABELS)
+    text = said if isinstance(said, bytes) else json.dumps(said).encode()
+    (folder / "dataset.json").write_bytes(text)
+    return folder
+
+
+@pytest.mark.parametrize("said", [NEW, OLD])
+def test_what_nnunet_says_of_a_set_is_taken_over_and_said(tmp_path, said):
+    data = as_data(nnunet(tmp_path, said))
+    test = gather_images(tmp_path / "imagesTs")
+    for found in (*data.items, *test.items):
+        assert found.image.channel_names == ("DAPI", "GFP")
+    assert ids(test.items) == ["xa", "xbb"]
+    assert (data.classes, data.problems) == (("background", "nucleus"), ())
+    assert data.unknown == (2 if said is NEW else None)
+    words = "channels are DAPI, GFP; label values are background, nucleus, for task='classes:back"
+    assert sum(words in text for text in data.notes) == 1
+    assert sum(words in text for text in test.notes) == 1
+    assert not any("dataset.json)" in text for text in data.notes)  # as passed over
+    assert as_data(tmp_path, unknown=7).unknown == 7
+    if said is NEW:
+        assert cl.check(tmp_path, task="classes:background,nucleus").warnings == ()
+        turned = cl.check(tmp_path, task="classes:nucleus,background").warnings
+        assert "and nucleus, background by the task" in turned[0]
+
+
+def test_what_does_not_fit_what_nnunet_says_is_named(tmp_path):
+    nnunet(tmp_path, NEW | {"numTraining": 3})
+    put(tmp_path / "imagesTr" / "c_0000.png", IMAGE)
+    (tmp_path / "imagesTr" / "bb_0001.tif").unlink()
+    data = as_data(tmp_path)
+    assert ids(data.items) == ["a"]
+    assert "files of 1 channel, where" in data.problems[0]
+    assert "names 2 (DAPI, GFP)" in data.problems[0]
+    said = str(data.notes)
+    assert "says that files end in .tif: 1 (c_0000.png)" in said
+    assert "counts 3 cases; 2 are there" in said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        [1],
+        {"labels": NEW["labels"]},
+        NEW | {"channel_names": {"1": "DAPI"}},
+        NEW | {"channel_names": {"0": 5}},
+        NEW | {"labels": {"a": "b"}},
+        NEW | {"labels": {}},
+        NEW | {"labels": {"background": 0, "ignore": [1, 2]}},
+        NEW | {"file_ending": 3},
+    ],
+)
+def test_a_damaged_description_is_one_sentence_and_the_images_are_read(tmp_path, said):
+    data, test = as_data(nnunet(tmp_path, said)), gather_images(tmp_path / "imagesTs")
+    for found in (data, test):
+        (text,) = found.problems
+        assert "dataset.json`. Expected nnU-Net's description" in text
+        assert "Mend it, or move it away" in text
+        assert [item.image.shape for item in found.items] == [(6, 8, 2)] * 2
 
 
 @pytest.mark.parametrize("bowl", [True, False])

@@ -220,6 +220,12 @@ class _Findings:
         elif self._empty:
             self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
         self._warnings += self._absent_classes()
+        own, theirs = self._classes, self._data.classes
+        if own and theirs and own != theirs:
+            self._warnings.append(
+                f"label values from 0 on are {', '.join(theirs)} by what lies beside the images, "
+                f"and {', '.join(own)} by the task: values count, not names"
+            )
         unknown = self._data.unknown
         named = unknown is not None and self._training and self._labelled
         if named and not self._unknown_seen:

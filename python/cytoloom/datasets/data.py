@@ -37,6 +37,9 @@ class Data:
         The label value that counts nowhere: no loss, no gradient, no score.
     problems, notes : tuple of str, default ()
         What was found wrong, and what was inferred, while pairing; `check` reports them.
+    classes : tuple of str, default ()
+        Names of label values from 0 on, where the set says so; `check` compares them with the
+        task's.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Data:
     unknown: int | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -312,7 +316,8 @@ def _data(found: Gathered, options: ReadOptions) -> Data:
     items, changed = named(found.items)
     items, turned = aligned(items)
     notes = (*found.notes, *changed, *turned)
-    return Data(tuple(items), options.channels, options.unknown, found.problems, notes)
+    unknown = found.unknown if options.unknown is None else options.unknown
+    return Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
 
 
 def _paired(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Data:

@@ -13,6 +13,7 @@ from ..errors import invalid
 from ..images.formats import stem
 from ..messages import Setting, counted, say
 from .listing import some
+from .nnunet import Description
 from .pairing import natural_order
 from .places import NNUNET, WELL, Place, bare, place_of, places_by
 
@@ -32,10 +33,13 @@ class Field:
         What all of its files are called, but for channel, plane and time.
     files : tuple of Place
         One for each.
+    channels : tuple of str, default ()
+        Names of its channels, where something else than names of files tells them.
     """
 
     name: str
     files: tuple[Place, ...]
+    channels: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -56,7 +60,7 @@ class Field:
     @property
     def channel_names(self) -> tuple[str, ...] | None:
         """Names of the channels where each file is one; none where they are bare numbers."""
-        names = tuple(self.grid("c"))
+        names = self.channels or tuple(self.grid("c"))
         return None if any(not name or name.isdecimal() for name in names) else names
 
     @property
@@ -153,6 +157,29 @@ def join(
     notes = (*_said(whole, axes), *recordings)
     labelled = _by_folder(_grouped(of_labels.values(), axes), whole)
     return Fields(whole, labelled, groups, tuple(problems), notes)
+
+
+def with_channels(found: Fields, by: Description, whole: bool) -> Fields:
+    """Name the channels of images as nnU-Net's description does, and say where it does not fit.
+
+    Parameters
+    ----------
+    found : Fields
+        Of its folder.
+    by : Description
+        What it says.
+    whole : bool
+        Whether these are all of its cases for training.
+    """
+    images, problems, notes = {}, list(found.problems), list(found.notes)
+    for name, one in found.images.items():
+        told = bool(one.grid("c")[0])
+        odd = by.odd_channels(len(one.grid("c"))) if told else ""
+        problems += [f"{one.shown}: {odd}"] if odd else []
+        images |= {} if odd else {name: replace(one, channels=by.channels if told else ())}
+    if whole and by.cases not in (None, len(found.images)):
+        notes.append(f"{by.path} counts {by.cases} cases; {len(found.images)} are there")
+    return replace(found, images=images, problems=tuple(problems), notes=tuple(notes))
 
 
 def _is_nnunet(images: Sequence[str], labels: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..images import files, formats
 from ..messages import counted
 from ..storage.results import PREDICTED, written_here
 from . import pairing as pairs
-from .fields import Field, Fields, join
+from .fields import Field, Fields, join, with_channels
 from .given import ReadOptions, is_file, listed
 from .ids import make_ids
 from .items import Gathered
@@ -46,13 +46,16 @@ def _beside_labels(folder: Path) -> bool:
 
 def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
     """Make the items of a folder's files."""
+    by = layout.description
+    if by is not None and options.unknown is None:
+        options = replace(options, unknown=by.unknown)
     if not layout.images:
         remedy = f"Put images ({', '.join(files.SUFFIXES)}) there, or into images/ beside labels/."
         got = "; ".join([f"no image in {layout.images_folder}", *layout.notes])
         raise invalid("data", expected=WHAT, received=got, remedy=remedy)
     fields = fields_of(layout, options.pattern)
     found = _objects(layout) if layout.per_object else _paired(layout, fields)
-    problems = [*fields.problems, *found.problems]
+    problems = [*layout.problems, *fields.problems, *found.problems]
     if not layout.labels and layout.pickled:
         problems.append(
             "the labels are in Cellpose's *_seg.npy, pickles, which can run code and are never "
@@ -77,7 +80,8 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
         )
     ]
     notes = (*layout.notes, *fields.notes, *found.notes, *_predicted(layout))
-    return Gathered(tuple(items), tuple(problems), notes)
+    classes = by.classes if by is not None else ()
+    return Gathered(tuple(items), tuple(problems), notes, options.unknown, classes)
 
 
 def _predicted(layout: Layout) -> list[str]:
@@ -95,8 +99,11 @@ def fields_of(layout: Layout, pattern: str | None) -> Fields:
     """Put the files of a folder together that are one image."""
     if layout.per_object:
         return Fields({name: Field(name, (Place(name),)) for name in layout.images}, {})
-    nnunet = layout.images_folder.name.lower().startswith("imagest")
-    return join(layout.images, layout.labels, pattern, nnunet)
+    folder = layout.images_folder.name.lower()
+    found = join(layout.images, layout.labels, pattern, folder.startswith("imagest"))
+    if layout.description is None:
+        return found
+    return with_channels(found, layout.description, whole=folder == "imagestr")
 
 
 def files_of(folder: Path, one: Field) -> Path | Files:

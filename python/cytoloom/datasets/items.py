@@ -69,11 +69,17 @@ class Gathered:
         The images.
     problems, notes : tuple of str, default ()
         What was found wrong, and what was inferred.
+    unknown : int, optional
+        The label value that counts nowhere, where the set says so.
+    classes : tuple of str, default ()
+        Names of label values from 0 on, where the set says so.
     """
 
     items: tuple[Item, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unknown: int | None = None
+    classes: tuple[str, ...] = ()
 
 
 def read_labels(

@@ -9,7 +9,8 @@ from ..errors import InvalidError, invalid
 from ..images import formats
 from ..messages import Either, say
 from . import pairing as pairs
-from .listing import Listing, beside, walk
+from .listing import Listing, beside, some, walk
+from .nnunet import Description, described, description_path
 
 _FILES = "a folder with images/ and masks/ or labels/, a CSV file"
 WHAT = say(
@@ -52,6 +53,10 @@ class Layout:
         Whether labels are a file per object, in a folder per image.
     pickled : bool, default False
         Whether labels are in Cellpose's pickles.
+    description : Description, optional
+        What nnU-Net's dataset.json says.
+    problems : tuple of str, default ()
+        That it is damaged.
     """
 
     images_folder: Path
@@ -61,6 +66,8 @@ class Layout:
     notes: tuple[str, ...] = ()
     per_object: bool = False
     pickled: bool = False
+    description: Description | None = None
+    problems: tuple[str, ...] = ()
 
 
 def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
@@ -102,11 +109,12 @@ def layout_of(folder: Path) -> Layout:
     formats.refuse_zarr(folder)
     images_folder, labels_folder = find_folders(folder)
     if labels_folder is None:
-        return _mixed(_holder(folder, images_folder))
+        return _described(_mixed(_holder(folder, images_folder)))
     if images_folder is None:
         return layout_of_two(folder, labels_folder)
     found = layout_of_two(images_folder, labels_folder)
-    notes = (*beside(folder, (images_folder, labels_folder)), *found.notes)
+    taken = (images_folder, labels_folder, description_path(images_folder) or images_folder)
+    notes = (*beside(folder, taken), *found.notes)
     return replace(found, notes=notes)
 
 
@@ -125,7 +133,31 @@ def layout_of_two(images_folder: Path, labels_folder: Path) -> Layout:
     inside = {name.split("/")[0] for name in of_labels.images}
     per_object = all("/" in n for n in of_labels.images) and inside <= stems and bool(inside)
     notes = (*of_images.notes, *of_labels.notes)
-    return Layout(images_folder, images, labels_folder, of_labels.images, notes, per_object)
+    found = Layout(images_folder, images, labels_folder, of_labels.images, notes, per_object)
+    return _described(found)
+
+
+def _described(layout: Layout) -> Layout:
+    """Add what nnU-Net says of a folder, and pass over files of another ending than it says."""
+    path = description_path(layout.images_folder)
+    if path is None:
+        return layout
+    try:
+        description = described(path)
+    except InvalidError as error:
+        return replace(layout, problems=(str(error),))
+    ending = description.ending.lower()
+    others = {n for n in (*layout.images, *layout.labels) if not n.lower().endswith(ending)}
+    passed = (
+        f"passed over, as {path} says that files end in {description.ending}: {some(list(others))}"
+    )
+    return replace(
+        layout,
+        images=[n for n in layout.images if n not in others],
+        labels=[n for n in layout.labels if n not in others],
+        notes=(*layout.notes, *([passed] if others else ()), description.note),
+        description=description,
+    )
 
 
 def _elsewhere(passed: dict[str, list[str]], folder: str) -> dict[str, list[str]]:

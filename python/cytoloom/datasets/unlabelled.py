@@ -132,6 +132,7 @@ def _folder_images(folder: Path, options: ReadOptions, said: _Said) -> _Found:
     if not layout.labels:
         refuse_parent(layout.images_folder)
     said.notes += layout.notes
+    said.problems += layout.problems
     fields = fields_of(layout, options.pattern)
     if layout.labels_folder == layout.images_folder and not layout.per_object and layout.labels:
         # what is called a mask is an image where it belongs to none
