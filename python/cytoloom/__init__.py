@@ -18,6 +18,7 @@ VERBS = {
     "train": "training.train:train",
     "evaluate": "evaluation.evaluate:evaluate",
     "predict": "prediction.predict:predict",
+    "measure": "measurement.measure:measure",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

@@ -22,7 +22,17 @@ from cytoloom.datasets import data
 from cytoloom.events import Verb, Work, note, verb, warn
 from cytoloom.messages import Setting, say
 
-COMMANDS = ("train", "evaluate", "predict", "check", "plan", "simulate", "info", "doctor")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "check",
+    "plan",
+    "measure",
+    "simulate",
+    "info",
+    "doctor",
+)
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from skimage.measure import regionprops_table
 
@@ -145,3 +146,163 @@ def test_no_object_makes_a_table_without_rows():
     assert len(empty) == 0
     assert empty.columns.tolist() == full.columns.tolist()
     assert empty["solidity"].dtype == float
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder of two simulated images and their labels."""
+    return cl.simulate.write(tmp_path_factory.mktemp("two"), images=2, seed=3, progress=False)
+
+
+def table_of(*args, **settings):
+    return cl.measure(*args, **settings, progress=False)
+
+
+def test_labels_are_measured_wherever_they_are(written):
+    paths = {part: sorted((written / part).iterdir()) for part in ("images", "labels")}
+    pairs = [
+        (cl.images.read(i).array, cl.images.read_labels(k))
+        for i, k in zip(*paths.values(), strict=True)
+    ]
+    expected = table_of(written / "labels", written / "images")
+    assert expected["image"].unique().tolist() == ["nuclei_000", "nuclei_001"]
+    arrays = {f"nuclei_{k:03d}": pair for k, pair in enumerate(pairs)}
+    for given in (
+        (paths["labels"], paths["images"]),
+        (str(written / "labels" / "*.tif"), str(written / "images" / "*.tif")),
+        ({n: p[1] for n, p in arrays.items()}, {n: arrays[n][0] for n in reversed(arrays)}),
+        ({n: p[1] for n, p in arrays.items()}, written / "images"),
+        ({n: p[1] for n, p in arrays.items()}, [p[0] for p in pairs]),
+        (written, written / "images"),
+    ):
+        assert table_of(*given).equals(expected)
+    shapes = [c for c in expected.columns if "intensity" not in c]
+    assert table_of(written).equals(expected[shapes])
+    assert table_of(paths["labels"][0], pairs[0][0]).equals(
+        expected[expected["image"] == "nuclei_000"]
+    )
+
+
+def test_what_predict_found_is_measured_as_predict_did(trained, tmp_path, written):
+    for out in (None, tmp_path / "out"):
+        found = cl.predict(trained, written / "images", rescale=None, out=out, progress=False)
+        given = [found] if out is None else [found, out]
+        for labels in given:
+            table = table_of(labels, written / "images")
+            assert len(table) > 0
+            assert table.equals(found.objects[table.columns])
+
+
+def test_objects_of_classes_are_their_pieces_with_their_class():
+    """Two pieces of class 1 and one of class 2 that touches the second: objects 1, 2 and 3."""
+    from cytoloom.measurement.given import predicted
+    from cytoloom.tasks.labels import components_of_classes
+
+    labels = np.array([[1, 0, 1, 2, 2]])
+    objects, classes = components_of_classes(labels)
+    names = {1: "nucleus", 2: "cytoplasm"}
+    given = predicted(
+        pd.DataFrame({"image": ["a"], "status": ["ok"]}),
+        pd.DataFrame(
+            {"image": "a", "object": list(classes), "class": [names[c] for c in classes.values()]}
+        ),
+        {"a": labels},
+    )
+    found = table_of(given)
+    assert objects.tolist() == [[1, 0, 2, 3, 3]]
+    assert found["class"].tolist() == ["nucleus", "nucleus", "cytoplasm"]
+    assert found["area_px"].tolist() == [1, 1, 2]
+    assert "class" not in table_of(labels)
+
+
+@pytest.mark.parametrize("value", [1, 255, True])
+def test_pieces_of_a_mask_are_objects_and_it_is_said(value, capsys):
+    mask = np.array([[1, 0, 1, 1]]) * np.asarray(value)
+    assert cl.measure(mask)["area_px"].tolist() == [1, 2]
+    assert "each of its pieces" in capsys.readouterr().err
+    assert table_of(np.array([[7, 0, 7, 7]]))["area_px"].tolist() == [3]
+
+
+def test_the_ring_goes_to_the_nearest_object_up_to_its_width():
+    """Between objects 3 px apart each has the pixel beside it, and the middle one has one owner;
+    at 2 px a row of 0.5 um is 1 um away.
+    """  # fmt: skip
+    labels = np.zeros((1, 12), int)
+    labels[0, 2:4], labels[0, 7] = 1, 2
+    image = np.arange(12.0)[None]
+    table = table_of(labels, image, pixel_size_um=0.5, around_um=1.0)
+    # 0 1 | 4 5 and 5 6 | 8 9, of which 5 is 2 px from both
+    assert table["area_px_around"].sum() == 7
+    assert (table["area_um2_around"] == table["area_px_around"] * 0.25).all()
+    ends = table[["min_intensity_0_around", "max_intensity_0_around"]]
+    assert ends.iloc[0].tolist() in ([0, 5], [0, 4])
+    assert ends.iloc[1].tolist() in ([6, 9], [5, 9])
+    enclosed = np.array([[1, 1, 1], [1, 2, 1], [1, 1, 1]])
+    ring = table_of(enclosed, enclosed, pixel_size_um=1, around_um=1)
+    assert ring["area_px_around"].tolist() == [0, 0]
+    assert ring["mean_intensity_0_around"].isna().all()
+
+
+def test_rings_are_as_wide_in_micrometres_on_every_axis_whatever_the_blocks():
+    from cytoloom.objects.rings import measure_around
+
+    labels = np.zeros((40, 40), int)
+    labels[20, 20] = 4
+    whole = measure_around(labels, 5, (1.0, 0.5))
+    y, x = np.indices(labels.shape) - 20
+    assert whole["area_px_around"].tolist() == [(y**2 + (x / 2) ** 2 <= 25).sum() - 1]
+    assert measure_around(labels, 5, (1.0, 0.5), block_px=40).equals(whole)
+    stack = np.zeros((9, 9, 9), int)
+    stack[4, 4, 4] = 1
+    assert table_of(stack, pixel_size_um=(2, 1, 1), around_um=2)["area_px_around"].tolist() == [14]
+
+
+def test_sizes_of_pixels_come_from_the_image_the_labels_or_the_caller(tmp_path):
+    labels = np.array([[0, 3], [3, 3]])
+    path = cl.images.write_labels(tmp_path / "a.tif", labels, pixel_size_um=0.5)
+    assert table_of(path)["area_um2"].tolist() == [0.75]
+    assert table_of(path, labels)["area_um2"].tolist() == [0.75]
+    image = cl.images.Image(labels[..., None], "yxc", (2.0, 2.0), ("dna",))
+    table = table_of(path, image)
+    assert table["area_um2"].tolist() == [12]
+    assert table["sd_intensity_dna"].tolist() == [0]
+    assert table_of(path, image, pixel_size_um=1)["area_um2"].tolist() == [3]
+    with pytest.raises(cl.InvalidError, match="pixel_size_um"):
+        table_of(labels, around_um=1)
+
+
+def test_a_label_image_that_cannot_be_measured_does_not_stop_the_others(tmp_path, capsys):
+    good, bad = np.array([[0, 3], [3, 3]]), np.array([[0, 3, 3]])
+    table = cl.measure({"a": good, "b": bad}, {"a": good, "b": good})
+    assert table["image"].tolist() == ["a"]
+    assert "b is left out: Invalid `b`. Expected an image of the shape" in capsys.readouterr().err
+    with pytest.raises(cl.InvalidError, match="none for 1 \\(b\\), but 1 \\(a\\)"):
+        table_of({"b": good, "a": good}, {"a": good})
+    with pytest.raises(cl.InvalidError, match="whole numbers from 0"):
+        table_of(-good)
+    with pytest.raises(cl.InvalidError, match="around_um"):
+        table_of(good, around_um=0)
+
+
+def test_the_table_is_written_and_never_over_something_else(tmp_path):
+    from cytoloom.storage.tables import read_table
+
+    labels, out = np.array([[0, 3], [3, 3]]), tmp_path / "objects.csv"
+    table = table_of(labels, out=out)
+    assert read_table(out).equals(table)
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        table_of(labels, out=out)
+    table_of(labels, out=out, overwrite=True)
+    out.write_text("well,dose\n")
+    with pytest.raises(cl.InvalidError, match="Move it away"):
+        table_of(labels, out=out, overwrite=True)
+
+
+def test_the_command_line_measures_folders(written, tmp_path, capsys):
+    from cytoloom.cli import main
+
+    out = tmp_path / "objects.csv"
+    given = [str(written / "labels"), "--image", str(written / "images"), "--out", str(out)]
+    assert main(["measure", *given, "--quiet"]) == 0
+    rows = len(out.read_text().splitlines()) - 1
+    assert capsys.readouterr().out == f"2 images, {rows} objects. Table in {out}\n"

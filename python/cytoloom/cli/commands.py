@@ -65,6 +65,12 @@ def _checked(report: Any, args: argparse.Namespace) -> int:
     return OK if report.ok else FAILED
 
 
+def _measured(table: Any, args: argparse.Namespace) -> int:
+    images = counted(table["image"].nunique(), "image")
+    print(f"{images}, {counted(len(table), 'object')}. Table in {args.out}")
+    return OK
+
+
 def _simulated(folder: Any, args: argparse.Namespace) -> int:
     print(f"{counted(args.images, 'image')} of kind {args.kind} in {folder}")
     return OK
@@ -105,6 +111,15 @@ COMMANDS = {
         _found,
         {"out": "results"},
         {"images": {"nargs": "+", "help": "folder, image files or a pattern"}},
+    ),
+    "measure": Command(
+        "measure labels/ --image images/ --around-um 2 --out objects.csv",
+        _measured,
+        {"out": "objects.csv"},
+        {
+            "labels": {"nargs": "+", "help": "folder or files of label images, or of a prediction"},
+            "image": {"nargs": "+", "metavar": "IMAGE"},
+        },
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),
     "plan": Command("plan data/train --minutes 10", more={"memory_gb": {"metavar": "GB"}}),

@@ -49,7 +49,7 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
     if name == "model":
         return _model(value)
     if isinstance(value, dict) and "source" in value:
-        return _source(value["source"]) if name == "images" else _data(value)
+        return _GIVEN.get(name, _data)(value)
     if "Channels" in types:
         return _channels(value)
     if "int" in types and "float" not in types:
@@ -138,6 +138,23 @@ def _source(value: Any) -> Any:
         return {**value, **pairs} if names else pairs
     images = value["images"]
     return dict(zip(make_ids(images, names), images, strict=True)) if names else images
+
+
+def _label_images(value: Plain) -> Any:
+    """Return label images as `measure` takes them; those of a prediction with its tables."""
+    from ..measurement.given import predicted
+
+    found = _source(value["source"])
+    tables = value.get("files"), value.get("objects")
+    return found if tables[0] is None else predicted(*tables, found)
+
+
+_GIVEN: dict[str, Callable[[Plain], Any]] = {
+    "images": lambda value: _source(value["source"]),
+    "image": lambda value: _source(value["source"]),
+    "labels": _label_images,
+}
+"""What is made of a source by the name of the parameter; of all others data."""
 
 
 def _alone(value: Any) -> Any:

@@ -109,7 +109,7 @@ def refuse_other_tables(folder: Path, names: Iterable[str]) -> None:
     """Raise where a table that would be replaced is, by its columns, not one of ours."""
     for name in names:
         begin = COLUMNS.get(name, ())
-        if os.path.lexists(folder / name) and not _begins(folder / name, begin):
+        if os.path.lexists(folder / name) and not begins_with(folder / name, begin):
             raise invalid(
                 "out",
                 expected=f"a folder in which {name} is one of results, with columns "
@@ -119,7 +119,7 @@ def refuse_other_tables(folder: Path, names: Iterable[str]) -> None:
             )
 
 
-def _begins(path: Path, columns: Sequence[str]) -> bool:
+def begins_with(path: Path, columns: Sequence[str]) -> bool:
     """Whether a table has these columns first."""
     try:
         with open(path, encoding="utf-8") as stream:

@@ -1,0 +1,81 @@
+#' Measure the objects of label images
+#'
+#' The table of objects for anybody's labels, with the columns that [predict()][predict.cl_model]
+#' gives (but `mean_foreground`, which takes a model).
+#'
+#' @param labels Label images: what [predict()][predict.cl_model] returned or the folder that it
+#'   wrote; a folder, paths or a pattern; a matrix `[y, x]` or stack `[z, y, x]` of whole numbers,
+#'   an `Image` of EBImage, or a list of these, named or not. 0 is background and a number one
+#'   object, in however many pieces; of a mask (0 and 1 or 255, or logical) each piece is an object.
+#' @param image The images of the labels, for intensities, as [predict()][predict.cl_model] takes
+#'   them. Folders, named lists and predictions are paired by name, lists without names by their
+#'   order.
+#' @param pixel_size_um Micrometres per pixel: one number, or one per axis. Default: as the image,
+#'   or else the label file, says.
+#' @param around_um Also measure the ring of this width around each object: background whose middle
+#'   is so near to one of the object's pixels, and to no other object nearer.
+#' @param ... Must be empty.
+#' @param channels Channels of the images to measure, by number from 0 or by name; default all.
+#' @param axes What the axes of the images are, such as `"yxc"` or `"zyx"`.
+#' @param pattern How names of files tell which are one image, as in [cl_data()].
+#' @param out CSV file for the table.
+#' @param overwrite Replace the table that is at `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A data frame with a row per object: `image`, `object` and the columns that
+#'   [predict()][predict.cl_model] describes; shapes as scikit-image's `regionprops` measures them.
+#'   `class` is there for predictions of classes, intensities where there is an `image`; in 3-D
+#'   there is no perimeter, eccentricity and orientation. With `around_um` also `area_px_around`,
+#'   `area_um2_around` (3-D: `volume_um3_around`) and for each channel
+#'   `mean_intensity_<channel>_around`, `sd_`, `min_` and `max_`; a ring without a pixel, as between
+#'   objects that enclose one, has area 0 and `NA`.
+#' @export
+#' @examplesIf cl_available()
+#' nuclei <- cl_simulate(shape = c(96, 96), count = 8)
+#' table <- cl_measure(nuclei$labels, nuclei$image, pixel_size_um = 0.5, around_um = 2)
+#' head(table[c("object", "area_um2", "eccentricity", "solidity")])
+#' with(table, mean_intensity_0 / mean_intensity_0_around)
+cl_measure <- function(labels, image = NULL, pixel_size_um = NULL, around_um = NULL, ...,
+                       channels = NULL, axes = NULL, pattern = NULL, out = NULL,
+                       overwrite = FALSE, progress = "auto") {
+  no_dots(...)
+  given <- if (!is.null(image)) plain_sources(image, axes, pixel_size_um, pattern)
+  run_events(
+    "measure",
+    list(
+      labels = plain_label_images(labels), image = given["source"][!is.null(given)],
+      pixel_size_um = if (is.null(given)) pixel_size_um else given$pixel_size_um,
+      around_um = around_um, channels = channels, axes = given$axes, pattern = given$pattern,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
+    ),
+    progress
+  )
+}
+
+# Label images as Python takes them: paths, or arrays by name; of a prediction with its tables.
+plain_label_images <- function(labels) {
+  if (inherits(labels, "cl_found")) {
+    return(found_labels(labels))
+  }
+  if (is.character(labels)) {
+    paths <- plain_paths(labels, "labels")
+    return(list(source = if (length(paths) == 1) paths else as.list(paths)))
+  }
+  if (is.data.frame(labels)) {
+    stop_clean("Invalid `labels`. Expected label images. Received: ", class(labels)[1], ".")
+  }
+  many <- if (is.list(labels)) labels else list(labels)
+  source <- list(images = lapply(unname(many), plain_label))
+  if (!is.null(names(many))) source$names <- as.list(names(many))
+  list(source = source)
+}
+
+found_labels <- function(found) {
+  files <- found$files[found$files$status == "ok", ]
+  labels <- lapply(seq_len(nrow(files)), function(i) {
+    path <- files$labels[i]
+    if (!is.na(path) && file.exists(path)) path else plain_labels(found[[files$image[i]]])
+  })
+  objects <- found$objects[c("image", "object", "class")]
+  source <- list(images = labels, names = as.list(files$image))
+  list(source = source, files = files[c("image", "status")], objects = objects)
+}

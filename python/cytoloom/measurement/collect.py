@@ -1,0 +1,146 @@
+"""Measure label images one after another: what the verb `measure` composes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.given import ReadOptions
+from ..datasets.items import Item, said_once, shown_names
+from ..datasets.views import CachedSource
+from ..errors import InvalidError, invalid
+from ..events import Event, Work, note, warn
+from ..messages import Argument, Setting, counted, say
+from ..objects.measure import measure
+from ..objects.rings import measure_around
+from ..runtime.machine import cores
+from ..runtime.parallel import side_by_side
+from ..storage.results import begins_with
+from ..storage.tables import write_table
+from .given import label_items, read_object_labels, with_spacing
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The table of one image, and whether its labels were a mask."""
+
+    table: pd.DataFrame
+    mask: bool
+
+
+def collect(
+    labels: Any,
+    image: Any,
+    around_um: float | None,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    **settings: Any,
+) -> Work[pd.DataFrame]:
+    """Measure all images; the parameters are those of the verb."""
+    if around_um is not None and not around_um > 0:
+        raise invalid("around_um", expected="a width above 0", received=around_um)
+    path = None if out is None else _free(Path(out).expanduser(), overwrite)
+    found, known = label_items(labels, image, ReadOptions(cached=False, **settings))
+    for text in (*found.problems, *said_once(found.items)):
+        yield warn(text)
+    for text in found.notes:
+        yield note(text)
+    items = with_spacing(found.items)
+
+    def work(item: Item) -> Measured:
+        return measured(item, image is not None, around_um, known.classes.get(item.id))
+
+    done: dict[str, Measured] = {}
+    failed: dict[str, str] = {}
+    with side_by_side(items, work, cores()) as begun:
+        for k, (item, finish) in enumerate(begun):
+            if len(items) > 1:
+                yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
+            try:
+                done[item.id] = finish()
+            except (InvalidError, OSError) as error:
+                # what all have is told once
+                if k + 1 == len(items) and not done:
+                    raise
+                failed[item.id] = str(error)
+    for name, text in failed.items():
+        yield warn(say("{} is left out: {}", name, text))
+    masks = [name for name, one in done.items() if one.mask]
+    if masks:
+        yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")
+    table = pd.concat([one.table for one in done.values()], ignore_index=True)
+    if path is not None:
+        write_table(table, path)
+        yield note(f"{counted(len(table), 'object')} written to {path}.")
+    return table
+
+
+def measured(
+    item: Item, shining: bool, around_um: float | None, classes: Mapping[int, str] | None
+) -> Measured:
+    """Measure one image, and its pixels where they are wanted."""
+    labels, mask = read_object_labels(item, classes)
+    pixels, names = _pixels(item, labels) if shining else (None, [])
+    table = measure(
+        labels, image=pixels, channel_names=names, classes=classes, pixel_size_um=item.spacing_um
+    )
+    # what only a model knows
+    table = table.drop(columns=["mean_foreground"] + ([] if classes else ["class"]))
+    table.insert(0, "image", item.id)
+    if around_um is None:
+        return Measured(table, mask)
+    size = _known(item)
+    ring = measure_around(labels, around_um, size, image=pixels, channel_names=names)
+    unit = "area_um2_around" if len(size) == 2 else "volume_um3_around"
+    ring.insert(1, unit, ring["area_px_around"] * math.prod(size))
+    return Measured(pd.concat([table, ring], axis=1), mask)
+
+
+def _pixels(item: Item, labels: np.ndarray) -> tuple[Callable[[slice], np.ndarray], list[str]]:
+    """Return what reads rows of an image, and the names of its channels."""
+    source = CachedSource(item.image)
+    if source.shape[:-1] != labels.shape:
+        raise invalid(
+            item.id,
+            expected=say("an image of the shape of its labels, {}", labels.shape),
+            received=source.shape[:-1],
+        )
+
+    def rows(part: slice) -> np.ndarray:
+        return np.asarray(source.read((part, *(slice(0, n) for n in labels.shape[1:]))))
+
+    return rows, list(source.channel_names or map(str, range(source.shape[-1])))
+
+
+def _known(item: Item) -> tuple[float, ...]:
+    """Return the size of a pixel, which rings in micrometres need."""
+    if item.spacing_um is None:
+        raise invalid(
+            item.id,
+            expected="an image that says how large its pixels are",
+            received="none",
+            remedy=say("Give {}.", Argument("pixel_size_um")),
+        )
+    return item.spacing_um
+
+
+def _free(path: Path, overwrite: bool) -> Path:
+    """Return where the table may be written, or say why not, before anything is read."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise invalid("out", expected="a file in a folder that exists", received=str(path))
+    if not path.exists():
+        return path
+    if not begins_with(path, ("image", "object")):
+        remedy = "Move it away, or pass another name."
+        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
+    if not overwrite:
+        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
+    return path

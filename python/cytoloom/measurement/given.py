@@ -1,0 +1,232 @@
+"""Which label images were given, and which image belongs to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..datasets.data import Data
+from ..datasets.folders import is_folder
+from ..datasets.given import ReadOptions, is_file, listed
+from ..datasets.ids import make_ids, named
+from ..datasets.items import Gathered, Item
+from ..datasets.layouts import find_folders
+from ..datasets.listing import some
+from ..datasets.make_items import make_items
+from ..datasets.unlabelled import gather_images
+from ..errors import invalid
+from ..messages import counted
+from ..prediction.predictions import Predictions
+from ..storage.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LabelImages:
+    """Label images by name.
+
+    Parameters
+    ----------
+    images : dict
+        From names to files or arrays.
+    classes : dict, default {}
+        Of images whose labels are numbers of classes: from names to the class of each of their
+        objects, which are connected pieces numbered class by class.
+    """
+
+    images: Mapping[str, Any]
+    classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, Any]) -> LabelImages:
+    """Take what a prediction found: its tables, and labels that are in memory or files.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> files = pd.DataFrame({"image": ["a", "b"], "status": ["ok", "cut off"]})
+    >>> objects = pd.DataFrame({"image": ["a"], "object": [1], "class": ["nucleus"]})
+    >>> predicted(files, objects, {"a": np.array([[1]])})
+    LabelImages(images={'a': array([[1]])}, classes={'a': {1: 'nucleus'}})
+    """
+    names = [str(name) for name in files["image"][files["status"] == "ok"]]
+    classes = {
+        str(image): dict(zip(rows["object"], rows["class"], strict=True))
+        for image, rows in objects.groupby("image")
+        if rows["class"].fillna("").astype(bool).any()
+    }
+    return LabelImages({name: labels[name] for name in names}, classes)
+
+
+def as_label_images(x: Any) -> LabelImages | None:
+    """Return label images that have names: of a dictionary or a prediction; None of other kinds."""
+    if isinstance(x, LabelImages):
+        return x
+    if isinstance(x, Predictions):
+        written = dict(zip(x.files["image"].astype(str), x.files["labels"], strict=True))
+        return predicted(x.files, x.objects, {name: written[name] or x[name] for name in x.names})
+    if isinstance(x, Mapping):
+        return LabelImages({str(name): one for name, one in x.items()})
+    table = Path(x).expanduser() / "files.csv" if is_file(x) and str(x) else None
+    if table is None or not table.is_file():
+        return None
+    files = read_table(table)
+    objects = table.with_name("objects.csv")
+    below = {str(r.image): table.parent / r.labels for r in files.itertuples() if r.labels}
+    empty = files[:0].rename(columns={"labels": "class", "objects": "object"})
+    return predicted(files, read_table(objects) if objects.is_file() else empty, below)
+
+
+def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered, LabelImages]:
+    """Make an item of each label image, with its image or, where none is given, itself as such.
+
+    Parameters
+    ----------
+    labels, image : object
+        As `measure` takes them.
+    options : ReadOptions
+        How images are read.
+
+    Returns
+    -------
+    (Gathered, LabelImages)
+        The items, with what to say of them; the label images by name, if they have names.
+    """
+    labels = _inside(labels)
+    known = as_label_images(labels)
+    if image is None:
+        found = Gathered(tuple(_alone(known.images if known else _names(labels), options)))
+    elif known is None and is_folder(labels) and is_folder(image):
+        data = Data.from_pairs(image, labels, **_settings(options))
+        found = Gathered(data.items, data.problems, data.notes)
+    elif _in_order(labels, known, image):
+        names = list(known.images) if known else _names_beside(labels, image)
+        images = list(image.values()) if _is_map(image) else image
+        own = list(known.images.values()) if known else labels
+        found = Gathered(Data.from_pairs(images, own, names, **_settings(options)).items)
+    else:
+        found = _by_name(known.images if known else _names(labels), image, options)
+    items, changed = named(found.items)
+    return replace(found, items=tuple(items), notes=(*found.notes, *changed)), known or LabelImages(
+        {}
+    )
+
+
+def _settings(options: ReadOptions) -> dict[str, Any]:
+    return {n: getattr(options, n) for n in ("channels", "axes", "pixel_size_um", "pattern")}
+
+
+def _is_map(x: Any) -> bool:
+    return isinstance(x, Mapping)
+
+
+def _inside(labels: Any) -> Any:
+    """Return the folder of labels within a folder that has one."""
+    if not is_folder(labels) or (Path(labels).expanduser() / "files.csv").is_file():
+        return labels
+    return find_folders(Path(labels).expanduser())[1] or labels
+
+
+def _is_place(x: Any) -> bool:
+    """Whether something may stand for several files: a folder or a pattern."""
+    return is_file(x) and not Path(x).expanduser().is_file()
+
+
+def _in_order(labels: Any, known: LabelImages | None, image: Any) -> bool:
+    """Whether labels and images are lists, or one each, rather than names."""
+    if isinstance(labels, (Predictions, LabelImages)) or _is_place(image) or _is_place(labels):
+        return False
+    return not (known and _is_map(image)) and (known is None or not is_file(labels))
+
+
+def _names_beside(labels: Any, image: Any) -> list[str]:
+    """Return names of images in order: their own, those of the label files, or none."""
+    if _is_map(image):
+        return list(image)
+    files = [all(is_file(one) for one in listed(x)) for x in (labels, image)]
+    return make_ids(listed(labels), ()) if files == [True, False] else []
+
+
+def _names(labels: Any) -> dict[str, Any]:
+    """Return label images by name: of files, of arrays in their order."""
+    many = listed(labels)
+    if many and all(is_file(one) for one in many):
+        # a file of labels is never joined with others
+        found = gather_images(labels, pattern="{name}").items
+        many = list(dict.fromkeys(item.image.name for item in found))
+    return dict(zip(make_ids(many, ()), many, strict=True))
+
+
+def _alone(labels: Mapping[str, Any], options: ReadOptions) -> list[Item]:
+    # labels have no channels, and their axes are not those of images
+    options = replace(options, channels=None, axes=None)
+    return [
+        item
+        for name, one in labels.items()
+        for item in make_items(one if is_file(one) else _pixels(one), [one], name, options)
+    ]
+
+
+def _pixels(labels: Any) -> Any:
+    """Return labels as an image that need not be read."""
+    return np.asarray(labels) if not hasattr(labels, "array") else labels
+
+
+def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gathered:
+    """Find the image of each label image; one and one belong together, whatever their names."""
+    how = _settings(options)
+    size = how.pop("pixel_size_um")
+    found = gather_images(image, **how)
+    own = _alone(labels, options)
+    images = {item.id: item for item in found.items}
+    if len(own) == len(images) == 1:
+        images = {own[0].id: found.items[0]}
+    missing = [item.id for item in own if item.id not in images]
+    if missing or not own:
+        raise invalid(
+            "image",
+            expected=f"an image for each of {counted(len(own), 'label image')}",
+            received=f"none for {some(missing)}, but {some(list(images))}",
+            remedy="Give both as lists in the same order, or with the same names.",
+        )
+    items = [replace(images[item.id], id=item.id, annotations=item.annotations) for item in own]
+    if size is not None:
+        items = [replace(one, spacing_um=o.spacing_um) for one, o in zip(items, own, strict=True)]
+    return Gathered(tuple(items), found.problems, found.notes)
+
+
+def read_object_labels(item: Item, classes: Mapping[int, str] | None) -> tuple[np.ndarray, bool]:
+    """Read a label image so that each object has a number, and say whether it was a mask.
+
+    Parameters
+    ----------
+    item : Item
+        Its first annotation is read.
+    classes : mapping, optional
+        The class of each object, where labels are numbers of classes.
+    """
+    from ..segmentation.objects import components
+    from ..tasks.instances import is_mask
+    from ..tasks.labels import check_known_values, components_of_classes
+
+    labels = item.annotations[0].read()
+    for problem in check_known_values(labels, None):
+        raise invalid(item.id, expected="whole numbers from 0 on", received=problem)
+    if classes:
+        return components_of_classes(labels)[0], False
+    mask = is_mask(labels)
+    return components(labels > 0) if mask else labels, mask
+
+
+def with_spacing(items: Sequence[Item]) -> list[Item]:
+    """Return items that have the pixel size of their label file where the image tells none."""
+    return [
+        item if item.spacing_um else replace(item, spacing_um=item.annotations[0].spacing_um)
+        for item in items
+    ]
