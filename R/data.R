@@ -116,10 +116,8 @@ plain_data <- function(data) {
   }
   images <- as_list(data$images)
   labels <- as_list(data$labels)
-  found <- plain_images(images, data$axes)
-  options$axes <- found$axes
   names <- if (is.null(data$names)) names(images) else data$names
-  source <- list(images = found$images, labels = lapply(unname(labels), plain_label))
+  source <- list(images = plain_images(images), labels = lapply(unname(labels), plain_label))
   if (!is.null(names)) source$names <- as.list(as.character(names))
   c(list(source = source), options)
 }
@@ -145,17 +143,11 @@ plain_label <- function(x) {
   if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
 }
 
-# A list of arrays or of paths, and the axes that all of them have.
-plain_images <- function(images, axes) {
-  if (all(vapply(images, is.character, NA))) {
-    return(list(images = lapply(unname(images), plain_path, "images"), axes = axes))
-  }
-  found <- lapply(unname(images), plain_image, axes)
-  kinds <- unique(lapply(found, `[[`, "axes"))
-  if (length(kinds) > 1) {
-    stop_clean("Invalid `images`. Expected images of one kind. Received: grey and colour ones.")
-  }
-  list(images = lapply(found, `[[`, "array"), axes = kinds[[1]])
+# A list of arrays or of paths.
+plain_images <- function(images) {
+  lapply(unname(images), function(one) {
+    if (is.character(one)) plain_path(one, "images") else plain_image(one)
+  })
 }
 
 as_list <- function(x) {

@@ -2,18 +2,33 @@
 # none of them is needed: EBImage's `Image` is an S4 array (x, y[, channel or frame]) with a slot
 # `colormode` (0 grey, 2 colour); imager's `cimg` is an S3 array (x, y, z, channel).
 
-# The array in our index order and its axes, NULL where cytoloom is to guess them.
-plain_image <- function(x, axes = NULL) {
+# What Python takes of an image: its pixels, and what is known of their axes and size. Of an array
+# of which nothing is known the pixels alone.
+plain_image <- function(x, what = "images") {
   if (inherits(x, "Image")) {
-    return(plain_ebimage(x))
+    return(do.call(known_image, c(plain_ebimage(x), list(bare = TRUE))))
   }
   if (inherits(x, "cimg")) {
-    return(plain_cimg(x))
+    return(do.call(known_image, c(plain_cimg(x), list(bare = TRUE))))
   }
   if (is.null(dim(x))) {
-    stop_clean("Invalid `images`. Expected paths or arrays. Received: ", class(x)[1], ".")
+    stop_clean("Invalid `", what, "`. Expected paths or arrays. Received: ", class(x)[1], ".")
   }
-  list(array = x, axes = axes)
+  axes <- attr(x, "axes", exact = TRUE)
+  # what arithmetic kept and a change of dimensions did not
+  if (!is.character(axes) || length(axes) != 1 || nchar(axes) != length(dim(x))) {
+    return(pack_pixels(x, what))
+  }
+  size <- attr(x, "pixel_size_um", exact = TRUE)
+  names <- attr(x, "channel_names", exact = TRUE)
+  known_image(x, axes, size, names, bare = is.null(said_dtype(x)), what = what)
+}
+
+known_image <- function(array, axes, size = NULL, names = NULL, bare, what = "images") {
+  list(
+    crosses_as = "image", array = pack_pixels(array, what), axes = axes,
+    pixel_size_um = as.list(size), channel_names = as.list(names), bare = bare
+  )
 }
 
 bare_array <- function(x) {

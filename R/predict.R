@@ -143,10 +143,9 @@ plain_sources <- function(images, axes = NULL, pixel_size_um = NULL, pattern = N
     )
   }
   many <- if (is.list(images)) images else list(images)
-  found <- plain_images(many, axes)
-  source <- list(images = found$images)
+  source <- list(images = plain_images(many))
   if (!is.null(names(many))) source$names <- as.list(names(many))
-  list(source = source, axes = found$axes, pixel_size_um = pixel_size_um)
+  list(source = source, axes = axes, pixel_size_um = pixel_size_um)
 }
 
 # Names of the classes on the last axis.

@@ -15,8 +15,10 @@
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param ... Must be empty.
 #' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
-#'   is time) with attributes `axes`, `pixel_size_um` and `channel_names`; with `labels = TRUE` an
-#'   integer matrix `[y, x]` or stack `[z, y, x]`. `cl_write_labels()`: the path, invisibly.
+#'   is time) with attributes `axes`, `pixel_size_um`, `channel_names` and `dtype`, the type of the
+#'   pixels in the file, by which [predict()][predict.cl_model] takes it as it takes the file; with
+#'   `labels = TRUE` an integer matrix `[y, x]` or stack `[z, y, x]`. `cl_write_labels()`: the
+#'   path, invisibly.
 #' @export
 #' @examplesIf cl_available()
 #' file <- tempfile(fileext = ".tif")

@@ -60,8 +60,16 @@ pack_column <- function(x) {
   c(packed, list(n = length(x), missing = if (any(missing)) as.raw(missing)))
 }
 
-# An array with its numbers as narrow as they allow, so that 16-bit pixels take 2 bytes.
-pack_array <- function(x, what = "array") {
+# An array with its numbers as narrow as they allow: labels, of which the type says nothing.
+pack_array <- function(x, what = "array", dtype = array_dtype(x)) {
+  check_numbers(x, what)
+  size <- c(uint8 = 1L, uint16 = 2L, int32 = 4L, float32 = 4L, float64 = 8L)[[dtype]]
+  whole <- !startsWith(dtype, "float")
+  raw <- if (is.raw(x)) as.vector(x) else write_raw(x, size, whole)
+  list(crosses_as = "array", dtype = dtype, dim = as.list(dim(x)), raw = raw)
+}
+
+check_numbers <- function(x, what) {
   if (!(is.numeric(x) || is.logical(x) || is.raw(x))) {
     stop_clean("Invalid `", what, "`. Expected numbers. Received: ", class(as.vector(x))[1], ".")
   }
@@ -70,10 +78,55 @@ pack_array <- function(x, what = "array") {
       "Invalid `", what, "`. Expected no missing values. Received: ", sum(is.na(x)), " NA."
     )
   }
-  dtype <- array_dtype(x)
-  size <- c(uint8 = 1L, uint16 = 2L, int32 = 4L, float64 = 8L)[[dtype]]
-  raw <- if (is.raw(x)) as.vector(x) else write_raw(x, size, whole = dtype != "float64")
-  list(crosses_as = "array", dtype = dtype, dim = as.list(dim(x)), raw = raw)
+}
+
+# Pixels. Their type is that of the file where cl_read() or the user says it; else they cross as
+# what R has, 32-bit whole numbers or doubles, which Python takes for what the files of training
+# are: never as what the values of one image would fit into, by which noise looks like signal.
+pack_pixels <- function(x, what = "images") {
+  check_numbers(x, what)
+  stored <- said_dtype(x)
+  crossing <- if (is.null(stored)) bare_dtype(x) else crosses_by[[stored]]
+  packed <- pack_array(x, what, crossing)
+  if (!identical(stored, crossing)) packed$stored <- stored
+  packed
+}
+
+bare_dtype <- function(x) {
+  if (is.logical(x) || is.raw(x)) {
+    return("uint8")
+  }
+  small <- is.integer(x) || (length(x) > 0 && all(abs(range(x)) < 2^31) && all_whole(x))
+  if (small) "int32" else "float64"
+}
+
+# Types of files, and by which of those that R can write they cross.
+crosses_by <- c(
+  bool = "uint8", uint8 = "uint8", uint16 = "uint16", int32 = "int32", int8 = "int32",
+  int16 = "int32", uint32 = "float64", int64 = "float64", uint64 = "float64",
+  float16 = "float32", float32 = "float32", float64 = "float64"
+)
+
+# The least and the largest number of types that hold whole numbers.
+type_ends <- c(
+  list(bool = c(0, 1)),
+  lapply(c(uint8 = 8, uint16 = 16, uint32 = 32, uint64 = 64), function(bits) c(0, 2^bits - 1)),
+  lapply(c(int8 = 7, int16 = 15, int32 = 31, int64 = 63), function(bits) c(-2^bits, 2^bits - 1))
+)
+
+# The attribute `dtype`, which arithmetic keeps: NULL where the values are no longer of it.
+said_dtype <- function(x) {
+  dtype <- attr(x, "dtype", exact = TRUE)
+  if (length(x) == 0 || is.raw(x) || !list(dtype) %in% names(crosses_by)) {
+    return(NULL)
+  }
+  ends <- type_ends[[dtype]]
+  if (is.null(ends) || (within_ends(x, ends) && (!is.double(x) || all_whole(x)))) dtype
+}
+
+within_ends <- function(x, ends) {
+  seen <- range(x)
+  seen[1] >= ends[1] && seen[2] <= ends[2]
 }
 
 array_dtype <- function(x) {

@@ -215,8 +215,62 @@ test_that("EBImage frames and colours are taken for what they are", {
   values <- array(0:23, c(2, 3, 4))
   grey <- plain_image(ebimage(values))
   expect_identical(grey$axes, "yxt")
-  expect_identical(grey$array[3, 2, 4], values[2, 3, 4])
+  expect_identical(unpack(grey$array)[3, 2, 4], values[2, 3, 4])
   expect_identical(plain_image(ebimage(values, 2L))$axes, "yxc")
+})
+
+# The picture of a file as cl_read(), other readers and other packages give it.
+kinds_of <- function(file) {
+  read <- cl_read(file)
+  plain <- matrix(as.vector(read), dim(read)[1])
+  share <- plain / 65535
+  as_cimg <- function(x) cimg(array(t(x), c(rev(dim(x)), 1, 1)))
+  list(
+    read = read, bare = read[, , 1], double = plain + 0, fractions = share, stale = read / 65535,
+    ebimage = ebimage(t(share)), ebimage_whole = ebimage(t(plain)), cimg = as_cimg(share),
+    cimg_whole = as_cimg(plain + 0)
+  )
+}
+
+test_that("an image is the same from its file and from every kind of array, noise stays noise", {
+  need_python()
+  file <- file.path(tempfile("noise"), "noise.tif")
+  dir.create(dirname(file))
+  set.seed(1)
+  # of 16 bits, though 8 would hold it: written as such, since one pixel is bright
+  noise <- matrix(as.integer(round(stats::rnorm(64 * 64, 100, 3))), 64)
+  noise[1] <- 300L
+  cl_write_labels(noise, file)
+  expect_warning(from_file <- predict(tiny_model(), file, progress = FALSE), "held down")
+  for (kind in names(kinds_of(file))) {
+    one <- kinds_of(file)[[kind]]
+    expect_warning(found <- predict(tiny_model(), one, progress = FALSE), "held down")
+    expect_identical(found$files[-c(1, 7)], from_file$files[-c(1, 7)], label = kind)
+    expect_identical(found$objects[-1], from_file$objects[-1], label = kind)
+    labels <- matrix(as.vector(found[[1]]), 64)
+    same <- if (grepl("image|cimg", kind)) t(labels) else labels
+    expect_identical(same + 0L, from_file[[1]], label = kind)
+  }
+})
+
+test_that("whole numbers that no file of training holds are refused", {
+  need_python()
+  expect_error(
+    predict(tiny_model(), matrix(70000L, 64, 64), progress = FALSE),
+    "whole numbers from 0 to 65535.*Received: 70000.*attr\\(image, \"dtype\"\\) <- \"uint32\""
+  )
+  expect_message(
+    suppressWarnings(predict(tiny_model(), matrix(0:255, 64, 64), rescale = NULL)),
+    "up to 255 are taken for pixels of uint16"
+  )
+})
+
+test_that("what cl_read() knows of an image goes with it", {
+  need_python()
+  file <- tempfile(fileext = ".tif")
+  cl_write_labels(cl_simulate(shape = c(64, 64), count = 4)$image, file, pixel_size_um = 0.5)
+  found <- suppressWarnings(predict(tiny_model(), cl_read(file), rescale = NULL, progress = FALSE))
+  expect_equal(found$objects$area_um2, found$objects$area_px / 4)
 })
 
 test_that("an imager image gives a label image of its class, x first", {

@@ -39,6 +39,7 @@ test_that("images and labels come back from files as they were written", {
   image <- cl_read(file)
   expect_identical(dim(image), c(2L, 3L, 1L))
   expect_identical(attr(image, "axes"), "yxc")
+  expect_identical(attr(image, "dtype"), "uint32")
   expect_equal(attr(image, "pixel_size_um"), c(0.5, 0.25))
 })
 

@@ -62,6 +62,25 @@ test_that("numbers take as few bytes as they allow", {
   expect_length(pack(matrix(1000, 10, 10))$raw, 200)
 })
 
+test_that("pixels cross as R has them, or as their file is said to be", {
+  crossing <- function(x) unlist(pack_pixels(x)[c("dtype", "stored")])
+  expect_identical(crossing(matrix(0:3, 2)), c(dtype = "int32"))
+  expect_identical(crossing(matrix(c(0, 255), 1)), c(dtype = "int32"))
+  expect_identical(crossing(matrix(c(0, 0.5), 1)), c(dtype = "float64"))
+  expect_identical(crossing(matrix(c(0, 2^40), 1)), c(dtype = "float64"))
+  typed <- function(x, dtype) structure(x, dtype = dtype)
+  expect_identical(crossing(typed(matrix(0:3, 2), "uint16")), c(dtype = "uint16"))
+  expect_identical(crossing(typed(matrix(-1:2, 2), "int16")), c(dtype = "int32", stored = "int16"))
+  expect_identical(crossing(typed(matrix(c(0, 0.1), 1), "float32")), c(dtype = "float32"))
+  # what arithmetic kept no longer holds
+  for (x in list(matrix(c(0, 0.5), 1), matrix(c(0, 70000), 1), matrix(c(-1, 0), 1))) {
+    expect_null(said_dtype(typed(x, "uint16")))
+  }
+  expect_null(said_dtype(typed(matrix(0, 1), "pixels")))
+  need_python()
+  expect_identical(echo(pack_pixels(typed(matrix(-1:2, 2), "int16"))), matrix(-1:2, 2))
+})
+
 test_that("large arrays cross in parts without a seam", {
   n <- 2 * part_length + 3
   x <- matrix(as.double(seq_len(n) %% 65536), ncol = 1)

@@ -205,7 +205,7 @@ def _image_source(
     if isinstance(image, Image):
         source: Source = ArraySource(
             image.array, image.axes, spacing_um=image.pixel_size_um, name=name,
-            channel_names=image.channel_names,
+            channel_names=image.channel_names, bare=getattr(image, "bare", False),
         )  # fmt: skip
     elif isinstance(image, Source):
         source = image
@@ -215,7 +215,7 @@ def _image_source(
             got = f"{type(image).__name__} of {array.dtype}"
             raise invalid(name, expected="an array of numbers, or a file", received=got)
         axes = options.axes or _axes_beside(array, annotations) or _axes_taken(array, options)
-        source = ArraySource(array, axes, name=name)
+        source = ArraySource(array, axes, name=name, bare=True)
     return source if options.channels is None else ChannelSource(source, options.channels)
 
 

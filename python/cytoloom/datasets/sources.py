@@ -80,6 +80,8 @@ class ArraySource:
         Images have a channel axis last, labels have none.
     unknown : int, optional
         The label value that counts nowhere.
+    bare : bool, default False
+        Whether the type of an image says nothing of that of its file, see `pixel_type`.
 
     Examples
     --------
@@ -99,8 +101,10 @@ class ArraySource:
         channel_names: tuple[str, ...] | None = None,
         role: Role = "image",
         unknown: int | None = None,
+        bare: bool = False,
     ) -> None:
         array = np.asarray(array)
+        self.bare = bare
         self.notes: tuple[str, ...] = ()
         if role == "labels":
             self._array, self.axes, self.understood = _label_array(array, axes, name, unknown)

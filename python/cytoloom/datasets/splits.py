@@ -26,6 +26,22 @@ _TRAIN = ("train", "training")
 _VALIDATION = ("validation", "val", "valid")
 
 
+def held_out_of(data: Data, validation: Any) -> Data:
+    """Take validation images of their own, with the channels and unknown labels of the others.
+
+    Parameters
+    ----------
+    data : Data
+        What is learned from.
+    validation : str, Path, Data, ...
+        Anything `as_data` accepts.
+    """
+    try:
+        return as_data(validation, channels=data.channels, unknown=data.unknown)
+    except InvalidError as error:
+        raise error.renamed("validation", of="data") from None
+
+
 def split(
     data: Data, validation: Any = 0.2, seed: int = 0, shows: Shows | None = None
 ) -> tuple[Data, Data, str]:
@@ -59,10 +75,7 @@ def split(
         A fraction outside 0 to 1, or nothing left to train on.
     """
     if validation is not None and not isinstance(validation, (int, float)):
-        try:
-            held = as_data(validation, channels=data.channels, unknown=data.unknown)
-        except InvalidError as error:
-            raise error.renamed("validation", of="data") from None
+        held = held_out_of(data, validation)
         return data, held, f"{counted(len(held), 'image')} of their own for validation"
     if not data.items:
         raise invalid("data", expected="at least one image", received="none")

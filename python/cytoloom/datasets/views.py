@@ -70,6 +70,11 @@ class CropSource:
         """Whether parts are read without the rest."""
         return getattr(self.whole, "regions", True)
 
+    @property
+    def bare(self) -> bool:
+        """Whether its type says nothing of that of its file."""
+        return getattr(self.whole, "bare", False)
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels of the box, or those within slices of it."""
         box = tuple(slice(start, stop) for start, stop in self.roi)
@@ -146,6 +151,11 @@ class ChannelSource:
         path: Path = getattr(self._source, "path")  # noqa: B009
         return path
 
+    @property
+    def bare(self) -> bool:
+        """Whether its type says nothing of that of its file."""
+        return getattr(self._source, "bare", False)
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a copy of the channels kept."""
         return self._kept.take(self._source.read(slices))
@@ -172,6 +182,7 @@ class PlaneSource:
         self.name = stack.name
         self.channel_names: tuple[str, ...] | None = getattr(stack, "channel_names", None)
         self.regions: bool = getattr(stack, "regions", True)
+        self.bare: bool = getattr(stack, "bare", False)
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels ``(y, x, c)`` of the plane, or those within slices of it."""

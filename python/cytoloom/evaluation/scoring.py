@@ -14,6 +14,7 @@ from ..datasets.files import pixel_sha256
 from ..datasets.given import is_file, told_where
 from ..datasets.ids import named
 from ..datasets.items import read_labels
+from ..datasets.stored import as_trained, taken_for
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
@@ -110,9 +111,11 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield note(f"Label value {remembered} counts nowhere, as in training.")
     elif remembered is not None and found.unknown != remembered:
         yield warn(f"Label value {found.unknown} counts nowhere, in training it was {remembered}.")
-    items, texts = named(found.items)
+    items, texts = named(as_trained(found.items, model.pixel_type))
     for text in texts:
         yield warn(text)
+    for text in taken_for(items):
+        yield note(text)
     found = replace(found, items=tuple(items))
     report = check(found, model.task, training=False)
     if not report.ok:

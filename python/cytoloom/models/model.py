@@ -15,6 +15,7 @@ from ..components.arguments import checked
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
+from ..images.pixel_type import as_in_training
 from ..inference import tiled as inference
 from ..inference.tiled import activate
 from ..messages import Value, in_lines, say
@@ -197,6 +198,7 @@ class Model(Record):
         if array.dtype.kind not in "buif" or not array.size:
             received = say("{} of shape {}", str(array.dtype), array.shape)
             raise invalid("image", expected="pixels that are real numbers", received=received)
+        array = as_in_training(array, self.pixel_type)
         if array.ndim == 4 and len(array) == 1:  # as an image it would lose an axis of one plane
             return JoinedSource([ArraySource(array[0], "yxc")], "z")
         # said, not guessed: an axis of one pixel would be taken for channels

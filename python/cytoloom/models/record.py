@@ -177,6 +177,11 @@ class Record:
         return self.network_of()
 
     @property
+    def pixel_type(self) -> str | None:
+        """Type of the pixels of the training images, where known."""
+        return self.normalize.floor_dtype
+
+    @property
     def changeable(self) -> bool:
         """Whether a network was asked for, so that it may differ from what is on disk."""
         return bool(self.networks)

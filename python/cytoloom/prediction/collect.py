@@ -11,6 +11,7 @@ import pandas as pd
 from ..datasets.files import pixels_seen
 from ..datasets.ids import named
 from ..datasets.items import Item, said_once
+from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
@@ -74,6 +75,9 @@ def items_for(
     items, changed = named(found.items)
     for text in changed:
         yield warn(text)
+    items = as_trained(items, model.pixel_type)
+    for text in taken_for(items):
+        yield note(text)
     stacks = [as_stack(item, model) for item in items]
     planes = [a.id for a, b in zip(items, stacks, strict=True) if a is not b]
     if planes:

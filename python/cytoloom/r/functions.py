@@ -246,6 +246,7 @@ def _read(
         "axes": image.axes,
         "pixel_size_um": image.pixel_size_um,
         "channel_names": image.channel_names,
+        "dtype": image.array.dtype.name,
     }
     return {"array": image.array, "facts": facts}
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..components import from_plain
 from ..errors import invalid
+from ..images.image import Image
 from ..messages import Message, R, say, spelled
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ COMPONENT_HOMES = (
     "patches.augment",
 )
 ARRAYS = ("uint8", "uint16", "int32", "float32", "float64", "bool")
+
+
+class BareImage(Image):
+    """An image that another package has read: its numbers say nothing of the type in the file."""
+
+    bare = True
 
 
 def pack(value: Any) -> Any:
@@ -95,6 +102,8 @@ def unpack(value: Any) -> Any:
         return unpack_array(value)
     if kind == "table":
         return unpack_table(value)
+    if kind == "image":
+        return unpack_image(value)
     plain = {k: unpack(v) for k, v in value.items() if k != TAG}
     return _component(plain) if kind == "component" else plain
 
@@ -150,6 +159,12 @@ def _array_dtype(array: np.ndarray) -> np.dtype[Any]:
 def unpack_array(packed: Mapping[str, Any]) -> np.ndarray:
     """Unpack an array; it shares the bytes that R sent.
 
+    Parameters
+    ----------
+    packed : mapping
+        ``raw``, ``dim``, ``dtype`` of the bytes, and ``stored`` where that of the file is another,
+        which R has no numbers for.
+
     Raises
     ------
     InvalidError
@@ -163,7 +178,16 @@ def unpack_array(packed: Mapping[str, Any]) -> np.ndarray:
     flat = np.frombuffer(packed["raw"], np.dtype(name).newbyteorder("<"))
     if flat.size != np.prod(shape):
         raise invalid("array", expected=say("{}", shape), received=f"{flat.size} elements")
-    return flat.reshape(shape, order="F")
+    whole = flat.reshape(shape, order="F")
+    return whole.astype(packed["stored"]) if "stored" in packed else whole
+
+
+def unpack_image(packed: Mapping[str, Any]) -> Any:
+    """Unpack an array of which R knows axes, pixel size or names of channels: an `Image`."""
+    size, names = _listed(packed["pixel_size_um"]), _listed(packed["channel_names"])
+    make = BareImage if packed["bare"] else Image
+    array = unpack_array(packed["array"])
+    return make(array, packed["axes"], tuple(size) or None, tuple(names) or None)
 
 
 def pack_table(table: pd.DataFrame) -> dict[str, Any]:
@@ -266,5 +290,7 @@ def unpack_column(packed: Mapping[str, Any]) -> Any:
 
 
 def _listed(value: Any) -> list[Any]:
-    """List a vector: one element arrives from R as a scalar."""
+    """List a vector: one element arrives from R as a scalar, NULL as None."""
+    if value is None:
+        return []
     return value if isinstance(value, list) else [value]

@@ -14,7 +14,8 @@ from ..datasets.checks import check
 from ..datasets.data import Data, given_data, manifest
 from ..datasets.items import Item
 from ..datasets.report import Report
-from ..datasets.splits import Kinds, shown_by, split
+from ..datasets.splits import Kinds, held_out_of, shown_by, split
+from ..datasets.stored import of_one_type
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.cache import Cache
@@ -36,6 +37,10 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     # images take 70 % of the cache; the rest is for labels, decoded and prepared
     SHARED.resize(int(gigabytes * 0.7e9))
     whole = given_data(data)
+    own = not isinstance(validation, (int, float, type(None)))
+    parts = [whole, held_out_of(whole, validation)] if own else [whole]
+    prefer = given.normalize.floor_dtype if given.normalize is not None else None
+    whole, *others = of_one_type(parts, prefer)
     report = check(whole, given.task)
     if not report.ok:
         raise invalid("data", expected="usable images and labels", received=str(report))
@@ -44,8 +49,7 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     for text in report.warnings:
         yield warn(text)
     shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
-    train, held_out, words = split(whole, validation, given.seed, shows)
-    own = not isinstance(validation, (int, float, type(None)))
+    train, held_out, words = split(whole, *(others or [validation]), given.seed, shows)
     checked = report
     if own:
         held_out = _as_in_training(train, held_out)

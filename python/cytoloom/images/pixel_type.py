@@ -1,0 +1,234 @@
+"""Pixels in the type that files have them in, where an array says nothing of that.
+
+Whole numbers of 32 or 64 bits and fractions of 1 in 64 bits are what NumPy, R and readers of files
+make of pixels; they are no type that a camera writes. Noise and signal are told apart in the units
+of files, so that such arrays are taken for what a file would hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InvalidError, invalid
+from ..messages import Either, Message, say
+from .image import AnyArray
+
+BARE = ("int32", "int64", "uint32", "uint64", "float64")
+"""Types that say nothing of the file that the values came from."""
+SHARES = {"uint8": 255, "uint16": 65535}
+_NEAR = 1e-6
+"""How far values that were divided and multiplied again may be from whole ones."""
+_PART = 1 << 22
+"""Values looked at in one go: 32 MB of doubles."""
+
+
+def how_to_say(dtype: str) -> Message:
+    """Say how an array is given that is of this type."""
+    return say(
+        "{}",
+        Either(
+            python=f'To say its type: image.astype("{dtype}").',
+            r=f'To say its type, as cl_read() does: attr(image, "dtype") <- "{dtype}".',
+            options=f"Give files of {dtype}.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the values of an array are.
+
+    Parameters
+    ----------
+    low, high : float
+        The least and the largest; NaN where there are none, or not all are finite.
+    whole : bool
+        Whether all are whole numbers.
+    shares : tuple of str
+        Of fractions from 0 to 1: the types of whose largest value all are shares.
+
+    Examples
+    --------
+    >>> Values.of(np.array([0, 300]))
+    Values(low=0.0, high=300.0, whole=True, shares=())
+    >>> Values.of(np.array([0, 51, 255]) / 255).shares
+    ('uint8', 'uint16')
+    """
+
+    low: float
+    high: float
+    whole: bool
+    shares: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, array: AnyArray) -> Values:
+        """Look at all values."""
+        if not array.size:
+            return cls(np.nan, np.nan, False)
+        low, high = float(array.min()), float(array.max())
+        if array.dtype.kind in "bui":
+            return cls(low, high, True)
+        if not np.isfinite([low, high]).all():
+            return cls(np.nan, np.nan, False)
+        if all((part == np.floor(part)).all() for part in _parts(array)):
+            return cls(low, high, True)
+        inside = 0 <= low and high <= 1
+        return cls(low, high, False, tuple(t for t in SHARES if inside and _are_shares(array, t)))
+
+    @property
+    def fractions(self) -> bool:
+        """Whether they are from 0 to 1, and not only these two."""
+        return not self.whole and 0 <= self.low and self.high <= 1
+
+    def fit(self, dtype: str) -> bool:
+        """Whether a type of whole numbers holds all of them."""
+        info = np.iinfo(dtype)
+        return self.whole and info.min <= self.low and self.high <= info.max
+
+
+def _parts(array: AnyArray) -> Iterator[AnyArray]:
+    """Go through an array in pieces that need little memory; one in R's order as it lies."""
+    flat = array.ravel(order="K")
+    for start in range(0, flat.size, _PART):
+        yield flat[start : start + _PART]
+
+
+def _are_shares(array: AnyArray, dtype: str) -> bool:
+    most = SHARES[dtype]
+    return all((abs(part * most - np.rint(part * most)) < _NEAR * most).all()
+               for part in _parts(array))  # fmt: skip
+
+
+def common_type(found: Sequence[Values], typed: Sequence[str] = ()) -> str | None:
+    """Return the one type that all arrays of a training set are taken for.
+
+    Parameters
+    ----------
+    found : sequence of Values
+        Of the arrays that say nothing.
+    typed : sequence of str
+        Types of the others, and the one that is preferred.
+
+    Returns
+    -------
+    str or None
+        The smallest of those of the others, uint8 and uint16 that holds all; of fractions the one
+        of which all are shares. None: the arrays stay as they are.
+
+    Examples
+    --------
+    >>> common_type([Values(0, 90, True), Values(0, 300, True)])
+    'uint16'
+    >>> common_type([Values(0, 90, True)], ["uint16"])
+    'uint16'
+    """
+    own = sorted({name for name in typed if name in SHARES}, reverse=True)
+    candidates = (*own, *SHARES)
+    if any(one.fractions for one in found):
+        usable = (t for t in SHARES if all(t in v.shares or _ends(v) for v in found))
+        return next(usable, None)
+    return next((t for t in candidates if all(one.fit(t) for one in found)), None)
+
+
+def _ends(values: Values) -> bool:
+    """Whether there is nothing but 0 and 1, which fractions may be as well."""
+    return values.whole and 0 <= values.low and values.high <= 1
+
+
+def type_of(values: Values, trained: str | None) -> str | None:
+    """Return the type of files that an array is taken for; None: it stays as it is.
+
+    Whole numbers are of the type of the files of training, fractions shares of the largest value of
+    8 bits where they can be, else of 16.
+
+    Parameters
+    ----------
+    values : Values
+        What the array holds.
+    trained : str or None
+        Type of the pixels of training, where known.
+
+    Raises
+    ------
+    InvalidError
+        Whole numbers that files of this type cannot hold.
+
+    Examples
+    --------
+    >>> type_of(Values(0, 200, True), "uint16"), type_of(Values(0, 0.5, False), "uint16")
+    ('uint16', 'uint16')
+    """
+    if trained is None or np.isnan(values.low):
+        return None
+    if np.dtype(trained).kind == "f":
+        return trained
+    if values.whole and not values.fit(trained):
+        info = np.iinfo(trained)
+        odd = values.low if values.low < info.min else values.high
+        raise invalid(
+            "image",
+            expected=f"whole numbers from {info.min} to {info.max}, pixels of {trained} as in the "
+            "files of training",
+            received=f"{odd:.15g}",
+            remedy=how_to_say(_holding(values)),
+        )
+    if values.whole:
+        return trained
+    return (*values.shares, "uint16")[0] if values.fractions else None
+
+
+def _holding(values: Values) -> str:
+    """Name a type that holds whole numbers from least to largest."""
+    ends = [np.min_scalar_type(int(end)) for end in (values.low, values.high)]
+    holding = np.result_type(*ends)
+    return holding.name if holding.kind in "iu" else "float32"
+
+
+def as_type(array: AnyArray, values: Values, dtype: str | None) -> AnyArray:
+    """Return an array in the type of files that it is taken for.
+
+    Examples
+    --------
+    >>> array = np.array([0.0, 0.5, 1.0])
+    >>> as_type(array, Values.of(array), "uint16")
+    array([    0, 32768, 65535], dtype=uint16)
+    """
+    if dtype is None:
+        return array
+    if not (values.fractions and dtype in SHARES):
+        typed: AnyArray = array.astype(dtype)
+        return typed
+    out: AnyArray = np.empty_like(array, dtype)
+    # row by row: no second array of doubles is made of a large image
+    for k, row in enumerate(array):
+        out[k] = np.rint(row * SHARES[dtype])
+    return out
+
+
+def as_in_training(array: AnyArray, trained: str | None, name: str = "image") -> AnyArray:
+    """Return an array as files of the training have it, where it says nothing of its own type.
+
+    Parameters
+    ----------
+    array : ndarray
+        Of any type; one that files have stays as it is.
+    trained : str or None
+        Type of the pixels of training, where known.
+    name : str, default "image"
+        Of what a fault is.
+
+    Examples
+    --------
+    >>> as_in_training(np.array([[0, 300]]), "uint16").dtype, as_in_training(np.eye(2), None).dtype
+    (dtype('uint16'), dtype('float64'))
+    """
+    if trained is None or array.dtype.name not in BARE:
+        return array
+    values = Values.of(array)
+    try:
+        return as_type(array, values, type_of(values, trained))
+    except InvalidError as error:
+        raise error.renamed(name) from None
