@@ -220,7 +220,7 @@ class _Findings:
         elif self._empty:
             self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
         self._warnings += self._absent_classes()
-        own, theirs = self._classes, self._data.classes
+        own, theirs = getattr(self._task, "names", ()), self._data.classes
         if own and theirs and own != theirs:
             self._warnings.append(
                 f"label values from 0 on are {', '.join(theirs)} by what lies beside the images, "
