@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
@@ -9,6 +12,8 @@ import tifffile
 import cytoloom as cl
 from cytoloom.datasets.checks import check
 from cytoloom.images import probe
+from cytoloom.images.tiff_makers import _MAKERS, makers_sizes
+from cytoloom.images.units import um_per
 
 STACK = np.zeros((3, 8, 9), np.uint8)
 
@@ -134,3 +139,71 @@ def test_sizes_of_no_microscope_are_warned_of_until_they_are_given(tmp_path):
     data = {"images": pair[0], "labels": pair[1], "pixel_size_um": 0.5}
     assert check(data).warnings == ()
     assert any("of no microscope" in t for t in check({**data, "pixel_size_um": 500.0}).warnings)
+
+
+METASERIES = """<MetaData><PlaneInfo>
+<prop id="spatial-calibration-state" type="bool" value="{}"/>
+<prop id="spatial-calibration-x" type="float" value="0.25"/>
+<prop id="spatial-calibration-y" type="float" value="0.5"/>
+<prop id="spatial-calibration-units" type="string" value="um"/>
+</PlaneInfo></MetaData>"""
+PHILIPS = """<?xml version="1.0"?><DataObject><Attribute Name="DICOM_PIXEL_SPACING">
+&quot;0.0005&quot; &quot;0.00025&quot;</Attribute><Attribute Name="DICOM_PIXEL_SPACING">
+&quot;0.005&quot; &quot;0.0025&quot;</Attribute></DataObject>"""
+LEICA = """<scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01"><collection>
+<image><view sizeX="90000" sizeY="80000"/><pixels sizeX="3" sizeY="4"/></image>
+<image><view sizeX="2250" sizeY="4000"/><pixels sizeX="9" sizeY="8"/></image>
+</collection></scn>"""
+FEI = "[Scan]\r\nPixelWidth=2.5e-07\r\nPixelHeight=5e-07\r\n"
+
+
+def tag(number, text):
+    """A tag of bytes."""
+    return {"extratags": [(number, 1, len(text), text.encode(), True)]}
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [
+        ({"description": "Aperio Image Library v11.2.1\r\n9x8|AppMag = 20|MPP = 0.2520"}, 0.252),
+        ({"description": "Aperio Leica Biosystems GT450|MPP = 0,263592|x = 3"}, 0.263592),
+        ({"description": "Aperio Image Library|AppMag = 20"}, 0.125),
+        ({"description": "Aperio Image Library|MPP = unknown"}, 0.125),
+        ({"description": LEICA}, (0.5, 0.25)),
+        ({"description": METASERIES.format("on"), "software": "MetaSeries"}, (0.5, 0.25)),
+        ({"description": METASERIES.format("off"), "software": "MetaSeries"}, 0.125),
+        (tag(34682, FEI), (0.5, 0.25)),
+        (tag(34682, "[Scan]\r\nPixelWidth=none\r\n"), 0.125),
+    ],
+)  # fmt: skip
+def test_what_makers_of_scanners_and_microscopes_say(tmp_path, said, size):
+    """Before the plain tags, which say 80,000 pixels a cm, and instead of them."""
+    plain = {"resolution": (80_000, 80_000), "resolutionunit": 3, "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0], **plain, **said)
+    expected = size if isinstance(size, tuple) else (size, size)
+    assert probe(tmp_path / "a.tif").pixel_size_um == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lsm", {"VoxelSizeX": 2.5e-7, "VoxelSizeY": 5e-7, "VoxelSizeZ": 3e-6}),
+        ("philips", PHILIPS),
+        ("sis", {"pixelsizex": 2.5e-7, "pixelsizey": 5e-7}),
+        ("fluoview", {"Dimensions": [["X", 9, 0.0, 0.25, "um"], ["Y", 8, 0.0, 0.5, "um"],
+                                     ["Z", 3, 0.0, 3000, "nm"], ["Ch", 2, 0.0, 1, "Ch"]]}),
+        ("stk", {"SpatialCalibration": 1, "CalibrationUnits": "um", "XCalibration": Fraction(1, 4),
+                 "YCalibration": Fraction(1, 2), "ZDistance": np.array([0.0, 3.0])}),
+        ("sem", {"ap_image_pixel_size": ("Image Pixel Size", 0.5, "µm")}),
+    ],
+)  # fmt: skip
+def test_what_tifffile_reads_of_makers(name, said):
+    """As tifffile gives it, of files that it cannot write."""
+    made = {f"is_{maker}": maker == name for maker in _MAKERS} | {f"{name}_metadata": said}
+    sizes = makers_sizes(SimpleNamespace(**made))
+    found = {axis: um_per(unit) * float(size) for axis, (size, unit) in sizes.items()}
+    assert found["y"] == pytest.approx(0.5)
+    assert found["x"] == pytest.approx(0.5 if name == "sem" else 0.25)
+    assert found.get("z", 3) == pytest.approx(3)
+    made[f"{name}_metadata"] = "<none/>" if name == "philips" else {}
+    assert makers_sizes(SimpleNamespace(**made)) in ({}, {"y": (None, ""), "x": (None, "")})

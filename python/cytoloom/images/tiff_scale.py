@@ -1,4 +1,4 @@
-"""How large the pixels of a TIFF are, as OME, ImageJ, tifffile and plain tags say it."""
+"""How large the pixels of a TIFF are, as OME, ImageJ, tifffile, makers and plain tags say it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from ..messages import Argument, Message, say
+from .tiff_makers import makers_sizes
 from .tiff_series import Opened
 from .units import PRINT_UM, along_axes, is_unknown, positive, um_per
 
@@ -26,7 +27,10 @@ def pixel_size_um(file: Opened, stack: bool) -> tuple[tuple[float, ...] | None, 
     elif file.series.kind == "shaped" and (said := tiff.shaped_metadata[0]).get("unit"):
         found, unknown = _said_size_um(said, file.page)
     else:
-        found, unknown = _tag_size_um(file.page, um_per(_RESOLUTION.get(_unit_tag(file.page)))), []
+        found, unknown = _makers_size_um(tiff)
+        # Hamamatsu and Akoya use plain tags
+        if not found and not unknown:
+            found = _tag_size_um(file.page, um_per(_RESOLUTION.get(_unit_tag(file.page))))
     meant = Argument("pixel_size_um")
     text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
     notes = [say(text, unit, meant) for unit in unknown]
@@ -42,6 +46,12 @@ def _ome_size_um(tiff: tifffile.TiffFile) -> tuple[dict[str, float], list[str]]:
         sizes[axis.lower()] = pixels_.get(f"PhysicalSize{axis}")
         units[axis.lower()] = pixels_.get(f"PhysicalSize{axis}Unit", "µm")
     return _in_um({axis: positive(size) for axis, size in sizes.items()}, units)
+
+
+def _makers_size_um(tiff: tifffile.TiffFile) -> tuple[dict[str, float], list[str]]:
+    said = makers_sizes(tiff)
+    sizes = {axis: positive(size) for axis, (size, _) in said.items()}
+    return _in_um(sizes, {axis: unit for axis, (_, unit) in said.items()})
 
 
 _RESOLUTION = {2: "inch", 3: "cm"}
