@@ -10,7 +10,11 @@ import pytest
 import tifffile
 
 from cytoloom.datasets.checks import check
+from cytoloom.datasets.files import FileSource, pixel_sha256
+from cytoloom.datasets.joined import JoinedSource
+from cytoloom.datasets.padding import padding_around
 from cytoloom.datasets.unlabelled import as_images
+from cytoloom.datasets.views import ChannelSource
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read, read_labels
 
@@ -189,6 +193,21 @@ def test_a_complete_set_is_one_image_however_it_is_given(tmp_path):
     assert "3 other files of a set" in str(report)
 
 
+def test_a_change_in_another_file_of_a_set_is_seen(tmp_path):
+    """Pixels and facts that were kept are read again, of joined files too."""
+    paths = ome_set(tmp_path / "images")
+    alone = FileSource(paths[0])
+    sources = (alone, ChannelSource(JoinedSource([alone], "c"), [0, 1]))
+    assert padding_around(sources[1]) is None
+    for source in sources:
+        np.testing.assert_array_equal(source.read()[..., 1], STACK[1])
+    before = [pixel_sha256(alone), *(source.identity for source in sources)]
+    save(paths[1], np.pad(STACK[1, :, :20], ((0, 0), (0, 10))), "")
+    after = [pixel_sha256(alone), *(source.identity for source in sources)]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert (alone.read()[..., 1] != STACK[1]).any()
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_set_with_a_missing_or_renamed_file_is_refused_by_its_name(tmp_path, lost):
     """Where tifffile gives a channel of zeros."""
@@ -242,6 +261,13 @@ def test_a_file_described_by_another_is_read_by_that_description(tmp_path, there
         start = ome([], me=f'UUID="urn:uuid:{c}"').partition("<Image")[0]
         save(tmp_path / name, STACK[c], f"{start}{only}</OME>")
     if there:
+        source = FileSource(tmp_path / names[0])
+        before = source.identity
+        save(tmp_path / names[1], STACK[2, :, ::-1], f"{start}{only}</OME>")
+        after = source.identity
+        (tmp_path / "a.companion.ome").write_text(xml.replace("actin", "tubulin"))
+        assert len({before, after, source.identity}) == 3
+        save(tmp_path / names[1], STACK[1], f"{start}{only}</OME>")
         assert [item.image.shape for item in as_images(tmp_path)] == [(24, 30, 2)]
         np.testing.assert_array_equal(read(tmp_path / names[1]).array[..., 1], STACK[1])
     else:

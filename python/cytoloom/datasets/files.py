@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from ..images import files
+from ..images import files, formats
 from ..images.blocks import at_hand, blocks, by_regions
 from ..images.cache import Cache, state_of
 from ..images.channels import Channels, Picked, pick_channels
@@ -76,6 +76,7 @@ class FileSource:
         self._cache = cache
         self._info: ImageInfo | None = None
         self._alive: weakref.ref[AnyArray] | None = None
+        self._set: tuple[Hashable, tuple[str, ...]] | None = None
         self._lock = threading.Lock()
         self.understood = ""
         self.digest: tuple[Any, str] | None = None
@@ -193,9 +194,13 @@ class FileSource:
 
     @property
     def identity(self) -> Hashable:
-        """What is read and when it was last written: the key of decoded pixels."""
+        """What is read and when each file of it was last written: the key of decoded pixels."""
         how = (self.frame, self.role, self.file_axes, self.scene, self.unknown)
-        return (state_of(self.path), *how)
+        own = state_of(self.path)
+        # to find the files of a set opens one of them
+        if self._set is None or self._set[0] != own:
+            self._set = (own, formats.members(self.path))
+        return (own, *(state_of(self.path.parent / name) for name in self._set[1]), *how)
 
     def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +125,11 @@ class JoinedSource:
         if self._axis == "z":
             return getattr(self.parts[0], "channel_names", None)
         return self._names if self._names and self.shape[-1] == len(self._names) else None
+
+    @property
+    def identity(self) -> Hashable:
+        """What is read, and when each file of it was last written."""
+        return tuple(getattr(part, "identity", None) for part in self.parts)
 
     @property
     def regions(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,11 @@ class ChannelSource:
     def notes(self) -> tuple[str, ...]:
         """What had to be guessed of it."""
         return getattr(self._source, "notes", ())
+
+    @property
+    def identity(self) -> Hashable:
+        """What is read and when it was last written, of a source that says so."""
+        return getattr(self._source, "identity", None)
 
     @property
     def path(self) -> Path:

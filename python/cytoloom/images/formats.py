@@ -147,11 +147,18 @@ def once(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path not in seen:
             found.append(path)
-            seen.update(path.parent / name for name in _members(path))
+            seen.update(path.parent / name for name in members(path))
     return found
 
 
-def _members(path: Path) -> tuple[str, ...]:
+def members(path: Path) -> tuple[str, ...]:
+    """Return the names of the files in its folder that an image is read from, itself among them.
+
+    Examples
+    --------
+    >>> members(Path("images/a.png"))
+    ('a.png',)
+    """
     # other names are not opened, of which a folder may hold thousands
     if ".ome." not in path.name.lower():
         return (path.name,)

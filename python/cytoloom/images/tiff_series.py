@@ -83,13 +83,16 @@ def members(path: Path) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names of files in its folder that are there, each once, in the order of their planes.
+        Names of files in its folder that are there, each once, in the order of their planes, and
+        of the one that describes them.
     """
     with _listening():
         tiff, _ = _open(path)
         with tiff:
             names = _files_named(tiff.ome_metadata) if tiff.is_ome else ()
-    there = tuple(name for name in names if (path.parent / name).is_file())
+            # of the description that a companion replaced, the file itself still has its own
+            names += _describing(tiff.pages.first.description if tiff.pages else None)
+    there = tuple(name for name in dict.fromkeys(names) if (path.parent / name).is_file())
     return there if path.name in there else (path.name,)
 
 
@@ -149,9 +152,8 @@ def _open(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
             tiff.close()
             expected, got = "files of a set", f"{file.name}, which is none"
             raise invalid(str(path), expected=expected, received=got)
-    elsewhere = xml and re.search(r"<(?:\w+:)?BinaryOnly\b[^>]*?MetadataFile=[\"']([^\"']+)", xml)
-    if elsewhere:
-        other = path.parent / html.unescape(elsewhere[1])
+    for name in _describing(xml):
+        other = path.parent / name
         if not other.is_file():
             text = "it is one of a set that {} describes, which is not beside it: it is read alone"
             return tiff, [say(text, other.name)]
@@ -176,6 +178,12 @@ def _was_renamed(xml: str, path: Path) -> bool:
     """Whether all planes are said to be in one file, which is this one under an earlier name."""
     names = _files_named(xml)
     return len(names) == 1 and not (path.parent / names[0]).exists() and "UUID=" not in xml
+
+
+def _describing(xml: str | None) -> tuple[str, ...]:
+    """Return the name of the file that describes a set in place of this one, if another does."""
+    found = re.search(r"<(?:\w+:)?BinaryOnly\b[^>]*?MetadataFile=[\"']([^\"']+)", xml or "")
+    return (html.unescape(found[1]),) if found else ()
 
 
 def _files_named(xml: str | None) -> tuple[str, ...]:
