@@ -35,6 +35,20 @@ def test_making_smaller_averages_instead_of_skipping():
     assert enlarged(stripes, (1, 0.5)).read()[0, 4:-4, 0] == pytest.approx(np.full(8, 0.5), abs=0.1)
 
 
+@pytest.mark.parametrize("factor", [0.2, 0.45, 1.0, 2.3])
+def test_resizing_is_a_gaussian_then_lines_between_pixels(factor):
+    image = np.random.default_rng(0).random((41, 30), np.float32)
+    shape = [round(n * factor) for n in image.shape]
+    steps = [n / m for n, m in zip(image.shape, shape, strict=True)]
+    smooth = ndimage.gaussian_filter(image, [max(0, (s - 1) / 2) for s in steps], mode="nearest")
+    at = np.meshgrid(*((np.arange(m) + 0.5) * s - 0.5 for m, s in zip(shape, steps, strict=True)),
+                     indexing="ij")  # fmt: skip
+    wanted = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
+    assert np.allclose(
+        enlarged(ArraySource(image), (factor,) * 2).read()[..., 0], wanted, atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("factors", [(1.7, 0.6), (0.2, 0.31), (3, 1)])
 def test_a_region_has_the_values_of_the_whole(factors):
     image = np.random.default_rng(0).integers(0, 255, (61, 47, 2), np.uint8)

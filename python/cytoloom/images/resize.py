@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,43 +47,21 @@ class Resized:
         self._read = read
         self._size = tuple(size)
         self._steps = [old / new for old, new in zip(size, shape, strict=True)]
-        self._sigma = [max(0.0, (step - 1) / 2) for step in self._steps]
         self.shape = (*shape, channels)
         self.dtype = np.dtype(np.float32)
 
     def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
         """Return the region, float32 (spatial..., c)."""
-        from scipy import ndimage
-
         wanted = slices or tuple(slice(0, n) for n in self.shape[:-1])
-        needed, grid = self._needed(wanted)
+        steps = zip(wanted, self._steps, self._size, strict=True)
+        needed, weights = zip(*(_weights(*step) for step in steps), strict=True)
         region = self._read(needed)
         shape = tuple(w.stop - w.start for w in wanted)
         found = np.empty((*shape, region.shape[-1]), np.float32)
+        smaller = math.prod(self._steps) > 1
         for channel in range(region.shape[-1]):
-            plane = region[..., channel].astype(np.float32)
-            if any(self._sigma):
-                plane = ndimage.gaussian_filter(plane, self._sigma, mode="nearest")
-            found[..., channel] = _separable(plane, grid)
+            found[..., channel] = _along_each(region[..., channel], weights, smaller)
         return found
-
-    def _needed(
-        self, wanted: Sequence[slice]
-    ) -> tuple[tuple[slice, ...], list[tuple[np.ndarray, np.ndarray]]]:
-        """Find the part to read for a region, and per axis where in it new pixels lie.
-
-        That is the pixel below, and the share of the one above.
-        """
-        needed, grid = [], []
-        for w, step, sigma, n in zip(wanted, self._steps, self._sigma, self._size, strict=True):
-            points = (np.arange(w.start, w.stop) + 0.5) * step - 0.5
-            reach = int(4 * sigma + 0.5) + 1  # scipy cuts a Gaussian off at 4 sigma
-            low = np.clip(np.floor(points).astype(int), 0, n - 1)
-            share = np.clip(points - low, 0, 1).astype(np.float32)
-            first, last = max(0, low[0] - reach), min(n, low[-1] + 2 + reach)
-            needed.append(slice(int(first), int(last)))
-            grid.append((low - first, share))
-        return tuple(needed), grid
 
 
 def enlarged(source: Any, factors: Sequence[float]) -> Resized:
@@ -105,10 +84,58 @@ def resize_into(out: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _separable(plane: np.ndarray, grid: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Interpolate linearly, one axis after the other."""
-    for axis, (low, share) in enumerate(grid):
-        high = np.minimum(low + 1, plane.shape[axis] - 1)
-        above = share.reshape([-1 if a == axis else 1 for a in range(plane.ndim)])
-        plane = np.take(plane, low, axis) * (1 - above) + np.take(plane, high, axis) * above
+def _weights(wanted: slice, step: float, size: int) -> tuple[slice, Any]:
+    """Find along one axis what is to be read for new pixels, and what each old one adds to them.
+
+    A new pixel lies between two old ones of the smoothed image, and only there it is smoothed.
+
+    Parameters
+    ----------
+    wanted : slice
+        The new pixels.
+    step : float
+        Distance between new pixels, in old ones.
+    size : int
+        Number of old pixels.
+
+    Returns
+    -------
+    needed : slice
+        The old pixels that count.
+    weights : sparse array, float32, shape (new, old)
+        To be multiplied with these.
+    """
+    from scipy import sparse
+
+    points = (np.arange(wanted.start, wanted.stop) + 0.5) * step - 0.5
+    low = np.clip(np.floor(points).astype(int), 0, size - 1)
+    share = np.where(low < size - 1, np.clip(points - low, 0, 1), 0)[:, np.newaxis]
+    gauss = _gaussian(max(0.0, (step - 1) / 2))
+    reach = len(gauss) // 2
+    taps = (1 - share) * np.append(gauss, 0) + share * np.append(0, gauss)
+    at = np.clip(low[:, np.newaxis] + np.arange(-reach, reach + 2), 0, size - 1)
+    first, last = int(at.min()), int(at.max()) + 1
+    ends = np.arange(0, taps.size + 1, taps.shape[1])
+    shape = len(points), last - first
+    weights = sparse.csr_array((taps.ravel().astype(np.float32), at.ravel() - first, ends), shape)
+    return slice(first, last), weights
+
+
+def _gaussian(sigma: float) -> np.ndarray:
+    """Return the weights of a Gaussian, cut off at 4 sigma; one weight without sigma."""
+    reach = int(4 * sigma + 0.5)
+    values: np.ndarray = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
+    values /= values.sum()
+    return values
+
+
+def _along_each(plane: np.ndarray, weights: Sequence[Any], smaller: bool) -> np.ndarray:
+    """Multiply with the weights of one axis after the other.
+
+    The first axis, for which nothing is copied, has its turn where there are most pixels.
+    """
+    for axis in range(plane.ndim) if smaller else reversed(range(plane.ndim)):
+        turned = np.ascontiguousarray(np.moveaxis(plane, axis, 0), np.float32)
+        made = weights[axis] @ turned.reshape(len(turned), -1)
+        plane = np.moveaxis(made.reshape(-1, *turned.shape[1:]), 0, axis)
     return plane
