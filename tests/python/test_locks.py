@@ -98,6 +98,24 @@ def test_a_file_that_says_nothing_counts_until_it_is_old(tmp_path):
     assert is_free(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "facts", [{"since": "now"}, {"since": 1e300}, {"pid": 2**70}, {"pid": [1]}]
+)
+def test_facts_that_no_run_wrote_are_no_facts(tmp_path, facts):
+    file = lock_of(tmp_path, **facts)
+    assert not is_free(tmp_path)
+    os.utime(file, (0, 0))
+    assert is_free(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and links of Unix")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nothing"), Path.mkdir])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / LOCK)
+    with pytest.raises(cl.InvalidError, match="which is no file"), locked(tmp_path, "predict"):
+        pass
+
+
 def test_a_run_shows_that_it_lives(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "BEAT_S", 0.01)
     with locked(tmp_path, "train"):

@@ -111,6 +111,51 @@ def test_a_label_image_that_was_lost_is_made_again(model, images, tmp_path):
     assert predict(model, images, out)["w1"].any()
 
 
+@pytest.fixture(scope="module")
+def broken_off(model, images, tmp_path_factory) -> Path:
+    """Results of which four images of six are there."""
+    out = tmp_path_factory.mktemp("broken") / "out"
+    events = cl.predict.events(model, images, out=out, rescale=None)
+    next(event for event in events if event.message.startswith("image 5/6"))
+    events.close()
+    return out
+
+
+def test_what_is_kept_and_was_damaged_is_made_again(model, images, broken_off, tmp_path):
+    """A digit of a table, a byte that is no text, a line of something else: same results."""
+    whole = predict(model, images, tmp_path / "whole")
+    done = (broken_off / ".predicting" / "finished.jsonl").read_bytes()
+    for number, (old, new) in enumerate(
+        [(b"w1,1,", b"w1,7,"), (b"csv", b"\xff\xfe"), (b"{", b"[3]{")]
+    ):
+        out = shutil.copytree(broken_off, tmp_path / str(number))
+        damaged = done.replace(old, new, 1)
+        assert damaged != done
+        (out / ".predicting" / "finished.jsonl").write_bytes(damaged)
+        found = predict(model, images, out)
+        pd.testing.assert_frame_equal(found.objects, whole.objects)
+        assert contents(out) == contents(whole.out)
+
+
+def test_what_was_asked_and_was_damaged_is_not_gone_on_with(model, images, broken_off, tmp_path):
+    out = shutil.copytree(broken_off, tmp_path / "out")
+    head = out / ".predicting" / "asked.json"
+    head.write_text(head.read_text().replace("1.0", "2.0"))
+    before = contents(out)
+    with pytest.raises(cl.InvalidError, match="with files in labels/ that are no results"):
+        predict(model, images, out)
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("name", [".predicting/finished.jsonl", "labels/w1.tif", "files.csv"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(model, images, broken_off, tmp_path, name):
+    out = shutil.copytree(broken_off, tmp_path / "out")
+    (out / name).unlink(missing_ok=True)
+    os.mkfifo(out / name)
+    with pytest.raises(cl.InvalidError, match="`out`"):
+        predict(model, images, out)
+
+
 @pytest.mark.parametrize("step", [5, 9, 11, 17])
 def test_earlier_results_stay_until_the_new_ones_take_their_place(model, images, tmp_path, step):
     """Killed at a label image, at a table, and while files take their place: the call ends it.

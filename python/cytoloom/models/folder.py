@@ -139,10 +139,10 @@ def _left(path: Path) -> bool:
 
 def _is_ours(manifest: Path) -> bool:
     """Whether a file is there and says of a model what ours do; other tools have a model.json."""
+    if not manifest.is_file():
+        return False
     try:
         plain = json.loads(manifest.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return True  # damaged: whose it was cannot be known
     return isinstance(plain, dict) and "format" in plain and "cytoloom" in plain

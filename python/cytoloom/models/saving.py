@@ -127,9 +127,11 @@ def _take_place(file: Path, target: Path) -> None:
 def _manifest_files(folder: Path) -> Mapping[str, str]:
     """Return what a manifest says of files; nothing where there is none that can be read."""
     try:
+        if not (folder / MANIFEST).is_file():
+            return {}
         plain = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return dict(plain["files"]) if plain["format"] == FORMAT else {f"{NETWORK}.keras": ""}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 

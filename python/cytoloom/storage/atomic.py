@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -32,6 +33,20 @@ def make_folder(inner: Path, folder: Path) -> None:
     except OSError as error:
         why = "a file" if folder.is_file() else error.strerror
         raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path is a file itself: no link, no folder, no pipe, which would be waited for.
+
+    Examples
+    --------
+    >>> is_regular(Path(__file__)), is_regular(Path(__file__).parent), is_regular(Path("none"))
+    (True, False, False)
+    """
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def sha256_of(file: Path) -> str:

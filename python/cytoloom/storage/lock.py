@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
-from ..messages import VerbName, say
+from ..messages import VerbName, say, shortened
+from .atomic import is_regular
 
 LOCK = ".in-use"
 BEAT_S = 15.0
@@ -49,6 +50,9 @@ class Lock:
         """Take the turn, or raise `InvalidError` where another run has it."""
         while not self._made():
             owner = _read(self.path)
+            if owner is None and os.path.lexists(self.path) and not is_regular(self.path):
+                received = f"{self.path}, which is no file"
+                raise invalid("out", expected="a folder for results", received=received)
             if owner is not None and _lives(owner, self.path):
                 raise invalid(
                     "out",
@@ -144,21 +148,34 @@ def locked(folder: Path, verb: str) -> Iterator[Lock]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Return what a file says; {} where it says nothing that can be understood, None without it."""
+    if not is_regular(path):
+        return None
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return plain if isinstance(plain, dict) else {}
+    return plain if _is_owner(plain) else {}
+
+
+def _is_owner(plain: Any) -> bool:
+    """Whether what a file says is of the types that a lock has."""
+    if not isinstance(plain, dict):
+        return False
+    since, pid = plain.get("since"), plain.get("pid")
+    return (
+        type(since) in (int, float) and 0 <= since < 2**33 and type(pid) is int and 0 < pid < 2**31
+    )
 
 
 def _words(owner: dict[str, Any]) -> str:
     if not owner:
         return "which another run has just begun to use"
-    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(owner.get("since", 0))))
-    where = f"process {owner.get('pid')} on {owner.get('host')}"
-    return say("to which {} in {} writes since {}", VerbName(str(owner.get("verb"))), where, since)
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["since"]))
+    where = f"process {owner['pid']} on {shortened(str(owner.get('host')))}"
+    verb = VerbName(shortened(str(owner.get("verb"))))
+    return say("to which {} in {} writes since {}", verb, where, since)
 
 
 def _this_process() -> dict[str, Any]:

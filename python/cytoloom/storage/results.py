@@ -121,6 +121,8 @@ def refuse_other_tables(folder: Path, names: Iterable[str]) -> None:
 
 def begins_with(path: Path, columns: Sequence[str]) -> bool:
     """Whether a table has these columns first."""
+    if not path.is_file():
+        return False
     try:
         with open(path, encoding="utf-8") as stream:
             names = stream.readline().rstrip("\r\n").split(",")
@@ -193,6 +195,8 @@ def files_of(folder: Path, stems: Iterable[str]) -> list[Path]:
 
 def written_here(path: Path) -> bool:
     """Whether a file says of itself that a prediction wrote it."""
+    if not path.is_file():
+        return False
     try:
         with open(path, "rb") as stream:
             # pictures say it in front, past the description of a large TIFF; Parquet at the end

@@ -1,11 +1,13 @@
 """Work on many things that goes on after a kill: what was asked, what was decided, what is done.
 
 A small file says what was asked for and what was decided before the first thing; a second one gets
-a line for each thing that is done. What a kill leaves of the last line is passed over.
+a line for each thing that is done. What a kill leaves of the last line is passed over, and so is
+whatever is not as it was written: all of it has its hash.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-HEAD, LINES = "asked.json", "finished.jsonl"
+from ..errors import invalid
+from .atomic import is_regular
+
+HEAD, LINES, SEAL = "asked.json", "finished.jsonl", "sha256"
 Plain = dict[str, Any]
 
 
@@ -65,7 +70,10 @@ class Unfinished:
 
     def begin(self, asked: Mapping[str, Any], names: Mapping[str, str]) -> None:
         """Begin, or go on with what is asked for and more names."""
+        if not self.begun:
+            self.forget()
         self.folder.mkdir(exist_ok=True)
+        _refuse_other(self.folder / LINES)
         self.asked, self.names, self.begun = _plain(asked), {**self.names, **names}, True
         self._write_head()
         _cut_off(self.folder / LINES)
@@ -77,7 +85,7 @@ class Unfinished:
 
     def keep(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep that a thing is done: one line, which is there for good."""
-        line = json.dumps({"key": key, "value": value}, default=_number)
+        line = json.dumps(_sealed({"key": key, "value": _plain(value)}))
         # the folder is never made here: one that has disappeared is an error
         with open(self.folder / LINES, "a", encoding="utf-8") as stream:
             stream.write(f"{line}\n")
@@ -89,7 +97,7 @@ class Unfinished:
         self.begun = False
 
     def _write_head(self) -> None:
-        plain = {"asked": self.asked, "decided": self.decided, "names": self.names}
+        plain = _sealed({"asked": self.asked, "decided": self.decided, "names": self.names})
         partial = self.folder / f".{HEAD}"
         with open(partial, "w", encoding="utf-8") as stream:
             json.dump(plain, stream, indent=1)
@@ -109,27 +117,40 @@ def _number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 
 
-def _read_head(path: Path) -> Plain:
+def _sealed(plain: Plain) -> Plain:
+    """Add the hash of what is kept."""
+    return {**plain, SEAL: hashlib.sha256(json.dumps(plain).encode()).hexdigest()}
+
+
+def _unsealed(text: bytes) -> Plain:
+    """Return what was kept; nothing where it is not as it was written."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        read = json.loads(text)
+        plain = {key: value for key, value in read.items() if key != SEAL}
+        return plain if read == _sealed(plain) else {}
+    except (ValueError, AttributeError, RecursionError):  # cut off by a kill or a full disk
         return {}
-    return plain if isinstance(plain, dict) else {}
+
+
+def _read_head(path: Path) -> Plain:
+    return _unsealed(path.read_bytes()) if is_regular(path) else {}
 
 
 def _read_lines(path: Path) -> dict[str, Plain]:
     """Read the lines that are whole."""
-    done: dict[str, Plain] = {}
-    if not path.is_file():
-        return done
-    with open(path, encoding="utf-8") as stream:
-        for line in stream:
-            try:
-                plain = json.loads(line)
-                done[plain["key"]] = plain["value"]
-            except (ValueError, KeyError, TypeError):  # cut off by a kill or a full disk
-                continue
-    return done
+    if not is_regular(path):
+        return {}
+    with open(path, "rb") as stream:
+        kept = [plain for line in stream if (plain := _unsealed(line))]
+    return {plain["key"]: plain["value"] for plain in kept}
+
+
+def _refuse_other(path: Path) -> None:
+    """Raise where something else stands in the place of a file that is written on."""
+    if os.path.lexists(path) and not is_regular(path):
+        received = f"{path}, which is no file"
+        remedy = "Move it away."
+        raise invalid("out", expected="a folder of results", received=received, remedy=remedy)
 
 
 def _cut_off(path: Path) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.python.fuzz --cases 5000 --seed 1
 
-Four families (`FAMILIES`) make one case of a seed and a number each. A case runs in a worker
+Families (`FAMILIES`) make one case of a seed and a number each. A case runs in a worker
 process, which is used again for the next one, within a time and within memory.
 """
 

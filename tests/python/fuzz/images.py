@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import model_folders
-from .bytes_of import BYTES, damaged
+from .damage import BYTES, damaged
 from .pool import Silent
 from .vendor_files import write_lif, write_nd2
 

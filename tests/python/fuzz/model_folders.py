@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .bytes_of import damaged
+from .damage import damaged, misplaced, one_file, somewhere
 from .pool import Silent
 from .values import PLAIN, named
 
@@ -72,7 +71,7 @@ def _manifest_values(rng: np.random.Generator, model: Path) -> str:
     plain = json.loads(file.read_text())
     said = []
     for _ in range(int(rng.choice([1, 1, 1, 3]))):
-        holder, key = _somewhere(rng, plain)
+        holder, key = somewhere(rng, plain)
         value = PLAIN[int(rng.integers(len(PLAIN)))]
         if rng.random() < 0.2:
             said.append(f"{key} taken out")
@@ -85,20 +84,6 @@ def _manifest_values(rng: np.random.Generator, model: Path) -> str:
             holder[key] = value
     file.write_text(json.dumps(plain))
     return "model.json " + ", ".join(said)
-
-
-def _somewhere(rng: np.random.Generator, plain: Any) -> tuple[Any, Any]:
-    """Choose a place in nested dictionaries and lists."""
-    places: list[tuple[Any, Any]] = []
-
-    def walk(node: Any) -> None:
-        for key in node if isinstance(node, dict) else range(len(node)):
-            places.append((node, key))
-            if isinstance(node[key], (dict, list)):
-                walk(node[key])
-
-    walk(plain)
-    return places[int(rng.integers(len(places)))] if places else ({0: 0}, 0)
 
 
 def _manifest_text(rng: np.random.Generator, model: Path) -> str:
@@ -125,34 +110,16 @@ def _manifest_text(rng: np.random.Generator, model: Path) -> str:
 
 
 def _bytes(rng: np.random.Generator, model: Path) -> str:
-    file = _file(rng, model)
+    file = one_file(rng, model)
     data, how = damaged(rng, file.read_bytes())
     file.write_bytes(data)
     return f"{file.relative_to(model)} {how}"
 
 
-def _file(rng: np.random.Generator, model: Path) -> Path:
-    files = sorted(p for p in model.rglob("*") if p.is_file())
-    return files[int(rng.integers(len(files)))]
-
-
 def _places(rng: np.random.Generator, model: Path) -> str:
     """Remove a file, rename it, or let something else stand in its place."""
-    file = _file(rng, model)
-    kind = str(
-        rng.choice(["gone", "renamed", "a folder", "a pipe", "a loop", "zeros", "elsewhere"])
-    )
-    elsewhere = file.rename(model.parent / "elsewhere")
-    if kind == "renamed":
-        elsewhere.rename(file.with_name("other" + file.suffix))
-    elif kind == "a folder":
-        file.mkdir()
-    elif kind == "a pipe":
-        os.mkfifo(file)
-    elif kind != "gone":
-        targets = {"a loop": file, "zeros": Path("/dev/zero"), "elsewhere": elsewhere}
-        file.symlink_to(targets[kind])
-    return f"{file.relative_to(model)}: {kind}"
+    file = one_file(rng, model)
+    return f"{file.relative_to(model)}: {misplaced(rng, file, model.parent)}"
 
 
 def _history(rng: np.random.Generator, model: Path) -> str:
@@ -215,7 +182,7 @@ def _member_bytes(rng: np.random.Generator, members: Members) -> Members:
 
 def _settings(rng: np.random.Generator, members: Members) -> Members:
     plain = json.loads(members["config.json"])
-    holder, key = _somewhere(rng, plain)
+    holder, key = somewhere(rng, plain)
     holder[key] = PLAIN[int(rng.integers(len(PLAIN)))]
     return members | {"config.json": json.dumps(plain).encode()}
 

@@ -20,6 +20,7 @@ FAMILIES = {
     "model folders": "model_folders",
     "images": "images",
     "tables and names": "tables",
+    "results": "results",
     "arguments": "arguments",
 }
 """Of each family the module that makes its cases."""

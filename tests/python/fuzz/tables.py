@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import model_folders
-from .bytes_of import damaged
+from .damage import damaged, misplaced
 from .pool import Silent
 from .values import odd
 
@@ -156,6 +156,8 @@ def _table(rng: np.random.Generator, work: Path) -> tuple[str, Callable[[], obje
     ending = str(rng.choice([".csv", ".csv", ".tsv", ".txt"]))
     path = work / f"table{ending}"
     path.write_bytes(data)
+    if rng.random() < 0.1:
+        said += f", {misplaced(rng, path, work)}"
     verb = str(rng.choice(["check", "evaluate", "predict"]))
     return f"{verb}, {said}", lambda: _apply(verb, path, work)
 

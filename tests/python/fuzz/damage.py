@@ -1,6 +1,10 @@
-"""Damage to bytes that any family may do."""
+"""Damage to bytes, files and nested values that any family may do."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,3 +46,40 @@ def _other(rng: np.random.Generator) -> bytes:
         b"\x1f\x8b" + rng.bytes(200),
     ]
     return choices[int(rng.integers(len(choices)))]
+
+
+def one_file(rng: np.random.Generator, folder: Path) -> Path:
+    """Choose a file below a folder."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return files[int(rng.integers(len(files)))]
+
+
+def misplaced(rng: np.random.Generator, file: Path, aside: Path) -> str:
+    """Move a file aside, and let nothing or something else stand in its place."""
+    kinds = ["gone", "renamed", "a folder", "a pipe", "a loop", "zeros", "nothing", "elsewhere"]
+    kind = str(rng.choice(kinds))
+    elsewhere = file.rename(aside / "elsewhere")
+    if kind == "renamed":
+        elsewhere.rename(file.with_name("other" + file.suffix))
+    elif kind == "a folder":
+        file.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(file)
+    elif kind != "gone":
+        targets = {"a loop": file, "zeros": Path("/dev/zero"), "elsewhere": elsewhere}
+        file.symlink_to(targets.get(kind, aside / "nowhere"))
+    return kind
+
+
+def somewhere(rng: np.random.Generator, plain: Any) -> tuple[Any, Any]:
+    """Choose a place in nested dictionaries and lists: what holds it, and its key."""
+    places: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        for key in node if isinstance(node, dict) else range(len(node)):
+            places.append((node, key))
+            if isinstance(node[key], (dict, list)):
+                walk(node[key])
+
+    walk(plain)
+    return places[int(rng.integers(len(places)))] if places else ({0: 0}, 0)
