@@ -137,6 +137,18 @@ def test_what_is_kept_and_was_damaged_is_made_again(model, images, broken_off, t
         assert contents(out) == contents(whole.out)
 
 
+def test_a_damaged_file_does_not_replace_an_earlier_one(model, images, tmp_path):
+    """The results that are to be replaced have the file as it should be, of the same image."""
+    out = predict(model, images, tmp_path / "out").out
+    whole = contents(out)
+    events = cl.predict.events(model, images, out=out, rescale=None, overwrite=True)
+    next(event for event in events if event.message.startswith("image 3/6"))
+    events.close()
+    (out / ".predicting" / "new" / "labels" / "w0.tif").write_bytes(b"II*")
+    predict(model, images, out, overwrite=True)
+    assert contents(out) == whole
+
+
 def test_what_was_asked_and_was_damaged_is_not_gone_on_with(model, images, broken_off, tmp_path):
     out = shutil.copytree(broken_off, tmp_path / "out")
     head = out / ".predicting" / "asked.json"

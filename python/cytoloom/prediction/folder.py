@@ -140,9 +140,10 @@ class ResultsFolder(InMemory):
         return all(self._is_there(name, digest) for name, digest in files.items())
 
     def _is_there(self, name: str, digest: str) -> bool:
-        # a kill while files took their place has left them in either
-        places = {self._stage / name, self._folder / name}
-        return any(path.is_file() and sha256_of(path) == digest for path in places)
+        # a kill while files took their place has left them in either; what is staged will replace
+        staged = self._stage / name
+        path = staged if os.path.lexists(staged) else self._folder / name
+        return path.is_file() and sha256_of(path) == digest
 
     def refuse_losses(self, read: Iterable[Path]) -> None:
         """Raise where a file would be lost that is read, or that no prediction wrote."""
