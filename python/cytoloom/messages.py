@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shlex
 from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -242,13 +243,15 @@ class InR(Face):
 
 @dataclass(frozen=True)
 class InOptions(Face):
-    """How the command line spells them: settings that are options of the command, as such.
+    r"""How the command line spells them: settings that are options of the command, as such.
 
     Examples
     --------
     >>> words = say("Pass {} or {}.", Setting("patch_px", (32, 64)), Setting("axes", "yx"))
     >>> words.spelled(InOptions({"patch_px", "rescale"}))
     "Pass --patch-px 32 64 or axes='yx'."
+    >>> print(say("Not {}, {} or {}.", None, (1, True), Value("it's")).spelled(InOptions(())))
+    Not none, 1, on or 'it'\''s'.
     """
 
     options: Container[str]
@@ -258,8 +261,28 @@ class InOptions(Face):
         if name not in self.options or value is False:
             return super().setting(name, value)
         several = value if isinstance(value, (list, tuple)) else () if value is True else (value,)
-        words = ("none" if one is None else str(one) for one in several)
+        words = ("none" if one is None else shlex.quote(str(one)) for one in several)
         return " ".join([self.argument(name), *words])
+
+    def value(self, value: Any) -> str:
+        """Spell a value as one that is typed: none, on, 'a name', 1, 2, (1, 2), (3, 4)."""
+        match value:
+            case None:
+                return "none"
+            case bool():
+                return "on" if value else "off"
+            case str():
+                return "'" + shortened(value).replace("'", "'\\''") + "'"
+            case list() | tuple():
+                inner = (
+                    f"({self.value(v)})" if isinstance(v, (list, tuple)) else self.value(v)
+                    for v in value
+                )
+                return shortened(", ".join(inner)) or "nothing"
+            case dict():
+                return ", ".join(f"{k}: {self.value(v)}" for k, v in value.items()) or "nothing"
+        scalar = hasattr(value, "item") and getattr(value, "ndim", 0) == 0
+        return self.value(value.item()) if scalar else super().value(value)
 
     def argument(self, name: str) -> str:
         """Spell an argument as the option that it is, if it is one."""

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,13 +100,57 @@ def test_each_help_has_an_example(command: str, capsys: pytest.CaptureFixture[st
 
 
 def test_help_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    """A default is in the help where there is one, and "None" nowhere."""
+    """A default is in the help where there is one."""
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     text = capsys.readouterr().out
     assert "(default: model.cytoloom)" in text
-    assert "(default: None)" not in text
-    assert "(default: False)" not in text
+    assert "(default: on)" in text
+
+
+@pytest.mark.parametrize("command", cl.VERBS)
+def test_no_help_speaks_python(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert ", 3]" not in " ".join(text.split())
+    assert not set(re.findall(r"\w+", text)) & {
+        "None",
+        "True",
+        "False",
+        "tuple",
+        "dict",
+        "str",
+        "int",
+        "float",
+        "ndarray",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["predict", "m", "x", "--rescale", "99"],
+            'Invalid --rescale. Expected a factor from 1/16 to 16, "auto" or none. Received: 99.0. '
+            "Pass --rescale auto to have it found, or --rescale none for images as they are.",
+        ),
+        (
+            ["predict", "m", "x", "--out", ""],
+            "Invalid --out. Expected a path or none. Received: ''. Name a file or a folder; "
+            "a variable of the shell that is empty gives nothing.",
+        ),
+        (
+            ["train", "x", "--stem-stride", "1", "2", "3"],
+            "Invalid --stem-stride. Expected 1 x 2 whole numbers, 1 or more. Received: 1, 2, 3.",
+        ),
+    ],
+)
+def test_refusals_say_values_as_they_are_typed_and_what_to_do(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == commands.FAILED
+    assert capsys.readouterr().err == f"cytoloom: {sentence}\n"
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,9 @@ def test_parts_are_spelled_as_each_face_does() -> None:
     words = say("{}; {}", Setting("patch_px", (32, 64)), joined(" or ", [say("{}", None), "None"]))
     assert words == "patch_px=(32, 64); None or None"
     assert words.spelled(R) == "patch_px = c(32, 64); NULL or None"
-    assert words.spelled(InOptions({"patch_px"})) == "--patch-px 32 64; None or None"
+    assert words.spelled(InOptions({"patch_px"})) == "--patch-px 32 64; none or None"
+    blank = say("{} {}", Setting("out", "my set"), Value((True, "a", (1, 2), np.float32(0.5))))
+    assert blank.spelled(InOptions({"out"})) == "--out 'my set' on, 'a', (1, 2), 0.5"
     assert say("Run {}.", VerbName("train")).spelled(R) == "Run cl_train()."
     chosen = say("Choose with {}.", Argument("channels"))
     assert chosen.spelled(R) == chosen == "Choose with `channels`."

@@ -37,7 +37,7 @@ def _print(result: Any, args: argparse.Namespace) -> int:
 
 
 def _trained(model: Any, args: argparse.Namespace) -> int:
-    print(model.summary())
+    print(spelled(model.summary(), InOptions(args.options)))
     task = "" if at_home(model.task) else f" --task {args.task}"
     print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA{task}")
     return OK
@@ -136,7 +136,10 @@ MORE: Mapping[str, Mapping[str, Any]] = {
         "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
     },
     "model": {"help": "model folder"},
-    "channels": {"metavar": "C"},
+    "channels": {
+        "metavar": "C",
+        "help": "channels to use, by index from 0 or by name; 2+3 is the sum of these two",
+    },
 }
 """As `Command.more`, for parameters of this name in every command."""
 

@@ -106,7 +106,8 @@ class Option:
         else:
             default = argparse.SUPPRESS if self.of_component else self.default
             option = "--" + self.name.replace("_", "-")
-            group.add_argument(option, dest=self.name, default=default, **settings)
+            made = group.add_argument(option, dest=self.name, default=default, **settings)
+            made.help = settings["help"]  # argparse says defaults of flags as Python writes them
 
     def help(self, names: Container[str]) -> str:
         """Return the first sentence of the description, the rule and, of a field, the default."""
@@ -117,8 +118,9 @@ class Option:
         notes = []
         if self.rule is not None and "choices" not in self.more:
             notes.append(spelled(self.rule.expected, InOptions(())))
-        if self.of_component and self.default not in (None, False):
-            notes.append(f"default: {self.default}")
+        if self.default is True or (self.of_component and self.default not in (None, False)):
+            own = self.default
+            notes.append(f"default: {own if isinstance(own, str) else InOptions(()).value(own)}")
         text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
         return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%")
 

@@ -22,10 +22,10 @@ FOREIGN = "the model's task, where it is one of your own: my_task:Ridges"
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Show defaults, but not the ones that say nothing (None, False)."""
+    """Show defaults, but not the ones that say nothing (None, False) or are said already (True)."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, argparse.SUPPRESS):
+        if action.default in (None, False, True, argparse.SUPPRESS):
             return action.help
         return super()._get_help_string(action)
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..errors import invalid
 from ..messages import Value, say
-from .arguments import field_declared
+from .arguments import declared, field_declared
 from .rules import optional, rules_of
 
 T = TypeVar("T")
@@ -232,7 +232,7 @@ def _coerce_union(value: Any, hint: Any, name: str) -> Any:
             return coerce(value, option, name)
         except ValueError as error:
             failure = failure or error
-    raise failure or invalid(name, expected=str(hint), received=value)
+    raise failure or invalid(name, expected=declared(hint, {}).words(), received=value)
 
 
 def _coerce_tuple(value: Any, hint: Any, name: str) -> tuple[Any, ...]:
@@ -258,4 +258,4 @@ def _coerce_scalar(value: Any, hint: Any, name: str) -> Any:
         return float(value)
     if hint is str and isinstance(value, str):
         return value
-    raise invalid(name, expected=f"a {getattr(hint, '__name__', hint)}", received=value)
+    raise invalid(name, expected=declared(hint, {}).words(), received=Value(value))

@@ -19,13 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import invalid
-from ..messages import Message, Value, joined, say
+from ..errors import InvalidError, invalid
+from ..messages import Message, Setting, Value, joined, say
 from . import fits
 from .fits import NoFitError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Fit = Callable[[Any], Any]
+
+
+EMPTY = "Name a file or a folder; a variable of the shell that is empty gives nothing."
+"""What to do where a path has no letter."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +65,35 @@ class Declared:
 
     def fit(self, value: Any, name: str) -> Any:
         """Return a value as one of the types, or say what an argument must be."""
-        if not self.kinds:
+        empty = isinstance(value, str) and not value
+        if not self.kinds and not (empty and name in _OF_NAME):
             return value
         for kind in self.kinds:
             try:
                 return kind.fit(value)
             except NoFitError:
                 continue
-        raise invalid(name, expected=self.words(name), received=Value(value))
+        nowhere = empty and _PATH in self.kinds
+        raise refused(name, value, self.words(), EMPTY if nowhere else "")
 
-    def words(self, name: str = "") -> Message:
-        """Say what an argument of this name must be: "a number, text or None"."""
-        if name in _OF_NAME:
-            return say("{}", _OF_NAME[name])
-        words = list(dict.fromkeys(kind.words for kind in self.kinds))
+    def words(self) -> Message:
+        """Say what an argument must be: "a number, text or None"."""
+        words = list(dict.fromkeys(kind.words for kind in self.kinds)) or ["a value"]
         if len(words) == 1:
             return say("{}", words[0])
         return say("{} or {}", joined(", ", words[:-1]), words[-1])
+
+
+def refused(name: str, value: Any, expected: str = "", remedy: str = "") -> InvalidError:
+    """Build the error for an argument; some names have better words than their types.
+
+    Examples
+    --------
+    >>> print(refused("axes", 3))
+    Invalid `axes`. Expected letters such as "zyx". Received: 3.
+    """
+    expected, remedy = _OF_NAME.get(name, (expected, remedy))
+    return invalid(name, expected=expected, received=Value(value), remedy=remedy)
 
 
 def checked(function: F) -> F:
@@ -281,11 +297,19 @@ def _pairs(inner: tuple[Declared, ...], value: Any) -> Any:
 
 
 _OF_NAME = {
-    "axes": 'letters such as "zyx"',
-    "image": "pixels that are real numbers",
-    "rescale": say('a factor from 1/16 to 16, "auto" or {}', None),
+    "axes": ('letters such as "zyx"', ""),
+    "images": ("a folder, files or arrays of images", EMPTY),
+    "image": ("pixels that are real numbers", ""),
+    "rescale": (
+        say('a factor from 1/16 to 16, "auto" or {}', None),
+        say(
+            "Pass {} to have it found, or {} for images as they are.",
+            Setting("rescale", "auto"),
+            Setting("rescale", None),
+        ),
+    ),
 }
-"""What arguments of some names are, in better words than their types have."""
+"""What arguments of some names are, in better words than their types have, and what to do."""
 _OF_CLASS = {"Model": "a model", "DataFrame": "a table", "Generator": "a random generator"}
 _TEXT = Kind("text", functools.partial(fits.instance, (str,)))
 _NONE = Kind(say("{}", None), functools.partial(fits.instance, (type(None),)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..components.arguments import checked
+from ..components.arguments import EMPTY, checked
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
 from ..messages import counted, say
@@ -276,7 +276,8 @@ def as_data(
             return _paired(images, labels, (), options)
         if len(x) == 2:
             return _paired(x[0], x[1], (), options)
-    raise invalid("data", expected=WHAT, received=shortened(x))
+    remedy = EMPTY if isinstance(x, str) else ""
+    raise invalid("data", expected=WHAT, received=shortened(x), remedy=remedy)
 
 
 def given_data(x: Any) -> Data:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from ..messages import Value, say
+from ..messages import Value, counted, say
 from .image import AnyArray
 
 Channel = int | str
@@ -133,6 +133,7 @@ def _index(one: Any, count: int, names: tuple[str, ...] | None, where: str) -> i
         known = say("one of {}", list(names)) if names else none
         raise invalid("channels", expected=known, received=say("{} for {}", Value(one), where))
     if float(one) not in range(count):
-        expected = f"0 to {count - 1}, because {where} has {count} channel(s)"
+        known = f"0 to {count - 1}" if count > 1 else "0"
+        expected = f"{known}, because {where} has {counted(count, 'channel')}"
         raise invalid("channels", expected=expected, received=say("{}", one))
     return int(one)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import say, unsettled
+from ..messages import Value, say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
 from .decoding import reading
@@ -358,8 +358,8 @@ def _tell(path: Path, notes: Iterable[str]) -> None:
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:
     if scene not in known:
-        expected = f"one of {', '.join(known)}" if known else "None, as there is one image"
-        raise invalid("scene", expected=f"{expected} in {path}", received=repr(scene))
+        one = f"one of {', '.join(known)}" if known else say("{}, as there is one image", None)
+        raise invalid("scene", expected=say("{} in {}", one, path), received=Value(scene))
 
 
 def _native(array: AnyArray) -> AnyArray:

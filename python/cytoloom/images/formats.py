@@ -199,7 +199,7 @@ def _unreadable(path: Path, start: bytes = b"") -> InvalidError:
         return invalid(str(path), expected=expected, received=f"a {suffix} file", remedy=remedy)
     if suffix not in suffixes():
         remedy = "Save it as TIFF or PNG."
-        got = f"a file ending in {suffix!r}"
+        got = f"a file ending in {suffix}" if suffix else "a name without an ending"
         return invalid(str(path), expected=expected, received=got, remedy=remedy)
     got = f"a file that starts with {start[:8]!r}" if start else "an empty file"
     return invalid(str(path), expected=expected, received=got, remedy="Copy or export it again.")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..components.arguments import refused
 from ..datasets.sources import ArraySource
-from ..errors import InvalidError, invalid
+from ..errors import InvalidError
 from ..events import Event, Work, warn
 from ..images.padding import filled
 from ..images.resize import enlarged, resize_into
@@ -50,8 +51,7 @@ def is_factor(value: Any) -> bool:
 def check_rescale(rescale: Any) -> None:
     """Refuse what is no factor, nor "auto" or None."""
     if not (rescale is None or rescale == "auto" or is_factor(rescale)):
-        expected = say('a factor from 1/16 to 16, "auto" or {}', None)
-        raise invalid("rescale", expected=expected, received=rescale)
+        raise refused("rescale", rescale)
 
 
 def factors_for(model: Model, items: Sequence[Any], rescale: Any) -> Work[dict[str, Factors]]:

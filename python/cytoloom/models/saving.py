@@ -169,12 +169,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             remedy=again if unfinished else other,
         )
     plain = read_json(file)
-    number = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
+    number = plain.get("format") if isinstance(plain, dict) else "no table of fields"
     if type(number) is not int or number not in (1, FORMAT):
         raise invalid(
             "format",
             expected=f"{FORMAT}",
-            received=f"{number} in {file}",
+            received=say("{} in {}", number, file),
             remedy="A newer cytoloom may be needed.",
         )
     _check_fields(plain, FIELDS_1 if number == 1 else FIELDS, file)

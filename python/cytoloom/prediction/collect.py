@@ -16,7 +16,7 @@ from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.units import odd_size
-from ..messages import Setting, counted, say, unsettled
+from ..messages import Argument, Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
 from ..models.inputs import (
@@ -51,7 +51,7 @@ def check_options(rescale: Any, out: Any, objects: str = "csv", **pictures: bool
     for name, wanted in pictures.items():
         if wanted and out is None:
             received = say("{}", Setting("out", None))
-            raise invalid(name, expected="`out` with it", received=received)
+            raise invalid(name, expected=say("{} with it", Argument("out")), received=received)
 
 
 def items_for(
