@@ -424,3 +424,23 @@ def test_stacks_of_one_plane_row_or_column_survive(shape, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "ZYX"})
     [(_, labels)] = cl.predict(model, tmp_path / "a.tif", progress=False)
     assert labels.shape == shape
+
+
+def test_a_plane_is_a_stack_of_one_to_every_verb_of_a_model_for_stacks(tmp_path):
+    """As `predict` takes it, `evaluate` does, with its labels: files, a series of them, arrays."""
+    model = untrained(network=cl.UNet(filters=2, depth=1, ndim=3))
+    labels = np.zeros((2, 16, 20), np.uint8)
+    labels[:, 4:9, 5:11] = 1
+    image = labels * np.uint16(900) + np.arange(640, dtype=np.uint16).reshape(2, 16, 20)
+    for name, array in (("images/a.tif", image), ("labels/a.tif", labels)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / name, array, imagej=True, metadata={"axes": "TYX"})
+    for data, ids in ((tmp_path, ["a_t000", "a_t001"]), ((image[0], labels[0]), ["image"])):
+        events = list(cl.evaluate.events(model, data, rescale=None))
+        scores = events[-1].value
+        assert scores.per_image["image"].tolist() == ids
+        assert scores.per_image["dice"].between(0, 1).all()
+        said = [e.message for e in events if "stack of one plane" in e.message]
+        assert said == [f"Taken for a stack of one plane: {', '.join(ids)}."]
+        found = cl.predict(model, tmp_path / "images", progress=False)
+        assert [one.shape for _, one in found] == [(1, 16, 20)] * 2

@@ -145,6 +145,11 @@ class JoinedSource:
         return tuple(found)
 
     @property
+    def frame(self) -> int | None:
+        """Which time point of a series, of parts that are one."""
+        return getattr(self.parts[0], "frame", None)
+
+    @property
     def understood(self) -> str:
         """How labels were understood."""
         return next((said for p in self.parts if (said := getattr(p, "understood", ""))), "")

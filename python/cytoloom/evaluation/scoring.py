@@ -20,7 +20,14 @@ from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, VerbName, say
 from ..models.each_image import each_image
-from ..models.inputs import as_model, fitting_source, held_down_words, same_channels, unlike
+from ..models.inputs import (
+    as_model,
+    as_stacks,
+    fitting_source,
+    held_down_words,
+    same_channels,
+    unlike,
+)
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results, remove_partial
@@ -116,6 +123,7 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield warn(text)
     for text in taken_for(items):
         yield note(text)
+    items = yield from as_stacks(items, model)
     found = replace(found, items=tuple(items))
     report = check(found, model.task, training=False)
     if not report.ok:

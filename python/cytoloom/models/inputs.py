@@ -12,9 +12,10 @@ import numpy as np
 
 from ..datasets.items import shown_names
 from ..datasets.joined import JoinedSource
+from ..datasets.sources import Source
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
-from ..events import Event, note, warn
+from ..events import Event, Work, note, warn
 from ..images.channels import pick_channels
 from ..messages import Argument, Setting, counted, say
 
@@ -36,12 +37,20 @@ def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> 
         raise error.renamed(argument, of="path") from None
 
 
-def as_stack(item: Any, model: Model) -> Any:
-    """Take a plane for a stack of one, where the model is for stacks.
+def as_stacks(items: Sequence[Any], model: Model) -> Work[list[Any]]:
+    """Take planes, with their labels, for stacks of one where the model is for stacks, and say so.
 
-    Files often do not tell one from the other. Where pixel sizes are known, the distance of its
+    Files often do not tell one from the other. Where pixel sizes are known, the distance of their
     planes is that of the model.
     """
+    stacks = [_as_stack(item, model) for item in items]
+    planes = [new.id for old, new in zip(items, stacks, strict=True) if old is not new]
+    if planes:
+        yield note(f"Taken for a stack of one plane: {shown_names(planes)}.")
+    return stacks
+
+
+def _as_stack(item: Any, model: Model) -> Any:
     try:
         plane = model.ndim == 3 and len(item.image.shape) == 3
     except (InvalidError, OSError):
@@ -50,7 +59,16 @@ def as_stack(item: Any, model: Model) -> Any:
         return item
     known = model.info["pixel_size_um"]
     spacing = (known[0], *item.spacing_um) if known and item.spacing_um else None
-    return replace(item, image=JoinedSource([item.image], "z"), spacing_um=spacing)
+    labels = tuple(JoinedSource([a], "z") if _is_plane(a) else a for a in item.annotations)
+    image = JoinedSource([item.image], "z")
+    return replace(item, image=image, annotations=labels, spacing_um=spacing)
+
+
+def _is_plane(labels: Source) -> bool:
+    try:
+        return len(labels.shape) == 2
+    except (InvalidError, OSError):  # said when they are read
+        return False
 
 
 def trained_channels(item: Any, model: Model) -> Any:

@@ -20,7 +20,7 @@ from ..messages import Argument, Setting, counted, say, unsettled
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
 from ..models.inputs import (
-    as_stack,
+    as_stacks,
     fitting_source,
     held_down_words,
     trained_channels,
@@ -78,12 +78,7 @@ def items_for(
     items = as_trained(items, model.pixel_type)
     for text in taken_for(items):
         yield note(text)
-    stacks = [as_stack(item, model) for item in items]
-    planes = [a.id for a, b in zip(items, stacks, strict=True) if a is not b]
-    if planes:
-        some = ", ".join(planes[:5]) + (", ..." if len(planes) > 5 else "")
-        yield note(f"Taken for a stack of one plane: {some}.")
-    items = stacks
+    items = yield from as_stacks(items, model)
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
     fitting = tuple(trained_channels(item, model) for item in items)
