@@ -52,16 +52,16 @@ cl_measure <- function(labels, image = NULL, pixel_size_um = NULL, around_um = N
 }
 
 # Label images as Python takes them: paths, or arrays by name; of a prediction with its tables.
-plain_label_images <- function(labels) {
+plain_label_images <- function(labels, what = "labels") {
   if (inherits(labels, "cl_found")) {
     return(found_labels(labels))
   }
   if (is.character(labels)) {
-    paths <- plain_paths(labels, "labels")
+    paths <- plain_paths(labels, what)
     return(list(source = if (length(paths) == 1) paths else as.list(paths)))
   }
   if (is.data.frame(labels)) {
-    stop_clean("Invalid `labels`. Expected label images. Received: ", class(labels)[1], ".")
+    stop_clean("Invalid `", what, "`. Expected label images. Received: ", class(labels)[1], ".")
   }
   many <- if (is.list(labels)) labels else list(labels)
   source <- list(images = lapply(unname(many), plain_label))

@@ -14,6 +14,8 @@ from .images.normalize import Normalize as Normalize
 from .losses.losses import dice_coef as dice_coef
 from .losses.losses import dice_coef_loss as dice_coef_loss
 from .measurement.measure import measure as measure
+from .measurement.outlines import outlines as outlines
+from .measurement.relate import relate as relate
 from .models.info import Info as Info
 from .models.info import info as info
 from .models.load import load as load

@@ -18,7 +18,7 @@ from ..datasets.layouts import find_folders
 from ..datasets.listing import some
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..messages import counted
 from ..prediction.predictions import Predictions
 from ..storage.tables import read_table
@@ -42,6 +42,9 @@ class LabelImages:
 
     images: Mapping[str, Any]
     classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+Labelled = tuple[Item, Mapping[int, str] | None]
 
 
 def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, Any]) -> LabelImages:
@@ -118,6 +121,45 @@ def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered
     )
 
 
+def label_images(labels: Any) -> tuple[tuple[Item, ...], LabelImages]:
+    """Make an item of each label image without images, as `label_items` does."""
+    found, known = label_items(labels, None, ReadOptions(cached=False))
+    return found.items, known
+
+
+def label_pairs(labels: Any, others: Any) -> list[tuple[Labelled, Labelled]]:
+    """Pair label images by name, lists by their order, and one and one whatever their names.
+
+    Returns
+    -------
+    list of ((Item, dict or None), (Item, dict or None))
+        Items of the same image, each with the class of its objects where labels are classes.
+    """
+    given, names = [], []
+    for one in (labels, others):
+        items, known = label_images(one)
+        given.append([(item, known.classes.get(item.id)) for item in items])
+        names.append([item.id for item in items])
+    if len(names[0]) == len(names[1]) == 1 or all(isinstance(x, list) for x in (labels, others)):
+        names[1] = names[0] if len(names[0]) == len(names[1]) else names[1]
+    partners = dict(zip(names[1], given[1], strict=True))
+    missing = [name for name in names[0] if name not in partners]
+    if missing:
+        raise _no_partner("cells", len(names[0]), missing, names[1])
+    return [(one, partners[name]) for name, one in zip(names[0], given[0], strict=True)]
+
+
+def _no_partner(
+    what: str, count: int, missing: Sequence[str], present: Sequence[str]
+) -> InvalidError:
+    return invalid(
+        what,
+        expected=f"one for each of {counted(count, 'label image')}",
+        received=f"none for {some(missing)}, but {some(present)}",
+        remedy="Give both as lists in the same order, or with the same names.",
+    )
+
+
 def _settings(options: ReadOptions) -> dict[str, Any]:
     return {n: getattr(options, n) for n in ("channels", "axes", "pixel_size_um", "pattern")}
 
@@ -189,12 +231,7 @@ def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gat
         images = {own[0].id: found.items[0]}
     missing = [item.id for item in own if item.id not in images]
     if missing or not own:
-        raise invalid(
-            "image",
-            expected=f"an image for each of {counted(len(own), 'label image')}",
-            received=f"none for {some(missing)}, but {some(list(images))}",
-            remedy="Give both as lists in the same order, or with the same names.",
-        )
+        raise _no_partner("image", len(own), missing, list(images))
     items = [replace(images[item.id], id=item.id, annotations=item.annotations) for item in own]
     if size is not None:
         items = [replace(one, spacing_um=o.spacing_um) for one, o in zip(items, own, strict=True)]

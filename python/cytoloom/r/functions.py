@@ -149,6 +149,18 @@ def _label_images(value: Plain) -> Any:
     return found if tables[0] is None else predicted(*tables, found)
 
 
+def _outlines(labels: Plain) -> Any:
+    from ..measurement.outlines import outlines
+
+    return outlines(_label_images(labels))
+
+
+def _relate(nuclei: Plain, cells: Plain, per: str) -> Any:
+    from ..measurement.relate import relate
+
+    return relate(_label_images(nuclei), _label_images(cells), per)
+
+
 _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "images": lambda value: _source(value["source"]),
     "image": lambda value: _source(value["source"]),
@@ -359,6 +371,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "write_labels": _write_labels,
     "metric": _metric,
     "match": _match,
+    "outlines": _outlines,
+    "relate": _relate,
     "simulate": _simulate,
     "image": _image,
     "scored": _scored,
