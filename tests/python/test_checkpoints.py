@@ -25,6 +25,23 @@ def test_a_cut_off_file_is_passed_over_for_the_older_one(tmp_path):
     assert checkpoints.read(tmp_path)[1] == {"iteration": 1}
 
 
+def test_a_damaged_file_is_passed_over_whatever_is_wrong_with_it(tmp_path):
+    """Bytes all over a small one, of which readers of archives complain in many ways."""
+    for iteration in (1, 2):
+        checkpoints.write(
+            tmp_path, {"variables": [np.full(2, iteration)]}, {"iteration": iteration}
+        )
+    newest = max(tmp_path.iterdir(), key=checkpoints.iteration_of)
+    whole, found = newest.read_bytes(), set()
+    for at in range(0, len(whole), 13):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 + at % 128
+        newest.write_bytes(damaged)
+        arrays, facts = checkpoints.read(tmp_path)
+        found.add((facts["iteration"], arrays["variables"][0].tolist() == [facts["iteration"]] * 2))
+    assert found == {(1, True), (2, True)}
+
+
 def test_nothing_saved_is_none(tmp_path):
     assert checkpoints.read(tmp_path / "nowhere") is None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,3 +94,11 @@ def test_what_is_no_table_is_told_how_to_save_it(folder, content, said):
     (folder / "pairs.csv").write_bytes(content)
     with pytest.raises(InvalidError, match=said):
         as_data(folder / "pairs.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and devices of Unix")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_a_table_that_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "pairs.csv")
+    with pytest.raises(InvalidError, match=r"pairs\.csv"):
+        as_data(tmp_path / "pairs.csv")

@@ -56,6 +56,8 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if path.exists() and not path.is_file():
+        raise _no_table(path, "a folder, a pipe or a device")
     try:
         rows = _rows(_decoded(path.read_bytes()))
     except (OSError, UnicodeError, csv.Error) as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..storage.atomic import is_regular
 
 FILES = ("state-a.npz", "state-b.npz")
 
@@ -32,7 +33,7 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any
     flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
     partial = target.with_suffix(".partial")
     with open(partial, "wb") as stream:
-        np.savez(stream, kept=np.array(json.dumps(kept)), **flat)
+        np.savez(stream, kept=_text(kept), names=_text(list(flat)), **flat)
         stream.flush()
         # else the new name may reach the disk before the bytes do
         os.fsync(stream.fileno())
@@ -51,12 +52,13 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
     """
     # its iteration may be read from a file whose arrays are cut off: then the older one is tried
     for name in sorted(FILES, key=lambda name: -iteration_of(folder / name)):
-        try:
-            with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                flat = {key: archive[key] for key in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError):
+        flat = _loaded(folder / name)
+        # an archive whose directory is damaged may be read with fewer arrays than it has
+        if not {"kept", "names"} <= set(flat):
             continue
-        kept = json.loads(str(flat.pop("kept")))
+        kept, names = (json.loads(str(flat.pop(key))) for key in ("kept", "names"))
+        if set(names) != set(flat):
+            continue
         # by number, since names sort 10 before 2
         groups: dict[str, dict[int, np.ndarray]] = {}
         for key, array in flat.items():
@@ -69,7 +71,21 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
 def iteration_of(path: Path) -> int:
     """Return the iteration of the state in a file; -1 where there is no whole one."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return int(json.loads(str(archive["kept"]))["iteration"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return int(json.loads(str(_loaded(path, "kept")["kept"]))["iteration"])
+    except (KeyError, ValueError):
         return -1
+
+
+def _text(plain: Any) -> np.ndarray:
+    return np.array(json.dumps(plain))
+
+
+def _loaded(path: Path, *keys: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a file, all or some; none where it is not whole, or no file."""
+    if not is_regular(path):
+        return {}
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key] for key in keys or archive.files}
+    except Exception:  # of which zipfile and NumPy have many for what is damaged
+        return {}
