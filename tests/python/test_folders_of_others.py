@@ -36,13 +36,28 @@ def test_the_table_that_is_scored_is_not_replaced_by_scores(trained, tmp_path, p
     assert (tmp_path / name).read_text() == pairs
 
 
+def test_scores_that_were_changed_by_hand_are_not_replaced(trained, tmp_path):
+    """By `evaluate`, or by saving the scores that it returned, which asks for leave, too."""
+    settings = {"allow_training_images": True, "progress": False}
+    scores = cl.evaluate(trained, small.nuclei(1), out=tmp_path, **settings)
+    with pytest.raises(cl.InvalidError, match=r"Invalid `path`.*overwrite=True to replace"):
+        scores.save(tmp_path)
+    scores.save(tmp_path, overwrite=True)
+    with open(tmp_path / "scores_per_image.csv", "a", encoding="utf-8") as table:
+        table.write("mine,1\n")
+    with pytest.raises(cl.InvalidError, match=r"scores_per_image\.csv, which is another file or"):
+        scores.save(tmp_path, overwrite=True)
+    with pytest.raises(cl.InvalidError, match=r"`out`.*scores_per_image\.csv, which is another"):
+        cl.evaluate(trained, small.nuclei(1), out=tmp_path, overwrite=True, **settings)
+
+
 def test_scores_of_a_run_that_fails_are_not_mixed_with_earlier_ones(trained, tmp_path, monkeypatch):
     data = small.nuclei(COUNT)
     out = tmp_path / "scores"
     settings = {"overwrite": True, "allow_training_images": True, "progress": False}
     cl.evaluate(trained, data, out=out, **settings)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert len(before) == 3
+    assert len(before) == 4
     written = []
 
     def full(table, path):
@@ -51,7 +66,7 @@ def test_scores_of_a_run_that_fails_are_not_mixed_with_earlier_ones(trained, tmp
         written.append(path)
         path.write_text("half")
 
-    monkeypatch.setattr("cytoloom.evaluation.scores.write_table", full)
+    monkeypatch.setattr("cytoloom.storage.results.write_table", full)
     with pytest.raises(OSError, match="No space"):
         cl.evaluate(trained, data, out=out, **settings)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -110,5 +125,6 @@ def test_labels_that_a_model_found_are_told_from_truth(trained, tmp_path):
     cl.predict(trained, tmp_path / "images", out=tmp_path, progress=False)
     assert any("2 of 2 label images" in text for text in cl.check(tmp_path, progress=False).notes)
     corrected = cl.images.read_labels(tmp_path / "labels" / "0.tif")
+    corrected[0, 0] = 99
     cl.images.write_labels(tmp_path / "labels" / "0.tif", corrected)
     assert any("1 of 2 label images" in text for text in cl.check(tmp_path, progress=False).notes)

@@ -258,9 +258,20 @@ def test_what_fails_before_a_state_leaves_the_model_that_was_there(tmp_path):
 
 
 def test_a_new_training_replaces_the_pictures_of_the_model(tmp_path):
+    """And nobody else's, of whatever name."""
     out = tmp_path / "m.cytoloom"
-    small.train(out=out)
-    (out / "snapshots/iteration_9999999.png").write_bytes(b"of the earlier training")
+    earlier = small.train(out=out, trainer=small.trainer(iterations=9))
+    (out / "snapshots/iteration_9999999.png").write_bytes(b"mine")
+    assert (out / "snapshots/iteration_0000009.png").exists()
     small.train(out=out, overwrite=True)
-    assert "iteration_9999999.png" not in {p.name for p in (out / "snapshots").iterdir()}
-    assert any((out / "snapshots").iterdir())
+    names = {p.name for p in (out / "snapshots").iterdir()}
+    assert len(names) > 1
+    assert "iteration_0000009.png" not in names
+    assert (out / "snapshots/iteration_9999999.png").read_bytes() == b"mine"
+    (out / "README.md").write_text("used for figure 3")
+    for replace in (
+        lambda: small.train(out=out, overwrite=True),
+        lambda: earlier.save(out, overwrite=True),
+    ):
+        with pytest.raises(cl.InvalidError, match=r"README\.md, which is another file or was"):
+            replace()

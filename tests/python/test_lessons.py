@@ -39,8 +39,7 @@ def learned(out: Path | str | None = None):
     result = yield from learn(lesson, trainer, precision=precision, folder=folder)
     model = model_of(lesson, result, trainer, precision=precision)
     if folder is not None:
-        model.save(folder.path, overwrite=True)
-        folder.show_snapshots()
+        folder.save(model)
         folder.clear()
     yield Event("result", value=model)
 

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+from PIL import Image as Pillow
 
 import cytoloom as cl
 import kills
 import small
+from cytoloom.storage.written import RECORD
 from extras import need
 
 KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
@@ -50,8 +53,9 @@ def killed(model: cl.Model, images: Path, out: Path, where: str, number: int, *m
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files but the sign of a run that was killed."""
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name != ".in-use")
+    """All files but the sign of a run that was killed, and the list of what was written."""
+    hidden = (".in-use", RECORD)
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in hidden)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
@@ -168,11 +172,12 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(model, images, broken_o
         predict(model, images, out)
 
 
-@pytest.mark.parametrize("step", [5, 9, 11, 17])
+@pytest.mark.parametrize("step", [5, 9, 11, 17, 20])
 def test_earlier_results_stay_until_the_new_ones_take_their_place(model, images, tmp_path, step):
     """Killed at a label image, at a table, and while files take their place: the call ends it.
 
-    Files are renamed in the order head, six label images, two tables; then all again.
+    Files are renamed in the order head, what was decided, six label images, two tables, the list of
+    what was written; then label images and tables again, and the list.
     """
     out = tmp_path / "out"
     cl.predict(model, {"old": small.nuclei(1)[0][0]}, out=out, rescale=None, progress=False)
@@ -220,6 +225,66 @@ def test_a_file_that_no_prediction_wrote_is_never_touched(model, images, tmp_pat
     assert len(contents(out)) == 4
 
 
+def corrected_in_an_editor(path: Path) -> None:
+    """Change a pixel in a program that keeps the tags of a TIFF, what wrote it among them."""
+    with Pillow.open(path) as picture:
+        picture.load()
+        picture.putpixel((0, 0), 9)
+        picture.save(path, compression="tiff_deflate", tiffinfo=picture.tag_v2)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.pages.first.software == "cytoloom"
+
+
+def with_a_row_more(path: Path) -> None:
+    path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
+
+
+def as_a_link(path: Path) -> None:
+    path.rename(path.with_suffix(".mine"))
+    path.symlink_to(path.with_suffix(".mine"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("labels/w0.tif", corrected_in_an_editor),
+        ("labels/w0.tif", as_a_link),
+        ("objects.csv", with_a_row_more),
+        ("files.csv", with_a_row_more),
+        (RECORD, lambda path: path.write_text("mine")),
+        (RECORD, Path.unlink),
+    ],
+)
+def test_what_was_changed_by_hand_is_not_replaced(model, images, tmp_path, name, change):
+    """Without the list of what was written nothing is known to be ours."""
+    out = tmp_path / "out"
+    predict(model, images / "w0.tif", out)
+    change(out / name)
+    before = contents(out)
+    with pytest.raises(cl.InvalidError, match=r"Move it away, or pass another name"):
+        predict(model, images / "w0.tif", out, overwrite=True)
+    assert contents(out) == before
+
+
+def test_what_is_changed_while_new_results_are_made_is_not_replaced(model, images, tmp_path):
+    """What was found by then is kept, and takes its place when the file was moved away."""
+    out = tmp_path / "out"
+    predict(model, images / "w0.tif", out)
+    events = cl.predict.events(model, images / "w0.tif", out=out, rescale=None, overwrite=True)
+    while next(events).kind != "progress":
+        pass
+    with_a_row_more(out / "objects.csv")
+    before = contents(out)
+    with pytest.raises(
+        cl.InvalidError, match=r"objects\.csv, which is another file or was changed"
+    ):
+        list(events)
+    assert before.items() <= contents(out).items()
+    (out / "objects.csv").rename(tmp_path / "mine.csv")
+    predict(model, images / "w0.tif", out, overwrite=True)
+    assert sorted(contents(out)) == ["files.csv", "labels/w0.tif", "objects.csv"]
+
+
 @pytest.mark.parametrize("name", ["objects.csv", "files.csv"])
 def test_tables_of_others_are_not_replaced(model, images, tmp_path, name):
     (tmp_path / name).write_text("reagent,volume\n")
@@ -235,7 +300,7 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     whole = predict(model, images, out)
     killed(model, images, out, KEEP, 4, "overwrite", "parquet")
     found = predict(model, images, out, overwrite=True, objects="parquet")
-    assert sorted(p.name for p in out.iterdir()) == ["files.csv", "labels", "objects"]
+    assert sorted(p.name for p in out.iterdir()) == [RECORD, "files.csv", "labels", "objects"]
     again = pd.read_parquet(out / "objects")
     pd.testing.assert_frame_equal(again, whole.objects, check_dtype=False, check_exact=True)
     assert len(found.objects) == 0

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
-from ..storage.results import PREDICTED, written_here
+from ..storage.written import Written
 from . import pairing as pairs
 from .fields import Field, Fields, join, with_channels
 from .given import ReadOptions, is_file, listed
@@ -86,9 +86,8 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
 
 def _predicted(layout: Layout) -> list[str]:
     """Say so where labels are what a model found: scores against these say nothing."""
-    if not (layout.labels_folder.parent / PREDICTED).is_file():
-        return []
-    count = sum(written_here(layout.labels_folder / name) for name in layout.labels)
+    written = Written(layout.labels_folder.parent)
+    count = sum(written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels)
     if not count:
         return []
     text = f"{count} of {counted(len(layout.labels), 'label image')} in {layout.labels_folder}"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage.atomic import PARTIAL
-from ..storage.results import PER_IMAGE, PER_OBJECT, SCORED
-from ..storage.tables import write_table
+from ..storage.results import PER_IMAGE, PER_OBJECT, SCORED, claimed, refuse_results, write_tables
 from ..tasks.labels import EMPTY
 from .intervals import Bounds, Mean, mean_interval
 
@@ -59,18 +56,38 @@ class Scores:
         short = self.summary["low"].isna() & (self.summary["n"] > 0)
         return f"{table}\n{UNPROMISED}" if short.any() else table
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv."""
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        tables = (self.per_image, self.per_object, self.summary)
-        # all are whole beside the old ones before the first takes its place
-        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as stage:
-            for name, table in zip(TABLES, tables, strict=True):
-                write_table(table, Path(stage) / name)
-            # the summary last: by it the others are known
-            for name in TABLES:
-                os.replace(Path(stage) / name, folder / name)
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write scores.csv (summary), scores_per_image.csv and scores_per_object.csv.
+
+        Parameters
+        ----------
+        path : path
+            Folder to write to; made if missing.
+        overwrite : bool, default False
+            Replace scores that are there; other files, and those changed since, never are.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidError
+            Tables that are there, and are not to be replaced.
+        """
+        with claimed(path, "evaluate", "path") as (folder, _):
+            refuse_results(folder, TABLES, overwrite, "path")
+            write_scores(folder, self)
+        return folder
+
+
+def write_scores(folder: Path, scores: Scores) -> None:
+    """Write the tables of scores; the summary last, by which the others are known."""
+    write_tables(
+        folder,
+        dict(zip(TABLES, (scores.per_image, scores.per_object, scores.summary), strict=True)),
+    )
 
 
 def tables(

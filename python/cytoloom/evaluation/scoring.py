@@ -30,8 +30,8 @@ from ..models.inputs import (
 )
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
-from ..storage.results import SCORED, claimed, refuse_inputs, refuse_results, remove_partial
-from .scores import SCALE, TABLES, Scores, tables
+from ..storage.results import claimed, refuse_inputs, refuse_results
+from .scores import SCALE, TABLES, Scores, tables, write_scores
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -96,14 +96,15 @@ def scores_folder(
         yield lambda scores: iter(())
         return
     with claimed(out, "evaluate") as (folder, lock):
-        refuse_results(folder, overwrite, SCORED, TABLES)
+        refuse_results(folder, TABLES, overwrite)
         refuse_inputs([folder / name for name in TABLES], [data] if is_file(data) else [])
 
         def write(scores: Scores) -> Iterator[Event]:
             """Write the tables, if the folder is still there."""
             lock.check()
-            remove_partial(folder)
-            scores.save(folder)
+            # somebody may have changed them in the meantime
+            refuse_results(folder, TABLES, overwrite)
+            write_scores(folder, scores)
             yield note(f"Scores written to {folder}.")
 
         yield write

@@ -293,8 +293,6 @@ def write_labels(
     path: str | Path,
     labels: AnyArray,
     pixel_size_um: float | tuple[float, ...] | None = None,
-    *,
-    written_by: str = "cytoloom",
 ) -> Path:
     """Write a label image as compressed TIFF that ImageJ opens.
 
@@ -309,8 +307,6 @@ def write_labels(
         0 is background.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, one for all axes or one each; kept in the file.
-    written_by : str, default "cytoloom"
-        What the file says it was written by.
 
     Returns
     -------
@@ -341,7 +337,7 @@ def write_labels(
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
-    tiff.write(path, label_rules.smallest(labels), sizes, written_by)
+    tiff.write(path, label_rules.smallest(labels), sizes)
     return path
 
 

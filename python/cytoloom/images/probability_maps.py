@@ -20,8 +20,6 @@ def write_maps(
     part: Callable[[slice], AnyArray],
     shape: Sequence[int],
     pixel_size_um: Sequence[float] | None = None,
-    *,
-    written_by: str = "cytoloom",
 ) -> Path:
     """Write probabilities as float16 TIFF, compressed; (c, y, x) or (z, c, y, x) in the file.
 
@@ -35,8 +33,6 @@ def write_maps(
         Shape (y, x, c) or (z, y, x, c) of the whole.
     pixel_size_um : sequence of float, optional
         Micrometres per pixel of each spatial axis; kept in the file.
-    written_by : str, default "cytoloom"
-        What the file says it was written by.
 
     Examples
     --------
@@ -57,7 +53,7 @@ def write_maps(
         "dtype": np.float16,
         "photometric": "minisblack",
         "compression": "zlib",
-        "software": written_by,
+        "software": "cytoloom",
         "metadata": {"axes": "ZCYX" if stack else "CYX", **_sizes(pixel_size_um)},
     }
     if pixel_size_um is not None:

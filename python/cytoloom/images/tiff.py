@@ -97,13 +97,11 @@ class Tiff(Reader):
         return members(path)
 
 
-def write(
-    path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None, written_by: str
-) -> None:
+def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
     """Write unsigned ``(y, x)`` or ``(z, y, x)``, compressed, renamed when complete."""
     import tifffile
 
-    how = {"compression": "zlib", "software": written_by, **_scale(labels, pixel_size_um)}
+    how = {"compression": "zlib", "software": "cytoloom", **_scale(labels, pixel_size_um)}
     write_whole(path, lambda name: tifffile.imwrite(name, labels, **how))
 
 

@@ -22,8 +22,8 @@ from ..objects.measure import measure
 from ..objects.rings import measure_around
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.results import begins_with
-from ..storage.tables import write_table
+from ..storage.results import write_tables
+from ..storage.written import Written
 from .given import label_items, read_object_labels, with_spacing
 
 
@@ -77,7 +77,8 @@ def collect(
         yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")
     table = pd.concat([one.table for one in done.values()], ignore_index=True)
     if path is not None:
-        write_table(table, path)
+        Written(path.parent).refuse_others([path.name])
+        write_tables(path.parent, {path.name: table})
         yield note(f"{counted(len(table), 'object')} written to {path}.")
     return table
 
@@ -135,12 +136,8 @@ def _free(path: Path, overwrite: bool) -> Path:
     """Return where the table may be written, or say why not, before anything is read."""
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise invalid("out", expected="a file in a folder that exists", received=str(path))
-    if not path.exists():
-        return path
-    if not begins_with(path, ("image", "object")):
-        remedy = "Move it away, or pass another name."
-        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
-    if not overwrite:
+    Written(path.parent).refuse_others([path.name])
+    if path.exists() and not overwrite:
         remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
         raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
     return path

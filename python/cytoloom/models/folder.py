@@ -8,15 +8,14 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import invalid
 from ..messages import Setting, say
-from ..storage.atomic import PARTIAL, leave_empty, make_folder
+from ..storage.atomic import is_partial, leave_empty, make_folder, remove_partial, told
 from ..storage.lock import LOCK, Lock
 from .manifest import MANIFEST
-from .saving import STATES, finish_save
-
-SNAPSHOTS, SNAPSHOT = "snapshots", "iteration_{}.png"
+from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,15 @@ class ModelFolder:
 
     @property
     def snapshots(self) -> Path:
-        """Where pictures of the running training are kept; with the model they come to light."""
+        """Where pictures of the running training are kept; they are saved with the model."""
         return self.states / SNAPSHOTS
 
-    def show_snapshots(self) -> None:
-        """Put the training's pictures beside its model, in place of an earlier one's."""
-        shown = self.path / SNAPSHOTS
-        # no other file that somebody may have put there
-        for old in shown.glob(SNAPSHOT.format("*")):
-            old.unlink(missing_ok=True)
-        leave_empty(shown)
-        if self.snapshots.is_dir():
-            shutil.copytree(self.snapshots, shown, dirs_exist_ok=True)
+    def save(self, model: Any) -> None:
+        """Write a model there, with the training's pictures."""
+        self.lock.check()
+        # somebody may have changed files in the meantime
+        refuse_others(self.path, overwrite=True)
+        model.write_to(self.path, sorted(self.snapshots.glob("*.png")))
 
     def clear(self) -> None:
         """Remove states and pictures."""
@@ -94,7 +90,7 @@ def open_model_folder(
         return None
     path = Path(out)
     refuse_others(path, overwrite or any((path / STATES).glob("*")))
-    made, states = not path.exists(), path / STATES
+    made, states = not os.path.exists(path), path / STATES
     make_folder(states, path)
     lock = Lock(path, "train")
     try:
@@ -104,15 +100,29 @@ def open_model_folder(
     except BaseException:
         lock.release()
         raise
-    for left in path.glob(f"{PARTIAL}*"):  # of a save that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_partial(path)  # of a save that was killed
     return ModelFolder(path, overwrite, made, lock)
 
 
 def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
-    """Raise where files would be mixed with others, or a model replaced unasked."""
+    """Raise where files would be mixed with others, or a model replaced unasked or changed since.
+
+    Parameters
+    ----------
+    path : Path
+        Of a model, of a started training, or new.
+    overwrite : bool
+        A model that is there may be replaced.
+    argument : str, default "out"
+        What the folder is called in errors.
+    """
     with contextlib.suppress(OSError):  # then there is nothing to write to, which is said
         finish_save(path)
+    with told(path, argument):
+        _refuse_others(path, overwrite, argument)
+
+
+def _refuse_others(path: Path, overwrite: bool, argument: str) -> None:
     manifest = path / MANIFEST
     others = [p for p in path.iterdir() if not _left(p)] if path.is_dir() else []
     # a training that goes on has written nothing yet but its states
@@ -130,11 +140,13 @@ def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
             received=str(path),
             remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
         )
+    if manifest.exists():
+        refuse_changed(path, argument=argument)
 
 
 def _left(path: Path) -> bool:
     """Whether a file is of a run that has a folder, or was killed there."""
-    return path.name == STATES or path.name.startswith((LOCK, PARTIAL))
+    return path.name == STATES or path.name.startswith(LOCK) or is_partial(path.name)
 
 
 def _is_ours(manifest: Path) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from ..inference.tiled import activate
 from ..messages import Value, in_lines, say
 from ..runtime import backend
 from ..storage.atomic import sha256_of
+from ..storage.results import claimed
 from ..storage.tables import write_table
 from . import engines
 from .card import card, summary_of
@@ -28,7 +31,7 @@ from .engine import Engine
 from .folder import refuse_others
 from .padding import without_padding
 from .record import Record
-from .saving import network_path, write_files
+from .saving import SNAPSHOTS, network_path, write_files
 
 _STARTING = threading.RLock()
 """Several threads may ask for one engine at once, as those of Dask do."""
@@ -327,8 +330,21 @@ class Model(Record):
         >>> load(folder).channels
         1
         """
-        folder = Path(path)
-        refuse_others(folder, overwrite, "path")
+        with claimed(path, "save", "path") as (folder, _):
+            refuse_others(folder, overwrite, "path")
+            self.write_to(folder)
+        return folder
+
+    def write_to(self, folder: Path, pictures: Iterable[Path] = ()) -> None:
+        """Write the model to a folder that is this run's alone; see `save`.
+
+        Parameters
+        ----------
+        folder : Path
+            Exists.
+        pictures : iterable of Path, default ()
+            Files that are copied to ``snapshots/``.
+        """
         words = card(self, folder.name)
         keys = self.keys()
         for key in keys:
@@ -341,11 +357,11 @@ class Model(Record):
             "history.csv": lambda p: write_table(self.history, p),
             "README.md": lambda p: p.write_text(words, encoding="utf-8"),
         }
-        write_files(folder, {**networks, **tables}, self.to_json())
+        shown = {f"{SNAPSHOTS}/{file.name}": partial(shutil.copyfile, file) for file in pictures}
+        write_files(folder, {**networks, **tables, **shown}, self.to_json())
         self.path = folder
         self.files = {key: network_path(*key) for key in keys}
         self.hashes = {key: sha256_of(folder / name) for key, name in self.files.items()}
-        return folder
 
     def summary(self) -> str:
         """Return a few lines on what the model is and what it was trained on.

@@ -6,8 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,9 @@ from ..errors import invalid
 from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
-from ..storage.atomic import PARTIAL, leave_empty, sha256_of
+from ..storage.atomic import leave_empty, partial_name, sha256_of, told
 from ..storage.tables import read_table
+from ..storage.written import Written
 from ..tasks.task import Task
 from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_json
 from .record import FORMAT, INFO, NETWORK, Part
@@ -37,8 +37,8 @@ SAVED = ".saved"
 UNFINISHED = (
     "A save was broken off: load the model where its folder can be written to, which ends it."
 )
-WORDS = "README.md"
-"""The card, which people may edit: its hash is kept, and not asked for."""
+WORDS, SNAPSHOTS = "README.md", "snapshots"
+"""The card and the pictures, for people alone: their hashes are not asked for when loading."""
 
 
 def network_path(member: int, name: str) -> str:
@@ -76,27 +76,48 @@ def write_files(
     Parameters
     ----------
     folder : Path
-        Made if missing.
+        Exists.
     files : dict of str to callable
         By path in the folder; each is given the path to write to.
     plain : dict
         What the manifest says beside.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    finish_save(folder)
-    partial = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
-    try:
-        for name, write in files.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            write(partial / name)
-        hashes = {name: sha256_of(partial / name) for name in files}
-        text = json.dumps({**plain, "files": hashes}, indent=1)
-        (partial / MANIFEST).write_text(text, encoding="utf-8")
-        os.replace(partial, folder / SAVED)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    finish_save(folder)
+    partial = folder / partial_name()
+    with told(folder):
+        finish_save(folder)
+        refuse_changed(folder, files)
+        try:
+            partial.mkdir()
+            for name, write in files.items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                write(partial / name)
+            hashes = {name: sha256_of(partial / name) for name in files}
+            text = json.dumps({**plain, "files": hashes}, indent=1)
+            (partial / MANIFEST).write_text(text, encoding="utf-8")
+            os.replace(partial, folder / SAVED)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finish_save(folder)
+
+
+def refuse_changed(
+    folder: Path, names: Iterable[str] = (HISTORY, WORDS), argument: str = "out"
+) -> None:
+    """Raise where a file that a new model would replace or remove is not as it was saved.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a model, or of none yet.
+    names : iterable of str
+        Files of the new model.
+    argument : str, default "out"
+        What the folder is called in errors.
+    """
+    known = _manifest_files(folder)
+    if all(known.values()):  # format 1 has no hashes
+        Written(folder, known).refuse_others({**known, **dict.fromkeys(names)}, argument)
 
 
 def finish_save(folder: Path) -> None:
@@ -107,13 +128,14 @@ def finish_save(folder: Path) -> None:
     saved = folder / SAVED
     if not (saved / MANIFEST).is_file():
         return
-    names = list(_manifest_files(saved))
-    gone = [name for name in _manifest_files(folder) if name.endswith(".keras")]
+    names, earlier = _manifest_files(saved), _manifest_files(folder)
+    written = Written(folder, earlier)
     for name in names:
         _take_place(saved / name, _inside(folder, name))
-    for name in set(gone) - set(names):
-        _inside(folder, name).unlink(missing_ok=True)
-        leave_empty((folder / name).parent)
+    for name in set(earlier) - set(names):
+        if written.holds(name) or not earlier[name]:
+            _inside(folder, name).unlink(missing_ok=True)
+            leave_empty((folder / name).parent)
     _take_place(saved / MANIFEST, folder / MANIFEST)
     shutil.rmtree(saved, ignore_errors=True)
 
@@ -217,7 +239,7 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
     """Refuse files that are not those that the manifest was written with."""
     for name, known in hashes.items():
         inside = _inside(folder, name)
-        if name == WORDS:
+        if name == WORDS or name.startswith(f"{SNAPSHOTS}/"):
             continue
         why = "it is not there" if not inside.is_file() else ""
         if not why and sha256_of(inside) != known:

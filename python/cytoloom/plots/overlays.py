@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,8 +95,6 @@ def write_overlay(
     image: ArrayLike,
     labels: ArrayLike | None,
     truth: ArrayLike | None = None,
-    *,
-    written_by: str = "cytoloom",
 ) -> Path:
     """Write `outlines_rgb` as a PNG file of the image's own size.
 
@@ -112,8 +108,6 @@ def write_overlay(
         Outlined in orange.
     truth : integer array of that shape, optional
         Outlined in light blue; white where both outlines run.
-    written_by : str, default "cytoloom"
-        What the file says it was written by.
 
     Returns
     -------
@@ -132,23 +126,15 @@ def write_overlay(
     >>> write_overlay(path, np.zeros((8, 8)), np.eye(8, dtype=int)) == path
     True
     """
-    return write_png(Path(path), outlines_rgb(image, labels, truth), written_by)
+    return write_png(Path(path), outlines_rgb(image, labels, truth))
 
 
-def write_png(path: Path, picture: RGB, written_by: str = "cytoloom") -> Path:
+def write_png(path: Path, picture: RGB) -> Path:
     """Write a picture as PNG, whole or not at all."""
     from imagecodecs import png_encode
 
     encoded = png_encode(picture)
-    # signature and header are 33 bytes; other chunks may follow in any order
-    signed = encoded[:33] + _text_chunk("Software", written_by) + encoded[33:]
-    return write_whole(path, lambda temporary: Path(temporary).write_bytes(signed))
-
-
-def _text_chunk(key: str, text: str) -> bytes:
-    """Return a chunk of a PNG file with text in it: length, kind, contents, checksum."""
-    body = b"tEXt" + f"{key}\0{text}".encode("latin-1")
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return write_whole(path, lambda temporary: Path(temporary).write_bytes(encoded))
 
 
 def channels_last(image: NDArray[Any], ndim: int) -> NDArray[Any]:

@@ -15,7 +15,6 @@ from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
 from ..models.padding import without_padding
 from ..models.rescale import Factors, scale_of, scaled_maps
-from ..storage.results import WRITTEN_BY
 from ..storage.tables import write_parquet
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def predict_one(
         return Predicted(row, table, found.labels, odd, held_down=faint)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
     if parquet:
-        write_parquet(table, folder.place("objects", item.id), WRITTEN_BY)
+        write_parquet(table, folder.place("objects", item.id))
         table = table[:0]  # as large as memory, of all images together
     return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um), faint)
 
@@ -131,14 +130,12 @@ def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay
     """Write the files of one image; the label image's place below the folder."""
     from ..images.files import write_labels
 
-    path = write_labels(
-        folder.place("labels", item.id), labels, item.spacing_um, written_by=WRITTEN_BY
-    )
+    path = write_labels(folder.place("labels", item.id), labels, item.spacing_um)
     if overlay:
         from ..plots.overlays import write_overlay
 
         shown = shown_plane(source, labels)
-        write_overlay(folder.place("overlays", item.id), *shown, written_by=WRITTEN_BY)
+        write_overlay(folder.place("overlays", item.id), *shown)
     return f"labels/{path.name}"
 
 
@@ -153,7 +150,7 @@ def _write_probabilities(
     def part(rows: slice) -> np.ndarray:
         return model.task.probabilities({head: values[rows] for head, values in maps.items()})
 
-    write_maps(path, part, shape, item.spacing_um, written_by=WRITTEN_BY)
+    write_maps(path, part, shape, item.spacing_um)
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ from ..models.inputs import (
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
+from ..storage.atomic import Unwritable
 from ..storage.tables import need_parquet
 from ..version import __version__
 from .apply import Predicted, predict_one
@@ -177,7 +178,7 @@ def collect(
         for item, finish in begun:
             count = len(done)
             yield Event("progress", f"image {count + 1}/{len(items)}: {item.id}", count, len(items))
-            one = done[item.id] = _finished(finish, item, alone=len(items) == 1)
+            one = done[item.id] = _finished(finish, item, folder, alone=len(items) == 1)
             for text in one.notes:
                 yield warn(text)
             folder.check()
@@ -227,10 +228,15 @@ def _earlier(kept: Mapping[str, Any]) -> Predicted:
     return Predicted(dict(kept["row"]), objects_of(kept), None)
 
 
-def _finished(finish: Callable[[], Predicted], item: Item, alone: bool) -> Predicted:
+def _finished(
+    finish: Callable[[], Predicted], item: Item, folder: InMemory, alone: bool
+) -> Predicted:
     """Return what came of one image, also of one that cannot be read."""
     try:
         one = finish()
+    except Unwritable:
+        folder.check()
+        raise
     except (InvalidError, OSError) as error:
         if alone:
             raise

@@ -13,7 +13,7 @@ from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..messages import Setting, counted, say
-from ..storage.atomic import leave_empty, sha256_of
+from ..storage.atomic import leave_empty, sha256_of, told
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
 from ..storage.results import (
@@ -23,19 +23,17 @@ from ..storage.results import (
     PREDICTED,
     UNFINISHED,
     claimed,
-    files_of,
-    refuse_foreign,
+    move_there,
+    names_of,
     refuse_inputs,
+    refuse_odd_folders,
     refuse_other_files,
-    refuse_other_tables,
     refuse_results,
-    remove_partial,
     take_place,
-    written_before,
-    written_here,
 )
 from ..storage.tables import packed, unpacked, write_table
 from ..storage.unfinished import Unfinished
+from ..storage.written import Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,8 +97,8 @@ class InMemory:
 class ResultsFolder(InMemory):
     """A folder of results while a prediction writes to it.
 
-    Files of each image are whole when they appear, in the folder itself or, where earlier results
-    are replaced, beside them until all are there. What is finished is kept as it comes.
+    Files of each image are written beside, and recorded before they appear: in the folder itself
+    or, where earlier results are replaced, once all are there.
 
     Parameters
     ----------
@@ -120,21 +118,19 @@ class ResultsFolder(InMemory):
         self.path = self._folder = folder
         self._names, self._overwrite, self._lock = names, overwrite, lock
         self.renamed = changes(names.items())
-        self._old = written_before(folder)
-        self._state = Unfinished(folder / UNFINISHED)
+        self._state, self._record = Unfinished(folder / UNFINISHED), Written(folder)
         self._replacing = (folder / PREDICTED).exists()
-        # beside earlier results until all are there
-        self._stage = self._state.folder / "new" if self._replacing else folder
-        self._written: set[Path] = set()
+        self._stage = self._state.folder / "new"
         self._recall()
 
     def _recall(self) -> None:
         """Take up what an earlier run kept, as far as the files are there as it wrote them."""
         self.decided = self._state.decided
-        done = self._state.done.items()
-        self.finished = {name: kept for name, kept in done if self._whole(kept["files"])}
+        done = self._state.done
+        self.finished = {name: kept for name, kept in done.items() if self._whole(kept["files"])}
+        files = (kept["files"] for kept in self.finished.values())
+        self._written = {name: digest for one in files for name, digest in one.items()}
         self._kept = len(self.finished)
-        self._written = {self._folder / f for one in self.finished.values() for f in one["files"]}
 
     def _whole(self, files: Mapping[str, str]) -> bool:
         return all(self._is_there(name, digest) for name, digest in files.items())
@@ -145,18 +141,19 @@ class ResultsFolder(InMemory):
         path = staged if os.path.lexists(staged) else self._folder / name
         return path.is_file() and sha256_of(path) == digest
 
-    def refuse_losses(self, read: Iterable[Path]) -> None:
+    def refuse_losses(self, read: Iterable[Path] = ()) -> None:
         """Raise where a file would be lost that is read, or that no prediction wrote."""
         if not self._replacing and not self._state.begun:
             refuse_other_files(self._folder)
-        targets = files_of(self._folder, self._names.values())
-        tables = [self._folder / name for name in (PREDICTED, OBJECTS)]
-        refuse_inputs([*targets, *self._old, *tables], read)
-        refuse_foreign(targets, [*self._old, *self._unfinished_files()])
+        targets = [*names_of(self._names.values()), OBJECTS, PREDICTED]
+        self._record.refuse_others(targets)
+        refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], read)
 
-    def _unfinished_files(self) -> list[Path]:
-        """List the files that an unfinished prediction has written."""
-        return [p for p in files_of(self._folder, self._state.names.values()) if written_here(p)]
+    def _earlier(self) -> list[str]:
+        """List the files of earlier results."""
+        folders = tuple(f"{kind}/" for kind in KINDS)
+        names = self._record.names()
+        return [n for n in names if n.startswith(folders) or n in (OBJECTS, PREDICTED)]
 
     def differences(self, asked: Mapping[str, Any]) -> list[str]:  # noqa: D102
         return self._state.differences(asked) if self._state.begun else []
@@ -172,16 +169,13 @@ class ResultsFolder(InMemory):
             )
         if differing:
             self._give_up()
-        remove_partial(self._stage)
         self._state.begin(asked, self._names)
-        self._stage.mkdir(exist_ok=True)
 
     def _give_up(self) -> None:
         """Remove what the unfinished prediction wrote."""
-        for path in set(self._unfinished_files()) - set(self._old):
-            path.unlink(missing_ok=True)
-        if not self._replacing:
-            (self._folder / OBJECTS).unlink(missing_ok=True)
+        for name in [] if self._replacing else self._earlier():
+            if self._record.holds(name):
+                (self._folder / name).unlink()
         self._state.forget()
         self._recall()
 
@@ -190,8 +184,10 @@ class ResultsFolder(InMemory):
 
     def place(self, kind: str, image: str) -> Path:  # noqa: D102
         inside = self._stage / kind
-        # its parent is never made: a folder that has disappeared is an error
-        inside.mkdir(exist_ok=True)
+        with told(inside):
+            self._stage.mkdir(exist_ok=True)
+            # the folder of results is never made: one that has disappeared is an error
+            inside.mkdir(exist_ok=True)
         return inside / f"{self._names[image]}{KINDS[kind]}"
 
     def check(self) -> None:  # noqa: D102
@@ -200,25 +196,28 @@ class ResultsFolder(InMemory):
     def keep(  # noqa: D102
         self, row: Mapping[str, Any], objects: pd.DataFrame, pixels: str
     ) -> None:
-        files = files_of(Path(), [self._names[row["image"]]])
-        made = [file for file in files if (self._stage / file).is_file()]
-        digests = {file.as_posix(): sha256_of(self._stage / file) for file in made}
+        made = [n for n in names_of([self._names[row["image"]]]) if (self._stage / n).is_file()]
+        digests = {name: sha256_of(self._stage / name) for name in made}
         kept = {"pixels": pixels, "files": digests, "row": row, "objects": packed(objects)}
         self._state.keep(row["image"], kept)
-        self._written |= {self._folder / file for file in made}
+        if not self._replacing:
+            self._record.append(digests)
+            move_there(self._stage, self._folder, made)
+        self._written |= digests
         self._kept += 1
 
     def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:  # noqa: D102
         self.check()
-        if objects is not None:
-            write_table(objects, self._stage / OBJECTS)
-            self._written.add(self._folder / OBJECTS)
-        write_table(files, self._stage / PREDICTED)
-        if self._replacing:
-            earlier = [*self._old, self._folder / OBJECTS]
-            gone = [path for path in earlier if path not in self._written]
-            take_place(self._stage, self._folder, gone)
-            leave_empty(*(self._folder / kind for kind in KINDS))
+        tables = {OBJECTS: objects, PREDICTED: files}
+        for name, table in tables.items():
+            if table is not None:
+                write_table(table, self._stage / name)
+                self._written[name] = sha256_of(self._stage / name)
+        # somebody may have changed earlier results in the meantime
+        self.refuse_losses()
+        gone = [n for n in self._earlier() if n not in self._written and self._record.holds(n)]
+        take_place(self._stage, self._record, self._written, gone)
+        leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()
 
     def words(self) -> str:
@@ -260,9 +259,9 @@ def open_results(
         expected = "a folder other than that of the images"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
     with claimed(out, "predict") as (path, lock):
+        refuse_odd_folders(path, (*KINDS, UNFINISHED))
         begun = (path / UNFINISHED).is_dir()
-        refuse_results(path, overwrite, PREDICTED, () if begun else (OBJECTS,))
-        refuse_other_tables(path, (OBJECTS,))
+        refuse_results(path, (PREDICTED,) if begun else (PREDICTED, OBJECTS), overwrite)
         folder = ResultsFolder(path, file_names(item.id for item in items), overwrite, lock)
         folder.refuse_losses(read)
         try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import invalid
 from ..images.files import write_labels
 from ..messages import say
+from ..storage.atomic import told, write_whole
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
 
@@ -24,15 +25,14 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 _SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
 
 
-def check_request(folder: Path, kind: str, kinds: Sequence[str], images: int, seed: int) -> None:
-    """Refuse what cannot be made, and a folder that holds images or labels; make the folder."""
+def check_request(kind: str, kinds: Sequence[str], images: int, seed: int) -> None:
+    """Refuse what cannot be made."""
     if kind not in kinds:
         raise invalid("kind", expected=say("one of {}", list(kinds)), received=kind)
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
     if seed < 0:
         raise invalid("seed", expected="a whole number, 0 or more", received=seed)
-    _make_empty(folder)
 
 
 def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> None:
@@ -42,7 +42,8 @@ def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> N
     image, labels = _MAKERS[kind](seed=(seed, number))
     _write_image(folder / "images" / name, image, spacing)
     for part, drawn in _label_images(kind, labels, people, (seed, number)).items():
-        (folder / part).mkdir(exist_ok=True)
+        with told(folder / part):
+            (folder / part).mkdir(exist_ok=True)
         write_labels(folder / part / name, drawn, spacing)
 
 
@@ -56,10 +57,13 @@ def _label_images(
     return {"truth": labels, **folders}
 
 
-def _make_empty(folder: Path) -> None:
+def make_empty(folder: Path) -> None:
+    """Make the folders of images and labels; refuse those that hold any."""
     for part in ("images", "labels"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-        if any((folder / part).iterdir()):
+        with told(folder / part, "folder"):
+            (folder / part).mkdir(exist_ok=True)
+            taken = any((folder / part).iterdir())
+        if taken:
             raise invalid(
                 "folder",
                 expected="one without images and labels",
@@ -76,6 +80,7 @@ def _write_image(
     if image.ndim == 3 and spacing_um is None:
         channels = {"axes": "CYX", "Channel": {"Name": ["cytoplasm", "nucleus"]}}
         planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
-        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", metadata=channels)
+        how = {"ome": True, "photometric": "minisblack", "metadata": channels}
+        write_whole(path, lambda name: tifffile.imwrite(name, planes, **how))
     else:
         write_labels(path, image, spacing_um)

@@ -60,11 +60,14 @@ def write(
     ['images/nuclei_000.tif', 'images/nuclei_001.tif',
      'labels/nuclei_000.tif', 'labels/nuclei_001.tif']
     """
-    from .files import check_request, write_one
+    from ..storage.results import claimed
+    from .files import check_request, make_empty, write_one
 
-    path = Path(folder)
-    check_request(path, kind, kinds, images, seed)
-    for number in range(images):
-        write_one(path, kind, number, seed, people)
+    check_request(kind, kinds, images, seed)
+    with claimed(folder, "simulate", "folder") as (path, lock):
+        make_empty(path)
+        for number in range(images):
+            lock.check()
+            write_one(path, kind, number, seed, people)
     yield from ()
     return path

@@ -3,36 +3,119 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
+import shutil
 import stat
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 
-PARTIAL = ".cytoloom-"
-"""What names of files that are being written begin with, and no others."""
+_PARTIAL = ".cytoloom-"
+_ROOM = "Make room, and make the same call again, or pass a folder on another disk."
+_LEAVE = "Pass a place that you may write to."
+_REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _LEAVE,
+    errno.EACCES: _LEAVE,
+    errno.EPERM: _LEAVE,
+    errno.ENAMETOOLONG: "Pass a shorter name: disks take at most 255 bytes.",
+}
+
+
+class Unwritable(InvalidError, OSError):
+    """The disk does not take what is to be written: nothing else can be, either."""
+
+
+@contextlib.contextmanager
+def told(path: Path, name: str = "") -> Iterator[None]:
+    """Say in one sentence why something cannot be written.
+
+    Parameters
+    ----------
+    path : Path
+        What is written, or the folder.
+    name : str, default ""
+        The argument at fault, by default the path.
+
+    Examples
+    --------
+    >>> with told(Path("labels"), "out"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    cytoloom.storage.atomic.Unwritable: Invalid `out`. Expected a place that can be written to. \
+Received: labels: No space left on device. Make room, ...
+    """
+    try:
+        yield
+    except Unwritable:
+        raise
+    except OSError as error:
+        at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str) else path
+        said = invalid(
+            name or str(path),
+            expected="a place that can be written to",
+            received=f"{at}: {_why(at, error)}" if name or at != path else _why(at, error),
+            remedy=_REMEDIES.get(error.errno or 0, "Pass another name."),
+        )
+        unwritable = Unwritable(*said.args)
+        vars(unwritable).update(vars(said))
+        raise unwritable from error
+
+
+def _why(path: Path, error: OSError) -> str:
+    """Say what is in the way; a link or a file are, of all places above, what can be seen."""
+    for place in (path, *path.parents):
+        if os.path.islink(place) and not os.path.exists(place):
+            return f"{place} is a link to nothing"
+        if os.path.isfile(place) and (place != path or error.errno == errno.EEXIST):
+            return f"{place} is a file"
+    return error.strerror or str(error)
+
+
+def partial_name(suffix: str = "") -> str:
+    """Return a name for what is being written, which nothing else has."""
+    return f"{_PARTIAL}{uuid.uuid4().hex}{suffix}"
+
+
+def is_partial(name: str) -> bool:
+    """Whether a name is one of `partial_name`."""
+    return re.match(rf"{re.escape(_PARTIAL)}[0-9a-f]{{32}}(\.|$)", name) is not None
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a kill left of files and folders that were being written."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        if not is_partial(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def leave_empty(*folders: Path) -> None:
     """Remove folders, the innermost first, where they hold nothing."""
     for path in folders:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             path.rmdir()
 
 
-def make_folder(inner: Path, folder: Path) -> None:
+def make_folder(inner: Path, folder: Path, argument: str = "out") -> None:
     """Make a folder within one that can be written to."""
-    try:
-        inner.mkdir(parents=True, exist_ok=True)
+    with told(folder, argument):
+        try:
+            inner.mkdir(parents=True, exist_ok=True)
+        except ValueError as error:  # a NUL in its name
+            raise OSError(errno.EINVAL, str(error)) from None
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"0")
-    except OSError as error:
-        why = "a file" if folder.is_file() else error.strerror
-        raise invalid("out", expected="a folder to write to", received=f"{folder}: {why}") from None
 
 
 def is_regular(path: Path) -> bool:
@@ -60,10 +143,11 @@ def write_whole(path: Path, write: Callable[[str], object]) -> Path:
     # Not its own name within, which may be as long as names can be. Made by who writes it, as any
     # file: one of `mkstemp` is its owner's alone, and the mask can only be read by changing it, for
     # all threads.
-    temporary = path.parent / f"{PARTIAL}{uuid.uuid4().hex}{path.suffix}"
+    temporary = path.parent / partial_name(path.suffix)
     try:
-        write(str(temporary))
-        os.replace(temporary, path)
+        with told(path):
+            write(str(temporary))
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

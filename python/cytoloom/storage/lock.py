@@ -17,9 +17,10 @@ from typing import Any
 
 from ..errors import InvalidError, invalid
 from ..messages import VerbName, say, shortened
-from .atomic import is_regular
+from .atomic import is_regular, told
 
 LOCK = ".in-use"
+_BEGIN = '{"token": "'
 BEAT_S = 15.0
 """How often a run shows that it lives, by the date of its file."""
 DEAD_S = 300.0
@@ -40,29 +41,43 @@ class Lock:
         The file that says so.
     """
 
-    def __init__(self, folder: Path, verb: str) -> None:
+    def __init__(self, folder: Path, verb: str, argument: str = "out") -> None:
         self.path = folder / LOCK
+        self._argument = argument
         self._token = uuid.uuid4().hex
         self._verb = verb
         self._ended = threading.Event()
 
     def acquire(self) -> None:
         """Take the turn, or raise `InvalidError` where another run has it."""
+        with told(self.path.parent, self._argument):
+            self._take()
+        threading.Thread(target=self._beat, daemon=True, name="cytoloom-lock").start()
+
+    def _take(self) -> None:
         while not self._made():
+            self._refuse_other_file()
             owner = _read(self.path)
-            if owner is None and os.path.lexists(self.path) and not is_regular(self.path):
-                received = f"{self.path}, which is no file"
-                raise invalid("out", expected="a folder for results", received=received)
             if owner is not None and _lives(owner, self.path):
                 raise invalid(
-                    "out",
+                    self._argument,
                     expected="a folder that no other run writes to",
                     received=say("{}, {}", str(self.path.parent), _words(owner)),
                     remedy="Wait until it has ended, or pass another name.",
                 )
             if owner is not None:
                 self._remove(owner)
-        threading.Thread(target=self._beat, daemon=True, name="cytoloom-lock").start()
+
+    def _refuse_other_file(self) -> None:
+        """Raise where what has the name of a lock is somebody's own file, folder or link."""
+        if _is_of_a_run(self.path):
+            return
+        raise invalid(
+            self._argument,
+            expected=f"a folder in which {LOCK} says which run writes to it",
+            received=f"{self.path}, which is no file of a run",
+            remedy="Move it away, or pass another name.",
+        )
 
     def check(self) -> None:
         """Raise `Gone` where the turn was lost: with the folder, or to another run."""
@@ -86,8 +101,12 @@ class Lock:
             handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
             return False
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(plain))
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(plain))
+        except OSError:  # a full disk
+            self.path.unlink(missing_ok=True)
+            raise
         return True
 
     def _remove(self, owner: dict[str, Any]) -> None:
@@ -112,7 +131,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, verb: str) -> Iterator[Lock]:
+def locked(folder: Path, verb: str, argument: str = "out") -> Iterator[Lock]:
     """Have a folder for one run alone.
 
     Where the process that had it is dead, the turn is taken from it: at once on this machine, on
@@ -124,6 +143,8 @@ def locked(folder: Path, verb: str) -> Iterator[Lock]:
         Exists.
     verb : str
         What is done in it, for others to be told.
+    argument : str, default "out"
+        What the folder is called in errors.
 
     Raises
     ------
@@ -138,7 +159,7 @@ def locked(folder: Path, verb: str) -> Iterator[Lock]:
     >>> list(folder.iterdir())
     []
     """
-    lock = Lock(folder, verb)
+    lock = Lock(folder, verb, argument)
     lock.acquire()
     try:
         yield lock
@@ -167,6 +188,17 @@ def _is_owner(plain: Any) -> bool:
     return (
         type(since) in (int, float) and 0 <= since < 2**33 and type(pid) is int and 0 < pid < 2**31
     )
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether a file is a lock, perhaps one of which a kill has left the beginning; or is gone."""
+    if os.path.lexists(path) and not is_regular(path):
+        return False
+    try:
+        begin = path.read_bytes()[: len(_BEGIN)]
+    except OSError:  # gone by now, or of another user
+        return True
+    return _BEGIN.encode().startswith(begin)
 
 
 def _words(owner: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def need_parquet() -> None:
         )
 
 
-def write_parquet(table: pd.DataFrame, path: Path, written_by: str = "cytoloom") -> None:
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write a table as Parquet, whole; a part of a set of tables of the same columns.
 
     Parameters
@@ -75,18 +75,13 @@ def write_parquet(table: pd.DataFrame, path: Path, written_by: str = "cytoloom")
         Its columns have the same types when it has no rows.
     path : Path
         Ends in ``.parquet``; its folder exists.
-    written_by : str, default "cytoloom"
-        What the file says it was written by.
     """
     import pyarrow
     from pyarrow import parquet
 
     text = {name: str for name in TEXT if name in table}
     part = pyarrow.Table.from_pandas(table.astype(text), preserve_index=False)
-    told = {**(part.schema.metadata or {}), b"written_by": written_by.encode()}
-    write_whole(
-        path, lambda temporary: parquet.write_table(part.replace_schema_metadata(told), temporary)
-    )
+    write_whole(path, lambda temporary: parquet.write_table(part, temporary))
 
 
 def packed(table: pd.DataFrame) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from .atomic import is_regular
+from .atomic import is_regular, told, write_whole
 
 HEAD, LINES, SEAL = "asked.json", "finished.jsonl", "sha256"
 Plain = dict[str, Any]
@@ -72,7 +72,8 @@ class Unfinished:
         """Begin, or go on with what is asked for and more names."""
         if not self.begun:
             self.forget()
-        self.folder.mkdir(exist_ok=True)
+        with told(self.folder):
+            self.folder.mkdir(exist_ok=True)
         _refuse_other(self.folder / LINES)
         self.asked, self.names, self.begun = _plain(asked), {**self.names, **names}, True
         self._write_head()
@@ -87,7 +88,7 @@ class Unfinished:
         """Keep that a thing is done: one line, which is there for good."""
         line = json.dumps(_sealed({"key": key, "value": _plain(value)}))
         # the folder is never made here: one that has disappeared is an error
-        with open(self.folder / LINES, "a", encoding="utf-8") as stream:
+        with told(self.folder / LINES), open(self.folder / LINES, "a", encoding="utf-8") as stream:
             stream.write(f"{line}\n")
 
     def forget(self) -> None:
@@ -98,13 +99,15 @@ class Unfinished:
 
     def _write_head(self) -> None:
         plain = _sealed({"asked": self.asked, "decided": self.decided, "names": self.names})
-        partial = self.folder / f".{HEAD}"
-        with open(partial, "w", encoding="utf-8") as stream:
-            json.dump(plain, stream, indent=1)
-            stream.flush()
-            # else the new name may reach the disk before the bytes do
-            os.fsync(stream.fileno())
-        os.replace(partial, self.folder / HEAD)
+        write_whole(self.folder / HEAD, lambda path: _write_synced(plain, path))
+
+
+def _write_synced(plain: Plain, path: str) -> None:
+    with open(path, "w", encoding="utf-8") as stream:
+        json.dump(plain, stream, indent=1)
+        stream.flush()
+        # else the new name may reach the disk before the bytes do
+        os.fsync(stream.fileno())
 
 
 def _plain(value: Any) -> Any:

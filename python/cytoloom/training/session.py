@@ -104,9 +104,7 @@ def _learned(
             yield warn(text)
         model = _recorded(bare, planned, tuned, started)
         if folder is not None:
-            folder.lock.check()
-            model.save(folder.path, overwrite=True)
-            folder.show_snapshots()
+            folder.save(model)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(Keeper(folder, {}).words()) from None
     if folder is not None:

@@ -1,0 +1,135 @@
+"""What runs wrote into a folder, by SHA-256: nothing else in it is replaced or removed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..errors import invalid
+from .atomic import is_regular, sha256_of, told, write_whole
+
+RECORD = ".written.sha256"
+"""A list as ``sha256sum`` writes it: ``sha256sum -c .written.sha256`` tells what was changed."""
+_LINE = re.compile(r"([0-9a-f]{64})  ((?:\w+/)?[^/\\\n]+)")
+MOVE_AWAY = "Move it away, or pass another name."
+
+
+class Written:
+    r"""What runs wrote into a folder; a file that was changed since is not it any more.
+
+    Parameters
+    ----------
+    folder : Path
+        Its record is read where it has one.
+    also : dict of str to str, optional
+        What an unfinished run wrote besides: SHA-256 by name below the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.csv").write_text("object\n1\n")
+    >>> Written(folder).holds("a.csv")
+    False
+    >>> Written(folder).add({"a.csv": sha256_of(folder / "a.csv")})
+    >>> Written(folder).holds("a.csv")
+    True
+    >>> _ = (folder / "a.csv").write_text("object\n1\n2\n")
+    >>> Written(folder).holds("a.csv")
+    False
+    """
+
+    def __init__(self, folder: Path, also: Mapping[str, str] | None = None) -> None:
+        self.folder, self._begun = folder, False
+        # several of one name while new files take the place of old ones
+        self._known: dict[str, set[str]] = defaultdict(set)
+        lines, self._whole = _read(folder / RECORD)
+        for name, known in (*lines, *(also or {}).items()):
+            self._known[name].add(known)
+
+    def holds(self, name: str) -> bool:
+        """Whether a file is there as a run wrote it."""
+        path, hashes = self.folder / name, self._known.get(name)
+        try:
+            if not hashes or not is_regular(path):
+                return False
+            return sha256_of(path) in hashes
+        except OSError:
+            return False
+
+    def names(self) -> list[str]:
+        """List the files that runs wrote, whatever became of them."""
+        return sorted(self._known)
+
+    def refuse_others(self, names: Iterable[str], argument: str = "out") -> None:
+        """Raise where a file that would be replaced is not as a run wrote it."""
+        if not self._whole:
+            raise invalid(
+                argument,
+                expected=f"a list of what runs wrote in {RECORD}",
+                received=f"{self.folder / RECORD}, which is another file or was damaged",
+                remedy=MOVE_AWAY,
+            )
+        for name in names:
+            if os.path.lexists(self.folder / name) and not self.holds(name):
+                raise invalid(
+                    argument,
+                    expected="files of an earlier run, as it wrote them",
+                    received=f"{self.folder / name}, which is another file or was changed since",
+                    remedy=MOVE_AWAY,
+                )
+
+    def add(self, hashes: Mapping[str, str]) -> None:
+        """Record files before they take their place; what was there is still known."""
+        for name, known in hashes.items():
+            self._known[name].add(known)
+        self._write()
+
+    def append(self, hashes: Mapping[str, str]) -> None:
+        """Record more files before they take their place, one line each: there may be many."""
+        if not self._begun:  # and leave out what a kill has left of a line
+            self._begun = True
+            self.add(hashes)
+            return
+        for name, known in hashes.items():
+            self._known[name].add(known)
+        with (
+            told(self.folder / RECORD),
+            open(self.folder / RECORD, "a", encoding="utf-8") as stream,
+        ):
+            stream.write(_text(hashes.items()))
+
+    def settle(self, hashes: Mapping[str, str], gone: Iterable[str] = ()) -> None:
+        """Record files that are in their place alone, without those that were there before."""
+        for name in gone:
+            self._known.pop(name, None)
+        self._known.update({name: {known} for name, known in hashes.items()})
+        self._write()
+
+    def _write(self) -> None:
+        text = _text((name, known) for name in sorted(self._known) for known in self._known[name])
+        write_whole(self.folder / RECORD, lambda path: Path(path).write_text(text, "utf-8"))
+
+
+def _text(hashes: Iterable[tuple[str, str]]) -> str:
+    """Return a line for each; a name with a line feed has none, its file is somebody's own."""
+    lines = (f"{known}  {name}" for name, known in hashes)
+    return "".join(f"{line}\n" for line in lines if _LINE.fullmatch(line))
+
+
+def _read(record: Path) -> tuple[list[tuple[str, str]], bool]:
+    """Read name and SHA-256 of each file below the folder, and whether that is all there is."""
+    if not is_regular(record):
+        return [], not os.path.lexists(record)
+    try:
+        lines = record.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeError):
+        return [], False
+    # the last is empty, or what a kill has left of a line
+    lines = lines[:-1]
+    found = [_LINE.fullmatch(line) for line in lines]
+    pairs = [(match[2], match[1]) for match in found if match and match[2] != ".."]
+    return pairs, len(pairs) == sum(map(bool, lines))
