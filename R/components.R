@@ -69,7 +69,7 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
 #'
 #' @param filters Feature channels of the first level; each deeper level has twice as many.
 #' @param depth Number of poolings; there are `depth + 1` levels.
-#' @param convs Convolutions per level.
+#' @param convs Convolutions per level, at most 16.
 #' @param kernel Odd width of the convolutions in pixels.
 #' @param residual Add each level's input to its last convolution.
 #' @param norm `"batch"` or `"none"`.

@@ -160,6 +160,8 @@ def test_worst_and_best_of_few_images_show_none_twice():
 @pytest.mark.parametrize("augment", ["strong", Augment()])
 def test_augmentation_sheet_starts_with_the_image_itself(augment):
     image, labels = simulate.nuclei((48, 40), 4)
+    with pytest.raises(InvalidError, match="`seed`"):
+        plots.augmentation_sheet(augment, image, labels, seed=-1)
     first = plots.augmentation_sheet(augment, image, labels, n=4)
     again = plots.augmentation_sheet(augment, image, labels, n=4)
     assert len(first.axes) == 5

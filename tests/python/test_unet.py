@@ -292,6 +292,11 @@ def test_the_bare_network_gives_probabilities_of_the_image_size():
     assert np.asarray(unet(filters=2, depth=1)(np.zeros((1, 4, 4, 1)))).min() > 0
 
 
+def test_a_network_that_would_never_be_built_is_refused():
+    with pytest.raises(InvalidError, match=r"`convs`.*1 to 16"):
+        UNet(convs=2**31)
+
+
 def test_the_bare_network_refuses_sizes_that_do_not_divide():
     with pytest.raises(InvalidError, match="multiples of 16 px"):
         unet((100, 100, 1))

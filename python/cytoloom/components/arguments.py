@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,6 +95,19 @@ def refused(name: str, value: Any, expected: str = "", remedy: str = "") -> Inva
     """
     expected, remedy = _OF_NAME.get(name, (expected, remedy))
     return invalid(name, expected=expected, received=Value(value), remedy=remedy)
+
+
+def checked_seed(seed: int) -> int:
+    """Return the seed, or refuse what is none.
+
+    Examples
+    --------
+    >>> checked_seed(7)
+    7
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
+    return int(seed)
 
 
 def checked(function: F) -> F:

@@ -43,7 +43,7 @@ class UNet(Network):
     depth : int, default 3
         Number of poolings; there are ``depth + 1`` levels.
     convs : int, default 2
-        Convolutions per level.
+        Convolutions per level, at most 16.
     kernel : int, default 3
         Odd width of the convolutions, px. In 3-D an axis that is not pooled before some deeper
         level gets width 1 above it, for its pixels are far apart.
@@ -77,7 +77,7 @@ class UNet(Network):
 
     filters: int = count(16)
     depth: int = count(3, most=DEEPEST)
-    convs: int = count(2)
+    convs: int = count(2, most=16)
     kernel: int = ruled(3, Rule("an odd number", 1, odd=True))
     residual: bool = False
     norm: Literal["batch", "none"] = "batch"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..components.arguments import checked
+from ..components.arguments import checked, checked_seed
 from ..errors import invalid
 from ..messages import Value, say
 from ..storage.atomic import write_whole
@@ -224,6 +224,7 @@ def augmentation_sheet(
     """
     from ..patches.augment import Augment
 
+    seed = checked_seed(seed)
     chosen = Augment.preset(augment) if isinstance(augment, str) else augment
     drawn, truth = _normalised(image, np.ndim(labels)), np.asarray(labels)
     variants = [(drawn, truth)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..images.files import write_labels
 from ..messages import say
@@ -31,8 +32,7 @@ def check_request(kind: str, kinds: Sequence[str], images: int, seed: int) -> No
         raise invalid("kind", expected=say("one of {}", list(kinds)), received=kind)
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
-    if seed < 0:
-        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
+    checked_seed(seed)
 
 
 def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> None:

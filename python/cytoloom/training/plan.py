@@ -70,9 +70,10 @@ def plan(
     >>> found.trainer.minutes, found.trainer.patch_px, found.network.stem_stride
     (5.0, (128, 128), 2)
     """
+    from ..components.arguments import checked_seed
     from ..tasks import resolve
     from .prepare import planned
-    from .stages import Given, checked_seed
+    from .stages import Given
     from .trainer import Trainer
 
     trainer = trainer or Trainer()

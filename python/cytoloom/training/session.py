@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..components import at_home, to_plain
+from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
@@ -26,7 +27,7 @@ from .provenance import model_of, of_images
 from .rehearse import rehearse
 from .resume import Keeper
 from .segment import Segmentation
-from .stages import Given, Planned, Tuned, checked_seed
+from .stages import Given, Planned, Tuned
 from .trainer import Trainer
 from .tune import tune
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.data import Data
-from ..errors import invalid
 from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..networks.network import Network
@@ -44,19 +43,6 @@ class Given:
     normalize: Normalize | None = None
     seed: int = 0
     start: Model | None = None
-
-
-def checked_seed(seed: int) -> int:
-    """Return the seed, or refuse what is none.
-
-    Examples
-    --------
-    >>> checked_seed(7)
-    7
-    """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise invalid("seed", expected="a whole number, 0 or more", received=seed)
-    return int(seed)
 
 
 @dataclass(frozen=True, eq=False)
