@@ -298,7 +298,38 @@ class InOptions(Face):
         return words.options
 
 
-PYTHON, R = Face(), InR()
+class InTables(Face):
+    """How a table in a file spells them, which any face may have written and any may read.
+
+    Examples
+    --------
+    >>> words = say("Pass {} or {}, see {}.", Setting("axes", "tyx"), Setting("slices", True),
+    ...             VerbName("predict"))
+    >>> words.spelled(InTables())
+    'Pass axes = tyx or slices = true, see predict.'
+    """
+
+    def setting(self, name: str, value: Any) -> str:
+        """Spell a setting by its name and value alone."""
+        return f"{name} = {value if isinstance(value, str) else self.value(value)}"
+
+    def argument(self, name: str) -> str:
+        """Spell the name of an argument as it is."""
+        return name
+
+    def value(self, value: Any) -> str:
+        """Spell a value as JSON, where it can be."""
+        try:
+            return json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            return super().value(value)
+
+    def verb(self, name: str) -> str:
+        """Spell the name of a verb as it is."""
+        return name
+
+
+PYTHON, R, TABLES = Face(), InR(), InTables()
 
 
 class Message(str):

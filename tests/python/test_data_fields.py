@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import tifffile
@@ -134,6 +136,13 @@ def test_files_given_as_a_list_or_by_a_pattern_of_names(tmp_path):
     (folder / "more" / "A_w2.tif").unlink()
     alone = as_images(folder, pattern="{name}")
     assert [i.id for i in alone] == ["A_w1", "A_w2", "B_w1", "B_w2"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files with line feeds")
+def test_a_pattern_fits_names_with_any_sign(tmp_path):
+    put(tmp_path, "a\nb.tif", "c [1].tif", "d\\.tif")
+    assert len(as_images(tmp_path, pattern="{name}")) == 3
+    assert len(as_images(tmp_path, pattern="{name}{channel}")) == 3
 
 
 def test_a_pattern_of_ones_own(tmp_path):

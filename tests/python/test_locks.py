@@ -62,6 +62,19 @@ def test_who_has_the_folder_is_told(holder, tmp_path):
         pass
     with pytest.raises(cl.InvalidError, match=words):
         cl.predict(untrained(), small.nuclei(1)[0][0], out=tmp_path, progress=False)
+    with pytest.raises(cl.InvalidError, match=f"`path`.*{words}"):
+        untrained().save(tmp_path)
+    with pytest.raises(cl.InvalidError, match=f"`folder`.*{words}"):
+        cl.simulate.write(tmp_path, images=1)
+
+
+@pytest.mark.parametrize("text", ["mine", '{"mine": 1}'])
+def test_a_file_of_that_name_that_is_no_lock_is_not_removed(tmp_path, text):
+    (tmp_path / LOCK).write_text(text)
+    os.utime(tmp_path / LOCK, (0, 0))
+    with pytest.raises(cl.InvalidError, match=r"in-use, which is no file of a run\. Move it away"):
+        cl.simulate.write(tmp_path, images=1)
+    assert (tmp_path / LOCK).read_text() == text
 
 
 def test_a_killed_process_has_nothing_any_more(holder, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +177,38 @@ def test_a_save_broken_off_anywhere_leaves_one_whole_model(folder, step):
     assert all(np.array_equal(f, e + new) for f, e in zip(found, earlier, strict=True))
     assert not (folder / ".saved").exists()
     assert cl.info(folder)
+
+
+SAVE = """
+import functools, json, shutil, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import kills
+from cytoloom.models.saving import write_files
+folder = Path(sys.argv[2])
+plain = json.loads((folder / "model.json").read_text())
+files = {name: functools.partial(shutil.copyfile, folder / name) for name in plain.pop("files")}
+kills.kill_at("os:replace", int(sys.argv[3]))
+write_files(folder, files, {**plain, "seed": 77})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+@pytest.mark.parametrize(("step", "seed"), [(1, 0), (3, 77)])
+def test_a_save_that_is_killed_leaves_one_whole_model(folder, step, seed):
+    """Before all files of the save are there, and while they take their place."""
+    words = [sys.executable, "-c", SAVE, str(Path(__file__).parent), str(folder), str(step)]
+    ended = subprocess.run(words, capture_output=True, text=True)
+    assert ended.returncode == -9, ended.stderr
+    assert cl.load(folder).info["seed"] == seed
+    assert not (folder / ".saved").exists()
+
+
+@pytest.mark.parametrize("plain", [[], "a", 3, None, [{"format": 2}]])
+def test_a_manifest_without_fields_is_one_sentence(folder, plain):
+    (folder / "model.json").write_text(json.dumps(plain))
+    with pytest.raises(cl.InvalidError, match=r"Expected the fields of a model.*in .*model\.json"):
+        cl.load(folder)
 
 
 def test_files_of_others_in_a_model_folder_stay(folder):

@@ -293,6 +293,88 @@ def test_tables_of_others_are_not_replaced(model, images, tmp_path, name):
     assert contents(tmp_path) == {name: b"reagent,volume\n"}
 
 
+def a_file(path: Path) -> None:
+    path.write_text("mine")
+
+
+def a_dangling_link(path: Path) -> None:
+    path.symlink_to("nothing")
+
+
+def a_link_elsewhere(path: Path) -> None:
+    (path.parent.parent / "elsewhere").mkdir()
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("labels", a_file, r"labels, a file\. Move it away"),
+        ("labels", a_dangling_link, r"labels, a link\. Let out itself be the link"),
+        ("overlays", a_link_elsewhere, r"overlays, a link\. Let out itself be the link"),
+        (".predicting", a_file, r"\.predicting, a file\. Move it away"),
+        ("below", a_file, r"below is a file"),
+        ("below", a_dangling_link, r"below is a link to nothing"),
+    ],
+)
+def test_what_stands_in_the_way_is_said_in_one_sentence(model, images, tmp_path, name, make, words):
+    """Before anything is computed, and nothing of it is touched."""
+    out = tmp_path / "out"
+    out.mkdir()
+    make(out / name)
+    with pytest.raises(cl.InvalidError, match=rf"Invalid `out`.*{words}"):
+        predict(model, images, out / "below" if name == "below" else out)
+    assert [path.name for path in out.iterdir()] == [name]
+    assert not contents(tmp_path / "elsewhere")
+
+
+def test_names_that_no_disk_takes_are_said_by_every_verb_that_writes(trained, images, tmp_path):
+    out = tmp_path / "made" / ("x" * 300)
+    verbs = {
+        "out": [
+            lambda: cl.predict(trained, images, out=out, progress=False),
+            lambda: cl.evaluate(trained, small.nuclei(1), out=out, progress=False),
+            lambda: small.train(out=out),
+        ],
+        "path": [lambda: trained.save(out)],
+        "folder": [lambda: cl.simulate.write(out)],
+    }
+    for argument, calls in verbs.items():
+        for call in calls:
+            with pytest.raises(cl.InvalidError, match=f"Invalid `{argument}`.*shorter name"):
+                call()
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_full_disk_ends_a_prediction_which_goes_on_when_there_is_room(
+    model, images, tmp_path, monkeypatch
+):
+    out, plain, written = tmp_path / "out", tifffile.imwrite, []
+
+    def full(path, *args, **kwargs):
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        return plain(path, *args, **kwargs)
+
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(cl.InvalidError, match=r"labels/w\d\.tif`.*No space left.*Make room"):
+        predict(model, images, out)
+    assert len(list((out / "labels").iterdir())) == 2
+    monkeypatch.undo()
+    assert predict(model, images, out).names == [f"w{k}" for k in range(6)]
+
+
+def test_remedies_in_files_are_spelled_for_all(model, images, tmp_path):
+    own = shutil.copytree(images, tmp_path / "images")
+    tifffile.imwrite(own / "odd.tif", np.zeros((5, 20, 20), np.uint8))
+    found = predict(model, own, tmp_path / "out")
+    (said,) = found.files["status"][found.files["status"] != "ok"]
+    (kept,) = pd.read_csv(tmp_path / "out" / "files.csv")["status"][found.files["status"] != "ok"]
+    assert "slices=True" in said
+    assert "slices = true" in kept
+
+
 def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     """A file for each image as it is finished, also after a kill; over a table, it is the one."""
     need("pyarrow", "parquet")

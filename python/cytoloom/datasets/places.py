@@ -214,7 +214,7 @@ def _told(
     end = 0
     for name, axis in zip(fields, axes, strict=True):
         if axis in _NAMES:
-            lead = re.findall(r"[^\W\d_]*$", match.string[end : match.start(name)])[0]
+            lead = re.findall(r"[^\W\d_]*\Z", match.string[end : match.start(name)])[0]
             tokens[axis] = Token(lead + match[name], (_moved((end, match.end(name)), shift),))
         end = match.end(name)
     return tokens

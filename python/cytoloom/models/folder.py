@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import invalid
 from ..messages import Setting, say
-from ..storage.atomic import is_partial, leave_empty, make_folder, remove_partial, told
+from ..storage.atomic import is_partial, leave_empty, make_folder, missing, remove_partial, told
 from ..storage.lock import LOCK, Lock
 from .manifest import MANIFEST
 from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
@@ -29,15 +29,15 @@ class ModelFolder:
     replace : bool
         A model that is there is replaced once the new one is whole; a started training with
         other settings or data is given up.
-    made : bool
-        The folder was made for this training.
+    made : tuple of Path
+        Folders that were made for this training, the innermost first.
     lock : Lock
         Says whether the folder is still this training's.
     """
 
     path: Path
     replace: bool
-    made: bool
+    made: tuple[Path, ...]
     lock: Lock
 
     @property
@@ -66,7 +66,7 @@ class ModelFolder:
         self.lock.release()
         if not any(self.states.glob("*.npz")):
             shutil.rmtree(self.snapshots, ignore_errors=True)
-        leave_empty(self.states, *([self.path] if self.made else []))
+        leave_empty(self.states, *self.made)
 
 
 def open_model_folder(
@@ -90,7 +90,7 @@ def open_model_folder(
         return None
     path = Path(out)
     refuse_others(path, overwrite or any((path / STATES).glob("*")))
-    made, states = not os.path.exists(path), path / STATES
+    made, states = missing(path), path / STATES
     make_folder(states, path)
     lock = Lock(path, "train")
     try:
@@ -99,6 +99,7 @@ def open_model_folder(
         refuse_others(path, overwrite or any(states.glob("*")))
     except BaseException:
         lock.release()
+        leave_empty(states, *made)
         raise
     remove_partial(path)  # of a save that was killed
     return ModelFolder(path, overwrite, made, lock)

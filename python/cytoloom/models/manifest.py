@@ -55,13 +55,17 @@ PART_TYPES = {
 }
 
 
-def read_json(file: Path) -> Any:
-    """Read a file as JSON, or say what is in it instead."""
+def read_fields(file: Path) -> dict[str, Any]:
+    """Read fields from a file of JSON, or say what is in it instead."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        plain = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         received = f"{file}: {error}"
         raise invalid(MANIFEST, expected="JSON", received=received, remedy=AGAIN) from None
+    if not isinstance(plain, dict):
+        received = say("{} in {}", Value(plain), file)
+        raise invalid(MANIFEST, expected="the fields of a model", received=received, remedy=AGAIN)
+    return plain
 
 
 def check_types(plain: Mapping[str, Any], types: Mapping[str, Any], file: Path) -> None:

@@ -19,7 +19,7 @@ from ..storage.atomic import leave_empty, partial_name, sha256_of, told
 from ..storage.tables import read_table
 from ..storage.written import Written
 from ..tasks.task import Task
-from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_json
+from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_fields
 from .record import FORMAT, INFO, NETWORK, Part
 
 if TYPE_CHECKING:
@@ -190,8 +190,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             received=str(folder),
             remedy=again if unfinished else other,
         )
-    plain = read_json(file)
-    number = plain.get("format") if isinstance(plain, dict) else "no table of fields"
+    plain = read_fields(file)
+    number = plain.get("format")
     if type(number) is not int or number not in (1, FORMAT):
         raise invalid(
             "format",

@@ -12,7 +12,7 @@ from ..datasets.given import is_file
 from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
-from ..messages import Setting, counted, say
+from ..messages import TABLES, Setting, counted, say, spelled
 from ..storage.atomic import leave_empty, sha256_of, told
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
@@ -208,7 +208,8 @@ class ResultsFolder(InMemory):
 
     def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:  # noqa: D102
         self.check()
-        tables = {OBJECTS: objects, PREDICTED: files}
+        status = [spelled(text, TABLES) for text in files["status"]]
+        tables = {OBJECTS: objects, PREDICTED: files.assign(status=status)}
         for name, table in tables.items():
             if table is not None:
                 write_table(table, self._stage / name)

@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import InvalidError, invalid
 
 _PARTIAL = ".cytoloom-"
-_ROOM = "Make room, and make the same call again, or pass a folder on another disk."
+_ROOM = "Make room and try again, or pass a folder on another disk."
 _LEAVE = "Pass a place that you may write to."
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
@@ -50,7 +50,7 @@ def told(path: Path, name: str = "") -> Iterator[None]:
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
     cytoloom.storage.atomic.Unwritable: Invalid `out`. Expected a place that can be written to. \
-Received: labels: No space left on device. Make room, ...
+Received: labels: No space left on device. Make room ...
     """
     try:
         yield
@@ -109,13 +109,27 @@ def leave_empty(*folders: Path) -> None:
 
 def make_folder(inner: Path, folder: Path, argument: str = "out") -> None:
     """Make a folder within one that can be written to."""
-    with told(folder, argument):
-        try:
-            inner.mkdir(parents=True, exist_ok=True)
-        except ValueError as error:  # a NUL in its name
-            raise OSError(errno.EINVAL, str(error)) from None
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"0")
+    made = missing(inner)
+    try:
+        with told(folder, argument):
+            _make(inner)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"0")
+    except Unwritable:
+        leave_empty(*made)
+        raise
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:  # a NUL in its name
+        raise OSError(errno.EINVAL, str(error)) from None
+
+
+def missing(folder: Path) -> tuple[Path, ...]:
+    """List the folders that are made with one, the innermost first."""
+    return tuple(path for path in (folder, *folder.parents) if not os.path.lexists(path))
 
 
 def is_regular(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import invalid
 from ..messages import Setting, say
-from .atomic import leave_empty, make_folder, partial_name, remove_partial, sha256_of, told
+from .atomic import leave_empty, make_folder, missing, partial_name, remove_partial, sha256_of, told
 from .lock import Lock, locked
 from .tables import write_table
 from .written import MOVE_AWAY, Written
@@ -54,7 +54,7 @@ def claimed(
         Nothing that can be written to, or another run writes to it.
     """
     folder = Path(out)
-    made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
+    made = missing(folder)
     try:
         make_folder(folder, folder, argument)
         with locked(folder, verb, argument) as lock:
