@@ -38,7 +38,10 @@ cl_measure <- function(labels, image = NULL, pixel_size_um = NULL, around_um = N
                        channels = NULL, axes = NULL, pattern = NULL, out = NULL,
                        overwrite = FALSE, progress = "auto") {
   no_dots(...)
-  given <- if (!is.null(image)) plain_sources(image, axes, pixel_size_um, pattern)
+  given <- if (!is.null(image)) {
+    said_of("image", "images", plain_sources(image, axes, pixel_size_um, pattern))
+  }
+  if (is.null(channels) && inherits(image, "cl_data")) channels <- image$channels
   run_events(
     "measure",
     list(
@@ -64,13 +67,25 @@ plain_label_images <- function(labels, what = "labels") {
     stop_clean("Invalid `", what, "`. Expected label images. Received: ", class(labels)[1], ".")
   }
   many <- if (is.list(labels)) labels else list(labels)
-  source <- list(images = lapply(unname(many), plain_label))
+  source <- list(images = said_of(what, "labels", lapply(unname(many), plain_label)))
   if (!is.null(names(many))) source$names <- as.list(names(many))
   list(source = source)
 }
 
+# Lets errors speak of the argument that something was given for.
+said_of <- function(argument, usual, code) {
+  tryCatch(code, cytoloom_error = function(error) {
+    text <- conditionMessage(error)
+    stop_clean(sub(paste0("`", usual, "`"), paste0("`", argument, "`"), text, fixed = TRUE))
+  })
+}
+
 found_labels <- function(found) {
   files <- found$files[found$files$status == "ok", ]
+  if (nrow(found$objects) == 0 && sum(files$objects) > 0) {
+    # written as Parquet, with their classes
+    return(list(source = dirname(dirname(files$labels[1]))))
+  }
   labels <- lapply(seq_len(nrow(files)), function(i) {
     path <- files$labels[i]
     if (!is.na(path) && file.exists(path)) path else plain_labels(found[[files$image[i]]])

@@ -276,7 +276,7 @@ def test_a_label_image_that_cannot_be_measured_does_not_stop_the_others(tmp_path
     table = cl.measure({"a": good, "b": bad}, {"a": good, "b": good})
     assert table["image"].tolist() == ["a"]
     assert "b is left out: Invalid `b`. Expected an image of the shape" in capsys.readouterr().err
-    with pytest.raises(cl.InvalidError, match="none for 1 \\(b\\), but 1 \\(a\\)"):
+    with pytest.raises(cl.InvalidError, match=r"`image`.*none for 1 \(b\), but 1 \(a\)"):
         table_of({"b": good, "a": good}, {"a": good})
     with pytest.raises(cl.InvalidError, match="whole numbers from 0"):
         table_of(-good)
@@ -306,3 +306,45 @@ def test_the_command_line_measures_folders(written, tmp_path, capsys):
     assert main(["measure", *given, "--quiet"]) == 0
     rows = len(out.read_text().splitlines()) - 1
     assert capsys.readouterr().out == f"2 images, {rows} objects. Table in {out}\n"
+
+
+def test_what_was_given_is_told_by_the_argument_that_it_was_given_for(tmp_path):
+    labels = np.array([[0, 3], [3, 3]])
+    for name, given in {
+        "labels": ("nowhere",),
+        "image": (labels, "nowhere"),
+    }.items():
+        with pytest.raises(cl.InvalidError, match=rf"Invalid `{name}`.*that is there"):
+            table_of(*given)
+    for nothing in ([], {}):
+        with pytest.raises(cl.InvalidError, match=r"Invalid `labels`. Expected label images"):
+            table_of(nothing)
+    with pytest.raises(cl.InvalidError, match=r"Invalid `image`.*2 images and 1 label"):
+        table_of([labels], [labels, labels])
+
+
+def test_the_first_annotator_is_measured_and_it_is_said(tmp_path, capsys):
+    folder = cl.simulate.write(tmp_path / "drawn", "annotators", 1, people=2, progress=False)
+    table = cl.measure(folder / "labels", folder / "images")
+    assert "Of several annotators the first" in capsys.readouterr().err
+    first = next((folder / "labels" / "annotator_1").iterdir())
+    assert len(table) == len(np.unique(cl.images.read_labels(first))) - 1
+
+
+def test_classes_are_known_of_predictions_in_files(tmp_path):
+    """As CSV or Parquet, without which pieces of a class would be one object."""
+    from cytoloom.storage.tables import write_parquet, write_table
+
+    labels = np.array([[1, 0, 1, 2]])
+    classes = pd.DataFrame({"image": "a", "object": [1, 2, 3], "class": ["x", "x", "y"]})
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "objects").mkdir()
+    cl.images.write_labels(tmp_path / "labels" / "a.tif", labels)
+    files = {"image": ["a"], "status": ["ok"], "objects": [3], "labels": ["labels/a.tif"]}
+    write_table(pd.DataFrame(files), tmp_path / "files.csv")
+    write_table(classes, tmp_path / "objects.csv")
+    expected = table_of(tmp_path)
+    assert expected[["object", "class"]].equals(classes[["object", "class"]])
+    (tmp_path / "objects.csv").unlink()
+    write_parquet(classes, tmp_path / "objects" / "a.parquet")
+    assert table_of(tmp_path).equals(expected)

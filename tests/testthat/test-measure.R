@@ -45,3 +45,13 @@ test_that("a table of labels, or a ring in pixels of unknown size, is refused", 
   expect_error(cl_measure(matrix(0.5, 2, 2)), "labels look rescaled")
   expect_error(cl_measure(matrix(1L, 2, 2), around_um = 1), "Give `pixel_size_um`.")
 })
+
+test_that("errors speak of the argument that something was given for", {
+  need_python()
+  labels <- matrix(1L, 2, 2)
+  expect_error(cl_measure(labels, TRUE), "Invalid `image`")
+  expect_error(cl_measure(list()), "Invalid `labels`. Expected label images. Received: none.")
+  expect_error(cl_measure(labels, "nowhere"), "Invalid `image`")
+  expect_error(cl_relate(labels, NA), "Invalid `cells`")
+  expect_error(cl_relate("nowhere.tif", labels), "Invalid `nuclei`")
+})

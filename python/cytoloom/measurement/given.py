@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,14 @@ from ..datasets.data import Data
 from ..datasets.folders import is_folder
 from ..datasets.given import ReadOptions, is_file, listed
 from ..datasets.ids import make_ids, named
-from ..datasets.items import Gathered, Item
+from ..datasets.items import Gathered, Item, shown_names
 from ..datasets.layouts import find_folders
 from ..datasets.listing import some
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
-from ..messages import counted
 from ..prediction.predictions import Predictions
+from ..storage.results import OBJECTS
 from ..storage.tables import read_table
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ class LabelImages:
 
     Parameters
     ----------
-    images : dict
+    images : dict, default {}
         From names to files or arrays.
     classes : dict, default {}
         Of images whose labels are numbers of classes: from names to the class of each of their
         objects, which are connected pieces numbered class by class.
     """
 
-    images: Mapping[str, Any]
+    images: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
@@ -72,6 +73,8 @@ def as_label_images(x: Any) -> LabelImages | None:
     if isinstance(x, LabelImages):
         return x
     if isinstance(x, Predictions):
+        if x.out is not None:
+            return as_label_images(x.out)
         written = dict(zip(x.files["image"].astype(str), x.files["labels"], strict=True))
         return predicted(x.files, x.objects, {name: written[name] or x[name] for name in x.names})
     if isinstance(x, Mapping):
@@ -80,10 +83,20 @@ def as_label_images(x: Any) -> LabelImages | None:
     if table is None or not table.is_file():
         return None
     files = read_table(table)
-    objects = table.with_name("objects.csv")
     below = {str(r.image): table.parent / r.labels for r in files.itertuples() if r.labels}
-    empty = files[:0].rename(columns={"labels": "class", "objects": "object"})
-    return predicted(files, read_table(objects) if objects.is_file() else empty, below)
+    return predicted(files, _written_objects(table.parent), below)
+
+
+def _written_objects(folder: Path) -> pd.DataFrame:
+    """Read which class objects have that a prediction wrote, as CSV or Parquet."""
+    import pandas as pd
+
+    names = ["image", "object", "class"]
+    if (folder / OBJECTS).is_file():
+        return read_table(folder / OBJECTS)[names]
+    parts = sorted((folder / Path(OBJECTS).stem).glob("*.parquet"))
+    tables = [pd.read_parquet(part, columns=names) for part in parts]
+    return pd.concat([pd.DataFrame(columns=names), *tables], ignore_index=True)
 
 
 def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered, LabelImages]:
@@ -104,21 +117,41 @@ def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered
     labels = _inside(labels)
     known = as_label_images(labels)
     if image is None:
-        found = Gathered(tuple(_alone(known.images if known else _names(labels), options)))
-    elif known is None and is_folder(labels) and is_folder(image):
-        data = Data.from_pairs(image, labels, **_settings(options))
-        found = Gathered(data.items, data.problems, data.notes)
-    elif _in_order(labels, known, image):
-        names = list(known.images) if known else _names_beside(labels, image)
-        images = list(image.values()) if _is_map(image) else image
-        own = list(known.images.values()) if known else labels
-        found = Gathered(Data.from_pairs(images, own, names, **_settings(options)).items)
+        found = Gathered(tuple(_alone(_names(labels, known), options)))
     else:
-        found = _by_name(known.images if known else _names(labels), image, options)
+        with _called("image"):
+            found = _with_images(labels, known, image, options)
     items, changed = named(found.items)
-    return replace(found, items=tuple(items), notes=(*found.notes, *changed)), known or LabelImages(
-        {}
+    several = [item.id for item in items if len(item.annotations) > 1]
+    if several:
+        changed.append(f"Of several annotators the first is measured: {shown_names(several)}.")
+    return replace(found, items=tuple(items), notes=(*found.notes, *changed)), (
+        known or LabelImages()
     )
+
+
+@contextlib.contextmanager
+def _called(name: str, *usual: str) -> Iterator[None]:
+    """Let errors of what is given speak of the argument that it was given for."""
+    try:
+        yield
+    except InvalidError as error:
+        own = error.name in (usual or ("images", "data"))
+        raise (error.renamed(name) if own else error) from None
+
+
+def _with_images(
+    labels: Any, known: LabelImages | None, image: Any, options: ReadOptions
+) -> Gathered:
+    if known is None and is_folder(labels) and is_folder(image):
+        data = Data.from_pairs(image, labels, **_settings(options))
+        return Gathered(data.items, data.problems, data.notes)
+    if not _in_order(labels, known, image):
+        return _by_name(_names(labels, known), image, options)
+    names = list(known.images) if known else _names_beside(labels, image)
+    images = list(image.values()) if _is_map(image) else image
+    own = list(known.images.values()) if known else labels
+    return Gathered(Data.from_pairs(images, own, names, **_settings(options)).items)
 
 
 def label_images(labels: Any) -> tuple[tuple[Item, ...], LabelImages]:
@@ -136,8 +169,9 @@ def label_pairs(labels: Any, others: Any) -> list[tuple[Labelled, Labelled]]:
         Items of the same image, each with the class of its objects where labels are classes.
     """
     given, names = [], []
-    for one in (labels, others):
-        items, known = label_images(one)
+    for what, one in (("nuclei", labels), ("cells", others)):
+        with _called(what, "labels"):
+            items, known = label_images(one)
         given.append([(item, known.classes.get(item.id)) for item in items])
         names.append([item.id for item in items])
     if len(names[0]) == len(names[1]) == 1 or all(isinstance(x, list) for x in (labels, others)):
@@ -145,16 +179,14 @@ def label_pairs(labels: Any, others: Any) -> list[tuple[Labelled, Labelled]]:
     partners = dict(zip(names[1], given[1], strict=True))
     missing = [name for name in names[0] if name not in partners]
     if missing:
-        raise _no_partner("cells", len(names[0]), missing, names[1])
+        raise _no_partner("cells", missing, names[1])
     return [(one, partners[name]) for name, one in zip(names[0], given[0], strict=True)]
 
 
-def _no_partner(
-    what: str, count: int, missing: Sequence[str], present: Sequence[str]
-) -> InvalidError:
+def _no_partner(what: str, missing: Sequence[str], present: Sequence[str]) -> InvalidError:
     return invalid(
         what,
-        expected=f"one for each of {counted(count, 'label image')}",
+        expected="one for each label image",
         received=f"none for {some(missing)}, but {some(present)}",
         remedy="Give both as lists in the same order, or with the same names.",
     )
@@ -195,12 +227,17 @@ def _names_beside(labels: Any, image: Any) -> list[str]:
     return make_ids(listed(labels), ()) if files == [True, False] else []
 
 
-def _names(labels: Any) -> dict[str, Any]:
-    """Return label images by name: of files, of arrays in their order."""
-    many = listed(labels)
-    if many and all(is_file(one) for one in many):
-        # a file of labels is never joined with others
-        found = gather_images(labels, pattern="{name}").items
+def _names(labels: Any, known: LabelImages | None) -> Mapping[str, Any]:
+    """Return label images by name: their own, of files, of arrays in their order."""
+    many = listed(labels) if known is None else [*known.images]
+    if not many:
+        raise invalid("labels", expected="label images", received="none")
+    if known is not None:
+        return known.images
+    if all(is_file(one) for one in many):
+        with _called("labels"):
+            # a file of labels is never joined with others
+            found = gather_images(labels, pattern="{name}").items
         many = list(dict.fromkeys(item.image.name for item in found))
     return dict(zip(make_ids(many, ()), many, strict=True))
 
@@ -231,7 +268,7 @@ def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gat
         images = {own[0].id: found.items[0]}
     missing = [item.id for item in own if item.id not in images]
     if missing or not own:
-        raise _no_partner("image", len(own), missing, list(images))
+        raise _no_partner("image", missing, list(images))
     items = [replace(images[item.id], id=item.id, annotations=item.annotations) for item in own]
     if size is not None:
         items = [replace(one, spacing_um=o.spacing_um) for one, o in zip(items, own, strict=True)]
