@@ -82,6 +82,16 @@ def test_padding_is_found_around_an_image_that_is_black_in_places_itself(way):
     assert stats.high == pytest.approx(alone.high, rel=0.1)
 
 
+def test_what_is_no_padding_after_all_is_told_by_its_corners():
+    """As the warning says."""
+    padded = np.pad(IMAGE, 40)
+    (warning,) = cl.check(([padded], [np.pad(NUCLEI, 40)]), "instances").warnings
+    assert "change a pixel in each of its corners" in warning
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        padded[corner] = 1
+    assert cl.check(([padded], [np.pad(NUCLEI, 40)]), "instances").warnings == ()
+
+
 def test_corners_of_the_image_itself_may_be_constant_as_well():
     white = ALONE.copy()
     white[:20, :20] = white[-20:, :20] = white.max()

@@ -66,7 +66,8 @@ def described(padding: Padding) -> str:
     return str(
         say(
             "is padded with {} at its border ({} of its pixels), as stitched or turned images are: "
-            "that is no background, and left out of normalisation, training and scores",
+            "that is no background, and left out of normalisation, training and scores; if it is "
+            "part of the image, change a pixel in each of its corners",
             names,
             f"{padding.share:.1%}",
         )
