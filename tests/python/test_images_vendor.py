@@ -14,7 +14,7 @@ from cytoloom.datasets.given import ReadOptions
 from cytoloom.datasets.make_items import make_items
 from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
-from cytoloom.images import probe, read
+from cytoloom.images import probe, read, read_labels
 from cytoloom.images.files import read_part, scenes
 from cytoloom.images.reader import Part
 from extras import need
@@ -77,6 +77,13 @@ def test_time_z_and_channels_of_a_czi(czi):
     array = read(path).array
     assert all(array[t, z, ..., c].std() > 0 for t in range(3) for z in range(5) for c in range(2))
     equals_the_whole(path)
+
+
+def test_axes_cannot_be_given_where_a_file_names_them(czi):
+    """They would be passed over."""
+    for reads in (probe, read, read_labels):
+        with pytest.raises(InvalidError, match=r"`axes`. Expected none, as CZI names its axes"):
+            reads(czi / "DAPI_GFP.czi", axes="tyx")
 
 
 def test_channel_names_of_a_czi(czi):

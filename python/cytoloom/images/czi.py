@@ -27,6 +27,7 @@ class Czi(Reader):
 
     name = "CZI"
     suffixes = (".czi",)
+    names_axes = True
     starts = (b"ZISRAWFILE",)
 
     def scenes(self, path: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from .channels import Channels, pick_channels
 from .decoding import reading
 from .formats import reader_of, stem, suffixes
 from .image import AnyArray, Image, ImageInfo, per_axis
-from .reader import Part
+from .reader import Part, Reader
 from .units import odd_size
 
 SUFFIXES = suffixes()
@@ -89,6 +89,7 @@ def probe(path: str | Path, *, axes: str | None = None, scene: str | None = None
     """
     path = Path(path).expanduser()
     reader = reader_of(path)
+    _check_axes(axes, reader, path)
     if scene is not None:
         _check_scene(scene, scenes(path), path)
     info = reading(path, lambda: reader.info(path, Part(axes, scene=scene)))
@@ -280,6 +281,7 @@ def read_labels_as(
     """
     path = Path(path).expanduser()
     reader, part = reader_of(path), Part(axes, frame)
+    _check_axes(axes, reader, path)
     values, alpha = reading(path, lambda: reader.values(path, part))
     lossy = reading(path, lambda: reader.is_lossy(path))
     try:
@@ -350,6 +352,13 @@ def _tell(path: Path, notes: Iterable[str]) -> None:
     for text in notes:
         # past `checked`, to whoever called a function that has it
         warnings.warn(GuessWarning(say("{}: {}", str(path), text)), stacklevel=4)
+
+
+def _check_axes(axes: str | None, reader: Reader, path: Path) -> None:
+    """Refuse axes that would be passed over."""
+    if axes is not None and reader.names_axes:
+        received = say("{} for {}", Value(axes), str(path))
+        raise invalid("axes", expected=f"none, as {reader.name} names its axes", received=received)
 
 
 def _check_scene(scene: str, known: tuple[str, ...], path: Path) -> None:

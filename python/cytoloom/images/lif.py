@@ -21,6 +21,7 @@ class Lif(Reader):
 
     name = "LIF"
     suffixes = (".lif",)
+    names_axes = True
 
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether two marks are where Leica puts them."""

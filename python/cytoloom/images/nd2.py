@@ -20,6 +20,7 @@ class Nd2(Reader):
 
     name = "ND2"
     suffixes = (".nd2",)
+    names_axes = True
     starts = (b"\xda\xce\xbe\n",)
 
     def can_open(self, path: Path, start: bytes) -> bool:

@@ -55,6 +55,8 @@ class Reader:
     """Whether an image of this format is a folder."""
     lossy = False
     """Whether compression may have changed pixel values."""
+    names_axes = False
+    """Whether its files name all of their axes, so that none can be given."""
 
     def is_lossy(self, path: Path) -> bool:
         """Whether compression changed the pixel values of a file."""
