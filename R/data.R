@@ -46,20 +46,23 @@ cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, chan
 #' @export
 print.cl_data <- function(x, ...) {
   no_dots(...)
-  where <- if (is.character(x$images)) {
-    paste(utils::head(x$images, 3), collapse = ", ")
-  } else if (is.data.frame(x$images)) {
-    sprintf("a table of %d images", nrow(x$images))
-  } else {
-    sprintf("%d images in memory", length(as_list(x$images)))
-  }
-  cat("Images with labels:", where, "\n")
+  cat("Images with labels:", where_from(x), "\n")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   for (name in names(Filter(Negate(is.null), given))) {
     shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")
     cat(sprintf("  %-15s%s\n", name, paste(shown, collapse = ", ")))
   }
   invisible(x)
+}
+
+where_from <- function(x) {
+  if (is.character(x$images)) {
+    paste(utils::head(x$images, 3), collapse = ", ")
+  } else if (is.data.frame(x$images)) {
+    paste("a table of", counted(nrow(x$images), "image"))
+  } else {
+    paste(counted(length(as_list(x$images)), "image"), "in memory")
+  }
 }
 
 #' Everything that is wrong with annotated images

@@ -54,7 +54,7 @@ evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwr
 #' @param metric The metric to sort by; default the first.
 #' @param digits Digits to print.
 #' @param ... Must be empty.
-#' @param row.names,optional Ignored; they belong to the generic function.
+#' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()` the table per image, `summary()` the table per metric, the others
 #'   `x`, invisibly.
 #' @name cl_scores
@@ -64,7 +64,8 @@ NULL
 #' @export
 print.cl_scores <- function(x, digits = 3, ...) {
   no_dots(...)
-  cat("Scores of ", nrow(x$per_image), " images; low and high bound a 95 % interval\n", sep = "")
+  count <- counted(nrow(x$per_image), "image")
+  cat("Scores of ", count, "; low and high bound a 95 % interval\n", sep = "")
   print(x$summary, digits = digits, row.names = FALSE)
   if (any(is.na(x$summary$low) & x$summary$n > 0)) {
     cat(
@@ -84,7 +85,8 @@ summary.cl_scores <- function(object, ...) {
 
 #' @rdname cl_scores
 #' @export
-as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...) {
+as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...,
+                                   stringsAsFactors = FALSE) { # nolint
   no_dots(...)
   x$per_image
 }
@@ -104,7 +106,7 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
     stop_clean("Invalid `metric`. Expected one that images have. Received: ", metric, ", all NA.")
   }
   rows <- unique(c(utils::head(seq_len(nrow(table)), n), utils::tail(seq_len(nrow(table)), n)))
-  titles <- sprintf("%s\n%s %.3f", table$image[rows], metric, table[[metric]][rows])
+  below <- sprintf("%s %.3f", metric, table[[metric]][rows])
   scored <- call_python(
     "scored",
     model = model_path(attr(x, "model")), data = plain_data(attr(x, "data")),
@@ -117,7 +119,8 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   on.exit(graphics::par(old))
   for (k in seq_along(rows)) {
     one <- scored[[k]]
-    draw_overlay(one$image, list(`#00C2FF` = one$truth, `#FFB000` = one$found), titles[k])
+    drawn <- outlined(one$image, list(`#00C2FF` = one$truth, `#FFB000` = one$found))
+    draw_picture(drawn, c(table$image[rows[k]], below[k]))
   }
   key <- c("#00C2FF" = "truth", "#FFB000" = "found")
   graphics::mtext(key, 1, 0, outer = TRUE, at = c(0.4, 0.6), col = names(key), font = 2, cex = 0.9)

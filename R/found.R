@@ -1,97 +1,250 @@
 #' What was found
 #'
-#' Methods for what [predict()][predict.cl_model] returns.
+#' What [predict()][predict.cl_model] returns: a list of label images with the names of the images,
+#' for `[[`, `[`, `lapply()`, `Map()`, `for` and `purrr::map()` alike. Beside it are two tables,
+#' `found$files` (a row per image, also for those that failed, which the list lacks) and
+#' `found$objects` (a row per object).
+#'
+#' Labels are kept in the object, so that `saveRDS()` and other processes have them, up to
+#' `options(cytoloom.keep_mb = 512)` megabytes, 4 bytes a pixel. Larger ones stay in their files:
+#' then `found[[i]]`, `lapply()`, `Map()` and `purrr::map()` read one at a time, and `for` gives
+#' what `as.matrix()` or `as.array()` reads.
 #'
 #' @param x,object A `cl_found`.
-#' @param i Name or number of an image (a row of `x$files`).
+#' @param name `files`, `objects` or the name of an image.
+#' @param i Name or number of an image; of several for `[`.
 #' @param exact Ignored; it belongs to the generic function.
+#' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @param ... Must be empty; for `plot()`, passed to [graphics::plot.window()].
-#' @param row.names,optional Ignored; they belong to the generic function.
-#' @return `x[[i]]`: labels, read when asked for; an integer matrix `[y, x]` or stack
-#'   `[z, y, x]`, or the class of the images that went in. `as.data.frame()`: the objects.
-#'   `as.list()`: the labels of all images by name. `summary()`: objects and their median area
-#'   per image.
+#' @return `x[[i]]`: labels, an integer matrix `[y, x]` or stack `[z, y, x]`, or the class of the
+#'   images that went in. `x[i]`: a `cl_found` of these images, with their rows of the tables.
+#'   `as.data.frame()`: the objects. `as.list()`: the labels of all images by name. `summary()`:
+#'   a data frame of objects and their median area per image.
 #' @name cl_found
+#' @examplesIf cl_available()
+#' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+#' found <- predict(model, list(a = cl_simulate(seed = 1)$image), progress = FALSE)
+#' vapply(found, max, 0L)
+#' head(found$objects[, c("image", "object", "area_px")], 3)
 NULL
 
-#' @rdname cl_found
-#' @export
-print.cl_found <- function(x, ...) {
-  no_dots(...)
-  files <- x$files
-  failed <- files[files$status != "ok", ]
-  cat(sum(files$objects), "objects in", nrow(files) - nrow(failed), "images\n")
-  folder <- dirname(dirname(files$labels[files$status == "ok"][1]))
-  cat("Label images in ", folder, "; found[[1]] reads the first\n", sep = "")
-  if (nrow(failed) > 0) cat(sprintf("failed: %s: %s\n", failed$image, failed$status), sep = "")
-  invisible(x)
+# `told` are Python's tables. Labels that R does not ask to be kept in a folder of their own lie in
+# a temporary one, which is given up when they are in the object.
+new_found <- function(told, source, like = NULL, temporary = NULL) {
+  files <- told$files
+  done <- files$status == "ok"
+  paths <- lasting(files$labels[done])
+  labels <- labels_in_memory(paths, like)
+  if (!is.null(temporary)) {
+    paths <- if (is.null(labels)) keep_folder(temporary, paths) else rep("", length(paths))
+    unlink(temporary, recursive = TRUE)
+  }
+  files$labels[done] <- paths
+  if (is.null(labels)) labels <- lapply(paths, in_file, like)
+  names(labels) <- files$image[done]
+  structure(
+    labels,
+    files = files, objects = told$objects, source = source, class = c("cl_found", "list")
+  )
+}
+
+# All labels, or NULL where they are too large to be kept in memory.
+labels_in_memory <- function(paths, like) {
+  room <- getOption("cytoloom.keep_mb", 512) * 2^20
+  labels <- vector("list", length(paths))
+  for (k in seq_along(paths)) {
+    labels[[k]] <- read_labels(paths[[k]], like)
+    room <- room - as.numeric(utils::object.size(labels[[k]]))
+    if (room < 0) {
+      return(NULL)
+    }
+  }
+  labels
+}
+
+read_labels <- function(path, like) {
+  if (!file.exists(path)) {
+    stop_clean("The labels in ", path, " are gone. Predict again, or put them back.")
+  }
+  labels <- call_python("read", path = path, labels = TRUE)$array
+  as_class(labels, like, stack = length(dim(labels)) == 3)
+}
+
+# Labels too large for the object outlive the session, which they would not in tempdir().
+keep_folder <- function(temporary, paths) {
+  folder <- file.path(tools::R_user_dir("cytoloom", "data"), "found")
+  dir.create(folder, recursive = TRUE, showWarnings = FALSE)
+  kept <- tempfile(format(Sys.time(), "%Y-%m-%d-"), folder)
+  dir.create(file.path(kept, "labels"), recursive = TRUE)
+  places <- file.path(kept, "labels", basename(paths))
+  if (!all(file.copy(paths, places))) stop_clean("Labels cannot be written to ", kept, ".")
+  message(
+    "Labels of ", counted(length(paths), "image"), " are too large to be kept in the object; ",
+    "they stay in ", kept, " until you delete it. Pass `out` to keep them elsewhere."
+  )
+  places
 }
 
 #' @rdname cl_found
 #' @export
-summary.cl_found <- function(object, ...) {
-  no_dots(...)
-  files <- object$files
-  per_image <- split(object$objects$area_px, factor(object$objects$image, files$image))
-  data.frame(
-    image = files$image, status = files$status, objects = lengths(per_image),
-    median_area_px = vapply(per_image, stats::median, 0), row.names = NULL
+`[[.cl_found` <- function(x, i, exact = TRUE) {
+  one <- unclass(x)[[found_place(x, i)]]
+  if (inherits(one, "cl_labels")) read_labels(one$path, one$like) else one
+}
+
+found_place <- function(x, i) {
+  place <- if (is.character(i)) match(i, names(x)) else i
+  if (length(place) == 1 && place %in% seq_along(x)) {
+    return(place)
+  }
+  failed <- if (length(i) == 1) match(i, attr(x, "files")$image)
+  if (is.character(i) && !anyNA(failed)) {
+    stop_clean(i, " has no labels: ", attr(x, "files")$status[failed])
+  }
+  some <- toString(c(utils::head(names(x), 5), if (length(x) > 5) "..."))
+  stop_clean(
+    "Invalid image. Expected a number up to ", length(x), " or one of ", some,
+    ". Received: ", toString(i), "."
   )
 }
 
 #' @rdname cl_found
 #' @export
-as.data.frame.cl_found <- function(x, row.names = NULL, optional = FALSE, ...) {
-  no_dots(...)
-  x$objects
+`[.cl_found` <- function(x, i) {
+  places <- stats::setNames(seq_along(x), names(x))
+  if (!missing(i)) places <- places[i]
+  if (anyNA(places)) found_place(x, i[is.na(places)][1])
+  files <- attr(x, "files")
+  files <- files[which(files$status == "ok")[places], ]
+  objects <- attr(x, "objects")
+  objects <- objects[objects$image %in% files$image, ]
+  rownames(files) <- rownames(objects) <- NULL
+  structure(
+    unclass(x)[places],
+    files = files, objects = objects, source = attr(x, "source"), class = class(x)
+  )
+}
+
+#' @rdname cl_found
+#' @export
+`$.cl_found` <- function(x, name) {
+  if (name %in% c("files", "objects")) attr(x, name) else x[[name]]
+}
+
+#' @importFrom utils .DollarNames
+#' @export
+.DollarNames.cl_found <- function(x, pattern = "") { # nolint: object_name_linter.
+  grep(pattern, c("files", "objects", names(x)), value = TRUE)
 }
 
 #' @rdname cl_found
 #' @export
 as.list.cl_found <- function(x, ...) {
   no_dots(...)
-  names <- x$files$image[x$files$status == "ok"]
-  stats::setNames(lapply(names, function(name) x[[name]]), names)
+  # what is in files is read one at a time, by `[[`, where lapply() and its like get there
+  if (any(vapply(unclass(x), inherits, NA, "cl_labels"))) x else plain_list(x)
+}
+
+plain_list <- function(x) stats::setNames(unclass(x)[seq_along(x)], names(x))
+
+#' @rdname cl_found
+#' @export
+print.cl_found <- function(x, ...) {
+  no_dots(...)
+  cat(format(x), "\n", sep = "")
+  if (length(x) > 0) {
+    cat("  labels: found[[1]] or found[[", deparse(names(x)[1]), "]]", sep = "")
+    cat("; tables: found$files, found$objects\n")
+  }
+  files <- attr(x, "files")
+  failed <- files[files$status != "ok", ]
+  shown <- utils::head(failed, 10)
+  if (nrow(failed) > 0) cat(sprintf("failed: %s: %s\n", shown$image, shown$status), sep = "")
+  if (nrow(failed) > 10) cat("failed: ", nrow(failed) - 10, " more, in found$files\n", sep = "")
+  invisible(x)
 }
 
 #' @rdname cl_found
 #' @export
-`[[.cl_found` <- function(x, i, exact = TRUE) {
-  plain <- unclass(x)
-  if (is.character(i) && i %in% names(plain) && !i %in% plain$files$image) {
-    return(plain[[i]])
-  }
-  row <- found_row(plain$files, i)
-  labels <- call_python("read", path = row$labels, labels = TRUE)$array
-  as_class(labels, attr(x, "like"), stack = length(dim(labels)) == 3)
+format.cl_found <- function(x, ...) {
+  files <- attr(x, "files")
+  found <- counted(sum(files$objects), "object")
+  paste0("<cl_found> ", found, " in ", counted(sum(files$status == "ok"), "image"))
 }
 
-found_row <- function(files, i) {
-  row <- if (is.character(i)) match(i, files$image) else i
-  if (length(row) != 1 || is.na(row) || row < 1 || row > nrow(files)) {
-    stop_clean(
-      "Invalid image. Expected a number up to ", nrow(files), " or one of ",
-      toString(utils::head(files$image, 5)), ". Received: ", toString(i), "."
+#' @rdname cl_found
+#' @importFrom utils str
+#' @export
+str.cl_found <- function(object, ...) {
+  cat(" ", format(object), "\n", sep = "")
+  utils::str(utils::head(plain_list(object), 5), give.attr = FALSE, no.list = TRUE)
+  if (length(object) > 5) cat(" and ", length(object) - 5, " more\n", sep = "")
+  invisible()
+}
+
+#' @rdname cl_found
+#' @export
+summary.cl_found <- function(object, ...) {
+  no_dots(...)
+  files <- attr(object, "files")
+  objects <- attr(object, "objects")
+  per_image <- split(objects$area_px, factor(objects$image, unique(files$image)))
+  per_image <- per_image[match(files$image, names(per_image))]
+  data.frame(
+    image = files$image, status = files$status, objects = files$objects,
+    median_area_px = vapply(per_image, stats::median, 0), row.names = NULL
+  )
+}
+
+#' @rdname cl_found
+#' @export
+as.data.frame.cl_found <- function(x, row.names = NULL, optional = FALSE, ...,
+                                   stringsAsFactors = FALSE) { # nolint
+  no_dots(...)
+  attr(x, "objects")
+}
+
+#' Open results again
+#'
+#' Takes up what a prediction wrote with `out`, whether from R, Python or the command line.
+#'
+#' @param folder The folder.
+#' @param ... Must be empty.
+#' @return A [cl_found]. Its `plot()` draws the outlines alone unless `images` says where the
+#'   images are.
+#' @export
+#' @examplesIf cl_available()
+#' out <- tempfile("results")
+#' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+#' predict(model, list(a = cl_simulate(seed = 1)$image), out = out, progress = FALSE)
+#' cl_results(out)
+cl_results <- function(folder, ...) {
+  no_dots(...)
+  new_found(call_python("results", folder = plain_path(folder, "folder")), source = NULL)
+}
+
+#' @rdname cl_found
+#' @param images For `plot()`: where the images are, where `x` does not know, as one of
+#'   [cl_results()].
+#' @export
+plot.cl_found <- function(x, i = 1, ..., images = NULL) {
+  draw_picture(picture(x, i, images), names(x)[found_place(x, i)], ...)
+  invisible(x)
+}
+
+# The outlines of what was found on the image, where it is known.
+picture <- function(x, i, images = NULL) {
+  place <- found_place(x, i)
+  labels <- plain_labels(x[[place]])
+  source <- if (is.null(images)) attr(x, "source") else list(images = images)
+  image <- if (is.null(source$images)) {
+    array(0L, dim(labels))
+  } else {
+    call_python(
+      "image",
+      images = plain_sources(source$images, source$axes, pattern = source$pattern),
+      name = names(x)[place]
     )
   }
-  row <- files[row, ]
-  if (row$status != "ok") stop_clean(row$image, " has no labels: ", row$status)
-  if (!file.exists(row$labels)) {
-    stop_clean("The labels in ", row$labels, " are gone. Predict again with `out` to keep them.")
-  }
-  row
-}
-
-#' @rdname cl_found
-#' @export
-plot.cl_found <- function(x, i = 1, ...) {
-  row <- found_row(x$files, i)
-  labels <- call_python("read", path = row$labels, labels = TRUE)$array
-  image <- call_python(
-    "image",
-    images = plain_sources(attr(x, "source"), attr(x, "axes"), pattern = attr(x, "pattern")),
-    name = row$image
-  )
-  draw_overlay(image, list(`#FFB000` = labels), row$image, ...)
-  invisible(x)
+  outlined(image, list(`#FFB000` = labels))
 }

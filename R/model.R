@@ -76,8 +76,9 @@ load_first <- function(verb, path) {
 #' software, `as.data.frame()` the history, `plot()` its curves.
 #'
 #' @param x,object A `cl_model` of [cl_train()] or [cl_load()].
+#' @param metric For `plot()`: which curves of the history, `"loss"` and `"score"`; default both.
 #' @param ... Must be empty; for `plot()`, passed to [graphics::plot()].
-#' @param row.names,optional Ignored; they belong to the generic function.
+#' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value. `summary()`:
 #'   a named character vector of class `summary.cl_model`. The others: `x`, invisibly.
 #' @name cl_model
@@ -88,7 +89,7 @@ NULL
 print.cl_model <- function(x, ...) {
   no_dots(...)
   facts <- x$info$facts
-  cat("cytoloom model in ", x$path, "\n", sep = "")
+  cat("cytoloom model in ", shown_path(x$path), "\n", sep = "")
   print_facts(facts[c("task", "channels", "trained on", "validation")])
   if (isTRUE(x$interrupted)) cat("  interrupted: stopped by hand before the end\n")
   invisible(x)
@@ -98,7 +99,8 @@ print.cl_model <- function(x, ...) {
 #' @export
 summary.cl_model <- function(object, ...) {
   no_dots(...)
-  structure(c(folder = object$path, unlist(object$info$facts)), class = "summary.cl_model")
+  facts <- c(folder = shown_path(object$path), unlist(object$info$facts))
+  structure(facts, class = "summary.cl_model")
 }
 
 #' @export
@@ -114,21 +116,34 @@ print_facts <- function(facts) {
 
 #' @rdname cl_model
 #' @export
-as.data.frame.cl_model <- function(x, row.names = NULL, optional = FALSE, ...) {
+as.data.frame.cl_model <- function(x, row.names = NULL, optional = FALSE, ...,
+                                   stringsAsFactors = FALSE) { # nolint
   no_dots(...)
   call_python("history", path = model_path(x))
 }
 
 #' @rdname cl_model
 #' @export
-plot.cl_model <- function(x, ...) {
+plot.cl_model <- function(x, metric = NULL, ...) {
   history <- as.data.frame(x)
-  metrics <- intersect(c("loss", "score"), unique(history$metric))
-  if (length(metrics) == 0) stop_clean("This model has no history to plot.")
+  metrics <- curves_of(history, metric)
   old <- graphics::par(mfrow = c(1, length(metrics)), mar = c(4.5, 5, 1, 1), mgp = c(3.3, 0.8, 0))
   on.exit(graphics::par(old))
-  for (metric in metrics) plot_curve(history[history$metric == metric, ], metric, ...)
+  for (one in metrics) plot_curve(history[history$metric == one, ], one, ...)
   invisible(x)
+}
+
+curves_of <- function(history, metric) {
+  known <- unique(history$metric)
+  if (length(known) == 0) stop_clean("This model has no history to plot.")
+  if (is.null(metric)) {
+    return(intersect(c("loss", "score"), known))
+  }
+  if (!all(metric %in% known)) {
+    expected <- paste("one or more of", toString(known))
+    refuse("metric", expected, as.name(toString(metric)))
+  }
+  metric
 }
 
 plot_curve <- function(rows, metric, ...) {

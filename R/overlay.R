@@ -1,15 +1,41 @@
 # Pictures in base graphics: an image in grey or colour, outlines of labels on it.
 
-draw_overlay <- function(image, labels = list(), title = "", ...) {
+# Colours of the pixels [y, x], outlines of labels on them in the colours that are their names.
+outlined <- function(image, labels = list()) {
   colours <- as_colours(image)
   for (colour in names(labels)) {
     colours[outlines(flat(labels[[colour]], 2))] <- colour
   }
+  colours
+}
+
+draw_picture <- function(colours, title = "", ...) {
   size <- dim(colours)
+  # the middle of the first pixel is 0, as in the tables
   graphics::plot.new()
-  graphics::plot.window(c(0, size[2]), c(size[1], 0), asp = 1, xaxs = "i", yaxs = "i", ...)
-  graphics::rasterImage(colours, 0, size[1], size[2], 0, interpolate = FALSE)
-  graphics::title(main = title, cex.main = 0.9)
+  graphics::plot.window(
+    c(-0.5, size[2] - 0.5), c(size[1] - 0.5, -0.5),
+    asp = 1, xaxs = "i", yaxs = "i", ...
+  )
+  edges <- c(-0.5, size[1] - 0.5, size[2] - 0.5, -0.5)
+  graphics::rasterImage(colours, edges[1], edges[2], edges[3], edges[4], interpolate = FALSE)
+  lines <- vapply(title, fit_figure, "", cex = 0.9)
+  graphics::title(main = paste(lines, collapse = "\n"), cex.main = 0.9)
+}
+
+# A name no wider than the figure: cut in the middle, for names differ at both ends.
+fit_figure <- function(text, cex) {
+  fits <- function(shown) {
+    graphics::strwidth(shown, "inches", cex = cex, font = 2) <= graphics::par("fin")[1] * 0.98
+  }
+  n <- nchar(text)
+  keep <- n %/% 2
+  shown <- text
+  while (!fits(shown) && keep > 1) {
+    keep <- keep - 1
+    shown <- paste0(substr(text, 1, keep), "...", substr(text, n - keep + 1, n))
+  }
+  shown
 }
 
 # The middle slice of a stack; `ndim` is what is left.

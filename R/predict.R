@@ -15,7 +15,7 @@
 #'   sizes, or for instances the one at which objects fit what the network sees clearly better, in
 #'   most of the images looked at; said in a warning, and kept in `files$scale`.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
-#'   kept in a folder that goes with the session. A prediction that was killed goes on when the same
+#'   kept in the object, see [cl_found]. A prediction that was killed goes on when the same
 #'   call is made again.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
@@ -32,10 +32,10 @@
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
 #' @param pattern How names of files tell which are one image, as in [cl_data()].
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
-#' @return For labels, a `cl_found`: a list of the data frames `files` (a row per image, also for
-#'   one that could not be read, with its `status`) and `objects` (a row per object, keyed by
-#'   `image` and `object`). `found[["name"]]` or `found[[1]]` reads the labels of one image, in
-#'   the class of the images that went in. For probabilities, an array `[y, x, class]`, or a
+#' @return For labels, a [cl_found]: a list of label images by name, in the class of the images that
+#'   went in, with the data frames `$files` (a row per image, also for one that could not be read,
+#'   with its `status`) and `$objects` (a row per object, keyed by `image` and `object`). For
+#'   probabilities, an array `[y, x, class]`, or a
 #'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
 #' @section Columns of `objects` (objects.csv):
 #' Positions are in pixels and, like channels, counted **from 0**, as in Python: the box of an
@@ -43,7 +43,7 @@
 #' * `image`: name of the image, as in `files`.
 #' * `object`: number of the object, from 1; for `"instances"` that in the label image. For other
 #'   tasks the label image holds classes and objects are their connected pieces.
-#' * `class`: name of its class; empty for `"instances"`.
+#' * `class`: name of its class; `NA` for `"instances"`.
 #' * `area_px`: number of its pixels, in 3-D of its voxels.
 #' * `area_um2`, in 3-D `volume_um3`: the same in micrometres; `NA` where the size of a pixel is not
 #'   known.
@@ -72,8 +72,8 @@
 #' * `objects`: number of objects found.
 #' * `scale`: factor by which the image was enlarged for the network (in 3-D that of x). Labels and
 #'   tables are in pixels of the image as it was given.
-#' * `low`, `high`: pixel values that became 0 and 1 for the network, one per channel with spaces
-#'   between.
+#' * `low_<channel>`, `high_<channel>`: pixel values of each channel that became 0 and 1 for the
+#'   network; channels are called as in `objects`.
 #' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
 #' @export
 #' @examplesIf cl_available()
@@ -119,12 +119,8 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     ),
     progress
   )
-  done <- found$files$status == "ok"
-  found$files$labels[done] <- lasting(found$files$labels[done])
-  structure(
-    found[c("files", "objects")],
-    source = lasting(images), axes = axes, pattern = pattern, like = like, class = "cl_found"
-  )
+  source <- list(images = lasting(images), axes = axes, pattern = pattern)
+  new_found(found, source, like, temporary = if (is.null(out)) folder)
 }
 
 # What Python takes of images without labels.

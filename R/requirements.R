@@ -38,4 +38,6 @@ backend_needed <- function(info = Sys.info()) {
     declare <- get("py_require", space)
     declare(c(packages_needed, backend_needed()), python_version = python_needed)
   }
+  if (isNamespaceLoaded("dplyr")) register_dplyr()
+  setHook(packageEvent("dplyr", "onLoad"), register_dplyr)
 }

@@ -58,7 +58,7 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
   model <- new_model(run_events("train", arguments, progress))
   if (is.null(out)) {
     message(
-      "The model is kept in ", model$path, " until R ends; pass `out` or use cl_save() to keep it."
+      "The model goes with the session: pass `out` or use cl_save() to keep it."
     )
   }
   model

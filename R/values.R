@@ -269,3 +269,6 @@ plain_paths <- function(path, what = "path") {
   }
   path
 }
+
+# "1 image", "2 images".
+counted <- function(n, noun) paste0(n, " ", noun, if (n != 1) "s")

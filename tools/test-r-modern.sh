@@ -32,7 +32,8 @@ left=$(cut -d' ' -f5 /proc/self/mountinfo | grep -F "$lane/" || true)
 if [ ! -e "$lane/.made" ]; then
     rm -rf --one-file-system "$lane"
     mkdir -p "$lane"
-    include=make,r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,python3-venv
+    include=make,r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,r-cran-dplyr
+    include=$include,r-cran-ggplot2,r-cran-purrr,python3-venv
     include=$include,python3-pip,libpython3.13,ca-certificates
     debootstrap --variant=minbase --include="$include" trixie "$lane" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$lane.log" 2>&1 || { tail -n 20 "$lane.log" >&2; exit 1; }

@@ -25,6 +25,7 @@ from .networks.unet import unet as unet
 from .patches.augment import Augment as Augment
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions
+from .prediction.reopened import results as results
 from .training.plan import plan as plan
 from .training.recipe import Plan as Plan
 from .training.train import train as train

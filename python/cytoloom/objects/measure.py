@@ -92,7 +92,9 @@ def measure(
             belief += np.bincount(ids, foreground(rows).ravel()[positions], minlength=count + 1)
     objects = names[present]
     columns: dict[str, Any] = {"object": objects}
-    columns["class"] = [classes.get(int(i), "") for i in objects] if classes else ""
+    found = [(classes or {}).get(int(i), np.nan) for i in objects]
+    # missing, not an empty text, where there are no classes: NA in R
+    columns["class"] = pd.Series(found, dtype=object)
     columns |= form | shine.columns(present)
     columns["mean_foreground"] = (
         belief[present] / form["area_px"] if foreground is not None else np.nan

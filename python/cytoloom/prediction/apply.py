@@ -81,8 +81,7 @@ def predict_one(
         "status": "ok",
         "objects": len(table),
         "scale": scale_of(factors),
-        "low": _joined(stats.low),
-        "high": _joined(stats.high),
+        **_limits(model, stats),
         "labels": "",
     }
     faint = model.normalize.held_down(stats)
@@ -114,7 +113,7 @@ def _objects(
         found.objects_labels,
         image=pixels,
         foreground=foreground,
-        channel_names=model.info["channels"]["names"] or [str(k) for k in range(model.channels)],
+        channel_names=channel_names(model),
         classes=classes,
         pixel_size_um=item.spacing_um,
     )
@@ -122,8 +121,16 @@ def _objects(
     return table
 
 
-def _joined(values: Sequence[float]) -> str:
-    return " ".join(f"{v:g}" for v in values)
+def _limits(model: Model, stats: Any) -> dict[str, float]:
+    """Return the values that became 0 and 1, of each channel in columns of its own."""
+    names = channel_names(model)
+    low = {f"low_{name}": float(v) for name, v in zip(names, stats.low, strict=True)}
+    return low | {f"high_{name}": float(v) for name, v in zip(names, stats.high, strict=True)}
+
+
+def channel_names(model: Model) -> list[str]:
+    """Return what columns of a channel are called by: its name, or its number from 0."""
+    return list(model.info["channels"]["names"] or map(str, range(model.channels)))
 
 
 def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay: bool) -> str:

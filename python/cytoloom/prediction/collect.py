@@ -212,7 +212,10 @@ def _together(done: Sequence[Predicted], folder: InMemory, parquet: bool = False
     if not usable:
         status = done[0].row["status"]
         raise invalid("images", expected="at least one usable image", received=status)
-    files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
+    limits = [name for name in usable[0].row if name not in FILES_COLUMNS]
+    files = pd.DataFrame(
+        [one.row for one in done], columns=[*FILES_COLUMNS[:-1], *limits, FILES_COLUMNS[-1]]
+    )
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
     objects = pd.concat([one.objects for one in usable], ignore_index=True)
@@ -240,6 +243,6 @@ def _finished(
     except (InvalidError, OSError) as error:
         if alone:
             raise
-        row = {"image": item.id, "status": str(error), "objects": 0, "low": "", "high": ""}
-        return Predicted({**row, "labels": ""}, pd.DataFrame(), None, [str(error)])
+        row = {"image": item.id, "status": str(error), "objects": 0, "labels": ""}
+        return Predicted(row, pd.DataFrame(), None, [str(error)])
     return replace(one, notes=[say("{}: {}", item.id, text) for text in one.notes])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
+FILES_COLUMNS = ("image", "status", "objects", "scale", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +25,15 @@ class Predictions:
     Attributes
     ----------
     objects : DataFrame
-        image, object, class, area_px, area_um2 (3-D: volume_um3), centroid_*, bbox_*_min,
-        bbox_*_max (one past the last), perimeter_px, perimeter_um, major_axis_*, minor_axis_*,
-        eccentricity, orientation, solidity, <statistic>_intensity_<channel> (mean, sd, min, max;
-        the channel's name, or number from 0), mean_foreground, touches_border: one row per
-        object. Positions are in px from 0; definitions are those of `measure`.
+        image, object, class (missing for instances), area_px, area_um2 (3-D: volume_um3),
+        centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px, perimeter_um,
+        major_axis_*, minor_axis_*, eccentricity, orientation, solidity,
+        <statistic>_intensity_<channel> (mean, sd, min, max; the channel's name, or number from
+        0), mean_foreground, touches_border: one row per object. Positions are in px from 0; definitions are those of `measure`.
     files : DataFrame
-        image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
-        One row per image given, also for those that failed; low and high are the normalisation
-        limits of each channel. In files.csv the paths start at its folder.
+        image, status ("ok" or what went wrong), objects, scale, low_<channel> and high_<channel>
+        (the normalisation limits), labels (path or ""). One row per image given, also for those
+        that failed. In files.csv the paths start at its folder.
     out : Path or None
         Folder that was written.
 

@@ -362,7 +362,14 @@ def _verb_parameters(name: str) -> Plain:
     }
 
 
+def _results(folder: str) -> Plain:
+    from ..prediction.reopened import results
+
+    return told(results(folder))  # type: ignore[no-any-return]
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "results": _results,
     "load": _load,
     "save": _save,
     "history": _history,

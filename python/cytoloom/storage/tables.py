@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-TEXT = ("image", "status", "low", "high", "labels", "class", "metric", "set", "problem")
+TEXT = ("image", "status", "labels", "class", "metric", "set", "problem")
 """Columns that hold text: an image may be called 007, NA or TRUE."""
 
 
@@ -52,7 +52,8 @@ def read_table(path: Path | IO[str]) -> pd.DataFrame:
     exact = {"float_precision": "round_trip"} if _version(pd) < (3, 1) else {}
     how: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
     table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), **how, **exact)
-    return table.fillna(dict.fromkeys(set(TEXT) & set(table.columns), ""))
+    # a text that is not there is empty, but for the class of an object, which may have none
+    return table.fillna(dict.fromkeys((set(TEXT) - {"class"}) & set(table.columns), ""))
 
 
 def need_parquet() -> None:
@@ -79,7 +80,7 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    text = {name: str for name in TEXT if name in table}
+    text = dict.fromkeys(set(TEXT) & set(table.columns), "string")
     part = pyarrow.Table.from_pandas(table.astype(text), preserve_index=False)
     write_whole(path, lambda temporary: parquet.write_table(part, temporary))
 
@@ -97,7 +98,7 @@ def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:
     Examples
     --------
     >>> import pandas as pd
-    >>> table = pd.DataFrame({"object": [1, 2], "x": [0.1 + 0.2, None], "class": ["", "NA"]})
+    >>> table = pd.DataFrame({"object": [1, 2], "x": [0.1 + 0.2, None], "class": [None, "NA"]})
     >>> unpacked(packed(table)).equals(table), unpacked(packed(table[:0])).equals(table[:0])
     (True, True)
     """

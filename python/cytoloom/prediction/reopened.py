@@ -1,0 +1,84 @@
+"""The results of an earlier prediction, opened again from their folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import invalid
+from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
+from ..storage.tables import read_table
+from .predictions import FILES_COLUMNS, Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OBJECTS_COLUMNS = ("image", "object")
+
+
+def results(folder: str | os.PathLike[str]) -> Predictions:
+    """Open the results that a prediction wrote, whether from Python, R or the command line.
+
+    Parameters
+    ----------
+    folder : path
+        What was `out` of the prediction.
+
+    Returns
+    -------
+    Predictions
+        The same tables; labels are read from the folder when asked for. Objects that were
+        written as Parquet stay where they are: `objects` is then without rows.
+
+    Raises
+    ------
+    InvalidError
+        No results, or those of a prediction that did not end.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cytoloom import predict
+    >>> from cytoloom.models.untrained import untrained
+    >>> out = Path(tempfile.mkdtemp()) / "results"
+    >>> found = predict(untrained(), {"a": [[0.0] * 8] * 8}, rescale=None, out=out, progress=False)
+    >>> results(out).names, results(out)["a"].shape
+    (['a'], (8, 8))
+    """
+    path = Path(os.path.abspath(folder))
+    if not (path / PREDICTED).is_file():
+        unfinished = (path / UNFINISHED).is_dir()
+        raise invalid(
+            "folder",
+            expected=f"a folder that a prediction has written, with {PREDICTED}",
+            received=f"{path}, where one did not end" if unfinished else str(path),
+            remedy="The same prediction goes on where it stopped." if unfinished else "",
+        )
+    files = _table(path / PREDICTED, FILES_COLUMNS)
+    labels = [str(path / name) if name else "" for name in files["labels"]]
+    objects = path / OBJECTS
+    table = _table(objects, OBJECTS_COLUMNS) if objects.exists() else _without_rows()
+    return Predictions(table, files.assign(labels=labels), path, {})
+
+
+def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    try:
+        table = read_table(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise invalid(
+            "folder", expected="tables of results", received=f"{path}: {reason}"
+        ) from None
+    lacking = [name for name in columns if name not in table]
+    if lacking:
+        received = f"{path} without the column {lacking[0]}"
+        raise invalid("folder", expected="tables of results", received=received)
+    return table
+
+
+def _without_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in OBJECTS_COLUMNS})

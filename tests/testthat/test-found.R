@@ -1,0 +1,119 @@
+some_found <- function() {
+  once("found", predict(tiny_model(), some_images(), rescale = NULL, progress = FALSE))
+}
+
+test_that("every way through the list comes to the same images", {
+  need_python()
+  found <- some_found()
+  by_name <- list(left = found[["left"]], right = found[["right"]])
+  by_for <- list()
+  for (one in found) by_for <- c(by_for, list(one))
+  expect_identical(length(found), 2L)
+  expect_identical(names(found), c("left", "right"))
+  expect_identical(by_for, unname(by_name))
+  expect_identical(lapply(found, identity), by_name)
+  expect_identical(Map(function(labels) labels, found), by_name)
+  expect_identical(lapply(seq_along(found), function(i) found[[i]]), unname(by_name))
+  expect_identical(as.list(found), by_name)
+  expect_identical(unclass(found)[1:2], by_name)
+  expect_identical(sapply(found, max), vapply(by_name, max, 0L))
+  expect_identical(found$left, by_name$left)
+  expect_identical(rev(found)[[1]], by_name$right)
+  expect_identical(lapply(head(found, 1), identity), by_name["left"])
+  skip_if_not_installed("purrr")
+  expect_identical(purrr::map(found, identity), by_name)
+  named <- c(left = "left", right = "right")
+  expect_identical(purrr::imap_chr(found, function(x, name) name), named)
+})
+
+test_that("a part of what was found has its part of the tables", {
+  need_python()
+  part <- some_found()["right"]
+  expect_s3_class(part, "cl_found")
+  expect_identical(part$files$image, "right")
+  expect_identical(unique(part$objects$image), "right")
+  expect_identical(names(some_found()[-1]), "right")
+  expect_identical(some_found()[], some_found())
+  expect_length(some_found()[0], 0)
+  expect_error(some_found()[3], "Expected a number up to 2 or one of left, right. Received: 3")
+  expect_error(some_found()[c("left", "middle")], "Received: middle")
+  expect_error(some_found()$middle, "Received: middle")
+})
+
+test_that("labels live in the object: after saving, and in another process", {
+  need_python()
+  file <- tempfile(fileext = ".rds")
+  saveRDS(some_found(), file)
+  expect_identical(readRDS(file), some_found())
+  expect_identical(unique(some_found()$files$labels), "")
+  out <- fresh_r(sprintf("x <- readRDS(%s); cat(vapply(x, max, 0L))", deparse(file)))
+  expect_identical(out, paste(vapply(some_found(), max, 0L), collapse = " "))
+})
+
+test_that("labels too large for the object stay in files, and are read one at a time", {
+  need_python()
+  home <- tempfile("home")
+  Sys.setenv(R_USER_DATA_DIR = home)
+  old <- options(cytoloom.keep_mb = 0.3)
+  on.exit({
+    Sys.unsetenv("R_USER_DATA_DIR")
+    options(old)
+  })
+  expect_message(
+    found <- predict(tiny_model(), some_images(), rescale = NULL, progress = FALSE),
+    "Labels of 2 images are too large to be kept in the object; they stay in .* until you delete it"
+  )
+  expect_true(all(file.exists(found$files$labels)))
+  expect_match(found$files$labels, "R/cytoloom")
+  expect_lt(as.numeric(object.size(unclass(found)[1:2])), 1e4)
+  expect_identical(lapply(found, identity), as.list(some_found()))
+  expect_identical(Map(max, found), Map(max, some_found()))
+  for (one in found) {
+    expect_s3_class(one, "cl_labels")
+    expect_output(print(one), "<labels in .*tif>")
+  }
+  expect_identical(as.matrix(one), some_found()$right)
+  expect_identical(one > 0, some_found()$right > 0)
+  expect_identical(!one, !some_found()$right)
+  expect_identical(one[1:3, 2], some_found()$right[1:3, 2])
+  expect_identical(max(one), max(some_found()$right))
+  expect_identical(dim(one), c(256L, 256L))
+  expect_identical(sort(unique(one)), sort(unique(as.vector(some_found()$right))))
+  expect_output(str(one), "labels in")
+  unlink(home, recursive = TRUE)
+  expect_error(found[["left"]], "are gone")
+})
+
+test_that("results are opened again, whoever wrote them", {
+  need_python()
+  out <- tempfile("results")
+  made <- predict(tiny_model(), some_images(), rescale = NULL, out = out, progress = FALSE)
+  again <- cl_results(out)
+  expect_identical(as.list(again), as.list(made))
+  expect_identical(again$objects, made$objects)
+  expect_identical(again$files, made$files)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_identical(plot(again, "left"), again)
+  expect_identical(plot(again, "left", images = some_images()), again)
+  expect_error(cl_results(tempdir()), "Expected a folder that a prediction has written, with files")
+  unlink(file.path(out, "labels", "left.tif"))
+  expect_error(cl_results(out), "left.tif are gone")
+})
+
+test_that("an image that failed is in the table, not in the list, and says why", {
+  need_python()
+  folder <- tempfile("mixed")
+  dir.create(folder)
+  file.copy(list.files(file.path(test_folder(), "images"), full.names = TRUE), folder)
+  writeBin(as.raw(1:100), file.path(folder, "broken.tif"))
+  expect_warning(
+    found <- predict(tiny_model(), folder, rescale = NULL, progress = FALSE), "broken.tif"
+  )
+  expect_identical(found$files$status == "ok", c(FALSE, TRUE, TRUE))
+  expect_identical(names(found), found$files$image[-1])
+  expect_error(found[["broken"]], "broken has no labels")
+  expect_output(print(found), "failed: broken")
+  expect_identical(found[2]$files$image, names(found)[2])
+  expect_identical(summary(found)$objects[1], 0L)
+})
