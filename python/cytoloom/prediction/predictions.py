@@ -29,7 +29,8 @@ class Predictions:
         centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px, perimeter_um,
         major_axis_*, minor_axis_*, eccentricity, orientation, solidity,
         <statistic>_intensity_<channel> (mean, sd, min, max; the channel's name, or number from
-        0), mean_foreground, touches_border: one row per object. Positions are in px from 0; definitions are those of `measure`.
+        0), mean_foreground, touches_border: one row per object. Positions are in px from 0;
+        definitions are those of `measure`.
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low_<channel> and high_<channel>
         (the normalisation limits), labels (path or ""). One row per image given, also for those
