@@ -46,7 +46,7 @@ def measure_around(
     -------
     DataFrame
         A row per object, in the order of their numbers: area_px_around and, for each channel,
-        mean_, sd_, min_ and max_intensity_<name>_around.
+        ``mean_intensity_<name>_around`` and so sd, min and max.
 
     Examples
     --------
