@@ -22,12 +22,12 @@
 #'   alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst and the best images.
 #' @method evaluate cl_model
 #' @export
-#' @examples
-#' \dontrun{
-#' model <- cl_load("nuclei.cytoloom")
-#' scores <- evaluate(model, "data/test")
-#' scores$summary
-#' }
+#' @examplesIf cl_available()
+#' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+#' test <- cl_simulate(tempfile("test"), images = 3, seed = 7)
+#' scores <- evaluate(model, test, progress = FALSE)
+#' scores
+#' plot(scores, n = 1)
 evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwrite = FALSE,
                               allow_training_images = FALSE, progress = "auto") {
   no_dots(...)

@@ -7,10 +7,8 @@
 #' @param ... Must be empty.
 #' @return A list of class `cl_info`: `summary`, a named list of words, and `text`.
 #' @export
-#' @examples
-#' \dontrun{
-#' cl_info("nuclei.cytoloom")
-#' }
+#' @examplesIf cl_available()
+#' cl_info(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
 cl_info <- function(model, progress = "auto", ...) {
   no_dots(...)
   structure(run_events("info", list(model = model_path(model)), progress), class = "cl_info")

@@ -34,12 +34,11 @@ model_path <- function(x) {
 #' @param ... Must be empty.
 #' @return A `cl_model`; for `cl_save()` that of the new folder, invisibly.
 #' @export
-#' @examples
-#' \dontrun{
-#' model <- cl_load("nuclei.cytoloom")
-#' found <- predict(model, "images/")
-#' cl_save(model, "copy.cytoloom")
-#' }
+#' @examplesIf cl_available()
+#' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+#' model
+#' plot(model)
+#' copy <- cl_save(model, file.path(tempdir(), "copy.cytoloom"), overwrite = TRUE)
 cl_load <- function(path, task = NULL, ...) {
   no_dots(...)
   new_model(call_python("load", path = plain_path(path), task = task))

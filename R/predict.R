@@ -77,16 +77,12 @@
 #' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
 #' @export
 #' @examplesIf cl_available()
-#' folder <- cl_simulate(tempfile("nuclei"), images = 3)
-#' model <- cl_train(
-#'   folder,
-#'   network = cl_unet(filters = 4, depth = 2),
-#'   trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32), # far too few
-#'   progress = FALSE
-#' )
-#' found <- predict(model, file.path(folder, "images"), rescale = NULL, progress = FALSE)
+#' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+#' folder <- cl_simulate(tempfile("nuclei"), images = 2, seed = 7)
+#' found <- predict(model, file.path(folder, "images"), progress = FALSE)
 #' found
 #' dim(found[[1]])
+#' plot(found, 1)
 #' prob <- predict(model, cl_simulate(seed = 2)$image, type = "prob")
 #' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
