@@ -14,11 +14,13 @@
 #'   `cell` are `object` in the tables of [cl_measure()] and [predict()][predict.cl_model].
 #' @export
 #' @examplesIf cl_available()
-#' both <- cl_simulate(kind = "cells", shape = c(96, 96))$labels # 1 is cytoplasm, 2 nucleus
-#' nuclei <- cl_relate(both == 2, both > 0)
-#' nuclei
-#' merge(nuclei, cl_measure(both > 0), by.x = c("image", "cell"), by.y = c("image", "object"))
-#' cl_relate(both == 2, both > 0, per = "cell")
+#' cells <- cl_simulate(shape = c(96, 96), count = 8)
+#' spots <- cells$image > 1200 # a mask: each piece is an object
+#' related <- cl_relate(spots, cells$labels)
+#' head(related)
+#' cl_relate(spots, cells$labels, per = "cell")
+#' sizes <- cl_measure(cells$labels)[c("image", "object", "area_px")]
+#' head(merge(related, sizes, by.x = c("image", "cell"), by.y = c("image", "object")))
 cl_relate <- function(nuclei, cells, per = c("nucleus", "cell"), ...) {
   no_dots(...)
   call_python(
