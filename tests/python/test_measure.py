@@ -280,6 +280,8 @@ def test_a_label_image_that_cannot_be_measured_does_not_stop_the_others(tmp_path
         table_of({"b": good, "a": good}, {"a": good})
     with pytest.raises(cl.InvalidError, match="whole numbers from 0"):
         table_of(-good)
+    with pytest.raises(cl.InvalidError, match="at least one pixel"):
+        table_of(good[:0])
     with pytest.raises(cl.InvalidError, match="around_um"):
         table_of(good, around_um=0)
 

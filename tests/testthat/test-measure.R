@@ -18,6 +18,18 @@ test_that("anybody's labels are measured, in the classes that R has for them", {
   expect_identical(cl_measure(turned), cl_measure(labels))
 })
 
+test_that("an image that was read brings the size of its pixels and the names of its channels", {
+  need_python()
+  file <- tempfile(fileext = ".tif")
+  labels <- matrix(c(0L, 3L, 3L, 3L), 2)
+  cl_write_labels(labels, file, pixel_size_um = 0.5)
+  expect_identical(cl_measure(file)$area_um2, 0.75)
+  expect_identical(cl_measure(labels, cl_read(file))$area_um2, 0.75)
+  image <- structure(array(labels, c(2, 2, 1)), channel_names = "dna", pixel_size_um = 2)
+  table <- cl_measure(labels, image, pixel_size_um = 1)
+  expect_identical(table$area_um2, 3)
+})
+
 test_that("lists are paired by name, or by their order without names", {
   need_python()
   labels <- list(a = matrix(c(1L, 1L, 0L, 2L), 2), b = matrix(c(5L, 0L, 0L, 0L), 2))

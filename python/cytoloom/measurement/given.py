@@ -290,6 +290,8 @@ def read_object_labels(item: Item, classes: Mapping[int, str] | None) -> tuple[n
     from ..tasks.labels import check_known_values, components_of_classes
 
     labels = item.annotations[0].read()
+    if not labels.size:
+        raise invalid(item.id, expected="labels of at least one pixel", received=labels.shape)
     for problem in check_known_values(labels, None):
         raise invalid(item.id, expected="whole numbers from 0 on", received=problem)
     if classes:
