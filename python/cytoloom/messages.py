@@ -77,7 +77,10 @@ def in_words(value: Any) -> str:
     """
     if "ndarray" in {cls.__name__ for cls in type(value).__mro__} and value.ndim:
         return f"a {value.dtype} array of shape {tuple(value.shape)}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # numbers of more digits than Python shows, objects that are half made
+        text = "\n"
     if "\n" in text or " at 0x" in text:
         kind = type(value).__name__
         return f"a{'n' if kind[:1].lower() in 'aeiou' else ''} {kind}"

@@ -447,6 +447,12 @@ def test_written_labels_come_back_in_the_smallest_type_with_pixel_size(tmp_path,
         assert tiff.is_imagej or dtype == "uint32"
 
 
+@pytest.mark.parametrize("size", [5e-324, 1e300])
+def test_a_pixel_size_that_tiff_does_not_hold_is_refused(tmp_path, size):
+    with pytest.raises(InvalidError, match=r"`pixel_size_um`.*1e-5 to 1e9"):
+        write_labels(tmp_path / "a.tif", np.eye(3, dtype=bool), size)
+
+
 def test_boolean_labels_and_one_pixel_size_for_all_axes(tmp_path):
     path = write_labels(tmp_path / "a.tif", np.eye(3, dtype=bool), 0.5)
     assert probe(path).pixel_size_um == pytest.approx((0.5, 0.5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
 
 import cytoloom as cl
@@ -73,6 +74,7 @@ def test_whole_floats_become_ints() -> None:
         (lambda: cl.Trainer(minutes=1, epochs=2), "one of minutes, iterations, epochs"),
         (lambda: cl.Normalize(low=99, high=1), "low < high <= 100. Received: low=99, high=1."),
         (lambda: cl.Normalize(high=101), "low < high <= 100"),
+        (lambda: cl.UNet(filters=np.timedelta64(3, "s")), "`filters`"),  # type: ignore[arg-type]
         (lambda: cl.UNet(depth=9), "`depth`. Expected a whole number, 1 to 8. Received: 9."),
     ],
 )

@@ -232,3 +232,9 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
     with pytest.raises(InvalidError, match="`seed`"):
         simulate.write(tmp_path / "negative", seed=-1)
     assert not (tmp_path / "negative").exists()
+
+
+@pytest.mark.parametrize("make", [simulate.nuclei, simulate.nuclei_3d, simulate.cells])
+def test_a_seed_below_0_is_refused(make):
+    with pytest.raises(InvalidError, match="`seed`"):
+        make(seed=-1)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pytest
 
 import cytoloom as cl
@@ -151,6 +152,9 @@ def test_a_flag_is_true_or_false(value, tmp_path) -> None:
         cl.train("nowhere", out=tmp_path / "m", overwrite=value)
 
 
+SPAN = np.timedelta64(3, "s")  # to NumPy an integer
+
+
 def test_arguments_are_of_the_types_that_are_declared() -> None:
     """Checked before work begins, told by name and in words; as good as the type is the type."""
 
@@ -178,6 +182,10 @@ def test_arguments_are_of_the_types_that_are_declared() -> None:
         "Invalid `path`. Expected a path. Received: 7.": {"path": 7},
         "Invalid `times`. Expected a whole number. Received: 1.5.": {"times": 1.5},
         "Invalid `times`. Expected a whole number. Received: True.": {"times": True},
+        "Invalid `times`. Expected a whole number. Received: an int.": {"times": 10**5000},
+        "Invalid `times`. Expected a whole number. Received: np.timedelta64(3,'s').": {
+            "times": SPAN
+        },
         "Invalid `share`. Expected a number or None. Received: nan.": {"share": math.nan},
         "Invalid `share`. Expected a number or None. Received: 'a'.": {"share": "a"},
         "Invalid `size`. Expected 2 whole numbers. Received: (1, 2, 3).": {"size": (1, 2, 3)},

@@ -46,7 +46,7 @@ def number(value: Any) -> Any:
         raise NoFitError
     try:
         finite = math.isfinite(value)
-    except OverflowError:
+    except (OverflowError, TypeError):  # beyond 1e308; spans of time, which NumPy calls integers
         finite = False
     if not finite:
         raise NoFitError
@@ -56,7 +56,8 @@ def number(value: Any) -> Any:
 
 def whole(value: Any) -> int:
     """Return a whole number of 64 bits, as everything below has them."""
-    exact = int(value) if isinstance(value, Integral) else number(value)
+    near = number(value)
+    exact = int(value) if isinstance(value, Integral) else near
     if isinstance(value, bool) or exact % 1 or not -(2**63) <= exact < 2**63:
         raise NoFitError
     return int(exact)

@@ -92,7 +92,7 @@ class Rule:
             return False
         try:
             number = float(value)
-        except OverflowError:  # a whole number beyond 1e308
+        except (OverflowError, TypeError):  # a whole number beyond 1e308, a span of time
             return False
         if not math.isfinite(number):
             return False

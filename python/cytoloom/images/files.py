@@ -16,7 +16,7 @@ from .decoding import reading
 from .formats import reader_of, stem, suffixes
 from .image import AnyArray, Image, ImageInfo, per_axis
 from .reader import Part, Reader
-from .units import odd_size
+from .units import odd_size, storable
 
 SUFFIXES = suffixes()
 
@@ -339,6 +339,9 @@ def write_labels(
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
+    if sizes is not None and not storable(sizes):
+        expected = "sizes from 1e-5 to 1e9 micrometres"
+        raise invalid("pixel_size_um", expected=expected, received=pixel_size_um)
     tiff.write(path, label_rules.smallest(labels), sizes)
     return path
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..storage.atomic import write_whole
 from .image import AnyArray
+from .units import storable
 
 STRIP_PX = 2**22
 """Pixels that are asked for at a time."""
@@ -56,7 +57,7 @@ def write_maps(
         "software": "cytoloom",
         "metadata": {"axes": "ZCYX" if stack else "CYX", **_sizes(pixel_size_um)},
     }
-    if pixel_size_um is not None:
+    if pixel_size_um is not None and storable(pixel_size_um):
         settings |= {"resolution": (1e4 / pixel_size_um[-1], 1e4 / pixel_size_um[-2])}
         settings |= {"resolutionunit": "CENTIMETER"}
     pages = _planes(part, spatial[0], count) if stack else _channels(part, spatial, count)

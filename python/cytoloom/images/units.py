@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..messages import Argument, Message, say
@@ -122,3 +122,14 @@ def odd_size(pixel_size_um: Sequence[float] | None) -> list[Message]:
     sizes = " x ".join(f"{s:g}" for s in pixel_size_um)
     text = "pixels of {} um are of no microscope; say how large they are with {}"
     return [say(text, sizes, Argument("pixel_size_um"))]
+
+
+def storable(sizes_um: Iterable[float]) -> bool:
+    """Whether TIFF holds sizes: as fractions of 32 bits, of pixels per micrometre or centimetre.
+
+    Examples
+    --------
+    >>> storable([0.5, 0.5]), storable([5e-324])
+    (True, False)
+    """
+    return all(1e-5 <= size <= 1e9 for size in sizes_um)

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets.checks import odd_pixels
 from ..datasets.files import pixels_seen
 from ..datasets.views import CachedSource
+from ..images.units import storable
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
 from ..models.padding import without_padding
@@ -137,7 +138,9 @@ def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay
     """Write the files of one image; the label image's place below the folder."""
     from ..images.files import write_labels
 
-    path = write_labels(folder.place("labels", item.id), labels, item.spacing_um)
+    known = item.spacing_um is not None and storable(item.spacing_um)
+    spacing = item.spacing_um if known else None
+    path = write_labels(folder.place("labels", item.id), labels, spacing)
     if overlay:
         from ..plots.overlays import write_overlay
 

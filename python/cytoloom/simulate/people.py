@@ -13,6 +13,7 @@ from ..components.arguments import checked
 from ..errors import invalid
 from ..images.labels import renumbered
 from .optics import noise
+from .scenes import seeded
 
 MOST_IDS = 2**31 - 2**20
 """New ids follow the largest: int32 has room for the halves of a million objects cut in two."""
@@ -100,7 +101,7 @@ def annotators(
         raise invalid("labels", expected=expected, received=truth)
     truth = truth.astype(np.int32)
     numbers, ids = renumbered(truth)
-    seeds = np.random.SeedSequence(seed).spawn(n)
+    seeds = seeded(seed).spawn(n)
     drawn = [_drawing(numbers, np.random.default_rng(s), disagreement) for s in seeds]
     return drawn if numbers is truth else [_named(one, ids) for one in drawn]
 

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..components.arguments import checked
+from ..errors import invalid
 from .bodies import Body, scatter, seams
 from .optics import Optics, noise
 
@@ -16,6 +17,21 @@ Image = NDArray[np.uint16]
 Labels = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Seed = int | Sequence[int]
+
+
+def seeded(seed: Seed) -> np.random.SeedSequence:
+    """Return where random numbers start, or refuse a seed that is none.
+
+    Examples
+    --------
+    >>> seeded(-1)
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `seed`. Expected whole numbers, 0 or more. Received: -1.
+    """
+    try:
+        return np.random.SeedSequence(seed)
+    except (ValueError, TypeError):
+        raise invalid("seed", expected="whole numbers, 0 or more", received=seed) from None
 
 
 @checked
@@ -58,7 +74,7 @@ def nuclei(
     >>> image.shape, image.dtype.name, labels.dtype.name, int(labels.max())
     ((64, 96), 'uint16', 'int32', 6)
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seeded(seed))
     labels, depth, _ = scatter(shape, count, rng, diameter_px, touching)
     signal = _nuclear_light(labels, depth, rng, (1.0, 1.0), max(diameter_px) / 30)
     return (optics or Optics()).expose(signal, rng), labels
@@ -121,7 +137,7 @@ def nuclei_3d(
     >>> image.shape, image.dtype.name, labels.shape
     ((8, 32, 32), 'uint16', (8, 32, 32))
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seeded(seed))
     labels, depth, _ = scatter(shape, count, rng, diameter_um, touching, spacing_um)
     scale = max(diameter_um) / spacing_um[-1] / 30
     signal = _nuclear_light(labels, depth, rng, spacing_um, scale)
@@ -168,7 +184,7 @@ def cells(
     >>> image.shape, np.unique(classes).tolist()
     ((96, 96, 2), [0, 1, 2])
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seeded(seed))
     labels, depth, bodies = scatter(shape, count, rng, diameter_px, touching)
     inner, inner_depth = _nuclei_of(bodies, labels, rng)
     camera = optics or Optics()

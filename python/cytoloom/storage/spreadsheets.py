@@ -60,7 +60,7 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
         raise _no_table(path, "a folder, a pipe or a device")
     try:
         rows = _rows(_decoded(path.read_bytes()))
-    except (OSError, UnicodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise _no_table(path, str(error)) from error
     if not rows:
         raise _no_table(path, "an empty file")

@@ -50,7 +50,7 @@ def _objects() -> list[Any]:
         np.zeros((8, 8), complex), np.zeros((8, 8), mixed), np.ma.masked_all((8, 8)), np.nan,
         np.zeros((8, 8), ">u2"), np.zeros((8, 8), np.float16), np.zeros((8, 8))[::-1, ::2],
         np.arange(64).reshape(8, 8) * 10**9, pd.DataFrame(), pd.DataFrame({"image": [1], "label": [2]}),
-        pd.Series([1.0]), pd.NA, pd.NaT, np.eye(8, dtype=np.float128), [np.zeros((8, 8))] * 2,
+        np.timedelta64(1, "s"), 10**5000, pd.Series([1.0]), pd.NA, pd.NaT, np.eye(8, dtype=np.float128), [np.zeros((8, 8))] * 2,
         [np.zeros((8, 8)), np.zeros((9, 9), int)], {"a": np.zeros((8, 8))}, {1: 2}, {None: None},
     ]  # fmt: skip
 
@@ -62,5 +62,7 @@ def named(value: Any) -> str:
         return f"{value.dtype} array {value.shape}"[:80]
     if isinstance(value, (pd.DataFrame, pd.Series)):
         return kind
+    if isinstance(value, int) and abs(value) > 10**60:
+        return "a huge number"
     text = repr(value)
     return text if len(text) < 60 else f"{text[:57]}..."
