@@ -113,10 +113,9 @@ def read(
     """Read an image file, channels last.
 
     PNG, JPEG, BMP, TIFF (OME, ImageJ, plain), NPY and, with ``cytoloom[vendor]``, CZI, LIF and
-    ND2, whose axes cannot be overridden. Palette pictures give their colours (one
-    channel where the palette is grey), alpha is left out unless `axes` asks for it, 1-bit pictures
-    give 0 and 255,
-    photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
+    ND2, for which no axes can be given. Palette pictures give their colours (one channel where
+    the palette is grey), alpha is left out unless `axes` asks for it, 1-bit pictures give 0 and
+    255, photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
     says; without such metadata a stack is z. Colour maps of ImageJ are ways of showing and
     leave the values alone.
 
