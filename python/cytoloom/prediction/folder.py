@@ -262,7 +262,7 @@ def open_results(
     with claimed(out, "predict") as (path, lock):
         refuse_odd_folders(path, (*KINDS, UNFINISHED))
         begun = (path / UNFINISHED).is_dir()
-        refuse_results(path, (PREDICTED,) if begun else (PREDICTED, OBJECTS), overwrite)
+        refuse_results(path, (PREDICTED,) if begun else (OBJECTS, PREDICTED), overwrite)
         folder = ResultsFolder(path, file_names(item.id for item in items), overwrite, lock)
         folder.refuse_losses(read)
         try:

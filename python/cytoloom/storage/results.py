@@ -74,7 +74,7 @@ def refuse_results(
     folder : Path
         Where the results will go.
     tables : iterable of str
-        By which such results are known.
+        By which such results are known, the last before others.
     overwrite : bool, default False
         The results of an earlier run may be replaced.
     argument : str, default "out"
@@ -93,7 +93,7 @@ def refuse_results(
         raise invalid(
             argument,
             expected="a folder without results",
-            received=f"{folder}, with results in {tables[0]}",
+            received=f"{folder}, with results in {tables[-1]}",
             remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
         )
 
