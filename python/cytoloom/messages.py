@@ -262,7 +262,8 @@ class InOptions(Face):
     def setting(self, name: str, value: Any) -> str:
         """Spell a setting as the option that it is, if it is one."""
         if name not in self.options or value is False:
-            return super().setting(name, value)
+            several = isinstance(value, (list, tuple))
+            return f"{name}=({self.value(value)})" if several else super().setting(name, value)
         several = value if isinstance(value, (list, tuple)) else () if value is True else (value,)
         words = ("none" if one is None else shlex.quote(str(one)) for one in several)
         return " ".join([self.argument(name), *words])

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from cytoloom.evaluation.intervals import mean_interval
+from cytoloom.evaluation.scores import tables
+from cytoloom.tasks import Instances
 
 REAL = pd.read_csv(Path(__file__).with_name("per_image_scores.csv"))
 """Of 250 images of nuclei, by a small model: 18 % have an AP of 1, and a few are far off."""
@@ -26,6 +28,27 @@ def covered(values, n, bounds, samples=300):
 def test_intervals_cover_the_mean_of_real_scores(metric, bounds, n):
     """93 to 97 %; of 300 samples the share itself is uncertain by 1.3 %."""
     assert 0.92 <= covered(REAL[metric].to_numpy(float), n, bounds) <= 0.985
+
+
+@pytest.mark.parametrize("n", [20, 50])
+def test_rare_failures_that_most_samples_do_not_show_are_reckoned_with(n):
+    """Dice of 3 of 250 images is below 0.5: 79 and 55 % of the samples have none of them."""
+    assert 0.93 <= covered(REAL["dice"].to_numpy(float), n, (0.0, 1.0)) <= 0.985
+
+
+def test_limits_of_nested_metrics_agree():
+    """Six images with an AP of 1 at an IoU of 0.5: they say less than AP at 0.7 does."""
+    strict = [0.97, 0.93, 0.99, 0.95, 0.96, 0.98]
+    rows = [{"image": str(k), "ap50": 1.0, "ap70": ap, "dice": 1.0} for k, ap in enumerate(strict)]
+    scores, _ = tables(rows, [], [None] * 6, Instances())
+    found = scores.summary.set_index("metric")
+    assert mean_interval(np.ones(6)).low == pytest.approx(0.54, abs=0.01)
+    assert found.low["ap50"] == found.low["ap70"] > 0.9
+    assert found.low["dice"] < 0.6
+    loose = [1.0, 0.2, 0.9, 0.1, 0.7, 0.3]
+    rows = [{"image": str(k), "ap50": ap, "ap70": 0.0} for k, ap in enumerate(loose)]
+    found = tables(rows, [], [None] * 6, Instances())[0].summary.set_index("metric")
+    assert found.high["ap70"] <= found.high["ap50"]
 
 
 def test_groups_are_drawn_not_images():

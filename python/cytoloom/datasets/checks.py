@@ -213,8 +213,9 @@ class _Findings:
     def _compare_labels(self) -> None:
         masks = self._kinds["masks"]
         if self._labelled and len(self._empty) == self._labelled:
+            then = "learn" if self._training else "score but what is found though it is not there"
             (self._problems if self._training else self._warnings).append(
-                "all labels are 0, background: there is nothing to learn; were they saved as "
+                f"all labels are 0, background: there is nothing to {then}; were they saved as "
                 "they look, or is the wrong folder given?"
             )
         elif self._empty:

@@ -9,8 +9,8 @@ gives. `python -m benchmarks.interval_coverage` measures how often the truth is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ TAILS = (0.025, 0.975)
 DRAWS = 1000
 MOST = 100
 """With more images or groups the t interval alone covers the truth as often as it should."""
+RARE, SEEN = 0.005, 0.15
+"""Such a share of all images may be the worst there can be though a sample shows none: one of 200,
+and less where more than 30 were seen. Without it intervals of Dice, where 3 of 250 images fail,
+held the truth in 91 % of samples of 20 and of 50 images; with it in 95 %, and 4 % wider."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,9 @@ def mean_interval(
     -----
     t intervals on the scale of logits, logarithms (no upper bound) or the values (no bounds),
     by the delta method. Shares are widened, from five images on, to the studentised bootstrap
-    on that scale [1]_; counts, from three on, to the generalised interval of a lognormal
-    mean [2]_. Where all shares are alike, at most ``1 - 0.025 ** (1 / n)`` of all images differ,
-    and these could have any.
+    on that scale [1]_, and by what rare images that are in no sample may change; counts, from
+    three on, to the generalised interval of a lognormal mean [2]_. Where all shares are alike, at
+    most ``1 - 0.025 ** (1 / n)`` of all images differ, and these could have any.
 
     References
     ----------
@@ -118,6 +122,42 @@ def _units(values: Floats, mean: float, groups: Sequence[str | None]) -> Floats:
     return np.sort(mean + (sums - mean * sizes) / sizes.mean())
 
 
+def coherent(
+    means: Mapping[str, Mean], never_below: Callable[[str], Sequence[str]]
+) -> dict[str, Mean]:
+    """Let limits of metrics agree of which one is never below the other, whatever the image.
+
+    What bounds the lower one from below bounds the higher one, and so from above.
+
+    Parameters
+    ----------
+    means : dict of str to Mean
+        By name.
+    never_below : callable
+        From a metric to those that it is never below in any image, by definition.
+
+    Examples
+    --------
+    >>> all_right, strict = Mean(1.0, 0.54, 1.0, 6), Mean(0.96, 0.92, 0.99, 6)
+    >>> pairs = {"ap50": ("ap70",)}
+    >>> found = coherent({"ap50": all_right, "ap70": strict}, lambda name: pairs.get(name, ()))
+    >>> found["ap50"].low, found["ap70"].high
+    (0.92, 0.99)
+    """
+    found = dict(means)
+    rising = sorted(found, key=lambda name: (math.isnan(found[name].value), found[name].value))
+    pairs = [(a, b) for b in rising for a in never_below(b) if a in found]
+    # of the same images only; NaN, where nothing is promised, stays and tells nothing
+    pairs = [(a, b) for a, b in pairs if found[a].n == found[b].n]
+    for lower, higher in pairs:
+        low = max(found[higher].low, found[lower].low)
+        found[higher] = replace(found[higher], low=low)
+    for lower, higher in reversed(pairs):
+        high = min(found[lower].high, found[higher].high)
+        found[lower] = replace(found[lower], high=high)
+    return found
+
+
 def _of_alike(value: float, n: int, bounds: Bounds) -> Bounds:
     other = 1 - TAILS[0] ** (1 / n)
     return value - (value - bounds[0]) * other, value + (bounds[1] - value) * other
@@ -148,7 +188,9 @@ def _widest(units: Floats, mean: float, bounds: Bounds) -> Bounds:
             u, m = (units - start) / width, (mean - start) / width
             ends = _by_t(u, m, _LOGIT)
             ends = _wider(ends, _by_bootstrap(u, m, _LOGIT)) if few else ends
-            return start + width * ends[0], start + width * ends[1]
+            rare = min(RARE, SEEN / u.size)
+            low, high = ends[0] - m * rare, ends[1] + (1 - m) * rare
+            return start + width * low, start + width * high
         if math.isfinite(start):
             u, m = np.maximum(units - start, 0), mean - start
             ends = _by_t(units - start, m, _LOG)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..storage.results import PER_IMAGE, PER_OBJECT, SCORED, claimed, refuse_results, write_tables
+from ..tasks.found import nowhere
 from ..tasks.labels import EMPTY
-from .intervals import Bounds, Mean, mean_interval
+from .intervals import Mean, coherent, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..tasks.task import Task
 
 UNPROMISED = (
     "No interval: of a single image or group, and of counts that are all alike, nothing can be "
@@ -94,7 +97,7 @@ def tables(
     rows: list[dict[str, Any]],
     objects: list[dict[str, Any]],
     groups: list[str | None],
-    bounds: Callable[[str], Bounds],
+    task: Task,
 ) -> tuple[Scores, list[str]]:
     """Put the tables together, and say of which means there is no interval, and why.
 
@@ -104,8 +107,8 @@ def tables(
         Of `Scores.per_image` and `Scores.per_object`.
     groups : list of str or None
         Of each image.
-    bounds : callable
-        From a metric's name to its range.
+    task : Task
+        Knows the ranges of its metrics, and which are never below which.
     """
     import pandas as pd
 
@@ -113,16 +116,18 @@ def tables(
     # counts on empty images may turn up anywhere, since only such images have them
     columns = sorted(per_image.columns, key=lambda c: (c.startswith(EMPTY), EMPTY in c and c))
     per_image = per_image[columns]
-    nowhere = _nowhere(per_image)
+    scored = [name for name in columns if name not in ("image", SCALE)]
+    empty = [c for c in scored if c.startswith(EMPTY) and per_image[c].notna().all()]
+    absent = nowhere(scored, empty)
     means = {
         name: mean_interval(
-            per_image[name].to_numpy(float) * (math.nan if name in nowhere else 1),
+            per_image[name].to_numpy(float) * (math.nan if name in absent else 1),
             groups,
-            bounds(name),
+            task.score_range(name),
         )
-        for name in columns
-        if name not in ("image", SCALE)
+        for name in scored
     }
+    means = coherent(means, task.never_below)
     summary = pd.DataFrame(
         [(name, m.value, m.low, m.high, m.n) for name, m in means.items()],
         columns=["metric", "value", "low", "high", "n"],
@@ -138,14 +143,3 @@ def _unpromised(means: Mapping[str, Mean]) -> list[str]:
         if mean.why:
             reasons.setdefault(mean.why, []).append(name)
     return [f"No 95 % interval for {', '.join(names)}: {why}." for why, names in reasons.items()]
-
-
-def _nowhere(per_image: pd.DataFrame) -> list[str]:
-    """Metrics of what no image has: a class, or anything at all. They have no mean.
-
-    What is found of it has a column of its own.
-    """
-    absent = [c for c in per_image.columns if c.startswith(EMPTY) and per_image[c].notna().all()]
-    kinds = [c.removeprefix(EMPTY) for c in absent]
-    scores = [c for c in per_image.columns if c not in ("image", SCALE) and not c.startswith("n_")]
-    return [c for c in scores if any(c.endswith(kind) for kind in kinds)]

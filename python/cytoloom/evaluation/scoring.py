@@ -71,7 +71,7 @@ def score(
     for text in held_down_words(faint):
         yield warn(text)
     groups = [item.group for item in found.items]
-    scores, unpromised = tables(rows, objects, groups, model.task.score_range)
+    scores, unpromised = tables(rows, objects, groups, model.task)
     for text in unpromised:
         yield note(text)
     return scores

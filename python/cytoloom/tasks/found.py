@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +50,27 @@ class Found:
         if not self.semantic:
             return {}
         return components_of_classes(self.labels, only_classes=True)[1]
+
+
+def nowhere(metrics: Iterable[str], empty: Iterable[str]) -> list[str]:
+    """Name the metrics of what no image has: a class, or anything at all. They have no mean.
+
+    What is found of it has a score of its own.
+
+    Parameters
+    ----------
+    metrics : iterable of str
+        All that there are.
+    empty : iterable of str
+        Those by `found_on_empty` that every image has.
+
+    Examples
+    --------
+    >>> nowhere(["dice", "dice_b", "n_found_on_empty_b"], ["n_found_on_empty_b"])
+    ['dice_b']
+    """
+    kinds = tuple(one.removeprefix(EMPTY) for one in empty)
+    return [one for one in metrics if kinds and one.endswith(kinds) and not one.startswith("n_")]
 
 
 def found_on_empty(truth: Array, found: Found, known: Array | None) -> dict[str, float]:

@@ -276,6 +276,11 @@ class Instances(Task):
             **found_on_empty(truth, found, known),
         }, matches.objects()
 
+    def never_below(self, metric: str) -> tuple[str, ...]:
+        """Say that what matches at a larger IoU matches at a smaller one, and F1 is above AP."""
+        pairs = {"ap50": ("ap70", "ap"), "f1_50": ("ap50", "panoptic_quality")}
+        return pairs.get(metric, ())
+
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Refuse what is not whole numbers from 0 on."""
         return check_known_values(labels, known)

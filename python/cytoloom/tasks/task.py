@@ -234,6 +234,28 @@ class Task(Labelled):
         """
         return (0.0, float("inf")) if metric.startswith("n_") else (0.0, 1.0)
 
+    def never_below(self, metric: str) -> tuple[str, ...]:
+        """Return the metrics that this one is never below in any image, by definition.
+
+        Intervals of their means agree with that. Unless a task says otherwise, IoU is never
+        above Dice.
+
+        Parameters
+        ----------
+        metric : str
+            A name that `score` gives.
+
+        Returns
+        -------
+        tuple of str
+
+        Examples
+        --------
+        >>> Task().never_below("dice_nucleus"), Task().never_below("iou")
+        (('iou_nucleus',), ())
+        """
+        return (metric.replace("dice", "iou", 1),) if metric.startswith("dice") else ()
+
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
         """Say why a model with these scores may be of no use.
 
@@ -252,10 +274,15 @@ class Task(Labelled):
         --------
         >>> len(Task().doubts({"dice": 0.1})), Task().doubts({"dice": 0.9})
         (1, [])
+        >>> Task().doubts({"n_found_on_empty": 7.5})[0]
+        'On the validation images there is nothing to find, and 7.5 false objects are found ...'
         """
+        extra = scores.get(EMPTY, 0.0)
+        if "dice" not in scores and extra:
+            none = f"there is nothing to find, and {extra:.1f} false objects are found on each"
+            return [f"On the validation images {none}. {LOOK}"]
         if scores.get("dice", 1.0) >= LOW_DICE:
             return []
-        extra = scores.get(EMPTY, 0.0)
         empty = f"; those without anything to find have {extra:.1f} false objects each"
         only = f"only {scores['dice']:.2f}{empty if extra else ''}"
         return [f"Dice on the validation images is {only}. {LOOK}"]

@@ -15,6 +15,8 @@ from ..inference.tiled import HALO_LIMIT_PX
 from ..models.model import Model
 from ..patches.sample import Reader
 from ..tasks.coherence import densest_centre, fit_as_is
+from ..tasks.found import nowhere
+from ..tasks.labels import EMPTY
 from ..tasks.task import Task, Truth
 from .batches import UNKNOWN
 from .compare import compare
@@ -108,14 +110,20 @@ def fit(
 def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Average each metric over the images that have something to measure; none: no such metric.
 
+    What no image has, as a class, has no score either, though some of it may be found.
+
     Examples
     --------
     >>> means([{"dice": 0.5, "iou": math.nan}, {"dice": math.nan, "n_found_on_empty": 2.0}])
     {'dice': 0.5, 'n_found_on_empty': 2.0}
+    >>> means([{"dice": 0.0, "n_found_on_empty": 3.0}])
+    {'n_found_on_empty': 3.0}
     """
     names = dict.fromkeys(name for own in scores for name in own)
     known = {k: [s[k] for s in scores if not math.isnan(s.get(k, math.nan))] for k in names}
-    return {k: float(np.mean(values)) for k, values in known.items() if values}
+    empty = [k for k in known if k.startswith(EMPTY) and len(known[k]) == len(scores)]
+    known = {k: known[k] for k in known if known[k] and k not in nowhere(known, empty)}
+    return {k: float(np.mean(values)) for k, values in known.items()}
 
 
 def _objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
