@@ -76,6 +76,8 @@ class Search:
             else:  # what was looked at had too few objects
                 fits = self._octaves(most)
                 fits |= self._fits(_between(_near_best(fits, share)), most)
+        if not fits:  # no size fits, as where there is hardly an object
+            return None
         best = max(fits, key=lambda power: _value(fits, power))
         return best if inside(best) and abs(best) >= LEAST_POWER and fits[best] else None
 
