@@ -410,3 +410,10 @@ def test_ctrl_c_says_what_is_kept(model, images, tmp_path):
     with pytest.raises(KeyboardInterrupt, match=r"2 images kept in .*out, the same call goes"):
         events.throw(KeyboardInterrupt())
     assert predict(model, images, tmp_path / "out").names == [f"w{k}" for k in range(6)]
+
+
+def test_a_link_to_itself_is_no_folder_for_results(model, images, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for out in (tmp_path / "loop", tmp_path / "loop" / "out"):
+        with pytest.raises(cl.InvalidError, match="`out`"):
+            predict(model, images, out)

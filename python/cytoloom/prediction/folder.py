@@ -256,7 +256,9 @@ def open_results(
         yield InMemory()
         return
     read = _read_paths(items, given)
-    if Path(out).resolve() in {path.resolve().parent for path in read if path.is_file()}:
+    # not by pathlib, which raises another error for a link to itself
+    real = os.path.realpath
+    if real(out) in {os.path.dirname(real(path)) for path in read if path.is_file()}:
         expected = "a folder other than that of the images"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
     with claimed(out, "predict") as (path, lock):
