@@ -1,10 +1,10 @@
 # Calls of Python: what goes in is packed, what comes out unpacked, errors are one sentence.
 
 call_python <- function(called, ...) {
-  found <- bridge()$call(called, pack(list(...)))
+  found <- bridge()$call(called, pack_arguments(list(...)))
   for (text in found$warnings) warning(text, call. = FALSE)
   if (isTRUE(found$interrupted)) raise_interrupt()
-  if (!is.null(found$error)) stop_python(found$error)
+  if (!is.null(found$error)) stop_python(found$error, found$fields)
   unpack(found$value)
 }
 
@@ -13,7 +13,7 @@ call_python <- function(called, ...) {
 # out of the running work, which could not go on, not even to save its state.
 run_events <- function(name, arguments, progress) {
   show <- shower(progress)
-  stream <- bridge()$start(name, pack(arguments))
+  stream <- bridge()$start(name, pack_arguments(arguments))
   event <- list(kind = "begun")
   on.exit(if (!ended(event)) say_kept(stream$interrupt()))
   suspendInterrupts(repeat {
@@ -29,7 +29,7 @@ run_events <- function(name, arguments, progress) {
   for (text in event$warnings) warning(text, call. = FALSE)
   switch(event$kind,
     result = return(unpack(event$value)),
-    error = stop_python(event$message)
+    error = stop_python(event$message, event$fields)
   )
   say_kept(event)
   raise_interrupt()
@@ -56,7 +56,7 @@ tell <- function(event, show) {
 # Says what happens: notes, and how far it is.
 shower <- function(progress) {
   if (!list(progress) %in% list(TRUE, FALSE, "auto")) {
-    stop_clean("Invalid `progress`. Expected TRUE, FALSE or \"auto\".")
+    refuse("progress", "TRUE, FALSE or \"auto\"", progress)
   }
   if (isFALSE(progress)) {
     return(function(event) invisible())
@@ -97,27 +97,4 @@ raise_interrupt <- function() {
     Sys.sleep(1)
   }
   stop_clean("Interrupted.")
-}
-
-stop_python <- function(message) {
-  if (isTRUE(getOption("cytoloom.debug"))) {
-    message(bridge()$last_traceback())
-  }
-  stop_clean(message)
-}
-
-stop_clean <- function(...) {
-  condition <- list(message = paste0(...), call = NULL)
-  stop(structure(condition, class = c("cytoloom_error", "error", "condition")))
-}
-
-# A misspelt argument must not vanish in `...`.
-no_dots <- function(...) {
-  if (...length() == 0) {
-    return(invisible())
-  }
-  names <- ...names()
-  if (is.null(names)) names <- rep("", ...length())
-  names[is.na(names) | !nzchar(names)] <- "(without a name)"
-  stop_clean("Unused argument: ", paste0("`", names, "`", collapse = ", "), ".")
 }

@@ -217,7 +217,7 @@ cl_loss <- function(name, class_weights = NULL, smooth = NULL, alpha = NULL, bet
   given <- Filter(Negate(is.null), settings()[-1])
   odd <- setdiff(names(given), c("class_weights", known[-1]))
   if (length(odd) > 0) {
-    refuse("cl_loss", paste("settings of", name), as.name(toString(odd)))
+    refuse("cl_loss", paste("settings of", name), I(toString(odd)))
   }
   component(known[[1]], given)
 }

@@ -5,9 +5,9 @@
 #' CSV file or a data frame with columns image, label\[, group, split\], or
 #' `list(images = , labels = )` do as well.
 #'
-#' @param images A folder, a CSV file, a data frame; or paths, or a list of arrays `[y, x]`,
-#'   `[y, x, channel]` or `[z, y, x]`, named or not. Images of EBImage (`Image`) and imager
-#'   (`cimg`) are taken as they are.
+#' @param images A folder, a CSV file, a data frame (in its columns paths or arrays); or paths, or a
+#'   list of paths and arrays `[y, x]`, `[y, x, channel]` or `[z, y, x]`, named or not.
+#'   Images of EBImage (`Image`) and imager (`cimg`) are taken as they are.
 #' @param labels Paths or arrays of labels in the same order; `NULL` where `images` says where
 #'   they are.
 #' @param ... Must be empty.
@@ -94,68 +94,4 @@ print.cl_report <- function(x, ...) {
   no_dots(...)
   cat(x$text, "\n", sep = "")
   invisible(x)
-}
-
-as_cl_data <- function(data) {
-  if (inherits(data, "cl_data")) {
-    return(data)
-  }
-  if (!is.list(data) || is.data.frame(data)) {
-    return(cl_data(data))
-  }
-  odd <- setdiff(names(data), names(formals(cl_data)))
-  if (!"images" %in% names(data) || length(odd) > 0) {
-    stop_clean("Invalid `data`. Expected list(images = , labels = ). Received: other names.")
-  }
-  do.call(cl_data, data)
-}
-
-# What Python takes: `source` and options; arrays in our index order.
-plain_data <- function(data) {
-  data <- as_cl_data(data)
-  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
-  if (is.null(data$labels)) {
-    return(c(list(source = plain_place(data$images, "data")), options))
-  }
-  images <- as_list(data$images)
-  labels <- as_list(data$labels)
-  names <- if (is.null(data$names)) names(images) else data$names
-  source <- list(images = plain_images(images), labels = lapply(unname(labels), plain_label))
-  if (!is.null(names)) source$names <- as.list(as.character(names))
-  c(list(source = source), options)
-}
-
-# A folder, a CSV file or a table.
-plain_place <- function(x, what) {
-  if (is.data.frame(x)) {
-    for (column in names(x)[path_columns(x)]) {
-      x[[column]] <- plain_paths(as.character(x[[column]]), column)
-    }
-    return(x)
-  }
-  if (!is.character(x)) {
-    stop_clean(
-      "Invalid `", what, "`. Expected a folder, a CSV file, a data frame or cl_data(). Received: ",
-      class(x)[1], "."
-    )
-  }
-  plain_path(x, what)
-}
-
-plain_label <- function(x) {
-  if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
-}
-
-# A list of arrays or of paths.
-plain_images <- function(images) {
-  lapply(unname(images), function(one) {
-    if (is.character(one)) plain_path(one, "images") else plain_image(one)
-  })
-}
-
-as_list <- function(x) {
-  if (is.character(x)) {
-    return(as.list(x))
-  }
-  if (is.list(x)) x else list(x)
 }

@@ -96,7 +96,7 @@ as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...,
 plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   no_dots(...)
   table <- x$per_image
-  metrics <- setdiff(names(table), c("image", "scale"))
+  metrics <- x$summary$metric
   if (is.null(metric)) metric <- metrics[1]
   if (!metric %in% metrics) {
     stop_clean("Invalid `metric`. Expected one of ", toString(metrics), ". Received: ", metric, ".")

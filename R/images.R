@@ -11,8 +11,8 @@ plain_image <- function(x, what = "images") {
   if (inherits(x, "cimg")) {
     return(do.call(known_image, c(plain_cimg(x), list(bare = TRUE))))
   }
-  if (is.null(dim(x))) {
-    stop_clean("Invalid `", what, "`. Expected paths or arrays. Received: ", class(x)[1], ".")
+  if (is.null(dim(x)) || is.data.frame(x)) {
+    refuse(what, "paths or arrays", x)
   }
   axes <- attr(x, "axes", exact = TRUE)
   # what arithmetic kept and a change of dimensions did not
@@ -56,22 +56,25 @@ swap_xy <- function(x) {
 }
 
 # Labels as a matrix or stack in our index order.
-plain_labels <- function(x) {
+plain_labels <- function(x, what = "labels") {
   if (inherits(x, "Image")) {
     x <- swap_xy(bare_array(x))
   } else if (inherits(x, "cimg")) {
     x <- plain_cimg(x)$array
     x <- array(x, dim(x)[-length(dim(x))])
   }
-  if (is.null(dim(x))) {
-    stop_clean("Invalid `labels`. Expected paths or arrays. Received: ", class(x)[1], ".")
-  }
-  check_labels(x)
+  if (is.null(dim(x)) || is.data.frame(x)) refuse(what, "paths or arrays", x)
+  check_numbers(x, what)
+  check_labels(x, what)
   x
 }
 
-check_labels <- function(x, what = "labels") {
-  if (!is.double(x) || anyNA(x) || all_whole(x)) {
+check_labels <- function(x, what) {
+  if (!is.double(x)) {
+    return(invisible())
+  }
+  if (!all(is.finite(x))) refuse(what, "whole numbers", I(as.character(x[!is.finite(x)][1])))
+  if (all_whole(x)) {
     return(invisible())
   }
   remedy <- if (min(x) >= 0 && max(x) <= 1) {
@@ -79,7 +82,7 @@ check_labels <- function(x, what = "labels") {
   } else {
     sprintf("%s, a fraction", format(x[x != trunc(x)][1]))
   }
-  stop_clean("Invalid `", what, "`. Expected whole numbers. Received: ", remedy, ".")
+  refuse(what, "whole numbers", I(remedy))
 }
 
 # What is needed to give an array the class of an image that came in: its attributes.

@@ -38,14 +38,12 @@ cl_measure <- function(labels, image = NULL, pixel_size_um = NULL, around_um = N
                        channels = NULL, axes = NULL, pattern = NULL, out = NULL,
                        overwrite = FALSE, progress = "auto") {
   no_dots(...)
-  given <- if (!is.null(image)) {
-    said_of("image", "images", plain_sources(image, axes, pixel_size_um, pattern))
-  }
+  given <- if (!is.null(image)) plain_sources(image, axes, pixel_size_um, pattern, "image")
   if (is.null(channels) && inherits(image, "cl_data")) channels <- image$channels
   run_events(
     "measure",
     list(
-      labels = plain_label_images(labels), image = given["source"][!is.null(given)],
+      labels = plain_label_images(labels), image = given,
       pixel_size_um = if (is.null(given)) pixel_size_um else given$pixel_size_um,
       around_um = around_um, channels = channels, axes = given$axes, pattern = given$pattern,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
@@ -63,9 +61,7 @@ plain_label_images <- function(labels, what = "labels") {
     paths <- plain_paths(labels, what)
     return(list(source = if (length(paths) == 1) paths else as.list(paths)))
   }
-  if (is.data.frame(labels)) {
-    stop_clean("Invalid `", what, "`. Expected label images. Received: ", class(labels)[1], ".")
-  }
+  if (is.data.frame(labels)) refuse(what, "label images", labels)
   many <- if (is.list(labels)) labels else list(labels)
   source <- list(images = said_of(what, "labels", lapply(unname(many), plain_label)))
   if (!is.null(names(many))) source$names <- as.list(names(many))
@@ -75,8 +71,12 @@ plain_label_images <- function(labels, what = "labels") {
 # Lets errors speak of the argument that something was given for.
 said_of <- function(argument, usual, code) {
   tryCatch(code, cytoloom_error = function(error) {
-    text <- conditionMessage(error)
-    stop_clean(sub(paste0("`", usual, "`"), paste0("`", argument, "`"), text, fixed = TRUE))
+    text <- sub(
+      paste0("`", usual, "`"), paste0("`", argument, "`"), conditionMessage(error),
+      fixed = TRUE
+    )
+    error$argument <- argument
+    stop_clean(text, fields = error[c("argument", "expected", "received")])
   })
 }
 

@@ -47,13 +47,15 @@ cl_match <- function(truth, found, iou = 0.5, ..., unknown = NULL) {
   no_dots(...)
   call_python(
     "match",
-    truth = plain_labels(truth), found = plain_labels(found), iou = iou, unknown = unknown
+    truth = plain_labels(truth, "truth"), found = plain_labels(found, "found"), iou = iou,
+    unknown = unknown
   )
 }
 
 compare <- function(name, truth, found, unknown, ...) {
   call_python(
     "metric",
-    name = name, truth = plain_labels(truth), found = plain_labels(found), unknown = unknown, ...
+    name = name, truth = plain_labels(truth, "truth"), found = plain_labels(found, "found"),
+    unknown = unknown, ...
   )
 }

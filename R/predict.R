@@ -2,8 +2,10 @@
 #'
 #' @param object A `cl_model`.
 #' @param images A folder, paths of files or a pattern such as `"plate/*_dapi.tif"`; an array
-#'   `[y, x]`, `[y, x, channel]` or `[z, y, x]`, or a list of these, named or not; images of
-#'   EBImage or imager; or [cl_data()] for arrays with axes and a pixel size.
+#'   `[y, x]`, `[y, x, channel]` or `[z, y, x]`; a list of paths and arrays, named or not; images
+#'   of EBImage or imager; a data frame or tibble with a column `image` or `path` of paths or
+#'   arrays, whose other columns (well, treatment ...) come along into both tables; a `cl_found`,
+#'   for its images; or [cl_data()] for arrays with axes and a pixel size.
 #' @param ... Must be empty.
 #' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
 #' @param channels Channels to use, by name or by number, which starts at 0 as in Python
@@ -108,47 +110,19 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   found <- run_events(
     "predict",
     list(
-      model = path, images = given["source"], channels = channels, slices = slices,
+      model = path, images = given, channels = channels, slices = slices,
       rescale = rescale, out = folder, overlay = overlay, maps = maps,
       objects = objects, overwrite = overwrite,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress
   )
-  source <- list(images = lasting(images), axes = axes, pattern = pattern)
+  source <- lasting_source(images, axes, pattern)
   new_found(found, source, like, temporary = if (is.null(out)) folder)
-}
-
-# What Python takes of images without labels.
-plain_sources <- function(images, axes = NULL, pixel_size_um = NULL, pattern = NULL) {
-  if (inherits(images, "cl_data")) {
-    if (is.null(axes)) axes <- images$axes
-    if (is.null(pixel_size_um)) pixel_size_um <- images$pixel_size_um
-    if (is.null(pattern)) pattern <- images$pattern
-    images <- images$images
-  }
-  if (is.character(images)) {
-    paths <- plain_paths(images, "images")
-    source <- if (length(paths) == 1) paths else as.list(paths)
-    return(
-      list(source = source, axes = axes, pixel_size_um = pixel_size_um, pattern = pattern)
-    )
-  }
-  many <- if (is.list(images)) images else list(images)
-  source <- list(images = plain_images(many))
-  if (!is.null(names(many))) source$names <- as.list(names(many))
-  list(source = source, axes = axes, pixel_size_um = pixel_size_um)
 }
 
 # Names of the classes on the last axis.
 name_classes <- function(map, classes) {
   dimnames(map) <- c(rep(list(NULL), length(dim(map)) - 1), list(unlist(classes)))
   map
-}
-
-is_one_array <- function(images) !is.list(images) && !is.character(images)
-
-first_image <- function(images) {
-  if (inherits(images, "cl_data")) images <- images$images
-  if (is.list(images) && length(images) > 0) images[[1]] else images
 }

@@ -30,8 +30,8 @@ check_increasing <- function(rule, given) {
   single <- all(lengths(given) == 1) && all(vapply(given, is.numeric, NA))
   ends <- if (single) c(rule$low, unlist(given), rule$high)
   if (!single || anyNA(ends) || is.unsorted(ends) || is.unsorted(unlist(given), strictly = TRUE)) {
-    shown <- paste(names(given), "=", vapply(given, deparse, ""), collapse = ", ")
-    refuse(tolower(rule$component), rule$expected, as.name(shown))
+    shown <- paste(names(given), "=", vapply(given, in_words, ""), collapse = ", ")
+    refuse(tolower(rule$component), rule$expected, I(shown))
   }
 }
 
@@ -68,9 +68,4 @@ hold_numbers <- function(rule, x) {
     inside | (rule$or_zero & x == 0),
     !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1, !(rule$ordered & is.unsorted(x))
   )
-}
-
-refuse <- function(name, expected, value) {
-  received <- if (is.name(value)) as.character(value) else paste(deparse(value), collapse = " ")
-  stop_clean("Invalid `", name, "`. Expected ", expected, ". Received: ", received, ".")
 }

@@ -48,7 +48,7 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
     network = network,
     trainer = trainer,
     normalize = normalize,
-    validation = if (is.numeric(validation)) validation else plain_data(validation),
+    validation = plain_validation(validation),
     start = if (!is.null(start)) model_path(start),
     out = if (is.null(out)) tempfile("model", fileext = ".cytoloom") else plain_path(out, "out"),
     overwrite = overwrite,
@@ -62,6 +62,11 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
     )
   }
   model
+}
+
+plain_validation <- function(x) {
+  plain <- is.null(x) || is.logical(x) || (is.numeric(x) && is.null(dim(x)))
+  if (plain) x else plain_data(x, "validation")
 }
 
 #' What a training would use, and why
@@ -90,7 +95,7 @@ cl_plan <- function(data, task = "instances", minutes = NULL, memory_gb = NULL, 
     network = network,
     trainer = trainer,
     normalize = normalize,
-    validation = if (is.numeric(validation)) validation else plain_data(validation),
+    validation = plain_validation(validation),
     seed = seed
   )
   chosen <- c("network", "trainer", "normalize")

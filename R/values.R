@@ -4,58 +4,65 @@
 # Elements handled at a time, so that no second array of doubles is made of a large image.
 part_length <- 2^18
 
-pack <- function(x) {
-  if (is.data.frame(x)) {
-    return(pack_table(x))
-  }
-  if (inherits(x, "cl_component")) {
-    return(c(list(crosses_as = "component"), lapply(unclass(x), pack)))
-  }
-  if (inherits(x, "cl_model")) {
-    return(model_path(x))
-  }
-  if (is.list(x)) {
-    return(lapply(x, pack))
-  }
-  if (!is.null(dim(x))) {
-    return(pack_array(x))
-  }
-  pack_plain(x)
+# The arguments of a call; a fault is said of the argument it is in.
+pack_arguments <- function(arguments) {
+  Map(pack, arguments, names(arguments))
 }
 
-pack_plain <- function(x) {
+pack <- function(x, what = "value") {
+  if (is.data.frame(x)) {
+    pack_table(x, what)
+  } else if (inherits(x, "cl_component")) {
+    fields <- unclass(x)
+    c(list(crosses_as = "component"), Map(pack, fields, names(fields)))
+  } else if (inherits(x, "cl_model")) {
+    model_path(x)
+  } else if (is_plain_list(x)) {
+    lapply(unclass(x), pack, what)
+  } else if (!is.null(dim(x))) {
+    pack_array(x, what)
+  } else {
+    pack_plain(unfactored(x), what)
+  }
+}
+
+pack_plain <- function(x, what) {
   if (is.null(x) || is.raw(x)) {
     return(x)
   }
-  if (is.factor(x)) x <- as.character(x)
-  if (!is.atomic(x) || is.complex(x)) {
-    stop_clean("A value of class ", class(x)[1], " cannot be passed to Python.")
+  if (is.object(x) || !typeof(x) %in% c("character", "double", "integer", "logical")) {
+    refuse(what, "text, numbers, TRUE or FALSE", x)
   }
-  if (anyNA(x) && !all(is.nan(x[is.na(x)]))) {
-    stop_clean("Invalid value. Expected no missing values. Received: NA.")
-  }
+  if (any(is.na(x) & !is.nan(x))) refuse(what, "no missing values", I("NA"))
   x <- unname(as.vector(x))
   if (is.character(x)) x <- enc2utf8(x)
   if (length(x) == 1) x else as.list(x)
 }
 
-pack_table <- function(x) {
+pack_table <- function(x, what = "value") {
+  odd <- vapply(x, function(column) is.list(column) && !all(vapply(column, is_packed, NA)), NA)
+  if (any(odd)) refuse(what, "text, numbers, TRUE or FALSE", x)
   list(
     crosses_as = "table", n = nrow(x), names = as.list(enc2utf8(names(x))),
     columns = lapply(unname(as.list(x)), pack_column)
   )
 }
 
+is_packed <- function(x) is.character(x) || (is.list(x) && !is.null(x$crosses_as))
+
+# Dates, times and the like as text. Images in a column were packed before.
 pack_column <- function(x) {
-  if (is.factor(x)) x <- as.character(x)
-  if (!is.atomic(x)) stop_clean("A column of class ", class(x)[1], " cannot be passed to Python.")
+  if (is.object(x) && !inherits(x, "AsIs")) x <- as.character(x)
+  if (is.list(x)) {
+    return(list(type = "list", values = unname(as.list(x)), n = length(x)))
+  }
   missing <- is.na(x) & !(is.numeric(x) & is.nan(x))
   packed <- switch(typeof(x),
     character = list(type = "string", values = as.list(enc2utf8(replace(x, missing, "")))),
     logical = list(type = "logical", values = as.raw(x & !missing)),
     integer = list(type = "integer", values = write_raw(x, 4L)),
     double = list(type = "double", values = write_raw(as.double(x), 8L)),
-    stop_clean("A column of class ", class(x)[1], " cannot be passed to Python.")
+    list(type = "string", values = as.list(replace(format(x), missing, "")))
   )
   c(packed, list(n = length(x), missing = if (any(missing)) as.raw(missing)))
 }
@@ -71,13 +78,11 @@ pack_array <- function(x, what = "array", dtype = array_dtype(x)) {
 
 check_numbers <- function(x, what) {
   if (!(is.numeric(x) || is.logical(x) || is.raw(x))) {
-    stop_clean("Invalid `", what, "`. Expected numbers. Received: ", class(as.vector(x))[1], ".")
+    refuse(what, "numbers", x)
   }
-  if (anyNA(x)) {
-    stop_clean(
-      "Invalid `", what, "`. Expected no missing values. Received: ", sum(is.na(x)), " NA."
-    )
-  }
+  # NaN is a number to the core, as in files
+  missing <- if (anyNA(x)) sum(is.na(x) & !is.nan(x)) else 0
+  if (missing > 0) refuse(what, "no missing values", I(paste(missing, "NA")))
 }
 
 # Pixels. Their type is that of the file where cl_read() or the user says it; else they cross as
@@ -220,55 +225,3 @@ unpack_column <- function(x) {
   if (!is.null(x$missing)) values[x$missing == as.raw(1)] <- NA
   values
 }
-
-# Paths and patterns that outlive a change of the working directory, also within lists, tables
-# and cl_data(); all else as it is.
-lasting <- function(x) {
-  if (is.character(x)) {
-    relative <- !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
-    x[relative] <- file.path(getwd(), x[relative])
-    x[] <- normalizePath(x, winslash = "/", mustWork = FALSE)
-  } else if (is.data.frame(x)) {
-    x[path_columns(x)] <- lapply(x[path_columns(x)], function(column) lasting(as.character(column)))
-  } else if (inherits(x, "cl_data")) {
-    x[c("images", "labels")] <- lapply(x[c("images", "labels")], lasting)
-  } else if (is.list(x)) {
-    x[] <- lapply(x, lasting)
-  }
-  x
-}
-
-path_columns <- function(table) {
-  tolower(trimws(names(table))) %in% c("image", "images", "label", "labels", "mask")
-}
-
-# Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
-plain_path <- function(path, what = "path") {
-  if (is.character(path) && length(path) > 1) {
-    stop_clean("Invalid `", what, "`. Expected one path. Received: ", length(path), ".")
-  }
-  plain_paths(path, what)
-}
-
-plain_paths <- function(path, what = "path") {
-  if (!is.character(path) || length(path) == 0 || !is.null(dim(path))) {
-    received <- if (is.character(path) && length(path) == 0) "none" else class(path)[1]
-    stop_clean("Invalid `", what, "`. Expected a path. Received: ", received, ".")
-  }
-  if (anyNA(path)) {
-    stop_clean(
-      "Invalid `", what, "`. Expected a path. Received: NA in place ", which(is.na(path))[1], "."
-    )
-  }
-  path <- path.expand(enc2utf8(path))
-  if (!l10n_info()[["UTF-8"]] && any(grepl("[^ -~]", path, useBytes = TRUE))) {
-    stop_clean(
-      "Invalid `", what, "`. A path with other than ASCII letters needs a UTF-8 locale: ",
-      "set LANG=C.UTF-8 before starting R."
-    )
-  }
-  path
-}
-
-# "1 image", "2 images".
-counted <- function(n, noun) paste0(n, " ", noun, if (n != 1) "s")

@@ -40,6 +40,13 @@ class InvalidError(ValueError):
             return self
         return invalid(name, expected=self.expected, received=self.received, remedy=self.remedy)
 
+    def told(self, words: str) -> InvalidError:
+        """Return the same error, which says this."""
+        error = InvalidError(words)
+        error.name, error.expected = self.name, self.expected
+        error.received, error.remedy = self.received, self.remedy
+        return error
+
 
 class GuessWarning(UserWarning):
     """What had to be guessed of a file; `words` keeps the parts that each face spells its way.

@@ -220,6 +220,10 @@ class InR(Face):
                 return json.dumps(value, ensure_ascii=False)
             case float() if not math.isfinite(value):
                 return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
+            case float():
+                return f"{value:.15g}"
+            case list() | tuple() | set() as none if not none:
+                return "list()"
             case list() | tuple() as many if len(many) == 1:
                 return self.value(many[0])
             case list() | tuple():
@@ -233,7 +237,7 @@ class InR(Face):
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.value(changed(value))
         scalar = hasattr(value, "item") and getattr(value, "ndim", 0) == 0
-        return self.value(value.item()) if scalar else in_words(value)
+        return self.value(value.item()) if scalar else _in_words_of_r(value)
 
     def verb(self, name: str) -> str:
         """Spell the name of a verb: predict() and evaluate() are generics in R."""
@@ -242,6 +246,17 @@ class InR(Face):
     def either(self, words: Either) -> str:
         """Choose R's words."""
         return words.r
+
+
+def _in_words_of_r(value: Any) -> str:
+    """Show a value that R has no code for: arrays and tables by their size."""
+    if hasattr(value, "columns"):
+        return (
+            f"a data frame of {counted(len(value), 'row')} ({', '.join(map(str, value.columns))})"
+        )
+    if hasattr(value, "dtype"):
+        return f"an array of {' x '.join(map(str, value.shape))} numbers"
+    return in_words(value)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,9 @@ def test_decimal_commas_missing_values_and_other_columns(folder):
     (folder / "pairs.csv").write_text(text, encoding="utf-8")
     data = as_data(folder / "pairs.csv")
     assert [(i.weight, i.group) for i in data.items] == [(0.5, None), (2.0, "p1")]
-    assert data.notes == ("columns of the table that are not used: dye, note",)
+    assert data.notes == (
+        "columns of the table that are not used, but come along into tables of results: dye, note",
+    )
 
 
 def test_a_row_without_a_label_is_named_by_its_line(folder):

@@ -47,7 +47,7 @@ def test_what_no_file_of_training_holds_is_a_row_or_an_error(trained: cl.Model) 
     large, negative = DIM.astype(int) * 1000, DIM.astype(int) - 200
     with pytest.raises(cl.errors.InvalidError, match=r"whole numbers from 0 to 65535.*uint32"):
         cl.predict(trained, large, progress=False)
-    with pytest.raises(cl.errors.InvalidError, match=r"Received: -\d+\. .*int16"):
+    with pytest.raises(cl.errors.InvalidError, match=r"Received: -\d+\. .*int8"):
         trained.predict(negative)
     several = {"dim": DIM, "large": large}
     found = cl.predict(trained, several, rescale=None, progress=False)

@@ -199,6 +199,11 @@ def test_messages_are_spelled_as_R_is() -> None:
     assert r_bridge.guarded(bad) == {
         "error": "Invalid `network`. Expected cl_unet(filters = 8). "
         "Received: list(a = c(1, 2)) and NULL.",
+        "fields": {
+            "argument": "network",
+            "expected": "cl_unet(filters = 8)",
+            "received": "list(a = c(1, 2)) and NULL",
+        },
         "warnings": ["Pass rescale = NULL."],
     }
 

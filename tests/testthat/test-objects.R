@@ -391,10 +391,64 @@ test_that("paths are made lasting wherever they are, and nothing else is touched
   expect_identical(data$group, c("g", "h"))
 })
 
+test_that("tables, factors, mixed and partly named lists, and predictions are images", {
+  need_python()
+  find <- function(x) suppressWarnings(predict(tiny_model(), x, rescale = NULL, progress = FALSE))
+  file <- list.files(file.path(test_folder(), "images"), full.names = TRUE)[1]
+  plain <- find(file)
+  pixels <- cl_read(file)
+  table <- data.frame(path = factor(file), Well = "A1", object = TRUE)
+  found <- find(table)
+  expect_identical(found$files[names(table)[-1]], table[-1])
+  expect_identical(found$objects[names(plain$objects)], plain$objects)
+  expect_identical(unique(found$objects[c("Well", "object_given")])$object_given, TRUE)
+  table$path <- list(a = pixels)
+  # a tibble is told by its class alone
+  found <- find(structure(table, class = c("tbl_df", "tbl", "data.frame")))
+  expect_identical(found$files$image, "a")
+  expect_identical(found$objects$area_px, plain$objects$area_px)
+  expect_identical(find(found)$objects, found$objects)
+  expect_identical(find(factor(file))$objects, plain$objects)
+  stem <- sub("[.]tif$", "", basename(file))
+  expect_identical(find(list(a = file, pixels))$files$image, c("a", "image_001"))
+  expect_identical(find(list(b = pixels, factor(file)))$files$image, c("b", stem))
+  expect_identical(find(list(pixels, file))$files$image, c("image_000", "image_001"))
+})
+
+test_that("what tables say of images comes along into scores, and tables hold arrays", {
+  need_python()
+  files <- list.files(file.path(test_folder(), "images"), full.names = TRUE)
+  labels <- sub("images", "labels", files)
+  table <- data.frame(donor = c("p", NA), dose = c(1.5, 2))
+  table$image <- lapply(files, cl_read)
+  table$label <- lapply(labels, cl_read, labels = TRUE)
+  expect_output(print(cl_check(table, progress = FALSE)), "2 images checked: nothing wrong")
+  scores <- evaluate(tiny_model(), table, progress = FALSE)
+  expect_identical(scores$per_image[c("donor", "dose")], table[c("donor", "dose")])
+  expect_false(any(c("donor", "dose") %in% scores$summary$metric))
+  table$label[[1]] <- mean
+  expect_error(cl_check(table), "Invalid `labels`. .* Received: a function.")
+})
+
+test_that("errors say of which argument they are, what was expected and what came", {
+  need_python()
+  fields <- function(code) {
+    tryCatch(code, cytoloom_error = function(e) unlist(unclass(e)[c("argument", "received")]))
+  }
+  at <- function(...) c(argument = ..1, received = ..2)
+  expect_identical(fields(predict(tiny_model(), mean)), at("images", "a function"))
+  expect_identical(fields(cl_train(train_folder(), seed = "a")), at("seed", "\"a\""))
+  expect_identical(fields(cl_train(train_folder(), validation = "nope")), at("validation", "nope"))
+  expect_identical(fields(cl_unet(filters = 0)), at("filters", "0"))
+  wide <- data.frame(image = I(list(matrix(0, 99, 99))), other = 1)
+  refused <- fields(cl_train(train_folder(), task = wide))
+  expect_identical(refused, at("task", "a data frame of 1 row (image, other)"))
+})
+
 test_that("paths that are none are refused by name", {
   need_python()
-  expect_error(cl_load(c("a", "b")), "Expected one path. Received: 2.", fixed = TRUE)
-  expect_error(predict(tiny_model(), matrix("a", 4, 4)), "Expected a path. Received: matrix")
+  expect_error(cl_load(c("a", "b")), "Expected one path. Received: c(\"a\", \"b\").", fixed = TRUE)
+  expect_error(predict(tiny_model(), matrix("a", 4, 4)), "Received: an array of 4 x 4 texts.")
   expect_error(
     cl_check(data.frame(image = c("a.png", NA), label = "b.png")), "`image`.*NA in place 2"
   )

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ..errors import invalid
-from ..messages import Value, say
+from ..messages import Call, Value, say
 from .arguments import declared, field_declared
 from .rules import optional, rules_of
 
@@ -216,7 +216,7 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
             return from_plain(value, typing.cast(type, hint))
         if isinstance(value, typing.cast(type, hint)):
             return value
-        raise invalid(name, expected=f"a {hint.__name__}", received=value)
+        raise invalid(name, expected=say("a {}", Call(hint.__name__, {})), received=value)
     return _coerce_scalar(value, hint, name)
 
 

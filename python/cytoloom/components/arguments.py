@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InvalidError, invalid
-from ..messages import Message, Setting, Value, joined, say
+from ..messages import Call, Message, Setting, Value, joined, say
 from . import fits
 from .fits import NoFitError
 
@@ -324,7 +324,14 @@ _OF_NAME = {
     ),
 }
 """What arguments of some names are, in better words than their types have, and what to do."""
-_OF_CLASS = {"Model": "a model", "DataFrame": "a table", "Generator": "a random generator"}
+_OF_CLASS = {
+    "Model": "a model",
+    "DataFrame": "a table",
+    "Generator": "a random generator",
+    **{name: say("a {}", Call(name, {})) for name in ("Trainer", "Normalize", "Augment")},
+    "Network": say("a {}", Call("UNet", {})),
+    "Task": say("a task such as {}", Call("Instances", {})),
+}
 _TEXT = Kind("text", functools.partial(fits.instance, (str,)))
 _NONE = Kind(say("{}", None), functools.partial(fits.instance, (type(None),)))
 _PATH = Kind("a path", fits.path)

@@ -61,6 +61,11 @@ def is_file(x: Any) -> bool:
     return isinstance(x, (str, os.PathLike))
 
 
+def is_pixels(x: Any) -> bool:
+    """Whether something is pixels in memory: an array, an `Image` or a source."""
+    return isinstance(x, (np.ndarray, Image)) or (hasattr(x, "read") and hasattr(x, "axes"))
+
+
 def listed(x: Any) -> list[Any]:
     """Return a list of images: a single array, file or name is a list of one."""
     if isinstance(x, (str, os.PathLike, np.ndarray, Image)) or not isinstance(x, (list, tuple)):
@@ -116,4 +121,4 @@ def told_where(error: InvalidError) -> InvalidError:
     """Return an error that says where the setting is given that mends it."""
     text = str(error)
     more = where_to_give([text])
-    return InvalidError(joined(" ", [text, *more])) if more else error
+    return error.told(joined(" ", [text, *more])) if more else error

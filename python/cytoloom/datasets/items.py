@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Item:
         How often it is drawn in training, relative to the others.
     notes : tuple of str, default ()
         What had to be guessed of the image, and what is odd about its file.
+    columns : dict, default {}
+        What else a table says of the image, such as its well: comes along into tables of results.
 
     Examples
     --------
@@ -57,6 +60,7 @@ class Item:
     spacing_um: tuple[float, ...] | None = None
     weight: float = 1.0
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,18 @@ class Gathered:
     notes: tuple[str, ...] = ()
     unknown: int | None = None
     classes: tuple[str, ...] = ()
+
+
+def beside(own: Iterable[str], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Name what is known of an image as columns beside those of a table of results.
+
+    Examples
+    --------
+    >>> beside(["image", "object"], {"well": "A1", "object": "x"})
+    {'well': 'A1', 'object_given': 'x'}
+    """
+    taken = set(own)
+    return {f"{n}_given" if n in taken else n: value for n, value in columns.items()}
 
 
 def read_labels(

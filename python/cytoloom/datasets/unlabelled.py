@@ -25,7 +25,7 @@ from .joined import Files
 from .layouts import layout_of, refuse_parent
 from .listing import some
 from .make_items import make_items
-from .tables import TABLES, place, table_rows
+from .tables import TABLES, table_images
 
 
 def as_images(
@@ -41,9 +41,10 @@ def as_images(
 
     Parameters
     ----------
-    x : str, Path, ndarray, Image, Source, Item, Data, dict or sequence of these
+    x : str, Path, ndarray, Image, Source, Item, Data, DataFrame, dict or sequence of these
         A folder (of its ``images/`` where it has labels beside), a file, a pattern such as
-        ``"plate1/*_dapi.tif"``, arrays, or a dict of names and arrays or files.
+        ``"plate1/*_dapi.tif"``, arrays, a dict of names and arrays or files, or a table with a
+        column ``image`` or ``path`` of files or arrays, whose other columns come along.
     channels : int, str or sequence of them, optional
         Channels to use, by index from 0 or by name.
     axes : str, optional
@@ -87,6 +88,8 @@ def gather_images(
     said = _Said()
     if isinstance(x, Data):
         found = [replace(item, annotations=()) for item in x.items]
+    elif hasattr(x, "columns"):
+        found = _table_images(x, options, said)
     elif isinstance(x, Mapping):
         found = _named_images(x, options, said)
     elif is_file(x):
@@ -159,12 +162,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -
     if path.is_dir() and not formats.is_image_folder(path):
         return _list_images(*_folder_images(path, options, said), options=options)
     if path.suffix.lower() in TABLES and path.is_file():
-        rows, notes = table_rows(path, ("image",))
-        said.notes += notes
-        images = [place(path.parent, row["image"]) for _, row in rows]
-        named = [None if row.get("group") is None else str(row["group"]) for _, row in rows]
-        groups = {path.expanduser(): g for path, g in zip(images, named, strict=True)}
-        return _list_images(images, (), groups, options)
+        return _table_images(path, options, said)
     # a file may have brackets in its name: it is a pattern only where there is no such file
     if not path.exists() and glob.has_magic(str(path)):
         return _several([path], options, said)
@@ -173,6 +171,13 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -
         expected = "a folder, a file or a pattern that is there"
         raise invalid("images", expected=expected, received=str(path), remedy=remedy)
     return _list_images([path], (), {}, options)
+
+
+def _table_images(table: Any, options: ReadOptions, said: _Said) -> list[Item]:
+    items, notes = table_images(table, Path("."), options)
+    said.notes += notes
+    _refuse_unread([getattr(item.image, "path", item.image) for item in items])
+    return items
 
 
 def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:

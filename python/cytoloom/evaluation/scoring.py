@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ..datasets.data import Data, given_data
 from ..datasets.files import pixel_sha256
 from ..datasets.given import is_file, told_where
 from ..datasets.ids import named
-from ..datasets.items import read_labels
+from ..datasets.items import Item, beside, read_labels
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
@@ -74,7 +74,15 @@ def score(
     scores, unpromised = tables(rows, objects, groups, model.task)
     for text in unpromised:
         yield note(text)
-    return scores
+    return _with_columns(scores, found.items)
+
+
+def _with_columns(scores: Scores, items: Sequence[Item]) -> Scores:
+    """Put what a table says of images besides into the table per image."""
+    import pandas as pd
+
+    more = pd.DataFrame([beside(scores.per_image.columns, item.columns) for item in items])
+    return replace(scores, per_image=pd.concat([scores.per_image, more], axis=1))
 
 
 @contextlib.contextmanager

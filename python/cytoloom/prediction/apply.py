@@ -10,6 +10,7 @@ import numpy as np
 
 from ..datasets.checks import odd_pixels
 from ..datasets.files import pixels_seen
+from ..datasets.items import beside
 from ..datasets.views import CachedSource
 from ..images.units import storable
 from ..inference.memory_map import MemoryMaps
@@ -90,7 +91,8 @@ def predict_one(
         return Predicted(row, table, found.labels, odd, held_down=faint)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
     if parquet:
-        write_parquet(table, folder.place("objects", item.id))
+        whole = table.assign(**beside(table.columns, item.columns))
+        write_parquet(whole, folder.place("objects", item.id))
         table = table[:0]  # as large as memory, of all images together
     return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um), faint)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..datasets.files import pixels_seen
 from ..datasets.ids import named
-from ..datasets.items import Item, said_once
+from ..datasets.items import Item, beside, said_once
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
@@ -187,7 +187,8 @@ def collect(
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
-    found = _together([done[item.id] for item in items], folder, parquet)
+    pairs = [(done[item.id], item.columns) for item in items]
+    found = _together(pairs, folder, parquet)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
@@ -206,8 +207,14 @@ def _decided(
     return factors
 
 
-def _together(done: Sequence[Predicted], folder: InMemory, parquet: bool = False) -> Predictions:
-    """Put the tables together, and write them but for objects that are in files of their own."""
+def _together(
+    pairs: Sequence[tuple[Predicted, Mapping[str, Any]]], folder: InMemory, parquet: bool = False
+) -> Predictions:
+    """Put the tables together, and write them but for objects that are in files of their own.
+
+    `pairs` are what came of each image and what a table says of it besides.
+    """
+    done = [one for one, _ in pairs]
     usable = [one for one in done if one.row["status"] == "ok"]
     if not usable:
         status = done[0].row["status"]
@@ -216,9 +223,16 @@ def _together(done: Sequence[Predicted], folder: InMemory, parquet: bool = False
     files = pd.DataFrame(
         [one.row for one in done], columns=[*FILES_COLUMNS[:-1], *limits, FILES_COLUMNS[-1]]
     )
+    more = pd.DataFrame([beside(files.columns, columns) for _, columns in pairs])
+    files = pd.concat([files, more], axis=1)
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
-    objects = pd.concat([one.objects for one in usable], ignore_index=True)
+    each = [
+        one.objects.assign(**beside(one.objects.columns, columns))
+        for one, columns in pairs
+        if one.row["status"] == "ok"
+    ]
+    objects = pd.concat(each, ignore_index=True)
     folder.finish(None if parquet else objects, files)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in files["labels"]]

@@ -97,7 +97,8 @@ class Stream:
         event = found.get("value") or {"kind": "interrupted" if "interrupted" in found else "error"}
         self._ended = event["kind"] in ("result", "error", "interrupted")
         message = found.get("error") or event["message"]
-        return {**event, "message": message, "warnings": found["warnings"]}
+        more = {name: found[name] for name in ("warnings", "fields") if name in found}
+        return {**event, "message": message, **more}
 
 
 def _plain(event: Event) -> Plain:
@@ -152,9 +153,20 @@ def guarded(work: Callable[[], Any]) -> Plain:
         except Exception as error:
             _last["traceback"] = traceback.format_exc()
             found["error"] = spelled(_sentence(error), R)
+            found.update(_fields(error))
     told = [w.message for w in caught if issubclass(w.category, UserWarning)]
     own = [spelled(getattr(one, "words", str(one)), R) for one in told]
     return {**found, "warnings": list(dict.fromkeys(own))}
+
+
+def _fields(error: Exception) -> Plain:
+    """Return what an error says of an argument, in R's words; nothing of errors of other kinds."""
+    if not isinstance(error, InvalidError) or not error.name:
+        return {}
+    received = error.received
+    words = spelled(received if isinstance(received, str) else say("{}", received), R)
+    told = {"argument": error.name, "expected": spelled(error.expected, R), "received": words}
+    return {"fields": told}
 
 
 def _sentence(error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import VERBS
 from ..components import coerce, is_component, to_plain
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..events import Event, Parameter, find_verb, result_of
 from ..messages import say
 
@@ -49,7 +49,7 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
     if name == "model":
         return _model(value)
     if isinstance(value, dict) and "source" in value:
-        return _GIVEN.get(name, _data)(value)
+        return _given(value, name)
     if "Channels" in types:
         return _channels(value)
     if "int" in types and "float" not in types:
@@ -140,6 +140,19 @@ def _source(value: Any) -> Any:
     return dict(zip(make_ids(images, names), images, strict=True)) if names else images
 
 
+def _images(given: Plain) -> Any:
+    """Return images as `as_images` takes them; of a prediction those that it holds."""
+    from ..datasets.ids import named
+    from ..datasets.unlabelled import as_images
+
+    source, only = _source(given["source"]), set(_listed(given.get("only")))
+    if not only:
+        return source
+    items = as_images(source, axes=given.get("axes"), pattern=given.get("pattern"))
+    # planes and the like are named later, and are all taken
+    return [item for item in named(items)[0] if item.id in only] or source
+
+
 def _label_images(value: Plain) -> Any:
     """Return label images as `measure` takes them; those of a prediction with its tables."""
     from ..measurement.given import predicted
@@ -162,11 +175,19 @@ def _relate(nuclei: Plain, cells: Plain, per: str) -> Any:
 
 
 _GIVEN: dict[str, Callable[[Plain], Any]] = {
-    "images": lambda value: _source(value["source"]),
-    "image": lambda value: _source(value["source"]),
+    "images": _images,
+    "image": _images,
     "labels": _label_images,
 }
 """What is made of a source by the name of the parameter; of all others data."""
+
+
+def _given(value: Plain, name: str) -> Any:
+    """Return images or data as Python takes them; a fault is one of this argument."""
+    try:
+        return _GIVEN.get(name, _data)(value)
+    except InvalidError as error:
+        raise error.renamed(name, of="data") from None
 
 
 def _alone(value: Any) -> Any:
@@ -181,7 +202,7 @@ def _options(value: Any) -> Plain:
     if not all(isinstance(s, (int, float)) and s > 0 for s in size):
         raise invalid("pixel_size_um", expected="sizes above 0", received=size)
     return {
-        "source": _source(given["source"]),
+        "source": _images(given),
         "channels": _channels(given.get("channels")),
         "unknown": _whole(given.get("unknown"), "unknown"),
         "axes": given.get("axes"),

@@ -280,6 +280,11 @@ def unpack_column(packed: Mapping[str, Any]) -> Any:
         values[:] = _listed(packed["values"])
         values[missing] = None
         return values
+    if kind == "list":
+        values = np.empty(n, object)
+        for k, one in enumerate(_listed(packed["values"])):
+            values[k] = unpack(one)
+        return values
     numbers = np.frombuffer(packed["values"], RAW[kind])
     if kind == "double":
         return np.where(missing, np.nan, numbers)

@@ -13,7 +13,7 @@ from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import Setting, counted, joined, say
+from ..messages import Call, Setting, counted, joined, say
 from ..models.folder import ModelFolder, open_model_folder
 from ..models.inputs import as_model
 from ..models.model import Model
@@ -129,8 +129,8 @@ def asked(
     kinds = (("network", network, Network), ("trainer", trainer, Trainer))
     for name, component, kind in (*kinds, ("normalize", normalize, Normalize)):
         if component is not None and not isinstance(component, kind):
-            expected = f"a {'UNet' if kind is Network else kind.__name__}"
-            raise invalid(name, expected=expected, received=type(component).__name__)
+            made = Call("UNet" if kind is Network else kind.__name__, {})
+            raise invalid(name, expected=say("a {}", made), received=component)
     named = None if task is None else resolve(task)  # first: a model may have this very task
     base = as_model(start, "start") if start is not None else None
     chosen = named or (base.task if base is not None else resolve("instances"))

@@ -1,0 +1,83 @@
+# Errors: one sentence, with the argument, what was expected and what came as fields of a condition
+# of class `cytoloom_error`, so that scripts can tell them apart.
+
+stop_clean <- function(..., fields = NULL) {
+  condition <- c(list(message = paste0(...), call = NULL), fields)
+  stop(structure(condition, class = c("cytoloom_error", "error", "condition")))
+}
+
+# `received` is any value, which is put into words; words themselves as I("words").
+refuse <- function(argument, expected, received, remedy = NULL) {
+  words <- if (inherits(received, "AsIs")) unclass(received) else in_words(received)
+  text <- paste0("Invalid `", argument, "`. Expected ", expected, ". Received: ", words, ".")
+  if (!is.null(remedy)) text <- paste(text, remedy)
+  stop_clean(text, fields = list(argument = argument, expected = expected, received = words))
+}
+
+# Any value in one line, as one would write it where that is short.
+in_words <- function(x) {
+  if (is.null(x) || (is.atomic(x) && is.null(dim(x)) && is.null(attr(x, "class")))) {
+    return(in_code(x))
+  }
+  if (is.data.frame(x)) {
+    columns <- shorten(toString(names(x)))
+    return(sprintf("a data frame of %s (%s)", counted(nrow(x), "row"), columns))
+  }
+  kinds <- c(
+    "a function" = is.function(x), "an environment" = is.environment(x),
+    "a factor" = is.factor(x), "code" = is.language(x), "an empty list" = identical(x, list())
+  )
+  if (any(kinds)) names(kinds)[kinds][1] else of_class(x)
+}
+
+of_class <- function(x) {
+  if (is.null(attr(x, "class")) && !is.null(dim(x))) {
+    kind <- c(double = "numbers", integer = "whole numbers", list = "lists", character = "texts")
+    kind <- if (typeof(x) %in% names(kind)) kind[[typeof(x)]] else paste(typeof(x), "values")
+    return(sprintf("an array of %s %s", paste(dim(x), collapse = " x "), kind))
+  }
+  if (is.list(x) && is.null(attr(x, "class"))) {
+    named <- setdiff(names(x), "")
+    inside <- if (length(named) > 0) paste0(" (", shorten(toString(named)), ")")
+    return(paste0("a list of ", length(x), inside))
+  }
+  paste(if (grepl("^[aeiouAEIOU]", class(x)[1])) "an" else "a", class(x)[1])
+}
+
+in_code <- function(x) {
+  if (length(x) > 8) {
+    return(sprintf("%s and more, %d in all", in_code(utils::head(x, 3)), length(x)))
+  }
+  text <- paste(deparse(unname(x)), collapse = " ")
+  shorten(gsub("NA_[a-z]+_", "NA", gsub("([0-9])L\\b", "\\1", text)))
+}
+
+shorten <- function(text, longest = 120) {
+  if (nchar(text) <= longest) {
+    return(text)
+  }
+  end <- nchar(text)
+  paste0(substr(text, 1, longest - 40), "...", substr(text, end - 36, end))
+}
+
+counted <- function(n, what) {
+  paste0(n, " ", what, if (n != 1) "s")
+}
+
+stop_python <- function(message, fields = NULL) {
+  if (isTRUE(getOption("cytoloom.debug"))) {
+    message(bridge()$last_traceback())
+  }
+  stop_clean(message, fields = fields)
+}
+
+# A misspelt argument must not vanish in `...`.
+no_dots <- function(...) {
+  if (...length() == 0) {
+    return(invisible())
+  }
+  names <- ...names()
+  if (is.null(names)) names <- rep("", ...length())
+  names[is.na(names) | !nzchar(names)] <- "(without a name)"
+  stop_clean("Unused argument: ", paste0("`", names, "`", collapse = ", "), ".")
+}

@@ -1,0 +1,247 @@
+# What users give for images and data, as Python takes it: paths, arrays, tables, lists of these.
+
+# Images without labels: `source`, and how they are read.
+plain_sources <- function(images, axes = NULL, pixel_size_um = NULL, pattern = NULL,
+                          what = "images") {
+  how <- list(axes = axes, pixel_size_um = pixel_size_um, pattern = pattern)
+  if (inherits(images, "cl_data")) {
+    how <- given_or(how, images)
+    images <- images$images
+  }
+  if (inherits(images, "cl_found")) {
+    return(found_sources(images, how))
+  }
+  c(list(source = plain_source(images, what)), how)
+}
+
+given_or <- function(how, otherwise) {
+  missing <- vapply(how, is.null, NA)
+  how[missing] <- otherwise[names(how)[missing]]
+  stats::setNames(how, c("axes", "pixel_size_um", "pattern"))
+}
+
+# The images of a prediction: those that it was given, and of these the ones that it holds.
+found_sources <- function(found, how) {
+  source <- found_source(found)
+  given <- plain_sources(source$images)
+  given <- c(given["source"], given_or(given_or(how, source), given))
+  c(given, list(only = as.list(found$files$image)))
+}
+
+found_source <- function(found) {
+  source <- attr(found, "source")
+  if (is.null(source$images)) {
+    refuse("images", "images", found, "This prediction was read from a folder: give its images.")
+  }
+  source
+}
+
+# What a prediction remembers of its images.
+lasting_source <- function(images, axes, pattern) {
+  if (inherits(images, "cl_found")) {
+    return(found_source(images))
+  }
+  list(images = lasting(images), axes = axes, pattern = pattern)
+}
+
+plain_source <- function(images, what) {
+  images <- unfactored(images)
+  if (is.data.frame(images)) {
+    return(plain_table(images, what))
+  }
+  if (is_one_path(images)) {
+    return(plain_path(images, what))
+  }
+  if (is_one_array(images)) images <- list(images)
+  if (!is_plain_list(images) && !is.character(images)) {
+    refuse(what, "paths, arrays, a list of these or a data frame", images)
+  }
+  if (length(images) == 0) refuse(what, "at least one image", images)
+  named_source(images, what)
+}
+
+unfactored <- function(x) if (is.factor(x)) as.character(x) else x
+
+is_one_path <- function(x) is.character(x) && length(x) == 1 && is.null(names(x))
+
+# A list that is no object of another kind; those of purrr, imager and I() are lists.
+is_plain_list <- function(x) {
+  listed <- !is.object(x) || inherits(x, c("list", "vctrs_list_of", "AsIs"))
+  is.list(x) && is.null(dim(x)) && listed
+}
+
+# Several images; without names a list of paths, which may be files of one image.
+named_source <- function(images, what) {
+  plain <- plain_images(images, what)
+  if (is.null(names(images))) {
+    return(if (all(vapply(plain, is.character, NA))) plain else list(images = plain))
+  }
+  list(images = plain, names = as.list(all_names(images)))
+}
+
+# Arrays, and paths, factors among them.
+plain_images <- function(images, what = "images") {
+  lapply(unname(as.list(images)), function(one) {
+    one <- unfactored(one)
+    if (is.character(one)) plain_path(one, what) else plain_image(one, what)
+  })
+}
+
+# Names of all elements; those without get that of their file, or their place.
+all_names <- function(images) {
+  given <- names(images)
+  for (k in which(is.na(given) | !nzchar(given))) {
+    one <- unfactored(images[[k]])
+    place <- sprintf("image_%03d", k - 1L)
+    given[k] <- if (is.character(one)) sub("([.]ome)?[.][^.]*$", "", basename(one)) else place
+  }
+  given
+}
+
+is_one_array <- function(images) {
+  inherits(images, c("Image", "cimg")) || (!is.null(dim(images)) && !is.data.frame(images))
+}
+
+# The image whose class the results have.
+first_image <- function(images) {
+  if (inherits(images, "cl_data")) images <- images$images
+  if (inherits(images, "cl_found")) images <- found_source(images)$images
+  if (is.data.frame(images)) {
+    arrays <- Filter(is.list, as.list(images)[path_columns(images)])
+    images <- if (length(arrays) > 0) arrays[[1]] else NULL
+  }
+  if (is_one_array(images) || !is.list(images)) images else utils::head(images, 1)[[1]]
+}
+
+# A table whose columns of images and labels are paths or arrays; other columns come along.
+plain_table <- function(table, what) {
+  table <- as.data.frame(table)
+  for (column in names(table)[path_columns(table)]) {
+    cells <- table[[column]]
+    table[[column]] <- if (!is.list(cells)) {
+      plain_paths(as.character(cells), column)
+    } else if (tolower(trimws(column)) %in% label_columns) {
+      I(lapply(cells, function(one) pack(plain_label(one))))
+    } else {
+      I(plain_images(cells, column))
+    }
+    if (is.list(cells) && !is.null(names(cells)) && !"name" %in% names(table)) {
+      table$name <- all_names(cells)
+    }
+  }
+  odd <- setdiff(names(Filter(is.list, table)), names(table)[path_columns(table)])
+  table[setdiff(names(table), odd)]
+}
+
+label_columns <- c("label", "labels", "mask", "masks")
+
+# Which columns name images and labels.
+path_columns <- function(table) {
+  names <- tolower(trimws(names(table)))
+  images <- names %in% c("image", "images")
+  if (!any(images)) {
+    paths <- match(c("path", "file", "filename", "filepath"), names)
+    images[stats::na.omit(paths)[1]] <- length(stats::na.omit(paths)) > 0
+  }
+  (images %in% TRUE)[seq_along(names)] | names %in% label_columns
+}
+
+as_cl_data <- function(data, what = "data") {
+  if (inherits(data, "cl_data")) {
+    return(data)
+  }
+  if (!is.list(data) || !is.null(attr(data, "class"))) {
+    return(cl_data(data))
+  }
+  odd <- setdiff(names(data), names(formals(cl_data)))
+  if (!"images" %in% names(data) || length(odd) > 0) {
+    refuse(what, "list(images = , labels = )", data)
+  }
+  do.call(cl_data, data)
+}
+
+# Annotated images: `source` and options; arrays in our index order.
+plain_data <- function(data, what = "data") {
+  data <- as_cl_data(data, what)
+  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
+  if (is.null(data$labels)) {
+    return(c(list(source = plain_place(data$images, what)), options))
+  }
+  if (inherits(data$images, "cl_found")) {
+    images <- found_source(data$images)$images
+    if (is.data.frame(images)) images <- images[[which(path_columns(images))[1]]]
+    data$images <- images
+  }
+  source <- plain_source(data$images, "images")
+  if (!"images" %in% names(source)) source <- list(images = as.list(source))
+  labels <- lapply(unname(as_list(data$labels)), plain_label)
+  names <- if (is.null(data$names)) source$names else data$names
+  source <- list(images = source$images, labels = labels)
+  if (!is.null(names)) source$names <- as.list(as.character(names))
+  c(list(source = source), options)
+}
+
+# A folder, a CSV file or a table.
+plain_place <- function(x, what) {
+  x <- unfactored(x)
+  if (is.data.frame(x)) {
+    return(plain_table(x, what))
+  }
+  if (!is.character(x) || length(x) != 1) {
+    refuse(what, "a folder, a CSV file, a data frame or cl_data()", x)
+  }
+  plain_path(x, what)
+}
+
+plain_label <- function(x) {
+  x <- unfactored(x)
+  if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
+}
+
+as_list <- function(x) {
+  x <- unfactored(x)
+  if (is.character(x)) {
+    return(as.list(x))
+  }
+  if (is_plain_list(x)) x else list(x)
+}
+
+# Paths and patterns that outlive a change of the working directory, also within lists, tables
+# and cl_data(); all else as it is.
+lasting <- function(x) {
+  x <- unfactored(x)
+  if (is.character(x)) {
+    relative <- !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
+    x[relative] <- file.path(getwd(), x[relative])
+    x[] <- normalizePath(x, winslash = "/", mustWork = FALSE)
+  } else if (is.data.frame(x)) {
+    x[path_columns(x)] <- lapply(x[path_columns(x)], lasting)
+  } else if (inherits(x, "cl_data")) {
+    x[c("images", "labels")] <- lapply(x[c("images", "labels")], lasting)
+  } else if (is.list(x) && !inherits(x, "cl_found")) {
+    x[] <- lapply(x, lasting)
+  }
+  x
+}
+
+# Paths: `~` is R's to expand, and bytes that are not UTF-8 name another file in Python.
+plain_path <- function(path, what = "path") {
+  if (is.character(path) && length(path) != 1) refuse(what, "one path", path)
+  plain_paths(path, what)
+}
+
+plain_paths <- function(path, what = "path") {
+  if (!is.character(path) || length(path) == 0 || !is.null(dim(path))) {
+    refuse(what, "a path", path)
+  }
+  if (anyNA(path)) refuse(what, "a path", I(paste("NA in place", which(is.na(path))[1])))
+  if (!all(nzchar(path))) refuse(what, "a path", I("\"\""))
+  path <- path.expand(enc2utf8(path))
+  if (!l10n_info()[["UTF-8"]] && any(grepl("[^ -~]", path, useBytes = TRUE))) {
+    stop_clean(
+      "Invalid `", what, "`. A path with other than ASCII letters needs a UTF-8 locale: ",
+      "set LANG=C.UTF-8 before starting R."
+    )
+  }
+  unname(path)
+}
