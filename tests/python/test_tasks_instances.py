@@ -414,6 +414,9 @@ def test_a_number_is_one_object_in_however_many_pieces_and_that_is_said():
     assert Instances().prepare(in_two) is in_two
     assert "each number is one object" in Instances().describe_labels(in_two)[0]
     assert Instances().describe_labels(SCENE) == []
+    (said,) = Instances().describe_labels(np.where(SCENE == 0, 255, SCENE))
+    assert "no pixel is 0, which is background" in said
+    assert "most of object 255" in said
 
 
 def test_crumbs_below_a_tenth_of_an_object_are_no_piece_to_speak_of():

@@ -198,6 +198,10 @@ class ResultsFolder(InMemory):
     ) -> None:
         made = [n for n in names_of([self._names[row["image"]]]) if (self._stage / n).is_file()]
         digests = {name: sha256_of(self._stage / name) for name in made}
+        if not self._replacing:
+            # somebody may have put files here in the meantime
+            refuse_odd_folders(self._folder, KINDS)
+            self._record.refuse_others(made)
         kept = {"pixels": pixels, "files": digests, "row": row, "objects": packed(objects)}
         self._state.keep(row["image"], kept)
         if not self._replacing:
@@ -215,11 +219,24 @@ class ResultsFolder(InMemory):
                 write_table(table, self._stage / name)
                 self._written[name] = sha256_of(self._stage / name)
         # somebody may have changed earlier results in the meantime
+        refuse_odd_folders(self._folder, KINDS)
         self.refuse_losses()
+        self._refuse_holes()
         gone = [n for n in self._earlier() if n not in self._written and self._record.holds(n)]
         take_place(self._stage, self._record, self._written, gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()
+
+    def _refuse_holes(self) -> None:
+        """Raise where a file of a finished image has been removed in the meantime."""
+        for name in self._written:
+            if not os.path.lexists(self._stage / name) and not (self._folder / name).is_file():
+                raise invalid(
+                    "out",
+                    expected="results that nothing else removes",
+                    received=f"{self._folder / name}, which disappeared",
+                    remedy="The same call makes it again.",
+                )
 
     def words(self) -> str:
         """Say what is kept when a prediction is broken off."""

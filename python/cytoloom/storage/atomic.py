@@ -160,9 +160,12 @@ def write_whole(path: Path, write: Callable[[str], object]) -> Path:
     temporary = path.parent / partial_name(path.suffix)
     try:
         with told(path):
-            write(str(temporary))
+            # absolute: a library may take a leading ~ for the home folder
+            write(os.path.abspath(temporary))
             os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        # its folder may have become a file
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     return path

@@ -286,9 +286,15 @@ class Instances(Task):
         return check_known_values(labels, known)
 
     def describe_labels(self, labels: Array) -> list[str]:
-        """Say when objects are the pieces of a mask, and when one number is in pieces."""
-        if labels.min(initial=0) < 0:
+        """Say when nothing is background, objects are pieces of a mask, a number is in pieces."""
+        if not labels.size or labels.min() < 0:
             return []
+        if labels.min() > 0:
+            values, counts = np.unique(labels, return_counts=True)
+            return [
+                "no pixel is 0, which is background: all are of objects, most of object "
+                f"{values[counts.argmax()]}; if that is the background, write it as 0"
+            ]
         if is_mask(labels):
             return [
                 "a mask without object ids: its connected components are taken for objects, so "
