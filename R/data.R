@@ -34,13 +34,13 @@
 cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
                     unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL) {
   no_dots(...)
-  structure(
-    list(
-      images = images, labels = labels, names = names, group = group, channels = channels,
-      unknown = unknown, axes = axes, pixel_size_um = pixel_size_um, pattern = pattern
-    ),
-    class = "cl_data"
+  how <- list(
+    names = names, group = group, channels = channels, unknown = unknown, axes = axes,
+    pixel_size_um = pixel_size_um, pattern = pattern
   )
+  # what is no text or number is told here, and not when the data are used
+  pack_arguments(how)
+  structure(c(list(images = images, labels = labels), how), class = "cl_data")
 }
 
 #' @export

@@ -14,6 +14,17 @@ refuse <- function(argument, expected, received, remedy = NULL) {
   stop_clean(text, fields = list(argument = argument, expected = expected, received = words))
 }
 
+# What match.arg() does, in our words.
+one_of <- function(value, choices, argument) {
+  if (identical(value, choices)) {
+    return(choices[1])
+  }
+  if (list(value) %in% choices) {
+    return(value)
+  }
+  refuse(argument, paste0("\"", choices, "\"", collapse = " or "), value)
+}
+
 # Any value in one line, as one would write it where that is short.
 in_words <- function(x) {
   if (is.null(x) || (is.atomic(x) && is.null(dim(x)) && is.null(attr(x, "class")))) {

@@ -236,6 +236,8 @@ plain_paths <- function(path, what = "path") {
   }
   if (anyNA(path)) refuse(what, "a path", I(paste("NA in place", which(is.na(path))[1])))
   if (!all(nzchar(path))) refuse(what, "a path", I("\"\""))
+  # no path on any system is as long
+  if (any(nchar(path, "bytes") > 4096)) refuse(what, "a path", path)
   path <- path.expand(enc2utf8(path))
   if (!l10n_info()[["UTF-8"]] && any(grepl("[^ -~]", path, useBytes = TRUE))) {
     stop_clean(

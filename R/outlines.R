@@ -39,7 +39,7 @@
 #' }
 cl_outlines <- function(labels, ..., as = c("data.frame", "sf")) {
   no_dots(...)
-  as <- match.arg(as)
+  as <- one_of(as, c("data.frame", "sf"), "as")
   makers <- c(shape = "st_multipolygon", column = "st_sfc", table = "st_sf")
   make <- if (as == "sf") lapply(makers, optional, "sf")
   found <- call_python("outlines", labels = plain_label_images(labels))

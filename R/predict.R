@@ -92,12 +92,15 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
                              maps = FALSE, objects = "csv", overwrite = FALSE, axes = NULL,
                              pixel_size_um = NULL, pattern = NULL, progress = "auto") {
   no_dots(...)
-  type <- match.arg(type)
+  type <- one_of(type, c("labels", "prob"), "type")
   given <- plain_sources(images, axes, pixel_size_um, pattern)
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  for (name in c("overlay", "maps", "objects")[c(overlay, maps, objects == "parquet")]) {
+  written <- c(
+    overlay = isTRUE(overlay), maps = isTRUE(maps), objects = list(objects) %in% "parquet"
+  )
+  for (name in names(which(written))) {
     if (is.null(out)) stop_clean("Invalid `", name, "`. Expected `out` with it.")
   }
   if (type == "prob") {

@@ -26,6 +26,6 @@ cl_relate <- function(nuclei, cells, per = c("nucleus", "cell"), ...) {
   call_python(
     "relate",
     nuclei = plain_label_images(nuclei, "nuclei"), cells = plain_label_images(cells, "cells"),
-    per = match.arg(per)
+    per = one_of(per, c("nucleus", "cell"), "per")
   )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .messages import Argument, Message, Value, in_words, is_plain, say, shortened
+from .messages import Argument, Message, Value, described, is_plain, say, shortened
 
 
 class InvalidError(ValueError):
@@ -103,7 +103,7 @@ def _kept(received: object) -> object:
     """Return a value as it is where it is plain, else in words: an error crosses processes."""
     if isinstance(received, Value):
         return Value(_kept(received.value)) if is_plain(received.value) else _kept(received.value)
-    return received if is_plain(received) else in_words(received)
+    return received if is_plain(received) else described(received)
 
 
 def _short(text: str) -> str:

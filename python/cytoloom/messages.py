@@ -87,6 +87,20 @@ def in_words(value: Any) -> str:
     return shortened(text)
 
 
+def described(value: Any) -> Message:
+    """Show a value that is no plain one, as each face calls it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> words = described(np.zeros((2, 3)))
+    >>> words, words.spelled(R)
+    ('a float64 array of shape (2, 3)', 'an array of 2 x 3 numbers')
+    """
+    words = in_words(value)
+    return say("{}", Either(python=words, r=_in_words_of_r(value), options=words))
+
+
 def is_plain(value: Any, depth: int = 4) -> bool:
     """Whether a value is numbers, texts, lists, components and parts of messages throughout.
 
@@ -217,7 +231,7 @@ class InR(Face):
             case bool():
                 return str(value).upper()
             case str():
-                return json.dumps(value, ensure_ascii=False)
+                return json.dumps(shortened(value), ensure_ascii=False)
             case float() if not math.isfinite(value):
                 return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
             case float():

@@ -299,3 +299,9 @@ def test_every_verb_takes_the_same_images(tmp_path, capsys):
     options = ["--pattern", "{name}", "--out", str(tmp_path / "out")]
     assert main(["predict", str(model.path), str(tmp_path / "test/images"), *options]) == 1
     assert "Expected 2 channels (ch1, ch2), as the model was trained" in capsys.readouterr().err
+
+
+def test_a_folder_without_images_is_one_sentence_with_a_pattern_too(tmp_path):
+    (tmp_path / "notes.csv").write_text("a,b\n", encoding="utf-8")
+    with pytest.raises(InvalidError, match="at least one image"):
+        as_images(tmp_path, pattern="{well}_{site}")

@@ -104,3 +104,8 @@ def test_a_table_that_is_no_file_is_not_waited_for(tmp_path, make):
     make(tmp_path / "pairs.csv")
     with pytest.raises(InvalidError, match=r"pairs\.csv"):
         as_data(tmp_path / "pairs.csv")
+
+
+def test_a_number_that_python_does_not_show_is_no_cell():
+    with pytest.raises(InvalidError, match=r"`image`.*a text or a number"):
+        Data.from_table({"image": [10**5000], "label": ["a.tif"]})

@@ -182,13 +182,10 @@ KILLED = """
 ITERATIONS = 200
 
 
-MOMENTS = [
-    *("writing a state", "validation", "replacing a state", "validation", "writing a state"),
-    *("any",) * 5,
-]
+MOMENTS = ("writing a state", "validation", "replacing a state", "any", "any")
 
 
-def test_a_training_killed_ten_times_goes_on_to_the_same_end(tmp_path):
+def test_a_training_killed_wherever_it_is_goes_on_to_the_same_end(tmp_path):
     out = tmp_path / "m.cytoloom"
     rng = np.random.default_rng(0)
 

@@ -141,6 +141,13 @@ def test_intensities_are_those_of_numpy_whatever_the_blocks(monkeypatch):
     assert table[forms].equals(whole[forms]), "shapes do not depend on blocks at all"
 
 
+def test_hulls_of_objects_all_over_an_image_are_counted_in_parts(monkeypatch):
+    labels = RNG.integers(0, 30, (60, 50))
+    whole = measure(labels)
+    monkeypatch.setattr("cytoloom.objects.hulls.LINES", 100)
+    assert measure(labels).equals(whole)
+
+
 def test_no_object_makes_a_table_without_rows():
     full, empty = measure(scraps()), measure(np.zeros((5, 6), np.uint16))
     assert len(empty) == 0

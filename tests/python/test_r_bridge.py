@@ -492,3 +492,17 @@ def test_man_documents_every_parameter(name: str) -> None:
     if {"x", "object"} & documented:
         documented.add("model")
     assert {p.name for p in find_verb(cl.VERBS[name]).parameters()} <= documented
+
+
+def test_what_is_no_value_is_refused_in_the_words_of_R(tmp_path: Path) -> None:
+    table = {"crosses_as": "table", "n": 0, "names": ["a"], "columns": []}
+    table["columns"] = [{"type": "string", "n": 0, "values": []}]
+    read = r_bridge.call("read", {"path": str(tmp_path), "labels": table})
+    assert read["error"] == (
+        "Invalid `labels`. Expected TRUE or FALSE. Received: a data frame of 0 rows (a)."
+    )
+    assert read["fields"]["argument"] == "labels"
+    read = r_bridge.call("read", {"path": str(tmp_path)})
+    assert read["error"].endswith("Expected a file to read. Received: Is a directory.")
+    made = {"crosses_as": "component", "name": "Binary", "loss": {"a": 1.0}}
+    assert "Received: list(a = 1)" in r_bridge.call("plain", {"component": made})["error"]

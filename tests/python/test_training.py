@@ -32,7 +32,7 @@ def test_the_model_folder_holds_what_the_readme_says(trained):
     network = "members/1/network.keras"
     assert files == {network, "model.json", "history.csv", "README.md", *pictures(trained)}
     hashes = json.loads((trained.path / "model.json").read_text())["files"]
-    assert set(hashes) == {network, "history.csv", "README.md"}
+    assert set(hashes) == {network, "history.csv", "README.md", *pictures(trained)}
     history = pd.read_csv(trained.path / "history.csv")
     assert list(history.columns) == ["epoch", "iteration", "seconds", "set", "metric", "value"]
     assert set(history["set"]) == {"train", "validation"}
@@ -126,7 +126,7 @@ def test_a_call_that_fails_before_training_leaves_no_folder(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the mount point /proc is used, as any user")
 def test_an_unwritable_out_is_found_before_training():
-    with pytest.raises(cl.InvalidError, match="folder to write to"):
+    with pytest.raises(cl.InvalidError, match="place that can be written to"):
         small.train(out="/proc/nowhere/m.cytoloom")
 
 

@@ -211,7 +211,8 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
             expected = say("one of {}", list(typing.get_args(hint)))
             raise invalid(name, expected=expected, received=value)
         return value
-    if dataclasses.is_dataclass(hint) or isinstance(value, Mapping):
+    plain = hint in (bool, int, float, str)
+    if dataclasses.is_dataclass(hint) or (isinstance(value, Mapping) and not plain):
         if isinstance(value, Mapping):
             return from_plain(value, typing.cast(type, hint))
         if isinstance(value, typing.cast(type, hint)):

@@ -144,7 +144,7 @@ def join(
         of_images, others = places_by(pattern, images)
         if others:
             problems.append(f"{some(others)} do not fit the pattern {pattern}")
-        if not of_images:
+        if images and not of_images:
             expected = f"a pattern that fits the names of files, such as {images[0]}"
             raise invalid("pattern", expected=expected, received=pattern)
         of_labels, others = places_by(pattern, labels)

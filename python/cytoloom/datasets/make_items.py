@@ -12,7 +12,7 @@ from ..errors import InvalidError, invalid
 from ..images import files
 from ..images.image import AnyArray, Image, per_axis
 from ..images.units import odd_size
-from ..messages import say, unsettled
+from ..messages import Value, say, unsettled
 from .cache import SHARED
 from .files import FileSource
 from .given import ReadOptions, is_file
@@ -212,8 +212,7 @@ def _image_source(
     else:
         array = np.asarray(image)
         if array.dtype.kind not in "buif":
-            got = f"{type(image).__name__} of {array.dtype}"
-            raise invalid(name, expected="an array of numbers, or a file", received=got)
+            raise invalid(name, expected="an array of numbers, or a file", received=Value(image))
         axes = options.axes or _axes_beside(array, annotations) or _axes_taken(array, options)
         source = ArraySource(array, axes, name=name, bare=True)
     return source if options.channels is None else ChannelSource(source, options.channels)

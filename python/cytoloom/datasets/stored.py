@@ -31,6 +31,7 @@ class StoredSource(ArraySource):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cytoloom.datasets.sources import ArraySource
     >>> StoredSource(ArraySource(np.array([[0, 300]])), trained="uint16").dtype
     dtype('uint16')

@@ -134,7 +134,9 @@ def _frame(table: Any) -> Any:
 def _cell(name: str, value: Any) -> Any:
     """Return a cell, None where it is empty; R writes NA where it knows nothing."""
     pixels = name in ("image", "label") and not isinstance(value, _CELLS) and is_pixels(value)
-    if name in COLUMNS and not (value is None or pixels or isinstance(value, _CELLS)):
+    # Python shows no number of thousands of digits
+    huge = isinstance(value, int) and value.bit_length() > 64
+    if name in COLUMNS and (huge or not (value is None or pixels or isinstance(value, _CELLS))):
         raise invalid(name, expected="a text or a number in each row", received=Value(value))
     if not isinstance(value, str):
         return value

@@ -183,7 +183,9 @@ def _first_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise invalid(str(path), expected="a file that exists", received="nothing there") from None
     except OSError as error:
-        raise invalid(str(path), expected="a file to read", received=str(error)) from None
+        raise invalid(
+            str(path), expected="a file to read", received=error.strerror or str(error)
+        ) from None
 
 
 def _is_unread(suffix: str) -> bool:

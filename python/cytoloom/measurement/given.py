@@ -254,7 +254,12 @@ def _alone(labels: Mapping[str, Any], options: ReadOptions) -> list[Item]:
 
 def _pixels(labels: Any) -> Any:
     """Return labels as an image that need not be read."""
-    return np.asarray(labels) if not hasattr(labels, "array") else labels
+    if hasattr(labels, "array"):
+        return labels
+    try:
+        return np.asarray(labels)
+    except ValueError:  # lists of lists that are no box of numbers
+        raise invalid("labels", expected="an array", received=labels) from None
 
 
 def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gathered:

@@ -41,7 +41,22 @@ def hull_px(extents: Runs, shape: Sequence[int], count: int) -> Ints:
     return _in_stack(extents, shape, count) if len(shape) == 3 else _in_plane(extents, count)
 
 
+LINES = 2**20
+"""Lines within hulls that are counted at a time: objects may have pixels all over an image."""
+
+
 def _in_plane(extents: Runs, count: int) -> Ints:
+    starts = extents.groups
+    ends = np.append(starts[1:], extents.owner.size) - 1
+    lines = np.cumsum(extents.line[ends] - extents.line[starts] + 1)
+    begins = starts[changes(lines // LINES)]
+    found = np.zeros(count + 1, np.int64)
+    for begin, end in zip(begins, [*begins[1:], extents.owner.size], strict=True):
+        found += _of_some(extents.part(slice(begin, end)), count)
+    return found
+
+
+def _of_some(extents: Runs, count: int) -> Ints:
     # the left sides are right sides of the mirrored objects
     group = np.concatenate([extents.owner, extents.owner + count + 1])
     reach = np.concatenate([extents.last, -extents.first])

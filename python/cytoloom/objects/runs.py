@@ -37,6 +37,10 @@ class Runs:
         """How many pixels each has."""
         return self.last - self.first + 1
 
+    def part(self, chosen: slice) -> Runs:
+        """Return some of them."""
+        return Runs(self.owner[chosen], self.line[chosen], self.first[chosen], self.last[chosen])
+
     @property
     def groups(self) -> NDArray[np.intp]:
         """Where each object begins, of runs ordered by object."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..components.arguments import checked
 from ..errors import invalid
 from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
 from ..storage.tables import read_table
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 OBJECTS_COLUMNS = ("image", "object")
 
 
+@checked
 def results(folder: str | os.PathLike[str]) -> Predictions:
     """Open the results that a prediction wrote, whether from Python, R or the command line.
 

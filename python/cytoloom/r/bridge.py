@@ -13,9 +13,10 @@ import warnings
 from collections.abc import Callable, Generator
 from typing import Any
 
+from ..components.arguments import checked
 from ..errors import BackendError, InvalidError, invalid
 from ..events import Event
-from ..messages import R, say, spelled
+from ..messages import R, say, shortened, spelled
 
 Plain = dict[str, Any]
 Events = Generator[Event, Any, None]
@@ -42,7 +43,7 @@ def call(name: str, arguments: Plain) -> Plain:
     >>> call("simulate", {"kind": "stars"})["error"]
     'Invalid `kind`. Expected nuclei, cells or nuclei_3d. Received: stars.'
     """
-    return guarded(lambda: _function(name)(**_arguments(arguments)))
+    return guarded(lambda: checked(_function(name))(**_arguments(arguments)))
 
 
 def start(name: str, arguments: Plain) -> Stream:
@@ -177,7 +178,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, (InvalidError, FloatingPointError)):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return str(error)
+        return f"{error.strerror}: {shortened(str(error.filename or ''))}".removesuffix(": ")
     return f"{type(error).__name__}: {error} (options(cytoloom.debug = TRUE) shows where)"
 
 

@@ -284,11 +284,12 @@ def _read(
     return {"array": image.array, "facts": facts}
 
 
-def _write_labels(path: str, labels: Any, pixel_size_um: Any = None) -> str:
+def _write_labels(
+    path: str, labels: Any, pixel_size_um: float | tuple[float, ...] | None = None
+) -> str:
     from ..images.files import write_labels
 
-    size = _listed(pixel_size_um)
-    return str(write_labels(path, labels, tuple(float(s) for s in size) or None))
+    return str(write_labels(path, labels, pixel_size_um))
 
 
 def _metric(name: str, truth: Any, found: Any, unknown: float | None = None, **rest: Any) -> Any:
