@@ -53,7 +53,7 @@ test_that("what predict found is measured as predict did, from it and from its f
 
 test_that("a table of labels, or a ring in pixels of unknown size, is refused", {
   need_python()
-  expect_error(cl_measure(data.frame(a = 1)), "Expected label images. Received: data.frame.")
+  expect_error(cl_measure(data.frame(a = 1)), "Expected label images. Received: a data frame of")
   expect_error(cl_measure(matrix(0.5, 2, 2)), "labels look rescaled")
   expect_error(cl_measure(matrix(1L, 2, 2), around_um = 1), "Give `pixel_size_um`.")
 })

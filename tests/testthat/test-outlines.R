@@ -22,7 +22,7 @@ test_that("outlines enclose exactly the pixels, holes less, in the coordinates o
   expect_identical(range(nine$x), c(-0.5, 1.5)) # columns 1 and 2
   expect_identical(range(nine$y), c(3.5, 5.5)) # rows 5 and 6
   expect_error(cl_outlines(array(1L, c(2, 3, 4))), "a stack of shape")
-  expect_error(cl_outlines(mtcars), "Invalid `labels`.*label images. Received: data.frame.")
+  expect_error(cl_outlines(mtcars), "Invalid `labels`.*label images. Received: a data frame of")
 })
 
 test_that("outlines of a prediction have the names of its images", {
