@@ -196,3 +196,12 @@ def test_bmp_of_every_kind(tmp_path):
     palette.putpalette([0, 0, 0, 255, 0, 0, 0, 0, 255])
     palette.save(tmp_path / "p.bmp")
     np.testing.assert_array_equal(read_labels(tmp_path / "p.bmp"), LABELS)
+
+
+def test_an_animation_is_refused_whose_later_pictures_nobody_would_see(tmp_path):
+    first = Pillow.fromarray(np.zeros((5, 6), np.uint8))
+    later = [Pillow.fromarray(np.full((5, 6), 9, np.uint8))]
+    first.save(tmp_path / "a.png", save_all=True, append_images=later)
+    for reads in (read, read_labels):
+        with pytest.raises(InvalidError, match="2 in one PNG, an animation"):
+            reads(tmp_path / "a.png")

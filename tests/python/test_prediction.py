@@ -164,6 +164,9 @@ def test_images_whose_contrast_is_held_down_are_named(model, capsys):
     data = {"images": [image // 16, image], "labels": [labels] * 2, "names": ["faint", "usual"]}
     cl.evaluate(model, data, rescale=None, progress=False)
     assert said in capsys.readouterr().err
+    for work in (model.predict, model.predict_maps, model.predict_proba):
+        with pytest.warns(UserWarning, match="contrast of 1 image was held down"):
+            work(image // 16)
 
 
 def test_why_there_is_no_interval_is_said(model, capsys):

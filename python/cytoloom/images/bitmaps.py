@@ -98,6 +98,20 @@ class Png(Bitmap):
     suffixes = (".png",)
     starts = (b"\x89PNG",)
 
+    def opened(self, path: Path) -> Any:
+        """Open, but for animations, of which only the first picture would be seen."""
+        picture = super().opened(path)
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1:
+            picture.close()
+            raise invalid(
+                str(path),
+                expected="a picture",
+                received=f"{frames} in one PNG, an animation",
+                remedy="Save it as TIFF, or each picture in a file of its own.",
+            )
+        return picture
+
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read size, type and channels of a picture."""
         info = super().info(path, part)

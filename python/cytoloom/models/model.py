@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +30,7 @@ from . import engines
 from .card import card, summary_of
 from .engine import Engine
 from .folder import refuse_others
+from .inputs import held_down_words
 from .padding import without_padding
 from .record import Record
 from .saving import SNAPSHOTS, network_path, write_files
@@ -114,7 +116,14 @@ class Model(Record):
         {'foreground': (20, 30, 1)}
         """
         source = self.as_source(image)
-        return self.source_maps(source, self.normalize.fit(source), tile_px=tile_px)
+        return self.source_maps(source, self._fit(source), tile_px=tile_px)
+
+    def _fit(self, source: ArraySource) -> Any:
+        """Fit the normalisation to an image in memory; warn where its contrast is held down."""
+        stats = self.normalize.fit(source)
+        for text in held_down_words([source.name] if self.normalize.held_down(stats) else []):
+            warnings.warn(text, stacklevel=3)
+        return stats
 
     def source_maps(
         self,
@@ -236,7 +245,7 @@ class Model(Record):
         ((20, 30), 'uint8')
         """
         source = self.as_source(image)
-        stats = self.normalize.fit(source)
+        stats = self._fit(source)
         found = self.task.decode(self.source_maps(source, stats, tile_px=tile_px))
         return np.asarray(without_padding(found, source, stats).labels)
 
