@@ -10,8 +10,9 @@
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.
 #'
-#' @param x,object,model,data A `cl_found`, `cl_scores` or `cl_model`.
+#' @param x,object A `cl_found`, `cl_scores` or `cl_model`.
 #' @param i Name or number of an image.
+#' @param images Where the images are, where `object` does not know, as one of [cl_results()].
 #' @param ... What the generic function takes.
 #' @return `tidy()` of scores: a data frame of term, estimate, conf.low, conf.high (bounds of the
 #'   95 % interval) and n; else the table. `glance()`: a data frame of one row. `autoplot()`: a
