@@ -19,12 +19,12 @@ from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Setting, VerbName, say
+from ..models.contrast import held_down_words
 from ..models.each_image import each_image
 from ..models.inputs import (
     as_model,
     as_stacks,
     fitting_source,
-    held_down_words,
     same_channels,
     unlike,
 )

@@ -28,9 +28,9 @@ from ..storage.results import claimed
 from ..storage.tables import write_table
 from . import engines
 from .card import card, summary_of
+from .contrast import held_down_words
 from .engine import Engine
 from .folder import refuse_others
-from .inputs import held_down_words
 from .padding import without_padding
 from .record import Record
 from .saving import SNAPSHOTS, network_path, write_files

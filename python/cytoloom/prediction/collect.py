@@ -17,12 +17,12 @@ from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.units import odd_size
 from ..messages import Argument, Setting, counted, say, unsettled
+from ..models.contrast import held_down_words
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
 from ..models.inputs import (
     as_stacks,
     fitting_source,
-    held_down_words,
     trained_channels,
     unlike,
 )

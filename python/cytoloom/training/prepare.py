@@ -21,7 +21,7 @@ from ..events import Event, Work, note, warn
 from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..messages import Argument, Setting, say
-from ..models.inputs import held_down_words
+from ..models.contrast import held_down_words
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
