@@ -5,14 +5,15 @@
 #' [reticulate::use_python()] name another Python.
 #'
 #' @param python Path of the Python to build on, 3.11 or newer. Default: the first found on the
-#'   path that is new enough.
-#' @param backend What computes, as a pip requirement: TensorFlow by default, for instance
-#'   `"tensorflow[and-cuda]>=2.18"` for an NVIDIA graphics card on Linux.
+#'   path that is new enough. Where the environment is there already, pass `force = TRUE` with it.
+#' @param backend What computes, as a pip requirement. Default: TensorFlow, with CUDA on Linux where
+#'   an NVIDIA driver is (`nvidia-smi` is on the path).
 #' @param fast Whether to install OpenVINO too (about 60 MB): on CPUs without bfloat16, models that
 #'   are trained with it then predict in half the time or less. The same as `extras = "fast"`.
 #' @param extras What else to install, by name: `"vendor"` reads Zeiss CZI, Leica LIF and Nikon
 #'   ND2; `"parquet"` writes tables of objects as Parquet; `"fast"` is OpenVINO.
 #' @param envname Name of the environment.
+#' @param force Remove the environment first, if it is there, and make it anew.
 #' @param ... Must be empty.
 #' @return The path of the environment's Python, invisibly.
 #' @export
@@ -22,9 +23,18 @@
 #' cl_install(extras = "vendor")
 #' }
 cl_install <- function(python = NULL, backend = backend_needed(), ..., fast = FALSE,
-                       extras = character(), envname = "r-cytoloom") {
+                       extras = character(), envname = "r-cytoloom", force = FALSE) {
   no_dots(...)
   added <- extras_needed(c(if (fast) "fast", extras))
+  if (reticulate::virtualenv_exists(envname) && !force && !is.null(python)) {
+    refuse(
+      "python", paste("NULL, since the environment", envname, "is there"), python,
+      "Pass force = TRUE to make it anew with this Python."
+    )
+  }
+  if (force && reticulate::virtualenv_exists(envname)) {
+    reticulate::virtualenv_remove(envname, confirm = FALSE)
+  }
   if (!reticulate::virtualenv_exists(envname)) {
     base <- new_enough_python(python)
     reticulate::virtualenv_create(envname, python = base, packages = NULL)

@@ -25,7 +25,10 @@ extras_known <- list(
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8")
 )
 
-backend_needed <- function(info = Sys.info()) {
+backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi"))) {
+  if (gpu && info[["sysname"]] == "Linux") {
+    return("tensorflow[and-cuda]>=2.18")
+  }
   light <- info[["sysname"]] == "Linux" && info[["machine"]] == "x86_64"
   if (light) "tensorflow-cpu>=2.18" else "tensorflow>=2.18"
 }

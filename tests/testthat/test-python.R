@@ -128,10 +128,25 @@ test_that("variables are as they were after a look", {
   expect_identical(Sys.getenv(c("CYTOLOOM_ONE", "CYTOLOOM_TWO"), names = FALSE), c("1", ""))
 })
 
-test_that("the light TensorFlow is for Linux on x86-64 only", {
-  expect_identical(
-    backend_needed(c(sysname = "Linux", machine = "x86_64")), "tensorflow-cpu>=2.18"
-  )
-  expect_identical(backend_needed(c(sysname = "Darwin", machine = "arm64")), "tensorflow>=2.18")
-  expect_identical(backend_needed(c(sysname = "Linux", machine = "aarch64")), "tensorflow>=2.18")
+test_that("the light TensorFlow is for Linux on x86-64 only, CUDA for Linux with a driver", {
+  needed <- function(system, machine, gpu = FALSE) {
+    backend_needed(c(sysname = system, machine = machine), gpu)
+  }
+  expect_identical(needed("Linux", "x86_64"), "tensorflow-cpu>=2.18")
+  expect_identical(needed("Darwin", "arm64"), "tensorflow>=2.18")
+  expect_identical(needed("Linux", "aarch64"), "tensorflow>=2.18")
+  expect_identical(needed("Linux", "x86_64", TRUE), "tensorflow[and-cuda]>=2.18")
+  expect_identical(needed("Windows", "x86-64", TRUE), "tensorflow>=2.18")
+})
+
+test_that("a Python named for an environment that is there is not passed over", {
+  skip_if_not(nzchar(Sys.getenv("RETICULATE_PYTHON")))
+  root <- tempfile("environments")
+  dir.create(root)
+  made <- c("-m", "venv", "--without-pip", shQuote(file.path(root, "r-cytoloom")))
+  system2(Sys.getenv("RETICULATE_PYTHON"), made)
+  with_variables(c(WORKON_HOME = root), {
+    expect_error(cl_install(python = "/usr/bin/python3"), "r-cytoloom is there.*force = TRUE")
+  })
+  expect_true(dir.exists(file.path(root, "r-cytoloom")))
 })
