@@ -26,19 +26,7 @@ cl_install <- function(python = NULL, backend = backend_needed(), ..., fast = FA
                        extras = character(), envname = "r-cytoloom", force = FALSE) {
   no_dots(...)
   added <- extras_needed(c(if (fast) "fast", extras))
-  if (reticulate::virtualenv_exists(envname) && !force && !is.null(python)) {
-    refuse(
-      "python", paste("NULL, since the environment", envname, "is there"), python,
-      "Pass force = TRUE to make it anew with this Python."
-    )
-  }
-  if (force && reticulate::virtualenv_exists(envname)) {
-    reticulate::virtualenv_remove(envname, confirm = FALSE)
-  }
-  if (!reticulate::virtualenv_exists(envname)) {
-    base <- new_enough_python(python)
-    reticulate::virtualenv_create(envname, python = base, packages = NULL)
-  }
+  make_environment(envname, python, force)
   reticulate::virtualenv_install(envname, c(packages_needed, backend, added))
   session$available <- NULL
   made <- reticulate::virtualenv_python(envname)
@@ -51,6 +39,21 @@ cl_install <- function(python = NULL, backend = backend_needed(), ..., fast = FA
     message("Restart R to use it: this session already runs another Python.")
   }
   invisible(made)
+}
+
+make_environment <- function(envname, python, force) {
+  there <- reticulate::virtualenv_exists(envname)
+  if (there && !force && !is.null(python)) {
+    refuse(
+      "python", paste("NULL, since the environment", envname, "is there"), python,
+      "Pass force = TRUE to make it anew with this Python."
+    )
+  }
+  if (there && force) reticulate::virtualenv_remove(envname, confirm = FALSE)
+  if (!there || force) {
+    base <- new_enough_python(python)
+    reticulate::virtualenv_create(envname, python = base, packages = NULL)
+  }
 }
 
 extras_needed <- function(extras) {
