@@ -32,6 +32,7 @@ NULL
 # a temporary one, which is given up when they are in the object.
 new_found <- function(told, source, like = NULL, temporary = NULL) {
   files <- told$files
+  for (end in c("low", "high")) files[[end]] <- as_numbers(files[[end]])
   done <- files$status == "ok"
   paths <- lasting(files$labels[done])
   labels <- labels_in_memory(paths, like)
@@ -46,6 +47,14 @@ new_found <- function(told, source, like = NULL, temporary = NULL) {
     labels,
     files = files, objects = told$objects, source = source, class = c("cl_found", "list")
   )
+}
+
+# Texts of numbers with spaces between: a vector, or a matrix with a row each.
+as_numbers <- function(texts) {
+  parts <- strsplit(texts, " ", fixed = TRUE)
+  width <- max(lengths(parts), 1)
+  rows <- vapply(parts, function(part) as.numeric(part)[seq_len(width)], numeric(width))
+  if (width == 1) as.numeric(rows) else t(rows)
 }
 
 # All labels, or NULL where they are too large to be kept in memory.

@@ -74,8 +74,8 @@
 #' * `objects`: number of objects found.
 #' * `scale`: factor by which the image was enlarged for the network (in 3-D that of x). Labels and
 #'   tables are in pixels of the image as it was given.
-#' * `low_<channel>`, `high_<channel>`: pixel values of each channel that became 0 and 1 for the
-#'   network; channels are called as in `objects`.
+#' * `low`, `high`: pixel values that became 0 and 1 for the network; a matrix with a column per
+#'   channel where there are several, in the file with spaces between.
 #' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
 #' @export
 #' @examplesIf cl_available()

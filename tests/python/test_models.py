@@ -173,7 +173,7 @@ def test_a_save_broken_off_anywhere_leaves_one_whole_model(folder, step):
     loaded.keras.set_weights([w + 1 for w in earlier])
     steps_of(lambda: loaded.save(folder, overwrite=True), "replace", step)
     found = cl.load(folder).keras.get_weights()
-    new = step > 2
+    new = step > 3
     assert all(np.array_equal(f, e + new) for f, e in zip(found, earlier, strict=True))
     assert not (folder / ".saved").exists()
     assert cl.info(folder)
@@ -201,6 +201,36 @@ def test_a_save_that_is_killed_leaves_one_whole_model(folder, step, seed):
     ended = subprocess.run(words, capture_output=True, text=True)
     assert ended.returncode == -9, ended.stderr
     assert cl.load(folder).info["seed"] == seed
+    assert not (folder / ".saved").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+@pytest.mark.parametrize("name", ["README.md", "history.csv", "model.json"])
+def test_what_is_changed_after_a_save_was_killed_is_not_replaced(folder, name):
+    words = [sys.executable, "-c", SAVE, str(Path(__file__).parent), str(folder), "3"]
+    assert subprocess.run(words).returncode == -9
+    text = (folder / name).read_text()
+    # as somebody writes a note, or copies another model's file there
+    mine = text.replace('"seed": 0', '"seed": 5') if name == "model.json" else f"{text}# mine\n"
+    (folder / name).write_text(mine)
+    if name == "history.csv":
+        with pytest.raises(cl.InvalidError, match=r"history\.csv is not what it would have"):
+            cl.load(folder)
+    else:
+        assert cl.load(folder).info["seed"] == (5 if name == "model.json" else 0)
+    with pytest.raises(cl.InvalidError, match=r"Invalid `out`"):
+        small.train(out=folder, overwrite=True)
+    assert (folder / name).read_text() == mine
+    (folder / name).rename(folder.parent / "mine")
+    assert cl.load(folder).info["seed"] == 77
+
+
+def test_a_model_that_nobody_could_load_replaces_none(folder):
+    model = cl.load(folder)
+    model.info["start"] = ["no", "path"]
+    with pytest.raises(cl.InvalidError, match="as start"):
+        model.save(folder, overwrite=True)
+    assert cl.load(folder).info["start"] is None
     assert not (folder / ".saved").exists()
 
 

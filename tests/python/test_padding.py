@@ -306,6 +306,6 @@ def test_nothing_is_found_in_padding_and_what_reaches_into_it_ends_there(trained
 def test_prediction_scales_a_padded_image_as_the_image_alone(trained):
     found = cl.predict(trained, {"alone": IMAGE, "padded": np.pad(IMAGE, ((0, 0), (0, 128)))},
                        progress=False, rescale=None)  # fmt: skip
-    low, high = found.files["low_0"], found.files["high_0"]
+    low, high = found.files["low"], found.files["high"]
     assert low[0] == low[1]
     assert high[0] == high[1]

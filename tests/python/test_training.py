@@ -157,6 +157,18 @@ def test_of_a_network_other_than_that_of_the_start_only_what_differs_is_told(tra
         small.train(start=trained.path, network=cl.UNet(filters=4, depth=2))
 
 
+def test_a_model_that_was_fine_tuned_can_be_loaded_and_fine_tuned_into_its_own_place(tmp_path):
+    settings = {"network": None, "trainer": small.trainer(iterations=1), "out": tmp_path / "m"}
+    small.train(**(settings | {"network": small.NETWORK}))
+    for _ in range(2):
+        tuned = small.train(start=tmp_path / "m", overwrite=True, **settings)
+        loaded = cl.load(tmp_path / "m")
+        assert loaded.info["start"] == str(tmp_path / "m")
+        assert small.same_weights(loaded, tuned)
+    loaded.save(tmp_path / "copy")
+    assert cl.info(tmp_path / "copy")
+
+
 def test_fine_tuning_starts_at_the_loaded_model_and_leaves_it_alone(trained):
     before = {p: p.read_bytes() for p in files_of(trained.path)}
     tuned = small.train(

@@ -23,8 +23,11 @@ test_that("base R takes results for their tables", {
 
 test_that("limits are numbers, and a class that is not there is NA", {
   need_python()
-  expect_type(some_found()$files$low_0, "double")
-  expect_type(some_found()$files$high_0, "double")
+  expect_type(some_found()$files$low, "double")
+  expect_true(all(some_found()$files$low < some_found()$files$high))
+  expect_identical(as_numbers(c("1", "", "2.5")), c(1, NA, 2.5))
+  expect_identical(as_numbers(c("1 3", "", "2 -4")), rbind(c(1, 3), c(NA, NA), c(2, -4)))
+  expect_identical(as_numbers(character(0)), numeric(0))
   expect_identical(unique(some_found()$objects$class), NA_character_)
 })
 

@@ -43,7 +43,7 @@ TYPES: dict[str, Any] = {
         "validation": "str",
     },
     "tile_difference": "float | None",
-    "start": "dict[str, list] | None",
+    "start": "str | None",
 }
 """As annotations; a dictionary names fields of a field, among others that are not looked at."""
 PART_TYPES = {

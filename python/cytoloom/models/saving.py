@@ -34,8 +34,14 @@ NUMBERS = ("epoch", "iteration", "seconds", "value")
 HISTORY_COLUMNS = (*NUMBERS[:3], "set", "metric", NUMBERS[3])
 SAVED = ".saved"
 """All files of a save, whole, until they have taken their place."""
+BEFORE = ".before.json"
+"""In it: SHA-256 of what they replace. Where somebody has changed that since, they do not."""
 UNFINISHED = (
     "A save was broken off: load the model where its folder can be written to, which ends it."
+)
+CHANGED_SINCE = (
+    "A save was broken off, and {} is not what it would have replaced: move that away, and load "
+    "the model again, which ends the save."
 )
 WORDS, SNAPSHOTS = "README.md", "snapshots"
 """The card and the pictures, for people alone: their hashes are not asked for when loading."""
@@ -94,11 +100,21 @@ def write_files(
             hashes = {name: sha256_of(partial / name) for name in files}
             text = json.dumps({**plain, "files": hashes}, indent=1)
             (partial / MANIFEST).write_text(text, encoding="utf-8")
+            # as it would be loaded: a model that nobody could load replaces none
+            checked(read_fields(partial / MANIFEST), folder / MANIFEST)
+            before = _hashes(folder, (*files, *_manifest_files(folder), MANIFEST))
+            (partial / BEFORE).write_text(json.dumps(before), encoding="utf-8")
+            _forget_save(folder)
             os.replace(partial, folder / SAVED)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        finish_save(folder)
+        try:
+            finish_save(folder)
+        except BaseException:
+            if all((folder / SAVED / name).is_file() for name in files):
+                _forget_save(folder)  # nothing has taken its place: the earlier model stays
+            raise
 
 
 def refuse_changed(
@@ -115,6 +131,11 @@ def refuse_changed(
     argument : str, default "out"
         What the folder is called in errors.
     """
+    odd = changed_since(folder) if (folder / SAVED / MANIFEST).is_file() else None
+    if odd is not None:
+        remedy = CHANGED_SINCE.format(folder / odd)
+        expected, received = "the folder of a model that is whole", str(folder)
+        raise invalid(argument, expected=expected, received=received, remedy=remedy)
     known = _manifest_files(folder)
     if all(known.values()):  # format 1 has no hashes
         Written(folder, known).refuse_others({**known, **dict.fromkeys(names)}, argument)
@@ -124,11 +145,14 @@ def finish_save(folder: Path) -> None:
     """Let the files of a save take their place where they are all there, the manifest last.
 
     Whatever of it is done before a kill, or at once by another process, doing it again ends alike.
+    Nothing is done where a file was changed since it was begun.
     """
     saved = folder / SAVED
-    if not (saved / MANIFEST).is_file():
+    if not (saved / MANIFEST).is_file() or changed_since(folder):
         return
     names, earlier = _manifest_files(saved), _manifest_files(folder)
+    if not names:  # ended by another process by now
+        return
     written = Written(folder, earlier)
     for name in names:
         _take_place(saved / name, _inside(folder, name))
@@ -137,7 +161,31 @@ def finish_save(folder: Path) -> None:
             _inside(folder, name).unlink(missing_ok=True)
             leave_empty((folder / name).parent)
     _take_place(saved / MANIFEST, folder / MANIFEST)
-    shutil.rmtree(saved, ignore_errors=True)
+    _forget_save(folder)
+
+
+def changed_since(folder: Path) -> str | None:
+    """Name a file that is neither what a save that was broken off replaces, nor of that save."""
+    saved = folder / SAVED
+    try:
+        before = dict(json.loads((saved / BEFORE).read_text(encoding="utf-8")))
+        names = {*before, *_manifest_files(saved)}
+        now = _hashes(folder, names)
+        after = {**_manifest_files(saved), MANIFEST: sha256_of(saved / MANIFEST)}
+    except (OSError, ValueError, TypeError):  # ended by another process by now
+        return None
+    odd = (name for name in sorted(now) if now[name] not in (before.get(name), after.get(name)))
+    return next(odd, None)
+
+
+def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of the files that are there."""
+    places = {name: _inside(folder, name) for name in names}
+    return {name: sha256_of(file) for name, file in places.items() if file.is_file()}
+
+
+def _forget_save(folder: Path) -> None:
+    shutil.rmtree(folder / SAVED, ignore_errors=True)
 
 
 def _take_place(file: Path, target: Path) -> None:
@@ -190,7 +238,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             received=str(folder),
             remedy=again if unfinished else other,
         )
-    plain = read_fields(file)
+    plain = checked(read_fields(file), file)
+    _check_files(folder, plain["files"])
+    if plain["format"] == FORMAT:
+        _check_members(plain, file)
+    return plain
+
+
+def checked(plain: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Refuse what is no manifest of a model; return it as format 2 says it.
+
+    Parameters
+    ----------
+    plain : dict
+        The fields.
+    file : Path
+        Where they are from, for errors.
+    """
     number = plain.get("format")
     if type(number) is not int or number not in (1, FORMAT):
         raise invalid(
@@ -208,8 +272,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for part in plain["networks"].values():
         _check_fields(part, PART_FIELDS, file)
         check_types(part, PART_TYPES, file)
-    _check_files(folder, plain["files"])
-    _check_members(plain, file)
     return plain
 
 
@@ -249,8 +311,16 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
                 "model",
                 expected=f"the file {folder / name} as it was saved",
                 received=why,
-                remedy=UNFINISHED if (folder / SAVED).exists() else AGAIN,
+                remedy=_remedy(folder),
             )
+
+
+def _remedy(folder: Path) -> str:
+    """Say what makes a model whole again."""
+    if not (folder / SAVED / MANIFEST).exists():
+        return AGAIN
+    odd = changed_since(folder)
+    return UNFINISHED if odd is None else CHANGED_SINCE.format(folder / odd)
 
 
 def _of_format_1(plain: dict[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def predict_one(
         "status": "ok",
         "objects": len(table),
         "scale": scale_of(factors),
-        **_limits(model, stats),
+        "low": _joined(stats.low),
+        "high": _joined(stats.high),
         "labels": "",
     }
     faint = model.normalize.held_down(stats)
@@ -124,11 +125,8 @@ def _objects(
     return table
 
 
-def _limits(model: Model, stats: Any) -> dict[str, float]:
-    """Return the values that became 0 and 1, of each channel in columns of its own."""
-    names = channel_names(model)
-    low = {f"low_{name}": float(v) for name, v in zip(names, stats.low, strict=True)}
-    return low | {f"high_{name}": float(v) for name, v in zip(names, stats.high, strict=True)}
+def _joined(values: Sequence[float]) -> str:
+    return " ".join(f"{v:g}" for v in values)
 
 
 def channel_names(model: Model) -> list[str]:

@@ -219,10 +219,7 @@ def _together(
     if not usable:
         status = done[0].row["status"]
         raise invalid("images", expected="at least one usable image", received=status)
-    limits = [name for name in usable[0].row if name not in FILES_COLUMNS]
-    files = pd.DataFrame(
-        [one.row for one in done], columns=[*FILES_COLUMNS[:-1], *limits, FILES_COLUMNS[-1]]
-    )
+    files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
     more = pd.DataFrame([beside(files.columns, columns) for _, columns in pairs])
     files = pd.concat([files, more], axis=1)
     # as objects, of which each face spells the settings in its own way
@@ -257,6 +254,13 @@ def _finished(
     except (InvalidError, OSError) as error:
         if alone:
             raise
-        row = {"image": item.id, "status": str(error), "objects": 0, "labels": ""}
+        row = {
+            "image": item.id,
+            "status": str(error),
+            "objects": 0,
+            "low": "",
+            "high": "",
+            "labels": "",
+        }
         return Predicted(row, pd.DataFrame(), None, [str(error)])
     return replace(one, notes=[say("{}: {}", item.id, text) for text in one.notes])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-FILES_COLUMNS = ("image", "status", "objects", "scale", "labels")
+FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class Predictions:
         0), mean_foreground, touches_border: one row per object. Positions are in px from 0;
         definitions are those of `measure`.
     files : DataFrame
-        image, status ("ok" or what went wrong), objects, scale, low_<channel> and high_<channel>
-        (the normalisation limits), labels (path or ""). One row per image given, also for those
-        that failed. In files.csv the paths start at its folder.
+        image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
+        One row per image given, also for those that failed; low and high are the normalisation
+        limits of each channel, as text. In files.csv the paths start at its folder.
     out : Path or None
         Folder that was written.
 

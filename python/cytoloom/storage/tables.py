@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-TEXT = ("image", "status", "labels", "class", "metric", "set", "problem")
+TEXT = ("image", "status", "low", "high", "labels", "class", "metric", "set", "problem")
 """Columns that hold text: an image may be called 007, NA or TRUE."""
 
 
