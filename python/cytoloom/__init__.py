@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "evaluation.evaluate:evaluate",
     "predict": "prediction.predict:predict",
     "measure": "measurement.measure:measure",
+    "consensus": "experts.consensus:consensus",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

@@ -10,6 +10,8 @@ from .errors import BackendError as BackendError
 from .errors import InvalidError as InvalidError
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.scores import Scores as Scores
+from .experts.consensus import consensus as consensus
+from .experts.result import Consensus as Consensus
 from .images.normalize import Normalize as Normalize
 from .losses.losses import dice_coef as dice_coef
 from .losses.losses import dice_coef_loss as dice_coef_loss

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cytoloom as cl
 import small
@@ -67,6 +68,17 @@ def test_examples_in_docstrings(name: str) -> None:
     """The examples say what comes out."""
     options = doctest.NORMALIZE_WHITESPACE
     assert doctest.testmod(bench(name), optionflags=options).failed == 0
+
+
+def test_the_consensus_is_held_against_a_published_one(tmp_path: Path) -> None:
+    """Of two experts who differ in one pixel of two the published mask is the second's."""
+    masks = tmp_path / "lab-a" / "masks"
+    for name, drawn in {"expert_1": [[1, 0]], "expert_2": [[1, 1]], "est_GT": [[1, 1]]}.items():
+        (masks / name).mkdir(parents=True)
+        Image.fromarray(np.array(drawn, np.uint8)).save(masks / name / "one.png")
+    row = bench("consensus").measured(masks)
+    assert (row["lab"], row["experts"], row["images"]) == ("lab-a", 2, 1)
+    assert row["majority differs px"] == 1
 
 
 def test_blocks_take_turns() -> None:

@@ -30,6 +30,7 @@ COMMANDS = (
     "check",
     "plan",
     "measure",
+    "consensus",
     "simulate",
     "info",
     "doctor",

@@ -6,6 +6,11 @@ some_scores <- function() {
   once("scores", evaluate(tiny_model(), test_folder(), progress = FALSE))
 }
 
+some_consensus <- function() {
+  masks <- lapply(some_images(), function(image) image > 1000)
+  once("consensus", cl_consensus(list(anna = masks, ben = masks), progress = FALSE))
+}
+
 test_that("base R takes results for their tables", {
   need_python()
   found <- some_found()
@@ -36,7 +41,7 @@ test_that("str, format and summary of every class are short", {
   some <- list(
     some_found(), some_scores(), tiny_model(), cl_data(some_images(), some_images()),
     cl_check(test_folder()), cl_info(tiny_model()), cl_doctor(), cl_unet(), cl_trainer(),
-    cl_plan(train_folder(), minutes = 1), summary(tiny_model())
+    cl_plan(train_folder(), minutes = 1), some_consensus(), summary(tiny_model())
   )
   for (one in some) {
     told <- capture.output(str(one))

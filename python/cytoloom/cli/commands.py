@@ -21,7 +21,8 @@ exit codes:
   0    done
   1    failed; the reason is one sentence on standard error (--debug: the traceback)
   2    the command line itself was wrong
-  3    predict: some images could not be read, the others are done (see files.csv)
+  3    predict, consensus: some images could not be used, the others are done
+       (see files.csv or consensus.csv)
   130  interrupted"""
 
 
@@ -69,6 +70,14 @@ def _measured(table: Any, args: argparse.Namespace) -> int:
     images = counted(table["image"].nunique(), "image")
     print(f"{images}, {counted(len(table), 'object')}. Table in {args.out}")
     return OK
+
+
+def _agreed(found: Any, args: argparse.Namespace) -> int:
+    _print(found, args)
+    failed = int((found.per_image["status"] != "ok").sum())
+    if not failed:
+        return OK
+    return complain(f"{failed} of {len(found.per_image)} images have no consensus", PARTIAL)
 
 
 def _simulated(folder: Any, args: argparse.Namespace) -> int:
@@ -120,6 +129,12 @@ COMMANDS = {
             "labels": {"nargs": "+", "help": "folder or files of label images, or of a prediction"},
             "image": {"nargs": "+", "metavar": "IMAGE"},
         },
+    ),
+    "consensus": Command(
+        "consensus experts/ --method staple --out consensus/",
+        _agreed,
+        {"out": "consensus"},
+        {"experts": {"nargs": "+", "help": "folder with a folder for each expert, or these"}},
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),
     "plan": Command("plan data/train --minutes 10", more={"memory_gb": {"metavar": "GB"}}),

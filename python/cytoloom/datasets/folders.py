@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
+from ..storage.results import AGREED
 from ..storage.written import Written
 from . import pairing as pairs
 from .fields import Field, Fields, join, with_channels
@@ -76,7 +77,10 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
             found.partners[name],
             id_,
             options,
-            {"group": None if layout.per_object else fields.groups.get(name, _folder(name))},
+            {
+                "group": None if layout.per_object else fields.groups.get(name, _folder(name)),
+                "annotators": tuple(found.annotators.get(name, ())),
+            },
         )
     ]
     notes = (*layout.notes, *fields.notes, *found.notes, *_predicted(layout))
@@ -86,6 +90,8 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
 
 def _predicted(layout: Layout) -> list[str]:
     """Say so where labels are what a model found: scores against these say nothing."""
+    if (layout.labels_folder.parent / AGREED).is_file():  # of experts
+        return []
     written = Written(layout.labels_folder.parent)
     count = sum(written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels)
     if not count:
@@ -117,6 +123,7 @@ class _Partners:
     """The labels of each image that has some, and what is to say of them."""
 
     partners: dict[str, list[Any]] = field(default_factory=dict)
+    annotators: dict[str, list[str]] = field(default_factory=dict)
     lonely: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -134,6 +141,8 @@ def _paired(layout: Layout, fields: Fields) -> _Partners:
         for image, label in named.pairs:
             of = fields.labels[annotator + label]
             found.partners.setdefault(image, []).append(files_of(layout.labels_folder, of))
+            if annotator:
+                found.annotators.setdefault(image, []).append(annotator.rstrip("/"))
         found.lonely &= set(named.lonely_images)
         found.problems += named.duplicates
         found.problems += [

@@ -42,6 +42,8 @@ class Item:
         What had to be guessed of the image, and what is odd about its file.
     columns : dict, default {}
         What else a table says of the image, such as its well: comes along into tables of results.
+    annotators : tuple of str, default ()
+        Who drew each of the annotations, where that is known.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Item:
     weight: float = 1.0
     notes: tuple[str, ...] = ()
     columns: Mapping[str, Any] = field(default_factory=dict)
+    annotators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..images import formats
 from ..images.npy import is_pickled
-from ..storage.results import PREDICTED, UNFINISHED
+from ..storage.results import AGREED, PREDICTED, UNFINISHED
 from .pairing import natural_order
 
 _SHOWN = 3
@@ -132,7 +132,7 @@ def _folder_kind(path: Path) -> str:
         return "hidden folder"
     if formats.is_zarr(path):
         return "Zarr folder, not read yet"
-    if any((path / name).exists() for name in (PREDICTED, UNFINISHED, "model.json")):
+    if any((path / name).exists() for name in (AGREED, PREDICTED, UNFINISHED, "model.json")):
         return "folder of results or of a model"
     # links may lead in circles, and to what was listed already
     return "link to a folder" if path.is_symlink() else ""

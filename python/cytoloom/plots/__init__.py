@@ -1,14 +1,15 @@
-"""Pictures: training history, outlines on images, worst and best images, augmentation.
+"""Pictures: training history, outlines, worst and best images, augmentation, agreement.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot, so that no global state
 changes and nothing has to be closed; with `ax` it draws there and returns that axes' figure.
 `outlines_rgb` and `write_overlay` need no matplotlib and suit images of any size.
 """
 
-from .figures import augmentation_sheet, history, overlay, save, worst_best
+from .figures import agreement, augmentation_sheet, history, overlay, save, worst_best
 from .overlays import outlines_rgb, write_overlay
 
 __all__ = [
+    "agreement",
     "augmentation_sheet",
     "history",
     "outlines_rgb",

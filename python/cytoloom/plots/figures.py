@@ -187,6 +187,77 @@ def worst_best(
 
 
 @checked
+def agreement(consensus: Any, *, metric: str = "dice") -> Figure:
+    """Draw how far experts agree with their consensus and with each other.
+
+    Parameters
+    ----------
+    consensus : Consensus
+        What `consensus` returned: its tables ``per_label`` and ``pairs`` are drawn.
+    metric : str, default "dice"
+        dice or iou.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        On the left a point for each image and the mean of each expert against the consensus; on
+        the right the mean between each two experts.
+
+    Raises
+    ------
+    InvalidError
+        Another metric.
+
+    Examples
+    --------
+    >>> from cytoloom import consensus
+    >>> drawn = {"anna": [[0, 1, 1]], "ben": [[0, 1, 0]], "eva": [[0, 1, 1]]}
+    >>> found = consensus(drawn, progress=False)
+    >>> [label.get_text() for label in agreement(found).axes[1].get_xticklabels()]
+    ['anna', 'ben', 'eva']
+    """
+    if metric not in ("dice", "iou"):
+        raise invalid("metric", expected='"dice" or "iou"', received=metric)
+    names = list(consensus.per_expert["expert"])
+    rows, place = consensus.per_label, np.arange(len(names))
+    size = max(3.5, 0.6 * len(names) + 2)
+    left, right = _panels(1, 2, (size, size))
+    x = rows["expert"].map(dict(zip(names, place, strict=True)))
+    left.plot(x, rows[metric], "o", color=_SETS["train"], alpha=0.5, markersize=4)
+    left.plot(place, consensus.per_expert[metric], "_", color="black", markersize=18)
+    left.set(
+        ylabel=f"{metric} against the consensus", ylim=(-0.02, 1.02), xlim=(-0.5, place[-1] + 0.5)
+    )
+    left.set_xticks(place, names, rotation=45, ha="right")
+    left.spines[["top", "right"]].set_visible(False)
+    _draw_pairs(right, consensus.pairs, names, metric)
+    return _figure(left)
+
+
+def _draw_pairs(ax: Axes, pairs: pd.DataFrame, names: Sequence[str], metric: str) -> None:
+    """Draw the mean of each two experts as a table of colours."""
+    place = {name: k for k, name in enumerate(names)}
+    table = np.full((len(names), len(names)), np.nan)
+    for (one, other), value in pairs.groupby(["expert", "other"])[metric].mean().items():
+        table[place[one], place[other]] = table[place[other], place[one]] = value
+    ax.imshow(table, vmin=0, vmax=1, cmap="viridis")
+    for (i, j), value in np.ndenumerate(table):
+        if not np.isnan(value):
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                color="white" if value < 0.6 else "black",
+            )
+    ticks = range(len(names))
+    ax.set_xticks(ticks, names, rotation=45, ha="right")
+    ax.set_yticks(ticks, names)
+    ax.set_title(f"{metric} between experts", fontsize="medium")
+
+
+@checked
 def augmentation_sheet(
     augment: Augment | str,
     image: ArrayLike,

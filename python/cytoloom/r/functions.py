@@ -162,6 +162,21 @@ def _label_images(value: Plain) -> Any:
     return found if tables[0] is None else predicted(*tables, found)
 
 
+def _experts(value: Plain) -> Any:
+    """Return what experts drew as `consensus` takes it: paths, arrays by expert, or data."""
+    source = value["source"]
+    if value.get("data"):
+        return _data(source)
+    if not isinstance(source, dict) or "drawn" not in source:
+        return source
+    drawn, names = [], _listed(source.get("names"))
+    for one in source["drawn"]:
+        images = list(one["images"])
+        given = _listed(one.get("names"))
+        drawn.append(dict(zip(given, images, strict=True)) if given else images)
+    return dict(zip(map(str, names), drawn, strict=True)) if names else drawn
+
+
 def _outlines(labels: Plain) -> Any:
     from ..measurement.outlines import outlines
 
@@ -178,6 +193,7 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "images": _images,
     "image": _images,
     "labels": _label_images,
+    "experts": _experts,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 

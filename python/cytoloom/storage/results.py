@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREDICTED, OBJECTS, SCORED = "files.csv", "objects.csv", "scores.csv"
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
+AGREED = "consensus.csv"
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
@@ -188,14 +189,47 @@ def take_place(
     written.settle(hashes, gone)
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write tables by name: all are whole beside earlier ones before the first takes its place."""
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Have a folder within another for new files, before these take the place of earlier ones."""
     stage = folder / partial_name()
     try:
         with told(stage):
             stage.mkdir()
-        for name, table in tables.items():
-            write_table(table, stage / name)
-        take_place(stage, Written(folder), {name: sha256_of(stage / name) for name in tables})
+        yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables by name: all are whole beside earlier ones before the first takes its place."""
+    with staged(folder) as stage:
+        put_in_place(stage, folder, tables)
+
+
+def put_in_place(
+    stage: Path,
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    names: Iterable[str] = (),
+    gone: Iterable[str] = (),
+) -> None:
+    """Write tables beside files that are ready, and let these and then those take their place.
+
+    Parameters
+    ----------
+    stage : Path
+        Of `staged`, where the files are.
+    folder : Path
+        Where all goes.
+    tables : dict of DataFrame
+        By name; the last one is that by which such results are known.
+    names : iterable of str
+        The files, below `stage`.
+    gone : iterable of str, default ()
+        Earlier files that are removed.
+    """
+    for name, table in tables.items():
+        write_table(table, stage / name)
+    hashes = {name: sha256_of(stage / name) for name in (*names, *tables)}
+    take_place(stage, Written(folder), hashes, gone)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-TEXT = ("image", "status", "low", "high", "labels", "class", "metric", "set", "problem")
+TEXT = (
+    "image", "status", "low", "high", "labels", "class", "metric", "set", "problem",
+    "expert", "other", "flags",
+)  # fmt: skip
 """Columns that hold text: an image may be called 007, NA or TRUE."""
 
 

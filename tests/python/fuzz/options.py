@@ -29,10 +29,11 @@ BASES = {
     "plan": ["data"],
     "simulate": ["new", "--images=1"],
     "measure": ["data/labels", "--out=objects.csv"],
+    "consensus": ["data/labels", "data/labels"],
     "info": ["m.cytoloom"],
     "doctor": [],
 }
-WEIGHTS = (1, 2, 5, 3, 2, 2, 2, 2, 1)
+WEIGHTS = (1, 2, 5, 3, 2, 2, 2, 2, 2, 1)
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:

@@ -1,0 +1,1 @@
+"""Several annotators: what they agree on, and how well each of them does."""

@@ -1,0 +1,139 @@
+"""Where a consensus goes: label images and tables, all at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..datasets.files import FileSource
+from ..datasets.items import Item
+from ..errors import invalid
+from ..images.files import write_labels
+from ..images.probability_maps import write_maps
+from ..images.units import storable
+from ..storage.atomic import leave_empty
+from ..storage.lock import Lock
+from ..storage.names import file_names
+from ..storage.results import (
+    AGREED,
+    ANOTHER_NAME,
+    KINDS,
+    OBJECTS,
+    PREDICTED,
+    claimed,
+    put_in_place,
+    refuse_inputs,
+    refuse_odd_folders,
+    refuse_other_files,
+    refuse_results,
+    staged,
+)
+from ..storage.written import Written
+from .compare import Agreed
+from .given import Given
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = ("consensus_pairs.csv", "consensus_per_label.csv", "consensus_per_expert.csv", AGREED)
+
+
+class InMemory:
+    """A consensus that goes nowhere: what a folder does, without one."""
+
+    path: Path | None = None
+
+    def write(self, item: Item, agreed: Agreed) -> str:
+        """Write what came of an image; its place below the folder."""
+        return ""
+
+    def kept(self, agreed: Agreed) -> Agreed:
+        """Return what stays in memory."""
+        return agreed
+
+    def finish(self, *tables: pd.DataFrame) -> None:
+        """Write the tables (per image, expert, label and pair), and let all take their place."""
+
+
+class Folder(InMemory):
+    """A folder while a consensus is written to it."""
+
+    def __init__(self, path: Path, stage: Path, names: Mapping[str, str], lock: Lock) -> None:
+        self.path = self._folder = path
+        self._stage, self._names, self._lock = stage, names, lock
+        self._written: list[str] = []
+
+    def write(self, item: Item, agreed: Agreed) -> str:  # noqa: D102
+        known = item.spacing_um is not None and storable(item.spacing_um)
+        spacing = item.spacing_um if known else None
+        below = f"labels/{self._names[item.id]}.tif"
+        write_labels(self._place(below), agreed.labels, spacing)
+        soft = agreed.shares
+        if soft is not None:
+            path = self._place(f"maps/{self._names[item.id]}.tif")
+            write_maps(path, soft.__getitem__, soft.shape, spacing)
+        return below
+
+    def _place(self, name: str) -> Path:
+        path = self._stage / name
+        path.parent.mkdir(exist_ok=True)
+        self._written.append(name)
+        return path
+
+    def kept(self, agreed: Agreed) -> Agreed:  # noqa: D102
+        return replace(agreed, labels=np.zeros(0, np.uint8), shares=None)
+
+    def finish(self, *tables: pd.DataFrame) -> None:  # noqa: D102
+        self._lock.check()
+        by_name = dict(zip(TABLES, reversed(tables), strict=True))
+        record = Written(self._folder)
+        # somebody may have put files here in the meantime
+        refuse_odd_folders(self._folder, KINDS)
+        record.refuse_others([*self._written, *by_name])
+        gone = [n for n in _earlier(record) if n not in self._written and record.holds(n)]
+        put_in_place(self._stage, self._folder, by_name, sorted(self._written), gone)
+        leave_empty(*(self._folder / kind for kind in KINDS))
+
+
+def _earlier(record: Written) -> list[str]:
+    """List the label images and maps of an earlier consensus."""
+    return [n for n in record.names() if n.startswith(("labels/", "maps/"))]
+
+
+@contextlib.contextmanager
+def open_folder(
+    out: str | os.PathLike[str] | None, overwrite: bool, given: Given
+) -> Iterator[InMemory]:
+    """Find out before the first image that results can be written, and mix with nothing."""
+    if out is None:
+        yield InMemory()
+        return
+    read = [a.path for i in given.items for a in i.annotations if isinstance(a, FileSource)]
+    _refuse_experts(out, [*given.folders, *(path.parent for path in read)])
+    with claimed(out, "consensus") as (path, lock):
+        refuse_odd_folders(path, KINDS)
+        refuse_results(path, (OBJECTS, PREDICTED))
+        refuse_results(path, TABLES, overwrite)
+        if not (path / AGREED).exists():
+            refuse_other_files(path)
+        names = file_names(item.id for item in given.items)
+        targets = [f"{kind}/{n}.tif" for n in names.values() for kind in ("labels", "maps")]
+        record = Written(path)
+        record.refuse_others([*targets, *TABLES])
+        refuse_inputs([path / name for name in (*targets, *TABLES, *_earlier(record))], read)
+        with staged(path) as stage:
+            yield Folder(path, stage, names, lock)
+
+
+def _refuse_experts(out: str | os.PathLike[str], folders: Iterable[Path]) -> None:
+    """Raise where the next call would take what is written for what an expert drew."""
+    inside = {os.path.realpath(folder) for folder in folders}
+    if os.path.realpath(out) in inside | {os.path.dirname(path) for path in inside}:
+        expected = "a folder other than those of the experts"
+        raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)

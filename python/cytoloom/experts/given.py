@@ -1,0 +1,260 @@
+"""Which experts were given, and which images each of them drew."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.data import Data
+from ..datasets.folders import is_folder
+from ..datasets.given import ReadOptions, is_file, is_pixels
+from ..datasets.ids import make_ids, named
+from ..datasets.items import Item
+from ..datasets.layouts import find_folders
+from ..datasets.listing import some, walk
+from ..datasets.make_items import make_items
+from ..datasets.pairing import natural_order
+from ..errors import InvalidError, invalid
+from ..images.formats import stem
+from ..messages import Either, counted, say
+from ..storage.results import AGREED
+
+WHAT = say(
+    "{}",
+    Either(
+        python="a folder with a folder for each expert, these folders, lists of arrays, or Data",
+        r="a folder with a folder for each expert, folders, lists of matrices, or cl_data()",
+        options="a folder with a folder for each expert, or these folders",
+    ),
+)
+_TWO = "labels of two experts or more"
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What experts drew.
+
+    Attributes
+    ----------
+    items : tuple of Item
+        The images that somebody drew; annotations are in the order of `experts`, and
+        `annotators` says whose they are.
+    experts : tuple of str
+        All of them.
+    folders : tuple of Path
+        Those that were read.
+    warnings, notes : tuple of str
+        What to tell.
+    """
+
+    items: tuple[Item, ...]
+    experts: tuple[str, ...]
+    folders: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def gather(experts: Any) -> Given:
+    """Find out who drew what, and match it by name; only headers are read.
+
+    Raises
+    ------
+    InvalidError
+        Nothing of the kind, one expert only, or no image that two of them drew.
+    """
+    if isinstance(experts, Data):
+        found = _of_data(experts)
+    else:
+        found = _of_folders(experts) if _are_paths(experts) else _of_arrays(experts)
+    if len(found.experts) < 2:
+        got = f"one, {found.experts[0]}" if found.experts else "none"
+        raise invalid("experts", expected=_TWO, received=got)
+    items, changed = named(found.items)
+    if max((len(item.annotations) for item in items), default=0) < 2:
+        raise invalid(
+            "experts",
+            expected="images that two experts or more drew, under the same name",
+            received=f"none: {', '.join(_drew(items, expert) for expert in found.experts)}",
+        )
+    return replace(found, items=tuple(items), notes=(*found.notes, *changed))
+
+
+def _drew(items: Sequence[Item], expert: str) -> str:
+    return f"{expert} drew {some([item.id for item in items if expert in item.annotators])}"
+
+
+def _of_data(data: Data) -> Given:
+    """Take the annotations of images that have several."""
+    if data.unknown is not None:
+        expected = say("labels of which all count, {}", "without a value that is unknown")
+        raise invalid("experts", expected=expected, received=f"unknown={data.unknown}")
+    items = [
+        item
+        if item.annotators
+        else replace(item, annotators=tuple(_numbered(len(item.annotations))))
+        for item in data.items
+    ]
+    names = sorted({name for item in items for name in item.annotators}, key=natural_order)
+    return Given(tuple(items), tuple(names), (), data.problems, data.notes)
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"expert_{k}" for k in range(1, count + 1)]
+
+
+def _are_paths(experts: Any) -> bool:
+    if isinstance(experts, Mapping):
+        experts = list(experts.values())
+    each = experts if isinstance(experts, (list, tuple)) else [experts]
+    return bool(each) and all(is_file(one) for one in each)
+
+
+def _of_folders(experts: Any) -> Given:
+    """Match the files of a folder for each expert by their places below it, without endings."""
+    folders, notes = _folders(experts)
+    drawn: dict[str, dict[str, Path]] = {}
+    warnings = []
+    for name, folder in folders.items():
+        listing = walk(folder)
+        notes += listing.notes
+        drawn[name], twice = _by_key(folder, listing.images)
+        warnings += [f"{name} is left out of {key}, with files {_names(of)}" for key, of in twice]
+    empty = [name for name, of in drawn.items() if not of]
+    if empty and len(empty) == len(drawn):
+        raise invalid("experts", expected=WHAT, received=f"no image in {folders[empty[0]]}")
+    warnings += [f"there is no image in {folders[name]}" for name in empty]
+    kept = {name: of for name, of in drawn.items() if of}
+    items, left_out = _matched(kept)
+    told = (*warnings, *left_out)
+    return Given(items, tuple(kept), tuple(folders.values()), told, tuple(notes))
+
+
+def _names(paths: Iterable[Path]) -> str:
+    return " and ".join(path.name for path in paths)
+
+
+def _by_key(
+    folder: Path, names: Sequence[str]
+) -> tuple[dict[str, Path], list[tuple[str, list[Path]]]]:
+    """Name files without endings; those of one name are no answer, and given apart."""
+    found: dict[str, list[Path]] = {}
+    for name in names:
+        below = Path(name).parent / stem(name)
+        found.setdefault("_".join(below.parts), []).append(folder / name)
+    alone = {key: paths[0] for key, paths in found.items() if len(paths) == 1}
+    return alone, [(key, paths) for key, paths in found.items() if len(paths) > 1]
+
+
+def _folders(experts: Any) -> tuple[dict[str, Path], list[str]]:
+    """Return the folder of each expert, and what is passed over beside them."""
+    if isinstance(experts, Mapping):
+        return {str(name): _a_folder(one) for name, one in experts.items()}, []
+    if isinstance(experts, (list, tuple)):
+        paths = [_a_folder(one) for one in experts]
+        return dict(zip(make_ids(paths, ()), paths, strict=True)), []
+    if not Path(experts).expanduser().exists() and (glob.has_magic(str(experts))):
+        matching = sorted(glob.glob(str(Path(experts).expanduser())), key=natural_order)
+        return _folders([path for path in matching if is_folder(path)] or [experts])
+    parent = _a_folder(experts)
+    parent = find_folders(parent)[1] or parent
+    inside = sorted(
+        (p for p in parent.iterdir() if p.is_dir()), key=lambda p: natural_order(p.name)
+    )
+    usable = [p for p in inside if not p.name.startswith(".") and not (p / AGREED).exists()]
+    if not usable:
+        raise invalid("experts", expected=WHAT, received=f"{parent}, in which there is no folder")
+    beside = [p.name for p in sorted(parent.iterdir()) if p.is_file() and p.name[0] != "."]
+    notes = [f"passed over in {parent}: {some(beside)}"] if beside else []
+    return {path.name: path for path in usable}, notes
+
+
+def _a_folder(path: Any) -> Path:
+    folder = Path(path).expanduser()
+    if not is_folder(folder):
+        raise invalid("experts", expected=WHAT, received=f"{folder}, which is no folder")
+    return folder
+
+
+def _of_arrays(experts: Any) -> Given:
+    """Match arrays by name, or by their order where they have none."""
+    if isinstance(experts, Mapping):
+        named_experts = {str(name): one for name, one in experts.items()}
+    elif isinstance(experts, (list, tuple)):
+        named_experts = dict(zip(_numbered(len(experts)), experts, strict=True))
+    else:
+        raise invalid("experts", expected=WHAT, received=experts)
+    drawn = {name: _arrays(one) for name, one in named_experts.items()}
+    counts = {len(of) for of in drawn.values() if isinstance(of, list)}
+    if len(counts) > 1 or (counts and any(isinstance(of, dict) for of in drawn.values())):
+        each = ", ".join(f"{len(of)} of {name}" for name, of in drawn.items())
+        raise invalid(
+            "experts",
+            expected="as many images of each expert, in the same order, or images with names",
+            received=each,
+            remedy=say("Put {} where an expert drew nothing.", None),
+        )
+    names = make_ids([np.zeros(0)] * max(counts, default=0))
+    by_name = {
+        expert: dict(zip(names, of, strict=True)) if isinstance(of, list) else of
+        for expert, of in drawn.items()
+    }
+    items, left_out = _matched(by_name)
+    return Given(items, tuple(by_name), warnings=tuple(left_out))
+
+
+def _arrays(one: Any) -> list[Any] | dict[str, Any]:
+    """Return what one expert drew: images by name, or in order."""
+    if isinstance(one, Mapping):
+        return {str(name): image for name, image in one.items()}
+    if is_pixels(one) or not isinstance(one, (list, tuple)) or _is_rows(one):
+        return [one]
+    return list(one)
+
+
+def _is_rows(one: Sequence[Any]) -> bool:
+    """Whether nested lists are the rows of a single image."""
+    return bool(one) and isinstance(one[0], (list, tuple)) and np.ndim(one[0][:1]) == 1
+
+
+def _matched(
+    drawn: Mapping[str, Mapping[str, Any]],
+) -> tuple[tuple[Item, ...], list[str]]:
+    """Make an item of each image, time points of series apart; say what is left out, and why."""
+    made: dict[str, dict[str, Item]] = {}
+    left_out = []
+    for expert, images in drawn.items():
+        for name, one in images.items():
+            try:
+                for item in _items(name, one):
+                    made.setdefault(item.id, {})[expert] = item
+            except InvalidError as error:
+                left_out.append(say("{} is left out of {}: {}", expert, name, str(error)))
+    order = sorted(made, key=natural_order)
+    return tuple(_item(name, made[name]) for name in order), left_out
+
+
+def _items(name: str, one: Any) -> list[Item]:
+    """Make the items of what one expert drew of an image; None: nothing."""
+    if one is None:
+        return []
+    given = one if is_file(one) or is_pixels(one) else np.asarray(one)
+    return make_items(given, [given], name, ReadOptions())
+
+
+def _item(name: str, by: Mapping[str, Item]) -> Item:
+    annotations = tuple(item.annotations[0] for item in by.values())
+    return replace(
+        next(iter(by.values())), id=name, annotations=annotations, annotators=tuple(by), group=None
+    )
+
+
+def said(given: Given) -> str:
+    """Say how many there are of what."""
+    lacking = sum(len(item.annotations) < len(given.experts) for item in given.items)
+    text = f"{counted(len(given.experts), 'expert')}, {counted(len(given.items), 'image')}"
+    return f"{text}; {counted(lacking, 'image')} not drawn by all" if lacking else text
