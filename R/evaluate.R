@@ -42,6 +42,7 @@ evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwr
     progress
   )
   tables <- tables[c("summary", "per_image", "per_object")]
+  tables$per_image <- as_given(tables$per_image, data)
   structure(tables, model = x, data = lasting(as_cl_data(data)), class = "cl_scores")
 }
 

@@ -13,13 +13,17 @@
 #' @param x,object A `cl_found`.
 #' @param name `files`, `objects` or the name of an image.
 #' @param i Name or number of an image; of several for `[`.
+#' @param value For `names(x) <-`: names that differ, which the tables then have, too; for
+#'   `x$objects <-` and `x$files <-`: the table with what you made of it; for an image: `NULL`,
+#'   which leaves it out. Labels are not replaced, for the tables would be those of others.
 #' @param exact Ignored; it belongs to the generic function.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @param ... Must be empty; for `plot()`, passed to [graphics::plot.window()].
 #' @return `x[[i]]`: labels, an integer matrix `[y, x]` or stack `[z, y, x]`, or the class of the
 #'   images that went in. `x[i]`: a `cl_found` of these images, with their rows of the tables.
 #'   `as.data.frame()`: the objects. `as.list()`: the labels of all images by name. `summary()`:
-#'   a data frame of objects and their median area per image.
+#'   a data frame of objects and their median area per image. `c()`: the images of several
+#'   predictions, whose names must differ, as one; with anything else a plain list.
 #' @name cl_found
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -30,7 +34,7 @@ NULL
 
 # `told` are Python's tables. Labels that R does not ask to be kept in a folder of their own lie in
 # a temporary one, which is given up when they are in the object.
-new_found <- function(told, source, like = NULL, temporary = NULL) {
+new_found <- function(told, source = NULL, like = NULL, temporary = NULL) {
   files <- told$files
   for (end in c("low", "high")) files[[end]] <- as_numbers(files[[end]])
   done <- files$status == "ok"
@@ -43,9 +47,15 @@ new_found <- function(told, source, like = NULL, temporary = NULL) {
   files$labels[done] <- paths
   if (is.null(labels)) labels <- lapply(paths, in_file, like)
   names(labels) <- files$image[done]
+  make_found(labels, files, told$objects, source)
+}
+
+# The one place that knows what a `cl_found` is made of.
+make_found <- function(labels, files, objects, source) {
+  rownames(files) <- rownames(objects) <- NULL
   structure(
     labels,
-    files = files, objects = told$objects, source = source, class = c("cl_found", "list")
+    files = files, objects = objects, source = source, class = c("cl_found", "list")
   )
 }
 
@@ -127,17 +137,116 @@ found_place <- function(x, i) {
   files <- files[which(files$status == "ok")[places], ]
   objects <- attr(x, "objects")
   objects <- objects[objects$image %in% files$image, ]
-  rownames(files) <- rownames(objects) <- NULL
-  structure(
-    unclass(x)[places],
-    files = files, objects = objects, source = attr(x, "source"), class = class(x)
-  )
+  make_found(unclass(x)[places], files, objects, attr(x, "source"))
 }
 
 #' @rdname cl_found
 #' @export
 `$.cl_found` <- function(x, name) {
   if (name %in% c("files", "objects")) attr(x, name) else x[[name]]
+}
+
+#' @rdname cl_found
+#' @export
+`$<-.cl_found` <- function(x, name, value) { # nolint: object_name_linter.
+  if (!name %in% c("files", "objects")) {
+    x[[name]] <- value
+    return(x)
+  }
+  known <- if (name == "files") c("image", "status", "objects") else c("image", "object")
+  if (!is.data.frame(value) || !all(known %in% names(value))) {
+    refuse(name, paste("a data frame with", paste0("`", known, "`", collapse = ", ")), value)
+  }
+  if (name == "files" && !identical(value$image[value$status == "ok"], names(x))) {
+    refuse(name, "a row for each image, in their order", value)
+  }
+  attr(x, name) <- as.data.frame(value)
+  x
+}
+
+#' @rdname cl_found
+#' @export
+`[[<-.cl_found` <- function(x, i, value) {
+  if (!is.null(value)) {
+    stop_clean(
+      "Labels of a prediction go with its tables and are not replaced: change a copy, ",
+      "labels <- as.list(found), and measure it, cl_measure(labels, images)."
+    )
+  }
+  x[-found_place(x, i)]
+}
+
+#' @rdname cl_found
+#' @export
+`[<-.cl_found` <- function(x, i, value) {
+  if (is.null(value)) x[setdiff(names(x), names(x[i]))] else `[[<-`(x, i, value)
+}
+
+#' @rdname cl_found
+#' @export
+`names<-.cl_found` <- function(x, value) { # nolint: object_name_linter.
+  if (is.null(value)) {
+    return(unname(plain_list(x)))
+  }
+  value <- as.character(value)
+  if (length(value) != length(x) || anyNA(value) || !all(nzchar(value)) || anyDuplicated(value)) {
+    refuse("names", paste(counted(length(x), "name"), "that differ"), value)
+  }
+  old <- names(x)
+  renamed <- function(names) ifelse(names %in% old, value[match(names, old)], names)
+  files <- attr(x, "files")
+  objects <- attr(x, "objects")
+  files$image <- renamed(files$image)
+  objects$image <- renamed(objects$image)
+  source <- lapply(attr(x, "source"), function(part) {
+    part$called <- renamed(part$called)
+    part
+  })
+  make_found(stats::setNames(plain_list(x), value), files, objects, source)
+}
+
+#' @rdname cl_found
+#' @export
+c.cl_found <- function(...) {
+  given <- list(...)
+  if (!all(vapply(given, inherits, NA, "cl_found"))) {
+    plain <- lapply(given, function(x) if (inherits(x, "cl_found")) as.list(x) else x)
+    return(do.call(c, plain))
+  }
+  files <- bind_tables(lapply(given, attr, "files"))
+  twice <- unique(files$image[duplicated(files$image)])
+  if (length(twice) > 0) {
+    stop_clean(
+      "Invalid predictions. Expected images of different names. Received: ",
+      toString(utils::head(twice, 5)), " in several. Rename them first, such as: ",
+      "names(found) <- paste0(\"plate1_\", names(found))."
+    )
+  }
+  labels <- unlist(lapply(given, plain_list), recursive = FALSE)
+  objects <- bind_tables(lapply(given, attr, "objects"))
+  source <- unlist(lapply(given, attr, "source"), recursive = FALSE)
+  make_found(labels, files, objects, unique(source))
+}
+
+# Rows of several tables; a column that one lacks is NA there, and so is one of a matrix.
+bind_tables <- function(tables) {
+  columns <- unique(unlist(lapply(tables, names)))
+  for (name in columns) {
+    ones <- Filter(Negate(is.null), lapply(tables, `[[`, name))
+    width <- max(vapply(ones, NCOL, 0L))
+    tables <- lapply(tables, function(table) {
+      one <- table[[name]]
+      if (is.null(one)) one <- rep(ones[[1]][NA_integer_], nrow(table))
+      table[[name]] <- if (width > 1) widened(one, width) else one
+      table
+    })
+  }
+  do.call(rbind, lapply(tables, `[`, columns))
+}
+
+widened <- function(x, width) {
+  x <- as.matrix(x)
+  unname(cbind(x, matrix(NA, nrow(x), width - ncol(x))))
 }
 
 #' @importFrom utils .DollarNames
@@ -229,7 +338,7 @@ as.data.frame.cl_found <- function(x, row.names = NULL, optional = FALSE, ...,
 #' cl_results(out)
 cl_results <- function(folder, ...) {
   no_dots(...)
-  new_found(call_python("results", folder = plain_path(folder, "folder")), source = NULL)
+  new_found(call_python("results", folder = plain_path(folder, "folder")))
 }
 
 #' @rdname cl_found
@@ -245,14 +354,15 @@ plot.cl_found <- function(x, i = 1, ..., images = NULL) {
 picture <- function(x, i, images = NULL) {
   place <- found_place(x, i)
   labels <- plain_labels(x[[place]])
-  source <- if (is.null(images)) attr(x, "source") else list(images = images)
-  image <- if (is.null(source$images)) {
+  name <- names(x)[place]
+  source <- if (is.null(images)) source_of(x, name) else list(images = images, name = name)
+  image <- if (is.null(source)) {
     array(0L, dim(labels))
   } else {
     call_python(
       "image",
       images = plain_sources(source$images, source$axes, pattern = source$pattern),
-      name = names(x)[place]
+      name = source$name
     )
   }
   outlined(image, list(`#FFB000` = labels))

@@ -20,30 +20,6 @@ given_or <- function(how, otherwise) {
   stats::setNames(how, c("axes", "pixel_size_um", "pattern"))
 }
 
-# The images of a prediction: those that it was given, and of these the ones that it holds.
-found_sources <- function(found, how) {
-  source <- found_source(found)
-  given <- plain_sources(source$images)
-  given <- c(given["source"], given_or(given_or(how, source), given))
-  c(given, list(only = as.list(found$files$image)))
-}
-
-found_source <- function(found) {
-  source <- attr(found, "source")
-  if (is.null(source$images)) {
-    refuse("images", "images", found, "This prediction was read from a folder: give its images.")
-  }
-  source
-}
-
-# What a prediction remembers of its images.
-lasting_source <- function(images, axes, pattern) {
-  if (inherits(images, "cl_found")) {
-    return(found_source(images))
-  }
-  list(images = lasting(images), axes = axes, pattern = pattern)
-}
-
 plain_source <- function(images, what) {
   images <- unfactored(images)
   if (is.data.frame(images)) {
@@ -83,6 +59,7 @@ named_source <- function(images, what) {
 plain_images <- function(images, what = "images") {
   lapply(unname(as.list(images)), function(one) {
     one <- unfactored(one)
+    refuse_pictures(one, what)
     if (is.character(one)) plain_path(one, what) else plain_image(one, what)
   })
 }
@@ -99,13 +76,14 @@ all_names <- function(images) {
 }
 
 is_one_array <- function(images) {
-  inherits(images, c("Image", "cimg")) || (!is.null(dim(images)) && !is.data.frame(images))
+  known <- inherits(images, c("Image", "cimg", names(pictures)))
+  known || (!is.null(dim(images)) && !is.data.frame(images))
 }
 
 # The image whose class the results have.
 first_image <- function(images) {
   if (inherits(images, "cl_data")) images <- images$images
-  if (inherits(images, "cl_found")) images <- found_source(images)$images
+  if (inherits(images, "cl_found")) images <- sources_of(images)[[1]]$images
   if (is.data.frame(images)) {
     arrays <- Filter(is.list, as.list(images)[path_columns(images)])
     images <- if (length(arrays) > 0) arrays[[1]] else NULL
@@ -131,6 +109,35 @@ plain_table <- function(table, what) {
   }
   odd <- setdiff(names(Filter(is.list, table)), names(table)[path_columns(table)])
   table[setdiff(names(table), odd)]
+}
+
+# A table of results with the columns that came along as they were given: factors, dates and the
+# like cross as text.
+as_given <- function(told, images) {
+  if (inherits(images, "cl_found")) {
+    return(Reduce(as_given, lapply(attr(images, "source"), `[[`, "images"), told))
+  }
+  if (inherits(images, "cl_data")) images <- images$images
+  if (!is.data.frame(images)) {
+    return(told)
+  }
+  for (name in names(images)[!path_columns(images)]) {
+    # what is called as one of our columns comes along as `name_given`
+    there <- intersect(c(paste0(name, "_given"), name), names(told))[1]
+    if (!is.na(there)) told[[there]] <- of_type(told[[there]], images[[name]])
+  }
+  told
+}
+
+of_type <- function(told, given) {
+  if (!is.object(given) && !is.integer(given)) {
+    return(told)
+  }
+  words <- as.character(told)
+  if (!all(words %in% c(as.character(given), NA))) {
+    return(told)
+  }
+  given[match(words, as.character(given))]
 }
 
 label_columns <- c("label", "labels", "mask", "masks")
@@ -167,18 +174,21 @@ plain_data <- function(data, what = "data") {
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, what)), options))
   }
-  if (inherits(data$images, "cl_found")) {
-    images <- found_source(data$images)$images
-    if (is.data.frame(images)) images <- images[[which(path_columns(images))[1]]]
-    data$images <- images
-  }
-  source <- plain_source(data$images, "images")
-  if (!"images" %in% names(source)) source <- list(images = as.list(source))
-  labels <- lapply(unname(as_list(data$labels)), plain_label)
+  source <- labelled_source(data$images, options[c("axes", "pixel_size_um", "pattern")])
   names <- if (is.null(data$names)) source$names else data$names
-  source <- list(images = source$images, labels = labels)
-  if (!is.null(names)) source$names <- as.list(as.character(names))
+  source$labels <- lapply(unname(as_list(data$labels)), plain_label)
+  source$names <- if (!is.null(names)) as.list(as.character(names))
   c(list(source = source), options)
+}
+
+# Images to which labels are given: `images` and perhaps `names`, or parts of predictions.
+labelled_source <- function(images, how) {
+  if (inherits(images, "cl_found")) {
+    return(found_sources(images, how)$source)
+  }
+  if (is.data.frame(images)) images <- images[[which(path_columns(images))[1]]]
+  source <- plain_source(images, "images")
+  if ("images" %in% names(source)) source else list(images = as.list(source))
 }
 
 # A folder, a CSV file or a table.
@@ -195,6 +205,7 @@ plain_place <- function(x, what) {
 
 plain_label <- function(x) {
   x <- unfactored(x)
+  refuse_pictures(x, "labels")
   if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
 }
 

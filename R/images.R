@@ -24,6 +24,19 @@ plain_image <- function(x, what = "images") {
   known_image(x, axes, size, names, bare = is.null(said_dtype(x)), what = what)
 }
 
+# Pictures that are no arrays of pixels, and what to give instead.
+pictures <- c(
+  "magick-image" = "Give the path of its file, of which magick hands on 8 bits.",
+  bitmap = "Make an array of it, as.integer(x), or give the path of its file.",
+  nativeRaster = "Read it with native = FALSE.",
+  raster = "Give the array that it was made of."
+)
+
+refuse_pictures <- function(x, what) {
+  kind <- intersect(class(x), names(pictures))
+  if (length(kind) > 0) refuse(what, "paths or arrays", x, pictures[[kind[1]]])
+}
+
 known_image <- function(array, axes, size = NULL, names = NULL, bare, what = "images") {
   list(
     crosses_as = "image", array = pack_pixels(array, what), axes = axes,

@@ -120,7 +120,8 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     ),
     progress
   )
-  source <- lasting_source(images, axes, pattern)
+  found[c("files", "objects")] <- lapply(found[c("files", "objects")], as_given, images)
+  source <- remembered(images, axes, pixel_size_um, pattern, found$files$image)
   new_found(found, source, like, temporary = if (is.null(out)) folder)
 }
 

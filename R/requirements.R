@@ -41,6 +41,5 @@ backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi
     declare <- get("py_require", space)
     declare(c(packages_needed, backend_needed()), python_version = python_needed)
   }
-  if (isNamespaceLoaded("dplyr")) register_dplyr()
-  setHook(packageEvent("dplyr", "onLoad"), register_dplyr)
+  register_verbs()
 }

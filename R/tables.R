@@ -4,8 +4,10 @@
 #' Results as tables and ggplots
 #'
 #' [cl_found], [cl_scores] and [cl_model] objects are taken as their tables (the objects, the scores
-#' per image, the history) by `data.frame()`, `write.csv()`, `tibble::as_tibble()`, by `ggplot()`,
-#' and by dplyr's verbs, joins among them.
+#' per image, the history) by `data.frame()`, `write.csv()`, `subset()`, `with()`, `merge()`,
+#' `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr and tidyr, joins among them.
+#' Functions that are no generics take a data frame alone, such as `found$objects`:
+#' `readr::write_csv()`, `dplyr::bind_rows()`, and joins of what is given second.
 #'
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.
@@ -85,24 +87,47 @@ glance.cl_model <- function(x, ...) {
 
 # nolint end
 
-# dplyr's verbs, which would have to be written out for each class.
-dplyr_verbs <- c(
-  "filter", "mutate", "select", "arrange", "group_by", "summarise", "count", "slice", "rename",
-  "transmute", "distinct", "pull", "left_join", "right_join", "inner_join", "full_join",
-  "semi_join", "anti_join"
-)
+# Verbs that take a data frame first; for each of our classes one that takes its table. Of a package
+# all that have a method for data frames.
+register_verbs <- function() {
+  for (verb in c("subset", "with", "within")) register_verb(verb, baseenv(), in_call)
+  for (package in c("dplyr", "tidyr")) {
+    if (isNamespaceLoaded(package)) register_verbs_of(package)
+    setHook(packageEvent(package, "onLoad"), register_verbs_of)
+  }
+}
 
-register_dplyr <- function(...) {
-  space <- asNamespace("dplyr")
-  for (verb in dplyr_verbs) {
-    for (class in c("cl_found", "cl_scores", "cl_model")) {
-      registerS3method(verb, class, on_table(get(verb, space)), envir = space)
-    }
+register_verbs_of <- function(package, ...) {
+  space <- asNamespace(package)
+  methods <- grep("[.]data[.]frame$", ls(space[[".__S3MethodsTable__."]]), value = TRUE)
+  verbs <- intersect(sub("[.]data[.]frame$", "", methods), getNamespaceExports(package))
+  for (verb in verbs) register_verb(verb, space, on_table)
+}
+
+register_verb <- function(verb, space, make) {
+  method <- make(get(verb, space))
+  for (class in c("cl_found", "cl_scores", "cl_model")) {
+    registerS3method(verb, class, method, envir = space)
   }
 }
 
 # A verb that works on the table of what it is given.
 on_table <- function(verb) {
-  force(verb)
-  function(.data, ...) verb(as.data.frame(.data), ...)
+  first <- as.name(names(formals(verb))[1])
+  with_formals_of(verb, bquote(verb(as.data.frame(.(first)), ...)))
+}
+
+# One that looks for columns, and for all else where it was called.
+in_call <- function(verb) {
+  first <- names(formals(verb))[1]
+  with_formals_of(verb, bquote({
+    called <- match.call()
+    called[[1]] <- verb
+    called[[.(first)]] <- as.data.frame(.(as.name(first)))
+    eval(called, parent.frame())
+  }))
+}
+
+with_formals_of <- function(verb, body) {
+  eval(call("function", as.pairlist(c(formals(verb)[1], formals(no_dots))), body))
 }

@@ -29,16 +29,17 @@ left=$(cut -d' ' -f5 /proc/self/mountinfo | grep -F "$lane/" || true)
     exit 1
 }
 
-if [ ! -e "$lane/.made" ]; then
+include=make,r-base-core,python3-venv,python3-pip,libpython3.13,ca-certificates
+for name in reticulate testthat generics dplyr ggplot2 purrr tidyr readr png tiff knitr future cli progressr; do
+    include=$include,r-cran-$name
+done
+if [ "$(cat "$lane/.made" 2>/dev/null)" != "$include" ]; then
     rm -rf --one-file-system "$lane"
     mkdir -p "$lane"
-    include=make,r-base-core,r-cran-reticulate,r-cran-testthat,r-cran-generics,r-cran-dplyr
-    include=$include,r-cran-ggplot2,r-cran-purrr,python3-venv
-    include=$include,python3-pip,libpython3.13,ca-certificates
     debootstrap --variant=minbase --include="$include" trixie "$lane" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$lane.log" 2>&1 || { tail -n 20 "$lane.log" >&2; exit 1; }
     rm -f "$lane.log"
-    touch "$lane/.made"
+    echo "$include" >"$lane/.made"
 fi
 
 # The chroot has the devices debootstrap made there; the machine's own /dev stays outside.

@@ -62,3 +62,40 @@ some_images <- function() {
   images <- lapply(files, function(file) cl_read(file)[, , 1])
   stats::setNames(images, c("left", "right"))
 }
+
+# The model that comes along, and three small images in which it finds their six nuclei.
+bundled_model <- function() {
+  path <- system.file("extdata", "simulated.cytoloom", package = "cytoloom")
+  once("bundled", cl_load(path))
+}
+
+plate <- function() {
+  once("plate", {
+    fields <- lapply(1:3, function(seed) cl_simulate(shape = c(96, 96), count = 6, seed = seed))
+    names(fields) <- c("A01", "A02", "B01")
+    list(images = lapply(fields, `[[`, "image"), labels = lapply(fields, `[[`, "labels"))
+  })
+}
+
+plate_found <- function() {
+  once("plate_found", predict(bundled_model(), plate()$images, progress = FALSE))
+}
+
+# The same images as files of 16 bits, written as R users write them.
+plate_folder <- function() {
+  once("plate_folder", {
+    dir.create(folder <- tempfile("plate"))
+    for (well in names(plate()$images)) {
+      file <- file.path(folder, paste0(well, ".tif"))
+      tiff::writeTIFF(plate()$images[[well]] / 65535, file, bits.per.sample = 16L)
+    }
+    folder
+  })
+}
+
+evaluate_plate <- function() {
+  once("evaluate_plate", {
+    truth <- cl_data(plate()$images, plate()$labels)
+    evaluate(bundled_model(), truth, allow_training_images = TRUE, progress = FALSE)
+  })
+}

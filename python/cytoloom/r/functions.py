@@ -126,7 +126,13 @@ def _told(model: Model) -> Plain:
 
 
 def _source(value: Any) -> Any:
-    """Return what `as_data` and `as_images` take: paths, a table, or arrays by name."""
+    """Return what `as_data` and `as_images` take: paths, a table, arrays by name, or items."""
+    if isinstance(value, dict) and "parts" in value:
+        items = [item for part in _listed(value["parts"]) for item in _part(part)]
+        if "labels" not in value:
+            return items
+        images, names = [item.image for item in items], [item.id for item in items]
+        return {"images": images, "labels": value["labels"], "names": names}
     if not isinstance(value, dict) or "images" not in value:
         return value
     from ..datasets.ids import make_ids
@@ -140,17 +146,21 @@ def _source(value: Any) -> Any:
     return dict(zip(make_ids(images, names), images, strict=True)) if names else images
 
 
-def _images(given: Plain) -> Any:
-    """Return images as `as_images` takes them; of a prediction those that it holds."""
+def _part(part: Plain) -> list[Any]:
+    """Return the images of a prediction by the names that they have there."""
     from ..datasets.ids import named
     from ..datasets.unlabelled import as_images
 
-    source, only = _source(given["source"]), set(_listed(given.get("only")))
-    if not only:
-        return source
-    items = as_images(source, axes=given.get("axes"), pattern=given.get("pattern"))
+    items = as_images(_source(part["source"]), axes=part.get("axes"), pattern=part.get("pattern"))
+    called = dict(zip(_listed(part["names"]), _listed(part["called"]), strict=True))
+    held = [item for item in named(items)[0] if item.id in called]
     # planes and the like are named later, and are all taken
-    return [item for item in named(items)[0] if item.id in only] or source
+    return [dataclasses.replace(item, id=called[item.id]) for item in held] or list(items)
+
+
+def _images(given: Plain) -> Any:
+    """Return images as `as_images` takes them."""
+    return _source(given["source"])
 
 
 def _label_images(value: Plain) -> Any:
@@ -218,7 +228,7 @@ def _options(value: Any) -> Plain:
     if not all(isinstance(s, (int, float)) and s > 0 for s in size):
         raise invalid("pixel_size_um", expected="sizes above 0", received=size)
     return {
-        "source": _images(given),
+        "source": _source(given["source"]),
         "channels": _channels(given.get("channels")),
         "unknown": _whole(given.get("unknown"), "unknown"),
         "axes": given.get("axes"),
@@ -352,8 +362,10 @@ def _image(images: Any, name: str) -> Any:
     from ..datasets.unlabelled import as_images
 
     options = _options(images)
-    items = as_images(options["source"], axes=options["axes"], pattern=options["pattern"])
-    for item in items:
+    how = {name: options[name] for name in ("axes", "pattern")}
+    items = as_images(options["source"], **how)
+    # slices that were images of their own have names of their own
+    for item in [*items, *as_images(options["source"], **how, slices=True)]:
         if item.id == name:
             return item.image.read()
     raise invalid("name", expected=say("one of {}", [i.id for i in items]), received=name)
