@@ -25,7 +25,7 @@ help:
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
-	@echo "make check-r        R CMD build and R CMD check"
+	@echo "make check-r        R CMD build and R CMD check --as-cran"
 	@echo "make setup-r        install R's side (Debian, as root)"
 	@echo "make test-r-modern  the R tests on Debian 13 in a chroot (as root)"
 	@echo "make test-backends  inference and training on JAX and on PyTorch"

@@ -33,6 +33,9 @@ start_python <- function() {
   sys$path$insert(0L, core_folder())
   module <- reticulate::import("cytoloom.r.bridge")
   module$heed_interrupts()
+  # what the backend leaves in the temporary folder (compiled functions) goes with R's session
+  temporary <- reticulate::import("tempfile")
+  temporary$tempdir <- normalizePath(tempdir())
   module
 }
 

@@ -30,10 +30,11 @@
 #' @seealso [cl_check()], [cl_load()]
 #' @export
 #' @examplesIf cl_available()
-#' folder <- cl_simulate(tempfile("nuclei"), images = 3)
+#' folder <- cl_simulate(tempfile("nuclei"), images = 2)
 #' model <- cl_train(
 #'   folder,
-#'   network = cl_unet(filters = 4, depth = 2),
+#'   task = "binary",
+#'   network = cl_unet(filters = 4, depth = 1),
 #'   trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32), # far too few
 #'   progress = FALSE
 #' )

@@ -2,18 +2,19 @@
 # Install what R's side needs, for lint, docs, test and check alike: Debian packages, as root.
 set -eu
 of_r="reticulate testthat generics codetools lintr rmarkdown knitr roxygen2 tibble dplyr ggplot2
-    purrr lme4 sf tidyr readr png tiff magick future cli progressr vdiffr"
+    purrr lme4 sf tidyr readr png tiff magick future cli progressr vdiffr pkgdown"
 
 complete() {
     # shellcheck disable=SC2086  # the list is meant to be split
     command -v Rscript >/dev/null && command -v pandoc >/dev/null &&
+        command -v qpdf >/dev/null &&
         Rscript -e 'needed <- commandArgs(TRUE)
             quit(status = !all(vapply(needed, requireNamespace, NA, quietly = TRUE)))' \
             $of_r >/dev/null 2>&1
 }
 
 complete && exit 0
-set -- r-base-core pandoc
+set -- r-base-core pandoc qpdf
 for name in $of_r; do
     set -- "$@" "r-cran-$name"
 done

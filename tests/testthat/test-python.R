@@ -150,3 +150,9 @@ test_that("a Python named for an environment that is there is not passed over", 
   })
   expect_true(dir.exists(file.path(root, "r-cytoloom")))
 })
+
+test_that("what Python leaves in the temporary folder goes with the session of R", {
+  need_python()
+  echo(1)
+  expect_identical(reticulate::import("tempfile")$gettempdir(), normalizePath(tempdir()))
+})
