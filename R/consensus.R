@@ -2,7 +2,8 @@
 #'
 #' Finds the labels that experts agree on, and how well each of them does: by STAPLE (Warfield et
 #' al., \doi{10.1109/TMI.2004.828354}), which estimates truth and experts together, by majority, or
-#' as shares of the experts.
+#' as shares of the experts. Objects of different experts are matched and then voted: each pixel of
+#' the foreground belongs to the object that most experts say, of as many the smaller one.
 #'
 #' @param experts Label images of two experts or more: a folder with a folder for each expert, in
 #'   which files have the same names; these folders, or a pattern; a list with, for each expert, a
@@ -12,21 +13,26 @@
 #' @param method `"staple"`: better experts count more. `"majority"`: the label that most experts
 #'   gave, and where several have as many votes the lowest, so background first. `"soft"`: the same,
 #'   and the share of experts for each class.
-#' @param task `"binary"` or `"classes"`: whether labels are foreground, or numbers of classes.
-#'   `"auto"`: foreground, where all are masks, 0/1 or 0/255.
+#' @param task `"binary"`, `"classes"` or `"instances"`: whether labels are foreground, numbers of
+#'   classes, or of objects (of a mask each piece is an object). `"auto"`: foreground, where all are
+#'   masks, 0/1 or 0/255; objects, where other numbers are many and hardly any in pieces, which is
+#'   said; else to be told.
 #' @param ... Must be empty.
 #' @param out Folder for labels/ and the tables as CSV.
 #' @param overwrite Replace the consensus that is in `out`.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @return A list of class `cl_consensus`: the data frames
 #'   * `per_image`: `image`, `status` (`"ok"` or what is wrong), `experts` (how many drew it),
-#'     `foreground` (share of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of
-#'     experts), `dice` (mean over experts against the consensus), `flags`, `labels` (path);
+#'     `objects`, `disputed` (of instances: how many somebody split or merged), `foreground` (share
+#'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean over
+#'     experts against the consensus), `flags`, `labels` (path);
 #'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`,
 #'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others);
 #'     `flags`;
-#'   * `per_label`: `image`, `expert` and the same scores of each label image;
-#'   * `pairs`: `image`, `expert`, `other`, `dice`, `iou`.
+#'   * `per_label`: `image`, `expert`, `objects` and the same scores of each label image;
+#'   * `pairs`: `image`, `expert`, `other`, `dice`, `iou`;
+#'   * `objects`, of instances: `image`, `object`, `area_px`, `drawn_by` (how many have it, too, at
+#'     an IoU of 0.5), `split_by`, `merged_by` and `missed_by` (names).
 #'
 #'   and `labels`, a list of matrices by image, in the class of what went in; for `"soft"` also
 #'   `soft`, a list of arrays `[y, x, class]`, whose last dimension is named by the labels. `flags`
@@ -111,8 +117,8 @@ new_consensus <- function(told, like, temporary) {
   }
   told$per_image$labels[done] <- paths
   if (is.null(labels)) labels <- lapply(paths, in_file, like)
-  tables <- told[c("per_image", "per_expert", "per_label", "pairs", "method", "task")]
-  parts <- c(tables, list(labels = stats::setNames(labels, names)))
+  tables <- c("per_image", "per_expert", "per_label", "pairs", "objects", "method", "task")
+  parts <- c(told[tables], list(labels = stats::setNames(labels, names)))
   if (!is.null(soft)) parts$soft <- stats::setNames(soft, names)
   structure(parts, class = "cl_consensus")
 }

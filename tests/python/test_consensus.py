@@ -132,6 +132,52 @@ def test_all_empty_and_all_full_are_what_they_are(method, everywhere):
     assert row[absent].isna().all()
 
 
+def test_objects_are_matched_and_voted():
+    """Of three experts one joins the first two objects, one has the third alone, one a speck.
+
+    A 1 1 1 1 2 2 2 . 5 5 .    B 7 7 7 7 8 8 8 . . . .    C 3 3 3 3 3 3 3 . . . 9
+    """
+    a = [1, 1, 1, 1, 2, 2, 2, 0, 5, 5, 0]
+    b = [7, 7, 7, 7, 8, 8, 8, 0, 0, 0, 0]
+    c = [3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 2**31 - 1]
+    drawn = {name: np.array([row] * 2) for name, row in zip("ABC", (a, b, c), strict=True)}
+    parted = [1, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0]
+    found = agree(drawn, "majority", task="instances")
+    assert found["image"][0].tolist() == parted
+    table = found.objects
+    assert table["drawn_by"].tolist() == [3, 2], "of seven pixels four are more than half"
+    assert table["merged_by"].tolist() == ["C", "C"]
+    assert table["area_px"].tolist() == [8, 6]
+    assert found.per_image[["objects", "disputed"]].to_numpy().tolist() == [[2, 2]]
+    assert found.per_label["objects"].tolist() == [3, 2, 2]
+    # two of four have joined them, and then two of three; these have the speck, too
+    half = agree({**drawn, "D": drawn["C"]}, "majority", task="instances")
+    assert half["image"][0].tolist() == parted
+    del drawn["A"]
+    joined = agree({**drawn, "D": drawn["C"]}, "majority", task="instances")
+    assert joined["image"][0].tolist() == [1] * 7 + [0, 0, 0, 2]
+    assert joined.objects["split_by"].tolist() == ["B", ""]
+    assert joined.objects["missed_by"].tolist() == ["", "B"]
+
+
+def test_objects_of_one_expert_stay_apart_whatever_matches_both():
+    """B's object has an IoU of a half with both of A's; it can be the same as one of them only."""
+    a, b = np.array([[1, 1, 2, 2]]), np.array([[4, 4, 4, 4]])
+    assert agree([a, b], task="instances")["image"].tolist() == [[1, 1, 2, 2]]
+    assert agree([b, a], task="instances")["image"].tolist() == [[1, 1, 2, 2]]
+
+
+def test_the_consensus_is_nearer_to_the_truth_than_any_expert(capsys):
+    truth = cl.simulate.nuclei((256, 256), 40, seed=2, touching=0.5)[1]
+    drawn = cl.simulate.annotators(truth, 5, seed=2, disagreement=2)
+    found = cl.consensus(drawn, "majority")
+    assert "Each number is taken for an object; pass task='classes'" in capsys.readouterr().err
+    own = cl.metrics.average_precision(truth, found["image"])
+    assert own > 0.03 + max(cl.metrics.average_precision(truth, one) for one in drawn)
+    masks = [labels > 0 for labels in drawn]
+    assert agree(masks, "majority", task="instances").per_image["objects"][0] < len(found.objects)
+
+
 def test_masks_are_read_as_what_they_are_and_experts_may_lack_images(tmp_path, capsys):
     """0/1, 0/255 and coloured masks of one disc; the second image only two have drawn."""
     red = np.zeros((*DISC.shape, 3), np.uint8)
@@ -182,7 +228,9 @@ def test_what_nobody_can_use_is_one_sentence(tmp_path):
         agree(tmp_path / "experts")
     with pytest.raises(cl.InvalidError, match="as many images of each expert"):
         agree([[DISC, DISC], [DISC]])
-    with pytest.raises(cl.InvalidError, match="task='classes' where a number is a class"):
+    with pytest.raises(
+        cl.InvalidError, match="task='classes' where a number is a class, task='instances'"
+    ):
         agree([DISC * 2, DISC * 3])
     with pytest.raises(cl.InvalidError, match="at most 256 classes"):
         agree([np.arange(400).reshape(20, 20)] * 2, task="classes")
@@ -235,6 +283,11 @@ def test_results_are_files_that_no_other_files_are_lost_to(tmp_path, capsys):
     data = cl.Data.from_pairs(tmp_path / "images", out / "labels")
     assert [item.id for item in data.items] == ["a", "b"]
     assert not [text for text in data.notes if "found by a model" in text]
+    again = agree(tmp_path / "masks", task="instances", out=out, overwrite=True)
+    table = read_table(out / "consensus_objects.csv")
+    pd.testing.assert_frame_equal(table, again.objects)
+    agree(tmp_path / "masks", out=out, overwrite=True)
+    assert not (out / "consensus_objects.csv").exists()
     (out / "labels" / "a.tif").write_bytes(b"mine")
     with pytest.raises(cl.InvalidError, match=r"a\.tif, which is another file or was changed"):
         agree(tmp_path / "masks", out=out, overwrite=True)

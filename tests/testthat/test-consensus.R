@@ -55,3 +55,14 @@ test_that("what one image lacks is in its row, and what all lack is one sentence
   expect_error(cl_consensus(list(disc * 2, disc)), "Pass task = \"classes\"")
   expect_error(cl_consensus(7), "Invalid `experts`.")
 })
+
+test_that("objects are matched and voted, and who joins them is named", {
+  need_python()
+  parted <- matrix(c(1L, 1L, 2L, 2L, 0L), 1)
+  joined <- matrix(c(4L, 4L, 4L, 4L, 0L), 1)
+  drawn <- list(a = parted, b = parted, c = joined)
+  agreed <- cl_consensus(drawn, "majority", task = "instances", progress = FALSE)
+  expect_identical(agreed$labels$image, parted)
+  expect_identical(agreed$objects$merged_by, c("c", "c"))
+  expect_identical(agreed$per_image$disputed, 2L)
+})

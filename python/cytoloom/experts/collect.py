@@ -14,19 +14,21 @@ import pandas as pd
 from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
-from ..messages import TABLES, say, spelled
+from ..messages import TABLES, Setting, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from .compare import METHODS, Agreed, agree, mean
 from .folder import InMemory, open_folder
 from .given import Given, gather, said
-from .numbers import MOST_CLASSES, TASKS, as_classes, present, read, refuse_numbers
+from .numbers import MOST_CLASSES, TASKS, look, read, settled, understood
 from .outstanding import of_experts, of_images
-from .patterns import patterns
 from .result import Consensus
 
 SCORES = ("dice", "iou", "ap50", "sensitivity", "specificity")
-IMAGE = ("image", "status", "experts", "foreground", "kappa", "pair_dice", "dice")
+IMAGE = (
+    "image", "status", "experts", "objects", "disputed", "foreground", "kappa", "pair_dice", "dice",
+)  # fmt: skip
+OBJECT = ("image", "object", "area_px", "drawn_by", "split_by", "merged_by", "missed_by")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,9 @@ def collect(
         yield note(text)
     with open_folder(out, overwrite, given) as folder:
         kind, values = yield from _survey(given, task)
+        if kind == "instances" and task == "auto":
+            words = "Each number is taken for an object; pass {} where it is a class."
+            yield note(say(words, Setting("task", "classes")))
         judged = yield from _judge(given, method, kind, values, folder)
         found = _together(judged, given, method, kind, folder)
     found = replace(found, classes=tuple(values.tolist()))
@@ -69,23 +74,22 @@ def collect(
 
 def _survey(given: Given, task: str) -> Work[tuple[str, np.ndarray]]:
     """Find out what labels are and which there are, in all images before the first is done."""
-    if task == "binary":
+    if task in ("binary", "instances"):
         return task, np.arange(2)
-    odd, values = [], np.arange(1)
-    with side_by_side(given.items, present, cores()) as begun:
+    seen = {}
+    with side_by_side(given.items, look, cores()) as begun:
         for k, (item, finish) in enumerate(begun):
             yield from _progress("reading", item, k, len(given.items))
             with contextlib.suppress(InvalidError, OSError):  # told when its turn comes
-                masks, own = finish()
-                odd += [] if masks else [item.id]
-                values = np.union1d(values, own)
-    refuse_numbers(task, odd)
-    if task == "auto":
-        return "binary", np.arange(2)
+                seen[item.id] = finish()
+    kind = settled(task, seen)
+    if kind != "classes":
+        return kind, np.arange(2)
+    values = np.unique(np.concatenate([[0], *(one.values for one in seen.values())]))
     if len(values) > MOST_CLASSES:
         expected = f"at most {MOST_CLASSES} classes"
         raise invalid("experts", expected=expected, received=f"{len(values)} different numbers")
-    return task, values
+    return kind, values
 
 
 def _progress(what: str, item: Item, k: int, total: int) -> Iterator[Event]:
@@ -119,10 +123,9 @@ def _judged(item: Item, method: str, kind: str, every: np.ndarray, folder: InMem
     """Do one image, and write it; what cannot be read is its row."""
     try:
         drawn, failed = read(item)
-        numbers, values = as_classes(drawn, kind)
+        agreed = agree(understood(drawn, kind), method, every)
     except (InvalidError, OSError) as error:
         return Judged(item, failed=str(error))
-    agreed = agree(patterns(numbers, len(values)), values, method, list(drawn), every)
     notes = [say("{} is left out of {}: {}", who, item.id, why) for who, why in failed.items()]
     path = folder.write(item, agreed)
     return Judged(item, folder.kept(agreed), notes=notes, path=path)
@@ -137,14 +140,17 @@ def _together(
         raise invalid(
             "experts", expected="at least one image that can be used", received=judged[0].failed
         )
-    per_image = pd.DataFrame([_row(one) for one in judged], columns=[*IMAGE])
+    columns = [name for name in IMAGE if name != "disputed" or kind == "instances"]
+    per_image = pd.DataFrame([_row(one) for one in judged], columns=columns)
     per_image["flags"] = of_images(per_image)
     per_image["labels"] = [one.path for one in judged]
-    labelled = _table(done, "labelled", ("image", "expert", *SCORES))
+    labelled = _table(done, "labelled", ("image", "expert", "objects", *SCORES))
     pairs = _table(done, "pairs", ("image", "expert", "other", "dice", "iou"))
     per_expert = _per_expert(given.experts, labelled, pairs)
     per_expert["flags"] = of_experts(per_expert, pairs)
-    folder.finish(per_image, per_expert, labelled, pairs)
+    objects = _table(done, "objects", OBJECT)
+    of_objects = [objects] if kind == "instances" else []
+    folder.finish(per_image, per_expert, labelled, pairs, *of_objects)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in per_image["labels"]]
         per_image = per_image.assign(labels=below)
@@ -152,14 +158,15 @@ def _together(
     labels = {name: one.labels for name, one in found.items() if one.labels.size}
     soft = {name: one.shares for name, one in found.items() if one.shares is not None}
     return Consensus(
-        per_image, per_expert, labelled, pairs, method, kind, folder.path, (), labels, soft
+        per_image, per_expert, labelled, pairs, objects, method, kind, folder.path, (), labels, soft
     )
 
 
 def _row(one: Judged) -> dict[str, Any]:
     name = {"image": one.item.id}
     if one.agreed is None:
-        return {**name, "status": spelled(one.failed, TABLES), "experts": len(one.item.annotations)}
+        counts = {"experts": len(one.item.annotations), "objects": 0, "disputed": 0}
+        return {**name, "status": spelled(one.failed, TABLES), **counts}
     return {**name, "status": "ok", **one.agreed.row}
 
 
@@ -182,9 +189,14 @@ def _per_expert(
 
 
 def _flagged(found: Consensus) -> Iterator[str]:
+    """Say who and what stands out."""
     for row in found.per_expert.itertuples():
         if row.flags:
             yield f"{row.expert} {row.flags}."
     odd = found.per_image[found.per_image["flags"] != ""]
     for text, rows in odd.groupby("flags"):
         yield f"{shown_names(rows['image'].tolist())}: {text}."
+    disputed = found.objects[(found.objects[["split_by", "merged_by"]] != "").any(axis=1)]
+    if len(disputed):
+        where = counted(disputed["image"].nunique(), "image")
+        yield f"{counted(len(disputed), 'object')} in {where} were split or merged by some."

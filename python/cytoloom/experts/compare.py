@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from ..images.labels import values_of
 from ..metrics.instances import average_precision
 from ..metrics.overlap import Overlap
-from ..segmentation.objects import components
+from ..segmentation.objects import areas, components
+from .instances import agreed_objects, fates
+from .numbers import Said
 from .patterns import Array, Patterns
 from .staple import Staple, staple
 from .voting import fleiss_kappa, majority, shares
 
 METHODS = ("staple", "majority", "soft")
+WHAT = ("drew", "split", "merged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +36,8 @@ class Agreed:
         The share of experts that said each label, where it is asked for.
     row : dict
         Of the table per image.
-    labelled, pairs : list of dict
-        Rows of the tables per label image and per pair.
+    labelled, pairs, objects : list of dict
+        Rows of the tables per label image, pair and object.
     """
 
     labels: Array
@@ -41,52 +45,57 @@ class Agreed:
     row: dict[str, Any]
     labelled: list[dict[str, Any]]
     pairs: list[dict[str, Any]]
+    objects: list[dict[str, Any]]
 
 
-def agree(
-    found: Patterns, values: Array, method: str, experts: Sequence[str], every: Array
-) -> Agreed:
+def agree(said: Said, method: str, every: Array) -> Agreed:
     """Find the consensus of one image, and compare.
 
     Parameters
     ----------
-    found : Patterns
-        What was said.
-    values : integer array (classes,)
-        The label of each class.
+    said : Said
+        What the experts said.
     method : {"staple", "majority", "soft"}
         How.
-    experts : sequence of str
-        Names, in the order of the votes.
     every : integer array
         The labels that there are in all images: of each there is a share.
     """
+    found = said.patterns
     estimate = staple(found) if method == "staple" else None
     answer = majority(found) if estimate is None else estimate.answer
-    soft = _soft(found, np.searchsorted(every, values), len(every)) if method == "soft" else None
-    drawn = [votes.astype(np.uint8)[found.code] for votes in found.votes]
-    pieces = _pieces(answer.astype(np.uint8)[found.code], found.classes)
+    soft = None
+    if method == "soft":
+        soft = _soft(found, np.searchsorted(every, said.values), len(every))
+    labels = said.values[answer][found.code]
+    if said.objects is not None:
+        labels = agreed_objects(said.objects, answer[found.code] > 0)
+    pieces = _pieces(said, labels)
+    drawn = [_pieces(said, own) for own in said.objects or _drawn(said)]
     labelled = [
         {
             "expert": name,
-            **_overlap(found.overlap(answer, votes)),
-            "ap50": _objects(pieces, _pieces(own, found.classes)),
+            "objects": _count(own),
+            **_overlap(found.overlap(answer, found.votes[k])),
+            "ap50": _objects(pieces, own),
             **rates(found, k, answer, estimate),
         }
-        for k, (name, votes, own) in enumerate(zip(experts, found.votes, drawn, strict=True))
+        for k, (name, own) in enumerate(zip(said.experts, drawn, strict=True))
     ]
     pairs = [
-        {"expert": experts[a], "other": experts[b], **_overlap(found.overlap(*found.votes[[a, b]]))}
-        for a, b in itertools.combinations(range(len(experts)), 2)
+        {"expert": a, "other": b, **_overlap(found.overlap(*found.votes[[i, j]]))}
+        for (i, a), (j, b) in itertools.combinations(enumerate(said.experts), 2)
     ]
+    objects = [] if said.objects is None else _fates(labels, said)
     row = {
-        "experts": len(experts),
+        "experts": len(said.experts),
+        "objects": _count(pieces),
+        "disputed": sum(bool(one["split_by"] or one["merged_by"]) for one in objects),
         "foreground": float((answer > 0) @ found.pixels / found.pixels.sum()),
         "kappa": fleiss_kappa(found),
         "pair_dice": mean([pair["dice"] for pair in pairs]),
         "dice": mean([one["dice"] for one in labelled]),
     }
-    return Agreed(values[answer][found.code], soft, row, labelled, pairs)
+    return Agreed(labels, soft, row, labelled, pairs, objects)
 
 
 def _soft(found: Patterns, place: Array, classes: int) -> Array:
@@ -117,15 +126,50 @@ def _overlap(found: Overlap) -> dict[str, float]:
     }
 
 
-def _pieces(labels: Array, classes: int) -> list[Array]:
-    """Return the connected pieces of each class but background, numbered."""
-    return [components(labels == k) for k in range(1, classes)]
+def _drawn(said: Said) -> list[Array]:
+    """Return what each expert drew, in labels."""
+    return [said.values[votes][said.patterns.code] for votes in said.patterns.votes]
+
+
+def _pieces(said: Said, labels: Array) -> list[Array]:
+    """Return objects, or the connected pieces of each class, numbered."""
+    if said.objects is not None:
+        return [labels]
+    return [components(labels == value) for value in said.values[1:]]
+
+
+def _count(pieces: Sequence[Array]) -> int:
+    """Count objects of all classes."""
+    return sum(int((values_of(one) > 0).sum()) for one in pieces)
 
 
 def _objects(agreed: Sequence[Array], own: Sequence[Array]) -> float:
-    """Return the average precision of pieces, the mean over the classes that one of the two has."""
+    """Return the average precision of objects, the mean over classes that one of the two has."""
     both = zip(agreed, own, strict=True)
     return mean([average_precision(a, b) for a, b in both if a.any() or b.any()])
+
+
+def _fates(labels: Array, said: Said) -> list[dict[str, Any]]:
+    """Return a row for each object: how large it is, who drew, split, merged and missed it."""
+    assert said.objects is not None
+    each = {
+        name: {what: set(getattr(fates(labels, own), what).tolist()) for what in WHAT}
+        for name, own in zip(said.experts, said.objects, strict=True)
+    }
+    size = areas(labels)
+    rows = []
+    for number in range(1, len(size)):
+        by = {what: [name for name, of in each.items() if number in of[what]] for what in WHAT}
+        missed = [name for name in each if not any(name in names for names in by.values())]
+        rows.append({
+            "object": number,
+            "area_px": int(size[number]),
+            "drawn_by": len(by["drew"]),
+            "split_by": ", ".join(by["split"]),
+            "merged_by": ", ".join(by["merged"]),
+            "missed_by": ", ".join(missed),
+        })  # fmt: skip
+    return rows
 
 
 def rates(found: Patterns, k: int, answer: Array, estimate: Staple | None) -> dict[str, float]:

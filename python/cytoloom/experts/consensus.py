@@ -35,12 +35,13 @@ def consensus(
         "majority" takes the label that most experts gave, and where several have as many votes
         the lowest, so background first; "soft" also gives the share of experts for each class,
         in the folder ``maps/``.
-    task : {"auto", "binary", "classes"}, default "auto"
-        What labels are: foreground, or numbers of classes. Default: "binary" where all are masks,
-        0/1 or 0/255.
+    task : {"auto", "binary", "classes", "instances"}, default "auto"
+        What labels are: foreground, numbers of classes, or of objects; of a mask each piece is an
+        object. Default: "binary" where all are masks, 0/1 or 0/255; "instances" where other
+        numbers are many, and hardly any in pieces, which is said; else to be told.
     out : path, optional
         Folder for labels/ and tables: consensus.csv (per image), consensus_per_expert.csv,
-        consensus_per_label.csv and consensus_pairs.csv.
+        consensus_per_label.csv, consensus_pairs.csv and, of instances, consensus_objects.csv.
     overwrite : bool, default False
         Replace the consensus that is in `out`.
     progress : bool or "auto", default "auto"
@@ -60,6 +61,13 @@ def consensus(
     Notes
     -----
     STAPLE is Warfield's [1]_, for two classes and for more; an image is estimated on its own.
+    Objects of experts are the same one from an IoU of 0.5 on, the best pairs first. The method
+    decides what is foreground; there each pixel belongs to the object that most experts say, and
+    of objects with as many votes to the smaller: what half of the experts have parted is parted.
+    An object that keeps less than half of its area (the median of those drawn) is none. Who drew
+    two or more objects in one of the consensus has split it, who covers two with one has merged
+    them; the table `objects` names them.
+
     An expert stands out who agrees with the others (mean Dice) less than the median expert by
     more than three times the spread, and by more than 0.1; so does an image, by Fleiss' kappa.
     The spread is 1.4826 times the median distance from the median, and takes three or more.

@@ -41,7 +41,11 @@ from .given import Given
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("consensus_pairs.csv", "consensus_per_label.csv", "consensus_per_expert.csv", AGREED)
+OBJECTS_AGREED = "consensus_objects.csv"
+TABLES = (
+    AGREED, "consensus_per_expert.csv", "consensus_per_label.csv", "consensus_pairs.csv",
+    OBJECTS_AGREED,
+)  # fmt: skip
 
 
 class InMemory:
@@ -58,7 +62,7 @@ class InMemory:
         return agreed
 
     def finish(self, *tables: pd.DataFrame) -> None:
-        """Write the tables (per image, expert, label and pair), and let all take their place."""
+        """Write the tables (those of `TABLES`), and let all take their place."""
 
 
 class Folder(InMemory):
@@ -91,19 +95,20 @@ class Folder(InMemory):
 
     def finish(self, *tables: pd.DataFrame) -> None:  # noqa: D102
         self._lock.check()
-        by_name = dict(zip(TABLES, reversed(tables), strict=True))
+        by_name = dict(reversed(list(zip(TABLES, tables, strict=False))))
         record = Written(self._folder)
         # somebody may have put files here in the meantime
         refuse_odd_folders(self._folder, KINDS)
         record.refuse_others([*self._written, *by_name])
-        gone = [n for n in _earlier(record) if n not in self._written and record.holds(n)]
+        new = {*self._written, *by_name}
+        gone = [n for n in _earlier(record) if n not in new and record.holds(n)]
         put_in_place(self._stage, self._folder, by_name, sorted(self._written), gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
 
 
 def _earlier(record: Written) -> list[str]:
-    """List the label images and maps of an earlier consensus."""
-    return [n for n in record.names() if n.startswith(("labels/", "maps/"))]
+    """List the label images and maps of an earlier consensus, and the table of its objects."""
+    return [n for n in record.names() if n.startswith(("labels/", "maps/", OBJECTS_AGREED))]
 
 
 @contextlib.contextmanager
@@ -119,7 +124,7 @@ def open_folder(
     with claimed(out, "consensus") as (path, lock):
         refuse_odd_folders(path, KINDS)
         refuse_results(path, (OBJECTS, PREDICTED))
-        refuse_results(path, TABLES, overwrite)
+        refuse_results(path, reversed(TABLES), overwrite)
         if not (path / AGREED).exists():
             refuse_other_files(path)
         names = file_names(item.id for item in given.items)

@@ -1,8 +1,8 @@
-"""What labels of several experts are: masks, or numbers of classes; read as one kind."""
+"""What labels of several experts are: masks, numbers of classes, or objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 
 from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
-from ..images.labels import values_of
+from ..images.labels import renumbered, values_of
 from ..messages import Setting, counted, say
+from ..segmentation.objects import components, in_pieces
 from ..tasks.instances import is_mask
 from ..tasks.labels import check_known_values
+from .patterns import Patterns, patterns
 
 Array = NDArray[Any]
-TASKS = ("binary", "classes")
+TASKS = ("binary", "classes", "instances")
 MOST_CLASSES = 256
+FEW_NUMBERS, IN_PIECES = 3, 0.1
+"""Classes may be as few; of objects no more are in pieces."""
 
 
 def read(item: Item) -> tuple[dict[str, Array], dict[str, str]]:
@@ -66,46 +70,111 @@ def _refuse_sizes(name: str, drawn: dict[str, Array]) -> None:
         raise invalid(name, expected="labels of at least one pixel", received="none")
 
 
-def present(item: Item) -> tuple[bool, Array]:
-    """Say whether all that experts drew of an image are masks or empty, and which labels occur."""
+@dataclass(frozen=True)
+class Seen:
+    """What the labels of an image look like.
+
+    Attributes
+    ----------
+    masks : bool
+        Whether all are masks, 0/1 or 0/255, or empty.
+    objects : bool
+        Whether all others look like numbers of objects: many, and hardly any in pieces.
+    values : integer array
+        Which labels there are.
+    """
+
+    masks: bool
+    objects: bool
+    values: Array
+
+
+def look(item: Item) -> Seen:
+    """Look at what experts drew of an image."""
     drawn, _ = read(item)
-    masks = all(is_mask(labels) or not labels.any() for labels in drawn.values())
-    return masks, np.unique(np.concatenate([values_of(labels) for labels in drawn.values()]))
+    others = [one for one in drawn.values() if one.any() and not is_mask(one)]
+    values = np.unique(np.concatenate([values_of(labels) for labels in drawn.values()]))
+    return Seen(not others, all(map(_are_objects, others)), values)
 
 
-def refuse_numbers(task: str, odd: Sequence[str]) -> None:
-    """Raise where nobody has said what labels are, and some are no masks."""
-    if task == "auto" and odd:
-        raise invalid(
-            "task",
-            expected="to be told what numbers other than 0/1 or 0/255 mean",
-            received=f"such numbers in {counted(len(odd), 'image')}: {shown_names(odd)}",
-            remedy=say(
-                "Pass {} where a number is a class, {} where all above 0 is foreground.",
-                Setting("task", "classes"),
-                Setting("task", "binary"),
-            ),
-        )
+def _are_objects(labels: Array) -> bool:
+    count = len(values_of(labels)) - 1
+    return count > FEW_NUMBERS and in_pieces(labels) <= IN_PIECES * count
 
 
-def as_classes(drawn: dict[str, Array], task: str) -> tuple[list[Array], Array]:
-    """Return the labels of an image as numbers from 0 on, the same for all experts.
+def settled(task: str, seen: dict[str, Seen]) -> str:
+    """Return what labels are: as is said, or what all images look like.
 
-    Returns
-    -------
-    (list of integer arrays, integer array)
-        Numbers for each expert, and the label of each number: background first, whether or not
-        somebody left some.
+    Raises
+    ------
+    InvalidError
+        Numbers that may be of classes as well as of objects.
+    """
+    if task != "auto":
+        return task
+    odd = {name: one for name, one in seen.items() if not one.masks}
+    if not odd:
+        return "binary"
+    if all(one.objects for one in odd.values()):
+        return "instances"
+    raise invalid(
+        "task",
+        expected="to be told what numbers other than 0/1 or 0/255 mean",
+        received=f"such numbers in {counted(len(odd), 'image')}: {shown_names(list(odd))}",
+        remedy=say(
+            "Pass {} where a number is a class, {} where it is an object, {} where all above 0 is "
+            "foreground.",
+            Setting("task", "classes"),
+            Setting("task", "instances"),
+            Setting("task", "binary"),
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What experts said of an image.
+
+    Attributes
+    ----------
+    experts : tuple of str
+        Who.
+    patterns : Patterns
+        Their answers.
+    values : integer array
+        The label of each class of the answers.
+    objects : list of integer arrays or None
+        The objects of each expert, numbered; None where labels are not objects.
+    """
+
+    experts: tuple[str, ...]
+    patterns: Patterns
+    values: Array
+    objects: list[Array] | None = None
+
+
+def understood(drawn: dict[str, Array], task: str) -> Said:
+    """Take what experts drew of an image for what it is.
 
     Examples
     --------
-    >>> numbers, values = as_classes({"a": np.array([0, 7]), "b": np.array([3, 7])}, "classes")
-    >>> [one.tolist() for one in numbers], values.tolist()
-    ([[0, 2], [1, 2]], [0, 3, 7])
-    >>> as_classes({"a": np.array([0, 255]), "b": np.array([1, 1])}, "binary")[0][0].tolist()
-    [0, 1]
+    >>> said = understood({"a": np.array([[0, 7]]), "b": np.array([[3, 7]])}, "classes")
+    >>> said.values.tolist(), said.patterns.votes.tolist()
+    ([0, 3, 7], [[0, 2], [1, 2]])
+    >>> said = understood({"a": np.array([[0, 255]]), "b": np.array([[1, 1]])}, "instances")
+    >>> said.patterns.votes.tolist(), [one.tolist() for one in said.objects]
+    ([[0, 1], [1, 1]], [[[0, 1]], [[1, 1]]])
     """
-    if task == "binary":
-        return [(labels > 0).astype(np.uint8) for labels in drawn.values()], np.arange(2)
-    values = np.unique(np.concatenate([[0], *map(values_of, drawn.values())])).astype(np.int64)
-    return [np.searchsorted(values, labels) for labels in drawn.values()], values
+    if task == "classes":
+        # background first, whether or not somebody left some
+        values = np.unique(np.concatenate([[0], *map(values_of, drawn.values())])).astype(np.int64)
+        numbers = [np.searchsorted(values, labels) for labels in drawn.values()]
+        return Said(tuple(drawn), patterns(numbers, len(values)), values)
+    answers = patterns([labels > 0 for labels in drawn.values()], 2)
+    objects = [_objects(one) for one in drawn.values()] if task == "instances" else None
+    return Said(tuple(drawn), answers, np.arange(2), objects)
+
+
+def _objects(labels: Array) -> Array:
+    """Return objects numbered; of a mask its pieces."""
+    return components(labels > 0) if is_mask(labels) else renumbered(labels)[0]

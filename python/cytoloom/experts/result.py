@@ -22,16 +22,20 @@ class Consensus:
     Attributes
     ----------
     per_image : DataFrame
-        image, status ("ok" or what went wrong), experts (how many drew it), foreground (share of
-        the pixels), kappa (Fleiss'), pair_dice (mean over pairs of experts), dice (mean over
-        experts against the consensus), flags, labels (path or ""). One row per image.
+        image, status ("ok" or what went wrong), experts (how many drew it), objects, disputed (of
+        instances: how many somebody split or merged), foreground (share of the pixels), kappa
+        (Fleiss'), pair_dice (mean over pairs of experts), dice (mean over experts against the
+        consensus), flags, labels (path or ""). One row per image.
     per_expert : DataFrame
         expert, images, then means over images: dice, iou, ap50, sensitivity and specificity
         against the consensus, agreement (Dice with the others); flags.
     per_label : DataFrame
-        image, expert, and the same scores of each label image.
+        image, expert, objects, and the same scores of each label image.
     pairs : DataFrame
         image, expert, other, dice, iou: each two experts on each image that both drew.
+    objects : DataFrame
+        Of instances: image, object, area_px, drawn_by (how many have it, too, at an IoU of 0.5),
+        split_by, merged_by, missed_by (names).
     method, task : str
         How, and of what.
     out : Path or None
@@ -52,6 +56,7 @@ class Consensus:
     per_expert: pd.DataFrame
     per_label: pd.DataFrame
     pairs: pd.DataFrame
+    objects: pd.DataFrame
     method: str
     task: str
     out: Path | None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TEXT = (
     "image", "status", "low", "high", "labels", "class", "metric", "set", "problem",
-    "expert", "other", "flags",
+    "expert", "other", "flags", "split_by", "merged_by", "missed_by",
 )  # fmt: skip
 """Columns that hold text: an image may be called 007, NA or TRUE."""
 
