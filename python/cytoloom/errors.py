@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any, Self
 
 from .messages import Argument, Message, Value, described, is_plain, say, shortened
 
@@ -42,10 +46,26 @@ class InvalidError(ValueError):
 
     def told(self, words: str) -> InvalidError:
         """Return the same error, which says this."""
-        error = InvalidError(words)
-        error.name, error.expected = self.name, self.expected
-        error.received, error.remedy = self.received, self.remedy
-        return error
+        return InvalidError(words).of(self)
+
+    def of(self, other: InvalidError) -> Self:
+        """Return this error with the fields of another."""
+        self.name, self.expected = other.name, other.expected
+        self.received, self.remedy = other.received, other.remedy
+        return self
+
+
+class DiskError(InvalidError, OSError):
+    """A file or folder cannot be used, because the system says so."""
+
+    def __reduce__(self) -> Any:
+        return _disk_error, (self.args, vars(self))
+
+
+def _disk_error(args: tuple[Any, ...], fields: dict[str, Any]) -> DiskError:
+    error = DiskError(*args)
+    vars(error).update(fields)
+    return error
 
 
 class GuessWarning(UserWarning):
@@ -109,3 +129,57 @@ def _kept(received: object) -> object:
 def _short(text: str) -> str:
     """Shorten a name or a value, but no message, which may have lines and faces' parts."""
     return text if isinstance(text, Message) or "\n" in text else shortened(text)
+
+
+_RIGHTS = "Ask whoever owns it for the right to, or pass another."
+_REMEDIES = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EIO: "The disk, or the way to it, may be failing: try again, or copy what is on it.",
+    errno.EMFILE: "Close other files, or raise the limit (ulimit -n).",
+}
+
+
+@contextlib.contextmanager
+def disk_told() -> Iterator[None]:
+    """Say in one sentence what of a disk could not be used, where nothing closer has said it.
+
+    Examples
+    --------
+    >>> with disk_told():
+    ...     raise PermissionError(errno.EACCES, "Permission denied", "m/model.json")
+    Traceback (most recent call last):
+    cytoloom.errors.DiskError: Invalid `m/model.json`. Expected a file or folder that can be used. \
+Received: Permission denied. Ask whoever owns it ...
+    """
+    try:
+        yield
+    except (InvalidError, ImportError, ConnectionError, BrokenPipeError):
+        raise
+    except OSError as error:
+        if not error.strerror:  # a sentence of its own
+            raise
+        raise disk_error(_of_system(error)) from error
+
+
+def disk_error(said: InvalidError) -> DiskError:
+    """Return the same error as one of the disk."""
+    return DiskError(*said.args).of(said)
+
+
+def _of_system(error: OSError) -> InvalidError:
+    """Return what the system says as a sentence of ours."""
+    if error.filename is None and error.errno == errno.ENOENT:
+        return invalid(
+            "working folder",
+            expected="one that is there, where relative paths start",
+            received="one that was removed since",
+            remedy="Go to another folder (cd), or pass whole paths.",
+        )
+    path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "disk"
+    return invalid(
+        path,
+        expected="a file or folder that can be used",
+        received=error.strerror,
+        remedy=_REMEDIES.get(error.errno or 0, ""),
+    )

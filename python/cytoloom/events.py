@@ -20,7 +20,7 @@ from typing import Any, Generic, ParamSpec, TextIO, TypeVar, cast
 
 from .components import docstrings
 from .components.arguments import fitted
-from .errors import invalid
+from .errors import disk_told, invalid
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -267,7 +267,8 @@ def find_verb(address: str) -> Verb[..., Any]:
 
 
 def _with_result(work: Work[Any]) -> Generator[Event, Any, None]:
-    value = yield from work
+    with disk_told():
+        value = yield from work
     yield Event("result", value=value)
 
 

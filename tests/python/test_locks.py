@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cytoloom as cl
@@ -17,6 +19,7 @@ import small
 from cytoloom.models.untrained import untrained
 from cytoloom.storage import lock as locks
 from cytoloom.storage.lock import LOCK, Gone, locked
+from cytoloom.storage.written import Written
 
 HOLD = """
 import pathlib, sys
@@ -56,7 +59,7 @@ def is_free(folder: Path) -> bool:
         return False
 
 
-def test_who_has_the_folder_is_told(holder, tmp_path):
+def test_who_has_the_folder_is_told(holder, tmp_path, monkeypatch):
     words = rf"other run writes to.*to which `predict` in process {holder.pid} on .* writes since"
     with pytest.raises(cl.InvalidError, match=words), locked(tmp_path, "train"):
         pass
@@ -66,6 +69,20 @@ def test_who_has_the_folder_is_told(holder, tmp_path):
         untrained().save(tmp_path)
     with pytest.raises(cl.InvalidError, match=f"`folder`.*{words}"):
         cl.simulate.write(tmp_path, images=1)
+    monkeypatch.setattr("cytoloom.measurement.collect.WAIT_S", 0.1)
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.measure(np.eye(3, dtype=int), out=tmp_path / "table.csv", progress=False)
+
+
+def test_measurements_into_one_folder_lose_no_table_and_no_record(tmp_path):
+    def write(k: int) -> None:
+        cl.measure(np.eye(3, dtype=int), out=tmp_path / f"{k}.csv", progress=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(24)))
+    names = {f"{k}.csv" for k in range(24)}
+    assert {p.name for p in tmp_path.iterdir()} == {*names, ".written.sha256"}
+    assert set(Written(tmp_path).names()) == names
 
 
 @pytest.mark.parametrize("text", ["mine", '{"mine": 1}'])

@@ -302,6 +302,10 @@ def test_the_table_is_written_and_never_over_something_else(tmp_path):
     with pytest.raises(cl.InvalidError, match="overwrite=True"):
         table_of(labels, out=out)
     table_of(labels, out=out, overwrite=True)
+    (tmp_path / "files.csv").touch()  # as predict leaves beside its table
+    with pytest.raises(cl.InvalidError, match="of the results of `predict`"):
+        table_of(labels, out=out, overwrite=True)
+    (tmp_path / "files.csv").unlink()
     out.write_text("well,dose\n")
     with pytest.raises(cl.InvalidError, match="Move it away"):
         table_of(labels, out=out, overwrite=True)

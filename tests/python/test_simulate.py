@@ -234,6 +234,21 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
     assert not (tmp_path / "negative").exists()
 
 
+def test_what_breaks_off_leaves_nothing_and_is_made_anew(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("cytoloom.simulate.files.write_labels", broken)
+        with pytest.raises(InvalidError, match="full"):
+            simulate.write(tmp_path / "s", images=2)
+    assert not (tmp_path / "s").exists()
+    (tmp_path / "s" / f".cytoloom-{'0' * 32}" / "images").mkdir(parents=True)  # of a kill
+    simulate.write(tmp_path / "s", images=2)
+    assert {p.name for p in (tmp_path / "s").iterdir()} == {"images", "labels"}
+
+
+def broken(path, *_):
+    raise OSError(28, "the disk is full", str(path))
+
+
 @pytest.mark.parametrize("make", [simulate.nuclei, simulate.nuclei_3d, simulate.cells])
 def test_a_seed_below_0_is_refused(make):
     with pytest.raises(InvalidError, match="`seed`"):

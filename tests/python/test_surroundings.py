@@ -9,15 +9,47 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import tifffile
 
 import cytoloom as cl
+import small
 from cytoloom.inference.memory_map import MemoryMaps
 from cytoloom.models.untrained import untrained
 from cytoloom.storage.atomic import write_whole
 
 IMAGE, _ = cl.simulate.nuclei(shape=(64, 64), count=6, seed=9)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders in use can be removed on POSIX")
+def test_a_working_folder_that_was_removed_is_one_sentence(tmp_path, monkeypatch, trained):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    inside.rmdir()
+    calls = [
+        lambda: cl.measure(np.eye(3, dtype=int), out="x.csv", progress=False),
+        lambda: cl.predict(trained, IMAGE, out="r", progress=False),
+        lambda: cl.simulate.write("s", images=1, progress=False),
+        lambda: cl.train(small.nuclei(2), out="m", progress=False),
+        lambda: trained.save("m"),
+    ]
+    for call in calls:
+        with pytest.raises(cl.InvalidError, match=r"(?i)working folder|a place that can be writ"):
+            call()
+
+
+def test_what_may_not_be_read_is_one_sentence(monkeypatch, trained):
+    """By root everything may, so that the system's answer is played."""
+
+    def refused(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_text", refused)
+    for call in (cl.load, cl.info, lambda path: cl.predict(path, IMAGE, progress=False)):
+        with pytest.raises(cl.InvalidError, match=r"model\.json.*Permission denied. Ask"):
+            call(trained.path)
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "none"])

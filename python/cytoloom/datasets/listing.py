@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ..images import formats
 from ..images.npy import is_pickled
-from ..storage.results import AGREED, PREDICTED, UNFINISHED
+from ..storage.results import AGREED, PREDICTED, UNFINISHED, is_of_runs
 from .pairing import natural_order
 
 _SHOWN = 3
+_OURS = "file of a run"
 _CELLPOSE = "of Cellpose's *_seg.npy, pickles, which are never loaded"
 _OF_A_SET = "other file of a set of OME-TIFF that is one image"
 _OF_CELLPOSE = re.compile(r"(.+)_(flows|cp_flows|flows_cp|cp_output|cp_outlines|outlines_cp|dP)")
@@ -98,12 +99,14 @@ def walk(folder: str | Path) -> Listing:
         for name in sorted(set(folders) - set(whole)):
             what = _folder_kind(here / name)
             if what:
-                passed[what].append(_below(folder, here / name))
                 folders.remove(name)
+            if what and what != _OURS:
+                passed[what].append(_below(folder, here / name))
         folders[:] = sorted(f for f in folders if f not in whole)
         for name in [*whole, *names]:
             what = "" if name in whole else _file_kind(here / name, names)
-            (passed[what] if what else found).append(_below(folder, here / name))
+            if what != _OURS:
+                (passed[what] if what else found).append(_below(folder, here / name))
     paths = [folder / name for name in sorted(found, key=natural_order)]
     images = [_below(folder, path) for path in formats.once(paths)]
     if len(images) < len(found):
@@ -118,7 +121,9 @@ def beside(folder: Path, taken: Iterable[Path]) -> tuple[str, ...]:
     for path in sorted(folder.iterdir()):
         if path.name not in kept:
             what = "folder" if path.is_dir() else _file_kind(path, ()) or "image"
-            passed["hidden file" if path.name.startswith(".") else what].append(path.name)
+            what = "hidden file" if path.name.startswith(".") else what
+            if not is_of_runs(path.name):
+                passed[what].append(path.name)
     return passed_over(folder, passed)
 
 
@@ -129,7 +134,7 @@ def _below(folder: Path, path: Path) -> str:
 def _folder_kind(path: Path) -> str:
     """Say why a folder is not walked into; nothing where it is."""
     if path.name.startswith("."):
-        return "hidden folder"
+        return _OURS if is_of_runs(path.name) else "hidden folder"
     if formats.is_zarr(path):
         return "Zarr folder, not read yet"
     if any((path / name).exists() for name in (AGREED, PREDICTED, UNFINISHED, "model.json")):
@@ -142,7 +147,7 @@ def _file_kind(path: Path, siblings: Sequence[str]) -> str:
     """Say what a file is that is no image; nothing where it is one."""
     name = path.name.lower()
     if name.startswith("."):
-        return "hidden file"
+        return _OURS if is_of_runs(path.name) else "hidden file"
     if name.endswith("_seg.npy") and is_pickled(path):
         return _CELLPOSE
     if _by_cellpose(path.stem, siblings):

@@ -22,9 +22,14 @@ from ..objects.measure import measure
 from ..objects.rings import measure_around
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.results import write_tables
+from ..storage.atomic import remove_partial, told
+from ..storage.lock import locked
+from ..storage.results import refuse_tables_of_verbs, write_tables
 from ..storage.written import Written
 from .given import label_items, read_object_labels, with_spacing
+
+WAIT_S = 20.0
+"""Others need a folder for milliseconds to write a table; who needs it for longer does more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +82,11 @@ def collect(
         yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")
     table = pd.concat([one.table for one in done.values()], ignore_index=True)
     if path is not None:
-        Written(path.parent).refuse_others([path.name])
-        write_tables(path.parent, {path.name: table})
+        # of others that measure into this folder, each has it for as long as writing takes
+        with locked(path.parent, "measure", wait_s=WAIT_S):
+            _refuse_others(path)
+            remove_partial(path.parent)
+            write_tables(path.parent, {path.name: table})
         yield note(f"{counted(len(table), 'object')} written to {path}.")
     return table
 
@@ -136,8 +144,15 @@ def _free(path: Path, overwrite: bool) -> Path:
     """Return where the table may be written, or say why not, before anything is read."""
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise invalid("out", expected="a file in a folder that exists", received=str(path))
-    Written(path.parent).refuse_others([path.name])
+    _refuse_others(path)
     if path.exists() and not overwrite:
         remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
         raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
-    return path
+    with told(path.parent, "out"), locked(path.parent, "measure", wait_s=WAIT_S):
+        return path
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise where the table would replace another than one of `measure`."""
+    Written(path.parent).refuse_others([path.name])
+    refuse_tables_of_verbs(path)

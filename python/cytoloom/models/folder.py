@@ -12,7 +12,15 @@ from typing import Any
 
 from ..errors import invalid
 from ..messages import Setting, say
-from ..storage.atomic import is_partial, leave_empty, make_folder, missing, remove_partial, told
+from ..storage.atomic import (
+    is_partial,
+    leave_empty,
+    make_folder,
+    meant,
+    missing,
+    remove_partial,
+    told,
+)
 from ..storage.lock import LOCK, Lock
 from .manifest import MANIFEST
 from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
@@ -55,7 +63,7 @@ class ModelFolder:
         self.lock.check()
         # somebody may have changed files in the meantime
         refuse_others(self.path, overwrite=True)
-        model.write_to(self.path, sorted(self.snapshots.glob("*.png")))
+        model.write_to(self.path, sorted(self.snapshots.glob("[!.]*.png")))
 
     def clear(self) -> None:
         """Remove states and pictures."""
@@ -88,7 +96,7 @@ def open_model_folder(
     """
     if out is None:
         return None
-    path = Path(out)
+    path = meant(out)
     refuse_others(path, overwrite or any((path / STATES).glob("*")))
     made, states = missing(path), path / STATES
     make_folder(states, path)

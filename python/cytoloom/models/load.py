@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..components.fits import is_path
-from ..errors import invalid
+from ..errors import disk_told, invalid
 from ..messages import Value
 from ..storage.atomic import sha256_of
 from ..tasks import Task, resolve
@@ -15,6 +15,7 @@ from .record import NETWORK
 from .saving import FIELDS, key_of, parts_of, read_history, read_manifest
 
 
+@disk_told()
 def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     """Load a model folder.
 

@@ -354,7 +354,7 @@ class Model(Record):
         pictures : iterable of Path, default ()
             Files that are copied to ``snapshots/``.
         """
-        words = card(self, folder.name)
+        words = card(self, folder.absolute().name)
         keys = self.keys()
         for key in keys:
             # read while the old folder is there

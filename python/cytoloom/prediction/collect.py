@@ -13,7 +13,7 @@ from ..datasets.ids import named
 from ..datasets.items import Item, beside, said_once
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
-from ..errors import InvalidError, invalid
+from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.units import odd_size
 from ..messages import Argument, Setting, counted, say, unsettled
@@ -29,7 +29,6 @@ from ..models.inputs import (
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.atomic import Unwritable
 from ..storage.tables import need_parquet
 from ..version import __version__
 from .apply import Predicted, predict_one
@@ -248,7 +247,7 @@ def _finished(
     """Return what came of one image, also of one that cannot be read."""
     try:
         one = finish()
-    except Unwritable:
+    except DiskError:  # nothing else can be written, either
         folder.check()
         raise
     except (InvalidError, OSError) as error:

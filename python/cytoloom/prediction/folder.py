@@ -13,7 +13,7 @@ from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..messages import TABLES, Setting, counted, say, spelled
-from ..storage.atomic import leave_empty, sha256_of, told
+from ..storage.atomic import leave_empty, meant, sha256_of, told
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
 from ..storage.results import (
@@ -272,6 +272,7 @@ def open_results(
     if out is None:
         yield InMemory()
         return
+    out = meant(out)
     read = _read_paths(items, given)
     # not by pathlib, which raises another error for a link to itself
     real = os.path.realpath

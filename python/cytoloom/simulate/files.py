@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..images.files import write_labels
 from ..messages import say
-from ..storage.atomic import told, write_whole
+from ..storage.atomic import leave_empty, told, write_whole
+from ..storage.results import staged
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
 
@@ -23,6 +26,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "nuclei_3d": nuclei_3d,
     "annotators": nuclei,
 }
+PARTS = ("images", "labels", "truth")
 _SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
 
 
@@ -40,10 +44,12 @@ def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> N
     spacing = _SPACING_UM.get(kind)
     name = f"{kind}_{number:03d}.tif"
     image, labels = _MAKERS[kind](seed=(seed, number))
+    with told(folder / "images"):
+        (folder / "images").mkdir(exist_ok=True)
     _write_image(folder / "images" / name, image, spacing)
     for part, drawn in _label_images(kind, labels, people, (seed, number)).items():
         with told(folder / part):
-            (folder / part).mkdir(exist_ok=True)
+            (folder / part).mkdir(parents=True, exist_ok=True)
         write_labels(folder / part / name, drawn, spacing)
 
 
@@ -57,12 +63,27 @@ def _label_images(
     return {"truth": labels, **folders}
 
 
-def make_empty(folder: Path) -> None:
-    """Make the folders of images and labels; refuse those that hold any."""
-    for part in ("images", "labels"):
+@contextlib.contextmanager
+def all_at_once(folder: Path) -> Iterator[Path]:
+    """Have a folder in which images and labels are made; they appear when all are there.
+
+    What is broken off or killed leaves none, and the same call makes them anew.
+    """
+    _refuse_taken(folder)
+    with staged(folder) as stage:
+        yield stage
+        _refuse_taken(folder)
+        for part in sorted(stage.iterdir()):
+            with told(folder / part.name, "folder"):
+                leave_empty(folder / part.name)
+                os.replace(part, folder / part.name)
+
+
+def _refuse_taken(folder: Path) -> None:
+    """Refuse folders that hold images or labels."""
+    for part in PARTS:
         with told(folder / part, "folder"):
-            (folder / part).mkdir(exist_ok=True)
-            taken = any((folder / part).iterdir())
+            taken = os.path.lexists(folder / part) and any((folder / part).iterdir())
         if taken:
             raise invalid(
                 "folder",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..events import Work, verb
+from ..events import Event, Work, verb
 
 kinds = ("nuclei", "cells", "nuclei_3d", "annotators")
 """What `write` can make."""
@@ -61,13 +61,12 @@ def write(
      'labels/nuclei_000.tif', 'labels/nuclei_001.tif']
     """
     from ..storage.results import claimed
-    from .files import check_request, make_empty, write_one
+    from .files import all_at_once, check_request, write_one
 
     check_request(kind, kinds, images, seed)
-    with claimed(folder, "simulate", "folder") as (path, lock):
-        make_empty(path)
+    with claimed(folder, "simulate", "folder") as (path, lock), all_at_once(path) as stage:
         for number in range(images):
+            yield Event("progress", f"image {number + 1}/{images}", number, images)
             lock.check()
-            write_one(path, kind, number, seed, people)
-    yield from ()
+            write_one(stage, kind, number, seed, people)
     return path

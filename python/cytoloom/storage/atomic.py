@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import InvalidError, invalid
+from ..errors import DiskError, disk_error, invalid
 
 _PARTIAL = ".cytoloom-"
 _ROOM = "Make room and try again, or pass a folder on another disk."
@@ -25,12 +25,9 @@ _REMEDIES = {
     errno.EROFS: _LEAVE,
     errno.EACCES: _LEAVE,
     errno.EPERM: _LEAVE,
+    errno.EIO: "The disk, or the way to it, may be failing: pass a folder on another disk.",
     errno.ENAMETOOLONG: "Pass a shorter name: disks take at most 255 bytes.",
 }
-
-
-class Unwritable(InvalidError, OSError):
-    """The disk does not take what is to be written: nothing else can be, either."""
 
 
 @contextlib.contextmanager
@@ -49,24 +46,24 @@ def told(path: Path, name: str = "") -> Iterator[None]:
     >>> with told(Path("labels"), "out"):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
-    cytoloom.storage.atomic.Unwritable: Invalid `out`. Expected a place that can be written to. \
+    cytoloom.errors.DiskError: Invalid `out`. Expected a place that can be written to. \
 Received: labels: No space left on device. Make room ...
     """
     try:
         yield
-    except Unwritable:
+    except DiskError:
         raise
     except OSError as error:
         at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str) else path
+        if any(is_partial(part) for part in at.parts):  # a name that nobody has seen
+            at = path
         said = invalid(
             name or str(path),
             expected="a place that can be written to",
             received=f"{at}: {_why(at, error)}" if name or at != path else _why(at, error),
             remedy=_REMEDIES.get(error.errno or 0, "Pass another name."),
         )
-        unwritable = Unwritable(*said.args)
-        vars(unwritable).update(vars(said))
-        raise unwritable from error
+        raise disk_error(said) from error
 
 
 def _why(path: Path, error: OSError) -> str:
@@ -115,7 +112,7 @@ def make_folder(inner: Path, folder: Path, argument: str = "out") -> None:
             _make(inner)
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"0")
-    except Unwritable:
+    except DiskError:
         leave_empty(*made)
         raise
 
@@ -125,6 +122,18 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except ValueError as error:  # a NUL in its name
         raise OSError(errno.EINVAL, str(error)) from None
+
+
+def meant(path: str | os.PathLike[str]) -> Path:
+    """Return the folder that a path means: ~ is the home folder, and the working one has a name.
+
+    Examples
+    --------
+    >>> meant("results").name, meant(".").name == Path.cwd().name
+    ('results', True)
+    """
+    folder = Path(path).expanduser()
+    return folder if folder.name else folder.absolute()
 
 
 def missing(folder: Path) -> tuple[Path, ...]:

@@ -32,6 +32,10 @@ class Gone(InvalidError):
     """The folder disappeared, or another run has taken it, while this one wrote to it."""
 
 
+class InUse(InvalidError):
+    """Another run writes to the folder."""
+
+
 class Lock:
     """The turn of one run in a folder; see `locked`.
 
@@ -48,23 +52,35 @@ class Lock:
         self._verb = verb
         self._ended = threading.Event()
 
-    def acquire(self) -> None:
-        """Take the turn, or raise `InvalidError` where another run has it."""
+    def acquire(self, wait_s: float = 0.0) -> None:
+        """Take the turn, or raise `InvalidError` where another run has it for longer."""
+        end = time.monotonic() + wait_s
         with told(self.path.parent, self._argument):
-            self._take()
+            while not self._tried(last=time.monotonic() >= end):
+                time.sleep(0.05)
         threading.Thread(target=self._beat, daemon=True, name="cytoloom-lock").start()
+
+    def _tried(self, last: bool) -> bool:
+        try:
+            self._take()
+        except InUse:
+            if last:
+                raise
+            return False
+        return True
 
     def _take(self) -> None:
         while not self._made():
             self._refuse_other_file()
             owner = _read(self.path)
             if owner is not None and _lives(owner, self.path):
-                raise invalid(
+                said = invalid(
                     self._argument,
                     expected="a folder that no other run writes to",
                     received=say("{}, {}", str(self.path.parent), _words(owner)),
                     remedy="Wait until it has ended, or pass another name.",
                 )
+                raise InUse(*said.args).of(said)
             if owner is not None:
                 self._remove(owner)
 
@@ -131,7 +147,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, verb: str, argument: str = "out") -> Iterator[Lock]:
+def locked(folder: Path, verb: str, argument: str = "out", wait_s: float = 0.0) -> Iterator[Lock]:
     """Have a folder for one run alone.
 
     Where the process that had it is dead, the turn is taken from it: at once on this machine, on
@@ -145,6 +161,8 @@ def locked(folder: Path, verb: str, argument: str = "out") -> Iterator[Lock]:
         What is done in it, for others to be told.
     argument : str, default "out"
         What the folder is called in errors.
+    wait_s : float, default 0
+        For so long another run is waited for.
 
     Raises
     ------
@@ -160,7 +178,7 @@ def locked(folder: Path, verb: str, argument: str = "out") -> Iterator[Lock]:
     []
     """
     lock = Lock(folder, verb, argument)
-    lock.acquire()
+    lock.acquire(wait_s)
     try:
         yield lock
     finally:

@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import invalid
-from ..messages import Setting, say
-from .atomic import leave_empty, make_folder, missing, partial_name, remove_partial, sha256_of, told
-from .lock import Lock, locked
+from ..messages import Setting, VerbName, say
+from .atomic import (
+    is_partial,
+    leave_empty,
+    make_folder,
+    meant,
+    missing,
+    partial_name,
+    remove_partial,
+    sha256_of,
+    told,
+)
+from .lock import LOCK, Lock, locked
 from .tables import write_table
-from .written import MOVE_AWAY, Written
+from .written import MOVE_AWAY, RECORD, Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +36,13 @@ UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
 """Folders of files with one of each image, and how these end."""
+_OF_VERBS = {
+    "predict": ((OBJECTS, PREDICTED), (PREDICTED, UNFINISHED)),
+    "evaluate": ((SCORED, PER_IMAGE, PER_OBJECT), (SCORED,)),
+    "consensus": ((AGREED,), (AGREED,)),
+}
+"""Tables of a verb, and what is there of its results beside, from the first image or at the end."""
+OF_RUNS = (UNFINISHED, RECORD, ".training", ".saved")
 ANOTHER_NAME = "Pass another name."
 
 
@@ -54,7 +71,7 @@ def claimed(
     InvalidError
         Nothing that can be written to, or another run writes to it.
     """
-    folder = Path(out)
+    folder = meant(out)
     made = missing(folder)
     try:
         make_folder(folder, folder, argument)
@@ -97,6 +114,17 @@ def refuse_results(
             received=f"{folder}, with results in {tables[-1]}",
             remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
         )
+
+
+def is_of_runs(name: str) -> bool:
+    """Whether a file or folder of this name is one by which runs know of each other.
+
+    Examples
+    --------
+    >>> is_of_runs(".written.sha256"), is_of_runs(".DS_Store")
+    (True, False)
+    """
+    return name in OF_RUNS or name.startswith(LOCK) or is_partial(name)
 
 
 def refuse_odd_folders(folder: Path, names: Iterable[str]) -> None:
@@ -187,6 +215,19 @@ def take_place(
             (folder / name).unlink(missing_ok=True)
     move_there(stage, folder, hashes)
     written.settle(hashes, gone)
+
+
+def refuse_tables_of_verbs(path: Path) -> None:
+    """Raise where a table of one's own would replace one that a verb reads again."""
+    for verb, (tables, known_by) in _OF_VERBS.items():
+        if path.name not in tables or not any((path.parent / n).exists() for n in known_by):
+            continue
+        raise invalid(
+            "out",
+            expected="a table of its own name",
+            received=say("{}, of the results of {}", str(path), VerbName(verb)),
+            remedy=ANOTHER_NAME,
+        )
 
 
 @contextlib.contextmanager

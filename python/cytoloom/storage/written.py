@@ -104,9 +104,11 @@ class Written:
 
     def settle(self, hashes: Mapping[str, str], gone: Iterable[str] = ()) -> None:
         """Record files that are in their place alone, without those that were there before."""
-        for name in gone:
-            self._known.pop(name, None)
         self._known.update({name: {known} for name, known in hashes.items()})
+        # some were removed here, some by somebody else
+        for name in {*gone, *self._known}:
+            if name not in hashes and not os.path.lexists(self.folder / name):
+                self._known.pop(name, None)
         self._write()
 
     def _write(self) -> None:

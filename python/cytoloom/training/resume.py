@@ -121,8 +121,8 @@ class Keeper:
         if free < needed:
             raise invalid(
                 "out",
-                expected=f"{needed / 1e6:.0f} MB free for states and model",
-                received=f"{free / 1e6:.0f} MB free at {self._folder.path}",
+                expected=f"{math.ceil(needed / 1e6)} MB free for states and model",
+                received=f"{math.floor(free / 1e6)} MB free at {self._folder.path}",
                 remedy="Make room, or choose another disk.",
             )
 
