@@ -15,7 +15,10 @@ run_events <- function(name, arguments, progress) {
   show <- shower(progress)
   stream <- bridge()$start(name, pack_arguments(arguments))
   event <- list(kind = "begun")
-  on.exit(if (!ended(event)) say_kept(stream$interrupt()))
+  on.exit({
+    show(list(kind = "ended", message = ""))
+    if (!ended(event)) say_kept(stream$interrupt())
+  })
   suspendInterrupts(repeat {
     event <- tryCatch(
       {
@@ -51,35 +54,6 @@ tell <- function(event, show) {
     warning = warning(event$message, call. = FALSE, immediate. = TRUE),
     show(event)
   )
-}
-
-# Says what happens: notes, and how far it is.
-shower <- function(progress) {
-  if (!list(progress) %in% list(TRUE, FALSE, "auto")) {
-    refuse("progress", "TRUE, FALSE or \"auto\"", progress)
-  }
-  if (isFALSE(progress)) {
-    return(function(event) invisible())
-  }
-  due <- pacer()
-  quiet <- progress == "auto" && in_document()
-  function(event) {
-    if (event$kind == "note" || (!quiet && due())) message(event$message)
-  }
-}
-
-# TRUE at most twice a second, and less often in long runs.
-pacer <- function() {
-  began <- proc.time()[["elapsed"]]
-  last <- -Inf
-  function() {
-    now <- proc.time()[["elapsed"]]
-    if (now - last < max(0.5, (now - began) / 50)) {
-      return(FALSE)
-    }
-    last <<- now
-    TRUE
-  }
 }
 
 in_document <- function() {

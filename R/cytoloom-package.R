@@ -16,6 +16,11 @@
 #' boxes) are pixels counted from 0 at the image's corner, the same as from Python: add 1 to use
 #' them as R indices.
 #'
+#' @section Progress:
+#' How far long work is goes to progressr within `progressr::with_progress()` or after
+#' `progressr::handlers(global = TRUE)`; else to a bar where cli is installed and the terminal can
+#' draw one; else into lines. `progress = FALSE` is silent; documents of knitr show notes alone.
+#'
 #' @section Options:
 #' `options(cytoloom.debug = TRUE)` shows Python's traceback beside an error.
 #'

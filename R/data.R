@@ -57,7 +57,7 @@ print.cl_data <- function(x, ...) {
 
 where_from <- function(x) {
   if (is.character(x$images)) {
-    paste(utils::head(x$images, 3), collapse = ", ")
+    toString(unique(shown_path(utils::head(x$images, 3))))
   } else if (is.data.frame(x$images)) {
     paste("a table of", counted(nrow(x$images), "image"))
   } else {

@@ -23,7 +23,8 @@
 #'   images that went in. `x[i]`: a `cl_found` of these images, with their rows of the tables.
 #'   `as.data.frame()`: the objects. `as.list()`: the labels of all images by name. `summary()`:
 #'   a data frame of objects and their median area per image. `c()`: the images of several
-#'   predictions, whose names must differ, as one; with anything else a plain list.
+#'   predictions as one, `c(plate1 = a, plate2 = b)` where images have the same names (they become
+#'   `plate1.A01` ...); with anything else a plain list.
 #' @name cl_found
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -213,19 +214,27 @@ c.cl_found <- function(...) {
     plain <- lapply(given, function(x) if (inherits(x, "cl_found")) as.list(x) else x)
     return(do.call(c, plain))
   }
+  given <- Map(prefixed, given, if (is.null(names(given))) "" else names(given))
   files <- bind_tables(lapply(given, attr, "files"))
   twice <- unique(files$image[duplicated(files$image)])
   if (length(twice) > 0) {
     stop_clean(
       "Invalid predictions. Expected images of different names. Received: ",
-      toString(utils::head(twice, 5)), " in several. Rename them first, such as: ",
-      "names(found) <- paste0(\"plate1_\", names(found))."
+      toString(utils::head(twice, 5)), " in several. ",
+      "Give each a name: c(plate1 = ..., plate2 = ...)."
     )
   }
+  given <- unname(given)
   labels <- unlist(lapply(given, plain_list), recursive = FALSE)
   objects <- bind_tables(lapply(given, attr, "objects"))
   source <- unlist(lapply(given, attr, "source"), recursive = FALSE)
   make_found(labels, files, objects, unique(source))
+}
+
+# As c() of lists has it: c(a = list(b = 1)) is called a.b.
+prefixed <- function(found, name) {
+  if (nzchar(name)) names(found) <- paste0(name, ".", names(found))
+  found
 }
 
 # Rows of several tables; a column that one lacks is NA there, and so is one of a matrix.

@@ -11,7 +11,8 @@ bridge <- function() {
   if (!identical(session$pid, Sys.getpid())) {
     stop_clean(
       "A forked process cannot use the Python of its parent: call cytoloom in the main ",
-      "process, or use parallel::makeCluster() instead of mclapply()."
+      "process, or use processes of their own: parallel::makeCluster() instead of mclapply(), ",
+      "future::plan(\"multisession\") instead of \"multicore\"."
     )
   }
   session$bridge

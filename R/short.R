@@ -67,9 +67,17 @@ str.cl_component <- function(object, ...) cat(" ", format(object), "\n", sep = "
 
 # What goes with the session has no path worth showing, in a document least of all.
 shown_path <- function(path) {
-  here <- function(folder) {
-    folder <- paste0(normalizePath(folder, "/", mustWork = FALSE), "/")
-    startsWith(paste0(normalizePath(path, "/", mustWork = FALSE), "/"), folder)
+  plain <- normalizePath(c(tempdir(), path), "/", mustWork = FALSE)
+  path[startsWith(paste0(plain[-1], "/"), paste0(plain[1], "/"))] <- "a temporary folder"
+  path
+}
+
+# The same of paths in what is said on the way.
+shown_text <- function(text) {
+  for (folder in unique(c(tempdir(), normalizePath(tempdir(), "/", mustWork = FALSE)))) {
+    place <- paste0("\\Q", folder, "\\E[^[:space:],;:]*[^[:space:],;:.]")
+    text <- gsub(paste0(", written to ", place), "", text, perl = TRUE)
+    text <- gsub(place, "a temporary folder", text, perl = TRUE)
   }
-  if (here(tempdir())) "a temporary folder" else path
+  text
 }

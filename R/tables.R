@@ -7,7 +7,7 @@
 #' per image, the history) by `data.frame()`, `write.csv()`, `subset()`, `with()`, `merge()`,
 #' `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr and tidyr, joins among them.
 #' Functions that are no generics take a data frame alone, such as `found$objects`:
-#' `readr::write_csv()`, `dplyr::bind_rows()`, and joins of what is given second.
+#' `readr::write_csv()`, `dplyr::bind_rows()`, `knitr::kable()`, and joins of what is given second.
 #'
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.

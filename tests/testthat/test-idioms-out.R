@@ -50,7 +50,11 @@ test_that("21. c() and append() of predictions are one, with one table", {
   expect_identical(both$files$image, c("B01", "A01"))
   expect_identical(unique(both$objects$image), c("B01", "A01"))
   expect_identical(picture(both, "A01"), picture(found, "A01"))
-  expect_error(c(found, found), "Received: A01, A02, B01 in several. Rename them first")
+  expect_error(c(found, found), "Received: A01, A02, B01 in several. Give each a name: c\\(plate1")
+  plates <- do.call(c, lapply(list(p1 = 1:2, p2 = 2:3), function(i) found[i]))
+  expect_named(plates, c("p1.A01", "p1.A02", "p2.A02", "p2.B01"))
+  expect_identical(unique(plates$objects$image), names(plates))
+  expect_identical(picture(plates, "p2.B01"), picture(found, "B01"))
   expect_identical(c(found["A01"], list(x = 1)), list(A01 = found$A01, x = 1))
   treated <- found["B01"]
   treated$objects$day <- as.Date("2026-03-01")
