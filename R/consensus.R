@@ -24,8 +24,8 @@
 #' @return A list of class `cl_consensus`: the data frames
 #'   * `per_image`: `image`, `status` (`"ok"` or what is wrong), `experts` (how many drew it),
 #'     `objects`, `disputed` (of instances: how many somebody split or merged), `foreground` (share
-#'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean over
-#'     experts against the consensus), `flags`, `labels` (path);
+#'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean
+#'     over experts against the consensus), `flags`, `labels` (path);
 #'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`,
 #'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others);
 #'     `flags`;

@@ -238,6 +238,12 @@ def test_what_nobody_can_use_is_one_sentence(tmp_path):
         agree([DISC, DISC], "vote")
     with pytest.raises(cl.InvalidError, match=r"`experts`.*lists of arrays, or Data"):
         agree(7)
+    with pytest.raises(cl.InvalidError, match=r"expert_1 drew nothing.*fractions between 0 and 1"):
+        agree([DISC / 2, DISC])
+    with pytest.raises(cl.InvalidError, match=r"^Invalid `image`. Expected label images of one"):
+        agree([DISC, DISC[:9]])
+    with pytest.raises(cl.InvalidError, match="which is no folder"):
+        agree("x" * 5000)
 
 
 def test_lists_and_dicts_are_matched_by_order_and_by_name():

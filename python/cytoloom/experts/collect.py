@@ -37,7 +37,7 @@ class Judged:
 
     item: Item
     agreed: Agreed | None = None
-    failed: str = ""
+    failed: InvalidError | OSError | None = None
     notes: Sequence[str] = ()
     path: str = ""
 
@@ -113,8 +113,10 @@ def _judge(
             one = finish()
             for text in one.notes:
                 yield warn(text)
-            if one.failed:
-                yield warn(say("{} has no consensus: {}", item.id, one.failed))
+            if one.failed is not None:
+                if len(given.items) == 1:
+                    raise one.failed
+                yield warn(say("{} has no consensus: {}", item.id, str(one.failed)))
             done.append(one)
     return done
 
@@ -125,7 +127,7 @@ def _judged(item: Item, method: str, kind: str, every: np.ndarray, folder: InMem
         drawn, failed = read(item)
         agreed = agree(understood(drawn, kind), method, every)
     except (InvalidError, OSError) as error:
-        return Judged(item, failed=str(error))
+        return Judged(item, failed=error)
     notes = [say("{} is left out of {}: {}", who, item.id, why) for who, why in failed.items()]
     path = folder.write(item, agreed)
     return Judged(item, folder.kept(agreed), notes=notes, path=path)
@@ -138,7 +140,9 @@ def _together(
     done = [one for one in judged if one.agreed is not None]
     if not done:
         raise invalid(
-            "experts", expected="at least one image that can be used", received=judged[0].failed
+            "experts",
+            expected="at least one image that can be used",
+            received=str(judged[0].failed),
         )
     columns = [name for name in IMAGE if name != "disputed" or kind == "instances"]
     per_image = pd.DataFrame([_row(one) for one in judged], columns=columns)
@@ -166,7 +170,7 @@ def _row(one: Judged) -> dict[str, Any]:
     name = {"image": one.item.id}
     if one.agreed is None:
         counts = {"experts": len(one.item.annotations), "objects": 0, "disputed": 0}
-        return {**name, "status": spelled(one.failed, TABLES), **counts}
+        return {**name, "status": spelled(str(one.failed), TABLES), **counts}
     return {**name, "status": "ok", **one.agreed.row}
 
 

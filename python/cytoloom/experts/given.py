@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from ..datasets.make_items import make_items
 from ..datasets.pairing import natural_order
 from ..errors import InvalidError, invalid
 from ..images.formats import stem
-from ..messages import Either, counted, say
+from ..messages import Either, counted, joined, say
 from ..storage.results import AGREED
 
 WHAT = say(
@@ -76,16 +78,18 @@ def gather(experts: Any) -> Given:
         raise invalid("experts", expected=_TWO, received=got)
     items, changed = named(found.items)
     if max((len(item.annotations) for item in items), default=0) < 2:
+        each = ", ".join(_drew(items, expert) for expert in found.experts)
         raise invalid(
             "experts",
             expected="images that two experts or more drew, under the same name",
-            received=f"none: {', '.join(_drew(items, expert) for expert in found.experts)}",
+            received=joined("; ", [f"none: {each}", *found.warnings[:1]]),
         )
     return replace(found, items=tuple(items), notes=(*found.notes, *changed))
 
 
 def _drew(items: Sequence[Item], expert: str) -> str:
-    return f"{expert} drew {some([item.id for item in items if expert in item.annotators])}"
+    names = [item.id for item in items if expert in item.annotators]
+    return f"{expert} drew {some(names) if names else 'nothing'}"
 
 
 def _of_data(data: Data) -> Given:
@@ -157,7 +161,7 @@ def _folders(experts: Any) -> tuple[dict[str, Path], list[str]]:
     if isinstance(experts, (list, tuple)):
         paths = [_a_folder(one) for one in experts]
         return dict(zip(make_ids(paths, ()), paths, strict=True)), []
-    if not Path(experts).expanduser().exists() and (glob.has_magic(str(experts))):
+    if not os.path.exists(Path(experts).expanduser()) and glob.has_magic(str(experts)):
         matching = sorted(glob.glob(str(Path(experts).expanduser())), key=natural_order)
         return _folders([path for path in matching if is_folder(path)] or [experts])
     parent = _a_folder(experts)
@@ -175,7 +179,8 @@ def _folders(experts: Any) -> tuple[dict[str, Path], list[str]]:
 
 def _a_folder(path: Any) -> Path:
     folder = Path(path).expanduser()
-    if not is_folder(folder):
+    # of names that no disk takes os.path says what pathlib raises
+    if not os.path.isdir(folder) or not is_folder(folder):
         raise invalid("experts", expected=WHAT, received=f"{folder}, which is no folder")
     return folder
 
@@ -218,7 +223,8 @@ def _arrays(one: Any) -> list[Any] | dict[str, Any]:
 
 def _is_rows(one: Sequence[Any]) -> bool:
     """Whether nested lists are the rows of a single image."""
-    return bool(one) and isinstance(one[0], (list, tuple)) and np.ndim(one[0][:1]) == 1
+    first = one[0][:1] if one and isinstance(one[0], (list, tuple)) else [[]]
+    return all(isinstance(value, Real) for value in first)
 
 
 def _matched(
@@ -242,8 +248,13 @@ def _items(name: str, one: Any) -> list[Item]:
     """Make the items of what one expert drew of an image; None: nothing."""
     if one is None:
         return []
-    given = one if is_file(one) or is_pixels(one) else np.asarray(one)
-    return make_items(given, [given], name, ReadOptions())
+    if is_file(one) or is_pixels(one):
+        return make_items(one, [one], name, ReadOptions())
+    try:
+        array = np.asarray(one)
+    except ValueError:  # lists of lists that are no box of numbers
+        raise invalid(name, expected="an array", received=one) from None
+    return make_items(array, [array], name, ReadOptions())
 
 
 def _item(name: str, by: Mapping[str, Item]) -> Item:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
 from ..images.labels import renumbered, values_of
-from ..messages import Setting, counted, say
+from ..messages import Setting, counted, joined, say
 from ..segmentation.objects import components, in_pieces
 from ..tasks.instances import is_mask
 from ..tasks.labels import check_known_values
@@ -51,7 +51,7 @@ def read(item: Item) -> tuple[dict[str, Array], dict[str, str]]:
         raise invalid(
             item.id,
             expected="labels of two experts or more",
-            received="; ".join([got, *failed.values()]),
+            received=joined("; ", [got, *failed.values()]),
         )
     _refuse_sizes(item.id, drawn)
     return drawn, failed

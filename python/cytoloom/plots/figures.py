@@ -206,7 +206,7 @@ def agreement(consensus: Any, *, metric: str = "dice") -> Figure:
     Raises
     ------
     InvalidError
-        Another metric.
+        No consensus, or another metric.
 
     Examples
     --------
@@ -218,6 +218,8 @@ def agreement(consensus: Any, *, metric: str = "dice") -> Figure:
     """
     if metric not in ("dice", "iou"):
         raise invalid("metric", expected='"dice" or "iou"', received=metric)
+    if not hasattr(consensus, "per_label") or not hasattr(consensus, "per_expert"):
+        raise invalid("consensus", expected="a consensus", received=Value(consensus))
     names = list(consensus.per_expert["expert"])
     rows, place = consensus.per_label, np.arange(len(names))
     size = max(3.5, 0.6 * len(names) + 2)

@@ -22,7 +22,8 @@ _TARGETS: list[tuple[str, Callable[..., Any]]] = []
 TENSORS = {"dice_coef", "dice_coef_loss", "HeadLoss", "Loss"}
 """What Keras calls with tensors, not users."""
 MADE = {"Model", "Predictions", "Scores", "Info", "Plan", "Matches", "Overlap", "Found", "Stats",
-        "ImageInfo", "Image", "Data", "BackendError", "InvalidError", "Task"}  # fmt: skip
+        "ImageInfo", "Image", "Data", "BackendError", "InvalidError", "Task", "Consensus",
+        }  # fmt: skip
 """What functions return, whose classes users do not call."""
 METHODS = {
     "Data": ("from_folder", "from_pairs", "from_table"),
@@ -47,6 +48,7 @@ def prepare(root: Path) -> None:
         path="image.npy", folder="data", figure=None, scores=None, pictures={}, progress=False,
         rng=np.random.default_rng(0), source=grey, spacing_um=(1.0, 1.0), inputs={"image": grey},
         input_shape=(None, None, 1), overwrite=True, out="out", array=grey,
+        experts=[labels, labels], consensus=cl.consensus([labels > 0] * 2, progress=False),
         trainer=cl.Trainer(iterations=1, batch_size=1, patch_px=(16,)),
         network=cl.UNet(filters=2, depth=1),
     )  # fmt: skip
