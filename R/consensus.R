@@ -204,3 +204,23 @@ plot.cl_consensus <- function(x, metric = "dice", ...) {
   graphics::segments(seq_along(names) - 0.2, means, seq_along(names) + 0.2, means, lwd = 2)
   invisible(x)
 }
+
+# nolint start: object_name_linter. The linter does not know ggplot2's generics.
+utils::globalVariables("expert", add = TRUE)
+
+#' @rdname cl_consensus_methods
+#' @return `autoplot()` (of ggplot2): what `plot()` draws, as a ggplot.
+#' @exportS3Method ggplot2::autoplot
+autoplot.cl_consensus <- function(object, metric = "dice", ...) {
+  no_dots(...)
+  metric <- one_of(metric, c("dice", "iou"), "metric")
+  as_drawn <- function(table) {
+    data.frame(expert = factor(table$expert, object$per_expert$expert), value = table[[metric]])
+  }
+  ggplot2::ggplot(as_drawn(object$per_label), ggplot2::aes(expert, value)) +
+    ggplot2::geom_point(alpha = 0.5, na.rm = TRUE) +
+    ggplot2::geom_point(data = as_drawn(object$per_expert), shape = "_", size = 9, na.rm = TRUE) +
+    ggplot2::ylim(0, 1) +
+    ggplot2::labs(x = NULL, y = paste(metric, "against the consensus"))
+}
+# nolint end

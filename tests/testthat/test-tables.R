@@ -104,6 +104,7 @@ test_that("ggplot and autoplot draw results", {
   drawn <- list(
     ggplot2::ggplot(some_found(), ggplot2::aes(area_px, mean_intensity_0)) + ggplot2::geom_point(),
     ggplot2::autoplot(some_found(), 2), ggplot2::autoplot(some_scores()),
+    ggplot2::autoplot(some_consensus(), metric = "iou"),
     ggplot2::autoplot(tiny_model()), ggplot2::autoplot(tiny_model(), metric = "loss")
   )
   for (one in drawn) expect_s3_class(print(one), "ggplot")
