@@ -31,7 +31,7 @@ START_S = 300
 RENEWED = 250
 """Cases after which a worker is replaced: Keras keeps some memory of each model that was loaded."""
 LONGEST = 900
-"""Characters that a message may have: it is to be read."""
+"""Characters that a sentence may have: it is to be read."""
 
 
 class Silent(Exception):
@@ -66,7 +66,14 @@ def is_clear(error: BaseException) -> bool:
         isinstance(error, OSError) and bool(error.strerror)
     )
     text = str(error)
-    return meant and 0 < len(text) <= LONGEST and " at 0x" not in text and "Traceback" not in text
+    lines = [len(line) for line in text.split("\n")]  # of a report each line is a sentence
+    return (
+        meant
+        and text != ""
+        and max(lines) <= LONGEST
+        and " at 0x" not in text
+        and "Traceback" not in text
+    )
 
 
 def outcome_of(
