@@ -300,6 +300,9 @@ def test_results_are_files_that_no_other_files_are_lost_to(tmp_path, capsys):
     put(tmp_path / "odd" / "labels", other=DISC)
     with pytest.raises(cl.InvalidError, match="files in labels/ that are no results"):
         agree(tmp_path / "masks", out=tmp_path / "odd", overwrite=True)
+    (tmp_path / "odd" / "files.csv").write_text("image,status\n")
+    with pytest.raises(cl.InvalidError, match="odd, with results of `predict`"):
+        agree(tmp_path / "masks", out=tmp_path / "odd", overwrite=True)
     for place in ("masks", "masks/anna"):
         for given in (tmp_path / "masks", cl.Data.from_folder(tmp_path)):
             with pytest.raises(cl.InvalidError, match="other than those of the experts"):

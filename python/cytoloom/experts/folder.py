@@ -17,15 +17,16 @@ from ..errors import invalid
 from ..images.files import write_labels
 from ..images.probability_maps import write_maps
 from ..images.units import storable
-from ..storage.atomic import leave_empty
+from ..messages import VerbName, say
+from ..storage.atomic import leave_empty, meant
 from ..storage.lock import Lock
 from ..storage.names import file_names
 from ..storage.results import (
     AGREED,
     ANOTHER_NAME,
     KINDS,
-    OBJECTS,
     PREDICTED,
+    UNFINISHED,
     claimed,
     put_in_place,
     refuse_inputs,
@@ -123,7 +124,7 @@ def open_folder(
     _refuse_experts(out, [*given.folders, *(path.parent for path in read)])
     with claimed(out, "consensus") as (path, lock):
         refuse_odd_folders(path, KINDS)
-        refuse_results(path, (OBJECTS, PREDICTED))
+        _refuse_predictions(path)
         refuse_results(path, reversed(TABLES), overwrite)
         if not (path / AGREED).exists():
             refuse_other_files(path)
@@ -136,9 +137,18 @@ def open_folder(
             yield Folder(path, stage, names, lock)
 
 
+def _refuse_predictions(folder: Path) -> None:
+    """Raise where label images would lie among those that a model has found."""
+    for name in (PREDICTED, UNFINISHED):
+        if os.path.lexists(folder / name):
+            received = say("{}, with results of {}", str(folder), VerbName("predict"))
+            expected = "a folder of its own"
+            raise invalid("out", expected=expected, received=received, remedy=ANOTHER_NAME)
+
+
 def _refuse_experts(out: str | os.PathLike[str], folders: Iterable[Path]) -> None:
     """Raise where the next call would take what is written for what an expert drew."""
     inside = {os.path.realpath(folder) for folder in folders}
-    if os.path.realpath(out) in inside | {os.path.dirname(path) for path in inside}:
+    if os.path.realpath(meant(out)) in inside | {os.path.dirname(path) for path in inside}:
         expected = "a folder other than those of the experts"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
