@@ -46,7 +46,7 @@ cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, chan
 #' @export
 print.cl_data <- function(x, ...) {
   no_dots(...)
-  cat("Images with labels:", where_from(x), "\n")
+  cat("Images with labels: ", where_from(x), "\n", sep = "")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   for (name in names(Filter(Negate(is.null), given))) {
     shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")

@@ -31,8 +31,8 @@ in_words <- function(x) {
     return(in_code(x))
   }
   if (is.data.frame(x)) {
-    columns <- shorten(toString(names(x)))
-    return(sprintf("a data frame of %s (%s)", counted(nrow(x), "row"), columns))
+    columns <- if (length(x) > 0) paste0(" (", shorten(toString(names(x))), ")")
+    return(paste0("a data frame of ", counted(nrow(x), "row"), columns))
   }
   kinds <- c(
     "a function" = is.function(x), "an environment" = is.environment(x),

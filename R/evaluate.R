@@ -99,9 +99,8 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   table <- x$per_image
   metrics <- x$summary$metric
   if (is.null(metric)) metric <- metrics[1]
-  if (!metric %in% metrics) {
-    stop_clean("Invalid `metric`. Expected one of ", toString(metrics), ". Received: ", metric, ".")
-  }
+  known_metric(metric, metrics, several = FALSE)
+  if (!is.numeric(n) || length(n) != 1 || !is.finite(n) || n < 1) refuse("n", "1 or more", n)
   table <- table[order(table[[metric]], na.last = NA), ]
   if (nrow(table) == 0) {
     stop_clean("Invalid `metric`. Expected one that images have. Received: ", metric, ", all NA.")

@@ -27,10 +27,7 @@ autoplot.cl_scores <- function(object, metric = NULL, ...) {
   no_dots(...)
   rows <- object$summary
   if (is.null(metric)) metric <- rows$metric[!startsWith(rows$metric, "n_")]
-  if (!all(metric %in% rows$metric)) {
-    refuse("metric", paste("one or more of", toString(rows$metric)), as.name(toString(metric)))
-  }
-  rows <- rows[match(metric, rows$metric), ]
+  rows <- rows[match(known_metric(metric, rows$metric), rows$metric), ]
   rows$metric <- factor(rows$metric, rev(metric))
   ggplot2::ggplot(rows, ggplot2::aes(value, metric)) +
     ggplot2::geom_linerange(ggplot2::aes(xmin = low, xmax = high), na.rm = TRUE) +

@@ -4,6 +4,7 @@
 plain_sources <- function(images, axes = NULL, pixel_size_um = NULL, pattern = NULL,
                           what = "images") {
   how <- list(axes = axes, pixel_size_um = pixel_size_um, pattern = pattern)
+  pack_arguments(how) # told of each by its name
   if (inherits(images, "cl_data")) {
     how <- given_or(how, images)
     images <- images$images
@@ -60,7 +61,7 @@ plain_images <- function(images, what = "images") {
   lapply(unname(as.list(images)), function(one) {
     one <- unfactored(one)
     refuse_pictures(one, what)
-    if (is.character(one)) plain_path(one, what) else plain_image(one, what)
+    if (is.character(one) && is.null(dim(one))) plain_path(one, what) else plain_image(one, what)
   })
 }
 
@@ -206,7 +207,7 @@ plain_place <- function(x, what) {
 plain_label <- function(x) {
   x <- unfactored(x)
   refuse_pictures(x, "labels")
-  if (is.character(x)) plain_path(x, "labels") else plain_labels(x)
+  if (is.character(x) && is.null(dim(x))) plain_path(x, "labels") else plain_labels(x)
 }
 
 as_list <- function(x) {

@@ -57,7 +57,7 @@ plain_label_images <- function(labels, what = "labels") {
   if (inherits(labels, "cl_found")) {
     return(found_labels(labels))
   }
-  if (is.character(labels)) {
+  if (is.character(labels) && is.null(dim(labels))) {
     paths <- plain_paths(labels, what)
     return(list(source = if (length(paths) == 1) paths else as.list(paths)))
   }

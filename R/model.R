@@ -8,14 +8,12 @@ new_model <- function(told) {
   )
 }
 
-model_path <- function(x) {
+model_path <- function(x, what = "model") {
   path <- if (inherits(x, "cl_model")) unclass(x)$path else x
-  path <- plain_path(path, "model")
+  path <- plain_path(path, what)
   if (!file.exists(file.path(path, "model.json"))) {
-    stop_clean(
-      "Invalid `model`. Expected a model folder (with model.json). Received: ", path, ". ",
-      "A model lives as long as its folder: keep it with `out` in cl_train(), or cl_save()."
-    )
+    keep <- "A model lives as long as its folder: keep it with `out` in cl_train(), or cl_save()."
+    refuse(what, "a model folder (with model.json)", I(path), keep)
   }
   path
 }
@@ -138,9 +136,13 @@ curves_of <- function(history, metric) {
   if (is.null(metric)) {
     return(intersect(c("loss", "score"), known))
   }
-  if (!all(metric %in% known)) {
-    expected <- paste("one or more of", toString(known))
-    refuse("metric", expected, as.name(toString(metric)))
+  known_metric(metric, known)
+}
+
+# The metrics that were asked for, of those that there are.
+known_metric <- function(metric, known, several = TRUE) {
+  if (length(metric) == 0 || !all(metric %in% known) || (!several && length(metric) > 1)) {
+    refuse("metric", paste(if (several) "one or more of" else "one of", toString(known)), metric)
   }
   metric
 }

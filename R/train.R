@@ -50,7 +50,7 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
     trainer = trainer,
     normalize = normalize,
     validation = plain_validation(validation),
-    start = if (!is.null(start)) model_path(start),
+    start = if (!is.null(start)) model_path(start, "start"),
     out = if (is.null(out)) tempfile("model", fileext = ".cytoloom") else plain_path(out, "out"),
     overwrite = overwrite,
     seed = seed,

@@ -101,7 +101,7 @@ bare_dtype <- function(x) {
   if (is.logical(x) || is.raw(x)) {
     return("uint8")
   }
-  small <- is.integer(x) || (length(x) > 0 && all(abs(range(x)) < 2^31) && all_whole(x))
+  small <- is.integer(x) || (length(x) > 0 && isTRUE(all(abs(range(x)) < 2^31)) && all_whole(x))
   if (small) "int32" else "float64"
 }
 
@@ -131,7 +131,7 @@ said_dtype <- function(x) {
 
 within_ends <- function(x, ends) {
   seen <- range(x)
-  seen[1] >= ends[1] && seen[2] <= ends[2]
+  isTRUE(seen[1] >= ends[1] && seen[2] <= ends[2])
 }
 
 array_dtype <- function(x) {
@@ -148,7 +148,7 @@ array_dtype <- function(x) {
 all_whole <- function(x) {
   for (first in part_starts(length(x))) {
     values <- x[part_of(length(x), first)]
-    if (any(values != trunc(values))) {
+    if (!isTRUE(all(values == trunc(values)))) {
       return(FALSE)
     }
   }

@@ -14,7 +14,8 @@ command -v Rscript >/dev/null || {
     echo "R is missing. Run: make setup-r" >&2
     exit 1
 }
-export RETICULATE_PYTHON CYTOLOOM_REQUIRE_PYTHON=1 PYTHONDONTWRITEBYTECODE=1
+# Without NOT_CRAN snapshots are not compared.
+export RETICULATE_PYTHON CYTOLOOM_REQUIRE_PYTHON=1 PYTHONDONTWRITEBYTECODE=1 NOT_CRAN=true
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -74,9 +74,12 @@ def in_words(value: Any) -> str:
     >>> import numpy as np
     >>> in_words(np.zeros((2, 3))), in_words([1, "a"]), in_words(object())
     ('a float64 array of shape (2, 3)', "[1, 'a']", 'an object')
+    >>> in_words(np.zeros(2, int))
+    'an int64 array of shape (2,)'
     """
     if "ndarray" in {cls.__name__ for cls in type(value).__mro__} and value.ndim:
-        return f"a {value.dtype} array of shape {tuple(value.shape)}"
+        article = "an" if str(value.dtype).startswith(("int", "object")) else "a"
+        return f"{article} {value.dtype} array of shape {tuple(value.shape)}"
     try:
         text = repr(value)
     except Exception:  # numbers of more digits than Python shows, objects that are half made

@@ -96,3 +96,65 @@ test_that("whatever is given for whatever argument, R's words say what is wrong 
     }
   }
 })
+
+test_that("a fault is one of the argument that has it", {
+  need_python()
+  blamed <- function(code) tryCatch(code, cytoloom_error = function(error) error$argument)
+  data <- cl_data(plate()$images, plate()$labels)
+  nowhere <- file.path(tempfile(), "nowhere")
+  image <- plate()$images$A01
+  expect_identical(blamed(cl_train(data, validation = nowhere)), "validation")
+  expect_identical(blamed(cl_plan(data, validation = list(1))), "validation")
+  expect_identical(blamed(cl_train(data, start = nowhere)), "start")
+  expect_identical(blamed(predict(bundled_model(), image, pixel_size_um = NA)), "pixel_size_um")
+  expect_identical(blamed(predict(bundled_model(), image, axes = NA)), "axes")
+  expect_identical(blamed(cl_measure(plate()$labels, nowhere)), "image")
+  expect_identical(blamed(cl_relate(plate()$labels, nowhere)), "cells")
+})
+
+test_that("NaN, NA, infinite and no values are called what they are", {
+  need_python()
+  received <- function(code) tryCatch(code, cytoloom_error = function(error) error$received)
+  for (value in list(NaN, NA, Inf, -Inf)) {
+    expect_identical(received(cl_plan(train_folder(), minutes = value)), format(value))
+    expect_identical(received(cl_measure(matrix(1, 2, 2), around_um = value)), format(value))
+  }
+  expect_identical(received(cl_iou(NULL, NULL)), "NULL")
+  image <- plate()$images$A01 + 0
+  image[1:2] <- c(NaN, Inf)
+  expect_warning(
+    found <- predict(bundled_model(), image, progress = FALSE), "NaN or infinite values in 0.02%"
+  )
+  expect_identical(found$files$objects, 6L)
+  image[1] <- NA
+  expect_error(predict(bundled_model(), image), "Received: 1 NA")
+  text <- matrix("a", 2, 2)
+  told <- "Received: an array of 2 x 2 texts"
+  expect_error(predict(bundled_model(), text), told)
+  expect_error(cl_measure(text), told)
+})
+
+test_that("metrics that pictures do not have are refused in one sentence", {
+  need_python()
+  for (metric in list("lss", 1, NA, character())) {
+    expect_error(plot(bundled_model(), metric = metric), "Expected one or more of loss, score")
+    expect_error(plot(evaluate_plate(), metric = metric), "Expected one of ap50, ")
+    skip_if_not_installed("ggplot2")
+    expect_error(ggplot2::autoplot(evaluate_plate(), metric = metric), "one or more of ap50, ")
+  }
+  expect_error(plot(bundled_model(), metric = "lss"), "Received: \"lss\"")
+  expect_error(plot(evaluate_plate(), metric = c("dice", "ap50")), "Expected one of")
+  expect_error(plot(evaluate_plate(), n = 0), "Invalid `n`. Expected 1 or more. Received: 0")
+})
+
+test_that("reports of images in tibbles are short", {
+  need_python()
+  skip_if_not_installed("tibble")
+  table <- tibble::tibble(image = plate()$images, label = plate()$labels)
+  report <- cl_check(table, progress = FALSE)
+  expect_output(print(report), "^3 images checked: nothing wrong.$")
+  shown <- capture.output(str(report), print(cl_data(table)), str(cl_data(table)))
+  expect_lt(sum(nchar(shown)), 2000)
+  one <- cl_check(cl_data(plate()$images[1], plate()$labels[1]), progress = FALSE)
+  expect_output(print(one), "^1 image checked")
+})

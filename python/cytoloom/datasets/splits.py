@@ -89,8 +89,9 @@ def split(
     groups, shows = _groups(data.items), shows or shown_by(data.unknown)
     # one group of so few would be more than twice what was asked for
     if len(groups) * fraction < 0.5:
-        few = f"{len(groups)} image{'s' if len(groups) > 1 else ''} or groups are too few to hold"
-        return _split_region(data, fraction, seed, shows, f"{few} one out")
+        several = f"{len(groups)} images or groups are"
+        few = "1 image or group is" if len(groups) == 1 else several
+        return _split_region(data, fraction, seed, shows, f"{few} too few to hold one out")
     shown = {name: _shown(members, shows) for name, members in groups.items()}
     held = _held_groups(shown, fraction, seed)
     # of objects that are all in one group only a part can be held out
