@@ -16,14 +16,14 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long lint docs bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
 	@echo "make test-long      5,000 damaged files and odd arguments (an hour)"
 	@echo "make lint           ruff, mypy, lintr"
-	@echo "make docs           docs/_build/html/index.html; every example in it is run"
+	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
 	@echo "make check-r        R CMD build and R CMD check --as-cran"
 	@echo "make setup-r        install R's side (Debian, as root)"
@@ -51,8 +51,14 @@ lint: setup-r $(VENV)/.lint
 	sh tools/lint-r.sh
 
 docs: setup-r $(VENV)/.docs
-	$(PY) -m sphinx -W --keep-going -E -q -b html docs docs/_build/html
+	$(MAKE) --jobs=2 docs-pages docs-r
 	@echo "Open docs/_build/html/index.html"
+
+docs-pages:
+	$(PY) -m sphinx -W --keep-going -E -q -b html docs docs/_build/html
+
+docs-r:
+	Rscript tools/docs-r.R docs/_build/html/r
 
 bench: $(VENV)/.core
 	$(PY) -m benchmarks

@@ -18,9 +18,8 @@ extensions = [
     "numpydoc",
     "sphinx_design",
     "executed",
-    "rd_pages",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "generated"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
