@@ -124,7 +124,8 @@ found_place <- function(x, i) {
   some <- toString(c(utils::head(names(x), 5), if (length(x) > 5) "..."))
   stop_clean(
     "Invalid image. Expected a number up to ", length(x), " or one of ", some,
-    ". Received: ", toString(i), "."
+    ". Received: ", toString(i), ".",
+    if (identical(i, "files") || identical(i, "objects")) paste0(" The table is found$", i, ".")
   )
 }
 

@@ -3,16 +3,17 @@
 
 #' Results as tables and ggplots
 #'
-#' [cl_found], [cl_scores] and [cl_model] objects are taken as their tables (the objects, the scores
-#' per image, the history) by `data.frame()`, `write.csv()`, `subset()`, `with()`, `merge()`,
-#' `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr and tidyr, joins among them.
+#' [cl_found], [cl_scores], [cl_model] and [cl_consensus()] objects are taken as their tables (the
+#' objects, the scores per image, the history, the experts) by `data.frame()`, `write.csv()`,
+#' `subset()`, `with()`, `merge()`, `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr
+#' and tidyr, joins among them.
 #' Functions that are no generics take a data frame alone, such as `found$objects`:
 #' `readr::write_csv()`, `dplyr::bind_rows()`, `knitr::kable()`, and joins of what is given second.
 #'
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.
 #'
-#' @param x,object A `cl_found`, `cl_scores` or `cl_model`.
+#' @param x,object A `cl_found`, `cl_scores`, `cl_model` or `cl_consensus`.
 #' @param i Name or number of an image.
 #' @param images Where the images are, where `object` does not know, as one of [cl_results()].
 #' @param ... What the generic function takes.
@@ -33,6 +34,9 @@ as_tibble.cl_scores <- as_tibble.cl_found
 #' @exportS3Method tibble::as_tibble
 as_tibble.cl_model <- as_tibble.cl_found
 
+#' @exportS3Method tibble::as_tibble
+as_tibble.cl_consensus <- as_tibble.cl_found
+
 #' @exportS3Method ggplot2::fortify
 fortify.cl_found <- function(model, data, ...) as.data.frame(model)
 
@@ -41,6 +45,9 @@ fortify.cl_scores <- fortify.cl_found
 
 #' @exportS3Method ggplot2::fortify
 fortify.cl_model <- fortify.cl_found
+
+#' @exportS3Method ggplot2::fortify
+fortify.cl_consensus <- fortify.cl_found
 
 #' @rdname cl_tables
 #' @exportS3Method generics::tidy
@@ -57,6 +64,9 @@ tidy.cl_model <- function(x, ...) as.data.frame(x)
 
 #' @exportS3Method generics::tidy
 tidy.cl_found <- function(x, ...) as.data.frame(x)
+
+#' @exportS3Method generics::tidy
+tidy.cl_consensus <- function(x, ...) as.data.frame(x)
 
 #' @rdname cl_tables
 #' @exportS3Method generics::glance
@@ -106,7 +116,7 @@ register_verbs_of <- function(package, ...) {
 
 register_verb <- function(verb, space, make) {
   method <- make(get(verb, space))
-  for (class in c("cl_found", "cl_scores", "cl_model")) {
+  for (class in c("cl_found", "cl_scores", "cl_model", "cl_consensus")) {
     registerS3method(verb, class, method, envir = space)
   }
 }

@@ -41,11 +41,15 @@ test_that("42. parLapply() predicts in workers, which take the model as it is", 
 test_that("43. a future predicts in another process", {
   need_python()
   skip_if_not_installed("future")
-  old <- future::plan(future::cluster, workers = worker(), persistent = TRUE)
+  old <- future::plan(future::cluster, workers = worker())
   on.exit(future::plan(old))
   model <- bundled_model()
   image <- plate()$images$A01
-  promised <- future::future(predict(model, image, progress = FALSE), packages = "cytoloom")
+  # reticulate starts R's generator of random numbers, without drawing any, which future warns of
+  promised <- future::future(
+    predict(model, image, progress = FALSE),
+    packages = "cytoloom", seed = TRUE
+  )
   expect_identical(future::value(promised)[[1]], plate_found()$A01)
 })
 

@@ -14,6 +14,7 @@ test_that("18. a list's ways in agree: [[, $, names, seq_along, for, rev, head, 
   expect_identical(as.list(found[order(names(found), decreasing = TRUE)]), plain[3:1])
   expect_identical(as.list(found[-1]), plain[-1])
   expect_true("A01" %in% names(found))
+  expect_error(found[["objects"]], "Received: objects. The table is found\\$objects")
   for (name in names(found)) expect_identical(found[[name]], plain[[name]])
 })
 

@@ -73,6 +73,24 @@ test_that("models", {
   })
 })
 
+test_that("a consensus", {
+  flags <- c("", "stands out")
+  experts <- data.frame(expert = c("ann", "bob"), dice = c(0.9, 0.4567), flags = flags)
+  images <- data.frame(image = "A01", status = "ok", kappa = 0.5, flags = "")
+  consensus <- structure(
+    list(per_expert = experts, per_image = images, method = "staple", labels = list(A01 = 1)),
+    class = "cl_consensus"
+  )
+  expect_snapshot({
+    consensus
+    str(consensus)
+    summary(consensus)
+    format(consensus)
+    generics::tidy(consensus)
+    subset(consensus, dice < 0.5)
+  })
+})
+
 test_that("components, data, reports, plans and facts", {
   expect_snapshot({
     cl_unet(filters = 8)
