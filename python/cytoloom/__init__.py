@@ -20,6 +20,7 @@ VERBS = {
     "predict": "prediction.predict:predict",
     "measure": "measurement.measure:measure",
     "consensus": "experts.consensus:consensus",
+    "export": "measurement.export:export",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

@@ -15,6 +15,7 @@ from .experts.result import Consensus as Consensus
 from .images.normalize import Normalize as Normalize
 from .losses.losses import dice_coef as dice_coef
 from .losses.losses import dice_coef_loss as dice_coef_loss
+from .measurement.export import export as export
 from .measurement.measure import measure as measure
 from .measurement.outlines import outlines as outlines
 from .measurement.relate import relate as relate

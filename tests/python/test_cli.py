@@ -31,6 +31,7 @@ COMMANDS = (
     "plan",
     "measure",
     "consensus",
+    "export",
     "simulate",
     "info",
     "doctor",

@@ -106,6 +106,7 @@ def test_0_255_and_rgb_masks_are_understood_and_said_so(folder):
     report = check(folder)
     assert report.ok
     assert only(report.notes) == "labels understood as 0/255 mask (3 of 3 images)"
+    assert check(folder).notes == report.notes  # though these are kept in memory by now
     for i in range(3):
         put(folder / "labels" / f"{i}.png", np.stack([LABELS * 255, 0 * LABELS, 0 * LABELS], -1))
     assert "RGB mask of two colours (3 of 3 images)" in only(check(folder).notes)

@@ -479,7 +479,7 @@ def test_the_probe_of_requirements_imports_no_package() -> None:
 MAN = {
     "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
     "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
-    "measure": "cl_measure", "consensus": "cl_consensus",
+    "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ usual_calls <- function() {
       cl_simulate = list(folder = file.path(tiny_model()$path, "model.json"), progress = FALSE),
       cl_dice = pair, cl_iou = pair, cl_average_precision = pair, cl_match = pair,
       cl_measure = list(labels = image, progress = FALSE), cl_outlines = list(labels = image),
+      cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
       cl_relate = list(nuclei = image, cells = image),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

@@ -21,7 +21,7 @@ exit codes:
   0    done
   1    failed; the reason is one sentence on standard error (--debug: the traceback)
   2    the command line itself was wrong
-  3    predict, consensus: some images could not be used, the others are done
+  3    predict, consensus, export: some images could not be used, the others are done
        (see files.csv or consensus.csv)
   130  interrupted"""
 
@@ -80,6 +80,13 @@ def _agreed(found: Any, args: argparse.Namespace) -> int:
     return complain(f"{failed} of {len(found.per_image)} images have no consensus", PARTIAL)
 
 
+def _exported(files: Any, args: argparse.Namespace) -> int:
+    failed = int((files["status"] != "ok").sum())
+    done = counted(len(files) - failed, "image")
+    print(f"{done}, {counted(int(files['objects'].sum()), 'object')}. Files in {args.out}")
+    return complain(f"{failed} of {len(files)} images failed", PARTIAL) if failed else OK
+
+
 def _simulated(folder: Any, args: argparse.Namespace) -> int:
     print(f"{counted(args.images, 'image')} of kind {args.kind} in {folder}")
     return OK
@@ -135,6 +142,14 @@ COMMANDS = {
         _agreed,
         {"out": "consensus"},
         {"experts": {"nargs": "+", "help": "folder with a folder for each expert, or these"}},
+    ),
+    "export": Command(
+        "export results/ rois/ --format roi",
+        _exported,
+        more={
+            "labels": {"nargs": "+", "help": "folder or files of label images, or of a prediction"},
+            "out": {"metavar": "DIR", "help": "folder for the files"},
+        },
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),
     "plan": Command("plan data/train --minutes 10", more={"memory_gb": {"metavar": "GB"}}),

@@ -25,6 +25,8 @@ from .cache import SHARED
 from .sources import Role, Slices, Source
 
 FileName = str | os.PathLike[str]
+UNDERSTOOD: dict[Hashable, str] = {}
+"""How the labels of files were understood, which another source may have read and kept."""
 
 
 class FileSource:
@@ -78,7 +80,6 @@ class FileSource:
         self._alive: weakref.ref[AnyArray] | None = None
         self._set: tuple[Hashable, tuple[str, ...]] | None = None
         self._lock = threading.Lock()
-        self.understood = ""
         self.digest: tuple[Any, str] | None = None
 
     def __repr__(self) -> str:
@@ -161,6 +162,11 @@ class FileSource:
         size = math.prod(self.info.frame_shape) * self.info.dtype.itemsize
         return self._cache is None or size > self._cache.max_bytes
 
+    @property
+    def understood(self) -> str:
+        """How labels were understood, once they were read."""
+        return UNDERSTOOD.get(self.identity, "") if self.role == "labels" else ""
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels, read-only, or those within one slice per spatial axis."""
         kept = self._picked() if self.role == "image" else None
@@ -212,9 +218,10 @@ class FileSource:
     def _decode(self) -> AnyArray:
         frame = self._one_frame()
         if self.role == "labels":
-            array, self.understood = files.read_labels_as(
+            array, said = files.read_labels_as(
                 self.path, axes=self.file_axes, frame=frame, unknown=self.unknown
             )
+            UNDERSTOOD[self.identity] = said
         else:
             array = files.read_part(self.path, Part(self.file_axes, frame, self.scene))
         # all readers share these pixels; a view, so that the flag is ours alone

@@ -123,7 +123,7 @@ def layout_of_two(images_folder: Path, labels_folder: Path) -> Layout:
     for folder in (images_folder, labels_folder):
         if not folder.is_dir():
             raise invalid("data", expected="a folder", received=str(folder))
-    of_images, of_labels = walk(images_folder), walk(labels_folder)
+    of_images, of_labels = walk(images_folder), walk(labels_folder, labels=True)
     images = of_images.images
     # labels in a folder beside the images themselves are not images
     if labels_folder.parent == images_folder:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..images import formats
 from ..images.npy import is_pickled
 from ..storage.results import AGREED, PREDICTED, UNFINISHED, is_of_runs
+from .drawn import is_drawn
 from .pairing import natural_order
 
 _SHOWN = 3
@@ -84,8 +85,8 @@ def some(names: Sequence[str]) -> str:
     return f"{len(names)} ({shown}{more})"
 
 
-def walk(folder: str | Path) -> Listing:
-    """List the images under a folder, and what is passed over."""
+def walk(folder: str | Path, labels: bool = False) -> Listing:
+    """List the images under a folder, and what is passed over; of labels outlines, too."""
     folder = Path(folder)
     found: list[str] = []
     passed: dict[str, list[str]] = defaultdict(list)
@@ -104,7 +105,8 @@ def walk(folder: str | Path) -> Listing:
                 passed[what].append(_below(folder, here / name))
         folders[:] = sorted(f for f in folders if f not in whole)
         for name in [*whole, *names]:
-            what = "" if name in whole else _file_kind(here / name, names)
+            drawn = labels and is_drawn(name) and not name.startswith(".")
+            what = "" if name in whole or drawn else _file_kind(here / name, names)
             if what != _OURS:
                 (passed[what] if what else found).append(_below(folder, here / name))
     paths = [folder / name for name in sorted(found, key=natural_order)]

@@ -14,6 +14,7 @@ from ..images.image import AnyArray, Image, per_axis
 from ..images.units import odd_size
 from ..messages import Value, say, unsettled
 from .cache import SHARED
+from .drawn import DrawnSource, is_drawn
 from .files import FileSource
 from .given import ReadOptions, is_file
 from .items import Item, notes_of
@@ -74,7 +75,7 @@ def _series_items(
 ) -> list[Item]:
     """Make an item of each time point; of one, with the name alone."""
     if len(frames) == 1:
-        annotations = tuple(_label_source(one, name, options) for one in labels)
+        annotations = tuple(_label_source(one, name, options, frames[0]) for one in labels)
         return [_item(name, frames[0], annotations, options, details)]
     details = {**details, "group": details.get("group") or name}
     series = [_label_series(one, name, len(frames), options) for one in labels]
@@ -183,9 +184,16 @@ def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
     return per_axis(options.pixel_size_um, axes)
 
 
-def _label_source(labels: Any, name: str, options: ReadOptions) -> Source:
+def _label_source(
+    labels: Any, name: str, options: ReadOptions, image: Source | None = None
+) -> Source:
     if isinstance(labels, Files):
         return _joined(labels, options, "labels")[0]
+    if is_file(labels) and is_drawn(labels):
+        if image is None:
+            received, remedy = str(labels), "Give the image as a file, too, or label images."
+            raise invalid("labels", expected="labels of an image", received=received, remedy=remedy)
+        return DrawnSource(labels, image, _cache(options))
     if is_file(labels):
         return FileSource(labels, role="labels", cache=_cache(options), unknown=options.unknown)
     if isinstance(labels, Image):

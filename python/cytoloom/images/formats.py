@@ -31,8 +31,8 @@ _CONVERT = {
         ".h5 .hdf5 .ilp .hdf"
     ),
     "Load it and pass the array, or save it as TIFF or .npy.": ".zarr .n5 .npz .mat .pkl",
-    "Outlines of ImageJ are to be drawn into a label image (by a ROI plugin of Fiji, or with the "
-    "package roifile), and that saved as TIFF.": ".roi .zip",
+    "Outlines of ImageJ are labels: put them into a folder of labels, with the names of the images "
+    "(a.tif, a.zip).": ".roi .zip",
     "Save it as PNG or TIFF from Fiji or an image editor.": (
         ".gif .webp .heic .avif .jp2 .jxl .psd .pdf .svg"
     ),

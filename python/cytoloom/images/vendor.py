@@ -10,16 +10,16 @@ from typing import Any
 from ..errors import InvalidError, invalid
 
 
-def package(name: str, path: Path) -> Any:
-    """Import the package that reads a vendor's format, or say how to install it."""
+def package(name: str, path: Path, extra: str = "vendor") -> Any:
+    """Import the package that knows a format, or say which extra of ours installs it."""
     try:
         return importlib.import_module(name)
     except ImportError:
         raise invalid(
             str(path),
-            expected=f"the package {name} to read it with",
+            expected=f"the package {name}, which knows this format",
             received="no such package",
-            remedy='Run pip install "cytoloom[vendor]", in R cl_install(extras = "vendor").',
+            remedy=f'Run pip install "cytoloom[{extra}]", in R cl_install(extras = "{extra}").',
         ) from None
 
 

@@ -1,0 +1,130 @@
+"""Objects as lines around them, from labels and to labels again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..objects.outlines import outlines
+
+Ring = NDArray[np.float64]
+"""Corners (n, 2) of a closed line, x and y in px from the corner of the image, none twice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """An object.
+
+    Parameters
+    ----------
+    name : str
+        As the file has it; of an object of ours its number.
+    parts : sequence of sequence of Ring
+        Pieces: the first ring of each goes around it, the others around its holes. What an odd
+        number of rings goes around is inside.
+    label : str, default ""
+        Its class.
+    """
+
+    name: str
+    parts: Sequence[Sequence[Ring]]
+    label: str = ""
+
+    @property
+    def rings(self) -> list[Ring]:
+        """All lines."""
+        return [ring for part in self.parts for ring in part]
+
+
+def drawn(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> list[Drawn]:
+    """Draw the objects of a label image along the edges of their pixels.
+
+    Parameters
+    ----------
+    labels : int ndarray (y, x)
+        0 is background.
+    classes : dict of int to str, optional
+        The class of each object.
+
+    Examples
+    --------
+    >>> one, = drawn(np.array([[0, 7, 7]]))
+    >>> one.name, one.rings[0].tolist()
+    ('7', [[1.0, 0.0], [3.0, 0.0], [3.0, 1.0], [1.0, 1.0]])
+    """
+    table = outlines(labels)
+    corners = table[["x", "y"]].to_numpy() + 0.5
+    keys = table[["object", "part", "ring"]].to_numpy()
+    starts = np.flatnonzero((np.diff(keys, axis=0, prepend=-1) != 0).any(axis=1))
+    objects: dict[int, dict[int, list[Ring]]] = {}
+    for first, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
+        number, part, _ = keys[first].tolist()
+        # the first corner is there again as the last
+        objects.setdefault(number, {}).setdefault(part, []).append(corners[first : stop - 1])
+    known = classes or {}
+    return [
+        Drawn(str(number), list(parts.values()), known.get(number, ""))
+        for number, parts in objects.items()
+    ]
+
+
+def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray[np.int32], int]:
+    """Fill the lines: a pixel is inside where its middle is, and where some lie, of the later.
+
+    Parameters
+    ----------
+    objects : sequence of Drawn
+        They keep their numbers where each has one of its own for a name, else they are counted.
+    shape : (int, int)
+        Of the image.
+
+    Returns
+    -------
+    labels : int32 ndarray
+    covered : int
+        How many pixels are in several objects.
+
+    Examples
+    --------
+    >>> labels = np.array([[0, 7, 7], [7, 0, 7], [7, 7, 7]])
+    >>> to_labels(drawn(labels), labels.shape)[0].tolist()
+    [[0, 7, 7], [7, 0, 7], [7, 7, 7]]
+    """
+    labels = np.zeros(shape, np.int32)
+    covered = 0
+    for number, one in zip(_numbers(objects), objects, strict=True):
+        box, inside = _filled(one.rings, shape)
+        covered += int((labels[box][inside] != 0).sum())
+        labels[box][inside] = number
+    return labels, covered
+
+
+def _numbers(objects: Sequence[Drawn]) -> list[int]:
+    numbers = [int(one.name) for one in objects if one.name.isdecimal() and len(one.name) < 10]
+    own = len(set(numbers)) == len(objects) == len(numbers) and all(n > 0 for n in numbers)
+    return numbers if own else list(range(1, len(objects) + 1))
+
+
+def _filled(
+    rings: Sequence[Ring], shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Return the box of an object within the image, and which pixels of it are inside."""
+    from skimage.draw import polygon
+
+    corners = np.concatenate(rings) if rings else np.zeros((0, 2))
+    if not len(corners):
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
+    limits = np.array(shape[::-1])
+    low = np.clip(np.floor(corners.min(axis=0)), 0, limits).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)), low, limits).astype(int)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    inside = np.zeros((bottom - top, right - left), bool)
+    for ring in rings:
+        # middles of pixels are half a pixel from their corners
+        x, y = ring[:, 0] - 0.5 - left, ring[:, 1] - 0.5 - top
+        inside[polygon(y, x, inside.shape)] ^= True
+    return (slice(top, bottom), slice(left, right)), inside

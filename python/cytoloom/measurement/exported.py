@@ -1,0 +1,113 @@
+"""Write label images for other programs: what the verb `export` composes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.files import FileSource
+from ..datasets.items import Item
+from ..errors import InvalidError, invalid
+from ..events import Event, Work, note, warn
+from ..exchange import geojson, rois
+from ..exchange.coco import Coco
+from ..exchange.drawn import drawn
+from ..messages import TABLES, Setting, counted, say, spelled
+from ..storage.names import changes, file_names
+from ..storage.results import claimed, put_in_place, refuse_inputs, staged
+from ..storage.written import Written
+from .given import label_images, read_object_labels
+
+EACH = {"roi": (rois.write, ".zip"), "geojson": (geojson.write, ".geojson")}
+"""What writes the objects of an image, and how its files end."""
+ALL = "annotations.json"
+
+
+def collect(
+    labels: Any, out: str | os.PathLike[str], format: str, overwrite: bool
+) -> Work[pd.DataFrame]:
+    """Write all images; the parameters are those of the verb."""
+    formats = [*EACH, "coco"]
+    if format not in formats:
+        raise invalid("format", expected=say("one of {}", formats), received=format)
+    items, known = label_images(labels)
+    names = file_names(item.id for item in items)
+    targets = [ALL] if format == "coco" else [names[i.id] + EACH[format][1] for i in items]
+    with claimed(out, "export") as (folder, lock), staged(folder) as stage:
+        _refuse_losses(folder, targets, items, overwrite)
+        renamed = changes(names.items())
+        if renamed:
+            yield note(renamed)
+        rows, together = [], Coco()
+        for k, item in enumerate(items):
+            if len(items) > 1:
+                yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
+            lock.check()
+            try:
+                row = _written(item, known.classes.get(item.id), stage, format, names, together)
+            except (InvalidError, OSError) as error:
+                if len(items) == 1:
+                    raise
+                yield warn(say("{} is left out: {}", item.id, str(error)))
+                row = {"status": spelled(str(error), TABLES), "objects": 0, "file": ""}
+            rows.append({"image": item.id, **row})
+        table = pd.DataFrame(rows)
+        made = sorted({name for name in table["file"] if name})
+        if not made:
+            status = rows[0]["status"]
+            expected = "at least one label image that can be used"
+            raise invalid("labels", expected=expected, received=status)
+        if format == "coco":
+            together.write(stage / ALL)
+        _refuse_losses(folder, made, items, overwrite)
+        put_in_place(stage, folder, {}, made)
+        table["file"] = [str(folder / name) if name else "" for name in table["file"]]
+        yield note(f"{counted(int(table['objects'].sum()), 'object')} written to {folder}.")
+    return table
+
+
+def _written(
+    item: Item,
+    classes: Mapping[int, str] | None,
+    stage: Path,
+    format: str,
+    names: Mapping[str, str],
+    together: Coco,
+) -> dict[str, Any]:
+    """Write the objects of an image, or add them to those of all; its row."""
+    numbers, _ = read_object_labels(item, classes)
+    if numbers.ndim != 2:
+        received, remedy = say("a stack of shape {}", numbers.shape), "Give a plane of it."
+        raise invalid(item.id, expected="labels (y, x)", received=received, remedy=remedy)
+    if format == "coco":
+        source = item.image
+        name = source.path.name if isinstance(source, FileSource) else item.id
+        together.add(name, numbers, classes)
+        return {"status": "ok", "objects": len(np.unique(numbers[numbers != 0])), "file": ALL}
+    write, suffix = EACH[format]
+    objects = drawn(numbers, classes)
+    file = names[item.id] + suffix
+    write(stage / file, objects, numbers.shape)
+    return {"status": "ok", "objects": len(objects), "file": file}
+
+
+def _refuse_losses(
+    folder: Path, targets: list[str], items: tuple[Item, ...], overwrite: bool
+) -> None:
+    """Raise where a file would be lost that is read, or that no export wrote."""
+    Written(folder).refuse_others(targets)
+    there = [name for name in targets if os.path.lexists(folder / name)]
+    if there and not overwrite:
+        raise invalid(
+            "out",
+            expected="a folder without these files",
+            received=str(folder / there[0]),
+            remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
+        )
+    read = [item.image.path for item in items if isinstance(item.image, FileSource)]
+    refuse_inputs([folder / name for name in targets], read)

@@ -1,0 +1,23 @@
+test_that("objects go to other programs and come back as labels", {
+  need_python()
+  labels <- matrix(0L, 12, 16)
+  labels[2:9, 2:9] <- 7L
+  labels[4:5, 4:5] <- 0L # a hole, and in it
+  labels[5, 5] <- 9L
+  folder <- tempfile()
+  image <- tempfile(fileext = ".tif")
+  dir.create(folder)
+  cl_write_labels(labels, image)
+  for (format in c("roi", "geojson")) {
+    out <- file.path(folder, format)
+    files <- cl_export(stats::setNames(list(labels), sub("[.]tif$", "", basename(image))), out, format)
+    expect_identical(files$status, "ok")
+    expect_identical(files$objects, 2L)
+    expect_true(file.exists(files$file))
+    expect_identical(cl_measure(files$file, image)$area_px, c(60L, 1L))
+    expect_error(cl_export(labels, out, format, "no"), class = "cytoloom_error")
+  }
+  files <- cl_export(labels, file.path(folder, "coco"), "coco")
+  expect_identical(basename(files$file), "annotations.json")
+  expect_error(cl_export(labels, folder, "svg"), "Expected one of")
+})
