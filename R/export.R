@@ -14,10 +14,10 @@
 #' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects`, `file`: a row per
 #'   image.
 #'
-#'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as ImageJ
-#'   and QuPath do. Objects keep their number as name, holes and separate pieces are kept, and QuPath
-#'   shows the class of predictions of classes. A folder of ROI or GeoJSON is read again as labels:
-#'   `cl_data("images/", "rois/")`.
+#'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as
+#'   ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept,
+#'   and QuPath shows the class of predictions of classes. A folder of ROI or GeoJSON is read again
+#'   as labels: `cl_data("images/", "rois/")`.
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 8)

@@ -43,6 +43,18 @@ def export(*args, **settings):
     return cl.export(*args, **settings, progress=False)
 
 
+@pytest.mark.parametrize("format", ["roi", "geojson", "coco"])
+def test_an_image_without_objects_stays_one(tmp_path, format):
+    image = tmp_path / "images/a.tif"
+    image.parent.mkdir()
+    tifffile.imwrite(image, odd_labels(), photometric="minisblack")
+    files = export({"a": odd_labels() * 0}, tmp_path / "out", format)
+    assert files["objects"].tolist() == [0]
+    if format != "coco":
+        data = cl.Data.from_pairs([image], [files["file"][0]])
+        assert not data.items[0].annotations[0].read().any()
+
+
 @pytest.mark.parametrize("format", ["roi", "geojson"])
 def test_what_is_exported_is_read_again_to_the_pixel(drawn, tmp_path, format):
     files = export(drawn / "labels", tmp_path, format)
@@ -148,7 +160,7 @@ def test_what_people_draw_in_imagej_is_filled_as_there(drawn, tmp_path):
         ("f_0.zip", b"no archive", "outlines of ImageJ"),
         ("f_0.zip", "picture", r"an archive with 'a\.png'"),
         ("f_0.geojson", b"{", "polygons in GeoJSON"),
-        ("f_0.geojson", b'{"features": []}', "Received: none"),
+        ("f_0.geojson", b'{"features": 3}', "cannot be read"),
         (
             "f_0.geojson",
             b'[{"geometry": {"type": "Polygon", "coordinates": [["a"]]}}]',

@@ -10,7 +10,8 @@ test_that("objects go to other programs and come back as labels", {
   cl_write_labels(labels, image)
   for (format in c("roi", "geojson")) {
     out <- file.path(folder, format)
-    files <- cl_export(stats::setNames(list(labels), sub("[.]tif$", "", basename(image))), out, format)
+    given <- stats::setNames(list(labels), sub("[.]tif$", "", basename(image)))
+    files <- cl_export(given, out, format)
     expect_identical(files$status, "ok")
     expect_identical(files$objects, 2L)
     expect_true(file.exists(files$file))

@@ -77,7 +77,7 @@ def _places(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.int64]]]:
     place, values = place[order], flat[place][order]
     first = np.flatnonzero(np.diff(values, prepend=0))
     parts: Sequence[NDArray[np.int64]] = np.split(place, first[1:])
-    return [(int(values[k]), part) for k, part in zip(first, parts, strict=bool(len(first)))]
+    return [(int(values[k]), part) for k, part in zip(first, parts, strict=False)]
 
 
 def _counts(place: NDArray[np.int64], total: int) -> list[int]:

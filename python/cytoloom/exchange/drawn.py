@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +60,9 @@ def drawn(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> lis
     table = outlines(labels)
     corners = table[["x", "y"]].to_numpy() + 0.5
     keys = table[["object", "part", "ring"]].to_numpy()
-    starts = np.flatnonzero((np.diff(keys, axis=0, prepend=-1) != 0).any(axis=1))
+    edges = np.flatnonzero((np.diff(keys, axis=0, prepend=-1, append=-1) != 0).any(axis=1))
     objects: dict[int, dict[int, list[Ring]]] = {}
-    for first, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for first, stop in itertools.pairwise(edges.tolist()):
         number, part, _ = keys[first].tolist()
         # the first corner is there again as the last
         objects.setdefault(number, {}).setdefault(part, []).append(corners[first : stop - 1])

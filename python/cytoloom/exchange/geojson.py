@@ -69,8 +69,6 @@ def read(path: Path) -> tuple[list[Drawn], str]:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise _no_polygons(path, f"what cannot be read ({error})") from None
     others = len(shapes) - len(found)
-    if not shapes:
-        raise _no_polygons(path, "none")
     said = f"{others} of {len(shapes)} are lines or points, which go around nothing"
     return found, said if others else ""
 

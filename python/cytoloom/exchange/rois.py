@@ -65,8 +65,6 @@ def read(path: Path) -> tuple[list[Drawn], str]:
         raise
     except Exception as error:  # of which there are many for what is damaged
         raise _no_rois(path, f"what cannot be read ({error})") from error
-    if not rois:
-        raise _no_rois(path, "none")
     kinds = tool.ROI_TYPE
     around = {kinds.POLYGON, kinds.RECT, kinds.OVAL, kinds.FREEHAND, kinds.TRACED}
     _refuse_planes(path, rois)
