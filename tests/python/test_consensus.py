@@ -294,6 +294,12 @@ def test_results_are_files_that_no_other_files_are_lost_to(tmp_path, capsys):
     pd.testing.assert_frame_equal(table, again.objects)
     agree(tmp_path / "masks", out=out, overwrite=True)
     assert not (out / "consensus_objects.csv").exists()
+    whole = (tmp_path / "masks/ben/b.png").read_bytes()
+    (tmp_path / "masks/ben/b.png").write_bytes(whole[:40])
+    with pytest.raises(cl.InvalidError, match="Received: b, which could not be used this time"):
+        agree(tmp_path / "masks", out=out, overwrite=True)
+    assert (out / "labels" / "b.tif").is_file()
+    (tmp_path / "masks/ben/b.png").write_bytes(whole)
     (out / "labels" / "a.tif").write_bytes(b"mine")
     with pytest.raises(cl.InvalidError, match=r"a\.tif, which is another file or was changed"):
         agree(tmp_path / "masks", out=out, overwrite=True)

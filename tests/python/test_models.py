@@ -225,6 +225,15 @@ def test_what_is_changed_after_a_save_was_killed_is_not_replaced(folder, name):
     assert cl.load(folder).info["seed"] == 77
 
 
+def test_a_manifest_edited_by_hand_is_not_replaced(folder):
+    cl.load(folder).save(folder, overwrite=True)
+    text = (folder / "model.json").read_text().replace('"seed": 0', '"seed": 5')
+    (folder / "model.json").write_text(text)
+    with pytest.raises(cl.InvalidError, match=r"model\.json, which is another file or was changed"):
+        cl.load(folder).save(folder, overwrite=True)
+    assert (folder / "model.json").read_text() == text
+
+
 def test_a_model_that_nobody_could_load_replaces_none(folder):
     model = cl.load(folder)
     model.info["start"] = ["no", "path"]

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 import cytoloom as cl
 import kills
 import small
+from cytoloom.storage import results
 from cytoloom.storage.written import RECORD
 from extras import need
 
@@ -198,6 +199,20 @@ def test_what_fails_leaves_the_earlier_results(model, tmp_path):
     assert contents(out) == before
 
 
+def test_results_of_images_that_fail_this_time_stay(model, images, tmp_path):
+    given = tmp_path / "images"
+    shutil.copytree(images, given)
+    out = predict(model, given, tmp_path / "out").out
+    before = contents(out)
+    (given / "w1.tif").write_bytes((given / "w1.tif").read_bytes()[:200])
+    with pytest.raises(cl.InvalidError, match=r"Received: w1, which could not be used.* stay"):
+        predict(model, given, out, overwrite=True)
+    assert before.items() <= contents(out).items()
+    (given / "w1.tif").unlink()
+    assert len(predict(model, given, out, overwrite=True)) == 5
+    assert not (out / "labels/w1.tif").exists()
+
+
 def test_an_input_among_the_results_is_never_replaced(model, images, tmp_path):
     out = tmp_path / "ol"
     predict(model, images, out)
@@ -264,6 +279,29 @@ def test_what_was_changed_by_hand_is_not_replaced(model, images, tmp_path, name,
     with pytest.raises(cl.InvalidError, match=r"Move it away, or pass another name"):
         predict(model, images / "w0.tif", out, overwrite=True)
     assert contents(out) == before
+
+
+def test_what_is_changed_while_files_take_their_place_stays(model, images, tmp_path, monkeypatch):
+    """With many images that takes seconds, in which people save what they have corrected."""
+    predict(model, images, tmp_path)
+    plain, mine = results.move_there, tmp_path / "labels/w5.tif"
+
+    def corrected(stage, folder, names):
+        plain(stage, folder, names)
+        mine.write_bytes(b"mine")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "move_there", corrected)
+        with pytest.raises(cl.InvalidError, match=r"w5\.tif, which is another file or was changed"):
+            predict(model, images, tmp_path, overwrite=True)
+    assert mine.read_bytes() == b"mine"
+    with pytest.raises(cl.InvalidError, match="a prediction that has ended"):
+        cl.measure(tmp_path, progress=False)
+    mine.rename(tmp_path.parent / "mine.tif")
+    found = predict(model, images, tmp_path, overwrite=True)
+    assert (
+        cl.measure(tmp_path, progress=False)["object"].tolist() == found.objects["object"].tolist()
+    )
 
 
 def test_what_is_changed_while_new_results_are_made_is_not_replaced(model, images, tmp_path):

@@ -28,6 +28,7 @@ from ..storage.results import (
     PREDICTED,
     UNFINISHED,
     claimed,
+    earlier_results_of,
     put_in_place,
     refuse_inputs,
     refuse_odd_folders,
@@ -98,6 +99,10 @@ class Folder(InMemory):
         self._lock.check()
         by_name = dict(reversed(list(zip(TABLES, tables, strict=False))))
         record = Written(self._folder)
+        failed = [self._names[n] for n in tables[0]["image"][tables[0]["status"] != "ok"]]
+        lost = [name for name in failed if record.holds(f"labels/{name}.tif")]
+        if lost:
+            raise earlier_results_of(lost, self._folder, "experts")
         # somebody may have put files here in the meantime
         refuse_odd_folders(self._folder, KINDS)
         record.refuse_others([*self._written, *by_name])

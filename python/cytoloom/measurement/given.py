@@ -21,7 +21,7 @@ from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..prediction.predictions import Predictions
-from ..storage.results import OBJECTS
+from ..storage.results import OBJECTS, UNFINISHED
 from ..storage.tables import read_table
 
 if TYPE_CHECKING:
@@ -79,8 +79,18 @@ def as_label_images(x: Any) -> LabelImages | None:
         return predicted(x.files, x.objects, {name: written[name] or x[name] for name in x.names})
     if isinstance(x, Mapping):
         return LabelImages({str(name): one for name, one in x.items()})
-    table = Path(x).expanduser() / "files.csv" if is_file(x) and str(x) else None
-    if table is None or not table.is_file():
+    folder = Path(x).expanduser() if is_file(x) and str(x) else None
+    if folder is None:
+        return None
+    if (folder / UNFINISHED).is_dir():
+        raise invalid(
+            "labels",
+            expected="the folder of a prediction that has ended",
+            received=f"{folder}, where one did not end",
+            remedy="The same prediction goes on where it stopped.",
+        )
+    table = folder / "files.csv"
+    if not table.is_file():
         return None
     files = read_table(table)
     below = {str(r.image): table.parent / r.labels for r in files.itertuples() if r.labels}

@@ -137,8 +137,12 @@ def refuse_changed(
         expected, received = "the folder of a model that is whole", str(folder)
         raise invalid(argument, expected=expected, received=received, remedy=remedy)
     known = _manifest_files(folder)
-    if all(known.values()):  # format 1 has no hashes
-        Written(folder, known).refuse_others({**known, **dict.fromkeys(names)}, argument)
+    if not all(known.values()):  # format 1 has no hashes
+        return
+    written = Written(folder, known)
+    # of the manifest itself the record in the folder tells, unless it was left behind in copying
+    own = [MANIFEST] if MANIFEST in written.names() else []
+    written.refuse_others({**known, **dict.fromkeys([*names, *own])}, argument)
 
 
 def finish_save(folder: Path) -> None:
@@ -153,14 +157,17 @@ def finish_save(folder: Path) -> None:
     names, earlier = _manifest_files(saved), _manifest_files(folder)
     if not names:  # ended by another process by now
         return
-    written = Written(folder, earlier)
+    written, record = Written(folder, earlier), Written(folder)
+    manifest = {MANIFEST: sha256_of(saved / MANIFEST)}
     for name in names:
         _take_place(saved / name, _inside(folder, name))
     for name in set(earlier) - set(names):
         if written.holds(name) or not earlier[name]:
             _inside(folder, name).unlink(missing_ok=True)
             leave_empty((folder / name).parent)
+    record.add(manifest)
     _take_place(saved / MANIFEST, folder / MANIFEST)
+    record.settle(manifest)
     _forget_save(folder)
 
 

@@ -23,6 +23,7 @@ from ..storage.results import (
     PREDICTED,
     UNFINISHED,
     claimed,
+    earlier_results_of,
     move_there,
     names_of,
     refuse_inputs,
@@ -218,6 +219,7 @@ class ResultsFolder(InMemory):
             if table is not None:
                 write_table(table, self._stage / name)
                 self._written[name] = sha256_of(self._stage / name)
+        self._refuse_holes_by_failure(files)
         # somebody may have changed earlier results in the meantime
         refuse_odd_folders(self._folder, KINDS)
         self.refuse_losses()
@@ -226,6 +228,15 @@ class ResultsFolder(InMemory):
         take_place(self._stage, self._record, self._written, gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()
+
+    def _refuse_holes_by_failure(self, files: pd.DataFrame) -> None:
+        """Raise where earlier results would go of images that could not be used this time."""
+        failed = files["image"][files["status"] != "ok"] if self._replacing else []
+        lost = [
+            name for name in failed if any(map(self._record.holds, names_of([self._names[name]])))
+        ]
+        if lost:
+            raise earlier_results_of(lost, self._folder, "images")
 
     def _refuse_holes(self) -> None:
         """Raise where a file of a finished image has been removed in the meantime."""

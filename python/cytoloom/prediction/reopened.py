@@ -50,8 +50,8 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     (['a'], (8, 8))
     """
     path = Path(os.path.abspath(folder))
-    if not (path / PREDICTED).is_file():
-        unfinished = (path / UNFINISHED).is_dir()
+    unfinished = (path / UNFINISHED).is_dir()
+    if unfinished or not (path / PREDICTED).is_file():
         raise invalid(
             "folder",
             expected=f"a folder that a prediction has written, with {PREDICTED}",

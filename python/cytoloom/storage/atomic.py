@@ -22,6 +22,7 @@ _LEAVE = "Pass a place that you may write to."
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
+    errno.EFBIG: "Allow larger files (ulimit -f), or pass a folder on another disk.",
     errno.EROFS: _LEAVE,
     errno.EACCES: _LEAVE,
     errno.EPERM: _LEAVE,
@@ -55,7 +56,8 @@ Received: labels: No space left on device. Make room ...
         raise
     except OSError as error:
         at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str) else path
-        if any(is_partial(part) for part in at.parts):  # a name that nobody has seen
+        # a name that nobody has seen
+        if any(is_partial(part) for part in at.parts) or at.name.startswith((".in-use", "tmp")):
             at = path
         said = invalid(
             name or str(path),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..messages import Setting, VerbName, say
 from .atomic import (
     is_partial,
@@ -154,6 +154,17 @@ def refuse_other_files(folder: Path) -> None:
             )
 
 
+def earlier_results_of(images: Sequence[str], folder: Path, argument: str) -> InvalidError:
+    """Return the error where earlier results would give way to none."""
+    shown = ", ".join(images[:5]) + (", ..." if len(images) > 5 else "")
+    return invalid(
+        argument,
+        expected=f"all images of which {folder} has results, which are replaced together",
+        received=f"{shown}, which could not be used this time; the earlier results stay",
+        remedy="Mend these, or leave them away, and theirs are removed.",
+    )
+
+
 def refuse_inputs(written: Iterable[Path], inputs: Iterable[str | os.PathLike[str]]) -> None:
     """Raise where a file that would be written or removed is one that is read."""
     read = {_identity(Path(path), follow=True): path for path in inputs}
@@ -195,7 +206,8 @@ def take_place(
 ) -> None:
     """Let files take the place of earlier ones, and record them.
 
-    Whatever of it is done before a kill, doing it again ends as if there had been none.
+    Whatever of it is done before a kill, doing it again ends as if there had been none. A file
+    that somebody has changed by now stops it, and stays.
 
     Parameters
     ----------
@@ -210,10 +222,15 @@ def take_place(
     """
     folder = written.folder
     written.add(hashes)
+    # each once more before it goes: with many files this takes seconds, in which people save theirs
     for name in gone:
+        written.refuse_others([name])
         with told(folder / name):
             (folder / name).unlink(missing_ok=True)
-    move_there(stage, folder, hashes)
+    for name in hashes:
+        if os.path.lexists(stage / name):
+            written.refuse_others([name])
+            move_there(stage, folder, [name])
     written.settle(hashes, gone)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..storage.atomic import is_regular
+from ..storage.atomic import is_regular, told
 
 FILES = ("state-a.npz", "state-b.npz")
 
@@ -32,12 +32,13 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any
     target = folder / min(FILES, key=lambda name: ages[name])
     flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
     partial = target.with_suffix(".partial")
-    with open(partial, "wb") as stream:
-        np.savez(stream, kept=_text(kept), names=_text(list(flat)), **flat)
-        stream.flush()
-        # else the new name may reach the disk before the bytes do
-        os.fsync(stream.fileno())
-    os.replace(partial, target)
+    with told(folder):
+        with open(partial, "wb") as stream:
+            np.savez(stream, kept=_text(kept), names=_text(list(flat)), **flat)
+            stream.flush()
+            # else the new name may reach the disk before the bytes do
+            os.fsync(stream.fileno())
+        os.replace(partial, target)
 
 
 def newest(folder: Path) -> int:
