@@ -228,6 +228,10 @@ def test_going_on_with_other_data_or_settings_is_refused(tmp_path):
         small.train(out=out, trainer=small.trainer(iterations=9))
     with pytest.raises(cl.InvalidError, match="other data"):
         small.train(out=out, data=small.nuclei(5))
+    images, labels = small.nuclei()
+    scaled = cl.Data.from_pairs(images, labels, pixel_size_um=0.5)
+    with pytest.raises(cl.InvalidError, match=r"other pixel_size_um\."):
+        small.train(out=out, data=scaled)
     with pytest.raises(cl.InvalidError, match=r"other seed\."):
         small.train(out=out, seed=1)
     with pytest.raises(cl.InvalidError, match=r"other seed, trainer\.iterations\."):

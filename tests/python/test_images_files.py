@@ -529,8 +529,8 @@ def test_a_cut_off_uncompressed_tiff_is_not_filled_with_zeros(tmp_path, dtype):
         ("a.gif", "PNG"),
         ("a.nii.gz", "Slicer"),
         ("a.qptiff", "bfconvert"),
-        ("RoiSet.zip", "roifile"),
-        ("a.roi", "label image"),
+        ("RoiSet.zip", "a folder of labels"),
+        ("a.roi", "a folder of labels"),
         ("a.xyz", "TIFF or PNG"),
     ],
 )

@@ -95,6 +95,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "torch",
             "fast",
             "parquet",
+            "export",
             "vendor",
         }
         required = [r for r in told.requires if "extra ==" not in r]

@@ -17,7 +17,7 @@ def package(name: str, path: Path, extra: str = "vendor") -> Any:
     except ImportError:
         raise invalid(
             str(path),
-            expected=f"the package {name}, which knows this format",
+            expected=f"the package {name} for this format",
             received="no such package",
             remedy=f'Run pip install "cytoloom[{extra}]", in R cl_install(extras = "{extra}").',
         ) from None

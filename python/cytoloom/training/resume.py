@@ -106,9 +106,10 @@ class Keeper:
 
     def _changed(self, earlier: Mapping[str, str]) -> list[str]:
         changed = sorted(n for n in self._settings if self._settings[n] != earlier.get(n))
-        if "seed" in changed:  # another seed holds out other images, and normalises by these
-            changed = [name for name in changed if name not in ("data", "normalize")]
-        return changed
+        # another seed holds out other images, and normalises by these
+        follows = {"seed": ("data", "normalize", "pixel_size_um"), "data": ("pixel_size_um",)}
+        dropped = {name for cause in changed for name in follows.get(cause, ())}
+        return [name for name in changed if name not in dropped]
 
     def check_space(self, variables: Sequence[Any]) -> None:
         """Refuse to start where the disk cannot take two states, one being written, the model."""

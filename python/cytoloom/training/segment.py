@@ -78,6 +78,10 @@ class Segmentation(Lesson):
         return {
             "start": start.info["data"] if start is not None else None,
             "data": to_plain(self._planned.surveyed.manifest),
+            "pixel_size_um": [
+                list(one.spacing_um) if one.spacing_um else None
+                for one in self._planned.split.train.items
+            ],
         }
 
     def reserve_s(self, watch: Watch, progress: float) -> float:
