@@ -11,7 +11,8 @@
 #' @param people How many annotators there are, for `kind = "annotators"`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Without `folder`: settings of the simulation, such as `shape = c(128, 128)`,
-#'   `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`.
+#'   `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`; `optics`, a list of `blur_px`,
+#'   `photons` (120; fewer are noisier), `read_noise`, `background`, `haze` and `unevenness`.
 #' @return The folder, invisibly; or a list of `image` and `labels`.
 #' @export
 #' @examplesIf cl_available()

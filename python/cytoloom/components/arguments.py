@@ -263,7 +263,9 @@ def _kind(hint: Any) -> Kind:
     if origin is Callable or hint is Callable:
         return Kind("a function", fits.function)
     if isinstance(hint, type):
-        words = _OF_CLASS.get(hint.__name__, f"a {hint.__name__}")
+        name = hint.__name__
+        article = "an" if name[:1] in "AEIO" else "a"
+        words = _OF_CLASS.get(name, f"{article} {name}")
         return Kind(words, functools.partial(fits.of_class, hint))
     return Kind("", lambda value: value)
 

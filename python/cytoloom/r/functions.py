@@ -347,8 +347,22 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
     for name in given:
         if name not in known:
             raise invalid("...", expected=f"settings of {kind}: {', '.join(known)}", received=name)
+    if given.get("optics") is not None:
+        given["optics"] = _optics(given["optics"])
     image, labels = make(**given)
     return {"image": image, "labels": labels}
+
+
+def _optics(settings: Any) -> Any:
+    """Return a microscope by its settings."""
+    from ..simulate import Optics
+
+    known = list(inspect.signature(Optics).parameters)
+    odd = [settings] if not isinstance(settings, dict) else [n for n in settings if n not in known]
+    if odd:
+        expected = f"a list of settings: {', '.join(known)}"
+        raise invalid("optics", expected=expected, received=odd[0])
+    return Optics(**settings)
 
 
 def _sizes(value: Any) -> Any:
