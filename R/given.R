@@ -177,9 +177,22 @@ plain_data <- function(data, what = "data") {
   }
   source <- labelled_source(data$images, options[c("axes", "pixel_size_um", "pattern")])
   names <- if (is.null(data$names)) source$names else data$names
-  source$labels <- lapply(unname(as_list(data$labels)), plain_label)
+  labels <- by_name(as_list(data$labels), unlist(source$names))
+  source$labels <- lapply(unname(labels), plain_label)
   source$names <- if (!is.null(names)) as.list(as.character(names))
   c(list(source = source), options)
+}
+
+# Labels in the order of the images where both have names, else as they are.
+by_name <- function(labels, images) {
+  given <- names(labels)
+  if (is.null(given) || is.null(images)) {
+    return(labels)
+  }
+  if (anyDuplicated(given) || !setequal(given, images)) {
+    refuse("labels", paste("the names of the images,", toString(images)), I(toString(given)))
+  }
+  labels[images]
 }
 
 # Images to which labels are given: `images` and perhaps `names`, or parts of predictions.

@@ -30,7 +30,8 @@ def pictures(model: cl.Model) -> list[str]:
 def test_the_model_folder_holds_what_the_readme_says(trained):
     files = {p.relative_to(trained.path).as_posix() for p in files_of(trained.path)}
     network = "members/1/network.keras"
-    assert files == {network, "model.json", "history.csv", "README.md", *pictures(trained)}
+    written = {network, "model.json", "history.csv", "README.md", ".written.sha256"}
+    assert files == {*written, *pictures(trained)}
     hashes = json.loads((trained.path / "model.json").read_text())["files"]
     assert set(hashes) == {network, "history.csv", "README.md", *pictures(trained)}
     history = pd.read_csv(trained.path / "history.csv")

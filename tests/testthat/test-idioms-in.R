@@ -210,3 +210,18 @@ test_that("17. Map() and mapply() score what was found with the truth of the sam
   expect_true(all(dice > 0.9))
   expect_identical(Map(cl_average_precision, plate()$labels, plate_found())$A01, 1)
 })
+
+test_that("labels with names go to the images of these names", {
+  need_python()
+  first <- cl_simulate(shape = c(48, 64), count = 4, seed = 1)
+  other <- cl_simulate(shape = c(64, 48), count = 4, seed = 2)
+  images <- list(a = first$image, b = other$image)
+  labels <- list(b = other$labels, a = first$labels)
+  expect_true(cl_check(cl_data(images, labels), progress = FALSE)$ok)
+  expect_true(cl_check(list(images = images, labels = labels), progress = FALSE)$ok)
+  expect_false(cl_check(cl_data(images, unname(labels)), progress = FALSE)$ok)
+  expect_error(
+    cl_check(cl_data(images, list(a = first$labels, z = other$labels)), progress = FALSE),
+    "the names of the images, a, b. Received: a, z"
+  )
+})
