@@ -29,7 +29,8 @@ left=$(cut -d' ' -f5 /proc/self/mountinfo | grep -F "$lane/" || true)
     exit 1
 }
 
-include=make,r-base-core,python3-venv,python3-pip,libpython3.13,ca-certificates
+# debootstrap finds no package that only provides another: knitr's libjs-normalize.css
+include=make,r-base-core,python3-venv,python3-pip,libpython3.13,ca-certificates,node-normalize.css
 for name in reticulate testthat generics dplyr ggplot2 purrr tidyr readr png tiff knitr future cli progressr; do
     include=$include,r-cran-$name
 done
