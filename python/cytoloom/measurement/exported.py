@@ -17,6 +17,7 @@ from ..events import Event, Work, note, warn
 from ..exchange import geojson, rois
 from ..exchange.coco import Coco
 from ..exchange.drawn import drawn
+from ..images.vendor import package
 from ..messages import TABLES, Setting, counted, say, spelled
 from ..storage.names import changes, file_names
 from ..storage.results import claimed, put_in_place, refuse_inputs, staged
@@ -35,6 +36,8 @@ def collect(
     formats = [*EACH, "coco"]
     if format not in formats:
         raise invalid("format", expected=say("one of {}", formats), received=format)
+    if format == "roi":  # before anything is read
+        package("roifile", Path("format"), "export")
     items, known = label_images(labels)
     names = file_names(item.id for item in items)
     targets = [ALL] if format == "coco" else [names[i.id] + EACH[format][1] for i in items]
