@@ -71,6 +71,26 @@ def test_what_is_exported_is_read_again_to_the_pixel(drawn, tmp_path, format):
     assert f"{'ImageJ' if format == 'roi' else 'GeoJSON'} (2 of 2 images)" in str(found)
 
 
+def test_outlines_beside_label_images_are_passed_over_and_named(drawn, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for path in (drawn / "labels").iterdir():
+        (labels / path.name).write_bytes(path.read_bytes())
+    export(drawn / "labels", labels, "geojson")
+    found = cl.check((drawn / "images", labels), progress=False)
+    assert found.ok
+    assert "f_0.geojson" in str(found)
+
+
+def test_large_numbers_are_kept(tmp_path):
+    labels = np.zeros((6, 6), np.int32)
+    labels[:2], labels[4:] = 2_000_000_000, 7
+    tifffile.imwrite(tmp_path / "a.tif", labels.astype(np.uint8), photometric="minisblack")
+    path = export({"a": labels}, tmp_path / "out", "geojson")["file"][0]
+    data = cl.Data.from_pairs([tmp_path / "a.tif"], [path])
+    assert np.array_equal(data.items[0].annotations[0].read(), labels)
+
+
 def test_coco_holds_each_object_as_its_runs(drawn, tmp_path):
     files = export(drawn / "labels", tmp_path, "coco")
     plain = json.loads((tmp_path / "annotations.json").read_text())

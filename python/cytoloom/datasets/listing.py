@@ -104,8 +104,11 @@ def walk(folder: str | Path, labels: bool = False) -> Listing:
             if what and what != _OURS:
                 passed[what].append(_below(folder, here / name))
         folders[:] = sorted(f for f in folders if f not in whole)
+        pictures = {formats.stem(n) for n in names if n.lower().endswith(formats.suffixes())}
         for name in [*whole, *names]:
-            drawn = labels and is_drawn(name) and not name.startswith(".")
+            # beside a label image they are what it was made of
+            drawn = labels and is_drawn(name) and formats.stem(name) not in pictures
+            drawn = drawn and not name.startswith(".")
             what = "" if name in whole or drawn else _file_kind(here / name, names)
             if what != _OURS:
                 (passed[what] if what else found).append(_below(folder, here / name))

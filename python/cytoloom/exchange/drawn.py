@@ -105,8 +105,9 @@ def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray
 
 
 def _numbers(objects: Sequence[Drawn]) -> list[int]:
-    numbers = [int(one.name) for one in objects if one.name.isdecimal() and len(one.name) < 10]
-    own = len(set(numbers)) == len(objects) == len(numbers) and all(n > 0 for n in numbers)
+    numbers = [int(one.name) for one in objects if one.name.isdecimal() and len(one.name) < 11]
+    own = len(set(numbers)) == len(objects) == len(numbers)
+    own = own and all(0 < n < 2**31 for n in numbers)
     return numbers if own else list(range(1, len(objects) + 1))
 
 
