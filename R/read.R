@@ -13,6 +13,7 @@
 #' @param unknown The label value that counts nowhere: whether a file holds labels is judged by the
 #'   others.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
+#' @param overwrite Replace a file that is there.
 #' @param ... Must be empty.
 #' @return `cl_read()`: an array `[y, x, channel]` or `[z, y, x, channel]` (time first, where there
 #'   is time) with attributes `axes`, `pixel_size_um`, `channel_names` and `dtype`, the type of the
@@ -39,10 +40,11 @@ cl_read <- function(path, channels = NULL, labels = FALSE, ..., scene = NULL, ax
 
 #' @rdname cl_read
 #' @export
-cl_write_labels <- function(labels, path, pixel_size_um = NULL, ...) {
+cl_write_labels <- function(labels, path, pixel_size_um = NULL, ..., overwrite = FALSE) {
   no_dots(...)
   invisible(call_python(
     "write_labels",
-    path = plain_path(path), labels = plain_labels(labels), pixel_size_um = pixel_size_um
+    path = plain_path(path), labels = plain_labels(labels), pixel_size_um = pixel_size_um,
+    overwrite = overwrite
   ))
 }

@@ -12,5 +12,5 @@ matched <- cl_match(nuclei$labels, mask, iou = 0.5)
 cat("objects:", matched$tp, "matched,", matched$fn, "missed,", matched$fp, "extra\n")
 print(head(matched$objects))
 
-path <- cl_write_labels(mask, "mask.tif", pixel_size_um = 0.5)
+path <- cl_write_labels(mask, "mask.tif", pixel_size_um = 0.5, overwrite = TRUE)
 stopifnot(identical(cl_read(path, labels = TRUE) > 0, mask))

@@ -126,5 +126,5 @@ def test_labels_that_a_model_found_are_told_from_truth(trained, tmp_path):
     assert any("2 of 2 label images" in text for text in cl.check(tmp_path, progress=False).notes)
     corrected = cl.images.read_labels(tmp_path / "labels" / "0.tif")
     corrected[0, 0] = 99
-    cl.images.write_labels(tmp_path / "labels" / "0.tif", corrected)
+    cl.images.write_labels(tmp_path / "labels" / "0.tif", corrected, overwrite=True)
     assert any("1 of 2 label images" in text for text in cl.check(tmp_path, progress=False).notes)

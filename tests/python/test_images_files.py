@@ -475,11 +475,22 @@ def test_labels_that_cannot_be_written_leave_nothing_behind(tmp_path, name, labe
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((3, 3), 7, "u1"))
+    before = path.read_bytes()
+    with pytest.raises(InvalidError, match=r"`path`. Expected a new file. .*overwrite"):
+        write_labels(path, np.eye(3, dtype=int))
+    assert path.read_bytes() == before
+    write_labels(path, np.eye(3, dtype=int), overwrite=True)
+    assert (read_labels(path) == np.eye(3)).all()
+
+
 def test_a_failed_write_keeps_the_file_that_was_there(tmp_path, monkeypatch):
     path = write_labels(tmp_path / "a.tif", np.eye(3, dtype=int))
     monkeypatch.setattr(tifffile, "imwrite", full_disk)
     with pytest.raises(OSError, match="full"):
-        write_labels(path, np.zeros((3, 3), int))
+        write_labels(path, np.zeros((3, 3), int), overwrite=True)
     assert list(tmp_path.iterdir()) == [path]
     assert read_labels(path).any()
 

@@ -225,6 +225,28 @@ def test_what_is_changed_after_a_save_was_killed_is_not_replaced(folder, name):
     assert cl.load(folder).info["seed"] == 77
 
 
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_what_is_changed_while_a_save_takes_its_place_stays(folder, step, monkeypatch):
+    """As an editor saves a card: while files are written, and while earlier ones take theirs."""
+    calls, plain = [], os.replace
+
+    def edited(*args):
+        calls.append(args)
+        if len(calls) == step:
+            with open(folder / "README.md", "a") as stream:
+                stream.write("mine")
+        return plain(*args)
+
+    model = cl.load(folder)
+    monkeypatch.setattr(os, "replace", edited)
+    with pytest.raises(cl.InvalidError, match=r"README\.md"):
+        model.save(folder, overwrite=True)
+    monkeypatch.setattr(os, "replace", plain)
+    assert (folder / "README.md").read_text().endswith("mine")
+    (folder / "README.md").rename(folder.parent / "mine.md")
+    assert cl.load(folder).info
+
+
 def test_a_manifest_edited_by_hand_is_not_replaced(folder):
     cl.load(folder).save(folder, overwrite=True)
     text = (folder / "model.json").read_text().replace('"seed": 0', '"seed": 5')

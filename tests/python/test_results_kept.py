@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,9 @@ def test_a_killed_prediction_says_what_differs(model, images, tmp_path):
     image = cl.images.read(own / "w1.tif").array[..., 0].copy()
     state = (own / "w1.tif").stat()
     image[0, 0] += 1
-    cl.images.write_labels(own / "w1.tif", image)
+    cl.images.write_labels(own / "w1.tif", image, overwrite=True)
     os.utime(own / "w1.tif", ns=(state.st_atime_ns, state.st_mtime_ns))
-    with pytest.raises(cl.InvalidError, match=r"images \(w1 has other pixels\)"):
+    with pytest.raises(cl.InvalidError, match=r"images \(w1 has other pixels, or another size"):
         predict(model, own, out)
     assert contents(out) == before
     predict(model, own / "w5.tif", out, overwrite=True)
@@ -500,3 +501,17 @@ def test_a_link_to_itself_is_no_folder_for_results(model, images, tmp_path):
     for out in (tmp_path / "loop", tmp_path / "loop" / "out"):
         with pytest.raises(cl.InvalidError, match="`out`"):
             predict(model, images, out)
+
+
+def test_results_opened_again_say_which_labels_were_corrected_since(model, images, tmp_path):
+    out = tmp_path / "out"
+    predict(model, images, out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cl.results(out)
+    corrected = np.eye(64, dtype=np.uint16)
+    path = cl.images.write_labels(out / "labels/w2.tif", corrected, overwrite=True)
+    later = (out / "files.csv").stat().st_mtime + 5
+    os.utime(path, (later, later))
+    with pytest.warns(UserWarning, match=r"1 label image changed since.*labels/w2\.tif.*measure"):
+        assert (cl.results(out)["w2"] == corrected).all()

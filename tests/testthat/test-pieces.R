@@ -42,6 +42,8 @@ test_that("images and labels come back from files as they were written", {
   expect_identical(cl_write_labels(labels, file, pixel_size_um = c(0.5, 0.25)), file)
   back <- cl_read(file, labels = TRUE)
   expect_identical(back + 0, labels)
+  expect_error(cl_write_labels(labels, file), "Expected a new file.*overwrite = TRUE")
+  expect_identical(cl_write_labels(labels, file, c(0.5, 0.25), overwrite = TRUE), file)
   image <- cl_read(file)
   expect_identical(dim(image), c(2L, 3L, 1L))
   expect_identical(attr(image, "axes"), "yxc")

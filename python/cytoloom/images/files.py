@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import Value, say, unsettled
+from ..messages import Setting, Value, say, unsettled
 from . import labels as label_rules
 from .channels import Channels, pick_channels
 from .decoding import reading
@@ -294,6 +295,8 @@ def write_labels(
     path: str | Path,
     labels: AnyArray,
     pixel_size_um: float | tuple[float, ...] | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write a label image as compressed TIFF that ImageJ opens.
 
@@ -308,6 +311,8 @@ def write_labels(
         0 is background.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, one for all axes or one each; kept in the file.
+    overwrite : bool, default False
+        Replace a file that is there.
 
     Returns
     -------
@@ -317,7 +322,8 @@ def write_labels(
     Raises
     ------
     InvalidError
-        Another ending, no such folder, another number of axes, or values that are no labels.
+        Another ending, no such folder, a file that is there, another number of axes, or values
+        that are no labels.
 
     Examples
     --------
@@ -337,6 +343,9 @@ def write_labels(
         raise invalid("labels", expected="shape (y, x) or (z, y, x)", received=str(labels.shape))
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
+    if os.path.lexists(path) and not overwrite:
+        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+        raise invalid("path", expected="a new file", received=str(path), remedy=remedy)
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
     if sizes is not None and not storable(sizes):
         expected = "sizes from 1e-5 to 1e9 micrometres"

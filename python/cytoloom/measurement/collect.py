@@ -142,7 +142,10 @@ def _known(item: Item) -> tuple[float, ...]:
 
 def _free(path: Path, overwrite: bool) -> Path:
     """Return where the table may be written, or say why not, before anything is read."""
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    if path.is_dir():
+        remedy = f"Pass {path / 'measured.csv'}, or another name."
+        raise invalid("out", expected="a file", received=f"{path}, a folder", remedy=remedy)
+    if not path.absolute().parent.is_dir():
         raise invalid("out", expected="a file in a folder that exists", received=str(path))
     _refuse_others(path)
     if path.exists() and not overwrite:

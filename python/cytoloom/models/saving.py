@@ -102,6 +102,7 @@ def write_files(
             (partial / MANIFEST).write_text(text, encoding="utf-8")
             # as it would be loaded: a model that nobody could load replaces none
             checked(read_fields(partial / MANIFEST), folder / MANIFEST)
+            refuse_changed(folder, files)  # writing takes seconds, in which people save theirs
             before = _hashes(folder, (*files, *_manifest_files(folder), MANIFEST))
             (partial / BEFORE).write_text(json.dumps(before), encoding="utf-8")
             _forget_save(folder)
@@ -115,6 +116,8 @@ def write_files(
             if all((folder / SAVED / name).is_file() for name in files):
                 _forget_save(folder)  # nothing has taken its place: the earlier model stays
             raise
+        if (folder / SAVED).exists():  # left where it is, as a file was changed meanwhile
+            refuse_changed(folder, argument=str(folder))
 
 
 def refuse_changed(
@@ -160,23 +163,27 @@ def finish_save(folder: Path) -> None:
     written, record = Written(folder, earlier), Written(folder)
     manifest = {MANIFEST: sha256_of(saved / MANIFEST)}
     for name in names:
+        if changed_since(folder, [name]):
+            return
         _take_place(saved / name, _inside(folder, name))
     for name in set(earlier) - set(names):
         if written.holds(name) or not earlier[name]:
             _inside(folder, name).unlink(missing_ok=True)
             leave_empty((folder / name).parent)
     record.add(manifest)
+    if changed_since(folder, [MANIFEST]):
+        return
     _take_place(saved / MANIFEST, folder / MANIFEST)
     record.settle(manifest)
     _forget_save(folder)
 
 
-def changed_since(folder: Path) -> str | None:
+def changed_since(folder: Path, among: Iterable[str] | None = None) -> str | None:
     """Name a file that is neither what a save that was broken off replaces, nor of that save."""
     saved = folder / SAVED
     try:
         before = dict(json.loads((saved / BEFORE).read_text(encoding="utf-8")))
-        names = {*before, *_manifest_files(saved)}
+        names = {*before, *_manifest_files(saved)} if among is None else among
         now = _hashes(folder, names)
         after = {**_manifest_files(saved), MANIFEST: sha256_of(saved / MANIFEST)}
     except (OSError, ValueError, TypeError):  # ended by another process by now

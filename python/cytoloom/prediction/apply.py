@@ -140,7 +140,7 @@ def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay
 
     known = item.spacing_um is not None and storable(item.spacing_um)
     spacing = item.spacing_um if known else None
-    path = write_labels(folder.place("labels", item.id), labels, spacing)
+    path = write_labels(folder.place("labels", item.id), labels, spacing, overwrite=True)
     if overlay:
         from ..plots.overlays import write_overlay
 

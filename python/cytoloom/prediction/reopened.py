@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..components.arguments import checked
-from ..errors import invalid
+from ..errors import GuessWarning, invalid
+from ..messages import VerbName, counted, say
 from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
 from ..storage.tables import read_table
+from ..storage.written import Written
 from .predictions import FILES_COLUMNS, Predictions
 
 if TYPE_CHECKING:
@@ -32,7 +35,9 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     -------
     Predictions
         The same tables; labels are read from the folder when asked for. Objects that were
-        written as Parquet stay where they are: `objects` is then without rows.
+        written as Parquet stay where they are: `objects` is then without rows. Label images
+        that were corrected since are as they are now, and a warning names them: the tables are
+        those of the prediction.
 
     Raises
     ------
@@ -59,10 +64,27 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
             remedy="The same prediction goes on where it stopped." if unfinished else "",
         )
     files = _table(path / PREDICTED, FILES_COLUMNS)
+    _tell_corrected(path, [name for name in files["labels"] if name])
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS) if objects.exists() else _without_rows()
     return Predictions(table, files.assign(labels=labels), path, {})
+
+
+def _tell_corrected(path: Path, names: Sequence[str]) -> None:
+    """Warn of label images that somebody has changed since the tables were written."""
+    written, then = Written(path), (path / PREDICTED).stat().st_mtime_ns
+    later = [n for n in names if (path / n).is_file() and (path / n).stat().st_mtime_ns > then]
+    # known by none: results from before there was a record
+    changed = [n for n in later if n in written.names() and not written.holds(n)]
+    if changed:
+        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        text = say(
+            "{}: {} changed since the prediction ({}), the tables are those of before; {} gives "
+            "them anew.",
+            str(path), counted(len(changed), "label image"), shown, VerbName("measure"),
+        )  # fmt: skip
+        warnings.warn(GuessWarning(text), stacklevel=4)
 
 
 def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:

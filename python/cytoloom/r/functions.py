@@ -311,11 +311,14 @@ def _read(
 
 
 def _write_labels(
-    path: str, labels: Any, pixel_size_um: float | tuple[float, ...] | None = None
+    path: str,
+    labels: Any,
+    pixel_size_um: float | tuple[float, ...] | None = None,
+    overwrite: bool = False,
 ) -> str:
     from ..images.files import write_labels
 
-    return str(write_labels(path, labels, pixel_size_um))
+    return str(write_labels(path, labels, pixel_size_um, overwrite=overwrite))
 
 
 def _metric(name: str, truth: Any, found: Any, unknown: float | None = None, **rest: Any) -> Any:
