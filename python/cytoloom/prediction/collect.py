@@ -151,7 +151,7 @@ def _other_images(
                 same = finish() == finished[item.id]["pixels"]
             except (InvalidError, OSError):
                 same = False
-            other += [] if same else [f"images ({item.id} has other pixels, or another size of them)"]
+            other += [] if same else [f"images ({item.id} has other pixels, or another pixel size)"]
     return other[:1]
 
 
