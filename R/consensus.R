@@ -25,7 +25,8 @@
 #'   * `per_image`: `image`, `status` (`"ok"` or what is wrong), `experts` (how many drew it),
 #'     `objects`, `disputed` (of instances: how many somebody split or merged), `foreground` (share
 #'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean
-#'     over experts against the consensus), `flags`, `labels` (path);
+#'     over experts against the consensus), `flags`, `labels` (path); counts are `NA` where there is
+#'     no consensus;
 #'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`,
 #'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others);
 #'     `flags`;

@@ -77,7 +77,10 @@ where_from <- function(x) {
 #'   it is not.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @param ... Must be empty.
-#' @return A list of class `cl_report`: `ok`, `text` and a data frame `table`.
+#' @return A list of class `cl_report`: `ok`, `text` and a data frame `table` with a row per image:
+#'   `image`, `file`, `shape`, `dtype`, `labels`, `values` (how many label values there are but 0,
+#'   of instances objects; `NA` where they cannot be read), `foreground` (share of the pixels) and
+#'   `status`.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 2)

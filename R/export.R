@@ -11,8 +11,8 @@
 #' @param ... Must be empty.
 #' @param overwrite Replace the files of an earlier export that are in `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects`, `file`: a row per
-#'   image.
+#' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects` (then `NA`), `file`:
+#'   a row per image.
 #'
 #'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as
 #'   ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept,

@@ -22,9 +22,9 @@
 #' @return `x[[i]]`: labels, an integer matrix `[y, x]` or stack `[z, y, x]`, or the class of the
 #'   images that went in. `x[i]`: a `cl_found` of these images, with their rows of the tables.
 #'   `as.data.frame()`: the objects. `as.list()`: the labels of all images by name. `summary()`:
-#'   a data frame of objects and their median area per image. `c()`: the images of several
-#'   predictions as one, `c(plate1 = a, plate2 = b)` where images have the same names (they become
-#'   `plate1.A01` ...); with anything else a plain list.
+#'   a data frame of objects and their median area per image, `NA` of an image that failed.
+#'   `c()`: the images of several predictions as one, `c(plate1 = a, plate2 = b)` where images have
+#'   the same names (they become `plate1.A01` ...); with anything else a plain list.
 #' @name cl_found
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -296,7 +296,7 @@ print.cl_found <- function(x, ...) {
 #' @export
 format.cl_found <- function(x, ...) {
   files <- attr(x, "files")
-  found <- counted(sum(files$objects), "object")
+  found <- counted(sum(files$objects, na.rm = TRUE), "object")
   paste0("<cl_found> ", found, " in ", counted(sum(files$status == "ok"), "image"))
 }
 

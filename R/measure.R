@@ -23,8 +23,9 @@
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame with a row per object: `image`, `object` and the columns that
 #'   [predict()][predict.cl_model] describes; shapes as scikit-image's `regionprops` measures them.
-#'   `class` is there for predictions of classes, intensities where there is an `image`; in 3-D
-#'   there is no perimeter, eccentricity and orientation. With `around_um` also `area_px_around`,
+#'   `class` is there for predictions of classes, intensities where there is an `image`, in the
+#'   units of its values and without pixels that are `NaN` or infinite; in 3-D there is no
+#'   perimeter, eccentricity and orientation. With `around_um` also `area_px_around`,
 #'   `area_um2_around` (3-D: `volume_um3_around`) and for each channel
 #'   `mean_intensity_<channel>_around`, `sd_`, `min_` and `max_`; a ring without a pixel, as between
 #'   objects that enclose one, has area 0 and `NA`.
@@ -82,7 +83,7 @@ said_of <- function(argument, usual, code) {
 
 found_labels <- function(found) {
   files <- found$files[found$files$status == "ok", ]
-  if (nrow(found$objects) == 0 && sum(files$objects) > 0) {
+  if (nrow(found$objects) == 0 && sum(files$objects, na.rm = TRUE) > 0) {
     # written as Parquet, with their classes
     return(list(source = dirname(dirname(files$labels[1]))))
   }

@@ -61,8 +61,10 @@
 #' * `orientation`: angle in radians from the y axis (downwards) to the major axis, from -pi/2 to
 #'   pi/2; pi/4 is from upper left to lower right; `NA` where both axes are equally long; 2-D only.
 #' * `solidity`: its pixels over those of its convex hull.
-#' * `mean_intensity_<channel>`: mean of each channel in the units of the file. `<channel>` is the
-#'   channel's name where the model knows it, else its number among the channels used, from 0.
+#' * `mean_intensity_<channel>`: mean of each channel in the units of the file or, of an array, of
+#'   its values as they were given, whatever the network is shown; pixels that are `NaN` or infinite
+#'   are left out. `<channel>` is the channel's name where the model knows it, else its number among
+#'   the channels used, from 0.
 #' * `sd_intensity_<channel>`: their standard deviation (over the number of pixels, not one less).
 #' * `min_intensity_<channel>`, `max_intensity_<channel>`: its darkest and brightest pixel.
 #' * `mean_foreground`: mean probability of its pixels not to be background.
@@ -71,11 +73,12 @@
 #' @section Columns of `files` (files.csv):
 #' * `image`: name of the image, with `_t000` for a time point and `_z000` for a slice.
 #' * `status`: `"ok"`, or what is wrong.
-#' * `objects`: number of objects found.
+#' * `objects`: number of objects found; `NA` where the image failed, so that sums over images that
+#'   were read take `na.rm = TRUE`.
 #' * `scale`: factor by which the image was enlarged for the network (in 3-D that of x). Labels and
 #'   tables are in pixels of the image as it was given.
-#' * `low`, `high`: pixel values that became 0 and 1 for the network; a matrix with a column per
-#'   channel where there are several, in the file with spaces between.
+#' * `low`, `high`: pixel values that became 0 and 1 for the network, in the units of intensities; a
+#'   matrix with a column per channel where there are several, in the file with spaces between.
 #' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
 #' @export
 #' @examplesIf cl_available()

@@ -79,7 +79,8 @@ glance.cl_scores <- function(x, ...) {
 glance.cl_found <- function(x, ...) {
   files <- x$files
   data.frame(
-    images = length(x), failed = sum(files$status != "ok"), objects = sum(files$objects),
+    images = length(x), failed = sum(files$status != "ok"),
+    objects = sum(files$objects, na.rm = TRUE),
     median_area_px = stats::median(x$objects$area_px)
   )
 }

@@ -213,6 +213,8 @@ def test_what_cannot_be_used_is_a_row_and_the_others_are_done(tmp_path, capsys):
     assert "b has no consensus" in told
     table = read_table(tmp_path / "out" / "consensus.csv")
     assert table["status"].tolist() == list(status.values())
+    assert found.per_image["objects"].tolist() == [1, pd.NA, 1, pd.NA]
+    assert table["objects"].isna().tolist() == [False, True, False, True]
 
 
 def test_what_nobody_can_use_is_one_sentence(tmp_path):

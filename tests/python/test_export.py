@@ -205,6 +205,7 @@ def test_no_file_is_lost_and_one_bad_image_does_not_stop_the_others(drawn, tmp_p
     stack = np.zeros((3, 9, 9), int)
     files = export({"a": odd_labels(), "b": stack, "../c": odd_labels()}, out, "geojson")
     assert files["status"].str.contains("a stack of shape").tolist() == [False, True, False]
+    assert files["objects"].isna().tolist() == [False, True, False]
     assert "b is left out" in capsys.readouterr().err
     made = {str(path) for path in out.glob("*.geojson")}
     assert made == set(files["file"]) - {""}

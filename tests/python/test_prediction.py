@@ -82,6 +82,14 @@ def test_one_broken_file_does_not_stop_the_others(model, tmp_path):
     assert (tmp_path / "out" / "objects.csv").exists()
     written = pd.read_csv(tmp_path / "out" / "files.csv", keep_default_na=False)
     assert written["labels"].tolist() == ["labels/0.tif", "", "labels/2.tif"]
+    # nobody knows how many there are: no 0, and whole numbers in the table as in the file
+    assert found.files["objects"].isna().tolist() == [False, True, False]
+    assert written["objects"].tolist() == [str(found[n].max()) if n else "" for n in ("0", "", "2")]
+    before = cl.results(tmp_path / "out").files
+    assert before["objects"].equals(found.files["objects"])
+    written.loc[1, "objects"] = "0"  # as earlier versions wrote it
+    written.to_csv(tmp_path / "out" / "files.csv", index=False)
+    assert cl.results(tmp_path / "out").files.equals(before)
     with pytest.raises(KeyError, match="no labels of '1'; there are those of 0, 2"):
         found["1"]
     for name, labels in found:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InvalidError
 from ..events import Event, Work, result_of
 from ..images.blocks import at_hand, blocks
-from ..images.image import AnyArray
+from ..images.image import AnyArray, no_numbers
 from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
@@ -256,7 +256,13 @@ def pixel_ends(source: Source | AnyArray) -> tuple[float, float] | None:
 
 
 def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = None) -> Iterator[str]:
-    """Say what is odd about an image's pixels: none, all the same, padding, or not finite."""
+    """Say what is odd about an image's pixels: none, all the same, padding, or not finite.
+
+    Raises
+    ------
+    InvalidError
+        Not one of them is a finite number: nothing is known of what it shows.
+    """
     pixels = at_hand(source)
     found = ends or pixel_ends(pixels)
     if found is None:
@@ -264,6 +270,9 @@ def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = Non
         return
     low, high = found
     size = math.prod(pixels.shape)
+    finite = pixels.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high))
+    if not finite and not any(np.isfinite(block).any() for block in blocks(pixels)):
+        raise no_numbers(getattr(source, "name", "image"))
     if low == high:
         yield f"has one value everywhere ({low}); is it the right file?"
     if pixels.dtype.kind in "ui" and high > 2**53:
@@ -271,7 +280,7 @@ def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = Non
     around = padding_of(pixels) if isinstance(source, np.ndarray) else padding_around(source)
     if around is not None:
         yield described(around)
-    if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+    if not finite:
         bad = sum(np.count_nonzero(_not_finite(block, around)) for block in blocks(pixels))
         if bad:
             yield f"has NaN or infinite values in {bad / size:.2%} of its pixels"

@@ -137,6 +137,11 @@ class JoinedSource:
         return all(getattr(part, "regions", True) for part in self.parts)
 
     @property
+    def bare(self) -> bool:
+        """Whether the types of all parts say nothing of those of their files."""
+        return all(getattr(part, "bare", False) for part in self.parts)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What had to be guessed of the parts, and that the distance of planes is in no file."""
         found = dict.fromkeys(text for p in self.parts for text in getattr(p, "notes", ()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..messages import counted, joined, say
+from ..storage.tables import with_counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +57,15 @@ class Report:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per image: image, file, shape, dtype, labels, objects, foreground, status."""
+        """One row per image: image, file, shape, dtype, labels, values, foreground, status.
+
+        `values` counts the different label values but 0 (of instances: objects); that and
+        `foreground`, share of the known pixels, are missing where labels could not be read.
+        """
         import pandas as pd
 
         columns = ["image", "file", "shape", "dtype", "labels", "values", "foreground", "status"]
-        return pd.DataFrame(list(self.rows), columns=columns)
+        return with_counts(pd.DataFrame(list(self.rows), columns=columns), "values")
 
     def __str__(self) -> str:
         checked = counted(len(self.rows), "image")

@@ -8,9 +8,21 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import InvalidError
+from ..events import Event, note, warn
 from ..images.image import AnyArray
-from ..images.pixel_type import BARE, SHARES, Values, as_type, common_type, how_to_say, type_of
-from ..messages import Message, say
+from ..images.pixel_type import (
+    BARE,
+    SHARES,
+    Taken,
+    Values,
+    are_shares,
+    as_type,
+    common_type,
+    how_to_say,
+    of_set,
+    type_of,
+)
+from ..messages import say
 from .data import Data
 from .items import Item, shown_names
 from .sources import ArraySource, Source
@@ -24,49 +36,60 @@ class StoredSource(ArraySource):
     ----------
     source : Source
         Of a type that says nothing.
-    dtype : str, optional
-        What it is taken for. Default: as `type_of` has it.
+    values : Values
+        What its values are.
     trained : str, optional
         Type of the pixels of training.
+    shares : bool, optional
+        Whether fractions are shares, see `are_shares`.
+    taken : Taken, optional
+        What it is taken for. Default: as `type_of` has it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cytoloom.datasets.sources import ArraySource
-    >>> StoredSource(ArraySource(np.array([[0, 300]])), trained="uint16").dtype
+    >>> given = np.array([[0, 300]])
+    >>> StoredSource(ArraySource(given), Values.of(given), "uint16").dtype
     dtype('uint16')
     """
 
     def __init__(  # its pixels come when first read
-        self, source: Source, dtype: str | None = None, trained: str | None = None
+        self,
+        source: Source,
+        values: Values,
+        trained: str | None = None,
+        shares: bool | None = None,
+        taken: Taken | None = None,
     ) -> None:
-        self._source, self._dtype, self._trained = source, dtype, trained
+        self.given, self.values = source, values
+        self._trained, self._shares, self._known = trained, shares, taken
         self.axes, self.spacing_um, self.name = source.axes, source.spacing_um, source.name
         self.bare, self.notes = False, ()
         self.channel_names: tuple[str, ...] | None = getattr(source, "channel_names", None)
 
     @cached_property
-    def values(self) -> Values:
-        """What the values are."""
-        return Values.of(self._source.read())
+    def taken(self) -> Taken:
+        """What it is taken for."""
+        # when first read: what cannot be used among other images stops none of these
+        try:
+            return self._known or type_of(self.values, self._trained, self._shares)
+        except InvalidError as error:
+            raise error.renamed(self.name) from None
 
     @cached_property
     def _array(self) -> AnyArray:  # type: ignore[override]
-        # when first read: what cannot be used among other images stops none of these
-        try:
-            dtype = self._dtype or type_of(self.values, self._trained)
-        except InvalidError as error:
-            raise error.renamed(self.name) from None
-        return as_type(self._source.read(), self.values, dtype)
+        return as_type(self.given.read(), self.taken)
 
     @property
     def guess(self) -> str:
         """What is not certain of the type, and how to say another; empty where nothing is."""
-        dtype, values = str(self.dtype), self.values
-        if values.fractions and dtype in SHARES and dtype not in values.shares:
-            words = f"fractions are taken for shares of {SHARES[dtype]}, though not all are such"
-            return say("{}. {}", words, how_to_say("float32"))
-        if values.high > 1 and dtype == "uint16" and values.fit("uint8"):
+        dtype, values = self.taken.dtype, self.values
+        if self.taken.scale > 1 and dtype in SHARES and values.finite and not values.ends:
+            if dtype not in values.shares:
+                words = f"fractions are taken for shares of {SHARES[dtype]}, though not all are"
+                return say("{} such. {}", words, how_to_say("float32"))
+        elif values.high > 1 and dtype == "uint16" and values.fit("uint8"):
             words = "whole numbers up to 255 are taken for pixels of uint16, as in training"
             return say("{}. {}", words, how_to_say("uint8"))
         return ""
@@ -74,7 +97,7 @@ class StoredSource(ArraySource):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array, with channels last."""
-        return self._source.shape
+        return self.given.shape
 
 
 def _is_bare(source: Any) -> bool:
@@ -82,18 +105,32 @@ def _is_bare(source: Any) -> bool:
     return getattr(source, "bare", False) and source.dtype.name in BARE
 
 
-def _stored(item: Item, **how: Any) -> Item:
+def _whole(source: Any) -> Any:
+    """Return what a box is cut from, itself of any other source."""
+    return source.whole if isinstance(source, CropSource) else source
+
+
+def _stored(item: Item, values: Values | None, **how: Any) -> Item:
     """Return an item with its pixels in a type of files, itself where they are."""
     source = item.image
-    if not _is_bare(source):
+    if values is None:
         return item
-    if isinstance(source, CropSource):
-        return replace(item, image=CropSource(StoredSource(source.whole, **how), source.roi))
-    return replace(item, image=StoredSource(source, **how))
+    stored = StoredSource(_whole(source), values, **how)
+    cropped = isinstance(source, CropSource)
+    return replace(item, image=CropSource(stored, source.roi) if cropped else stored)
+
+
+def _values(items: Sequence[Item]) -> list[Values | None]:
+    """Look at the values of images whose type says nothing; None of others."""
+    bare = [_is_bare(item.image) for item in items]
+    return [
+        Values.of(_whole(item.image).read()) if one else None
+        for item, one in zip(items, bare, strict=True)
+    ]
 
 
 def as_trained(items: Sequence[Item], trained: str | None) -> list[Item]:
-    """Take arrays that do not say their type for what files of the training hold.
+    """Take arrays that do not say their type for what files of the training hold, all alike.
 
     Parameters
     ----------
@@ -102,21 +139,70 @@ def as_trained(items: Sequence[Item], trained: str | None) -> list[Item]:
     trained : str or None
         Type of the pixels of training; None: nothing is changed.
     """
-    return [_stored(item, trained=trained) for item in items] if trained else list(items)
+    if not trained:
+        return list(items)
+    values = _values(items)
+    shares = are_shares([one for one in values if one is not None])
+    pairs = zip(items, values, strict=True)
+    return [_stored(item, one, trained=trained, shares=shares) for item, one in pairs]
 
 
-def taken_for(items: Sequence[Item]) -> Iterator[Message]:
-    """Say which arrays are not certain to be of the type that they are taken for."""
+def as_passed(source: Source) -> Source:
+    """Return an image with the values that were passed, whatever the network is shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> given = ArraySource(np.array([[0.0, 0.5]]), bare=True)
+    >>> (item,) = as_trained([Item("a", given)], "uint16")
+    >>> item.image.read()[0, 1], as_passed(item.image).read()[0, 1]
+    (array([32768], dtype=uint16), array([0.5]))
+    """
+    whole = _whole(source)
+    if not isinstance(whole, StoredSource):
+        return source
+    return CropSource(whole.given, source.roi) if isinstance(source, CropSource) else whole.given
+
+
+def scale_of(source: Source) -> int:
+    """Return what the values that were passed are multiplied by for the network."""
+    whole = _whole(source)
+    return whole.taken.scale if isinstance(whole, StoredSource) else 1
+
+
+def taken_for(items: Sequence[Item]) -> Iterator[Event]:
+    """Say which arrays are not certain to be of the type that they are taken for, and why."""
+    stored = [(item.id, s) for item in items if isinstance(s := _whole(item.image), StoredSource)]
     guesses: dict[str, list[str]] = {}
-    for item in items:
-        source = getattr(item.image, "whole", item.image)
+    for name, source in stored:
         try:
-            if isinstance(source, StoredSource) and source.guess:
-                guesses.setdefault(source.guess, []).append(item.id)
+            if source.guess:
+                guesses.setdefault(source.guess, []).append(name)
         except InvalidError:  # said when it is read
             continue
     for text, names in guesses.items():
-        yield say("{}: {}", shown_names(names), text)
+        yield note(say("{}: {}", shown_names(names), text))
+    yield from _left_alone([(name, source.values) for name, source in stored])
+
+
+_ALONE = (
+    "{}: taken as they are and for no pixels of files, as {} has {}, which is neither whole nor a "
+    "fraction of 1; what was learned of noise in files does not hold for them. Give all from 0 to "
+    "1. {}"
+)
+
+
+def _left_alone(found: Sequence[tuple[str, Values]]) -> Iterator[Event]:
+    """Say which arrays are of no type, since one of them holds other numbers than fractions."""
+    beyond = [(name, one.beyond) for name, one in found if one.beyond is not None]
+    if not beyond:
+        return
+    names = [name for name, one in found if not one.whole]
+    odd, value = beyond[0]
+    words = say(_ALONE, shown_names(names), odd, f"{value:.6g}", how_to_say("float32"))
+    # where it changes what others are, nobody would expect it
+    yield warn(words) if any(one.fractions for _, one in found) else note(words)
 
 
 def of_one_type(parts: Sequence[Data], prefer: str | None = None) -> list[Data]:
@@ -129,16 +215,23 @@ def of_one_type(parts: Sequence[Data], prefer: str | None = None) -> list[Data]:
     prefer : str, optional
         The type of the images of a model that is trained further.
     """
-    items = [item for part in parts for item in part.items]
-    bare = [item.image for item in items if _is_bare(item.image)]
-    if not bare:
+    found = [_values(part.items) for part in parts]
+    values = [one for part in found for one in part if one is not None]
+    if not values:
         return list(parts)
-    values = [Values.of(getattr(source, "whole", source).read()) for source in bare]
-    typed = [_type(item) for item in items if not _is_bare(item.image)]
+    typed = [_type(i) for p in parts for i in p.items if not _is_bare(i.image)]
     dtype = common_type(values, [name for name in (*typed, prefer) if name])
     if dtype is None:
         return list(parts)
-    return [replace(p, items=tuple(_stored(i, dtype=dtype) for i in p.items)) for p in parts]
+    shares = are_shares(values)
+
+    def stored(item: Item, one: Values | None) -> Item:
+        return _stored(item, one, taken=None if one is None else of_set(one, dtype, shares))
+
+    return [
+        replace(part, items=tuple(map(stored, part.items, of)))
+        for part, of in zip(parts, found, strict=True)
+    ]
 
 
 def _type(item: Item) -> str | None:

@@ -130,8 +130,7 @@ def _checked(model: Model, data: Any) -> Work[Data]:
     items, texts = named(as_trained(found.items, model.pixel_type))
     for text in texts:
         yield warn(text)
-    for text in taken_for(items):
-        yield note(text)
+    yield from taken_for(items)
     items = yield from as_stacks(items, model)
     found = replace(found, items=tuple(items))
     report = check(found, model.task, training=False)

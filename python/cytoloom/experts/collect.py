@@ -17,6 +17,7 @@ from ..events import Event, Work, note, warn
 from ..messages import TABLES, Setting, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
+from ..storage.tables import with_counts
 from .compare import METHODS, Agreed, agree, mean
 from .folder import InMemory, open_folder
 from .given import Given, gather, said
@@ -146,6 +147,7 @@ def _together(
         )
     columns = [name for name in IMAGE if name != "disputed" or kind == "instances"]
     per_image = pd.DataFrame([_row(one) for one in judged], columns=columns)
+    per_image = with_counts(per_image, *{"objects", "disputed"}.intersection(columns))
     per_image["flags"] = of_images(per_image)
     per_image["labels"] = [one.path for one in judged]
     labelled = _table(done, "labelled", ("image", "expert", "objects", *SCORES))
@@ -169,7 +171,7 @@ def _together(
 def _row(one: Judged) -> dict[str, Any]:
     name = {"image": one.item.id}
     if one.agreed is None:
-        counts = {"experts": len(one.item.annotations), "objects": 0, "disputed": 0}
+        counts = {"experts": len(one.item.annotations), "objects": pd.NA}
         return {**name, "status": spelled(str(one.failed), TABLES), **counts}
     return {**name, "status": "ok", **one.agreed.row}
 

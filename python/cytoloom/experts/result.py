@@ -25,7 +25,8 @@ class Consensus:
         image, status ("ok" or what went wrong), experts (how many drew it), objects, disputed (of
         instances: how many somebody split or merged), foreground (share of the pixels), kappa
         (Fleiss'), pair_dice (mean over pairs of experts), dice (mean over experts against the
-        consensus), flags, labels (path or ""). One row per image.
+        consensus), flags, labels (path or ""). One row per image; of one without consensus objects
+        and disputed are missing.
     per_expert : DataFrame
         expert, images, then means over images: dice, iou, ap50, sensitivity and specificity
         against the consensus, agreement (Dice with the others); flags.

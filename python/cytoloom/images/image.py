@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..messages import Message, Setting, Value, joined, say
 
 AnyArray = npt.NDArray[Any]
@@ -264,3 +264,9 @@ def per_axis(pixel_size_um: float | Sequence[float] | None, axes: str) -> tuple[
         expected = f"one size above 0, or one for each of {', '.join(letters)}"
         raise invalid("pixel_size_um", expected=expected, received=pixel_size_um)
     return tuple(float(s) for s in np.broadcast_to(sizes, len(letters)))
+
+
+def no_numbers(name: str) -> InvalidError:
+    """Return the error where no pixel of an image is a finite number, so that it shows nothing."""
+    expected = "pixels that are numbers"
+    return invalid(name, expected=expected, received="NaN or infinite values alone")

@@ -8,7 +8,7 @@ of files, so that such arrays are taken for what a file would hold.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,16 +44,18 @@ class Values:
     Parameters
     ----------
     low, high : float
-        The least and the largest; NaN where there are none, or not all are finite.
+        The least and the largest that are finite; NaN where none is.
     whole : bool
-        Whether all are whole numbers.
+        Whether all these are whole numbers.
     shares : tuple of str
         Of fractions from 0 to 1: the types of whose largest value all are shares.
+    finite : bool, default True
+        Whether all are; NaN and infinite values say nothing of the others.
 
     Examples
     --------
     >>> Values.of(np.array([0, 300]))
-    Values(low=0.0, high=300.0, whole=True, shares=())
+    Values(low=0.0, high=300.0, whole=True, shares=(), finite=True)
     >>> Values.of(np.array([0, 51, 255]) / 255).shares
     ('uint8', 'uint16')
     """
@@ -62,6 +64,7 @@ class Values:
     high: float
     whole: bool
     shares: tuple[str, ...] = ()
+    finite: bool = True
 
     @classmethod
     def of(cls, array: AnyArray) -> Values:
@@ -72,7 +75,7 @@ class Values:
         if array.dtype.kind in "bui":
             return cls(low, high, True)
         if not np.isfinite([low, high]).all():
-            return cls(np.nan, np.nan, False)
+            return replace(cls.of(array[np.isfinite(array)]), finite=False)
         if all((part == np.floor(part)).all() for part in _parts(array)):
             return cls(low, high, True)
         inside = 0 <= low and high <= 1
@@ -82,6 +85,18 @@ class Values:
     def fractions(self) -> bool:
         """Whether they are from 0 to 1, and not only these two."""
         return not self.whole and 0 <= self.low and self.high <= 1
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is nothing but 0 and 1, which fractions may be as well."""
+        return self.whole and 0 <= self.low and self.high <= 1
+
+    @property
+    def beyond(self) -> float | None:
+        """A value that no fraction of 1 has, of numbers that are not all whole."""
+        if self.whole or self.fractions or np.isnan(self.low):
+            return None
+        return self.high if self.high > 1 else self.low
 
     def fit(self, dtype: str) -> bool:
         """Whether a type of whole numbers holds all of them."""
@@ -100,6 +115,37 @@ def _are_shares(array: AnyArray, dtype: str) -> bool:
     most = SHARES[dtype]
     return all((abs(part * most - np.rint(part * most)) < _NEAR * most).all()
                for part in _parts(array))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an array is taken for.
+
+    Parameters
+    ----------
+    dtype : str, optional
+        The type; None: the array stays as it is.
+    scale : int, default 1
+        What its values are multiplied by.
+    """
+
+    dtype: str | None = None
+    scale: int = 1
+
+
+def are_shares(found: Sequence[Values]) -> bool:
+    """Whether fractions among arrays that belong together are shares of a largest value.
+
+    They are where there are some, and no number beside them that is neither such a fraction nor
+    whole: one value above 1 would else change what one image is, and none of the others.
+
+    Examples
+    --------
+    >>> half, more = Values(0, 0.5, False), Values(0, 1.5, False)
+    >>> are_shares([half, Values(0, 300, True)]), are_shares([half, more])
+    (True, False)
+    """
+    return any(v.fractions for v in found) and not any(v.beyond is not None for v in found)
 
 
 def common_type(found: Sequence[Values], typed: Sequence[str] = ()) -> str | None:
@@ -128,18 +174,31 @@ def common_type(found: Sequence[Values], typed: Sequence[str] = ()) -> str | Non
     own = sorted({name for name in typed if name in SHARES}, reverse=True)
     candidates = (*own, *SHARES)
     if any(one.fractions for one in found):
-        usable = (t for t in SHARES if all(t in v.shares or _ends(v) for v in found))
+        usable = (t for t in SHARES if all(t in v.shares or v.ends for v in found))
         return next(usable, None)
     return next((t for t in candidates if all(one.fit(t) for one in found)), None)
 
 
-def _ends(values: Values) -> bool:
-    """Whether there is nothing but 0 and 1, which fractions may be as well."""
-    return values.whole and 0 <= values.low and values.high <= 1
+def of_set(values: Values, dtype: str, shares: bool) -> Taken:
+    """Return what an array of a training set is taken for, whose type is known.
+
+    Examples
+    --------
+    >>> of_set(Values(0, 1, True), "uint8", True), of_set(Values(0, 9, True), "uint8", False)
+    (Taken(dtype='uint8', scale=255), Taken(dtype='uint8', scale=1))
+    """
+    return _held(values, dtype, SHARES[dtype] if shares else 1)
 
 
-def type_of(values: Values, trained: str | None) -> str | None:
-    """Return the type of files that an array is taken for; None: it stays as it is.
+def _held(values: Values, dtype: str, scale: int = 1) -> Taken:
+    """Keep what is not finite, which whole numbers cannot be, in the same units."""
+    if values.finite or np.dtype(dtype).kind == "f":
+        return Taken(dtype, scale)
+    return Taken() if scale == 1 else Taken("float32", scale)
+
+
+def type_of(values: Values, trained: str | None, shares: bool | None = None) -> Taken:
+    """Return what an array is taken for.
 
     Whole numbers are of the type of the files of training, fractions shares of the largest value of
     8 bits where they can be, else of 16.
@@ -150,6 +209,8 @@ def type_of(values: Values, trained: str | None) -> str | None:
         What the array holds.
     trained : str or None
         Type of the pixels of training, where known.
+    shares : bool, optional
+        Whether fractions are shares, see `are_shares`. Default: those of this array alone are.
 
     Raises
     ------
@@ -159,12 +220,15 @@ def type_of(values: Values, trained: str | None) -> str | None:
     Examples
     --------
     >>> type_of(Values(0, 200, True), "uint16"), type_of(Values(0, 0.5, False), "uint16")
-    ('uint16', 'uint16')
+    (Taken(dtype='uint16', scale=1), Taken(dtype='uint16', scale=65535))
     """
     if trained is None or np.isnan(values.low):
-        return None
+        return Taken()
     if np.dtype(trained).kind == "f":
-        return trained
+        return Taken(trained)
+    if shares is not False and (values.fractions or (shares and values.ends)):
+        dtype = _shares_of(values, trained)
+        return _held(values, dtype, SHARES[dtype])
     if values.whole and not values.fit(trained):
         info = np.iinfo(trained)
         odd = values.low if values.low < info.min else values.high
@@ -175,9 +239,14 @@ def type_of(values: Values, trained: str | None) -> str | None:
             received=f"{odd:.15g}",
             remedy=how_to_say(_holding(values)),
         )
-    if values.whole:
+    return _held(values, trained) if values.whole else Taken()
+
+
+def _shares_of(values: Values, trained: str) -> str:
+    if values.ends and trained in SHARES:
         return trained
-    return (*values.shares, "uint16")[0] if values.fractions else None
+    # whole numbers beside NaN, in a wider type, are in the units of 16 bits
+    return (*(values.shares if values.finite else ()), "uint16")[0]
 
 
 def _holding(values: Values) -> str:
@@ -187,24 +256,23 @@ def _holding(values: Values) -> str:
     return holding.name if holding.kind in "iu" else "float32"
 
 
-def as_type(array: AnyArray, values: Values, dtype: str | None) -> AnyArray:
+def as_type(array: AnyArray, taken: Taken) -> AnyArray:
     """Return an array in the type of files that it is taken for.
 
     Examples
     --------
-    >>> array = np.array([0.0, 0.5, 1.0])
-    >>> as_type(array, Values.of(array), "uint16")
+    >>> as_type(np.array([0.0, 0.5, 1.0]), Taken("uint16", 65535))
     array([    0, 32768, 65535], dtype=uint16)
     """
-    if dtype is None:
+    if taken.dtype is None:
         return array
-    if not (values.fractions and dtype in SHARES):
-        typed: AnyArray = array.astype(dtype)
+    if taken.scale == 1:
+        typed: AnyArray = array.astype(taken.dtype)
         return typed
-    out: AnyArray = np.empty_like(array, dtype)
+    out: AnyArray = np.empty_like(array, taken.dtype)
     # row by row: no second array of doubles is made of a large image
     for k, row in enumerate(array):
-        out[k] = np.rint(row * SHARES[dtype])
+        out[k] = np.rint(row * taken.scale)
     return out
 
 
@@ -227,8 +295,7 @@ def as_in_training(array: AnyArray, trained: str | None, name: str = "image") ->
     """
     if trained is None or array.dtype.name not in BARE:
         return array
-    values = Values.of(array)
     try:
-        return as_type(array, values, type_of(values, trained))
+        return as_type(array, type_of(Values.of(array), trained))
     except InvalidError as error:
         raise error.renamed(name) from None

@@ -40,7 +40,8 @@ def export(
     Returns
     -------
     DataFrame
-        image, status ("ok" or what is wrong), objects, file (path or ""): one row per image.
+        image, status ("ok" or what is wrong), objects (then missing), file (path or ""): a row per
+        image.
 
     Raises
     ------

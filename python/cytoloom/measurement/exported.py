@@ -21,6 +21,7 @@ from ..images.vendor import package
 from ..messages import TABLES, Setting, counted, say, spelled
 from ..storage.names import changes, file_names
 from ..storage.results import claimed, put_in_place, refuse_inputs, staged
+from ..storage.tables import with_counts
 from ..storage.written import Written
 from .given import label_images, read_object_labels
 
@@ -57,9 +58,9 @@ def collect(
                 if len(items) == 1:
                     raise
                 yield warn(say("{} is left out: {}", item.id, str(error)))
-                row = {"status": spelled(str(error), TABLES), "objects": 0, "file": ""}
+                row = {"status": spelled(str(error), TABLES), "objects": pd.NA, "file": ""}
             rows.append({"image": item.id, **row})
-        table = pd.DataFrame(rows)
+        table = with_counts(pd.DataFrame(rows), "objects")
         made = sorted({name for name in table["file"] if name})
         if not made:
             status = rows[0]["status"]

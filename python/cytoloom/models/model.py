@@ -18,6 +18,7 @@ from ..components.arguments import checked
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
+from ..images.image import no_numbers
 from ..images.pixel_type import as_in_training
 from ..inference import tiled as inference
 from ..inference.tiled import activate
@@ -210,6 +211,8 @@ class Model(Record):
         if array.dtype.kind not in "buif" or not array.size:
             received = say("{} of shape {}", str(array.dtype), array.shape)
             raise invalid("image", expected="pixels that are real numbers", received=received)
+        if array.dtype.kind == "f" and not np.isfinite(array).any():
+            raise no_numbers("image")
         array = as_in_training(array, self.pixel_type)
         if array.ndim == 4 and len(array) == 1:  # as an image it would lose an axis of one plane
             return JoinedSource([ArraySource(array[0], "yxc")], "z")

@@ -33,21 +33,28 @@ class Intensities:
     def __init__(self, count: int, names: Sequence[str]) -> None:
         size = (len(names), count + 1)
         self._names = names
-        self._n, self._sum = np.zeros(count + 1), np.zeros(size)
-        self._squares = np.zeros(size)
+        self._n, self._sum, self._squares = np.zeros(size), np.zeros(size), np.zeros(size)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
 
     def add(self, ids: NDArray[np.intp], pixels: NDArray[Any]) -> None:
-        """Add pixels (n, channels), each of the object of that number."""
-        n = np.bincount(ids, minlength=len(self._n))
+        """Add pixels (n, channels), each of the object of that number; only finite ones count."""
+        n = np.bincount(ids, minlength=self._n.shape[1])
         for k in range(len(self._names)):
             values = pixels[:, k].astype(float)
-            self._add_squares(k, n, ids, values)
-            np.minimum.at(self._low[k], ids, values)
-            np.maximum.at(self._high[k], ids, values)
-        self._n += n
+            known = np.isfinite(values) if pixels.dtype.kind == "f" else np.True_
+            if known.all():
+                self._add(k, n, ids, values)
+            else:
+                own = ids[known]
+                self._add(k, np.bincount(own, minlength=len(n)), own, values[known])
 
-    def _add_squares(self, k: int, n: Floats, ids: NDArray[np.intp], values: Floats) -> None:
+    def _add(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:
+        self._add_squares(k, n, ids, values)
+        np.minimum.at(self._low[k], ids, values)
+        np.maximum.at(self._high[k], ids, values)
+        self._n[k] += n
+
+    def _add_squares(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:
         """Add sums, and squares of the distance from the mean, which moves with each block.
 
         Notes
@@ -57,21 +64,21 @@ class Intensities:
         """
         total = np.bincount(ids, values, minlength=len(n))
         mean = total / np.maximum(n, 1)
-        before = self._sum[k] / np.maximum(self._n, 1)
+        before = self._sum[k] / np.maximum(self._n[k], 1)
         within = np.bincount(ids, (values - mean[ids]) ** 2, minlength=len(n))
-        both = self._n * n / np.maximum(self._n + n, 1)
+        both = self._n[k] * n / np.maximum(self._n[k] + n, 1)
         self._squares[k] += within + both * (mean - before) ** 2
         self._sum[k] += total
 
     def columns(self, present: NDArray[np.intp]) -> dict[str, Floats]:
         """Columns ``mean_intensity_<channel>``, ``sd_``, ``min_`` and ``max_`` of some objects.
 
-        NaN where an object has no pixel.
+        NaN where an object has no pixel that is a finite number.
         """
-        n = self._n[present]
-        some = np.where(n > 0, n, np.nan)
         found: dict[str, Floats] = {}
         for k, name in enumerate(self._names):
+            n = self._n[k, present]
+            some = np.where(n > 0, n, np.nan)
             values = (
                 self._sum[k, present] / some,
                 np.sqrt(self._squares[k, present] / some),

@@ -11,12 +11,14 @@ import numpy as np
 from ..datasets.checks import odd_pixels
 from ..datasets.files import pixels_seen
 from ..datasets.items import beside
+from ..datasets.stored import as_passed, scale_of
 from ..datasets.views import CachedSource
 from ..images.units import storable
 from ..inference.memory_map import MemoryMaps
 from ..models.inputs import fitting_source
 from ..models.padding import without_padding
-from ..models.rescale import Factors, scale_of, scaled_maps
+from ..models.rescale import Factors, scaled_maps
+from ..models.rescale import scale_of as factor_of
 from ..storage.tables import write_parquet
 
 if TYPE_CHECKING:
@@ -78,13 +80,14 @@ def predict_one(
         table = _objects(model, item, source, found, made)
         if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
+    passed = scale_of(item.image)
     row = {
         "image": item.id,
         "status": "ok",
         "objects": len(table),
-        "scale": scale_of(factors),
-        "low": _joined(stats.low),
-        "high": _joined(stats.high),
+        "scale": factor_of(factors),
+        "low": _joined(stats.low, passed),
+        "high": _joined(stats.high, passed),
         "labels": "",
     }
     faint = model.normalize.held_down(stats)
@@ -104,6 +107,8 @@ def _objects(
     from ..objects.measure import measure
 
     names = model.task.label_names
+    given = as_passed(item.image)
+    measured = source if given is item.image else given
     classes = {i: names[c] for i, c in found.classes.items()} or None
 
     def foreground(rows: slice) -> np.ndarray:
@@ -111,7 +116,7 @@ def _objects(
 
     def pixels(rows: slice) -> np.ndarray:
         region = (rows, *(slice(0, n) for n in source.shape[1:-1]))
-        return np.asarray(source.read(region))
+        return np.asarray(measured.read(region))
 
     table = measure(
         found.objects_labels,
@@ -125,8 +130,8 @@ def _objects(
     return table
 
 
-def _joined(values: Sequence[float]) -> str:
-    return " ".join(f"{v:g}" for v in values)
+def _joined(values: Sequence[float], scale: int) -> str:
+    return " ".join(f"{v / scale:g}" for v in values)
 
 
 def channel_names(model: Model) -> list[str]:

@@ -29,7 +29,7 @@ from ..models.inputs import (
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.tables import need_parquet
+from ..storage.tables import need_parquet, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
 from .folder import InMemory, objects_of
@@ -75,15 +75,13 @@ def items_for(
     items, changed = named(found.items)
     for text in changed:
         yield warn(text)
-    items = as_trained(items, model.pixel_type)
-    for text in taken_for(items):
-        yield note(text)
     items = yield from as_stacks(items, model)
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
-    fitting = tuple(trained_channels(item, model) for item in items)
-    yield from unlike(fitting, model)
-    return fitting
+    items = as_trained([trained_channels(item, model) for item in items], model.pixel_type)
+    yield from taken_for(items)
+    yield from unlike(items, model)
+    return tuple(items)
 
 
 def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
@@ -220,7 +218,7 @@ def _together(
         raise invalid("images", expected="at least one usable image", received=status)
     files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
     more = pd.DataFrame([beside(files.columns, columns) for _, columns in pairs])
-    files = pd.concat([files, more], axis=1)
+    files = pd.concat([with_counts(files, "objects"), more], axis=1)
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
     each = [
@@ -256,7 +254,7 @@ def _finished(
         row = {
             "image": item.id,
             "status": str(error),
-            "objects": 0,
+            "objects": pd.NA,
             "low": "",
             "high": "",
             "labels": "",

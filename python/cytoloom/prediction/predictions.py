@@ -33,8 +33,9 @@ class Predictions:
         definitions are those of `measure`.
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
-        One row per image given, also for those that failed; low and high are the normalisation
-        limits of each channel, as text. In files.csv the paths start at its folder.
+        One row per image given, also for those that failed, of which objects is missing and not 0;
+        low and high are the normalisation limits of each channel, as text. In files.csv the paths
+        start at its folder.
     out : Path or None
         Folder that was written.
 

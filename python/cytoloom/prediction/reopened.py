@@ -12,7 +12,7 @@ from ..components.arguments import checked
 from ..errors import GuessWarning, invalid
 from ..messages import VerbName, counted, say
 from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
-from ..storage.tables import read_table
+from ..storage.tables import read_table, with_counts
 from ..storage.written import Written
 from .predictions import FILES_COLUMNS, Predictions
 
@@ -63,7 +63,9 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
             received=f"{path}, where one did not end" if unfinished else str(path),
             remedy="The same prediction goes on where it stopped." if unfinished else "",
         )
-    files = _table(path / PREDICTED, FILES_COLUMNS)
+    files = _table(path / PREDICTED, FILES_COLUMNS, "objects")
+    # 0 in files of earlier versions
+    files.loc[files["status"] != "ok", "objects"] = None
     _tell_corrected(path, [name for name in files["labels"] if name])
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
@@ -87,10 +89,11 @@ def _tell_corrected(path: Path, names: Sequence[str]) -> None:
         warnings.warn(GuessWarning(text), stacklevel=4)
 
 
-def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _table(path: Path, columns: Sequence[str], *counts: str) -> pd.DataFrame:
     try:
         table = read_table(path)
-    except (OSError, ValueError) as error:
+        table = with_counts(table, *(name for name in counts if name in table))
+    except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise invalid(
             "folder", expected="tables of results", received=f"{path}: {reason}"

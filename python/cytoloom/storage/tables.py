@@ -59,6 +59,18 @@ def read_table(path: Path | IO[str]) -> pd.DataFrame:
     return table.fillna(dict.fromkeys((set(TEXT) - {"class"}) & set(table.columns), ""))
 
 
+def with_counts(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Return a table with columns of counts as whole numbers that may be missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with_counts(pd.DataFrame({"objects": [7, None]}), "objects")["objects"].tolist()
+    [7, <NA>]
+    """
+    return table.astype(dict.fromkeys(names, "Int64"))
+
+
 def need_parquet() -> None:
     """Raise where there is nothing that writes Parquet."""
     if not importlib.util.find_spec("pyarrow"):
