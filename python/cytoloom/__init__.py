@@ -21,6 +21,7 @@ VERBS = {
     "measure": "measurement.measure:measure",
     "consensus": "experts.consensus:consensus",
     "export": "measurement.export:export",
+    "export_model": "models.export_model:export_model",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

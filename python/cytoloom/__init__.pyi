@@ -19,6 +19,7 @@ from .measurement.export import export as export
 from .measurement.measure import measure as measure
 from .measurement.outlines import outlines as outlines
 from .measurement.relate import relate as relate
+from .models.export_model import export_model as export_model
 from .models.info import Info as Info
 from .models.info import info as info
 from .models.load import load as load

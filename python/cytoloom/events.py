@@ -233,7 +233,7 @@ class Verb(Generic[P, T]):
     def events(self, *args: P.args, **kwargs: P.kwargs) -> Generator[Event, Any, None]:
         """Begin the work: a generator of events, the last of kind "result"."""
         fits, named = fitted(self._work, args, kwargs)
-        return _with_result(self._work(*fits, **named))
+        return with_result(self._work(*fits, **named))
 
     @property
     def summary(self) -> str:
@@ -266,7 +266,8 @@ def find_verb(address: str) -> Verb[..., Any]:
     return cast("Verb[..., Any]", getattr(import_module(f".{module}", __package__), name))
 
 
-def _with_result(work: Work[Any]) -> Generator[Event, Any, None]:
+def with_result(work: Work[Any]) -> Generator[Event, Any, None]:
+    """Let work end with an event of its result; what the disk has against it is told."""
     with disk_told():
         value = yield from work
     yield Event("result", value=value)

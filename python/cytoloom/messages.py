@@ -327,7 +327,7 @@ class InOptions(Face):
 
     def verb(self, name: str) -> str:
         """Spell a verb as its command."""
-        return f"cytoloom {name}"
+        return f"cytoloom {name.replace('_', '-')}"
 
     def either(self, words: Either) -> str:
         """Choose the command line's words."""

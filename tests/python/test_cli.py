@@ -32,6 +32,7 @@ COMMANDS = (
     "measure",
     "consensus",
     "export",
+    "export-model",
     "simulate",
     "info",
     "doctor",
@@ -113,7 +114,7 @@ def test_help_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", cl.VERBS)
 def test_no_help_speaks_python(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main([command, "--help"])
+        cli.main([command.replace("_", "-"), "--help"])
     text = capsys.readouterr().out
     assert ", 3]" not in " ".join(text.split())
     assert not set(re.findall(r"\w+", text)) & {

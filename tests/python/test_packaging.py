@@ -96,6 +96,8 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "fast",
             "parquet",
             "export",
+            "onnx",
+            "bioimageio",
             "vendor",
         }
         required = [r for r in told.requires if "extra ==" not in r]

@@ -367,11 +367,11 @@ def test_missing_requirements_need_no_import() -> None:
 
 def test_R_declares_the_requirements_of_pyproject() -> None:
     text = (ROOT / "R" / "requirements.R").read_text(encoding="utf-8")
-    declared = set(re.findall(r'"([a-z][a-z0-9-]*>=[0-9.]+)"', text))
+    declared = set(re.findall(r'"([a-z][a-z0-9.-]*[>!]=[0-9.*]+)"', text))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
-    assert named == ["fast", "parquet", "vendor", "export"]
+    assert named == ["fast", "parquet", "vendor", "export", "onnx", "bioimageio"]
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
     assert f'"{project["requires-python"]}"' in text
@@ -480,6 +480,7 @@ MAN = {
     "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
     "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
+    "export_model": "cl_export_model",
 }  # fmt: skip
 
 

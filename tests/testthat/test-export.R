@@ -22,3 +22,15 @@ test_that("objects go to other programs and come back as labels", {
   expect_identical(basename(files$file), "annotations.json")
   expect_error(cl_export(labels, folder, "svg"), "Expected one of")
 })
+
+test_that("a model goes to other programs", {
+  need_python()
+  out <- file.path(tempfile(), "saved")
+  folder <- cl_export_model(tiny_model(), out, "saved_model", progress = FALSE)
+  expect_identical(normalizePath(folder), normalizePath(out))
+  expect_true(all(file.exists(file.path(out, c("saved_model.pb", "cytoloom.json", "example.py")))))
+  expect_error(cl_export_model(tiny_model(), out, "saved_model"), "Pass overwrite = TRUE")
+  expect_error(cl_export_model(tiny_model(), out, "svg"), "Expected one of")
+  expect_error(cl_export_model(out, tempfile()), "a model folder")
+  expect_error(cl_export(model_path(tiny_model()), tempfile()), "cl_export_model()", fixed = TRUE)
+})

@@ -87,6 +87,11 @@ def _exported(files: Any, args: argparse.Namespace) -> int:
     return complain(f"{failed} of {len(files)} images failed", PARTIAL) if failed else OK
 
 
+def _written(folder: Any, args: argparse.Namespace) -> int:
+    print(f"Model as {args.format} in {folder}. Next: read {folder}/README.md")
+    return OK
+
+
 def _simulated(folder: Any, args: argparse.Namespace) -> int:
     print(f"{counted(args.images, 'image')} of kind {args.kind} in {folder}")
     return OK
@@ -158,6 +163,11 @@ COMMANDS = {
         _simulated,
         {"images": 20},
         {"folder": {"metavar": "DIR", "help": "new folder for images/ and labels/"}},
+    ),
+    "export_model": Command(
+        "export-model nuclei.cytoloom nuclei-onnx --format onnx",
+        _written,
+        more={"path": {"metavar": "DIR", "help": "folder for the files"}},
     ),
     "info": Command("info nuclei.cytoloom"),
 }

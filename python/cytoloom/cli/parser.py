@@ -49,12 +49,13 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     group = top.add_subparsers(metavar="COMMAND", required=True)
-    chosen = next((word for word in argv if not word.startswith("-")), None)
-    alone = chosen in VERBS and not {"-h", "--help"} & set(argv[: argv.index(chosen)])
+    word = next((word for word in argv if not word.startswith("-")), "")
+    chosen = word.replace("-", "_")
+    alone = chosen in VERBS and not {"-h", "--help"} & set(argv[: argv.index(word)])
     for name in [chosen] if alone else VERBS:
-        verb = find_verb(VERBS[str(name)])
-        command = COMMANDS.get(str(name)) or Command(_example(str(name), verb))
-        added = _command(group, str(name), verb.summary, command.example)
+        verb = find_verb(VERBS[name])
+        command = COMMANDS.get(name) or Command(_example(name, verb))
+        added = _command(group, name.replace("_", "-"), verb.summary, command.example)
         if name == chosen:
             _Built(verb, command).add_to(added)
     if not alone:
@@ -136,7 +137,7 @@ class _Built:
 
 def _example(name: str, verb: Verb[..., Any]) -> str:
     required = [parameter.name.upper() for parameter in verb.parameters() if parameter.required]
-    return " ".join([name, *required])
+    return " ".join([name.replace("_", "-"), *required])
 
 
 def _option(parameter: Parameter, command: Command) -> Option | None:

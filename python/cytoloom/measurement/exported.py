@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.files import FileSource
+from ..datasets.given import is_file
 from ..datasets.items import Item
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
@@ -18,7 +19,9 @@ from ..exchange import geojson, rois
 from ..exchange.coco import Coco
 from ..exchange.drawn import drawn
 from ..images.vendor import package
-from ..messages import TABLES, Setting, counted, say, spelled
+from ..messages import TABLES, Setting, VerbName, counted, say, spelled
+from ..models.manifest import MANIFEST
+from ..models.model import Model
 from ..storage.names import changes, file_names
 from ..storage.results import claimed, put_in_place, refuse_inputs, staged
 from ..storage.tables import with_counts
@@ -28,6 +31,7 @@ from .given import label_images, read_object_labels
 EACH = {"roi": (rois.write, ".zip"), "geojson": (geojson.write, ".geojson")}
 """What writes the objects of an image, and how its files end."""
 ALL = "annotations.json"
+OF_MODELS = "export_model"
 
 
 def collect(
@@ -36,7 +40,9 @@ def collect(
     """Write all images; the parameters are those of the verb."""
     formats = [*EACH, "coco"]
     if format not in formats:
-        raise invalid("format", expected=say("one of {}", formats), received=format)
+        expected, remedy = say("one of {}", formats), say("For models: {}.", VerbName(OF_MODELS))
+        raise invalid("format", expected=expected, received=format, remedy=remedy)
+    _refuse_model(labels)
     if format == "roi":  # before anything is read
         package("roifile", Path("format"), "export")
     items, known = label_images(labels)
@@ -73,6 +79,15 @@ def collect(
         table["file"] = [str(folder / name) if name else "" for name in table["file"]]
         yield note(f"{counted(int(table['objects'].sum()), 'object')} written to {folder}.")
     return table
+
+
+def _refuse_model(labels: Any) -> None:
+    """Name the verb for models, where one was given for labels."""
+    folder = is_file(labels) and (Path(labels).expanduser() / MANIFEST).is_file()
+    if folder or isinstance(labels, Model):
+        remedy = say("Models are written by {}.", VerbName(OF_MODELS))
+        received = f"{labels}, a model" if folder else "a model"
+        raise invalid("labels", expected="label images", received=received, remedy=remedy)
 
 
 def _written(

@@ -18,6 +18,7 @@ from ..components.arguments import checked
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
+from ..events import drain, with_result
 from ..images.image import no_numbers
 from ..images.pixel_type import as_in_training
 from ..inference import tiled as inference
@@ -346,6 +347,51 @@ class Model(Record):
             refuse_others(folder, overwrite, "path")
             self.write_to(folder)
         return folder
+
+    @checked
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: str = "onnx",
+        *,
+        overwrite: bool = False,
+        progress: bool | str = "auto",
+    ) -> Path:
+        """Write the model for other programs, and try it there; see `export_model`.
+
+        Parameters
+        ----------
+        path : path
+            Folder for the files, made if missing; one with other files in it is refused.
+        format : {"onnx", "saved_model", "openvino", "bioimageio"}, default "onnx"
+            What to write.
+        overwrite : bool, default False
+            Replace an earlier export that is in `path`.
+        progress : bool or "auto", default "auto"
+            Show progress on standard error.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidError
+            As of `export_model`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from cytoloom.models.untrained import untrained
+        >>> folder = untrained().export(tempfile.mkdtemp(), "saved_model", progress=False)
+        >>> (folder / "saved_model.pb").is_file()
+        True
+        """
+        from .portable.export import exported
+
+        work = exported(self, path, format, overwrite)
+        return Path(drain(with_result(work), progress))
 
     def write_to(self, folder: Path, pictures: Iterable[Path] = ()) -> None:
         """Write the model to a folder that is this run's alone; see `save`.

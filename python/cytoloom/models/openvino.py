@@ -41,8 +41,8 @@ def installed() -> str | None:
         return None
 
 
-def convert(model: Record, network: Any) -> Any:
-    """Make OpenVINO's form of a float32 network of the model, folded.
+def convert(plain: Any) -> Any:
+    """Make OpenVINO's form of a float32 network that gives a dict of outputs.
 
     By way of a file of TensorFlow's graph, weights and all: OpenVINO's own converter reports
     each use to its makers.
@@ -50,7 +50,6 @@ def convert(model: Record, network: Any) -> Any:
     import openvino
     import tensorflow as tf
 
-    plain = model.part.for_prediction(network)
     weights = [
         [np.asarray(variable) for variable in variables]
         for variables in (plain.trainable_variables, plain.non_trainable_variables)
@@ -85,7 +84,7 @@ def converted(model: Record, version: str) -> Any:
             return kept
         except Exception:  # damaged, or not ours to touch
             shutil.rmtree(folder, ignore_errors=True)
-    network = convert(model, model.read_network())
+    network = convert(model.part.for_prediction(model.read_network()))
     if folder is not None:
         with contextlib.suppress(Exception):  # a full disk, a folder that cannot be written to
             _keep(network, folder)
@@ -104,13 +103,10 @@ def _key(model: Record, version: str) -> str:
 
 def _keep(network: Any, folder: Path) -> None:
     """Write into a folder of another name, then rename; forget those longest not used."""
-    import openvino
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
     try:
-        # by default weights would be rounded to 16 bits
-        openvino.save_model(network, str(partial / FILE), compress_to_fp16=False)
+        write_network(network, partial / FILE)
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -118,6 +114,14 @@ def _keep(network: Any, folder: Path) -> None:
     newest_first = sorted(folder.parent.iterdir(), key=lambda p: -p.stat().st_mtime)
     for old in newest_first[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def write_network(network: Any, file: Path) -> None:
+    """Write a converted network, its weights beside it in a file that ends in ``.bin``."""
+    import openvino
+
+    # by default weights would be rounded to 16 bits
+    openvino.save_model(network, str(file), compress_to_fp16=False)
 
 
 def cache_folder() -> Path | None:
@@ -151,7 +155,7 @@ def started(network: Any, version: str) -> Engine:
     }
     compiled = openvino.Core().compile_model(network, "CPU", settings)
     request = compiled.create_infer_request()
-    heads = [_head(output) for output in compiled.outputs]
+    heads = [head_of(output) for output in compiled.outputs]
     turn = threading.Lock()
 
     def forward(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -163,6 +167,7 @@ def started(network: Any, version: str) -> Engine:
     return Engine(f"OpenVINO {version}", forward, 1, threads)
 
 
-def _head(output: Any) -> str:
+def head_of(output: Any) -> str:
+    """Return the head that an output of a converted network is."""
     (name,) = (n for n in output.get_names() if n.startswith(OUTPUT))
     return str(name).removeprefix(OUTPUT).split(":")[0]

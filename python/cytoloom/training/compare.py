@@ -53,7 +53,7 @@ def compare(
     name, pairs, objects, seen, left = f"OpenVINO {version}", 0, 0, 0, CHECKED_PX
     usual = model.engine
     try:
-        fast = started(convert(model, model.keras), version)
+        fast = started(convert(model.part.for_prediction(model.keras)), version)
         for source, stats in images:
             # a small rest would cut objects rather than show any
             if left < CHECKED_PX // 10:

@@ -1,0 +1,144 @@
+"""Write a model for other programs: what the verb `export_model` and `Model.export` compose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InvalidError, invalid
+from ...events import Work, note
+from ...messages import said_by
+from ...runtime import backend
+from ...storage.results import (
+    ANOTHER_NAME,
+    claimed,
+    is_of_runs,
+    put_in_place,
+    refuse_results,
+    staged,
+)
+from ...storage.written import Written
+from .facts import FACTS, WORDS, facts_of
+from .graph import in_float32, maps_graph, refuse_others
+from .readme import readme
+from .runtimes import Format, known, runtime_of
+from .trial import SAME, largest_difference, trial_image
+
+IMAGE, MAPS = "test_image.npy", "test_maps.npz"
+
+
+def exported(
+    model: Any, path: str | os.PathLike[str], format: str, overwrite: bool = False
+) -> Work[Path]:
+    """Write the network, what belongs to it, and try it; parameters are those of the verb.
+
+    All is whole in a folder of its own before the first file takes its place, the facts last.
+    """
+    chosen = known(format)
+    refuse_others(model)
+    refuse_backend()
+    with claimed(path, "export_model", "path") as (folder, lock), staged(folder) as stage:
+        _refuse_losses(folder, overwrite)
+        yield note(f"Writing {format}.")
+        model = in_float32(model)
+        facts, image = facts_of(model, format), trial_image(model)
+        # one tile: what the runtime is given is one, too
+        maps = model.predict_maps(image, tile_px=max(image.shape))
+        batch = model.normalize(image)[np.newaxis]
+        chosen.write(maps_graph(model), stage)
+        _write_beside(stage, facts, image, maps, chosen)
+        facts["tried"] = yield from _tried(chosen, stage, batch, maps)
+        name = folder.absolute().name
+        (stage / WORDS).write_text(readme(name, facts), encoding="utf-8")
+        (stage / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        if chosen.pack is not None and chosen.tested is not None:
+            chosen.pack(stage, name, facts, image, maps)
+            yield note(chosen.tested(stage))
+        lock.check()
+        _refuse_losses(folder, overwrite)
+        _take_place(stage, folder)
+        yield note(f"The model is in {folder}.")
+    return folder
+
+
+def refuse_backend() -> None:
+    """Refuse backends whose graphs have fixed sizes, or none that the formats can hold."""
+    running = backend.name()
+    if running != "tensorflow":
+        raise invalid(
+            "format",
+            expected="Keras on TensorFlow, which makes graphs for images of any size",
+            received=f"Keras on {running}",
+            remedy="Export in a process of KERAS_BACKEND=tensorflow: model folders are the same.",
+        )
+
+
+def _refuse_losses(folder: Path, overwrite: bool) -> None:
+    """Raise where files would be mixed with others, or an earlier export replaced unasked."""
+    refuse_results(folder, [FACTS], overwrite, "path")
+    written = set(Written(folder).names())
+    below = {Path(name).parts[0] for name in written}
+    odd = sorted(p.name for p in folder.iterdir() if not is_of_runs(p.name))
+    others = [name for name in odd if name not in below]
+    if others:
+        raise invalid(
+            "path",
+            expected="a new folder, an empty one, or that of an earlier export",
+            received=f"{folder}, with {others[0]} in it",
+            remedy=ANOTHER_NAME,
+        )
+    Written(folder).refuse_others(written, "path")
+
+
+def _write_beside(
+    stage: Path, facts: dict[str, Any], image: np.ndarray, maps: dict[str, np.ndarray], to: Format
+) -> None:
+    """Write the image, its maps and the program that applies the network."""
+    np.save(stage / IMAGE, image)
+    np.savez_compressed(stage / MAPS, allow_pickle=False, **maps)
+    shutil.copyfile(Path(__file__).with_name(to.example), stage / "example.py")
+
+
+def _tried(
+    to: Format, stage: Path, batch: np.ndarray, maps: dict[str, np.ndarray]
+) -> Work[dict[str, Any] | None]:
+    """Run what was written by its runtime; say how well it agrees, or that it was not tried."""
+    runtime = runtime_of(to)
+    if runtime is None:
+        yield note(f"Not tried: {to.runtime}, which runs it, is not installed.")
+        return None
+    try:
+        found = {head: values[0] for head, values in to.run(stage, batch).items()}
+    except InvalidError:
+        raise
+    except Exception as error:  # of which each runtime has its own
+        raise invalid(
+            "format",
+            expected=f"a network that {runtime} runs",
+            received=said_by(error),
+            remedy="Nothing was written; export to another format.",
+        ) from error
+    most = largest_difference(maps, found, runtime)
+    yield note(f"Tried by {runtime}: maps differ by {most:.1g} at most ({SAME:g} allowed).")
+    return {"runtime": runtime, "largest_difference": most}
+
+
+def _take_place(stage: Path, folder: Path) -> None:
+    """Let all files take their place, the facts last, those of an earlier export give way."""
+    names = [name for name in _files(stage) if name != FACTS]
+    gone = [name for name in Written(folder).names() if name not in (*names, FACTS)]
+    put_in_place(stage, folder, {}, (*names, FACTS), gone)
+    for name in gone:
+        if "/" in name:
+            (folder / name).parent.rmdir()
+
+
+def _files(folder: Path) -> Iterable[str]:
+    """List the files below a folder by their paths in it."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
