@@ -3,7 +3,20 @@
 
 component <- function(name, settings) {
   check_settings(name, settings)
-  structure(c(list(name = name), settings), class = c(paste0("cl_", tolower(name)), "cl_component"))
+  losses <- vapply(loss_settings, `[[`, "", 1L)
+  class <- if (name %in% losses) "cl_loss" else paste0("cl_", tolower(name))
+  structure(c(list(name = name), settings), class = c(class, "cl_component"))
+}
+
+# What makes it in R: cl_unet, cl_loss("dice"). A class of one's own has Python's name.
+maker_of <- function(component) {
+  losses <- vapply(loss_settings, `[[`, "", 1L)
+  known <- match(component$name, losses)
+  if (!is.na(known)) {
+    return(sprintf("cl_loss(\"%s\")", names(losses)[known]))
+  }
+  maker <- class(component)[1]
+  if (maker %in% getNamespaceExports("cytoloom")) maker else component$name
 }
 
 # A component as Python tells it.
@@ -210,6 +223,8 @@ cl_classes <- function(names = c("background", "foreground"), class_weights = NU
 #' cl_binary(loss = cl_loss("tversky", alpha = 0.2, beta = 0.8))
 cl_loss <- function(name, class_weights = NULL, smooth = NULL, alpha = NULL, beta = NULL,
                     gamma = NULL) {
+  here <- sys.nframe()
+  all_given(here)
   if (!list(name) %in% names(loss_settings)) {
     refuse("name", paste("one of", toString(names(loss_settings))), name)
   }
@@ -233,13 +248,13 @@ loss_settings <- list(
 print.cl_component <- function(x, ...) {
   no_dots(...)
   given <- vapply(unclass(x)[-1], shown, "")
-  cat(x$name, "\n", sprintf("  %-22s%s\n", names(given), given), sep = "")
+  cat(maker_of(x), "\n", sprintf("  %-22s%s\n", names(given), given), sep = "")
   invisible(x)
 }
 
 shown <- function(value) {
   if (inherits(value, "cl_component")) {
-    return(value$name)
+    return(maker_of(value))
   }
   if (is.null(value)) "-" else paste(deparse(value), collapse = " ")
 }

@@ -136,8 +136,9 @@ read_shares <- function(path, classes, like) {
 #'
 #' @param x,object A `cl_consensus`.
 #' @param metric `"dice"` or `"iou"`.
-#' @param digits Digits to print.
-#' @param ... Must be empty.
+#' @param digits Digits to print, 0 to 22.
+#' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
+#'   `xlab` and `xlim`, which take the place of ours.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()` and `summary()` the table per expert, `plot()` and `print()` `x`,
 #'   invisibly.
@@ -148,6 +149,7 @@ NULL
 #' @export
 print.cl_consensus <- function(x, digits = 3, ...) {
   no_dots(...)
+  digits <- checked_digits(digits)
   cat(format(x), "\n", sep = "")
   print(x$per_expert[names(x$per_expert) != "flags"], digits = digits, row.names = FALSE)
   for (table in x[c("per_expert", "per_image")]) {
@@ -191,15 +193,14 @@ as.data.frame.cl_consensus <- function(x, row.names = NULL, optional = FALSE, ..
 #' @rdname cl_consensus_methods
 #' @export
 plot.cl_consensus <- function(x, metric = "dice", ...) {
-  no_dots(...)
   metric <- one_of(metric, c("dice", "iou"), "metric")
   rows <- x$per_label
   names <- x$per_expert$expert
-  graphics::plot(
-    match(rows$expert, names), rows[[metric]],
+  ours <- list(
     xlim = c(0.5, length(names) + 0.5), ylim = 0:1, xaxt = "n", xlab = "", pch = 19,
     col = "#0072B280", ylab = paste(metric, "against the consensus")
   )
+  plot_with(match(rows$expert, names), rows[[metric]], ours, ...)
   graphics::axis(1, seq_along(names), names)
   means <- x$per_expert[[metric]]
   graphics::segments(seq_along(names) - 0.2, means, seq_along(names) + 0.2, means, lwd = 2)

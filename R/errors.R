@@ -82,13 +82,56 @@ stop_python <- function(message, fields = NULL) {
   stop_clean(message, fields = fields)
 }
 
-# A misspelt argument must not vanish in `...`.
+# A misspelt argument must not vanish in `...`. What lacks is told of the function that was called,
+# and not of one inside that meets it first.
 no_dots <- function(...) {
-  if (...length() == 0) {
-    return(invisible())
+  caller <- sys.parent()
+  all_given(caller)
+  if (...length() > 0) stop_clean(unused(as.list(substitute(list(...)))[-1], caller))
+}
+
+# "Unused argument: `iuo`.", and of what has no name what it may have been meant for.
+unused <- function(given, caller) {
+  named <- if (is.null(names(given))) rep(FALSE, length(given)) else nzchar(names(given))
+  values <- vapply(given, function(code) shorten(paste(deparse(code), collapse = " "), 60), "")
+  shown <- ifelse(named, paste0("`", names(given), "`"), paste(values, "(without a name)"))
+  known <- names(formals(sys.function(caller)))
+  later <- known[seq_along(known) > match("...", known)]
+  text <- paste0("Unused argument: ", toString(shown), ".")
+  if (all(named) || length(later) == 0) {
+    return(text)
   }
-  names <- ...names()
-  if (is.null(names)) names <- rep("", ...length())
-  names[is.na(names) | !nzchar(names)] <- "(without a name)"
-  stop_clean("Unused argument: ", paste0("`", names, "`", collapse = ", "), ".")
+  paste0(text, " Give it by its name: ", paste0("`", later, "`", collapse = " or "), ".")
+}
+
+# Refuses a call that lacks an argument without a default.
+all_given <- function(caller) {
+  formals <- as.list(formals(sys.function(caller)))
+  needed <- setdiff(names(Filter(is_nothing, formals)), "...")
+  frame <- sys.frame(caller)
+  lacking <- Filter(function(name) eval(call("missing", as.name(name)), frame), needed)
+  if (length(lacking) > 0) {
+    stop_clean(
+      "Missing argument: ", toString(paste0("`", lacking, "`")), called(sys.call(caller)[[1]]), ".",
+      fields = list(argument = lacking[1], expected = "a value", received = "nothing")
+    )
+  }
+}
+
+# The default that an argument without one has.
+is_nothing <- function(default) is.name(default) && !nzchar(default)
+
+# " of predict()"; nothing where a function without a name was called.
+called <- function(code) {
+  name <- sub("^.*:::?", "", paste(deparse(code), collapse = " "))
+  if (is.name(code) || is.call(code) && identical(code[[1]], as.name("::"))) {
+    paste0(" of ", sub("[.](cl_[a-z]+|character)$", "", name), "()")
+  }
+}
+
+# How many digits print() shows, as base R takes them.
+checked_digits <- function(digits) {
+  one <- is.numeric(digits) && length(digits) == 1 && isTRUE(digits %in% 0:22)
+  if (!is.null(digits) && !one) refuse("digits", "a whole number from 0 to 22", digits)
+  digits
 }

@@ -51,10 +51,11 @@ evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwr
 #' Methods for what [evaluate()][evaluate.cl_model] returns.
 #'
 #' @param x,object A `cl_scores`.
-#' @param n How many images of each kind to show.
+#' @param n How many images of each kind to show, a whole number.
 #' @param metric The metric to sort by; default the first.
-#' @param digits Digits to print.
-#' @param ... Must be empty.
+#' @param digits Digits to print, 0 to 22.
+#' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
+#'   `xlab` and `xlim`, which take the place of ours in each picture.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()` the table per image, `summary()` the table per metric, the others
 #'   `x`, invisibly.
@@ -65,6 +66,7 @@ NULL
 #' @export
 print.cl_scores <- function(x, digits = 3, ...) {
   no_dots(...)
+  digits <- checked_digits(digits)
   count <- counted(nrow(x$per_image), "image")
   cat("Scores of ", count, "; low and high bound a 95 % interval\n", sep = "")
   print(x$summary, digits = digits, row.names = FALSE)
@@ -95,12 +97,12 @@ as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...,
 #' @rdname cl_scores
 #' @export
 plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
-  no_dots(...)
   table <- x$per_image
   metrics <- x$summary$metric
   if (is.null(metric)) metric <- metrics[1]
   known_metric(metric, metrics, several = FALSE)
-  if (!is.numeric(n) || length(n) != 1 || !is.finite(n) || n < 1) refuse("n", "1 or more", n)
+  whole <- is.numeric(n) && length(n) == 1 && is.finite(n) && n == trunc(n)
+  if (!whole || n < 1) refuse("n", "a whole number, 1 or more", n)
   table <- table[order(table[[metric]], na.last = NA), ]
   if (nrow(table) == 0) {
     stop_clean("Invalid `metric`. Expected one that images have. Received: ", metric, ", all NA.")
@@ -120,7 +122,7 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   for (k in seq_along(rows)) {
     one <- scored[[k]]
     drawn <- outlined(one$image, list(`#00C2FF` = one$truth, `#FFB000` = one$found))
-    draw_picture(drawn, c(table$image[rows[k]], below[k]))
+    draw_picture(drawn, c(table$image[rows[k]], below[k]), ...)
   }
   key <- c("#00C2FF" = "truth", "#FFB000" = "found")
   graphics::mtext(key, 1, 0, outer = TRUE, at = c(0.4, 0.6), col = names(key), font = 2, cex = 0.9)

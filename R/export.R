@@ -11,8 +11,8 @@
 #' @param ... Must be empty.
 #' @param overwrite Replace the files of an earlier export that are in `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects` (then `NA`), `file`:
-#'   a row per image.
+#' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects` (then `NA`), `file`
+#'   (its whole path): a row per image.
 #'
 #'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as
 #'   ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept,
@@ -24,7 +24,7 @@
 #' cl_export(list(a = nuclei$labels), tempfile(), "geojson")
 cl_export <- function(labels, out, format = "roi", ..., overwrite = FALSE, progress = "auto") {
   no_dots(...)
-  run_events(
+  table <- run_events(
     "export",
     list(
       labels = plain_label_images(labels), out = plain_path(out, "out"), format = format,
@@ -32,4 +32,7 @@ cl_export <- function(labels, out, format = "roi", ..., overwrite = FALSE, progr
     ),
     progress
   )
+  done <- table$status == "ok"
+  table$file[done] <- lasting(table$file[done])
+  table
 }

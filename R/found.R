@@ -18,7 +18,8 @@
 #'   which leaves it out. Labels are not replaced, for the tables would be those of others.
 #' @param exact Ignored; it belongs to the generic function.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
-#' @param ... Must be empty; for `plot()`, passed to [graphics::plot.window()].
+#' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
+#'   `xlab` and `xlim`, which take the place of ours; lengths along the axes are px.
 #' @return `x[[i]]`: labels, an integer matrix `[y, x]` or stack `[z, y, x]`, or the class of the
 #'   images that went in. `x[i]`: a `cl_found` of these images, with their rows of the tables.
 #'   `as.data.frame()`: the objects. `as.list()`: the labels of all images by name. `summary()`:

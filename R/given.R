@@ -94,10 +94,12 @@ first_image <- function(images) {
 
 # A table whose columns of images and labels are paths or arrays; other columns come along.
 plain_table <- function(table, what) {
-  table <- as.data.frame(table)
-  for (column in names(table)[path_columns(table)]) {
-    cells <- table[[column]]
-    table[[column]] <- if (!is.list(cells)) {
+  table <- in_single_columns(as.data.frame(table))
+  # by their places: a column may have no name
+  for (place in which(path_columns(table))) {
+    cells <- table[[place]]
+    column <- names(table)[place]
+    table[[place]] <- if (!is.list(cells)) {
       plain_paths(as.character(cells), column)
     } else if (tolower(trimws(column)) %in% label_columns) {
       I(lapply(cells, function(one) pack(plain_label(one))))
@@ -108,8 +110,21 @@ plain_table <- function(table, what) {
       table$name <- all_names(cells)
     }
   }
-  odd <- setdiff(names(Filter(is.list, table)), names(table)[path_columns(table)])
-  table[setdiff(names(table), odd)]
+  table[!vapply(table, is.list, NA) | path_columns(table)]
+}
+
+# A matrix in a table is a column for each of its own, named as write.csv() does; scale() and its
+# like return matrices of one column.
+in_single_columns <- function(table) {
+  wide <- vapply(table, function(column) length(dim(column)) > 1, NA)
+  odd <- wide & path_columns(table) & vapply(table, NCOL, 0L) != 1
+  if (any(odd)) refuse(names(table)[odd][1], "one image in each row", table[[which(odd)[1]]])
+  if (!any(wide)) {
+    return(table)
+  }
+  listed <- vapply(table, is.list, NA) & !vapply(table, is.data.frame, NA)
+  table[listed] <- lapply(table[listed], I)
+  do.call(data.frame, c(as.list(table), check.names = FALSE, stringsAsFactors = FALSE))
 }
 
 # A table of results with the columns that came along as they were given: factors, dates and the

@@ -74,7 +74,9 @@ load_first <- function(verb, path) {
 #'
 #' @param x,object A `cl_model` of [cl_train()] or [cl_load()].
 #' @param metric For `plot()`: which curves of the history, `"loss"` and `"score"`; default both.
-#' @param ... Must be empty; for `plot()`, passed to [graphics::plot()].
+#' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
+#'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
+#'   the curves, training first.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value. `summary()`:
 #'   a named character vector of class `summary.cl_model`. The others: `x`, invisibly.
@@ -147,17 +149,15 @@ known_metric <- function(metric, known, several = TRUE) {
   metric
 }
 
-plot_curve <- function(rows, metric, ...) {
-  colours <- c(train = "#0072B2", validation = "#D55E00")
-  graphics::plot(
-    rows$iteration, rows$value,
-    type = "n", xlab = "iteration", ylab = metric, las = 1, ...
-  )
-  sets <- intersect(names(colours), rows$set)
-  for (set in sets) {
-    one <- rows[rows$set == set, ]
-    graphics::lines(one$iteration, one$value, col = colours[[set]], lwd = 2)
+plot_curve <- function(rows, metric, ..., col = c("#0072B2", "#D55E00"), lwd = 2, lty = 1) {
+  sets <- intersect(c("train", "validation"), rows$set)
+  styles <- lapply(list(col = col, lwd = lwd, lty = lty), rep_len, length(sets))
+  ours <- list(type = "n", xlab = "iteration", ylab = metric, las = 1)
+  plot_with(rows$iteration, rows$value, ours, ...)
+  for (k in seq_along(sets)) {
+    one <- rows[rows$set == sets[k], ]
+    do.call(graphics::lines, c(list(one$iteration, one$value), lapply(styles, `[[`, k)))
   }
   place <- if (metric == "loss") "topright" else "bottomright"
-  graphics::legend(place, sets, col = colours[sets], lwd = 2, bty = "n")
+  do.call(graphics::legend, c(list(place, sets, bty = "n"), styles))
 }

@@ -12,15 +12,23 @@ outlined <- function(image, labels = list()) {
 draw_picture <- function(colours, title = "", ...) {
   size <- dim(colours)
   # the middle of the first pixel is 0, as in the tables
-  graphics::plot.new()
-  graphics::plot.window(
-    c(-0.5, size[2] - 0.5), c(size[1] - 0.5, -0.5),
-    asp = 1, xaxs = "i", yaxs = "i", ...
-  )
   edges <- c(-0.5, size[1] - 0.5, size[2] - 0.5, -0.5)
+  ours <- list(
+    xlim = edges[c(1, 3)], ylim = edges[c(2, 4)], asp = 1, xaxs = "i", yaxs = "i", axes = FALSE,
+    xlab = "", ylab = "", main = NULL
+  )
+  plot_with(edges[c(1, 3)], edges[c(2, 4)], c(ours, type = "n"), ...)
   graphics::rasterImage(colours, edges[1], edges[2], edges[3], edges[4], interpolate = FALSE)
-  lines <- vapply(title, fit_figure, "", cex = 0.9)
-  graphics::title(main = paste(lines, collapse = "\n"), cex.main = 0.9)
+  if (!"main" %in% ...names()) {
+    lines <- vapply(title, fit_figure, "", cex = 0.9)
+    graphics::title(main = paste(lines, collapse = "\n"), cex.main = 0.9)
+  }
+}
+
+# A plot with settings of ours, of which the user's take the place.
+plot_with <- function(x, y, ours, ...) {
+  given <- list(...)
+  do.call(graphics::plot.default, c(list(x, y), ours[!names(ours) %in% names(given)], given))
 }
 
 # A name no wider than the figure: cut in the middle, for names differ at both ends.

@@ -33,7 +33,7 @@ format.cl_doctor <- function(x, ...) {
 
 #' @export
 format.cl_component <- function(x, ...) {
-  paste0("<cl_", tolower(x$name), "> ", counted(length(x) - 1, "setting"))
+  paste0("<", class(x)[1], "> ", counted(length(x) - 1, "setting"))
 }
 
 #' @export

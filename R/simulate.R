@@ -6,13 +6,14 @@
 #' @param folder New folder, or `NULL`.
 #' @param kind `"nuclei"` (many touch), `"cells"` (two channels; classes cytoplasm and nucleus) or
 #'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people.
-#' @param images How many images to write.
+#' @param images How many images to write; with `folder` only.
 #' @param seed The same seed gives the same images, another seed others.
-#' @param people How many annotators there are, for `kind = "annotators"`.
+#' @param people How many annotators there are, for `kind = "annotators"`; with `folder` only.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @param ... Without `folder`: settings of the simulation, such as `shape = c(128, 128)`,
-#'   `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`; `optics`, a list of `blur_px`,
-#'   `photons` (120; fewer are noisier), `read_noise`, `background`, `haze` and `unevenness`.
+#' @param ... Without `folder`, in which case one image is made: its settings, such as
+#'   `shape = c(128, 128)`, `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`; `optics`,
+#'   a list of `blur_px`, `photons` (120; fewer are noisier), `read_noise`, `background`, `haze` and
+#'   `unevenness`.
 #' @return The folder, invisibly; or a list of `image` and `labels`.
 #' @export
 #' @examplesIf cl_available()
@@ -21,9 +22,19 @@
 cl_simulate <- function(folder = NULL, kind = "nuclei", images = 8, seed = 0, ..., people = 5,
                         progress = "auto") {
   if (is.null(folder)) {
-    return(call_python("simulate", kind = kind, arguments = list(seed = seed, ...)))
+    if (!missing(images)) refuse("images", "`folder` with it, where images are written", images)
+    if (!missing(people)) refuse("people", "`folder` with it, where images are written", people)
+    settings <- list(seed = seed, ...)
+    pack_arguments(settings) # told of each by its name
+    return(call_python("simulate", kind = kind, arguments = settings))
   }
-  no_dots(...)
+  if (...length() > 0) {
+    here <- sys.nframe()
+    stop_clean(
+      unused(as.list(substitute(list(...)))[-1], here),
+      " Settings of an image, such as shape, are for one in memory, without `folder`."
+    )
+  }
   arguments <- list(
     folder = plain_path(folder, "folder"), kind = kind, images = images, seed = seed,
     people = people

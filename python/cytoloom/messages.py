@@ -66,6 +66,22 @@ def said_by(error: BaseException) -> str:
     return f"{type(error).__name__}: {shortened(text)}"
 
 
+def no_json(error: Exception) -> str:
+    """Say why something that should be JSON cannot be read as it.
+
+    Examples
+    --------
+    >>> try:
+    ...     json.loads("{'a': 1}")
+    ... except ValueError as error:
+    ...     print(no_json(error))
+    text that is no JSON from line 1, column 2 on
+    """
+    if isinstance(error, json.JSONDecodeError):
+        return f"text that is no JSON from line {error.lineno}, column {error.colno} on"
+    return "what cannot be read"
+
+
 def in_words(value: Any) -> str:
     """Show any value in one line of a length that can be read; large ones by their type.
 
@@ -237,6 +253,8 @@ class InR(Face):
                 return json.dumps(shortened(value), ensure_ascii=False)
             case float() if not math.isfinite(value):
                 return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
+            case int() if abs(value) >= 1e15:
+                return f"{float(value):.15g}" if abs(value) < 2**1023 else in_words(value)
             case float():
                 return f"{value:.15g}"
             case list() | tuple() | set() as none if not none:

@@ -51,7 +51,7 @@ def test_only_one_length_may_be_given():
 
 
 def test_a_length_in_words_is_refused():
-    with pytest.raises(InvalidError, match=r"a number above 0\. Received: '5'"):
+    with pytest.raises(InvalidError, match=r"a finite number above 0\. Received: '5'"):
         Trainer(minutes="5")
 
 

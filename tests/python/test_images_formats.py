@@ -89,7 +89,7 @@ def test_other_folders_stay_folders(drawers):
     (drawers / "empty.drawer").mkdir()
     np.save(drawers / "empty.drawer" / "d.npy", PIXELS)
     assert "empty.drawer/d.npy" in walk(drawers).images
-    with pytest.raises(InvalidError, match="directory"):
+    with pytest.raises(InvalidError, match="a folder"):
         read(drawers / "empty.drawer")
 
 

@@ -50,10 +50,12 @@ def test_noise_is_the_same_noise_in_every_array(trained: cl.Model, kind: str) ->
 
 def test_what_no_file_of_training_holds_is_a_row_or_an_error(trained: cl.Model) -> None:
     large, negative = DIM.astype(int) * 1000, DIM.astype(int) - 200
-    with pytest.raises(cl.errors.InvalidError, match=r"whole numbers from 0 to 65535.*uint32"):
+    with pytest.raises(cl.errors.InvalidError, match=r"whole numbers from 0 to 65535.*float32"):
         cl.predict(trained, large, progress=False)
-    with pytest.raises(cl.errors.InvalidError, match=r"Received: -\d+\. .*int8"):
-        trained.predict(negative)
+    with pytest.raises(cl.errors.InvalidError, match=r"Received: -\d+\. .*int16"):
+        trained.predict(negative * 2)
+    # what is told to be done is taken
+    assert trained.predict(negative.astype("int16")).shape == negative.shape
     several = {"dim": DIM, "large": large}
     found = cl.predict(trained, several, rescale=None, progress=False)
     assert found.files["status"].str.startswith("Invalid `large`").tolist() == [False, True]

@@ -504,6 +504,6 @@ def test_what_is_no_value_is_refused_in_the_words_of_R(tmp_path: Path) -> None:
     )
     assert read["fields"]["argument"] == "labels"
     read = r_bridge.call("read", {"path": str(tmp_path)})
-    assert read["error"].endswith("Expected a file to read. Received: Is a directory.")
+    assert read["error"].endswith("Expected a file to read. Received: a folder.")
     made = {"crosses_as": "component", "name": "Binary", "loss": {"a": 1.0}}
     assert "Received: list(a = 1)" in r_bridge.call("plain", {"component": made})["error"]

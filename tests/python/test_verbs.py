@@ -186,8 +186,8 @@ def test_arguments_are_of_the_types_that_are_declared() -> None:
         "Invalid `times`. Expected a whole number. Received: np.timedelta64(3,'s').": {
             "times": SPAN
         },
-        "Invalid `share`. Expected a number or None. Received: nan.": {"share": math.nan},
-        "Invalid `share`. Expected a number or None. Received: 'a'.": {"share": "a"},
+        "Invalid `share`. Expected a finite number or None. Received: nan.": {"share": math.nan},
+        "Invalid `share`. Expected a finite number or None. Received: 'a'.": {"share": "a"},
         "Invalid `size`. Expected 2 whole numbers. Received: (1, 2, 3).": {"size": (1, 2, 3)},
         "Invalid `model`. Expected a model or None. Received: {}.": {"model": {}},
         'Invalid `kind`. Expected "a", "b". Received: \'c\'.': {"kind": "c"},

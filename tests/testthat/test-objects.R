@@ -255,7 +255,7 @@ test_that("whole numbers that no file of training holds are refused", {
   need_python()
   expect_error(
     predict(tiny_model(), matrix(70000L, 64, 64), progress = FALSE),
-    "whole numbers from 0 to 65535.*Received: 70000.*attr\\(image, \"dtype\"\\) <- \"uint32\""
+    "whole numbers from 0 to 65535.*Received: 70000.*attr\\(image, \"dtype\"\\) <- \"float32\""
   )
   expect_message(
     suppressWarnings(predict(tiny_model(), matrix(0:255, 64, 64), rescale = NULL)),

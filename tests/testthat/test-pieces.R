@@ -28,7 +28,7 @@ test_that("simulated images are indexed as matrices and repeat with the seed", {
   expect_identical(dim_one$labels, one$labels)
   expect_false(identical(dim_one$image, one$image))
   expect_error(cl_simulate(optics = list(foton = 5)), "a list of settings: blur_px, photons")
-  expect_error(cl_simulate(optics = list(photons = NaN)), "`photons`. Expected a number")
+  expect_error(cl_simulate(optics = list(photons = NaN)), "`photons`. Expected a finite number")
   expect_error(cl_simulate(optics = 3), "a list of settings")
   expect_error(cl_simulate(kind = "stars"), "Expected nuclei, cells or nuclei_3d")
   expect_error(cl_simulate(cont = 3), "settings of nuclei: .*count.*Received: cont")
@@ -52,8 +52,8 @@ test_that("images and labels come back from files as they were written", {
 })
 
 test_that("components print what they hold", {
-  expect_output(print(cl_trainer(minutes = 10)), "Trainer\n  minutes +10\n  iterations +-")
-  expect_output(print(cl_trainer(augment = cl_augment())), "augment +Augment")
+  expect_output(print(cl_trainer(minutes = 10)), "cl_trainer\n  minutes +10\n  iterations +-")
+  expect_output(print(cl_trainer(augment = cl_augment())), "augment +cl_augment")
   expect_output(print(cl_data("plate", unknown = 255)), "plate.*unknown +255")
 })
 

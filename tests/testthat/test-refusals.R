@@ -145,7 +145,7 @@ test_that("metrics that pictures do not have are refused in one sentence", {
   }
   expect_error(plot(bundled_model(), metric = "lss"), "Received: \"lss\"")
   expect_error(plot(evaluate_plate(), metric = c("dice", "ap50")), "Expected one of")
-  expect_error(plot(evaluate_plate(), n = 0), "Invalid `n`. Expected 1 or more. Received: 0")
+  expect_error(plot(evaluate_plate(), n = 0), "a whole number, 1 or more. Received: 0")
 })
 
 test_that("reports of images in tibbles are short", {
@@ -158,4 +158,92 @@ test_that("reports of images in tibbles are short", {
   expect_lt(sum(nchar(shown)), 2000)
   one <- cl_check(cl_data(plate()$images[1], plate()$labels[1]), progress = FALSE)
   expect_output(print(one), "^1 image checked")
+})
+
+test_that("what lacks is told of the function that was called", {
+  told <- function(code) tryCatch(code, cytoloom_error = conditionMessage)
+  expect_identical(told(cl_dice(matrix(0, 1))), "Missing argument: `found` of cl_dice().")
+  expect_identical(told(cytoloom::cl_iou()), "Missing argument: `truth`, `found` of cl_iou().")
+  wrapped <- function(path) cl_load(path)
+  expect_identical(told(wrapped()), "Missing argument: `path` of cl_load().")
+  model <- structure(list(path = "x", info = list()), class = "cl_model")
+  expect_identical(told(predict(model)), "Missing argument: `images` of predict().")
+  expect_identical(told(do.call(cl_read, list())), "Missing argument: `path`.")
+  for (name in setdiff(getNamespaceExports("cytoloom"), "evaluate")) {
+    formals <- as.list(formals(get(name, asNamespace("cytoloom"))))
+    needed <- names(Filter(is_nothing, formals))
+    if (length(setdiff(needed, "...")) == 0) next
+    expect_error(do.call(name, list()), paste0("^Missing argument: .* of ", name, "\\(\\)[.]$"))
+  }
+})
+
+test_that("what has no name where it needs one is told its names", {
+  image <- matrix(0, 2, 2)
+  expect_error(
+    cl_outlines(image, "sf"),
+    'Unused argument: "sf" (without a name). Give it by its name: `as`.',
+    fixed = TRUE
+  )
+  expect_error(cl_match(image, image, 0.5, 1, iuo = 2), "1 \\(without a name\\), `iuo`. Give it")
+})
+
+test_that("settings of a simulation go with a folder or with an image in memory", {
+  folder <- tempfile("there")
+  dir.create(folder)
+  expect_error(cl_simulate(images = "a"), "Invalid `images`. Expected `folder` with it")
+  expect_error(cl_simulate(people = 3), "Invalid `people`. Expected `folder` with it")
+  expect_error(cl_simulate(seed = NA), "Invalid `seed`. Expected no missing values. Received: NA.")
+  expect_error(cl_simulate(folder, shape = c(64, 64)), "`shape`. Settings of an image, .* memory")
+  need_python()
+  expect_error(cl_simulate(kind = "annotators"), "written to files: pass `folder`.")
+  expect_error(cl_simulate(folder, images = "a", progress = FALSE), "a whole number. Rec.*: \"a\"")
+  expect_identical(list.files(folder), character())
+})
+
+test_that("digits that print() cannot show are refused", {
+  scores <- structure(
+    list(summary = data.frame(value = 1, low = NA, n = 0), per_image = data.frame(image = "a")),
+    class = "cl_scores"
+  )
+  expect_output(print(scores, digits = 2), "Scores of 1 image")
+  for (digits in list("x", NA, -1, 1.5, 100, c(1, 2))) {
+    expect_error(print(scores, digits = digits), "`digits`. Expected a whole number from 0 to 22")
+  }
+})
+
+test_that("columns that are matrices or have no name come along, or are refused by their name", {
+  need_python()
+  files <- list.files(file.path(test_folder(), "images"), full.names = TRUE)
+  table <- data.frame(image = files, 1:2)
+  names(table)[2] <- ""
+  table$m <- matrix(1:4, 2)
+  table$z <- scale(c(1, 3))
+  found <- predict(tiny_model(), table, rescale = NULL, progress = FALSE)
+  expect_identical(found$files$m.2, 3:4)
+  expect_equal(found$files$z, c(-1, 1) / sqrt(2))
+  table$image <- matrix(files, 2, 2)
+  expect_error(predict(tiny_model(), table), "Invalid `image`. Expected one image in each row.")
+})
+
+test_that("faults of files, shapes and numbers are told in words that R has, too", {
+  need_python()
+  file <- tempfile(fileext = ".tif")
+  writeLines("x", file)
+  expect_error(cl_read(file), 'Received: a file that starts with "x". Copy')
+  expect_error(cl_outlines(array(1, c(2, 3, 4))), "`labels`. .* of shape c\\(2, 3, 4\\)")
+  file <- tempfile(fileext = ".tif")
+  expect_error(cl_write_labels(matrix(2^33), file), "to 4294967295. Received: 8589934592 to")
+  expect_error(cl_write_labels(matrix(-1), file), "Received: -1 to -1.")
+  cl_write_labels(matrix(2^32 - 1), file)
+  expect_identical(c(cl_read(file, labels = TRUE)), 2^32 - 1)
+  expect_error(cl_measure(matrix(-1)), "Invalid `labels`. Expected whole numbers from 0 on.")
+  expect_error(cl_relate(matrix(1), matrix(-1)), "Invalid `cells`. Expected whole numbers from 0")
+  expect_error(cl_match(matrix(1), matrix(1), iou = NaN), "Expected a finite number. Received: NaN")
+  expect_error(cl_simulate(count = 1e300), "Expected a whole number. Received: 1e\\+300.")
+  image <- plate()$images$A01
+  expect_error(predict(bundled_model(), image, channels = TRUE), "indices from 0 or names of chan")
+  expect_error(predict(bundled_model(), image - 500L), "attr\\(image, \"dtype\"\\) <- \"int16\"")
+  dir.create(folder <- tempfile("broken"))
+  writeLines(c("{", "x}"), file.path(folder, "model.json"))
+  expect_error(cl_load(folder), "text that is no JSON from line 2, column 1 on, in ")
 })

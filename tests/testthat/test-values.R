@@ -132,7 +132,7 @@ makers <- list(
 
 test_that("a setting out of its range is told where it is made, without Python", {
   expect_error(cl_unet(filters = 0), "Expected a whole number, 1 or more. Received: 0.")
-  expect_error(cl_trainer(minutes = -1), "Invalid `minutes`. Expected a number above 0.")
+  expect_error(cl_trainer(minutes = -1), "`minutes`. Expected a finite number above 0.")
   expect_error(cl_trainer(patch_px = c(64, 0)), "Received: c(64, 0)", fixed = TRUE)
   expect_error(cl_trainer(minutes = NA), "Received: NA.")
   expect_error(cl_trainer(minutes = Inf), "Received: Inf.")
@@ -212,7 +212,7 @@ test_that("settings of the wrong kind are refused by name", {
   need_python()
   expect_error(
     cl_check(train_folder(), task = cl_classes(names = 10.5)),
-    "Invalid `Classes.names`. Expected text. Received: 10.5."
+    "Invalid `names`. Expected text. Received: 10.5."
   )
 })
 
@@ -239,7 +239,7 @@ test_that("a path beyond ASCII works in UTF-8 and stops elsewhere", {
 test_that("a loss has the settings of its class, and no others", {
   expect_error(cl_loss("hinge"), 'Expected one of ce, ce_dice.*Received: "hinge"')
   expect_error(cl_loss("dice", alpha = 0.2), "Expected settings of dice. Received: alpha")
-  expect_error(cl_loss("tversky", alpha = -1), "Invalid `alpha`. Expected 0 or more.")
+  expect_error(cl_loss("tversky", alpha = -1), "`alpha`. Expected a finite number, 0 or more.")
   need_python()
   for (name in names(loss_settings)) {
     theirs <- call_python("component_fields", name = loss_settings[[name]][[1]])

@@ -182,7 +182,7 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     if unknown:
         among = say("fields among {}", sorted(known_fields))
         raise invalid(str(name), expected=among, received=", ".join(unknown))
-    kwargs = {k: coerce(v, hints[k], f"{name}.{k}") for k, v in fields.items()}
+    kwargs = {k: coerce(v, hints[k], k) for k, v in fields.items()}
     return cls(**kwargs)
 
 
@@ -233,7 +233,9 @@ def _coerce_union(value: Any, hint: Any, name: str) -> Any:
             return coerce(value, option, name)
         except ValueError as error:
             failure = failure or error
-    raise failure or invalid(name, expected=declared(hint, {}).words(), received=value)
+    if failure is not None and isinstance(value, Mapping):
+        raise failure  # of what is in it
+    raise invalid(name, expected=declared(hint, {}).words(), received=Value(value))
 
 
 def _coerce_tuple(value: Any, hint: Any, name: str) -> tuple[Any, ...]:

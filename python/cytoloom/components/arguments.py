@@ -78,7 +78,7 @@ class Declared:
         raise refused(name, value, self.words(), EMPTY if nowhere else "")
 
     def words(self) -> Message:
-        """Say what an argument must be: "a number, text or None"."""
+        """Say what an argument must be: "a finite number, text or None"."""
         words = list(dict.fromkeys(kind.words for kind in self.kinds)) or ["a value"]
         if len(words) == 1:
             return say("{}", words[0])
@@ -93,7 +93,9 @@ def refused(name: str, value: Any, expected: str = "", remedy: str = "") -> Inva
     >>> print(refused("axes", 3))
     Invalid `axes`. Expected letters such as "zyx". Received: 3.
     """
-    expected, remedy = _OF_NAME.get(name, (expected, remedy))
+    # a number of images is a number
+    if expected != _PLAIN[int].words:
+        expected, remedy = _OF_NAME.get(name, (expected, remedy))
     return invalid(name, expected=expected, received=Value(value), remedy=remedy)
 
 
@@ -122,7 +124,7 @@ def checked(function: F) -> F:
     ...     return number / 2
     >>> half("a")
     Traceback (most recent call last):
-    cytoloom.errors.InvalidError: Invalid `number`. Expected a number. Received: 'a'.
+    cytoloom.errors.InvalidError: Invalid `number`. Expected a finite number. Received: 'a'.
     """
     if isinstance(function, type):
         function.__init__ = checked(function.__init__)  # type: ignore[misc]
@@ -275,8 +277,7 @@ def _several(origin: type, args: tuple[Any, ...]) -> Kind:
     many = origin is not tuple or (len(args) == 2 and args[1] is Ellipsis)
     inner = [declared(one, {}) for one in (args[:1] if many else args)]
     words = inner[0].words() if inner and inner[0].kinds else ""
-    plural = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts"}
-    said = plural.get(words, f"values, each {words}" if words else "values")
+    said = _PLURAL.get(words, f"values, each {words}" if words else "values")
     fit = functools.partial(_each, inner, many, list if origin is list else tuple)
     return Kind(said if many else f"{len(args)} {said}", fit)
 
@@ -314,6 +315,7 @@ def _pairs(inner: tuple[Declared, ...], value: Any) -> Any:
 
 _OF_NAME = {
     "axes": ('letters such as "zyx"', ""),
+    "channels": (say("indices from 0 or names of channels, or {}", None), ""),
     "images": ("a folder, files or arrays of images", EMPTY),
     "image": ("pixels that are real numbers", ""),
     "rescale": (
@@ -330,9 +332,14 @@ _OF_CLASS = {
     "Model": "a model",
     "DataFrame": "a table",
     "Generator": "a random generator",
-    **{name: say("a {}", Call(name, {})) for name in ("Trainer", "Normalize", "Augment")},
+    **{name: say("a {}", Call(name, {})) for name in ("Trainer", "Normalize", "Augment", "Loss")},
     "Network": say("a {}", Call("UNet", {})),
     "Task": say("a task such as {}", Call("Instances", {})),
+}
+_PLURAL = {
+    "a whole number": "whole numbers",
+    "a finite number": "finite numbers",
+    "text": "texts",
 }
 _TEXT = Kind("text", functools.partial(fits.instance, (str,)))
 _NONE = Kind(say("{}", None), functools.partial(fits.instance, (type(None),)))
@@ -343,6 +350,6 @@ _PLAIN: dict[Any, Kind] = {
     type(None): _NONE,
     bool: Kind(say("{} or {}", True, False), fits.flag),
     int: Kind("a whole number", fits.whole),
-    float: Kind("a number", fits.number),
+    float: Kind("a finite number", fits.number),
     str: _TEXT,
 }

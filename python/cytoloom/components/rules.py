@@ -173,12 +173,12 @@ def below_one(default: float) -> Any:
 
 def positive(default: float | None) -> Any:
     """Declare a number above 0."""
-    return ruled(default, Rule("a number above 0", 0, above=True))
+    return ruled(default, Rule("a finite number above 0", 0, above=True))
 
 
 def at_least(least: float, default: float) -> Any:
     """Declare a number that is so much or more."""
-    return ruled(default, Rule(f"{least:g} or more", least))
+    return ruled(default, Rule(f"a finite number, {least:g} or more", least))
 
 
 def count(default: int | None, least: int = 1, most: float = INF) -> Any:

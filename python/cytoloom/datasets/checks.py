@@ -274,9 +274,9 @@ def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = Non
     if not finite and not any(np.isfinite(block).any() for block in blocks(pixels)):
         raise no_numbers(getattr(source, "name", "image"))
     if low == high:
-        yield f"has one value everywhere ({low}); is it the right file?"
+        yield say("has one value everywhere ({}); is it the right file?", low.item())
     if pixels.dtype.kind in "ui" and high > 2**53:
-        yield "has values above 2**53, of which neighbours become one as floating point"
+        yield f"has values above {2**53}, of which neighbours become one as floating point"
     around = padding_of(pixels) if isinstance(source, np.ndarray) else padding_around(source)
     if around is not None:
         yield described(around)

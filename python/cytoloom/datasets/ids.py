@@ -17,6 +17,9 @@ from ..storage.names import changes, table_name, told_apart
 from .given import is_file
 from .items import Item
 
+ALONE = "image"
+"""What a single array is called."""
+
 
 def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
     """Return a different id for each image: names given, else the shortest names of files.
@@ -40,7 +43,7 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
     if len(set(own)) == len(images):
         return own
     digits = max(3, len(str(len(images))))
-    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else ["image"]
+    return [f"image_{i:0{digits}d}" for i in range(len(images))] if len(images) > 1 else [ALONE]
 
 
 def named(items: Iterable[Item]) -> tuple[list[Item], list[str]]:

@@ -162,7 +162,7 @@ def _check_fits(labels: AnyArray, name: str) -> None:
         if not limits.min <= int(label) <= limits.max:
             remedy = "Renumber the objects 1, 2, 3, ..."
             got = f"label {label}"
-            raise invalid(name, expected="labels below 2**31", received=got, remedy=remedy)
+            raise invalid(name, expected=f"labels below {2**31}", received=got, remedy=remedy)
 
 
 def planes(item: Item) -> list[Item]:

@@ -17,6 +17,7 @@ from .cache import SHARED
 from .drawn import DrawnSource, is_drawn
 from .files import FileSource
 from .given import ReadOptions, is_file
+from .ids import ALONE
 from .items import Item, notes_of
 from .joined import Files, JoinedSource
 from .sources import ArraySource, Role, Source
@@ -203,7 +204,7 @@ def _label_source(
         labels = labels.array[..., 0]
     if isinstance(labels, Source):
         return labels
-    where = f"labels of {name}"
+    where = f"labels of {name}" if name != ALONE else "labels"
     return ArraySource(np.asarray(labels), name=where, role="labels", unknown=options.unknown)
 
 

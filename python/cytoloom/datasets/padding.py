@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -62,7 +61,7 @@ def shown(source: Source, slices: Slices | None = None) -> npt.NDArray[np.bool_]
 def described(padding: Padding) -> str:
     """Say what was taken for padding."""
     values = sorted({v for v in padding.values if v is not None}, key=str)
-    names = ", ".join("NaN" if math.isnan(v) else f"{v:g}" for v in values)
+    names = ", ".join({"nan": "NaN", "inf": "Inf"}.get(f"{v:g}", f"{v:g}") for v in values)
     return str(
         say(
             "is padded with {} at its border ({} of its pixels), as stitched or turned images are: "

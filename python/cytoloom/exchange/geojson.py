@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidError, invalid
+from ..messages import no_json
 from .drawn import Drawn, Ring
 
 SUFFIXES = (".geojson",)
@@ -67,7 +68,7 @@ def read(path: Path) -> tuple[list[Drawn], str]:
             if shape["type"] in ("Polygon", "MultiPolygon")
         ]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise _no_polygons(path, f"what cannot be read ({error})") from None
+        raise _no_polygons(path, no_json(error)) from None
     others = len(shapes) - len(found)
     said = f"{others} of {len(shapes)} are lines or points, which go around nothing"
     return found, said if others else ""

@@ -175,8 +175,8 @@ def _first_bytes(path: Path) -> bytes:
     try:
         # opening one would wait for whoever writes into it, for ever
         mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            got = "a pipe, a socket or a device"
+        if not stat.S_ISREG(mode):
+            got = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
             raise invalid(str(path), expected="a file to read", received=got)
         with path.open("rb") as file:
             return file.read(_START_BYTES)
@@ -186,6 +186,20 @@ def _first_bytes(path: Path) -> bytes:
         raise invalid(
             str(path), expected="a file to read", received=error.strerror or str(error)
         ) from None
+
+
+def _shown(start: bytes) -> str:
+    r"""Show the first bytes of a file: text as such, else each byte by its two digits.
+
+    Examples
+    --------
+    >>> _shown(b"x,y\n1"), _shown(b"\x89PNG")
+    ('"x,y 1"', 'the bytes 89 50 4e 47')
+    """
+    text = " ".join(start.decode("latin-1").split())
+    if text.isascii() and text.isprintable():
+        return f'"{text}"'
+    return f"the bytes {start.hex(' ')}"
 
 
 def _is_unread(suffix: str) -> bool:
@@ -203,5 +217,5 @@ def _unreadable(path: Path, start: bytes = b"") -> InvalidError:
         remedy = "Save it as TIFF or PNG."
         got = f"a file ending in {suffix}" if suffix else "a name without an ending"
         return invalid(str(path), expected=expected, received=got, remedy=remedy)
-    got = f"a file that starts with {start[:8]!r}" if start else "an empty file"
+    got = f"a file that starts with {_shown(start[:8])}" if start else "an empty file"
     return invalid(str(path), expected=expected, received=got, remedy="Copy or export it again.")

@@ -216,7 +216,8 @@ def smallest(labels: AnyArray) -> AnyArray:
         raise invalid("labels", expected="whole numbers", received=f"dtype {labels.dtype}")
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0 or high > np.iinfo(np.uint32).max:
-        raise invalid("labels", expected="0 to 2**32 - 1", received=f"{low} to {high}")
+        expected = f"whole numbers from 0 to {np.iinfo(np.uint32).max}"
+        raise invalid("labels", expected=expected, received=f"{low} to {high}")
     fits: np.dtype[Any] = np.min_scalar_type(high)
     return labels.astype(np.uint8 if labels.dtype == bool else fits, copy=False)
 

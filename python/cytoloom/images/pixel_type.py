@@ -250,10 +250,8 @@ def _shares_of(values: Values, trained: str) -> str:
 
 
 def _holding(values: Values) -> str:
-    """Name a type that holds whole numbers from least to largest."""
-    ends = [np.min_scalar_type(int(end)) for end in (values.low, values.high)]
-    holding = np.result_type(*ends)
-    return holding.name if holding.kind in "iu" else "float32"
+    """Name a type of files that holds whole numbers from least to largest."""
+    return next((t for t in ("uint8", "uint16", "int8", "int16") if values.fit(t)), "float32")
 
 
 def as_type(array: AnyArray, taken: Taken) -> AnyArray:

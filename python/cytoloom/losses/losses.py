@@ -34,7 +34,7 @@ from typing import Any
 from ..components import from_plain, to_plain
 from ..components.arguments import checked
 from ..errors import invalid
-from ..messages import say
+from ..messages import Call, say
 from .components import (
     AbsoluteError,
     CrossEntropy,
@@ -87,7 +87,8 @@ def named(loss: str | Loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     if loss not in NAMES:
-        raise invalid("loss", expected=say("one of {}, or a Loss", sorted(NAMES)), received=loss)
+        expected = say("one of {}, or a {}", sorted(NAMES), Call("Loss", {}))
+        raise invalid("loss", expected=expected, received=loss)
     return NAMES[loss]()
 
 

@@ -102,7 +102,8 @@ def _written(
     numbers, _ = read_object_labels(item, classes)
     if numbers.ndim != 2:
         received, remedy = say("a stack of shape {}", numbers.shape), "Give a plane of it."
-        raise invalid(item.id, expected="labels (y, x)", received=received, remedy=remedy)
+        name = item.annotations[0].name
+        raise invalid(name, expected="labels (y, x)", received=received, remedy=remedy)
     if format == "coco":
         source = item.image
         name = source.path.name if isinstance(source, FileSource) else item.id

@@ -304,15 +304,22 @@ def read_object_labels(item: Item, classes: Mapping[int, str] | None) -> tuple[n
     from ..tasks.instances import is_mask
     from ..tasks.labels import check_known_values, components_of_classes
 
-    labels = item.annotations[0].read()
+    source = item.annotations[0]
+    labels = source.read()
     if not labels.size:
-        raise invalid(item.id, expected="labels of at least one pixel", received=labels.shape)
+        raise invalid(source.name, expected="labels of at least one pixel", received=labels.shape)
     for problem in check_known_values(labels, None):
-        raise invalid(item.id, expected="whole numbers from 0 on", received=problem)
+        raise invalid(source.name, expected="whole numbers from 0 on", received=problem)
     if classes:
         return components_of_classes(labels)[0], False
     mask = is_mask(labels)
     return components(labels > 0) if mask else labels, mask
+
+
+def read_argument(name: str, item: Item, classes: Mapping[int, str] | None) -> np.ndarray:
+    """Read a label image as `read_object_labels` does; a fault is one of this argument."""
+    with _called(name, "labels"):
+        return read_object_labels(item, classes)[0]
 
 
 def with_spacing(items: Sequence[Item]) -> list[Item]:

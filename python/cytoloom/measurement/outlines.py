@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..components.arguments import checked
 from ..errors import invalid
+from ..messages import say
 from .given import label_images, read_object_labels
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def outlines(labels: Any) -> pd.DataFrame:
         numbers, _ = read_object_labels(item, known.classes.get(item.id))
         if numbers.ndim != 2:
             remedy = "Give a plane of it."
-            got = f"a stack of shape {numbers.shape}"
-            raise invalid(item.id, expected="labels (y, x)", received=got, remedy=remedy)
+            got = say("a stack of shape {}", numbers.shape)
+            raise invalid(
+                item.annotations[0].name, expected="labels (y, x)", received=got, remedy=remedy
+            )
         table = traced(numbers)
         table.insert(0, "image", item.id)
         tables.append(table)

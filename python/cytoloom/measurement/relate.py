@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..components.arguments import checked
 from ..errors import invalid
 from ..messages import say
-from .given import label_pairs, read_object_labels
+from .given import label_pairs, read_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,8 @@ def relate(nuclei: Any, cells: Any, per: str = "nucleus") -> pd.DataFrame:
         raise invalid("per", expected='"nucleus" or "cell"', received=per)
     tables = []
     for (one, of_one), (other, of_other) in label_pairs(nuclei, cells):
-        inner, _ = read_object_labels(one, of_one)
-        outer, _ = read_object_labels(other, of_other)
+        inner = read_argument("nuclei", one, of_one)
+        outer = read_argument("cells", other, of_other)
         if inner.shape != outer.shape:
             expected = say("cells of the shape of the nuclei, {}", inner.shape)
             raise invalid(one.id, expected=expected, received=outer.shape)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..components.arguments import declared
 from ..errors import InvalidError, invalid
-from ..messages import Value, say
+from ..messages import Value, no_json, say
 
 MANIFEST = "model.json"
 AGAIN = "Copy the model folder again."
@@ -60,7 +60,7 @@ def read_fields(file: Path) -> dict[str, Any]:
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        received = f"{file}: {error}"
+        received = f"{no_json(error)}, in {file}"
         raise invalid(MANIFEST, expected="JSON", received=received, remedy=AGAIN) from None
     if not isinstance(plain, dict):
         received = say("{} in {}", Value(plain), file)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..components.arguments import checked
 from ..errors import invalid
+from ..messages import say
 from ..storage.atomic import write_whole
 
 RGB = NDArray[np.uint8]
@@ -71,11 +72,12 @@ def outlines_rgb(
     ndim = next((x.ndim for x in layers if x is not None), 2)
     pixels = channels_last(np.asarray(image), ndim)
     if ndim not in (2, 3) or not pixels.size:
-        raise invalid("image", expected="2 or 3 spatial axes", received=f"shape {pixels.shape}")
+        received = say("shape {}", pixels.shape)
+        raise invalid("image", expected="2 or 3 spatial axes", received=received)
     for name, layer in zip(("labels", "truth"), layers, strict=True):
         if layer is not None and layer.shape != pixels.shape[:-1]:
-            expected = f"the image's size {pixels.shape[:-1]}"
-            raise invalid(name, expected=expected, received=f"{layer.shape}")
+            expected = say("the image's size, {}", pixels.shape[:-1])
+            raise invalid(name, expected=expected, received=say("{}", layer.shape))
     if ndim == 3:
         middle = pixels.shape[0] // 2
         pixels, layers = pixels[middle], [None if x is None else x[middle] for x in layers]
@@ -144,7 +146,7 @@ def channels_last(image: NDArray[Any], ndim: int) -> NDArray[Any]:
         raise invalid(
             "image",
             expected=f"{ndim} axes, or one more for channels",
-            received=f"shape {image.shape}",
+            received=say("shape {}", image.shape),
         )
     return pixels
 

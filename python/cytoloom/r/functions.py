@@ -318,6 +318,8 @@ def _write_labels(
 ) -> str:
     from ..images.files import write_labels
 
+    if labels.dtype.kind == "f" and abs(labels).max() < 2**53:
+        labels = labels.astype("int64")  # which R has no other numbers for
     return str(write_labels(path, labels, pixel_size_um, overwrite=overwrite))
 
 
@@ -343,7 +345,13 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
     from .. import simulate
 
     if kind not in ("nuclei", "cells", "nuclei_3d"):
-        raise invalid("kind", expected="nuclei, cells or nuclei_3d", received=kind)
+        remedy = "What several people drew is written to files: pass `folder`."
+        raise invalid(
+            "kind",
+            expected="nuclei, cells or nuclei_3d",
+            received=kind,
+            remedy=remedy if kind == "annotators" else "",
+        )
     given = {k: _sizes(v) for k, v in (arguments or {}).items()}
     make = getattr(simulate, kind)
     known = list(inspect.signature(make).parameters)

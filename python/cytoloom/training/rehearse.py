@@ -50,8 +50,8 @@ def rehearse(task: Task, batch: Callable[[int], Batch]) -> None:
         raise invalid(_name(task, "decode"), expected="a Found", received=received)
     labels = np.asarray(found.labels)
     if labels.shape != shape or labels.dtype.kind not in "iu":
-        expected = f"whole numbers of shape {shape}, as the maps"
-        received = f"{labels.dtype} of shape {labels.shape}"
+        expected = say("whole numbers of shape {}, as the maps", shape)
+        received = say("{} of shape {}", str(labels.dtype), labels.shape)
         raise invalid(_name(task, "decode"), expected=expected, received=received)
 
 
