@@ -8,8 +8,8 @@
 #' @param experts Label images of two experts or more: a folder with a folder for each expert, in
 #'   which files have the same names; these folders, or a pattern; a list with, for each expert, a
 #'   matrix `[y, x]` or stack `[z, y, x]`, or a list of these, named by image or in the same order
-#'   with `NULL` where an expert drew nothing; or [cl_data()] of which images have several
-#'   annotations.
+#'   with `NULL` where an expert drew nothing (names of experts, and of the images of one, differ);
+#'   or [cl_data()] of which images have several annotations.
 #' @param method `"staple"`: better experts count more. `"majority"`: the label that most experts
 #'   gave, and where several have as many votes the lowest, so background first. `"soft"`: the same,
 #'   and the share of experts for each class.
@@ -87,7 +87,7 @@ plain_experts <- function(experts) {
 
 named_paths <- function(paths, names) {
   if (!is.null(names)) {
-    return(stats::setNames(as.list(paths), names))
+    return(list(folders = as.list(paths), names = as.list(names)))
   }
   if (length(paths) == 1) paths else as.list(paths)
 }

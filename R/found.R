@@ -339,8 +339,10 @@ as.data.frame.cl_found <- function(x, row.names = NULL, optional = FALSE, ...,
 #'
 #' @param folder The folder.
 #' @param ... Must be empty.
-#' @return A [cl_found]. Its `plot()` draws the outlines alone unless `images` says where the
-#'   images are.
+#' @return A [cl_found], with the tables that were written: of columns that came along from a table
+#'   factors and dates are text, and a column is of numbers or of `TRUE` and `FALSE` where its text
+#'   is written as R and Python write these (`"001"` stays a text, `"10"` becomes a number). Its
+#'   `plot()` draws the outlines alone unless `images` says where the images are.
 #' @export
 #' @examplesIf cl_available()
 #' out <- tempfile("results")

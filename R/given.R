@@ -24,7 +24,7 @@ given_or <- function(how, otherwise) {
 plain_source <- function(images, what) {
   images <- unfactored(images)
   if (is.data.frame(images)) {
-    return(plain_table(images, what))
+    return(plain_table(images, what, labels = FALSE))
   }
   if (is_one_path(images)) {
     return(plain_path(images, what))
@@ -86,38 +86,45 @@ first_image <- function(images) {
   if (inherits(images, "cl_data")) images <- images$images
   if (inherits(images, "cl_found")) images <- sources_of(images)[[1]]$images
   if (is.data.frame(images)) {
-    arrays <- Filter(is.list, as.list(images)[path_columns(images)])
+    arrays <- Filter(is.list, as.list(images)[path_columns(images, labels = FALSE)])
     images <- if (length(arrays) > 0) arrays[[1]] else NULL
   }
   if (is_one_array(images) || !is.list(images)) images else utils::head(images, 1)[[1]]
 }
 
-# A table whose columns of images and labels are paths or arrays; other columns come along.
-plain_table <- function(table, what) {
-  table <- in_single_columns(as.data.frame(table))
+# A table whose columns of images, and of labels where they are wanted, are paths or arrays; other
+# columns come along.
+plain_table <- function(table, what, labels = TRUE) {
+  table <- in_single_columns(as.data.frame(table), labels)
+  twice <- unique(names(table)[duplicated(names(table))])
+  if (any(nzchar(twice))) refuse(what, "columns of different names", I(toString(twice)))
+  table <- without_lists(table, labels)
   # by their places: a column may have no name
-  for (place in which(path_columns(table))) {
+  for (place in which(path_columns(table, labels))) {
     cells <- table[[place]]
-    column <- names(table)[place]
-    table[[place]] <- if (!is.list(cells)) {
-      plain_paths(as.character(cells), column)
-    } else if (tolower(trimws(column)) %in% label_columns) {
-      I(lapply(cells, function(one) pack(plain_label(one))))
-    } else {
-      I(plain_images(cells, column))
-    }
-    if (is.list(cells) && !is.null(names(cells)) && !"name" %in% names(table)) {
+    table[[place]] <- plain_cells(cells, names(table)[place])
+    if (is.list(cells) && !is.null(names(cells)) && !"name" %in% tolower(names(table))) {
       table$name <- all_names(cells)
     }
   }
-  table[!vapply(table, is.list, NA) | path_columns(table)]
+  table
+}
+
+# Without columns that no table of results can hold.
+without_lists <- function(table, labels) {
+  odd <- vapply(table, is.list, NA) & !path_columns(table, labels)
+  if (any(odd)) {
+    text <- "Columns that are lists do not come along: "
+    warning(text, toString(names(table)[odd]), ".", call. = FALSE)
+  }
+  table[!odd]
 }
 
 # A matrix in a table is a column for each of its own, named as write.csv() does; scale() and its
 # like return matrices of one column.
-in_single_columns <- function(table) {
+in_single_columns <- function(table, labels = TRUE) {
   wide <- vapply(table, function(column) length(dim(column)) > 1, NA)
-  odd <- wide & path_columns(table) & vapply(table, NCOL, 0L) != 1
+  odd <- wide & path_columns(table, labels) & vapply(table, NCOL, 0L) != 1
   if (any(odd)) refuse(names(table)[odd][1], "one image in each row", table[[which(odd)[1]]])
   if (!any(wide)) {
     return(table)
@@ -125,6 +132,16 @@ in_single_columns <- function(table) {
   listed <- vapply(table, is.list, NA) & !vapply(table, is.data.frame, NA)
   table[listed] <- lapply(table[listed], I)
   do.call(data.frame, c(as.list(table), check.names = FALSE, stringsAsFactors = FALSE))
+}
+
+plain_cells <- function(cells, column) {
+  if (!is.list(cells)) {
+    return(plain_paths(as.character(cells), column))
+  }
+  if (!tolower(trimws(column)) %in% label_columns) {
+    return(I(plain_images(cells, column)))
+  }
+  I(lapply(cells, function(one) pack(plain_label(one))))
 }
 
 # A table of results with the columns that came along as they were given: factors, dates and the
@@ -137,9 +154,10 @@ as_given <- function(told, images) {
   if (!is.data.frame(images)) {
     return(told)
   }
-  for (name in names(images)[!path_columns(images)]) {
+  for (name in names(images)[!path_columns(images, labels = FALSE)]) {
     # what is called as one of our columns comes along as `name_given`
-    there <- intersect(c(paste0(name, "_given"), name), names(told))[1]
+    suffixed <- paste0(name, strrep("_given", 3:0))
+    there <- setdiff(intersect(suffixed, names(told)), setdiff(names(images), name))[1]
     if (!is.na(there)) told[[there]] <- of_type(told[[there]], images[[name]])
   }
   told
@@ -158,15 +176,15 @@ of_type <- function(told, given) {
 
 label_columns <- c("label", "labels", "mask", "masks")
 
-# Which columns name images and labels.
-path_columns <- function(table) {
+# Which columns name images, and labels where they are wanted.
+path_columns <- function(table, labels = TRUE) {
   names <- tolower(trimws(names(table)))
   images <- names %in% c("image", "images")
   if (!any(images)) {
     paths <- match(c("path", "file", "filename", "filepath"), names)
     images[stats::na.omit(paths)[1]] <- length(stats::na.omit(paths)) > 0
   }
-  (images %in% TRUE)[seq_along(names)] | names %in% label_columns
+  (images %in% TRUE)[seq_along(names)] | (labels & names %in% label_columns)
 }
 
 as_cl_data <- function(data, what = "data") {
@@ -215,7 +233,7 @@ labelled_source <- function(images, how) {
   if (inherits(images, "cl_found")) {
     return(found_sources(images, how)$source)
   }
-  if (is.data.frame(images)) images <- images[[which(path_columns(images))[1]]]
+  if (is.data.frame(images)) images <- images[[which(path_columns(images, labels = FALSE))[1]]]
   source <- plain_source(images, "images")
   if ("images" %in% names(source)) source else list(images = as.list(source))
 }
@@ -247,17 +265,18 @@ as_list <- function(x) {
 }
 
 # Paths and patterns that outlive a change of the working directory, also within lists, tables
-# and cl_data(); all else as it is.
-lasting <- function(x) {
+# and cl_data(); all else as it is, and so a column of labels where these are not wanted.
+lasting <- function(x, labels = TRUE) {
   x <- unfactored(x)
   if (is.character(x)) {
     relative <- !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
     x[relative] <- file.path(getwd(), x[relative])
     x[] <- normalizePath(x, winslash = "/", mustWork = FALSE)
   } else if (is.data.frame(x)) {
-    x[path_columns(x)] <- lapply(x[path_columns(x)], lasting)
+    paths <- path_columns(x, labels)
+    x[paths] <- lapply(x[paths], lasting)
   } else if (inherits(x, "cl_data")) {
-    x[c("images", "labels")] <- lapply(x[c("images", "labels")], lasting)
+    x[c("images", "labels")] <- lapply(x[c("images", "labels")], lasting, labels)
   } else if (is.list(x) && !inherits(x, "cl_found")) {
     x[] <- lapply(x, lasting)
   }

@@ -4,8 +4,8 @@
 #' @param images A folder, paths of files or a pattern such as `"plate/*_dapi.tif"`; an array
 #'   `[y, x]`, `[y, x, channel]` or `[z, y, x]`; a list of paths and arrays, named or not; images
 #'   of EBImage or imager; a data frame or tibble with a column `image` or `path` of paths or
-#'   arrays, whose other columns (well, treatment ...) come along into both tables; a `cl_found`,
-#'   for its images; or [cl_data()] for arrays with axes and a pixel size.
+#'   arrays; a `cl_found`, for its images; or [cl_data()] for arrays with axes and a pixel size. See
+#'   below for the columns of a table.
 #' @param ... Must be empty.
 #' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
 #' @param channels Channels to use, by name or by number, which starts at 0 as in Python
@@ -39,6 +39,14 @@
 #'   with its `status`) and `$objects` (a row per object, keyed by `image` and `object`). For
 #'   probabilities, an array `[y, x, class]`, or a
 #'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
+#' @section Columns of a table of images:
+#' Each row gives a result, those of the same file as well, which are told apart (`A01`, `A01_2`)
+#' and said. `image`, or else the first of `path`, `file`, `filename` and `filepath`, is the image;
+#' a column `name` what it is called, a column `group` which images belong together where `rescale =
+#' "auto"` decides. All columns but image and name come along into `files` and `objects`, `label`,
+#' `split` and `weight` among them, as what they are: factors, dates, `NA`. One that is called as a
+#' column of these tables gets `_given` behind its name, and lists stay behind, both with a
+#' warning; columns of the same name, and names that are there twice, are refused.
 #' @section Columns of `objects` (objects.csv):
 #' Positions are in pixels and, like channels, counted **from 0**, as in Python: the box of an
 #' object is `labels[(bbox_y_min + 1):bbox_y_max, (bbox_x_min + 1):bbox_x_max]`.

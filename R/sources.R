@@ -7,7 +7,8 @@ remembered <- function(images, axes, pixel_size_um, pattern, names) {
     return(sources_of(images))
   }
   list(list(
-    images = lasting(images), axes = axes, pixel_size_um = pixel_size_um, pattern = pattern,
+    images = lasting(images, labels = FALSE),
+    axes = axes, pixel_size_um = pixel_size_um, pattern = pattern,
     names = names, called = names
   ))
 }

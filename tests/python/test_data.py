@@ -146,7 +146,9 @@ def test_a_csv_file_with_groups_and_splits(folder):
         (None, None),
     ]
     assert data.notes == (
-        "columns of the table that are not used, but come along into tables of results: stain",
+        "columns of the table: image (the image), label (its labels), group (what it belongs to), "
+        "split (for training, validation or test); not used, but come along into tables of "
+        "results: stain",
     )
     assert facts(data)[0] == ("0000", (6, 8, 1), [(6, 8)])
     assert facts(Data.from_table(table, folder)) == facts(data)

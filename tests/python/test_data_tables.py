@@ -65,7 +65,9 @@ def test_decimal_commas_missing_values_and_other_columns(folder):
     data = as_data(folder / "pairs.csv")
     assert [(i.weight, i.group) for i in data.items] == [(0.5, None), (2.0, "p1")]
     assert data.notes == (
-        "columns of the table that are not used, but come along into tables of results: dye, note",
+        "columns of the table: image (the image), label (its labels), weight (how often it is "
+        "drawn), group (what it belongs to); not used, but come along into tables of results: dye, "
+        "note",
     )
 
 

@@ -56,6 +56,19 @@ test_that("what one image lacks is in its row, and what all lack is one sentence
   expect_error(cl_consensus(7), "Invalid `experts`.")
 })
 
+test_that("experts and images of the same name, or without one among others, are refused", {
+  need_python()
+  refused <- function(experts, said) expect_error(cl_consensus(experts, progress = FALSE), said)
+  refused(list(anna = disc, ben = disc, anna = !disc), "different names. Received: anna more")
+  refused(list(anna = disc, !disc), "a name of each expert, or of none. Received: none in place 2")
+  one <- list(a = disc, a = !disc)
+  refused(list(anna = one, ben = one), "images of different names of anna. Received: a more")
+  folder <- tempfile()
+  dir.create(folder)
+  refused(c(a = folder, a = folder), "different names. Received: a more than once")
+  refused(c(folder, folder), "folders that differ. Received: .* more than once")
+})
+
 test_that("objects are matched and voted, and who joins them is named", {
   need_python()
   parted <- matrix(c(1L, 1L, 2L, 2L, 0L), 1)

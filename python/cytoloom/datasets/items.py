@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -90,15 +91,49 @@ class Gathered:
 
 
 def beside(own: Iterable[str], columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Name what is known of an image as columns beside those of a table of results.
+    """Name what is known of an image as columns beside those of tables of results.
 
     Examples
     --------
     >>> beside(["image", "object"], {"well": "A1", "object": "x"})
     {'well': 'A1', 'object_given': 'x'}
     """
-    taken = set(own)
-    return {f"{n}_given" if n in taken else n: value for n, value in columns.items()}
+    new = _called_beside(frozenset(own), tuple(columns))
+    return {new[name]: value for name, value in columns.items()}
+
+
+@functools.lru_cache(maxsize=8)  # the same of each row of a table
+def _called_beside(own: frozenset[str], names: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        new = name
+        while new in own or (new != name and new in names):
+            new += "_given"
+        found[name] = new
+    return found
+
+
+def renamed_beside(tables: Iterable[Iterable[str]], items: Sequence[Item]) -> list[str]:
+    """Say once which columns of a table are called otherwise beside those of tables of results.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> item = Item("a", ArraySource(np.zeros((8, 9))), columns={"well": "A1", "class": "x"})
+    >>> renamed_beside([["image", "class"], ["image"]], [item])
+    ['called as columns of the results: class of the table comes along as class_given']
+    """
+    names = tuple(dict.fromkeys(name for item in items for name in item.columns))
+    every = [_called_beside(frozenset(own), names) for own in tables]
+    told = [
+        f"{name} of the table comes along as {new[name]}"
+        for name in names
+        for new in every
+        if new[name] != name
+    ]
+    told = list(dict.fromkeys(told))
+    words = "called as columns of the results"
+    return [f"{words}: {', '.join(told)}"] if told else []
 
 
 def read_labels(

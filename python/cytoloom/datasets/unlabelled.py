@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -174,10 +175,11 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -
 
 
 def _table_images(table: Any, options: ReadOptions, said: _Said) -> list[Item]:
-    items, notes = table_images(table, Path("."), options)
-    said.notes += notes
-    _refuse_unread([getattr(item.image, "path", item.image) for item in items])
-    return items
+    found = table_images(table, Path("."), options)
+    said.notes += found.notes
+    said.problems += found.problems
+    _refuse_unread([getattr(item.image, "path", item.image) for item in found.items])
+    return list(found.items)
 
 
 def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
@@ -199,7 +201,10 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
         return _list_images(images, make_ids(names), {}, options)
     if not images or not all(is_file(one) for one in images):
         return _list_images(images, (), {}, options)
-    names = [path.as_posix() for path in formats.once([Path(p).expanduser() for p in images])]
+    paths = [Path(p).expanduser() for p in images]
+    twice = [str(path) for path, count in Counter(paths).items() if count > 1]
+    said.problems += [f"given more than once, and taken once: {some(twice)}"] if twice else []
+    names = [path.as_posix() for path in formats.once(paths)]
     return _list_images(*_fields(join(names, (), options.pattern), Path(), said), options=options)
 
 

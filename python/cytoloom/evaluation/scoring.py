@@ -13,7 +13,7 @@ from ..datasets.data import Data, given_data
 from ..datasets.files import pixel_sha256
 from ..datasets.given import is_file, told_where
 from ..datasets.ids import named
-from ..datasets.items import Item, beside, read_labels
+from ..datasets.items import Item, beside, read_labels, renamed_beside
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
@@ -31,6 +31,7 @@ from ..models.inputs import (
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..storage.results import claimed, refuse_inputs, refuse_results
+from ..storage.tables import typed
 from .scores import SCALE, TABLES, Scores, tables, write_scores
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def score(
     scores, unpromised = tables(rows, objects, groups, model.task)
     for text in unpromised:
         yield note(text)
+    for text in renamed_beside([scores.per_image.columns], found.items):
+        yield warn(text)
     return _with_columns(scores, found.items)
 
 
@@ -81,7 +84,8 @@ def _with_columns(scores: Scores, items: Sequence[Item]) -> Scores:
     """Put what a table says of images besides into the table per image."""
     import pandas as pd
 
-    more = pd.DataFrame([beside(scores.per_image.columns, item.columns) for item in items])
+    rows = [beside(scores.per_image.columns, item.columns) for item in items]
+    more = typed(pd.DataFrame(rows, dtype=object))
     return replace(scores, per_image=pd.concat([scores.per_image, more], axis=1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -160,6 +161,7 @@ def _folders(experts: Any) -> tuple[dict[str, Path], list[str]]:
         return {str(name): _a_folder(one) for name, one in experts.items()}, []
     if isinstance(experts, (list, tuple)):
         paths = [_a_folder(one) for one in experts]
+        _refuse_twice([str(path) for path in paths], "folders that differ")
         return dict(zip(make_ids(paths, ()), paths, strict=True)), []
     if not os.path.exists(Path(experts).expanduser()) and glob.has_magic(str(experts)):
         matching = sorted(glob.glob(str(Path(experts).expanduser())), key=natural_order)
@@ -175,6 +177,38 @@ def _folders(experts: Any) -> tuple[dict[str, Path], list[str]]:
     beside = [p.name for p in sorted(parent.iterdir()) if p.is_file() and p.name[0] != "."]
     notes = [f"passed over in {parent}: {some(beside)}"] if beside else []
     return {path.name: path for path in usable}, notes
+
+
+def _refuse_twice(names: Iterable[str], expected: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise invalid("experts", expected=expected, received=f"{', '.join(twice)} more than once")
+
+
+def named_experts(names: Sequence[str], drawn: Sequence[Any]) -> dict[str, Any]:
+    """Return what experts drew by their names, which have to differ, and be there.
+
+    Examples
+    --------
+    >>> named_experts(["anna", "ben"], [1, 2])
+    {'anna': 1, 'ben': 2}
+    """
+    _refuse_unnamed(names, "a name of each expert, or of none")
+    _refuse_twice(names, "experts of different names")
+    return dict(zip(names, drawn, strict=True))
+
+
+def named_images(expert: str, names: Sequence[str], images: Sequence[Any]) -> dict[str, Any]:
+    """Return what an expert drew by the names of images, which have to differ, and be there."""
+    _refuse_unnamed(names, f"a name of each image of {expert}, or of none")
+    _refuse_twice(names, f"images of different names of {expert}")
+    return dict(zip(names, images, strict=True))
+
+
+def _refuse_unnamed(names: Sequence[str], expected: str) -> None:
+    if not all(names):
+        place = 1 + next(k for k, name in enumerate(names) if not name)
+        raise invalid("experts", expected=expected, received=f"none in place {place}")
 
 
 def _a_folder(path: Any) -> Path:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..datasets.files import pixels_seen
 from ..datasets.ids import named
-from ..datasets.items import Item, beside, said_once
+from ..datasets.items import Item, beside, renamed_beside, said_once
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
 from ..errors import DiskError, InvalidError, invalid
@@ -29,7 +30,7 @@ from ..models.inputs import (
 from ..models.rescale import Factors, check_rescale, factors_for
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.tables import need_parquet, with_counts
+from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
 from .folder import InMemory, objects_of
@@ -184,8 +185,7 @@ def collect(
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
-    pairs = [(done[item.id], item.columns) for item in items]
-    found = _together(pairs, folder, parquet)
+    found = yield from _together(items, [done[item.id] for item in items], folder, parquet)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
@@ -205,34 +205,34 @@ def _decided(
 
 
 def _together(
-    pairs: Sequence[tuple[Predicted, Mapping[str, Any]]], folder: InMemory, parquet: bool = False
-) -> Predictions:
-    """Put the tables together, and write them but for objects that are in files of their own.
-
-    `pairs` are what came of each image and what a table says of it besides.
-    """
-    done = [one for one, _ in pairs]
+    items: Sequence[Item], done: Sequence[Predicted], folder: InMemory, parquet: bool = False
+) -> Work[Predictions]:
+    """Put the tables together, and write them but for objects that are in files of their own."""
     usable = [one for one in done if one.row["status"] == "ok"]
     if not usable:
         status = done[0].row["status"]
         raise invalid("images", expected="at least one usable image", received=status)
     files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
-    more = pd.DataFrame([beside(files.columns, columns) for _, columns in pairs])
-    files = pd.concat([with_counts(files, "objects"), more], axis=1)
+    objects = pd.concat([one.objects for one in usable], ignore_index=True)
+    for text in renamed_beside((files.columns, objects.columns), items):
+        yield warn(text)
+    files = pd.concat([with_counts(files, "objects"), _along(files.columns, items)], axis=1)
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
-    each = [
-        one.objects.assign(**beside(one.objects.columns, columns))
-        for one, columns in pairs
-        if one.row["status"] == "ok"
-    ]
-    objects = pd.concat(each, ignore_index=True)
+    rows = np.repeat(np.arange(len(done)), [len(one.objects) for one in done])
+    along = _along(objects.columns, items).loc[rows].reset_index(drop=True)
+    objects = pd.concat([objects, along], axis=1)
     folder.finish(None if parquet else objects, files)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in files["labels"]]
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
     return Predictions(objects, files, folder.path, kept)
+
+
+def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:
+    """Return what a table says of images, a row each, named to stand beside columns of our own."""
+    return typed(pd.DataFrame([beside(own, item.columns) for item in items], dtype=object))
 
 
 def _earlier(kept: Mapping[str, Any]) -> Predicted:

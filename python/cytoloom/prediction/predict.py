@@ -40,7 +40,9 @@ def predict(
     images : path, list of paths, array, list or dict of arrays, table, or Data
         Folder, file(s) or arrays (y, x[, c]) / (z, y, x[, c]). Time points are taken as images
         of their own, named ``<name>_t000``. A table has a column image or path, of paths or
-        arrays; its other columns (well, treatment ...) come along into both tables.
+        arrays, and perhaps name (what each is called) and group (which belong together for
+        `rescale`). Each row gives a result; all columns but image and name (well, treatment, split
+        ...) come along into both tables, with ``_given`` behind a name that these have already.
     channels : sequence of int or str, optional
         Which channels of the files to use, by index from 0 or by name; [2, 3] in the sequence, or
         "2+3", is the sum of channels 2 and 3. By default all, or those

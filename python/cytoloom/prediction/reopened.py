@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OBJECTS_COLUMNS = ("image", "object")
+LAST = "touches_border"
+"""Behind it there are columns of the user's own."""
 
 
 @checked
@@ -63,13 +65,13 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
             received=f"{path}, where one did not end" if unfinished else str(path),
             remedy="The same prediction goes on where it stopped." if unfinished else "",
         )
-    files = _table(path / PREDICTED, FILES_COLUMNS, "objects")
+    files = _table(path / PREDICTED, FILES_COLUMNS, FILES_COLUMNS[-1], "objects")
     # 0 in files of earlier versions
     files.loc[files["status"] != "ok", "objects"] = None
     _tell_corrected(path, [name for name in files["labels"] if name])
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
-    table = _table(objects, OBJECTS_COLUMNS) if objects.exists() else _without_rows()
+    table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
     return Predictions(table, files.assign(labels=labels), path, {})
 
 
@@ -89,9 +91,9 @@ def _tell_corrected(path: Path, names: Sequence[str]) -> None:
         warnings.warn(GuessWarning(text), stacklevel=4)
 
 
-def _table(path: Path, columns: Sequence[str], *counts: str) -> pd.DataFrame:
+def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.DataFrame:
     try:
-        table = read_table(path)
+        table = read_table(path, own_to=last)
         table = with_counts(table, *(name for name in counts if name in table))
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]

@@ -174,17 +174,22 @@ def _label_images(value: Plain) -> Any:
 
 def _experts(value: Plain) -> Any:
     """Return what experts drew as `consensus` takes it: paths, arrays by expert, or data."""
+    from ..experts.given import named_experts, named_images
+
     source = value["source"]
     if value.get("data"):
         return _data(source)
-    if not isinstance(source, dict) or "drawn" not in source:
+    if not isinstance(source, dict):
         return source
-    drawn, names = [], _listed(source.get("names"))
-    for one in source["drawn"]:
-        images = list(one["images"])
-        given = _listed(one.get("names"))
-        drawn.append(dict(zip(given, images, strict=True)) if given else images)
-    return dict(zip(map(str, names), drawn, strict=True)) if names else drawn
+    names = _listed(source.get("names"))
+    if "folders" in source:
+        return named_experts(names, _listed(source["folders"]))
+    drawn = []
+    for k, one in enumerate(source["drawn"]):
+        images, given = list(one["images"]), _listed(one.get("names"))
+        expert = names[k] if names else f"expert {k + 1}"
+        drawn.append(named_images(expert, given, images) if given else images)
+    return named_experts(names, drawn) if names else drawn
 
 
 def _outlines(labels: Plain) -> Any:

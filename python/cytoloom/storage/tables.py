@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -37,8 +38,16 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_whole(path, lambda temporary: _write(table, temporary))
 
 
-def read_table(path: Path | IO[str]) -> pd.DataFrame:
+def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     """Read a table that `write_table` wrote: numbers to the last bit, text as it was.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    own_to : str, optional
+        The last of our columns: those of somebody else behind it are numbers only where that
+        changes nothing, see `told_by_text`.
 
     Examples
     --------
@@ -54,7 +63,10 @@ def read_table(path: Path | IO[str]) -> pd.DataFrame:
     # pandas before 3.1 rounds unless told not to, later ones take it amiss to be told
     exact = {"float_precision": "round_trip"} if _version(pd) < (3, 1) else {}
     how: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
-    table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), **how, **exact)
+    along = _behind(path, own_to) if own_to is not None and isinstance(path, Path) else []
+    table = pd.read_csv(path, dtype=dict.fromkeys((*TEXT, *along), str), **how, **exact)
+    for name in along:
+        table[name] = told_by_text(table[name])
     # a text that is not there is empty, but for the class of an object, which may have none
     return table.fillna(dict.fromkeys((set(TEXT) - {"class"}) & set(table.columns), ""))
 
@@ -69,6 +81,62 @@ def with_counts(table: pd.DataFrame, *names: str) -> pd.DataFrame:
     [7, <NA>]
     """
     return table.astype(dict.fromkeys(names, "Int64"))
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give columns of Python's values, of which some are None, the types that these have.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"dose": [1, None], "well": ["A1", "B1"]}, dtype=object)
+    >>> typed(table)["dose"].tolist()
+    [1, <NA>]
+    """
+    import pandas as pd
+    from pandas.api.types import infer_dtype
+
+    whole = {"integer": ("int64", "Int64"), "boolean": ("bool", "boolean")}
+    columns = {}
+    for name, column in table.items():
+        plain, nullable = whole.get(infer_dtype(column, skipna=True), (None, None))
+        type_ = nullable if column.isna().any() else plain
+        try:
+            columns[name] = column.astype(type_) if type_ else column.infer_objects()
+        except (OverflowError, TypeError):  # numbers of more than 64 bits
+            columns[name] = column
+    return pd.DataFrame(columns, index=table.index)
+
+
+def told_by_text(column: pd.Series) -> pd.Series:
+    """Turn texts into numbers, or yes and no, where writing these gives the same texts again.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> [str(told_by_text(pd.Series(texts)).dtype) for texts in (["1", "10"], ["0.5"], ["TRUE"])]
+    ['int64', 'float64', 'bool']
+    >>> told_by_text(pd.Series(["001", "1"])).tolist(), told_by_text(pd.Series(["1e3"])).tolist()
+    (['001', '1'], ['1e3'])
+    """
+    import pandas as pd
+
+    texts = [text for text in column.unique() if isinstance(text, str)]
+    for words in ({"TRUE": True, "FALSE": False}, _numbers(texts, int), _numbers(texts, float)):
+        if texts and all(text in words for text in texts):
+            found = pd.Series([words.get(one) for one in column], dtype=object)
+            return typed(found.to_frame())[0].rename(column.name)
+    return column
+
+
+def _numbers(texts: Sequence[str], kind: type) -> dict[str, Any]:
+    """Return what texts are as numbers, of those that are written so."""
+    found = {}
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            if str(kind(text)) == text != "nan":
+                found[text] = kind(text)
+    return found
 
 
 def need_parquet() -> None:
@@ -120,13 +188,22 @@ def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:
     return read_table(io.StringIO(plain["csv"])).astype(dict(plain["types"]))
 
 
+def _behind(path: Path, last: str) -> list[str]:
+    """List the columns of a file behind one."""
+    import pandas as pd
+
+    names = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
+    return names[names.index(last) + 1 :] if last in names else []
+
+
 def _version(module: Any) -> tuple[int, ...]:
     return tuple(int(part) for part in module.__version__.split(".")[:2])
 
 
 def _write(table: pd.DataFrame, where: Any) -> None:
     yes_no = {
-        str(c): table[c].map({True: "TRUE", False: "FALSE"}) for c in table.select_dtypes(bool)
+        str(c): table[c].map({True: "TRUE", False: "FALSE"})
+        for c in table.select_dtypes(["bool", "boolean"])
     }
     # paths in sentences may be of bytes that are no UTF-8
     table.assign(**yes_no).to_csv(
