@@ -268,7 +268,7 @@ def _understood(given: Sequence[str], names: Sequence[str], known: Mapping[str, 
     pairs = list(zip(given, names, strict=True))
     taken = [f"{own} ({known[name]})" for own, name in pairs if name in known]
     along = [own for own, name in pairs if name not in known and not _is_unnamed(own)]
-    if not along and all(own.lower() in ("image", "label") for own in given):
+    if not along and all(own.lower() in ("image", "label", "name") for own in given):
         return []
     words = f"columns of the table: {', '.join(taken)}"
     more = "; not used, but come along into tables of results: "
