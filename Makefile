@@ -16,12 +16,13 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
-	@echo "make test-long      5,000 damaged files and odd arguments (an hour)"
+	@echo "make test-long      5,000 damaged files and odd arguments (an hour), and test-exports"
+	@echo "make test-exports   models in other programs, by the runtime of each format (10 minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -43,6 +44,14 @@ test-python: $(VENV)/.test
 # Not part of `make test`, which runs some of them: the last table is in benchmarks/NOTES.md.
 test-long: $(VENV)/.test
 	$(PY) -m tests.python.fuzz --cases 5000 --seed 1 --workers 2
+	$(MAKE) test-exports
+
+# Every format of a model by its own runtime, in an environment that has them all.
+test-exports:
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-exports"
+	$(VENV)-exports/bin/python -m pip --disable-pip-version-check --quiet install \
+		--editable ".[cpu,fast,onnx,bioimageio]" --group test
+	$(VENV)-exports/bin/python -m pytest --numprocesses 0 --durations=5 tests/python/long_export_model.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -20,6 +20,7 @@ from cytoloom.inference.tiled import activate
 from cytoloom.models.portable import export as exporting
 from cytoloom.models.portable import runtimes
 from cytoloom.runtime import backend
+from cytoloom.storage import results
 from cytoloom.storage.atomic import sha256_of
 from cytoloom.storage.written import Written
 
@@ -132,14 +133,34 @@ def test_an_export_is_replaced_when_asked_for_and_whole(floored, tmp_path, cheap
         floored.export(out, progress=False)
     # another format leaves nothing of the first one behind
     (out / "variables").mkdir()
-    (out / "variables" / "index").write_text("1")
-    Written(out).add({"variables/index": sha256_of(out / "variables" / "index")})
+    for name in ("variables/index", "variables/data"):
+        (out / name).write_text("1")
+        Written(out).add({name: sha256_of(out / name)})
     floored.export(out, overwrite=True, progress=False)
     assert names(out) == FILES | {"model.bin"}
     (out / "README.md").write_text("mine")
     with pytest.raises(cl.InvalidError, match=r"Invalid `path`.*README.md, which .* changed since"):
         floored.export(out, overwrite=True, progress=False)
     assert (out / "README.md").read_text() == "mine"
+
+
+def test_an_export_that_was_killed_is_made_again_without_asking(floored, tmp_path, cheap):
+    """While files take their place; those that are there are known to be its own."""
+    cheap(runtime="no-such-runtime")
+    out, move = tmp_path / "m", results.move_there
+    with pytest.MonkeyPatch.context() as patch:
+
+        def moved(stage, folder, names):
+            if (folder / "example.py").exists():
+                raise KeyboardInterrupt
+            move(stage, folder, names)
+
+        patch.setattr(results, "move_there", moved)
+        with pytest.raises(KeyboardInterrupt):
+            floored.export(out, progress=False)
+    assert "README.md" in names(out) < FILES
+    floored.export(out, progress=False)
+    assert names(out) == FILES | {"model.bin"}
 
 
 def test_what_gives_other_maps_is_not_written(floored, tmp_path, cheap):

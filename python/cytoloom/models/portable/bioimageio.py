@@ -139,7 +139,13 @@ def _input(stage: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     )
     # room for a halo on both sides of one step
     space = [
-        {"type": "space", "id": axis, "size": {"min": 2 * halo + step, "step": step}, **scale}
+        {
+            "type": "space",
+            "id": axis,
+            "size": {"min": 2 * halo + step, "step": step},
+            "concatenable": tiles["halo_px"] is not None,
+            **scale,
+        }
         for axis, halo, step, scale in axes
     ]
     how = {
@@ -199,12 +205,13 @@ def tested(package: Path) -> str:
     """
     try:
         import bioimageio.core
+        import onnxruntime  # noqa: F401
         from loguru import logger
-    except ImportError:
-        return "Not tested: bioimageio.core is not installed."
+    except ImportError as error:
+        return f"Not tested by the zoo's own test: {error.name} is not installed."
     why = _broken()
     if why:
-        return f"Not tested: {why}."
+        return f"Not tested by the zoo's own test: {why}."
     # they log to the terminal without being asked
     logger.disable("bioimageio")
     try:
@@ -226,8 +233,9 @@ def _broken() -> str:
     """Say why the zoo's packages cannot read any description: some go with an older pydantic."""
     from bioimageio.spec.model.v0_5 import OnnxWeightsDescr
 
+    weights = OnnxWeightsDescr.model_construct(source=Path("a.onnx"), opset_version=15)
     try:
-        OnnxWeightsDescr.model_construct(source=Path("a.onnx"), opset_version=15).model_dump()
+        weights.model_dump(mode="json")
     except Exception as error:
         spec, pydantic = map(importlib.metadata.version, ("bioimageio.spec", "pydantic"))
         return (

@@ -18,32 +18,42 @@ HERE = Path(__file__).resolve().parent
 def maps_of(image, facts, blocks=None):
     """Make the maps of an image (y, x, channels) or (z, y, x, channels).
 
-    Scaling and halo are in the package. Sizes are mirrored at their far ends up to what the network
-    takes. `blocks`, the number of steps in a block along each axis, is for images that are too
-    large for the memory; it changes maps at the border (see the README).
+    `blocks`, the number of steps in a block along each axis, is for images that are too large for
+    the memory; it changes maps near the border (see the README).
     """
     from bioimageio.core import Tensor, create_prediction_pipeline
     from bioimageio.core.digest_spec import create_sample_for_model
     from bioimageio.spec import load_model_description
 
-    axes = facts["input"]["axes"].removesuffix("c")
-    tiles, shape = facts["tiles"], image.shape[:-1]
-    least = [2 * h + m for h, m in zip(tiles["least_halo_px"], tiles["multiple_px"], strict=True)]
-    sizes = zip(shape, least, tiles["multiple_px"], strict=True)
-    ends = [(0, max(fewest - n, -n % step)) for n, fewest, step in sizes]
-    wide = np.pad(image, [*ends, (0, 0)], mode="reflect")[np.newaxis].astype("float32")
-    tensor = Tensor.from_numpy(wide, dims=["batch", *axes, "channel"])
+    dims = ["batch", *facts["input"]["axes"].removesuffix("c"), "channel"]
     model = load_model_description(HERE / "rdf.yaml")
-    sample = create_sample_for_model(model, inputs={"image": tensor})
+
+    def sample_of(array):
+        tensor = Tensor.from_numpy(array[np.newaxis].astype("float32"), dims=dims)
+        return create_sample_for_model(model, inputs={"image": tensor})
+
+    sample = sample_of(image)
     with create_prediction_pipeline(model) as pipeline:
-        if blocks is None:
-            found = pipeline.predict_sample_without_blocking(
-                sample, skip_input_padding=True, skip_output_cropping=True
-            )
-        else:
+        if blocks is not None:
             found = pipeline.predict_sample_with_blocking(sample, ns=blocks)
-    inside = (0, *map(slice, shape))
+        else:
+            # scaled by what the whole image is, before it is mirrored up to a size that is taken
+            pipeline.apply_preprocessing(sample)
+            scaled = sample.members["image"].data.to_numpy()[0]
+            found = pipeline.predict_sample_without_blocking(
+                sample_of(np.pad(scaled, ends(image.shape[:-1], facts), mode="reflect")),
+                skip_preprocessing=True,
+                skip_input_padding=True,
+                skip_output_cropping=True,
+            )
+    inside = (0, *map(slice, image.shape[:-1]))
     return {str(name): one.data.to_numpy()[inside] for name, one in found.members.items()}
+
+
+def ends(shape, facts):
+    """Return what is added at the end of each axis, whose size is a multiple then."""
+    multiple = facts["tiles"]["multiple_px"]
+    return [*((0, -n % m) for n, m in zip(shape, multiple, strict=True)), (0, 0)]
 
 
 def labels_of(maps, facts):

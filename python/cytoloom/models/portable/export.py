@@ -15,6 +15,7 @@ from ...errors import InvalidError, invalid
 from ...events import Work, note
 from ...messages import said_by
 from ...runtime import backend
+from ...storage.atomic import leave_empty
 from ...storage.results import (
     ANOTHER_NAME,
     claimed,
@@ -134,9 +135,7 @@ def _take_place(stage: Path, folder: Path) -> None:
     names = [name for name in _files(stage) if name != FACTS]
     gone = [name for name in Written(folder).names() if name not in (*names, FACTS)]
     put_in_place(stage, folder, {}, (*names, FACTS), gone)
-    for name in gone:
-        if "/" in name:
-            (folder / name).parent.rmdir()
+    leave_empty(*{(folder / name).parent for name in gone} - {folder})
 
 
 def _files(folder: Path) -> Iterable[str]:

@@ -12,6 +12,7 @@ from ...version import __version__
 from .graph import INPUT
 
 if TYPE_CHECKING:
+    from ...images.normalize import Normalize
     from ..record import Record
 
 FACTS, WORDS = "cytoloom.json", "README.md"
@@ -107,36 +108,48 @@ def even(model: Record) -> tuple[int, ...]:
 
 def limits(model: Record, format: str) -> list[str]:
     """Name what differs from cytoloom, in whole sentences."""
-    scaling, found, zoo = model.normalize, [], format == "bioimageio"
-    if scaling.floor is not None:
-        shown = ", ".join(f"{one:g}" for one in scaling.floor)
-        found.append(
-            f"Noise floor: where percentiles {scaling.low:g} and {scaling.high:g} of a channel of "
-            f"{scaling.floor_dtype} pixels lie less than {shown} apart (in channel order), "
-            "cytoloom divides by that number, so that empty fields of noise stay empty. "
-            + (_CANNOT if zoo else "`example.py` does so, too.")
-        )
+    zoo, found = format == "bioimageio", []
+    if model.normalize.floor is not None:
+        found.append(_floor(model.normalize) + (_CANNOT if zoo else " `example.py` does so, too."))
     if zoo:
-        halo = " x ".join(map(str, _tiles(model)["least_halo_px"]))
-        found.append(
-            "Border: programs that cut an image into blocks by this description mirror it at its "
-            f"border; as far as the halo ({halo} px) from there maps differ from cytoloom's, "
-            "whose networks see the border itself. `example.py` adds nothing there."
-        )
-    found.append(
-        "Filled-up borders: what a stitched or turned image was filled up with (0, white, NaN) "
-        "counts as image here; cytoloom leaves it out of the percentiles."
+        found.append(_BORDER.format(" x ".join(map(str, _tiles(model)["least_halo_px"]))))
+    if model.info["pixel_size_um"] or model.info["diameter_px"]:
+        found.append(_SIZE)
+    return [*found, _FILLED, _PRECISION]
+
+
+def _floor(scaling: Normalize) -> str:
+    """Say below which range an image counts as noise."""
+    shown = ", ".join(f"{one:g}" for one in scaling.floor or ())
+    kind = f" of {scaling.floor_dtype} pixels" if scaling.floor_dtype else ""
+    return (
+        f"Noise floor: where percentiles {scaling.low:g} and {scaling.high:g} of a channel{kind} "
+        f"lie less than {shown} apart (in channel order), cytoloom divides by that number, so that "
+        "empty fields of noise stay empty."
     )
-    found.append(
-        "Precision: all is float32 here; on processors with bfloat16 cytoloom computes in that, "
-        "and its own maps then differ by some 0.01 from these."
-    )
-    return found
 
 
 _CANNOT = (
-    "The format cannot say that: such an image is divided by its own range here, and its noise may "
-    "be found. Leave images below that range out."
+    " The format cannot say that: such an image is divided by its own range here, and its noise "
+    "may be found. Leave images below that range out."
+)
+_BORDER = (
+    "Border: programs that cut an image into blocks by this description mirror it at its border; "
+    "as far as the halo ({} px) from there maps differ from cytoloom's, whose networks see the "
+    "border itself. `example.py` adds nothing there."
+)
+_SIZE = (
+    "Size: cytoloom enlarges or shrinks images whose pixels or objects are of another size than in "
+    "training; do so before."
+)
+_FILLED = (
+    "Filled-up borders: what a stitched or turned image was filled up with (0, white) counts as "
+    "image here; cytoloom leaves it out of the percentiles. NaN has to be replaced before. Of "
+    "fractional pixels above 4 million cytoloom takes the percentiles of a part."
+)
+_PRECISION = (
+    "Precision: all is float32 here; on processors with bfloat16 cytoloom computes in that, and "
+    "its own maps then differ by some 0.01 from these."
 )
 
 

@@ -21,10 +21,22 @@ maps = loaded.signatures["serving_default"](image=tf.constant(batch))""",
 hint = {"INFERENCE_PRECISION_HINT": "f32"}
 network = openvino.compile_model("model.xml", "CPU", hint)
 maps = {output.any_name: found for output, found in network(batch).items()}""",
-    "bioimageio": """from bioimageio.core import predict
+    "bioimageio": """from bioimageio.core import Tensor, predict
 
-found = predict(model="rdf.yaml", inputs={"image": image})""",
+image = Tensor.from_numpy(batch, dims=["batch", AXES, "channel"])
+found = predict(model="rdf.yaml", inputs={"image": image})
+maps = {str(name): one.data.to_numpy() for name, one in found.members.items()}""",
 }
+OF_NETWORK = """Scaling is per image and channel, of the whole image before it is cut:
+`(image - low) / (high - low)` of the two percentiles, as float32. Sizes are multiples of the number
+above: mirror the image at its far ends and cut the maps. Tiles start on multiples of it and are
+read with the halo around them, within the image; the network itself pads its border.
+"""
+OF_ZOO = """The package scales the image itself. Sizes start at two halos and one multiple, and grow
+by multiples: mirror the image at its far ends and cut the maps.
+
+Before you publish it, add authors, a licence and what to cite to `rdf.yaml` (in `model.zip`, too).
+"""
 
 
 def readme(name: str, facts: Mapping[str, Any]) -> str:
@@ -44,6 +56,8 @@ def readme(name: str, facts: Mapping[str, Any]) -> str:
     """
     rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(facts))
     limits = "\n".join(f"- {one}" for one in facts["limits"])
+    axes = ", ".join(f'"{axis}"' for axis in facts["input"]["axes"].removesuffix("c"))
+    opened = OPENED[facts["format"]].replace("AXES", axes)
     return f"""# {name}
 
 A network for microscopy images, trained and exported ({facts["format"]}) by cytoloom
@@ -54,20 +68,19 @@ python example.py IMAGE.tif MAPS.npz
 ```
 
 `example.py` is short: scaling, tiles, halo, thresholds, to copy from. Without arguments it takes
-`test_image.npy` and compares with `test_maps.npz`, which cytoloom made of it. The network alone:
+`test_image.npy` and compares with `test_maps.npz`, which cytoloom made of it. The network alone, of
+a `batch` as in the first row of the table:
 
 ```python
-{OPENED[facts["format"]]}
+{opened}
 ```
 
 | | |
 |---|---|
 {rows}
 
-Sizes are multiples of the number above: mirror the image at its far ends and cut the maps. Tiles
-start on multiples of it and are read with the halo around them, within the image; the network
-itself pads its border. Scaling is per image and channel, of the whole image before it is cut:
-`(image - low) / (high - low)` of the two percentiles, as float32. `cytoloom.json` has all of it.
+{OF_ZOO if _is_zoo(facts) else OF_NETWORK}
+`cytoloom.json` has all of this for programs.
 
 ## Limits
 
@@ -79,11 +92,16 @@ itself pads its border. Scaling is per image and channel, of the whole image bef
 """
 
 
+def _is_zoo(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["format"] == "bioimageio")
+
+
 def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a user has to know, by subject."""
     image, tiles, scaling = facts["input"], facts["tiles"], facts["normalize"]
     names, size = image["channel_names"], image["pixel_size_um"]
     axes = ", ".join(image["axes"].removesuffix("c"))
+    scaled = "as it was taken" if _is_zoo(facts) else "scaled as below"
     decoding = {k: v for k, v in facts["task"].items() if isinstance(v, (int, float))}
     outputs = [
         f"`{head}`: {one['channels']}"
@@ -92,14 +110,14 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         for head, one in facts["outputs"].items()
     ]
     return [
-        ("input", f"`image`, float32 (batch, {axes}, channels), scaled as below"),
+        ("input", f"`image`, float32 (batch, {axes}, channels), {scaled}"),
         ("channels", f"{image['channels']}" + (f" ({', '.join(names)})" if names else "")),
         ("pixel size", " x ".join(f"{s:g}" for s in size) + " um" if size else "unknown"),
         ("outputs", "; ".join(outputs)),
         ("scaling", f"percentiles {scaling['low']:g} and {scaling['high']:g} become 0 and 1"),
         ("sizes", "multiples of " + " x ".join(map(str, tiles["multiple_px"])) + " px"),
         ("halo", _halo(tiles)),
-        ("task", f"{facts['task']['name']}; " + ", ".join(f"{k} {v}" for k, v in decoding.items())),
+        ("task", ", ".join([facts["task"]["name"], *(f"{k} {v}" for k, v in decoding.items())])),
     ]
 
 
@@ -117,7 +135,5 @@ def _validation(facts: Mapping[str, Any]) -> str:
     again = "To measure how good the network is, compare its labels with your own on new images."
     if tried is None:
         return f"Not tried when it was written: run `python example.py`. {again}"
-    most = tried["largest_difference"]
-    return (
-        f"By {tried['runtime']} on the stored image: maps within {most:.1g} of cytoloom's. {again}"
-    )
+    runtime, most = tried["runtime"], tried["largest_difference"]
+    return f"By {runtime} on the stored image: maps within {most:.1g} of cytoloom's. {again}"
