@@ -63,6 +63,9 @@ settings <- function() {
 #' @param threads Cores to use; `NULL`: all that the process may.
 #' @param cache_gb Decoded images kept in memory at most, in GB.
 #' @param checkpoint_s Seconds between the states saved on disk.
+#' @param annotators Whose labels are learned where an image has several: `"consensus"`, what they
+#'   agree on; `"soft"`, the mean of what each asks for; `"draw"`, one that is drawn for each patch;
+#'   or `"first"`.
 #' @param knots List of `c(iteration, progress, slope)` of a timed run, to replay it.
 #' @return A list of class `cl_trainer`, for [cl_train()].
 #' @export
@@ -74,7 +77,7 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
                        weight_decay = 0, schedule = "cosine", warmup = 0.05, patience = NULL,
                        augment = "default", foreground = 0.5, balance = TRUE,
                        precision = "auto", threads = NULL, cache_gb = 2, checkpoint_s = 30,
-                       knots = NULL) {
+                       annotators = "consensus", knots = NULL) {
   component("Trainer", settings())
 }
 

@@ -4,7 +4,8 @@
 #' what [predict()][predict.cl_model] finds in the same images with the same `rescale`.
 #'
 #' @param x A `cl_model`.
-#' @param data A folder, a table or [cl_data()], as for [cl_train()].
+#' @param data A folder, a table or [cl_data()], as for [cl_train()]. `NULL`: the images of an
+#'   ensemble's training, each as it was scored by the member that had not seen it.
 #' @param rescale Factor by which images are enlarged for the network, `NULL` for none, or `"auto"`,
 #'   as for [predict()][predict.cl_model]; which was used is said, and is in `per_image$scale`.
 #' @param out Folder for the tables as CSV files.
@@ -28,10 +29,10 @@
 #' scores <- evaluate(model, test, progress = FALSE)
 #' scores
 #' plot(scores, n = 1)
-evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwrite = FALSE,
+evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", out = NULL, overwrite = FALSE,
                               allow_training_images = FALSE, progress = "auto") {
   no_dots(...)
-  plain <- plain_data(data)
+  plain <- if (!is.null(data)) plain_data(data)
   tables <- run_events(
     "evaluate",
     list(
@@ -42,8 +43,9 @@ evaluate.cl_model <- function(x, data, ..., rescale = "auto", out = NULL, overwr
     progress
   )
   tables <- tables[c("summary", "per_image", "per_object")]
-  tables$per_image <- as_given(tables$per_image, data)
-  structure(tables, model = x, data = lasting(as_cl_data(data)), class = "cl_scores")
+  if (!is.null(data)) tables$per_image <- as_given(tables$per_image, data)
+  images <- if (!is.null(data)) lasting(as_cl_data(data))
+  structure(tables, model = x, data = images, class = "cl_scores")
 }
 
 #' Scores
@@ -97,6 +99,12 @@ as.data.frame.cl_scores <- function(x, row.names = NULL, optional = FALSE, ...,
 #' @rdname cl_scores
 #' @export
 plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
+  if (is.null(attr(x, "data"))) {
+    stop_clean(
+      "These scores are of the training's images, which they do not keep. To see them: ",
+      "evaluate() with these images as `data` and `allow_training_images = TRUE`."
+    )
+  }
   table <- x$per_image
   metrics <- x$summary$metric
   if (is.null(metric)) metric <- metrics[1]

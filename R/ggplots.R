@@ -3,7 +3,7 @@
 # nolint start: object_name_linter. The linter does not know ggplot2's generics.
 # Columns that aes() names.
 utils::globalVariables(
-  c("iteration", "value", "set", "metric", "low", "high"),
+  c("iteration", "value", "set", "metric", "low", "high", "curve"),
   add = TRUE
 )
 
@@ -13,7 +13,8 @@ autoplot.cl_model <- function(object, metric = NULL, ...) {
   no_dots(...)
   history <- as.data.frame(object)
   rows <- history[history$metric %in% curves_of(history, metric), ]
-  ggplot2::ggplot(rows, ggplot2::aes(iteration, value, colour = set)) +
+  rows$curve <- paste(rows$set, curve_of(rows))
+  ggplot2::ggplot(rows, ggplot2::aes(iteration, value, colour = set, group = curve)) +
     ggplot2::geom_line() +
     ggplot2::facet_wrap(~metric, scales = "free_y") +
     ggplot2::labs(y = NULL, colour = NULL)

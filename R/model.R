@@ -78,7 +78,8 @@ load_first <- function(verb, path) {
 #'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
 #'   the curves, training first.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
-#' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value. `summary()`:
+#' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value; of an
+#'   ensemble also member. `summary()`:
 #'   a named character vector of class `summary.cl_model`. The others: `x`, invisibly.
 #' @name cl_model
 NULL
@@ -132,6 +133,9 @@ plot.cl_model <- function(x, metric = NULL, ...) {
   invisible(x)
 }
 
+# Each member of an ensemble has a curve of its own.
+curve_of <- function(history) if (is.null(history$member)) rep(1, nrow(history)) else history$member
+
 curves_of <- function(history, metric) {
   known <- unique(history$metric)
   if (length(known) == 0) stop_clean("This model has no history to plot.")
@@ -155,8 +159,10 @@ plot_curve <- function(rows, metric, ..., col = c("#0072B2", "#D55E00"), lwd = 2
   ours <- list(type = "n", xlab = "iteration", ylab = metric, las = 1)
   plot_with(rows$iteration, rows$value, ours, ...)
   for (k in seq_along(sets)) {
-    one <- rows[rows$set == sets[k], ]
-    do.call(graphics::lines, c(list(one$iteration, one$value), lapply(styles, `[[`, k)))
+    own <- rows[rows$set == sets[k], ]
+    for (one in split(own, curve_of(own))) {
+      do.call(graphics::lines, c(list(one$iteration, one$value), lapply(styles, `[[`, k)))
+    }
   }
   place <- if (metric == "loss") "topright" else "bottomright"
   do.call(graphics::legend, c(list(place, sets, bty = "n"), styles))

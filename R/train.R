@@ -17,6 +17,11 @@
 #'   choose weights and thresholds; or data for that.
 #' @param start Fine-tune from this model, a `cl_model` or its folder. Of another task, or one with
 #'   other classes, heads and classes of the same names are taken over; what starts fresh is said.
+#' @param members Networks that are trained one after the other and predict together, by the mean
+#'   of their maps. Each holds out one fold of the images (whole groups, where there are groups), by
+#'   which its weights are chosen and it is scored. `minutes` is the time of all. The scores of all
+#'   images, each by the member that has not seen it: [evaluate()][evaluate.cl_model] without data.
+#' @param folds Parts of the images, for `members`; `NULL`: as many as members.
 #' @param out Folder to write, by custom `name.cytoloom`; `NULL`: one that goes with the session.
 #' @param overwrite Replace the model that `out` holds, once the new one is whole, and give up a
 #'   training that was started there with other settings or data.
@@ -40,8 +45,8 @@
 #' )
 #' model
 cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normalize = NULL,
-                     validation = 0.2, start = NULL, out = NULL, overwrite = FALSE, seed = 0,
-                     progress = "auto", ...) {
+                     validation = 0.2, start = NULL, members = 1, folds = NULL, out = NULL,
+                     overwrite = FALSE, seed = 0, progress = "auto", ...) {
   no_dots(...)
   arguments <- list(
     data = plain_data(data),
@@ -51,6 +56,8 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
     normalize = normalize,
     validation = plain_validation(validation),
     start = if (!is.null(start)) model_path(start, "start"),
+    members = members,
+    folds = folds,
     out = if (is.null(out)) tempfile("model", fileext = ".cytoloom") else plain_path(out, "out"),
     overwrite = overwrite,
     seed = seed,

@@ -20,7 +20,7 @@ def test_the_newest_state_comes_back_with_groups_in_order(tmp_path):
 def test_a_cut_off_file_is_passed_over_for_the_older_one(tmp_path):
     for iteration in (1, 2):
         checkpoints.write(tmp_path, {"variables": [np.arange(9)]}, {"iteration": iteration})
-    newest = max(tmp_path.iterdir(), key=checkpoints.iteration_of)
+    newest = max(tmp_path.iterdir(), key=checkpoints.age_of)
     newest.write_bytes(newest.read_bytes()[:200])
     assert checkpoints.read(tmp_path)[1] == {"iteration": 1}
 
@@ -31,7 +31,7 @@ def test_a_damaged_file_is_passed_over_whatever_is_wrong_with_it(tmp_path):
         checkpoints.write(
             tmp_path, {"variables": [np.full(2, iteration)]}, {"iteration": iteration}
         )
-    newest = max(tmp_path.iterdir(), key=checkpoints.iteration_of)
+    newest = max(tmp_path.iterdir(), key=checkpoints.age_of)
     whole, found = newest.read_bytes(), set()
     for at in range(0, len(whole), 13):
         damaged = bytearray(whole)

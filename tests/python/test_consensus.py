@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image as Pillow
 
 import cytoloom as cl
+import small
 from cytoloom.cli import main
+from cytoloom.datasets.sources import ArraySource
 from cytoloom.experts.outstanding import low_ones
 from cytoloom.experts.patterns import Patterns, patterns
 from cytoloom.experts.staple import staple
@@ -355,3 +359,25 @@ def test_agreement_is_drawn():
     assert written == ["1.00", "0.00", "1.00", "0.00", "0.00", "0.00"]
     with pytest.raises(cl.InvalidError, match="metric"):
         cl.plots.agreement(agree([DISC, DISC]), metric="ap50")
+
+
+def test_scores_are_held_against_what_experts_score_without_each_other(trained):
+    """By hand: each expert's Dice against the other two's majority; the range of the means."""
+    image, truth = (part[0] for part in small.nuclei(1))
+    experts = [truth, np.roll(truth, 1, axis=1), np.roll(truth, 4, axis=0)]
+    sources = [ArraySource(one, "yx", role="labels") for one in experts]
+    data = cl.datasets.data.as_data(([image], [truth]))
+    item = dataclasses.replace(data.items[0], annotations=tuple(sources))
+    data = dataclasses.replace(data, items=(item,))
+    scores = cl.evaluate(
+        trained, data, rescale=None, allow_training_images=True, progress=False
+    ).summary.set_index("metric")
+    without = [
+        cl.consensus([e for e in experts if e is not own], "majority", task="instances")["image"]
+        for own in experts
+    ]
+    dice = [cl.metrics.dice(w > 0, own > 0) for w, own in zip(without, experts, strict=True)]
+    assert scores.loc["dice", "experts_low"] == pytest.approx(min(dice))
+    assert scores.loc["dice", "experts_high"] == pytest.approx(max(dice))
+    assert scores.loc["ap50", "beside_experts"] == "below"
+    assert scores.loc["n_found", "beside_experts"] == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,14 @@ import cytoloom as cl
 import small
 from cytoloom.datasets.sources import ArraySource
 from cytoloom.events import result_of
+from cytoloom.experts.agreed import AgreedSource
 from cytoloom.patches.augment import Augment
 from cytoloom.patches.sample import Reader, Sampler
 from cytoloom.tasks.binary import Binary
 from cytoloom.tasks.instances import Instances
 from cytoloom.training.batches import UNKNOWN, batch_maker
 from cytoloom.training.prepare import faint_images, plan, read, survey
+from cytoloom.training.segment import Segmentation
 from cytoloom.training.stages import Given
 
 SPACINGS = [
@@ -83,3 +87,37 @@ def test_images_of_noise_do_not_set_the_floor_that_keeps_them_dark():
     assert dark == [f"image_{k:03d}" for k in range(2, 12)]
     (said,) = faint_images(planned)
     assert "The contrast of 1 image was held down (image_002)" in said.message
+
+
+def test_what_several_annotators_ask_for_is_learned_as_said():
+    """The consensus; the mean of what each asks for; or one of them for each patch."""
+    left, right = np.zeros((2, 16, 16), int)
+    left[:, :4], right[:, :8] = 1, 1
+    data = cl.datasets.data.as_data(([np.zeros((16, 16))] * 2, [left] * 2))
+    sources = [ArraySource(one, "yx", role="labels") for one in (left, right, right)]
+    items = tuple(dataclasses.replace(one, annotations=tuple(sources)) for one in data.items)
+    data = dataclasses.replace(data, items=items)
+    found = {}
+    for how in ("consensus", "soft", "draw", "first"):
+        trainer = small.trainer(annotators=how, patch_px=(16, 16), augment=None, batch_size=40)
+        given = Given(Binary(), trainer, small.NETWORK)
+        planned = plan(result_of(survey(result_of(read(given, data, 0.5)))))
+        lesson = Segmentation(planned)
+        assert lesson.images == 1
+        targets = lesson.batch(0)[1]["foreground"]
+        assert (targets[..., 1] == 1).all()
+        found[how] = targets[..., 0]
+        agreed = 4 if how == "first" else 8
+        assert (planned.validation_readers[0].labels.read() == (np.arange(16) < agreed)).all()
+    assert (found["first"] == left).all()
+    assert (found["consensus"] == right).all()
+    assert found["soft"] == pytest.approx(np.broadcast_to((left + 2 * right) / 3, (40, 16, 16)))
+    shown = [one.sum() for one in found["draw"]]
+    assert set(shown) == {64, 128}
+    assert 0.15 < np.mean([s == 64 for s in shown]) < 0.55
+
+
+def test_what_one_annotator_does_not_know_counts_nowhere():
+    one, other = np.array([[0, 1, 1, 9]]), np.array([[0, 1, 9, 1]])
+    sources = [ArraySource(a, "yx", role="labels", unknown=9) for a in (one, other)]
+    assert AgreedSource(sources, "classes", 9).read().tolist() == [[0, 1, 9, 9]]

@@ -15,7 +15,7 @@ import cytoloom as cl
 import small
 from cytoloom.datasets.data import as_data
 from cytoloom.models.untrained import untrained
-from cytoloom.training.session import doubts
+from cytoloom.training.tune import doubts
 from cytoloom.training.watch import Watch
 
 

@@ -126,7 +126,9 @@ COMMANDS = {
         {"out": "model.cytoloom"},
         {"start": {"metavar": "MODEL"}},
     ),
-    "evaluate": Command("evaluate nuclei.cytoloom data/test --out scores/", _scored),
+    "evaluate": Command(
+        "evaluate nuclei.cytoloom data/test --out scores/", _scored, more={"data": {"nargs": "?"}}
+    ),
     "predict": Command(
         "predict nuclei.cytoloom images/ --out results/ --overlay",
         _found,

@@ -127,7 +127,7 @@ class _Built:
             given["model"] = load(given["model"], args.task)
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
-        if self._reading:
+        if self._reading and given["data"] is not None:
             from ..datasets.data import as_data
 
             how = {option.name: option.value(args) for option in self._reading}
@@ -148,7 +148,7 @@ def _option(parameter: Parameter, command: Command) -> Option | None:
     default = command.defaults.get(name, parameter.default)
     more = {**MORE.get(name, {}), **command.more.get(name, {})}
     words = parameter.annotation, default, parameter.description
-    option = Option(name, *words, more, positional=parameter.required)
+    option = Option(name, *words, more, positional=parameter.required or more.get("nargs") == "?")
     return option if option.settings() else None
 
 

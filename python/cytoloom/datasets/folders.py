@@ -154,8 +154,8 @@ def _paired(layout: Layout, fields: Fields) -> _Partners:
         if named.affixes != pairs.Affixes():
             found.notes.append(f"images and labels are paired by name: {named.affixes}")
     if len(annotators) > 1:
-        first = annotators[0].rstrip("/")
-        found.notes.append(f"{len(annotators)} annotators; {first} is used where one is needed")
+        names = ", ".join(one.rstrip("/") for one in annotators)
+        found.notes.append(f"{len(annotators)} annotators: {names}")
     return found
 
 

@@ -86,13 +86,13 @@ def split(
         return _split_named(data)
     if fraction == 0:
         return data, replace(data, items=()), "no images held out for validation"
-    groups, shows = _groups(data.items), shows or shown_by(data.unknown)
+    groups, shows = groups_of(data.items), shows or shown_by(data.unknown)
     # one group of so few would be more than twice what was asked for
     if len(groups) * fraction < 0.5:
         several = f"{len(groups)} images or groups are"
         few = "1 image or group is" if len(groups) == 1 else several
         return _split_region(data, fraction, seed, shows, f"{few} too few to hold one out")
-    shown = {name: _shown(members, shows) for name, members in groups.items()}
+    shown = {name: shown_in(members, shows) for name, members in groups.items()}
     held = _held_groups(shown, fraction, seed)
     # of objects that are all in one group only a part can be held out
     if not any(kind for name in held for kind in shown[name]) and any(map(len, shown.values())):
@@ -166,7 +166,8 @@ def _named(item: Item) -> str | None:
     return item.split.strip().lower() if item.split else None
 
 
-def _groups(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
+def groups_of(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
+    """Put together items of one group; without groups each is alone."""
     groups: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         key = ("item", item.id) if item.group is None else ("group", item.group)
@@ -174,7 +175,7 @@ def _groups(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
     return groups
 
 
-def _shown(members: Sequence[Item], shows: Shows) -> Counter[int]:
+def shown_in(members: Sequence[Item], shows: Shows) -> Counter[int]:
     """Count the images of a group that show each kind, and under 0 all of them."""
     return Counter({0: len(members)}) + Counter(kind for item in members for kind in shows(item))
 

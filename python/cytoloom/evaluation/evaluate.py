@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @verb
 def evaluate(
     model: Model | str | os.PathLike[str],
-    data: Any,
+    data: Any = None,
     *,
     rescale: float | str | None = "auto",
     out: str | os.PathLike[str] | None = None,
@@ -31,9 +31,10 @@ def evaluate(
     ----------
     model : Model or path
         What to score, or its folder.
-    data : folder, Data, arrays, CSV or DataFrame
+    data : folder, Data, arrays, CSV, DataFrame or None
         Images with labels, as for `train`. The label value that was unknown in training is so
-        here, unless the data name another.
+        here, unless the data name another. None: the images of an ensemble's training, each as
+        it was scored by the member that had not seen it, with thresholds of the others.
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged for the network, None, or "auto", as for `predict`.
         Which was used is said, and stands in the column scale of `per_image`.

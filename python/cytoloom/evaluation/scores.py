@@ -41,7 +41,10 @@ class Scores:
         images; where images have groups, over all such groups), n (images). `n` counts the
         images in which there is something to measure: where there is nothing to find and
         nothing was found a metric is NaN, and what is in no image has no mean. Without two
-        images or groups, and for counts that are all alike, low and high are NaN.
+        images or groups, and for counts that are all alike, low and high are NaN. Where images
+        have labels of several annotators also experts_low and experts_high, the range of their
+        means, each against the consensus that is made without them, and beside_experts: "inside",
+        "below" or "above".
     per_image : DataFrame
         image, scale (the factor by which it was enlarged for the network), then one column per
         metric. ``n_found_on_empty``, the objects found on an image that has none, is there where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ..datasets.stored import as_trained, taken_for
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..experts.agreed import with_consensus
 from ..messages import Setting, VerbName, say
 from ..models.contrast import held_down_words
 from ..models.each_image import each_image
@@ -32,10 +34,12 @@ from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..storage.results import claimed, refuse_inputs, refuse_results
 from ..storage.tables import typed
+from .experts import range_words, ranges, score_experts, with_ranges
 from .scores import SCALE, TABLES, Scores, tables, write_scores
 
 if TYPE_CHECKING:
     from ..models.model import Model
+    from ..tasks.task import Task
 
 
 def score(
@@ -47,7 +51,13 @@ def score(
     """Check the images, score each and put the tables together."""
     check_rescale(rescale)
     model = as_model(model)
+    if data is None:
+        return (yield from _out_of_fold(model))
     found = yield from _checked(model, data)
+    drawn = found.items
+    # by what a model was trained on it is scored, too
+    if model.info["trainer"] and model.info["trainer"].get("annotators") != "first":
+        found = replace(found, items=with_consensus(drawn, model.task, found.unknown))
     seen = {} if allow_training_images else _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
@@ -75,9 +85,49 @@ def score(
     scores, unpromised = tables(rows, objects, groups, model.task)
     for text in unpromised:
         yield note(text)
+    scores = yield from _beside_experts(scores, drawn, found.unknown, model.task)
     for text in renamed_beside([scores.per_image.columns], found.items):
         yield warn(text)
     return _with_columns(scores, found.items)
+
+
+def _beside_experts(
+    scores: Scores, items: Sequence[Item], unknown: int | None, task: Task
+) -> Work[Scores]:
+    """Hold scores against what annotators score, where images have several."""
+    several = [item for item in items if len(item.annotations) > 1]
+    if not several:
+        return scores
+    each = []
+    for k, item in enumerate(several):
+        yield Event("progress", f"scoring the experts of {item.id}", k, len(several))
+        each.append(score_experts(item, task, unknown))
+    summary = with_ranges(scores.summary, ranges(each))
+    for text in range_words(summary, task.main_scores, len(several)):
+        yield note(text)
+    return replace(scores, summary=summary)
+
+
+def _out_of_fold(model: Model) -> Work[Scores]:
+    """Put together what members scored on images that they had not seen."""
+    kept = model.info["training"].get("out_of_fold")
+    if not kept:
+        raise invalid(
+            "data",
+            expected="images with labels",
+            received="none, and a model of a single network",
+            remedy=say("Only of an ensemble ({}) is it known without.", Setting("members", 5)),
+        )
+    told = ("image", "group", "member")
+    rows = [
+        {"image": row["image"], SCALE: 1.0, **{k: v for k, v in row.items() if k not in told}}
+        for row in ({k: math.nan if v is None else v for k, v in row.items()} for row in kept)
+    ]
+    yield note("Scores of the images of the training, each by the member that had not seen it.")
+    scores, unpromised = tables(rows, [], [row.get("group") for row in kept], model.task)
+    for text in unpromised:
+        yield note(text)
+    return scores
 
 
 def _with_columns(scores: Scores, items: Sequence[Item]) -> Scores:

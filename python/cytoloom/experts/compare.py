@@ -48,6 +48,36 @@ class Agreed:
     objects: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """The consensus of one image, without comparisons.
+
+    Attributes
+    ----------
+    answer : integer array
+        Class of each pattern of answers.
+    estimate : Staple or None
+        Of "staple".
+    labels : integer array
+        The consensus, in the numbers of the experts.
+    """
+
+    answer: Array
+    estimate: Staple | None
+    labels: Array
+
+
+def consensus_of(said: Said, method: str) -> Decided:
+    """Find what experts agree on; the parameters are those of `agree`."""
+    found = said.patterns
+    estimate = staple(found) if method == "staple" else None
+    answer = majority(found) if estimate is None else estimate.answer
+    labels = said.values[answer][found.code]
+    if said.objects is not None:
+        labels = agreed_objects(said.objects, answer[found.code] > 0)
+    return Decided(answer, estimate, labels)
+
+
 def agree(said: Said, method: str, every: Array) -> Agreed:
     """Find the consensus of one image, and compare.
 
@@ -61,14 +91,11 @@ def agree(said: Said, method: str, every: Array) -> Agreed:
         The labels that there are in all images: of each there is a share.
     """
     found = said.patterns
-    estimate = staple(found) if method == "staple" else None
-    answer = majority(found) if estimate is None else estimate.answer
+    decided = consensus_of(said, method)
+    answer, estimate, labels = decided.answer, decided.estimate, decided.labels
     soft = None
     if method == "soft":
         soft = _soft(found, np.searchsorted(every, said.values), len(every))
-    labels = said.values[answer][found.code]
-    if said.objects is not None:
-        labels = agreed_objects(said.objects, answer[found.code] > 0)
     pieces = _pieces(said, labels)
     drawn = [_pieces(said, own) for own in said.objects or _drawn(said)]
     labelled = [

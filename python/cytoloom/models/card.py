@@ -19,7 +19,8 @@ def summary_of(model: Record) -> dict[str, str]:
     diameter = info["diameter_px"]
     found = {
         "task": _words(model.task),
-        "network": _words(model.network),
+        "network": _words(model.network)
+        + (f", {model.members} members" if model.members > 1 else ""),
         "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
         "dimensions": f"{model.ndim}-D",
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
@@ -44,7 +45,8 @@ def _scored(training: Mapping[str, Any], main: Sequence[str]) -> str:
     shown = [k for k in main if k in (training["scores"] or {})]
     words = [f"{k} {training['scores'][k]:.3f}" for k in shown]
     if training["score"] is not None:
-        words.append(f"maps {training['score']:.3f} at iteration {training['best_iteration']}")
+        at = "" if training.get("members") else f" at iteration {training['best_iteration']}"
+        words.append(f"maps {training['score']:.3f}{at}")
     return ", ".join(words) or "none"
 
 

@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..components import to_plain
 from ..runtime import backend
 from ..runtime.machine import has_bfloat16
-from .engine import Engine
+from .engine import Engine, together
 from .openvino import converted, installed, one_line, started
 from .record import refuse_broken
 
@@ -83,20 +84,29 @@ def _chosen(model: Record) -> Engine:
         why = f"on validation images it found other objects (F1 {checked['f1']:.3f})"
     else:
         try:
-            return started(converted(model, version), version)
+            return _of_all(model, lambda k: started(converted(model, version, k), version))
         except Exception as error:
             why = one_line(error)
     return keras_engine(model, f"OpenVINO {version} is not used: {why}.")
 
 
 def keras_engine(model: Record, note: str = "") -> Engine:
-    """Compile the network on the backend that Keras runs on."""
+    """Compile the networks of all members on the backend that Keras runs on."""
+    return _of_all(model, lambda member: _keras_engine(model, member, note))
+
+
+def _keras_engine(model: Record, member: int, note: str) -> Engine:
     # one that nobody has asked for is the engine's own: it cannot be changed, and may be shared
-    network = model.keras if model.changeable else model.read_network()
+    network = model.network_of(member) if model.changeable else model.read_network(member)
     refuse_broken(network)
     forward = backend.forward(model.part.for_prediction(network))
     workers = backend.workers()
     return Engine(f"Keras on {backend.name()}", forward, workers, workers, note)
+
+
+def _of_all(model: Record, start: Callable[[int], Engine]) -> Engine:
+    """Start the engine of every member, as one."""
+    return together([start(k) for k in range(1, model.members + 1)], model.task.heads)
 
 
 def comparison(model: Record) -> dict[str, Any] | None:

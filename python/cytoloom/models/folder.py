@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from ..storage.lock import LOCK, Lock
 from .manifest import MANIFEST
 from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
 
+MEMBER, PICTURES = "member_", "[!.]*.png"
+OVERWRITE = Setting("overwrite", True)
+
 
 @dataclass(frozen=True)
 class ModelFolder:
@@ -41,17 +44,40 @@ class ModelFolder:
         Folders that were made for this training, the innermost first.
     lock : Lock
         Says whether the folder is still this training's.
+    part : str, default ""
+        Below `states`, where those of one member of an ensemble are kept.
     """
 
     path: Path
     replace: bool
     made: tuple[Path, ...]
     lock: Lock
+    part: str = ""
 
     @property
     def states(self) -> Path:
         """Where states of the running training are kept."""
-        return self.path / STATES
+        return self.path / STATES / self.part
+
+    def of_member(self, number: int) -> ModelFolder:
+        """Return the folder of one member's training, from 1."""
+        return replace(self, part=f"{MEMBER}{number}")
+
+    def refuse_started(self, members: int) -> None:
+        """Raise where another number of members was started, whose states would be lost."""
+        begun = [path.name for path in (self.path / STATES).glob(f"{MEMBER}*")]
+        several = any((self.path / STATES / name).glob("*.npz") for name in begun)
+        single = any((self.path / STATES).glob("*.npz"))
+        if (several and members == 1) or (single and members > 1):
+            if self.replace:
+                self.clear()
+                return
+            raise invalid(
+                "out",
+                expected=f"the settings and data with which {self.path} was started",
+                received="another number of members",
+                remedy=say("Use these again to go on, or {} to start anew.", OVERWRITE),
+            )
 
     @property
     def snapshots(self) -> Path:
@@ -63,7 +89,8 @@ class ModelFolder:
         self.lock.check()
         # somebody may have changed files in the meantime
         refuse_others(self.path, overwrite=True)
-        model.write_to(self.path, sorted(self.snapshots.glob("[!.]*.png")))
+        pictures = [*self.snapshots.glob(PICTURES), *self.of_member(1).snapshots.glob(PICTURES)]
+        model.write_to(self.path, sorted(pictures))
 
     def clear(self) -> None:
         """Remove states and pictures."""
@@ -72,9 +99,10 @@ class ModelFolder:
     def leave(self) -> None:
         """Leave nothing behind where nothing was learned that could be gone on with."""
         self.lock.release()
-        if not any(self.states.glob("*.npz")):
-            shutil.rmtree(self.snapshots, ignore_errors=True)
-        leave_empty(self.states, *self.made)
+        if not any(self.states.rglob("*.npz")):
+            for pictures in self.states.rglob(SNAPSHOTS):
+                shutil.rmtree(pictures, ignore_errors=True)
+        leave_empty(*self.states.glob(f"{MEMBER}*"), self.states, *self.made)
 
 
 def open_model_folder(
@@ -147,7 +175,7 @@ def _refuse_others(path: Path, overwrite: bool, argument: str) -> None:
             argument,
             expected="a folder without a finished model",
             received=str(path),
-            remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
+            remedy=say("Pass {} to replace it, or another name.", OVERWRITE),
         )
     if manifest.exists():
         refuse_changed(path, argument=argument)

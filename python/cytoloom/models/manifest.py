@@ -104,7 +104,15 @@ def _refused(expected: str, value: Any, name: str, file: Path) -> InvalidError:
 
 
 def check_scores(plain: Mapping[str, Any], file: Path) -> None:
-    """Refuse validation scores that are no numbers; of nothing to measure they are NaN."""
-    for name, value in (plain["training"]["scores"] or {}).items():
-        if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
-            raise _refused(f"a number as {name}", value, name, file)
+    """Refuse scores that are no numbers; of nothing to measure they are NaN or null."""
+    training = plain["training"]
+    rows = training.get("out_of_fold")  # of an ensemble alone
+    _check_type(rows, "list[dict] | None", "out_of_fold", file)
+    for row in rows or ():
+        _check_type(row.get("image"), "str", "image", file)
+        _check_type(row.get("group"), "str | None", "group", file)
+    named = [{k: v for k, v in row.items() if k not in ("image", "group")} for row in rows or ()]
+    for scores in (training["scores"] or {}, *named):
+        for name, value in scores.items():
+            if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+                raise _refused(f"a number as {name}", value, name, file)

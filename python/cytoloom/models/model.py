@@ -284,7 +284,7 @@ class Model(Record):
 
     @checked
     def outputs(
-        self, inputs: dict[str, np.ndarray], name: str | None = None
+        self, inputs: dict[str, np.ndarray], name: str | None = None, member: int = 1
     ) -> dict[str, np.ndarray]:
         """Run one of the networks on a batch of its inputs, as they are.
 
@@ -294,6 +294,8 @@ class Model(Record):
             By name.
         name : str, optional
             Which network; default the first.
+        member : int, default 1
+            Of which member of an ensemble.
 
         Returns
         -------
@@ -310,7 +312,9 @@ class Model(Record):
         if name is not None and name not in self.parts:
             raise invalid("name", expected=say("one of {}", list(self.parts)), received=Value(name))
         heads = self.parts[name or self.name].task.heads
-        logits = backend.forward(self.network_of(name=name))(inputs)
+        if not 1 <= member <= self.members:
+            raise invalid("member", expected=f"1 to {self.members}", received=member)
+        logits = backend.forward(self.network_of(member, name))(inputs)
         return {head: activate(logits[head], heads[head].activation) for head in heads}
 
     @checked

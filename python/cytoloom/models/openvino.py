@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .record import Record
 
 
-KEPT = 20
+KEPT = 50
 """Converted networks that are kept; one of the default network takes some MB."""
 FILE = "network.xml"
 OUTPUT = "logits_"
@@ -70,12 +70,12 @@ def convert(plain: Any) -> Any:
         return openvino.Core().read_model(file)
 
 
-def converted(model: Record, version: str) -> Any:
+def converted(model: Record, version: str, member: int = 1) -> Any:
     """Return the converted network: as kept, or made anew from the file of the model."""
     import openvino
 
     base = cache_folder()
-    folder = None if base is None else base / "openvino" / _key(model, version)
+    folder = None if base is None else base / "openvino" / _key(model, version, member)
     if folder is not None and folder.exists():
         try:
             kept = openvino.Core().read_model(folder / FILE)
@@ -84,20 +84,20 @@ def converted(model: Record, version: str) -> Any:
             return kept
         except Exception:  # damaged, or not ours to touch
             shutil.rmtree(folder, ignore_errors=True)
-    network = convert(model.part.for_prediction(model.read_network()))
+    network = convert(model.part.for_prediction(model.read_network(member)))
     if folder is not None:
         with contextlib.suppress(Exception):  # a full disk, a folder that cannot be written to
             _keep(network, folder)
     return network
 
 
-def _key(model: Record, version: str) -> str:
+def _key(model: Record, version: str, member: int) -> str:
     """Name of what is converted: all that the result depends on."""
     from .. import __version__
 
     parts = [__version__, version, to_plain(model.network), model.channels, model.part.heads]
     key = hashlib.sha256(json.dumps(parts).encode())
-    key.update(model.network_bytes())
+    key.update(model.network_bytes(member))
     return key.hexdigest()[:32]
 
 

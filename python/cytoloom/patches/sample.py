@@ -90,6 +90,8 @@ class Reader:
         The only part of the image whose labels count.
     weight : float, default 1.0
         How often this image is drawn, relative to the others.
+    drawn : tuple of Readable, default ()
+        The labels of each of several annotators, read beside `labels`.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Reader:
     spacing_um: tuple[float, ...] | None = None
     roi: Slices | None = None
     weight: float = 1.0
+    drawn: tuple[Readable, ...] = ()
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -254,19 +257,25 @@ def read_sample(reader: Reader, placed: Placed, context_px: int = 0) -> Sample:
     Returns
     -------
     Sample
-        Labels are 0 where they are not known.
+        Labels are 0 where they are not known. What annotators drew is in ``labels0``, ``known0``,
+        ``labels1``, ...
     """
 
     def prepare(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         return reader.normalize.apply(pixels, reader.stats)
 
     image = placed.linear(reader.image.read, prepare, context_px)
-    labels = placed.nearest(reader.labels.read)
-    known = placed.inside(reader.bounds)
-    if reader.unknown is not None:
-        known = known & (labels != reader.unknown)
-    labels = np.where(known, labels, 0).astype(np.int32, copy=False)
-    return Sample({"image": image, "labels": labels, "known": known}, ROLES, reader.spacing_um)
+    inside = placed.inside(reader.bounds)
+    arrays: dict[str, npt.NDArray[Any]] = {"image": image}
+    roles: dict[str, Role] = {"image": ROLES["image"]}
+    for end, source in (("", reader.labels), *enumerate(reader.drawn)):
+        labels, known = placed.nearest(source.read), inside
+        if reader.unknown is not None:
+            known = known & (labels != reader.unknown)
+        labels = np.where(known, labels, 0).astype(np.int32, copy=False)
+        arrays |= {f"labels{end}": labels, f"known{end}": known}
+        roles |= {f"labels{end}": ROLES["labels"], f"known{end}": ROLES["known"]}
+    return Sample(arrays, roles, reader.spacing_um)
 
 
 def _check(readers: Sequence[Reader], patch_px: tuple[int, ...]) -> None:

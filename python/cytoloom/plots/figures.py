@@ -34,7 +34,7 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     Parameters
     ----------
     history : DataFrame
-        ``model.history``: columns iteration, set, metric, value.
+        ``model.history``: columns iteration, set, metric, value; of an ensemble also member.
     metric : str, optional
         Draw this one only. Default: a panel for each metric; with `ax` the first one.
     ax : matplotlib.axes.Axes, optional
@@ -65,8 +65,13 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     panels = [ax] if ax is not None else _panels(1, len(wanted), (4.5, 3.2))
     for panel, name in zip(panels, wanted, strict=False):
         rows = history[history["metric"] == name]
-        for part, line in rows.groupby("set", sort=False):
-            panel.plot(line["iteration"], line["value"], color=_SETS.get(str(part)), label=part)
+        for part, of_part in rows.groupby("set", sort=False):
+            each = "member" if "member" in of_part else "set"
+            for k, (_, line) in enumerate(of_part.groupby(each, sort=False)):
+                label = None if k else part  # the members of an ensemble are told once
+                panel.plot(
+                    line["iteration"], line["value"], color=_SETS.get(str(part)), label=label
+                )
         panel.set(xlabel="iteration", ylabel=name)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)

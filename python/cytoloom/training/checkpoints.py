@@ -28,7 +28,7 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any
     """
     folder.mkdir(parents=True, exist_ok=True)
     # The newer file is never touched, so that a whole state is there whatever happens to this one.
-    ages = {name: iteration_of(folder / name) for name in FILES}
+    ages = {name: age_of(folder / name) for name in FILES}
     target = folder / min(FILES, key=lambda name: ages[name])
     flat = {f"{key}.{k}": array for key, group in arrays.items() for k, array in enumerate(group)}
     partial = target.with_suffix(".partial")
@@ -43,7 +43,7 @@ def write(folder: Path, arrays: dict[str, list[np.ndarray]], kept: dict[str, Any
 
 def newest(folder: Path) -> int:
     """Return the iteration of the newest whole state, -1 without any."""
-    return max(iteration_of(folder / name) for name in FILES)
+    return max(age_of(folder / name)[0] for name in FILES)
 
 
 def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
@@ -52,7 +52,7 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
     A file cut off by a full disk or a power failure is passed over for the older one.
     """
     # its iteration may be read from a file whose arrays are cut off: then the older one is tried
-    for name in sorted(FILES, key=lambda name: -iteration_of(folder / name)):
+    for name in sorted(FILES, key=lambda name: age_of(folder / name), reverse=True):
         flat = _loaded(folder / name)
         # an archive whose directory is damaged may be read with fewer arrays than it has
         if not {"kept", "names"} <= set(flat):
@@ -69,12 +69,13 @@ def read(folder: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | N
     return None
 
 
-def iteration_of(path: Path) -> int:
-    """Return the iteration of the state in a file; -1 where there is no whole one."""
+def age_of(path: Path) -> tuple[int, bool]:
+    """Return the iteration of the state in a file, and whether it is the last one; else -1."""
     try:
-        return int(json.loads(str(_loaded(path, "kept")["kept"]))["iteration"])
+        kept = json.loads(str(_loaded(path, "kept")["kept"]))
+        return int(kept["iteration"]), bool(kept.get("finished"))
     except (KeyError, ValueError):
-        return -1
+        return -1, False
 
 
 def _text(plain: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..models.engine import together
 from ..models.engines import SAME_IOU, suits
 from ..models.openvino import convert, installed, one_line, started
 from ..runtime import backend
@@ -53,7 +54,10 @@ def compare(
     name, pairs, objects, seen, left = f"OpenVINO {version}", 0, 0, 0, CHECKED_PX
     usual = model.engine
     try:
-        fast = started(convert(model.part.for_prediction(model.keras)), version)
+        members = (model.network_of(k) for k in range(1, model.members + 1))
+        plain = map(model.part.for_prediction, members)
+        each = [started(convert(network), version) for network in plain]
+        fast = together(each, model.task.heads)
         for source, stats in images:
             # a small rest would cut objects rather than show any
             if left < CHECKED_PX // 10:

@@ -100,7 +100,8 @@ def learn(
         # a budget counts the minutes of the earlier run as well
         started -= state.elapsed_s
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
-    yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
+    if lesson.turn[0] == 1:
+        yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
     # variables are restored after compiling, when the optimizer has its own
     network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
     fresh = lesson.begin(network)
@@ -157,7 +158,7 @@ def _loop(lesson: Lesson, trainer: Trainer, keeper: Keeper, fitted: Any, watch: 
         lesson.batch,
         trainer,
         schedule,
-        Reporter(schedule, lesson.batch_size),
+        Reporter(schedule, lesson.batch_size, lesson.turn),
         validate=watch,
         save=lambda state: keeper.save(state, variables),
         reserve=lambda state: lesson.reserve_s(watch, state.progress),

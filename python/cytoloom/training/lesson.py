@@ -36,6 +36,8 @@ class Lesson:
         In a batch.
     spacing_um : tuple of float or None
         Pixel size, where the network depends on it.
+    turn : (int, int)
+        Which this is of how many that are learned one after the other, from 1.
     """
 
     part: Part
@@ -44,6 +46,7 @@ class Lesson:
     images: int = 1
     batch_size: int = 1
     spacing_um: tuple[float, ...] | None = None
+    turn: tuple[int, int] = (1, 1)
 
     def batch(self, i: int) -> Batch:
         """Make batch `i`, the same whoever asks for it and when."""

@@ -89,6 +89,7 @@ class Loop:
             if trained and not state.history:
                 yield self._score_start(state, started)
             yield from self._segments(state, loader, started)
+            state.finished = True
             self._save(state)
         except (KeyboardInterrupt, GeneratorExit):
             # in R, where Ctrl-C cannot be held back, it may have come in the middle of a step
@@ -124,6 +125,9 @@ class Loop:
         return begun + self.save_s
 
     def _done(self, state: State, started: float) -> bool:
+        # by the clock: when it is gone on with there may seem to be some time left
+        if state.finished:
+            return True
         unclosed = bool(state.breakpoints) and state.iteration == self.schedule.end(state)
         # a run that was killed between the last step and its validation
         if unclosed and state.loss_count:

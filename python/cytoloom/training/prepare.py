@@ -12,27 +12,73 @@ from ..datasets.across import Facts, aligned, differing
 from ..datasets.cache import SHARED
 from ..datasets.checks import check
 from ..datasets.data import Data, given_data, manifest
+from ..datasets.folds import Fold, folds
 from ..datasets.items import Item
 from ..datasets.report import Report
 from ..datasets.splits import Kinds, held_out_of, shown_by, split
 from ..datasets.stored import of_one_type
 from ..errors import invalid
 from ..events import Event, Work, note, warn
+from ..experts.agreed import each_drawn, with_consensus
 from ..images.cache import Cache
 from ..images.normalize import Normalize
-from ..messages import Argument, Setting, say
+from ..messages import Argument, Setting, counted, say
 from ..models.contrast import held_down_words
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
+from ..runtime import backend
 from ..tasks.task import Task
 from .batches import UNKNOWN, TaskLabels
 from .recipe import DatasetFingerprint, Plan, choose
 from .stages import Given, Planned, Split, Surveyed
 
+ANNOTATORS = {
+    "consensus": "Of several annotators it is learned what they agree on.",
+    "soft": "Of several annotators the mean of what they drew is learned; consensus validates.",
+    "draw": "Of several annotators one is drawn for each patch; their consensus validates.",
+    "first": "Of several annotators the first is learned.",
+}
+
 
 def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     """Check everything, then split."""
+    whole, others, report = yield from _checked(given, data, validation)
+    shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
+    train, held_out, words = split(whole, *(others or [validation]), given.seed, shows)
+    own, checked = bool(others), report
+    if own:
+        held_out = _as_in_training(train, held_out)
+        checked = yield from _checked_own(given, train, held_out)
+    _refuse_none(held_out, words)
+    yield note(words)
+    sides = _shown_on(train, given.task, report), _shown_on(held_out, given.task, checked)
+    yield from _one_sided(given.task, *sides)
+    return _as_split(given, train, held_out, words)
+
+
+def read_folds(
+    given: Given, data: Any, validation: Any, count: int
+) -> Work[tuple[Split, list[Fold]]]:
+    """Check everything, then part the training images into folds; see `folds`.
+
+    Images of their own for validation stay whole, beside those that are trained on.
+    """
+    whole, others, report = yield from _checked(given, data, validation)
+    shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
+    # 0: what a table says of its images holds all the same
+    train, held_out, words = split(whole, *(others or [0.0]), given.seed, shows)
+    if held_out.items:
+        yield note(words)
+    if others:
+        held_out = _as_in_training(train, held_out)
+        yield from _checked_own(given, train, held_out)
+    parts = folds(train, count, given.seed, shows)
+    return _as_split(given, train, held_out, words), parts
+
+
+def _checked(given: Given, data: Any, validation: Any) -> Work[tuple[Data, list[Data], Report]]:
+    """Check the images, and say what is wrong with them; beside them those for validation."""
     gigabytes = given.trainer.cache_gb
     # images take 70 % of the cache; the rest is for labels, decoded and prepared
     SHARED.resize(int(gigabytes * 0.7e9))
@@ -48,17 +94,24 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
         yield note(text)
     for text in report.warnings:
         yield warn(text)
-    shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
-    train, held_out, words = split(whole, *(others or [validation]), given.seed, shows)
-    checked = report
-    if own:
-        held_out = _as_in_training(train, held_out)
-        checked = yield from _checked_own(given, train, held_out)
-    _refuse_none(held_out, words)
-    yield note(words)
-    sides = _shown_on(train, given.task, report), _shown_on(held_out, given.task, checked)
-    yield from _one_sided(given.task, *sides)
+    annotators = given.trainer.annotators
+    whole, *others = [_agreed(part, given.task, annotators) for part in (whole, *others)]
+    if any(len(item.annotations) > 1 or each_drawn(item) != [item] for item in whole.items):
+        yield note(ANNOTATORS[annotators])
+    return whole, others, report
+
+
+def _agreed(data: Data, task: Task, annotators: str) -> Data:
+    """Take the consensus of several annotators, by which training is validated in any case."""
+    if annotators == "first":
+        return data
+    return replace(data, items=with_consensus(data.items, task, data.unknown))
+
+
+def _as_split(given: Given, train: Data, held_out: Data, words: str) -> Split:
+    """Put together what was parted, with a network that goes with it."""
     network = _matching(given, (*train.items, *held_out.items))
+    gigabytes = given.trainer.cache_gb
     found = Split(given, train, held_out, words, network, Cache(int(gigabytes * 0.3e9)))
     # only 3-D networks depend on the pixel size
     if network is None or network.ndim == 2:
@@ -217,6 +270,29 @@ def plan(seen: Surveyed, memory_gb: float | None = None) -> Planned:
     return Planned(seen, chosen, scaling, readers, held_out)
 
 
+def _with_precision(planned: Planned) -> Planned:
+    """Choose the precision, for which the sizes of patches must be known."""
+    asked_for = planned.trainer.precision
+    precision, network = backend.resolve_precision(asked_for), planned.plan.network
+    on_cpu = backend.name() == "tensorflow" and not backend.gpu()
+    if precision == "bfloat16" and on_cpu and not network.sound_in_bfloat16(planned.patch_px):
+        if asked_for == "bfloat16":
+            raise invalid(
+                "precision",
+                expected="float32 for patches whose feature maps have fewer planes than a kernel",
+                received="bfloat16",
+                remedy="Take patches of more planes, or another precision.",
+            )
+        precision = "float32"
+    return replace(planned, precision=precision)
+
+
+def _planned_words(planned: Planned) -> str:
+    sides = " x ".join(map(str, planned.patch_px))
+    kind = f"{type(planned.plan.network).__name__} of {planned.plan.network.words}"
+    return f"{kind}; {counted(planned.batch_size, 'patch')} of {sides} px a step."
+
+
 def faint_images(planned: Planned) -> Iterable[Event]:
     """Name training images whose objects look fainter than they could."""
     pairs = zip(planned.readers, planned.surveyed.filled, strict=True)
@@ -238,6 +314,15 @@ def fingerprint(seen: Surveyed) -> DatasetFingerprint:
     )
 
 
+def ready(found: Split) -> Work[Planned]:
+    """Survey, plan and choose the precision, and say what came of it."""
+    seen = yield from survey(found)
+    decided = _with_precision(plan(seen))
+    yield note(_planned_words(decided))
+    yield from faint_images(decided)
+    return decided
+
+
 def planned(given: Given, data: Any, validation: Any, memory_gb: float | None = None) -> Work[Plan]:
     """Do all of this, for a plan alone."""
     found = yield from read(given, data, validation)
@@ -247,6 +332,22 @@ def planned(given: Given, data: Any, validation: Any, memory_gb: float | None = 
 
 def _labels(found: Split, part: Data, item: Item) -> TaskLabels:
     return TaskLabels(item, part.unknown, found.given.task, found.labels)
+
+
+def learned_readers(planned: Planned) -> tuple[Reader, ...]:
+    """Return what patches are drawn from: with what each of several annotators drew, if wanted."""
+    how, found = planned.trainer.annotators, planned.split
+    if how not in ("soft", "draw"):
+        return planned.readers
+    learned: list[Reader] = []
+    for reader, item in zip(planned.readers, found.train.items, strict=True):
+        drawn = tuple(_labels(found, found.train, one) for one in each_drawn(item))
+        if how == "soft":
+            learned.append(replace(reader, drawn=drawn))
+        else:
+            share = reader.weight / len(drawn)
+            learned += [replace(reader, labels=labels, weight=share) for labels in drawn]
+    return tuple(learned)
 
 
 def _readers(

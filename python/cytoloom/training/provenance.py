@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -137,3 +138,12 @@ def _version(name: str) -> str:
         except importlib.metadata.PackageNotFoundError:
             continue
     return "unknown"
+
+
+def recorded(bare: Model, planned: Planned, tuned: Tuned, started: float) -> Model:
+    """Add to a model what its training on images came to, thresholds included."""
+    info, training_info = of_images(planned, tuned)
+    seconds = {"seconds": time.monotonic() - started}
+    training = {**bare.info["training"], **training_info, **seconds}
+    parts = {bare.name: replace(bare.part, task=tuned.task)}
+    return replace(bare, parts=parts, info={**bare.info, **info, "training": training})

@@ -19,10 +19,18 @@ class Reporter:
         How long it takes.
     batch_size : int
         Images in a batch.
+    turn : (int, int), default (1, 1)
+        Which training this is of how many, from 1.
     """
 
     schedule: Schedule
     batch_size: int
+    turn: tuple[int, int] = (1, 1)
+
+    def _progress(self, text: str, progress: float) -> Event:
+        number, of = self.turn
+        label = f"member {number}/{of}, " if of > 1 else ""
+        return Event("progress", label + text, number - 1 + progress, of)
 
     def step(self, state: State, loss: float, elapsed_s: float, speed: tuple[int, float]) -> Event:
         """Report a step; `speed` is so many steps in so many seconds."""
@@ -34,16 +42,16 @@ class Reporter:
         text = f"iteration {state.iteration}{of}:{fast} loss {loss:.3f}{best}"
         left = self._left(state, elapsed_s)
         end = "" if math.isnan(left) else f", {_clock(left)} left"
-        return Event("progress", text + end, state.progress, 1.0)
+        return self._progress(text + end, state.progress)
 
     def segment(self, state: State, train: float, validation: float, score: float) -> Event:
         """Report a segment's end."""
         text = f"iteration {state.iteration}: loss {train:.3f}, validation {validation:.3f}"
-        return Event("progress", f"{text}, score {score:.3f}", state.progress, 1.0)
+        return self._progress(f"{text}, score {score:.3f}", state.progress)
 
     def start(self, score: float) -> Event:
         """Report how good the weights are that training starts from."""
-        return Event("progress", f"before training: score {score:.3f}", 0.0, 1.0)
+        return self._progress(f"before training: score {score:.3f}", 0.0)
 
     def _left(self, state: State, elapsed_s: float) -> float:
         if self.schedule.seconds is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 
 from ..components import to_plain
 from ..errors import invalid
-from ..messages import Setting, say
-from ..models.folder import ModelFolder
+from ..messages import say
+from ..models.folder import OVERWRITE, ModelFolder
 from ..runtime import backend
 from . import checkpoints
 from .lesson import Lesson
@@ -31,9 +32,9 @@ KEPT = (
     "stale",
     "loss_sum",
     "loss_count",
+    "finished",
 )
 """Fields of `State` that JSON holds as they are."""
-OVERWRITE = Setting("overwrite", True)
 Groups = dict[str, list[np.ndarray]]
 
 
@@ -97,7 +98,7 @@ class Keeper:
                 remedy=say("Use these again to go on, or {} to start anew.", OVERWRITE),
             )
         for name in KEPT:
-            setattr(state, name, kept[name])
+            setattr(state, name, kept.get(name, getattr(state, name)))
         # JSON has no minus infinity
         state.best_score = kept["best_score"] if arrays.get("best") else -math.inf
         state.breakpoints = [tuple(point) for point in kept["breakpoints"]]
@@ -158,3 +159,12 @@ def restore(variables: Sequence[Any], arrays: Groups) -> None:
     """Give weights, statistics, dropout seeds and the optimizer's variables those of a state."""
     for variable, value in zip(variables, arrays["variables"], strict=True):
         variable.assign(value)
+
+
+@contextlib.contextmanager
+def kept_in(folder: ModelFolder | None) -> Iterator[None]:
+    """Say of an interrupt after learning what is kept, as learning itself does."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(Keeper(folder, {}).words()) from None

@@ -31,6 +31,7 @@ class State:
     stale: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
+    finished: bool = False
 
     @property
     def progress(self) -> float:

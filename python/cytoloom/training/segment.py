@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..components import to_plain
+from ..components import at_home, to_plain
+from ..events import Work
+from ..models.folder import ModelFolder
 from ..models.record import Part
 from ..patches.augment import Augment
 from ..patches.sample import Reader, Sampler
 from .batches import batch_maker
+from .learn import Learned, learn
 from .lesson import Batch, Lesson
+from .prepare import learned_readers
+from .rehearse import rehearse
 from .stages import Planned
 from .tail import Tail
 from .transfer import transfer
@@ -32,7 +37,7 @@ class Segmentation(Lesson):
     def __init__(self, planned: Planned) -> None:
         given = planned.split.given
         channels = int(planned.split.train.items[0].image.shape[-1])
-        self._planned = planned
+        self._planned, self.turn = planned, given.turn
         inputs = {name: count or channels for name, count in planned.task.inputs.items()}
         self.part = Part(planned.task, planned.plan.network, planned.normalize, inputs)
         self._tail = Tail(planned, self.part)
@@ -40,7 +45,7 @@ class Segmentation(Lesson):
         self.images, self.batch_size = len(planned.readers), planned.batch_size
         augment = planned.trainer.augment
         augment = Augment.preset(augment) if isinstance(augment, str) else augment
-        sampler = self._sampler(planned.readers, augment)
+        sampler = self._sampler(learned_readers(planned), augment)
         self._make = batch_maker(planned.task, sampler, self.seed, self.batch_size)
 
     def batch(self, i: int) -> Batch:
@@ -70,7 +75,8 @@ class Segmentation(Lesson):
         start = self._planned.split.given.start
         if start is None:
             return None
-        return transfer(start.keras, network, start.part, self.part)
+        earlier = start.network_of(min(self.turn[0], start.members))
+        return transfer(earlier, network, start.part, self.part)
 
     def settings(self) -> dict[str, Any]:
         """Return what the images are, and what training starts from."""
@@ -87,3 +93,24 @@ class Segmentation(Lesson):
     def reserve_s(self, watch: Watch, progress: float) -> float:
         """Estimate what fitting thresholds and saving will take."""
         return self._tail.seconds(watch, progress)
+
+
+def taught(
+    planned: Planned,
+    folder: ModelFolder | None,
+    started: float,
+    keep_interrupted: bool,
+) -> Work[tuple[Segmentation, Learned]]:
+    """Learn what was planned; the arguments are those of `learn`."""
+    lesson = Segmentation(planned)
+    if not at_home(planned.task):
+        rehearse(planned.task, lesson.batch)
+    learned = yield from learn(
+        lesson,
+        planned.trainer,
+        precision=planned.precision,
+        folder=folder,
+        started=started,
+        keep_interrupted=keep_interrupted,
+    )
+    return lesson, learned

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from ..components import at_home, to_plain
+from ..components import to_plain
 from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..events import Event, Work, note, warn
@@ -21,18 +21,14 @@ from ..networks.network import Network
 from ..runtime import backend
 from ..tasks import resolve
 from ..tasks.task import Task
-from .learn import learn
-from .prepare import faint_images, plan, read, survey
-from .provenance import model_of, of_images
-from .rehearse import rehearse
-from .resume import Keeper
-from .segment import Segmentation
-from .stages import Given, Planned, Tuned
+from .members import ensemble
+from .prepare import read, ready
+from .provenance import model_of, recorded
+from .resume import kept_in
+from .segment import taught
+from .stages import Given
 from .trainer import Trainer
-from .tune import tune
-
-FEW_ITERATIONS = 100
-"""After fewer a network has hardly learned, whatever it learns."""
+from .tune import doubts, tune
 
 
 def training(
@@ -44,6 +40,8 @@ def training(
     overwrite: bool = False,
     started: float | None = None,
     keep_interrupted: bool = False,
+    members: int = 1,
+    folds: int | None = None,
 ) -> Work[Model]:
     """Read, survey, plan, learn, tune, record.
 
@@ -59,6 +57,8 @@ def training(
         ``time.monotonic()`` when the call began; default now.
     keep_interrupted : bool, default False
         See `learn`.
+    members, folds
+        As for `train`.
 
     Returns
     -------
@@ -68,52 +68,51 @@ def training(
     started = time.monotonic() if started is None else started
     folder = open_model_folder(out, overwrite)
     try:
-        found = yield from read(given, data, validation)
-        seen = yield from survey(found)
-        planned = _with_precision(plan(seen))
-        yield note(_planned_words(planned))
-        yield from faint_images(planned)
-        return (yield from _learned(planned, folder, started, keep_interrupted))
+        if folder is not None:
+            folder.refuse_started(members)
+        learn_it = _single if members == 1 else partial(ensemble, members=members, count=folds)
+        made = yield from learn_it(given, data, validation, folder, started, keep_interrupted)
+        yield from _saved(made, folder)
+        return made
     finally:
         backend.forget_kernels()
         if folder is not None:
             folder.leave()
 
 
-def _learned(
-    planned: Planned, folder: ModelFolder | None, started: float, keep_interrupted: bool
+def _single(
+    given: Given,
+    data: Any,
+    validation: Any,
+    folder: ModelFolder | None,
+    started: float,
+    keep_interrupted: bool,
 ) -> Work[Model]:
-    lesson = Segmentation(planned)
-    if not at_home(planned.task):
-        rehearse(planned.task, lesson.batch)
-    learned = yield from learn(
-        lesson,
-        planned.trainer,
-        precision=planned.precision,
-        folder=folder,
-        started=started,
-        keep_interrupted=keep_interrupted,
-    )
-    try:
+    """Train one network."""
+    found = yield from read(given, data, validation)
+    planned = yield from ready(found)
+    lesson, learned = yield from taught(planned, folder, started, keep_interrupted)
+    with kept_in(folder):
         yield Event("progress", "fitting thresholds on the validation images", 1, 1)
         bare = model_of(
             lesson, learned, planned.trainer, precision=planned.precision, started=started
         )
         tuned = tune(planned, bare)
-        steps = learned.state.iteration
-        for text in doubts(planned.trainer, steps, tuned.task, tuned.scores):
+        for text in doubts(planned.trainer, learned.state.iteration, tuned.task, tuned.scores):
             yield warn(text)
-        model = _recorded(bare, planned, tuned, started)
-        if folder is not None:
-            folder.save(model)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(Keeper(folder, {}).words()) from None
-    if folder is not None:
-        # of an interrupted training the states stay, for the same call to go on from
-        if not learned.interrupted:
-            folder.clear()
-        yield note(f"Model written to {folder.path}.")
-    return model
+        return recorded(bare, planned, tuned, started)
+
+
+def _saved(model: Model, folder: ModelFolder | None) -> Work[None]:
+    """Write the model where it was asked for."""
+    if folder is None:
+        return
+    with kept_in(folder):
+        folder.save(model)
+    # of an interrupted training the states stay, for the same call to go on from
+    if not model.info["interrupted"]:
+        folder.clear()
+    yield note(f"Model written to {folder.path}.")
 
 
 def asked(
@@ -151,6 +150,16 @@ def _as_base(base: Model, network: Network | None) -> None:
         raise invalid("network", expected=expected, received=_settings(network, differ))
 
 
+def check_members(members: int, folds: int | None) -> None:
+    """Refuse numbers of members and folds that say nothing."""
+    if members < 1:
+        raise invalid("members", expected="1 or more", received=members)
+    if folds is not None and (folds < members or members == 1):
+        expected = "no fewer than members, of which there are 2 or more"
+        received = f"{counted(folds, 'fold')} for {counted(members, 'member')}"
+        raise invalid("folds", expected=expected, received=received)
+
+
 def _start_backend(trainer: Trainer) -> None:
     backend.require(trainer.threads)
     running = backend.threads()
@@ -164,49 +173,5 @@ def _start_backend(trainer: Trainer) -> None:
     backend.resolve_precision(trainer.precision)
 
 
-def _with_precision(planned: Planned) -> Planned:
-    """Choose the precision, for which the sizes of patches must be known."""
-    asked_for = planned.trainer.precision
-    precision, network = backend.resolve_precision(asked_for), planned.plan.network
-    on_cpu = backend.name() == "tensorflow" and not backend.gpu()
-    if precision == "bfloat16" and on_cpu and not network.sound_in_bfloat16(planned.patch_px):
-        if asked_for == "bfloat16":
-            raise invalid(
-                "precision",
-                expected="float32 for patches whose feature maps have fewer planes than a kernel",
-                received="bfloat16",
-                remedy="Take patches of more planes, or another precision.",
-            )
-        precision = "float32"
-    return replace(planned, precision=precision)
-
-
 def _settings(network: Network, names: Iterable[str]) -> str:
     return joined(", ", (say("{}", Setting(n, getattr(network, n))) for n in names))
-
-
-def _planned_words(planned: Planned) -> str:
-    sides = " x ".join(map(str, planned.patch_px))
-    kind = f"{type(planned.plan.network).__name__} of {planned.plan.network.words}"
-    return f"{kind}; {counted(planned.batch_size, 'patch')} of {sides} px a step."
-
-
-def doubts(
-    trainer: Trainer, iterations: int, task: Task, scores: Mapping[str, float]
-) -> Iterator[str]:
-    """Say why a model may be of no use: hardly trained, or with such scores."""
-    timed = trainer.length(1)[1] is not None
-    if timed and iterations < FEW_ITERATIONS:
-        yield (
-            f"Only {counted(iterations, 'iteration')} fitted into the time given: the model "
-            "has hardly learned. Give more minutes."
-        )
-    yield from task.doubts(scores)
-
-
-def _recorded(bare: Model, planned: Planned, tuned: Tuned, started: float) -> Model:
-    info, training_info = of_images(planned, tuned)
-    seconds = {"seconds": time.monotonic() - started}
-    recorded = {**bare.info["training"], **training_info, **seconds}
-    parts = {bare.name: replace(bare.part, task=tuned.task)}
-    return replace(bare, parts=parts, info={**bare.info, **info, "training": recorded})

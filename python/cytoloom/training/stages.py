@@ -35,6 +35,8 @@ class Given:
         Decides everything that is drawn.
     start : Model or None
         What to start from.
+    turn : (int, int)
+        Which member of an ensemble of how many this is for, from 1.
     """
 
     task: Task
@@ -43,6 +45,7 @@ class Given:
     normalize: Normalize | None = None
     seed: int = 0
     start: Model | None = None
+    turn: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,8 @@ def train(
     normalize: Normalize | None = None,
     validation: Any = 0.2,
     start: Model | str | os.PathLike[str] | None = None,
+    members: int = 1,
+    folds: int | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -57,6 +59,16 @@ def train(
         Fine-tune from this model, with its task, network and normalisation unless given. Of
         another task, or one with other classes, the heads and classes of the same names are taken
         over and the others start fresh, which is said. Its folder is never written to.
+    members : int, default 1
+        Networks that are trained one after the other and predict together, by the mean of their
+        maps. Each holds out one fold of the images (whole groups where there are groups), by which
+        its weights are chosen and it is scored; thresholds are fitted to what members find on
+        images that they have not seen. `minutes` is the time of all. Needs 2 or more images or
+        groups; images of their own as `validation` are held out from all, and thresholds are
+        fitted to these.
+    folds : int, optional
+        Parts of the images, for `members`; default as many as these, so that each image is held
+        out once. Never more than there are images or groups, and never fewer than members.
     out : path, optional
         Model folder to write, by custom ``name.cytoloom``. A killed training goes on from there
         when the same call is made again.
@@ -96,9 +108,10 @@ def train(
     """
     # keep_interrupted: an interrupt ends training early and its model is the result, instead of
     # being raised after the state was saved.
-    from .session import asked, training
+    from .session import asked, check_members, training
 
     started = time.monotonic()
+    check_members(members, folds)
     given = asked(task, network, trainer, normalize, start, seed)
     return (
         yield from training(
@@ -109,5 +122,7 @@ def train(
             overwrite=overwrite,
             started=started,
             keep_interrupted=keep_interrupted,
+            members=members,
+            folds=folds,
         )
     )

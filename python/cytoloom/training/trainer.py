@@ -70,6 +70,11 @@ class Trainer:
         Decoded images kept in memory at most, in GB.
     checkpoint_s : float, default 30.0
         Seconds between saved states (only with `out`).
+    annotators : {"consensus", "soft", "draw", "first"}, default "consensus"
+        Whose labels are learned where an image has several: what they agree on (masks and classes
+        by STAPLE, objects by majority); the mean of what each of them asks for; those of one that
+        is drawn anew for each patch; or those of the first. Validation and `evaluate` go by the
+        consensus unless it is "first".
     knots : tuple of tuple of float, optional
         (iteration, progress, slope) of a timed run, to replay it with `iterations`.
 
@@ -101,6 +106,7 @@ class Trainer:
     threads: int | None = count(None)
     cache_gb: float = at_least(0, 2.0)
     checkpoint_s: float = at_least(0, 30.0)
+    annotators: Literal["consensus", "soft", "draw", "first"] = "consensus"
     knots: tuple[tuple[float, float, float], ...] | None = ruled(
         None, Rule("rows of three numbers: iteration, progress, slope", columns=3)
     )

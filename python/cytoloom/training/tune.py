@@ -12,6 +12,7 @@ import numpy as np
 from ..datasets.sources import ArraySource
 from ..datasets.views import CachedSource, part_of
 from ..inference.tiled import HALO_LIMIT_PX
+from ..messages import counted
 from ..models.model import Model
 from ..patches.sample import Reader
 from ..tasks.coherence import densest_centre, fit_as_is
@@ -21,6 +22,7 @@ from ..tasks.task import Task, Truth
 from .batches import UNKNOWN
 from .compare import compare
 from .stages import Planned, Tuned
+from .trainer import Trainer
 
 TUNE_PX = 8_000_000
 """Pixels of validation images that thresholds are fitted to at most. With 4.7 million, all there
@@ -34,6 +36,8 @@ SMALL_PX = 2**14
 longer than its pixels say."""
 SEAM_PX = 1536
 """Edge of an image that is larger than a tile and its halos of `HALO_LIMIT_PX` on both sides."""
+FEW_ITERATIONS = 100
+"""After fewer a network has hardly learned, whatever it learns."""
 Maps = Mapping[str, np.ndarray]
 
 
@@ -65,16 +69,40 @@ def tune(planned: Planned, model: Model) -> Tuned:
         With its network in memory and the thresholds of its task as they are.
     """
     spacing = planned.split.spacing_um
-    task, scores, coherence = fit(model.task, *seen(planned, model, tune_px(planned)), spacing)
+    fitted = fit(model.task, *seen(planned, model, tune_px(planned)), spacing)
+    return tuned_on(planned, model, *fitted)
+
+
+def tuned_on(
+    planned: Planned,
+    model: Model,
+    task: Task,
+    scores: dict[str, float],
+    coherence: float | None,
+) -> Tuned:
+    """Add to what was fitted what else is to be known of a model on validation images."""
     fitted = replace(model, parts={model.name: replace(model.part, task=task)})
-    images = ((r.image, r.stats) for r in _objects_first(planned.validation_readers))
+    images = ((r.image, r.stats) for r in objects_first(planned.validation_readers))
     return Tuned(
         task,
         scores,
-        fast=compare(fitted, images, spacing),
+        fast=compare(fitted, images, planned.split.spacing_um),
         coherence=coherence,
         tile_difference=_tile_difference(planned, model),
     )
+
+
+def doubts(
+    trainer: Trainer, iterations: int, task: Task, scores: Mapping[str, float]
+) -> Iterator[str]:
+    """Say why a model may be of no use: hardly trained, or with such scores."""
+    timed = trainer.length(1)[1] is not None
+    if timed and iterations < FEW_ITERATIONS:
+        yield (
+            f"Only {counted(iterations, 'iteration')} fitted into the time given: the model "
+            "has hardly learned. Give more minutes."
+        )
+    yield from task.doubts(scores)
 
 
 def fit(
@@ -126,7 +154,7 @@ def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {k: float(np.mean(values)) for k, values in known.items()}
 
 
-def _objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
+def objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
     """Put images without objects last: thresholds are fitted to objects, and time may be short."""
     empty = []
     for reader in readers:
@@ -141,7 +169,7 @@ def seen(planned: Planned, model: Model, left: int) -> tuple[list[Maps], list[Tr
     """Return maps and truths of as many validation images as make up so many pixels."""
     maps: list[Maps] = []
     truths: list[Truth] = []
-    for reader in _objects_first(planned.validation_readers):
+    for reader in objects_first(planned.validation_readers):
         labels = reader.labels.read()
         # the first image is always used, however little is left for it
         if maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, labels.size)):
