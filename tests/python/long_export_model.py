@@ -151,7 +151,7 @@ def zoo(model: cl.Model, tmp_path_factory: pytest.TempPathFactory) -> SimpleName
     folder = tmp_path_factory.mktemp("zoo") / "Kerne, 2. Satz"
     model.export(folder, "bioimageio", progress=False)
     own = runpy.run_path(str(folder / "example.py"))
-    return SimpleNamespace(folder=folder, facts=facts(folder), maps_of=own["maps_of"])
+    return SimpleNamespace(folder=folder, facts=facts(folder), maps_of=own["zoo_maps_of"])
 
 
 def test_the_zoo_passes_its_package(zoo):

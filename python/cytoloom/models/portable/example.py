@@ -3,7 +3,8 @@
     python example.py [IMAGE.npy or IMAGE.tif] [MAPS.npz]
 
 Without an image: that of the folder, and the maps are compared with those that cytoloom made.
-Needs numpy and the runtime of the format (onnxruntime, tensorflow or openvino); tifffile for TIFF.
+Needs numpy and the runtime of the format (onnxruntime, tensorflow, openvino, or bioimageio.core
+with onnxruntime); tifffile for TIFF.
 """
 
 import itertools
@@ -61,14 +62,16 @@ def cuts(size, tile, halo, multiple):
         yield read, slice(start, stop), slice(start - read.start, stop - read.start)
 
 
-def maps_of(image, facts, tile_px=1024):
+def maps_of(image, facts, tile_px=None):
     """Make the maps of an image (y, x, channels) or (z, y, x, channels), tile by tile."""
+    if facts["format"] == "bioimageio":
+        return zoo_maps_of(image, facts)
     run, tiles, shape = network(facts), facts["tiles"], image.shape[:-1]
-    ends = [(0, -n % m) for n, m in zip(shape, tiles["multiple_px"], strict=True)]
     # mirrored at its far ends up to the multiple; what is added is cut off again
-    wide = np.pad(scaled(image, facts), [*ends, (0, 0)], mode="reflect")
+    wide = np.pad(scaled(image, facts), ends(shape, facts), mode="reflect")
     halo = tiles["halo_px"] or [0] * len(shape)
-    edge = max(wide.shape) if tiles["halo_px"] is None else tile_px
+    usual = {2: 1024, 3: 128}[len(shape)]
+    edge = max(wide.shape) if tiles["halo_px"] is None else tile_px or usual
     axes = zip(wide.shape, [edge] * len(shape), halo, tiles["multiple_px"], strict=False)
     maps = {}
     for tile in itertools.product(*(list(cuts(*axis)) for axis in axes)):
@@ -77,6 +80,47 @@ def maps_of(image, facts, tile_px=1024):
             whole = maps.setdefault(name, np.zeros((*wide.shape[:-1], found.shape[-1]), "float32"))
             whole[write] = found[0][keep]
     return {name: found[tuple(map(slice, shape))] for name, found in maps.items()}
+
+
+def ends(shape, facts):
+    """Return what is added at the end of each axis, whose size is a multiple then."""
+    multiple = facts["tiles"]["multiple_px"]
+    return [*((0, -n % m) for n, m in zip(shape, multiple, strict=True)), (0, 0)]
+
+
+def zoo_maps_of(image, facts, blocks=None):
+    """Make the maps of an image by bioimageio.core, which knows scaling and halo from the package.
+
+    `blocks`, the number of steps in a block along each axis, is for images that are too large for
+    the memory; it changes maps near the border (see the README).
+    """
+    from bioimageio.core import Tensor, create_prediction_pipeline
+    from bioimageio.core.digest_spec import create_sample_for_model
+    from bioimageio.spec import load_model_description
+
+    dims = ["batch", *facts["input"]["axes"].removesuffix("c"), "channel"]
+    model = load_model_description(HERE / "rdf.yaml")
+
+    def sample_of(array):
+        tensor = Tensor.from_numpy(array[np.newaxis].astype("float32"), dims=dims)
+        return create_sample_for_model(model, inputs={"image": tensor})
+
+    sample = sample_of(image)
+    with create_prediction_pipeline(model) as pipeline:
+        if blocks is not None:
+            found = pipeline.predict_sample_with_blocking(sample, ns=blocks)
+        else:
+            # scaled by what the whole image is, before it is mirrored up to a size that is taken
+            pipeline.apply_preprocessing(sample)
+            scaled = sample.members["image"].data.to_numpy()[0]
+            found = pipeline.predict_sample_without_blocking(
+                sample_of(np.pad(scaled, ends(image.shape[:-1], facts), mode="reflect")),
+                skip_preprocessing=True,
+                skip_input_padding=True,
+                skip_output_cropping=True,
+            )
+    inside = (0, *map(slice, image.shape[:-1]))
+    return {str(name): one.data.to_numpy()[inside] for name, one in found.members.items()}
 
 
 def labels_of(maps, facts):
@@ -105,6 +149,8 @@ def main(image=HERE / "test_image.npy", out="maps.npz"):
     pixels = read(Path(image))
     if pixels.ndim < len(facts["input"]["axes"]):
         pixels = pixels[..., np.newaxis]
+    if pixels.shape[-1] != facts["input"]["channels"]:
+        sys.exit(f"Expected {facts['input']['channels']} channels as last axis, not {pixels.shape}")
     maps = maps_of(pixels, facts)
     labels = labels_of(maps, facts)
     np.savez_compressed(out, **maps, **({} if labels is None else {"labels": labels}))

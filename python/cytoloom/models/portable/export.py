@@ -31,7 +31,7 @@ from .readme import readme
 from .runtimes import Format, known, runtime_of
 from .trial import SAME, largest_difference, trial_image
 
-IMAGE, MAPS = "test_image.npy", "test_maps.npz"
+IMAGE, MAPS, EXAMPLE = "test_image.npy", "test_maps.npz", "example.py"
 
 
 def exported(
@@ -53,7 +53,7 @@ def exported(
         maps = model.predict_maps(image, tile_px=max(image.shape))
         batch = model.normalize(image)[np.newaxis]
         chosen.write(maps_graph(model), stage)
-        _write_beside(stage, facts, image, maps, chosen)
+        _write_beside(stage, image, maps)
         facts["tried"] = yield from _tried(chosen, stage, batch, maps)
         name = folder.absolute().name
         (stage / WORDS).write_text(readme(name, facts), encoding="utf-8")
@@ -97,13 +97,11 @@ def _refuse_losses(folder: Path, overwrite: bool) -> None:
     Written(folder).refuse_others(written, "path")
 
 
-def _write_beside(
-    stage: Path, facts: dict[str, Any], image: np.ndarray, maps: dict[str, np.ndarray], to: Format
-) -> None:
+def _write_beside(stage: Path, image: np.ndarray, maps: dict[str, np.ndarray]) -> None:
     """Write the image, its maps and the program that applies the network."""
     np.save(stage / IMAGE, image)
     np.savez_compressed(stage / MAPS, allow_pickle=False, **maps)
-    shutil.copyfile(Path(__file__).with_name(to.example), stage / "example.py")
+    shutil.copyfile(Path(__file__).with_name(EXAMPLE), stage / EXAMPLE)
 
 
 def _tried(

@@ -47,6 +47,7 @@ def facts_of(model: Record, format: str) -> dict[str, Any]:
     return {
         "format": format,
         "cytoloom": __version__,
+        "members": model.members,
         "task": to_plain(model.task),
         "label_names": list(model.task.label_names),
         "input": {

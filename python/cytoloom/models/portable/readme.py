@@ -109,11 +109,12 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         + f", after {one['activation']}"
         for head, one in facts["outputs"].items()
     ]
+    mean = f"; the mean of {facts['members']} networks" if facts["members"] > 1 else ""
     return [
         ("input", f"`image`, float32 (batch, {axes}, channels), {scaled}"),
         ("channels", f"{image['channels']}" + (f" ({', '.join(names)})" if names else "")),
         ("pixel size", " x ".join(f"{s:g}" for s in size) + " um" if size else "unknown"),
-        ("outputs", "; ".join(outputs)),
+        ("outputs", "; ".join(outputs) + mean),
         ("scaling", f"percentiles {scaling['low']:g} and {scaling['high']:g} become 0 and 1"),
         ("sizes", "multiples of " + " x ".join(map(str, tiles["multiple_px"])) + " px"),
         ("halo", _halo(tiles)),

@@ -39,8 +39,6 @@ class Format:
         Packages that write it.
     extra : str
         Of ours, which installs them.
-    example : str, default "example.py"
-        Which program goes along.
     pack : callable, optional
         Makes a package of what was written; see `bioimageio.pack`.
     tested : callable, optional
@@ -52,7 +50,6 @@ class Format:
     runtime: str
     needs: tuple[str, ...] = ()
     extra: str = "cpu"
-    example: str = "example.py"
     pack: Callable[..., None] | None = None
     tested: Callable[[Path], str] | None = None
 
@@ -137,7 +134,6 @@ FORMATS: Mapping[str, Format] = {
         "onnxruntime",
         ONNX,
         "bioimageio",
-        "example_bioimageio.py",
         pack=bioimageio.pack,
         tested=lambda folder: bioimageio.tested(folder / bioimageio.ZIP),
     ),
