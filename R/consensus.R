@@ -95,7 +95,7 @@ named_paths <- function(paths, names) {
 # What one expert drew: one label image, or a list of them, NULL among them.
 plain_drawn <- function(one) {
   many <- as_list(one)
-  images <- lapply(unname(many), function(x) if (!is.null(x)) plain_label(x))
+  images <- each_or_refused(many, function(x) if (!is.null(x)) plain_label(x))
   list(images = images, names = as.list(names(many)))
 }
 

@@ -11,7 +11,8 @@ refuse <- function(argument, expected, received, remedy = NULL) {
   words <- if (inherits(received, "AsIs")) unclass(received) else in_words(received)
   text <- paste0("Invalid `", argument, "`. Expected ", expected, ". Received: ", words, ".")
   if (!is.null(remedy)) text <- paste(text, remedy)
-  stop_clean(text, fields = list(argument = argument, expected = expected, received = words))
+  fields <- list(argument = argument, expected = expected, received = words, remedy = remedy)
+  stop_clean(text, fields = fields)
 }
 
 # What match.arg() does, in our words.

@@ -58,10 +58,23 @@ named_source <- function(images, what) {
 
 # Arrays, and paths, factors among them.
 plain_images <- function(images, what = "images") {
-  lapply(unname(as.list(images)), function(one) {
+  each_or_refused(images, function(one) {
     one <- unfactored(one)
     refuse_pictures(one, what)
     if (is.character(one) && is.null(dim(one))) plain_path(one, what) else plain_image(one, what)
+  })
+}
+
+# What cannot be used among others crosses as what is wrong with it: a row of the tables.
+each_or_refused <- function(many, plain) {
+  lapply(unname(as.list(many)), function(one) {
+    tryCatch(plain(one), cytoloom_error = function(error) {
+      if (length(many) == 1 || is.null(error$expected)) stop(error)
+      list(
+        crosses_as = "refused", expected = error$expected, received = error$received,
+        remedy = paste(error$remedy, collapse = "")
+      )
+    })
   })
 }
 
@@ -141,7 +154,7 @@ plain_cells <- function(cells, column) {
   if (!tolower(trimws(column)) %in% label_columns) {
     return(I(plain_images(cells, column)))
   }
-  I(lapply(cells, function(one) pack(plain_label(one))))
+  I(each_or_refused(cells, function(one) pack(plain_label(one))))
 }
 
 # A table of results with the columns that came along as they were given: factors, dates and the
@@ -211,7 +224,7 @@ plain_data <- function(data, what = "data") {
   source <- labelled_source(data$images, options[c("axes", "pixel_size_um", "pattern")])
   names <- if (is.null(data$names)) source$names else data$names
   labels <- by_name(as_list(data$labels), unlist(source$names))
-  source$labels <- lapply(unname(labels), plain_label)
+  source$labels <- each_or_refused(labels, plain_label)
   source$names <- if (!is.null(names)) as.list(as.character(names))
   c(list(source = source), options)
 }

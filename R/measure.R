@@ -64,7 +64,7 @@ plain_label_images <- function(labels, what = "labels") {
   }
   if (is.data.frame(labels)) refuse(what, "label images", labels)
   many <- if (is.list(labels)) labels else list(labels)
-  source <- list(images = said_of(what, "labels", lapply(unname(many), plain_label)))
+  source <- list(images = said_of(what, "labels", each_or_refused(many, plain_label)))
   if (!is.null(names(many))) source$names <- as.list(all_names(many))
   list(source = source)
 }

@@ -5,7 +5,10 @@
 #'   `[y, x]`, `[y, x, channel]` or `[z, y, x]`; a list of paths and arrays, named or not; images
 #'   of EBImage or imager; a data frame or tibble with a column `image` or `path` of paths or
 #'   arrays; a `cl_found`, for its images; or [cl_data()] for arrays with axes and a pixel size. See
-#'   below for the columns of a table.
+#'   below for the columns of a table. Arrays without names are called `image`, or `image_000`,
+#'   `image_001` ... where there are several: as in Python, whose tables and files these are. Of
+#'   colours that are all equal (a grey PNG saved as RGB) a model of one channel takes one, and
+#'   says so.
 #' @param ... Must be empty.
 #' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
 #' @param channels Channels to use, by name or by number, which starts at 0 as in Python
@@ -35,8 +38,9 @@
 #' @param pattern How names of files tell which are one image, as in [cl_data()].
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @return For labels, a [cl_found]: a list of label images by name, in the class of the images that
-#'   went in, with the data frames `$files` (a row per image, also for one that could not be read,
-#'   with its `status`) and `$objects` (a row per object, keyed by `image` and `object`). For
+#'   went in, with the data frames `$files` (a row per image, also for one that cannot be used, such
+#'   as an array with `NA`, with what is wrong as its `status`; where there is no other, that is an
+#'   error) and `$objects` (a row per object, keyed by `image` and `object`). For
 #'   probabilities, an array `[y, x, class]`, or a
 #'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
 #' @section Columns of a table of images:

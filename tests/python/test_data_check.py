@@ -302,6 +302,23 @@ def test_the_work_of_a_check_is_linear_in_the_number_of_images(tmp_path):
     assert many < 4.4 * few
 
 
+def test_pixels_that_cannot_be_used_are_rows_among_others_and_errors_alone():
+    text, half = np.array([["a"]]), LABELS / 3
+    report = check(([IMAGE, text, IMAGE + 1], [LABELS, LABELS, half]))
+    assert report.table["status"][0] == "ok"
+    assert report.table["status"][1].startswith("Invalid `image_001`. Expected an array of numbers")
+    assert report.table["status"][2].startswith("Invalid `labels of image_002`. Expected whole")
+    for alone in (([text], [LABELS]), ([IMAGE], [half])):
+        with pytest.raises(InvalidError):
+            check(alone)
+
+
+def test_a_folder_of_labels_goes_with_a_folder_of_images(folder):
+    for pair, name in (((IMAGE, folder / "labels"), "labels"), ((folder, [LABELS]), "images")):
+        with pytest.raises(InvalidError, match=rf"`{name}`. Expected one for each.*, a folder"):
+            Data.from_pairs(*pair)
+
+
 def test_a_remedy_says_where_its_setting_is_given(capsys, tmp_path):
     mixed = ([IMAGE, np.stack([IMAGE] * 3, -1)], [LABELS] * 2)
     note = "Such settings go with the data, as in cl.Data.from_folder(folder, channels=...)."
@@ -316,6 +333,6 @@ def test_a_remedy_says_where_its_setting_is_given(capsys, tmp_path):
 
 
 def test_a_remedy_for_scoring_says_where_its_setting_is_given(trained):
-    pair = ([np.stack([IMAGE] * 3, -1)], [LABELS])
+    pair = ([np.stack([IMAGE, IMAGE, IMAGE[::-1]], -1)], [LABELS])
     with pytest.raises(InvalidError, match=r"cl\.Data\.from_folder\(folder, channels=\.\.\.\)"):
         cl.evaluate(trained, pair, progress=False)

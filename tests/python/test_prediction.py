@@ -97,16 +97,42 @@ def test_one_broken_file_does_not_stop_the_others(model, tmp_path):
         assert sorted(ids) == sorted(set(np.unique(labels)) - {0})
 
 
+COLOURS = np.zeros((32, 32, 3), np.uint8)
+COLOURS[5:9, 5:9, 1] = 200
+
+
+def test_colours_that_are_all_equal_are_grey_and_said_once(model, capsys):
+    """Programs write grey images as colours, with an alpha that hides nothing."""
+    (grey, *_), (labels, *_) = small.nuclei()
+    rgb = np.stack([grey] * 3, -1)
+    rgba = np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], -1)
+    given = {"grey": grey, "rgb": rgb, "rgba": rgba, "colours": COLOURS}
+    found = cl.predict(model, given, rescale=None, progress=True)
+    said = capsys.readouterr().err
+    assert said.count("is taken as grey") == said.count("rgb, rgba, colours: ") == 1
+    assert found.files["status"].str.startswith("Invalid").tolist() == [False] * 3 + [True]
+    for name in ("rgb", "rgba"):
+        assert np.array_equal(found[name], found["grey"])
+    assert np.array_equal(model.predict(rgb), model.predict(grey))
+    one, other = (
+        cl.evaluate(
+            model, ([image], [labels]), rescale=None, allow_training_images=True, progress=False
+        )
+        for image in (grey, rgb)
+    )
+    assert one.per_image.equals(other.per_image)
+
+
 def test_what_the_network_cannot_take_is_refused_in_one_sentence(model):
     with pytest.raises(cl.InvalidError, match="Choose with `channels`, for instance 0"):
-        cl.predict(model, np.zeros((32, 32, 3), np.uint8), progress=False)
+        cl.predict(model, COLOURS, progress=False)
     with pytest.raises(cl.InvalidError, match="slices=True"):
         cl.predict(model, np.zeros((5, 32, 32, 1), np.uint8), progress=False)
 
 
 def test_evaluation_refuses_what_the_network_cannot_take_too(model):
     labels = np.ones((32, 32), np.uint16)
-    coloured = [np.zeros((32, 32, 3), np.uint8)], [labels]
+    coloured = [COLOURS], [labels]
     with pytest.raises(cl.InvalidError, match=r"1 channel, as the model was trained.*3 channels"):
         cl.evaluate(model, coloured, progress=False)
     stack = [np.zeros((4, 32, 32), np.uint8)], [np.ones((4, 32, 32), np.uint16)]
@@ -314,7 +340,11 @@ def test_factors_that_cannot_be_meant_are_refused(model, factor):
 
 def test_nothing_usable_leaves_no_folder(model, tmp_path):
     with pytest.raises(cl.InvalidError):
-        cl.predict(model, np.zeros((8, 8, 3)), out=tmp_path / "new", progress=False)
+        cl.predict(model, COLOURS, out=tmp_path / "new", progress=False)
+    for missing in ("a.png",), ("a.png", "b.png"):
+        table = pd.DataFrame({"image": missing})
+        with pytest.raises(cl.InvalidError, match=r"`a\.png`. Expected a file that exists"):
+            cl.predict(model, table, out=tmp_path / "new", progress=False)
     assert not (tmp_path / "new").exists()
 
 

@@ -35,7 +35,7 @@ test_that("3. png::readPNG() is as the file, grey and one channel of colours", {
   expect_identical(max(expected), 6L)
   expect_identical(labels_of(png::readPNG(file))[[1]], expected)
   png::writePNG(array(grey, c(96, 96, 3)), file)
-  expect_error(labels_of(png::readPNG(file)), "Received: 3 channels .*Choose with `channels`")
+  expect_identical(labels_of(png::readPNG(file))[[1]], expected)
   expect_identical(labels_of(png::readPNG(file), channels = 0)[[1]], expected)
   expect_identical(labels_of(png::readPNG(file)[, , 1])[[1]], expected)
 })
@@ -224,4 +224,18 @@ test_that("labels with names go to the images of these names", {
     cl_check(cl_data(images, list(a = first$labels, z = other$labels)), progress = FALSE),
     "the names of the images, a, b. Received: a, z"
   )
+})
+
+test_that("colours that are all equal are grey to a model of one channel", {
+  need_python()
+  skip_if_not_installed("png")
+  grey <- plate()$images$A01
+  file <- tempfile(fileext = ".png")
+  png::writePNG(array(grey / 65535, c(dim(grey), 3)), file)
+  expect_message(found <- predict(bundled_model(), file), "is taken as grey")
+  expect_identical(found$files$objects, plate_found()$files$objects[1])
+  from_array <- predict(bundled_model(), array(grey, c(dim(grey), 3)), progress = FALSE)
+  expect_identical(from_array[[1]], plate_found()$A01)
+  colours <- array(c(grey, grey, rev(grey)), c(dim(grey), 3))
+  expect_error(predict(bundled_model(), colours), "Expected 1 channel, as the model was trained.")
 })

@@ -22,6 +22,8 @@ foreign <- paste(
 # A call of each function that a value is put into; nothing is trained or written by it.
 usual_calls <- function() {
   nowhere <- file.path(tempfile(), "nowhere")
+  # a file is where the folder would be
+  taken <- file.path(tiny_model()$path, "model.json")
   image <- matrix(1:64 * 10L, 8)
   saved <- file.path(tempfile(), "saved")
   pair <- list(truth = image, found = image)
@@ -37,11 +39,11 @@ usual_calls <- function() {
       cl_load = list(path = nowhere), cl_save = list(model = tiny_model(), path = saved),
       cl_info = list(model = tiny_model(), progress = FALSE), cl_read = list(path = nowhere),
       cl_results = list(folder = nowhere), cl_write_labels = list(labels = image, path = nowhere),
-      # a file is where the folder would be
-      cl_simulate = list(folder = file.path(tiny_model()$path, "model.json"), progress = FALSE),
+      cl_simulate = list(folder = taken, progress = FALSE),
       cl_dice = pair, cl_iou = pair, cl_average_precision = pair, cl_match = pair,
       cl_measure = list(labels = image, progress = FALSE), cl_outlines = list(labels = image),
       cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
+      cl_export_model = list(model = tiny_model(), path = taken, progress = FALSE),
       cl_relate = list(nuclei = image, cells = image),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )
@@ -85,8 +87,9 @@ test_that("whatever is given for whatever argument, R's words say what is wrong 
   odd <- odd_values()
   for (name in names(calls)) {
     fun <- get(name, asNamespace("cytoloom"))
-    # without a folder a picture is made, which costs time
-    apart <- c("...", if (name == "cl_simulate") "folder")
+    # elsewhere a picture is made, or a network written, which costs time
+    costly <- c(cl_simulate = "folder", cl_export_model = "path")
+    apart <- c("...", stats::na.omit(costly[name]))
     for (argument in setdiff(names(formals(fun)), apart)) {
       said <- lapply(odd, function(value) {
         given <- calls[[name]]
@@ -133,6 +136,40 @@ test_that("NaN, NA, infinite and no values are called what they are", {
   told <- "Received: an array of 2 x 2 texts"
   expect_error(predict(bundled_model(), text), told)
   expect_error(cl_measure(text), told)
+})
+
+test_that("what cannot be used among others is said of its image, and alone of the argument", {
+  need_python()
+  images <- plate()$images
+  labels <- plate()$labels
+  images$A02[1] <- NA
+  labels$B01[1] <- NA
+  report <- cl_check(cl_data(images, labels), progress = FALSE)
+  expect_identical(report$table$status[1], "ok")
+  expect_match(report$table$status[2], "^Invalid `A02`. .* missing values. Received: 1 NA.$")
+  expect_match(report$table$status[3], "^Invalid `labels of B01`. [^.]*. Received: 1 NA.$")
+  images$B01 <- matrix("a", 2, 2)
+  given <- list(images, data.frame(name = names(images), image = I(images)))
+  for (some in given) {
+    found <- suppressWarnings(predict(bundled_model(), some, progress = FALSE))
+    expect_identical(found$files$status == "ok", c(TRUE, FALSE, FALSE))
+  }
+  expect_warning(table <- cl_measure(labels, progress = FALSE), "labels of B01.*1 NA")
+  expect_identical(unique(table$image), c("A01", "A02"))
+  first <- unname(lapply(plate()$labels, function(one) one > 0))
+  other <- replace(first, 2, list(replace(first[[2]], 1, NA)))
+  agreed <- suppressWarnings(cl_consensus(list(first, other), progress = FALSE))
+  expect_identical(agreed$per_image$status == "ok", c(TRUE, FALSE, TRUE))
+  expect_error(predict(bundled_model(), images$A02), "Invalid `images`. Expected no missing values")
+  expect_error(cl_check(cl_data(images$A01, labels$B01)), "Invalid `labels`. Expected no missing")
+})
+
+test_that("labels in a folder go with images in a folder", {
+  need_python()
+  folder <- file.path(train_folder(), "labels")
+  for (labels in list(folder, list(folder))) {
+    expect_error(cl_check(cl_data(plate()$images["A01"], labels)), "a folder")
+  }
 })
 
 test_that("metrics that pictures do not have are refused in one sentence", {

@@ -87,7 +87,7 @@ class _Findings:
         if not item.annotations:
             self._problems.append(f"{item.id} has no labels; give them, or leave the image out")
         found = [*self._problems[before:], *row.pop("wrong", ())]
-        row["status"] = joined(" ", found or ["ok"])
+        row["status"] = joined(" ", dict.fromkeys(found) or ["ok"])
 
     def report(self) -> Report:
         """Compare the images with each other and put everything together."""

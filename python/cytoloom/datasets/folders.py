@@ -19,7 +19,7 @@ from .ids import make_ids
 from .items import Gathered
 from .joined import Files
 from .layouts import WHAT, Layout, find_folders, layout_of, layout_of_two, refuse_parent
-from .make_items import make_items
+from .make_items import make_items, raise_refused
 from .objects import ObjectMasks
 from .places import Place
 
@@ -203,6 +203,15 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptio
     """Do the work of `Data.from_pairs`."""
     if is_folder(images) and is_folder(labels):
         return folders_data(Path(images).expanduser(), Path(labels).expanduser(), options)
+    for name, one in (("images", images), ("labels", labels)):
+        if is_folder(one):
+            raise invalid(
+                name,
+                expected="one for each " + ("label image" if name == "images" else "image"),
+                received=f"{one}, a folder",
+                remedy="A folder goes with a folder, whose files are paired by name; list its "
+                "files in their order.",
+            )
     images, labels = listed(images), listed(labels)
     if len(images) != len(labels) or not images:
         got = f"{counted(len(images), 'image')} and {counted(len(labels), 'label')}"
@@ -213,4 +222,6 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptio
         for image, label, name in zip(images, labels, ids, strict=True)
         for item in make_items(image, [label], name, options)
     ]
+    if len(images) == 1:
+        raise_refused(items)
     return Gathered(tuple(items))

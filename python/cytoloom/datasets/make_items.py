@@ -20,7 +20,7 @@ from .given import ReadOptions, is_file
 from .ids import ALONE
 from .items import Item, notes_of
 from .joined import Files, JoinedSource
-from .sources import ArraySource, Role, Source
+from .sources import ArraySource, RefusedSource, Role, Source
 from .views import ChannelSource, PlaneSource
 
 
@@ -51,8 +51,11 @@ def make_items(
     if isinstance(image, Files):
         return _series_items(_joined(image, options, "image"), labels, name, options, details)
     if not is_file(image):
-        annotations = tuple(_label_source(one, name, options) for one in labels)
-        source = _image_source(image, annotations, name, options)
+        annotations = tuple(_labels_or_refused(one, name, options) for one in labels)
+        try:
+            source = _image_source(image, annotations, name, options)
+        except InvalidError as error:  # said when it is read
+            source = RefusedSource(error)
         return [_item(name, source, annotations, options, details)]
     # what belongs to which scene, label files do not say: reading one asks to choose
     scenes = _scenes(image) if not labels else {}
@@ -65,6 +68,13 @@ def make_items(
             _frames_of(image, options, scene), labels, name + tail, options, details
         )
     ]
+
+
+def raise_refused(items: Sequence[Item]) -> None:
+    """Raise what is wrong with pixels that cannot be used, where no others are given with them."""
+    for source in (source for item in items for source in (item.image, *item.annotations)):
+        if isinstance(source, RefusedSource):
+            raise source.error
 
 
 def _series_items(
@@ -185,9 +195,20 @@ def _spacing(source: Source, options: ReadOptions) -> tuple[float, ...] | None:
     return per_axis(options.pixel_size_um, axes)
 
 
+def _labels_or_refused(labels: Any, name: str, options: ReadOptions) -> Source:
+    """Return the source of labels; what cannot be used is said when it is read."""
+    try:
+        return _label_source(labels, name, options)
+    except InvalidError as error:
+        return RefusedSource(error, "labels")
+
+
 def _label_source(
     labels: Any, name: str, options: ReadOptions, image: Source | None = None
 ) -> Source:
+    where = f"labels of {name}" if name != ALONE else "labels"
+    if isinstance(labels, RefusedSource):
+        return labels.called(where)
     if isinstance(labels, Files):
         return _joined(labels, options, "labels")[0]
     if is_file(labels) and is_drawn(labels):
@@ -204,13 +225,14 @@ def _label_source(
         labels = labels.array[..., 0]
     if isinstance(labels, Source):
         return labels
-    where = f"labels of {name}" if name != ALONE else "labels"
     return ArraySource(np.asarray(labels), name=where, role="labels", unknown=options.unknown)
 
 
 def _image_source(
     image: Any, annotations: Sequence[Source], name: str, options: ReadOptions
 ) -> Source:
+    if isinstance(image, RefusedSource):
+        return image.called(name)
     if isinstance(image, Image):
         source: Source = ArraySource(
             image.array, image.axes, spacing_um=image.pixel_size_um, name=name,

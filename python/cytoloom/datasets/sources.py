@@ -134,6 +134,53 @@ class ArraySource:
         return self._array if slices is None else self._array[slices]
 
 
+class RefusedSource:
+    """Pixels that cannot be used: whoever asks for them is told why, and others go on.
+
+    Parameters
+    ----------
+    error : InvalidError
+        What is wrong with them.
+    role : {"image", "labels"}, default "image"
+        What they were given as.
+
+    Examples
+    --------
+    >>> RefusedSource(invalid("a", expected="numbers", received="texts")).shape
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `a`. Expected numbers. Received: texts.
+    """
+
+    spacing_um: tuple[float, ...] | None = None
+
+    def __init__(self, error: InvalidError, role: Role = "image") -> None:
+        self.error = error
+        self.axes = "yx" if role == "labels" else "yxc"
+
+    def called(self, name: str) -> RefusedSource:
+        """Return the same of another name."""
+        return RefusedSource(self.error.renamed(name), "labels" if self.axes == "yx" else "image")
+
+    @property
+    def name(self) -> str:
+        """What is at fault."""
+        return self.error.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Raise the error."""
+        raise self.error
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Raise the error."""
+        raise self.error
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Raise the error."""
+        raise self.error
+
+
 def _label_array(
     array: AnyArray, axes: str | None, name: str, unknown: int | None
 ) -> tuple[AnyArray, str, str]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InvalidError
 from ..images.blocks import by_regions
-from ..images.channels import Channels, Picked, pick_channels
+from ..images.channels import Channels, Picked, is_grey, pick_channels
 from ..images.image import AnyArray
 from .sources import Slices, Source
 
@@ -164,6 +165,39 @@ class ChannelSource:
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return a copy of the channels kept."""
         return self._kept.take(self._source.read(slices))
+
+
+class GreySource(ChannelSource):
+    """The grey values of a colour image that shows none; of another, an error.
+
+    Parameters
+    ----------
+    source : Source
+        An image with three channels, or four of which the last is alpha.
+    refused : InvalidError
+        What is said of one with colours, where it is read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> grey = ArraySource(np.full((4, 5, 3), 7))
+    >>> GreySource(grey, InvalidError("colours")).read().shape
+    (4, 5, 1)
+    """
+
+    channel_names = None
+
+    def __init__(self, source: Source, refused: InvalidError) -> None:
+        super().__init__(source, [0])
+        self._refused = refused
+
+    def read(self, slices: Slices | None = None) -> AnyArray:
+        """Return the first channel, where the others are the same."""
+        pixels = self._source.read(slices)
+        if not is_grey(pixels):
+            raise self._refused
+        return pixels[..., :1]
 
 
 class PlaneSource:

@@ -24,6 +24,7 @@ from ..messages import Setting, VerbName, say
 from ..models.contrast import held_down_words
 from ..models.each_image import each_image
 from ..models.inputs import (
+    as_grey,
     as_model,
     as_stacks,
     fitting_source,
@@ -186,6 +187,7 @@ def _checked(model: Model, data: Any) -> Work[Data]:
         yield warn(text)
     yield from taken_for(items)
     items = yield from as_stacks(items, model)
+    items = yield from as_grey(items, model)
     found = replace(found, items=tuple(items))
     report = check(found, model.task, training=False)
     if not report.ok:

@@ -20,7 +20,7 @@ from ..datasets.ids import make_ids, named
 from ..datasets.items import Item
 from ..datasets.layouts import find_folders
 from ..datasets.listing import some, walk
-from ..datasets.make_items import make_items
+from ..datasets.make_items import make_items, raise_refused
 from ..datasets.pairing import natural_order
 from ..errors import InvalidError, invalid
 from ..images.formats import stem
@@ -282,13 +282,14 @@ def _items(name: str, one: Any) -> list[Item]:
     """Make the items of what one expert drew of an image; None: nothing."""
     if one is None:
         return []
-    if is_file(one) or is_pixels(one):
-        return make_items(one, [one], name, ReadOptions())
-    try:
-        array = np.asarray(one)
-    except ValueError:  # lists of lists that are no box of numbers
-        raise invalid(name, expected="an array", received=one) from None
-    return make_items(array, [array], name, ReadOptions())
+    if not (is_file(one) or is_pixels(one)):
+        try:
+            one = np.asarray(one)
+        except ValueError:  # lists of lists that are no box of numbers
+            raise invalid(name, expected="an array", received=one) from None
+    items = make_items(one, [one], name, ReadOptions())
+    raise_refused(items)
+    return items
 
 
 def _item(name: str, by: Mapping[str, Item]) -> Item:

@@ -65,6 +65,22 @@ class Picked:
         return names and tuple("+".join(names[k] for k in part) for part in self.parts)
 
 
+def is_grey(pixels: AnyArray) -> bool:
+    """Whether colours (..., 3), also with an alpha that is the same everywhere, are all grey.
+
+    Examples
+    --------
+    >>> is_grey(np.full((4, 5, 3), 7)), is_grey(np.zeros((4, 5, 1))), is_grey(np.eye(3)[None])
+    (True, False, False)
+    """
+    count = pixels.shape[-1]
+    if count not in (3, 4) or not pixels.size:
+        return False
+    # one after the other: most colours show in the first two
+    rest = (pixels[..., k] == pixels[..., 0] for k in (1, 2))
+    return all(map(np.all, rest)) and (count == 3 or bool(np.ptp(pixels[..., 3]) == 0))
+
+
 def pick_channels(
     channels: Channels, count: int, names: tuple[str, ...] | None, where: str
 ) -> Picked | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..datasets.data import Data
 from ..datasets.folders import is_folder
-from ..datasets.given import ReadOptions, is_file, listed
+from ..datasets.given import ReadOptions, is_file, is_pixels, listed
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Gathered, Item, shown_names
 from ..datasets.layouts import find_folders
@@ -264,7 +264,7 @@ def _alone(labels: Mapping[str, Any], options: ReadOptions) -> list[Item]:
 
 def _pixels(labels: Any) -> Any:
     """Return labels as an image that need not be read."""
-    if hasattr(labels, "array"):
+    if is_pixels(labels):
         return labels
     try:
         return np.asarray(labels)

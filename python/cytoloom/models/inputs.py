@@ -13,7 +13,7 @@ import numpy as np
 from ..datasets.items import shown_names
 from ..datasets.joined import JoinedSource
 from ..datasets.sources import Source
-from ..datasets.views import ChannelSource
+from ..datasets.views import ChannelSource, GreySource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.channels import pick_channels
@@ -91,6 +91,32 @@ def same_channels(data: Any, model: Model) -> Any:
     return replace(data, items=tuple(trained_channels(item, model) for item in data.items))
 
 
+def as_grey(items: Sequence[Any], model: Model) -> Work[list[Any]]:
+    """Take colour images for grey ones where the model is for one channel, and say so.
+
+    Programs write grey images as colours; one that shows some is refused where it is read.
+    """
+    fitting = [grey_item(item, model) for item in items]
+    grey = [new.id for old, new in zip(items, fitting, strict=True) if old is not new]
+    if grey:
+        yield note(
+            f"{shown_names(grey)}: the model is for one channel; of colours that are all equal one "
+            "is taken as grey."
+        )
+    return fitting
+
+
+def grey_item(item: Any, model: Model) -> Any:
+    """Return an item whose colours, if they are all equal, are one channel, as a model's images."""
+    try:
+        colours = model.channels == 1 and item.image.shape[-1] in (3, 4)
+    except (InvalidError, OSError):  # said when it is read
+        return item
+    if not colours:
+        return item
+    return replace(item, image=GreySource(item.image, _other_channels(model, item)))
+
+
 def unlike(items: Iterable[Any], model: Model) -> Iterator[Event]:
     """Say in what images differ from those of training, as their headers tell it."""
     names, depth = model.info["channels"]["names"], model.normalize.floor_dtype
@@ -134,16 +160,20 @@ def fitting_source(model: Model, item: Any, for_stacks: str = TAKE_SLICES) -> An
             remedy=remedy,
         )
     if count != model.channels:
-        names = model.info["channels"]["names"]
-        trained = counted(model.channels, "channel") + (f" ({', '.join(names)})" if names else "")
-        raise invalid(
-            item.id,
-            expected=f"{trained}, as the model was trained",
-            received=f"{counted(count, 'channel')} in {source.name}",
-            remedy=say(
-                "Choose with {}, for instance {}.",
-                Argument("channels"),
-                ", ".join(names or ["0"]),
-            ),
-        )
+        raise _other_channels(model, item)
     return source
+
+
+def _other_channels(model: Model, item: Any) -> InvalidError:
+    names = model.info["channels"]["names"]
+    trained = counted(model.channels, "channel") + (f" ({', '.join(names)})" if names else "")
+    return invalid(
+        item.id,
+        expected=f"{trained}, as the model was trained",
+        received=f"{counted(item.image.shape[-1], 'channel')} in {item.image.name}",
+        remedy=say(
+            "Choose with {}, for instance {}.",
+            Argument("channels"),
+            ", ".join(names or ["0"]),
+        ),
+    )

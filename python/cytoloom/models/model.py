@@ -19,6 +19,7 @@ from ..datasets.joined import JoinedSource
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..events import drain, with_result
+from ..images.channels import is_grey
 from ..images.image import no_numbers
 from ..images.pixel_type import as_in_training
 from ..inference import tiled as inference
@@ -203,6 +204,8 @@ class Model(Record):
         array = np.asarray(image)
         if array.ndim == self.ndim and self.channels == 1:
             array = array[..., np.newaxis]
+        if array.ndim == self.ndim + 1 and self.channels == 1 and is_grey(array):
+            array = array[..., :1]
         if array.ndim != self.ndim + 1 or array.shape[-1] != self.channels:
             raise invalid(
                 "image",

@@ -22,6 +22,7 @@ from ..models.contrast import held_down_words
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
 from ..models.inputs import (
+    as_grey,
     as_stacks,
     fitting_source,
     trained_channels,
@@ -79,7 +80,8 @@ def items_for(
     items = yield from as_stacks(items, model)
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
-    items = as_trained([trained_channels(item, model) for item in items], model.pixel_type)
+    items = yield from as_grey([trained_channels(item, model) for item in items], model)
+    items = as_trained(items, model.pixel_type)
     yield from taken_for(items)
     yield from unlike(items, model)
     return tuple(items)

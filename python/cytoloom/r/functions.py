@@ -404,6 +404,7 @@ def _image(images: Any, name: str) -> Any:
 def _scored(model: str, data: Any, names: Any, scales: Any) -> list[Plain]:
     """Image, truth and labels found of some scored images, for a picture."""
     from ..datasets.items import read_labels
+    from ..models.inputs import grey_item
     from ..models.rescale import scaled_maps
 
     used, given = _model(model), _data(data)
@@ -412,7 +413,7 @@ def _scored(model: str, data: Any, names: Any, scales: Any) -> list[Plain]:
     for name, scale in zip(_listed(names), _listed(scales), strict=True):
         item = wanted[name]
         labels, _ = read_labels(item, given.unknown)
-        source = used.as_source(item.image.read())
+        source = used.as_source(grey_item(item, used).image.read())
         factors = None if scale == 1 else [scale] * used.ndim
         maps = scaled_maps(used, source, used.normalize.fit(source), factors)
         seen = used.task.decode(maps).labels

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..components import from_plain
+from ..datasets.sources import RefusedSource
 from ..errors import invalid
 from ..images.image import Image
 from ..messages import Message, R, say, spelled
@@ -104,6 +105,9 @@ def unpack(value: Any) -> Any:
         return unpack_table(value)
     if kind == "image":
         return unpack_image(value)
+    if kind == "refused":
+        said = {name: value[name] for name in ("expected", "received", "remedy")}
+        return RefusedSource(invalid("images", **said))
     plain = {k: unpack(v) for k, v in value.items() if k != TAG}
     return _component(plain) if kind == "component" else plain
 
