@@ -22,7 +22,7 @@ help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
 	@echo "make test-long      5,000 damaged files and odd arguments (an hour), and test-exports"
-	@echo "make test-exports   models in other programs, by the runtime of each format (10 minutes)"
+	@echo "make test-exports   models in other programs, by the runtime of each format (5 minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"

@@ -5,12 +5,14 @@ Not part of `make test`: the runtimes are large. `make test-long` has an environ
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,75 +83,63 @@ def model(request: pytest.FixtureRequest) -> cl.Model:
     return made(request.param)
 
 
-@pytest.fixture(scope="module", params=FORMATS)
-def package(
-    request: pytest.FixtureRequest, model: cl.Model, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    return model.export(tmp_path_factory.mktemp("m") / request.param, request.param, progress=False)
+@pytest.fixture(scope="module")
+def export(model: cl.Model, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the folder of the model in a format, written when first asked for."""
+    folder = tmp_path_factory.mktemp("exports")
+    return functools.cache(lambda format: model.export(folder / format, format, progress=False))
 
 
 def facts(package: Path) -> dict[str, Any]:
     return json.loads((package / "cytoloom.json").read_text(encoding="utf-8"))
 
 
-def without_cytoloom(code: str, folder: Path) -> str:
-    """Run code in a process of its own that cannot import cytoloom; what it prints."""
-    code = f"import sys; sys.modules['cytoloom'] = None\n{code}"
+OUTSIDE = """
+import json, runpy, sys
+sys.modules["cytoloom"] = None
+import numpy as np
+own = runpy.run_path("example.py")
+own["main"](out="{out}/main.npz")
+facts = json.loads(open("cytoloom.json", encoding="utf-8").read())
+more = {{}} if facts["format"] == "bioimageio" else {{"tile_px": 32}}
+np.savez("{out}/maps.npz", **own["maps_of"](np.load("{out}/image.npy"), facts, **more))
+batch = np.load("test_image.npy")[np.newaxis].astype("float32")
+batch /= batch.max()
+{readme}
+np.savez("{out}/readme.npz", **{{name: np.asarray(found) for name, found in maps.items()}})
+"""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_format_gives_the_maps_of_the_model(model, export, tmp_path, format):
+    """By its runtime, in a process that has no cytoloom.
+
+    The stored image, another one of no multiple (above the noise floor; in tiles, where the example
+    cuts tiles), and as the README has it.
+    """
+    package, image, plain = export(format), some_image(model), in_float32(model)
+    assert facts(package)["tried"]["largest_difference"] < 1e-4
+    np.save(tmp_path / "image.npy", image)
+    text = (package / "README.md").read_text(encoding="utf-8")
+    readme = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
     bare = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True)
+    command = [sys.executable, "-c", OUTSIDE.format(out=tmp_path, readme=readme)]
+    done = subprocess.run(command, cwd=package, env=bare, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    stored = np.load(package / "test_image.npy")
+    for name, seen in (("main", stored), ("maps", image)):
+        with np.load(tmp_path / f"{name}.npz") as found:
+            for head, values in plain.predict_maps(seen).items():
+                assert np.abs(found[head] - values).max() < 1e-4
+    with np.load(tmp_path / "readme.npz") as found:
+        for head, of in model.task.heads.items():
+            assert found[head].shape == (1, *stored.shape[:-1], of.channels)
 
 
-def test_its_runtime_gives_the_maps_of_the_stored_image(model, package, tmp_path):
-    """Once when it was written, and by the example without cytoloom."""
-    tried = facts(package)["tried"]
-    assert tried["largest_difference"] < 1e-4
-    code = f"import runpy; runpy.run_path({str(package / 'example.py')!r}, run_name='__main__')"
-    said = without_cytoloom(code, tmp_path)
-    assert float(said.split()[-1]) < 1e-4
-    with np.load(package / "test_maps.npz") as stored:
-        for head, values in (
-            in_float32(model).predict_maps(np.load(package / "test_image.npy")).items()
-        ):
-            assert np.abs(stored[head] - values).max() < 1e-4
-
-
-def test_the_example_gives_the_maps_of_other_images(model, package, tmp_path):
-    """Above the noise floor; tile by tile where it cuts tiles."""
-    np.save(tmp_path / "image.npy", some_image(model))
-    code = (
-        "import json, runpy, numpy as np\n"
-        f"own = runpy.run_path({str(package / 'example.py')!r})\n"
-        "facts = json.loads((own['HERE'] / 'cytoloom.json').read_text())\n"
-        "image = np.load('image.npy')\n"
-        "more = {} if facts['format'] == 'bioimageio' else {'tile_px': 32}\n"
-        "np.savez('maps.npz', **own['maps_of'](image, facts, **more))\n"
-    )
-    without_cytoloom(code, tmp_path)
-    expected = in_float32(model).predict_maps(some_image(model))
-    with np.load(tmp_path / "maps.npz") as found:
-        for head, values in expected.items():
-            assert np.abs(found[head] - values).max() < 1e-4
-
-
-def test_the_code_in_the_readme_runs(package, model):
-    code = re.search(r"```python\n(.*?)```", (package / "README.md").read_text(), re.DOTALL)[1]
-    start = (
-        "import numpy as np\n"
-        "batch = np.load('test_image.npy')[np.newaxis].astype('float32')\n"
-        "batch /= batch.max()\n"
-    )
-    end = "\nprint(sorted(maps))"
-    assert sorted(model.task.heads) == eval(without_cytoloom(start + code + end, package))
-
-
-@pytest.fixture(scope="module")
-def zoo(model: cl.Model, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+@pytest.fixture
+def zoo(export: Callable[[str], Path]) -> SimpleNamespace:
     """The package of the Model Zoo, and what its example can do."""
-    folder = tmp_path_factory.mktemp("zoo") / "Kerne, 2. Satz"
-    model.export(folder, "bioimageio", progress=False)
+    folder = export("bioimageio")
     own = runpy.run_path(str(folder / "example.py"))
     return SimpleNamespace(folder=folder, facts=facts(folder), maps_of=own["zoo_maps_of"])
 
