@@ -112,8 +112,10 @@ def test_the_example_is_a_program_that_names_no_difference(saved, example, tmp_p
 def cheap(monkeypatch):
     """Return what puts a format of one small file in the place of "onnx"."""
 
-    def put(run=None, runtime="numpy"):
+    def put(run=None, runtime="numpy", fails=None):
         def write(graph, folder):
+            if fails:
+                raise fails
             (folder / "model.bin").write_bytes(b"1")
 
         of = runtimes.Format(write, run, runtime)
@@ -178,6 +180,9 @@ def test_what_gives_other_maps_is_not_written(floored, tmp_path, cheap):
         cheap(run)
         with pytest.raises(cl.InvalidError, match=rf"Invalid `format`.*{words}.*Nothing was writ"):
             floored.export(tmp_path / "m", progress=False)
+    cheap(fails=RuntimeError("an operator that ONNX lacks"))
+    with pytest.raises(cl.InvalidError, match=r"written as onnx\. .*ONNX lacks.*Nothing"):
+        floored.export(tmp_path / "m", progress=False)
     assert not list(tmp_path.iterdir())
 
 

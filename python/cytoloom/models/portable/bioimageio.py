@@ -21,6 +21,7 @@ from ...messages import said_by, shortened
 from ...storage.atomic import sha256_of
 from .facts import FACTS, WORDS, axes_of
 from .graph import INPUT
+from .trial import OTHER_FORMAT
 
 NETWORK, RDF, ZIP = "model.onnx", "rdf.yaml", "model.zip"
 VERSION = "0.5.3"
@@ -225,7 +226,7 @@ def tested(package: Path) -> str:
         "format",
         expected="a package that passes the test of bioimageio.core",
         received=f"{found.status}: {shortened(' '.join('; '.join(errors).split()))}",
-        remedy="Nothing was written; export to another format.",
+        remedy=OTHER_FORMAT,
     )
 
 

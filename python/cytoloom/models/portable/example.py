@@ -9,6 +9,7 @@ with onnxruntime); tifffile for TIFF.
 
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def zoo_maps_of(image, facts, blocks=None):
                 skip_output_cropping=True,
             )
     inside = (0, *map(slice, image.shape[:-1]))
-    return {str(name): one.data.to_numpy()[inside] for name, one in found.members.items()}
+    # names of the package are in small letters
+    heads = {re.sub(r"\W", "_", head.lower()): head for head in facts["outputs"]}
+    return {heads[name]: one.data.to_numpy()[inside] for name, one in found.members.items()}
 
 
 def labels_of(maps, facts):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .facts import FACTS, WORDS, facts_of
 from .graph import in_float32, maps_graph, refuse_others
 from .readme import readme
 from .runtimes import Format, known, runtime_of
-from .trial import SAME, largest_difference, trial_image
+from .trial import OTHER_FORMAT, SAME, largest_difference, trial_image
 
 IMAGE, MAPS, EXAMPLE = "test_image.npy", "test_maps.npz", "example.py"
 
@@ -52,7 +53,8 @@ def exported(
         # one tile: what the runtime is given is one, too
         maps = model.predict_maps(image, tile_px=max(image.shape))
         batch = model.normalize(image)[np.newaxis]
-        chosen.write(maps_graph(model), stage)
+        with _told(f"a network that can be written as {format}"):
+            chosen.write(maps_graph(model), stage)
         _write_beside(stage, image, maps)
         facts["tried"] = yield from _tried(chosen, stage, batch, maps)
         name = folder.absolute().name
@@ -112,20 +114,24 @@ def _tried(
     if runtime is None:
         yield note(f"Not tried: {to.runtime}, which runs it, is not installed.")
         return None
-    try:
+    with _told(f"a network that {runtime} runs"):
         found = {head: values[0] for head, values in to.run(stage, batch).items()}
-    except InvalidError:
-        raise
-    except Exception as error:  # of which each runtime has its own
-        raise invalid(
-            "format",
-            expected=f"a network that {runtime} runs",
-            received=said_by(error),
-            remedy="Nothing was written; export to another format.",
-        ) from error
     most = largest_difference(maps, found, runtime)
     yield note(f"Tried by {runtime}: maps differ by {most:.1g} at most ({SAME:g} allowed).")
     return {"runtime": runtime, "largest_difference": most}
+
+
+@contextlib.contextmanager
+def _told(expected: str) -> Iterator[None]:
+    """Say in one sentence what a converter or a runtime has against a network."""
+    try:
+        yield
+    except (InvalidError, OSError, MemoryError):
+        raise
+    except Exception as error:  # of which each has its own
+        raise invalid(
+            "format", expected=expected, received=said_by(error), remedy=OTHER_FORMAT
+        ) from error
 
 
 def _take_place(stage: Path, folder: Path) -> None:

@@ -64,7 +64,7 @@ def _export(graph: Any, path: Path, format: str) -> None:
     """Let Keras write a graph, without what it and its converters say on the way."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             # Keras looks for np.object, which it then mends for tf2onnx

@@ -11,6 +11,7 @@ from ...errors import invalid
 from ...simulate import nuclei, nuclei_3d
 from .facts import trial_shape
 
+OTHER_FORMAT = "Nothing was written; export to another format."
 SAME = 1e-3
 """Maps may differ by so much; in float32 runtimes differ by some 1e-6."""
 
@@ -77,5 +78,5 @@ def largest_difference(
         "format",
         expected=f"maps within {SAME:g} of the model's from {runtime}",
         received=words,
-        remedy="Nothing was written; export to another format.",
+        remedy=OTHER_FORMAT,
     )
