@@ -67,7 +67,8 @@ settings <- function() {
 #'   agree on; `"soft"`, the mean of what each asks for; `"draw"`, one that is drawn for each patch;
 #'   or `"first"`.
 #' @param knots List of `c(iteration, progress, slope)` of a timed run, to replay it.
-#' @return A list of class `cl_trainer`, for [cl_train()].
+#' @return A list of class `cl_trainer`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_trainer(minutes = 10)
@@ -96,7 +97,8 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
 #' @param pooling List of one factor vector per level, such as `list(c(1, 2, 2), c(2, 2, 2))`;
 #'   `NULL`: from the distances of the pixels.
 #' @param ndim 2 for images, 3 for stacks.
-#' @return A list of class `cl_unet`, for [cl_train()].
+#' @return A list of class `cl_unet`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_unet(filters = 32)
@@ -125,7 +127,8 @@ cl_unet <- function(filters = 16, depth = 3, convs = 2, kernel = 3, residual = F
 #' @param blur_p,blur_px Gaussian blur and the range of its standard deviation.
 #' @param poisson_noise_p,poisson_photons Shot noise and the range of photons at intensity 1.
 #' @param gaussian_noise_p,gaussian_noise Read noise and its largest standard deviation.
-#' @return A list of class `cl_augment`, for [cl_trainer()].
+#' @return A list of class `cl_augment`, for [cl_trainer()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_trainer(minutes = 10, augment = cl_augment(elastic_p = 0.5, blur_p = 0))
@@ -150,7 +153,8 @@ cl_augment <- function(flip_p = 0.5, right_angle_p = 1, rotate_p = 0.3, rotate_d
 #' @param floor Least distance of the two percentiles of each channel, so that an empty field of
 #'   noise stays empty; `NULL`: learned in training.
 #' @param floor_dtype Pixel type for which `floor` holds.
-#' @return A list of class `cl_normalize`, for [cl_train()].
+#' @return A list of class `cl_normalize`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_normalize(low = 0.1, high = 99.9)
@@ -174,7 +178,8 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL)
 #'   debris looks. Set in training.
 #' @param neck An object is divided where it is narrower than this share of the narrower part on
 #'   either side; 0 divides nothing. Set in training.
-#' @return A list of class `cl_instances`, for [cl_train()].
+#' @return A list of class `cl_instances`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_instances(min_area_px = 30, exclude_border = TRUE)
@@ -189,7 +194,8 @@ cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FA
 #'
 #' @param threshold Probability above which a pixel is foreground; fitted in training.
 #' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`; with settings a [cl_loss()].
-#' @return A list of class `cl_binary`, for [cl_train()].
+#' @return A list of class `cl_binary`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_binary(loss = "focal")
@@ -202,7 +208,8 @@ cl_binary <- function(threshold = 0.5, loss = "ce_dice") {
 #' @param names Names of the classes of label 0, 1, 2, ...
 #' @param class_weights One weight per class, or `NULL`.
 #' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`; with settings a [cl_loss()].
-#' @return A list of class `cl_classes`, for [cl_train()].
+#' @return A list of class `cl_classes`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_classes(c("background", "cytoplasm", "nucleus"))

@@ -24,11 +24,28 @@ check_settings <- function(component, settings) {
     if (!all(fields %in% names(settings))) next
     given <- settings[fields]
     switch(rule$test,
-      value = if (!holds(rule, given[[1]])) refuse(rule$fields, rule$expected, given[[1]]),
       one_of = check_one_of(rule, Filter(Negate(is.null), given)),
-      increasing = check_increasing(rule, given)
+      increasing = check_increasing(rule, given),
+      if (!holds(rule, given)) refuse(fields[1], rule$expected, given[[1]])
     )
   }
+}
+
+# Whether what a rule is of is right; of several settings it is of the first.
+holds <- function(rule, given) {
+  value <- given[[1]]
+  if (is.null(value)) {
+    return(rule$optional)
+  }
+  one <- is.atomic(value) && length(value) == 1 && !anyNA(value)
+  switch(rule$test,
+    value = hold_value(rule, value),
+    flag = is.logical(value) && one,
+    text = is.character(value) && one,
+    as_many = length(value) == length(given[[2]]),
+    per_axis = length(value) %in% c(1, given[[2]]),
+    per_level = hold_levels(value, given[[2]], given[[3]])
+  )
 }
 
 check_one_of <- function(rule, given) {
@@ -44,12 +61,12 @@ check_increasing <- function(rule, given) {
   }
 }
 
-holds <- function(rule, value) {
-  if (is.null(value)) {
-    return(rule$optional)
-  }
+hold_value <- function(rule, value) {
   if (nzchar(rule$words)) {
     return(hold_words(rule, value))
+  }
+  if (rule$texts > 0) {
+    return(hold_texts(rule, value))
   }
   if (rule$columns > 0) {
     return(hold_rows(rule, value))
@@ -60,6 +77,20 @@ holds <- function(rule, value) {
 hold_words <- function(rule, value) {
   named <- nzchar(rule$or) && inherits(value, paste0("cl_", tolower(rule$or)))
   named || list(value) %in% strsplit(rule$words, " ")[[1]]
+}
+
+hold_texts <- function(rule, value) {
+  value <- unfactored(value)
+  is.character(value) && !anyNA(value) && !anyDuplicated(value) && length(value) >= rule$texts &&
+    length(value) <= rule$high
+}
+
+hold_levels <- function(value, levels, axes) {
+  fits <- function(row) {
+    whole <- is.numeric(row) && all(is.finite(row)) && all(row == trunc(row))
+    whole && length(row) == axes && all(row >= 1)
+  }
+  is.list(value) && length(value) == levels && all(vapply(value, fits, NA))
 }
 
 hold_rows <- function(rule, value) {
@@ -75,6 +106,7 @@ hold_numbers <- function(rule, x) {
     (if (rule$below) x < rule$high else x <= rule$high)
   all(
     inside | (rule$or_zero & x == 0),
-    !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1, !(rule$ordered & is.unsorted(x))
+    !rule$some | any(x > 0), !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1,
+    !(rule$ordered & is.unsorted(x))
   )
 }

@@ -83,7 +83,7 @@ plain_validation <- function(x) {
 #'
 #' @param data,task,validation,seed,progress,... As for [cl_train()].
 #' @param minutes Wall time of the training; `NULL`: that of `trainer`.
-#' @param memory_gb Memory that it may use; `NULL`: half of the machine's.
+#' @param memory_gb Memory that it may use, above 0; `NULL`: half of the machine's.
 #' @param network,trainer,normalize What is decided already; the rest is chosen to go with it.
 #' @return A list of class `cl_plan`: `network`, `trainer` and `normalize` for [cl_train()], and
 #'   a data frame `table` with columns setting, value, why.

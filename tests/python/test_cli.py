@@ -145,7 +145,8 @@ def test_no_help_speaks_python(command: str, capsys: pytest.CaptureFixture[str])
         ),
         (
             ["train", "x", "--stem-stride", "1", "2", "3"],
-            "Invalid --stem-stride. Expected 1 x 2 whole numbers, 1 or more. Received: 1, 2, 3.",
+            "Invalid --stem-stride. Expected a whole number, 1 or more, or one for each axis. "
+            "Received: 1, 2, 3.",
         ),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 import cytoloom as cl
 import small
 from cytoloom.datasets.data import Data, as_data
+from cytoloom.errors import InvalidError
 from cytoloom.training import recipe
 from cytoloom.training.recipe import DatasetFingerprint, choose, training_gb
 
@@ -67,6 +68,10 @@ def test_little_memory_makes_small_batches():
     ],
 )
 def test_what_the_machine_cannot_hold_is_refused(given, monkeypatch):
+    assert choose(DatasetFingerprint(9, (64, 64)), memory_gb=1e308).trainer.batch_size == 8
+    for memory_gb in (-1, 0):
+        with pytest.raises(InvalidError, match=r"`memory_gb`\. Expected a finite number above 0"):
+            cl.plan("nowhere", memory_gb=memory_gb, progress=False)
     monkeypatch.setattr(recipe, "machine_memory_gb", lambda: 16.0)
     with pytest.raises(cl.InvalidError, match=r"fits into 16 GB .* GB\. Take smaller batches"):
         choose(DatasetFingerprint(9, (512, 512), diameter_px=25.0), **given)

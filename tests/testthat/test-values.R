@@ -125,6 +125,9 @@ makers <- list(
   },
   Dice = function(class_weights = NULL, smooth = 1) cl_loss("dice", class_weights, smooth),
   Focal = function(class_weights = NULL, gamma = 2) cl_loss("focal", class_weights, gamma = gamma),
+  CrossEntropy = function(class_weights = NULL) cl_loss("ce", class_weights),
+  AbsoluteError = function(class_weights = NULL) cl_loss("l1", class_weights),
+  SquaredError = function(class_weights = NULL) cl_loss("mse", class_weights),
   Tversky = function(class_weights = NULL, smooth = 1, alpha = 0.3, beta = 0.7) {
     cl_loss("tversky", class_weights, smooth, alpha, beta)
   }
@@ -143,6 +146,25 @@ test_that("a setting out of its range is told where it is made, without Python",
   expect_error(cl_trainer(knots = 3), "rows of three numbers: .* Received: 3.")
   expect_error(cl_normalize(low = 99, high = 1), "low < high <= 100. Received: low = 99, high = 1.")
   expect_error(cl_augment(scale_range = c(2, 1)), "in order. Received: c\\(2, 1\\)")
+  for (made in list(
+    quote(cl_trainer(balance = 3)), quote(cl_trainer(balance = NA)), quote(cl_unet(residual = "a")),
+    quote(cl_unet(stem_stride = c(2, 2, 2))), quote(cl_unet(stem_stride = 1.5)),
+    quote(cl_unet(pooling = 3)), quote(cl_unet(pooling = list(c(2, 2)))),
+    quote(cl_unet(depth = 1, pooling = list(c(0, 2)))), quote(cl_classes(NULL)),
+    quote(cl_classes("a")), quote(cl_classes(c("a", "a"))), quote(cl_classes(c("a", NA))),
+    quote(cl_classes(class_weights = NA)), quote(cl_classes(class_weights = c(1, NA))),
+    quote(cl_classes(class_weights = 1:3)), quote(cl_classes(loss = cl_unet())),
+    quote(cl_binary(loss = NULL)), quote(cl_binary(loss = "x")), quote(cl_binary(loss = NA)),
+    quote(cl_instances(distance_loss = 1)), quote(cl_instances(fill_holes = "yes")),
+    quote(cl_loss("dice", class_weights = c(0, 0))), quote(cl_normalize(floor = -1)),
+    quote(cl_normalize(floor = Inf)), quote(cl_normalize(floor_dtype = 1))
+  )) {
+    setting <- utils::tail(names(made), 1)
+    if (is.null(setting)) setting <- "names"
+    expect_error(eval(made), paste0("^Invalid `", setting, "`"), label = deparse(made))
+  }
+  expect_s3_class(cl_classes(factor(c("a", "b")), c(1, 2), cl_loss("dice")), "cl_classes")
+  expect_s3_class(cl_unet(depth = 1, stem_stride = 1:2, pooling = list(c(1, 2))), "cl_unet")
   expect_s3_class(cl_trainer(augment = cl_augment(), knots = list(c(1, 0, 2))), "cl_trainer")
 })
 
@@ -162,6 +184,7 @@ test_that("rules are those of the Python classes", {
   for (rule in split(single, seq_len(nrow(single)))) {
     words <- as.list(strsplit(rule$words, " ")[[1]])
     values <- if (length(words) > 0) c(words, "other") else numbers
+    if (rule$texts > 0) values <- list("a", c("a", "b"), c("a", "a"), 1)
     for (value in values) expect_alike(rule$component, rule$fields, value)
   }
 })
@@ -212,7 +235,7 @@ test_that("settings of the wrong kind are refused by name", {
   need_python()
   expect_error(
     cl_check(train_folder(), task = cl_classes(names = 10.5)),
-    "Invalid `names`. Expected text. Received: 10.5."
+    "Invalid `names`. Expected 2 to 255 different names. Received: 10.5."
   )
 })
 

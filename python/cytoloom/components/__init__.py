@@ -93,12 +93,12 @@ def _check(made: Any) -> None:
         value = getattr(made, field.name)
         if not ((value is None and optional(field)) or rule.holds(value)):
             raise invalid(field.name, expected=rule.expected, received=Value(value))
-        if rule.whole and isinstance(value, float):
-            object.__setattr__(made, field.name, int(value))
+        fits = field_declared(cls, field.name)
+        object.__setattr__(made, field.name, fits.fit(value, field.name))
     for rule in getattr(made, "between", ()):
         values = {name: getattr(made, name) for name in rule.fields}
         if not rule.holds(values):
-            name = type(made).__name__.lower()
+            name = rule.name or type(made).__name__.lower()
             raise invalid(name, expected=rule.expected, received=rule.received(values))
 
 

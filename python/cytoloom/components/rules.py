@@ -44,7 +44,11 @@ class Rule:
     words : tuple of str, default ()
         Where it is a choice: the words.
     component : str, default ""
-        Where it is a choice: the component that is one too.
+        Where it is a choice: the component that is one too, or a base of such.
+    some : bool, default False
+        Whether one of the numbers must be above 0.
+    texts : int, default 0
+        Where it is texts: how many different ones there must be at least.
 
     Examples
     --------
@@ -65,11 +69,15 @@ class Rule:
     columns: int = 0
     words: tuple[str, ...] = ()
     component: str = ""
+    some: bool = False
+    texts: int = 0
 
     def holds(self, value: Any) -> bool:
         """Whether a value is what it must be."""
         if self.words:
             return value in self.words if isinstance(value, str) else self._named(value)
+        if self.texts:
+            return isinstance(value, (list, tuple)) and self._differ(value)
         if self.columns:
             return isinstance(value, (list, tuple)) and all(map(self._row, value))
         several = isinstance(value, (list, tuple)) and self.length != 1
@@ -78,10 +86,16 @@ class Rule:
             map(self._number, numbers)
         ):
             return False
+        if self.some and not any(numbers):
+            return False
         return not self.ordered or list(numbers) == sorted(numbers)
 
     def _named(self, value: Any) -> bool:
-        return bool(self.component) and type(value).__name__ == self.component
+        return bool(self.component) and self.component in {c.__name__ for c in type(value).__mro__}
+
+    def _differ(self, texts: Sequence[Any]) -> bool:
+        plain = all(isinstance(text, str) for text in texts)
+        return plain and self.texts <= len(texts) <= self.high and len(set(texts)) == len(texts)
 
     def _row(self, row: Any) -> bool:
         fits = isinstance(row, (list, tuple)) and len(row) == self.columns
@@ -112,8 +126,10 @@ class Between:
     ----------
     fields : tuple of str
         Which.
-    test : {"one_of", "increasing"}
-        At most one of them is given; or each is above the one before.
+    test : {"one_of", "increasing", "as_many", "per_axis", "per_level"}
+        At most one of them is given; or each is above the one before; or the first, where it is
+        given, has as many values as the second; one, or as many as the second says; as many rows
+        as the second says, each of as many as the third.
     expected : str
         In words.
     low, high : float
@@ -137,15 +153,35 @@ class Between:
         given = [values[name] for name in self.fields if values[name] is not None]
         if self.test == "one_of":
             return len(given) <= 1
+        if self.test != "increasing":
+            first, *counts = (values[name] for name in self.fields)
+            return first is None or _counted(self.test, first, counts)
         numbers = all(Rule("", self.low, self.high).holds(value) for value in given)
         return numbers and all(a < b for a, b in pairwise(given))
 
+    @property
+    def name(self) -> str:
+        """The field at fault, where it is one: the first."""
+        return "" if self.test in ("one_of", "increasing") else self.fields[0]
+
     def received(self, values: dict[str, Any]) -> Message:
         """Say what came instead."""
+        if self.name:
+            return say("{}", Value(values[self.name]))
         given = [name for name in self.fields if values[name] is not None]
         if self.test == "one_of":
             return say("{}", Value(given))
         return joined(", ", (say("{}", Setting(name, values[name])) for name in given))
+
+
+def _counted(test: str, first: Any, counts: Sequence[Any]) -> bool:
+    """Whether a field has as many values as others say."""
+    if test == "as_many":
+        return len(first) == len(counts[0])
+    if test == "per_axis":
+        return not isinstance(first, tuple) or len(first) == counts[0]
+    levels, axes = counts
+    return len(first) == levels and all(len(row) == axes and min(row) >= 1 for row in first)
 
 
 def ruled(default: Any, rule: Rule) -> Any:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..components import component
 from ..components.arguments import checked
-from ..components.rules import Between
+from ..components.rules import Between, Rule, ruled
 from ..errors import invalid
 from ..messages import say
 from .blocks import at_hand
@@ -95,14 +95,12 @@ class Normalize:
 
     low: float = 1.0
     high: float = 99.8
-    floor: tuple[float, ...] | None = None
+    floor: tuple[float, ...] | None = ruled(
+        None, Rule("a finite number, 0 or more, or one for each channel", 0, length=0)
+    )
     floor_dtype: str | None = None
 
     between: ClassVar = (Between(("low", "high"), "increasing", "0 <= low < high <= 100", 0, 100),)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.floor, (int, float)):
-            object.__setattr__(self, "floor", (float(self.floor),))
 
     @checked
     def __call__(self, image: AnyArray) -> npt.NDArray[np.float32]:

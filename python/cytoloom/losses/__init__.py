@@ -10,9 +10,10 @@ from .components import (
     SquaredError,
     Tversky,
 )
-from .losses import NAMES, HeadLoss, dice_coef, dice_coef_loss, fitting, get, named
+from .losses import LOSS, NAMES, HeadLoss, dice_coef, dice_coef_loss, fitting, get, named
 
 __all__ = [
+    "LOSS",
     "NAMES",
     "AbsoluteError",
     "CrossEntropy",

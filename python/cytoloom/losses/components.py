@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ..components import component
 from ..components.rules import Rule, at_least, ruled
-from ..errors import invalid
 from .pixels import Pixels, Tensor, ops, sum_pixels
 
 
@@ -37,13 +36,9 @@ class Loss:
     linear: ClassVar[bool] = False
     """Whether it goes with a head without activation."""
 
-    class_weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        weights = self.class_weights
-        if weights is not None and not (weights and min(weights) >= 0 and sum(weights) > 0):
-            expected = "numbers of 0 or more, one of them positive"
-            raise invalid("class_weights", expected=expected, received=weights)
+    class_weights: tuple[float, ...] | None = ruled(
+        None, Rule("numbers of 0 or more, one of them positive", 0, length=0, some=True)
+    )
 
     def of(self, pixels: Pixels) -> Tensor:
         """Compute the loss of each image.

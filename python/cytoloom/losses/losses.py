@@ -33,8 +33,9 @@ from typing import Any
 
 from ..components import from_plain, to_plain
 from ..components.arguments import checked
+from ..components.rules import Rule
 from ..errors import invalid
-from ..messages import Call, say
+from ..messages import Call, Either, say
 from .components import (
     AbsoluteError,
     CrossEntropy,
@@ -59,6 +60,15 @@ NAMES: dict[str, type[Loss]] = {
     "mse": SquaredError,
     "tversky": Tversky,
 }
+
+
+_WORDS = ", ".join(f'"{name}"' for name in sorted(NAMES))
+LOSS = Rule(
+    say("{}", Either(f"a Loss, or one of {_WORDS}", f"a cl_loss(), or one of {_WORDS}", _WORDS)),
+    words=tuple(sorted(NAMES)),
+    component="Loss",
+)
+"""What a field that is a loss must be."""
 
 
 @checked

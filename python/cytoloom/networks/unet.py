@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..components import component
 from ..components.arguments import checked
-from ..components.rules import Rule, below_one, count, ruled
+from ..components.rules import Between, Rule, below_one, count, ruled
 from ..errors import invalid
 from ..runtime.backend import require
 from .fold_batch_norm import fold_batch_norm
@@ -83,13 +83,24 @@ class UNet(Network):
     norm: Literal["batch", "none"] = "batch"
     dropout: float = below_one(0.0)
     upsampling: Literal["transposed", "resize"] = "transposed"
-    stem_stride: int | tuple[int, ...] = 2
+    stem_stride: int | tuple[int, ...] = ruled(
+        2, Rule("a whole number, 1 or more, or one for each axis", 1, whole=True, length=0)
+    )
     pooling: tuple[tuple[int, ...], ...] | None = None
     ndim: int = ruled(2, Rule("2 or 3", 2, 3, whole=True))
 
-    def __post_init__(self) -> None:
-        _check_factors("stem_stride", self.strides[:1], self, 1)
-        _check_factors("pooling", self.strides[1:], self, self.depth)
+    between: ClassVar = (
+        Between(
+            ("stem_stride", "ndim"),
+            "per_axis",
+            "a whole number, 1 or more, or one for each axis",
+        ),
+        Between(
+            ("pooling", "depth", "ndim"),
+            "per_level",
+            "whole numbers, 1 or more: for each level one for each axis",
+        ),
+    )
 
     @property
     def words(self) -> str:
@@ -386,13 +397,3 @@ def _heads(heads: Mapping[str, int] | int) -> Mapping[str, int]:
 
 def _up_to(grid: int, pixels: int) -> int:
     return -(-pixels // grid) * grid
-
-
-def _check_factors(name: str, factors: tuple[Size, ...], net: UNet, count: int) -> None:
-    right = len(factors) == count and all(
-        isinstance(size, tuple) and len(size) == net.ndim and all(f >= 1 for f in size)
-        for size in factors
-    )
-    if not right:
-        expected = f"{count} x {net.ndim} whole numbers, 1 or more"
-        raise invalid(name, expected=expected, received=getattr(net, name))

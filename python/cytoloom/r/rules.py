@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from pathlib import Path
 from typing import Any
 
 import cytoloom as cl
 
+from ..components.arguments import field_declared
 from ..components.rules import INF, optional, rules_of
 from ..messages import R, spelled
 
@@ -25,23 +27,27 @@ COMPONENTS = (
     cl.tasks.Instances,
     *cl.losses.NAMES.values(),
 )
-FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered")
+FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered", "some")
 HEAD = ("component", "fields", "test", "expected", "low", "high", *FLAGS)
-HEAD += ("length", "columns", "words", "or", "optional")
+HEAD += ("length", "columns", "texts", "words", "or", "optional")
+TYPES = {"bool": "flag", "str | None": "text"}
+"""Tests of fields that have no rule, by their types."""
+_NO_NUMBERS = ["-Inf", "Inf", *["FALSE"] * len(FLAGS), 1, 0, 0, "", ""]
 FILE = Path(__file__).with_name("rules.csv")
 
 
 def table() -> str:
     """Return the table as CSV.
 
-    A row for each field with a rule and each rule between fields: component, fields (names with
-    spaces between), test (value, one_of, increasing), expected (as R spells it), low, high, the
-    flags, length, columns, words (with spaces between), component that is allowed, optional.
+    A row for each field and each rule between fields: component, fields (names with spaces
+    between), test (value, flag, text or one of those of `Between`), expected (as R spells it), low,
+    high, the flags, length, columns, texts, words (with spaces between), component that is allowed,
+    optional.
 
     Examples
     --------
     >>> print(table().splitlines()[1])
-    Trainer,minutes,value,a number above 0,0,Inf,TRUE,FALSE,FALSE,FALSE,FALSE,FALSE,1,0,,,TRUE
+    Trainer,minutes,value,a finite number above 0,0,Inf,TRUE,FALSE,FALSE,FALSE,FALSE,FALSE,...
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -52,16 +58,21 @@ def table() -> str:
             more = [
                 rule.length,
                 rule.columns,
+                rule.texts,
                 " ".join(rule.words),
                 rule.component,
                 _word(optional(field)),
             ]
             words = [cls.__name__, field.name, "value", spelled(rule.expected, R)]
             writer.writerow([*words, _word(rule.low), _word(rule.high), *flags, *more])
+        for field in dataclasses.fields(cls):
+            if str(field.type) in TYPES and "rule" not in field.metadata:
+                expected = spelled(field_declared(cls, field.name).words(), R)
+                words = [cls.__name__, field.name, TYPES[str(field.type)], expected]
+                writer.writerow([*words, *_NO_NUMBERS, _word(optional(field))])
         for one in getattr(cls, "between", ()):
             words = [cls.__name__, " ".join(one.fields), one.test, spelled(one.expected, R)]
-            none = ["FALSE"] * len(FLAGS)
-            writer.writerow([*words, _word(one.low), _word(one.high), *none, 1, 0, "", "", "TRUE"])
+            writer.writerow([*words, _word(one.low), _word(one.high), *_NO_NUMBERS[2:], "TRUE"])
     return text.getvalue()
 
 

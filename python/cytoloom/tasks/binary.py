@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from ..components.rules import fraction
+from ..components.rules import fraction, ruled
 from ..images.labels import is_mask_255, values_of
-from ..losses import Loss
+from ..losses import LOSS, Loss
 from .found import Found
 from .head import Head
 from .labels import (
@@ -53,7 +53,7 @@ class Binary(Task):
     """
 
     threshold: float = fraction(0.5)
-    loss: str | Loss = "ce_dice"
+    loss: str | Loss = ruled("ce_dice", LOSS)
 
     def __post_init__(self) -> None:
         _ = self.heads  # a loss that does not go with its head is refused now

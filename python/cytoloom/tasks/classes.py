@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from ..errors import invalid
+from ..components.rules import Between, Rule, ruled
 from ..images.labels import is_mask_255, values_of
-from ..losses import Loss
+from ..losses import LOSS, Loss
 from .found import Found, found_on_empty
 from .head import Head
 from .labels import (
@@ -49,19 +49,17 @@ class Classes(Task):
     array([[2, 0]], dtype=uint8)
     """
 
-    names: tuple[str, ...] = ("background", "foreground")
-    class_weights: tuple[float, ...] | None = None
-    loss: str | Loss = "ce_dice"
+    names: tuple[str, ...] = ruled(
+        ("background", "foreground"), Rule("2 to 255 different names", texts=2, high=255)
+    )
+    class_weights: tuple[float, ...] | None = ruled(None, Rule("numbers of 0 or more", 0, length=0))
+    loss: str | Loss = ruled("ce_dice", LOSS)
+
+    between: ClassVar = (
+        Between(("class_weights", "names"), "as_many", "as many weights as there are names"),
+    )
 
     def __post_init__(self) -> None:
-        if len(self.names) < 2 or len(set(self.names)) < len(self.names):
-            raise invalid("names", expected="two or more different names", received=self.names)
-        if len(self.names) > 255:
-            raise invalid("names", expected="at most 255 classes", received=len(self.names))
-        weights = self.class_weights
-        if weights is not None and (len(weights) != len(self.names) or min(weights) < 0):
-            expected = f"{len(self.names)} weights, none negative"
-            raise invalid("class_weights", expected=expected, received=weights)
         _ = self.heads  # a loss that does not go with its head is refused now
 
     @property

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from ..components.rules import at_least, below_one, count, fraction
-from ..losses import Loss
+from ..components.rules import at_least, below_one, count, fraction, ruled
+from ..losses import LOSS, Loss
 from ..metrics.instances import IOUS_50_95, average_precision, counts_by_score
 from ..metrics.matching import match
 from ..segmentation.necks import divide_at_necks
@@ -111,7 +111,7 @@ class Instances(Task):
     fill_holes: bool = True
     exclude_border: bool = False
     reach_px: float = at_least(2, 5.0)
-    distance_loss: str | Loss = "ce"
+    distance_loss: str | Loss = ruled("ce", LOSS)
     contact_weight: float = at_least(0, 10.0)
     foreground_threshold: float = fraction(0.5)
     seed_threshold: float = fraction(0.25)

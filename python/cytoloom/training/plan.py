@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import invalid
 from ..events import Work, verb
 
 if TYPE_CHECKING:
@@ -80,4 +81,6 @@ def plan(
     if minutes is not None:
         trainer = replace(trainer, minutes=minutes, iterations=None, epochs=None)
     given = Given(resolve(task), trainer, network, normalize, checked_seed(seed))
+    if memory_gb is not None and memory_gb <= 0:
+        raise invalid("memory_gb", expected="a finite number above 0", received=memory_gb)
     return (yield from planned(given, data, validation, memory_gb))

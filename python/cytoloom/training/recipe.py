@@ -271,8 +271,7 @@ def _batch(
         return trainer.batch_size, f"{GIVEN}; about {trainer.batch_size * each:.1f} GB"
     low, high = BATCH[data.ndim]
     usual = int(min(high, max(low, BATCH_PX // pixels)))
-    most = max(1, int(memory_gb / each))
-    batch = min(usual, most)
+    batch = max(1, int(min(usual, memory_gb / each)))
     if batch < usual:
         return batch, f"what {memory_gb:.1f} GB of memory allow; about {batch * each:.1f} GB"
     return batch, f"{batch * pixels / 1000:.0f} thousand pixels a step; about {batch * each:.1f} GB"
