@@ -14,8 +14,10 @@
 #' @param name `files`, `objects` or the name of an image.
 #' @param i Name or number of an image; of several for `[`.
 #' @param value For `names(x) <-`: names that differ, which the tables then have, too; for
-#'   `x$objects <-` and `x$files <-`: the table with what you made of it; for an image: `NULL`,
-#'   which leaves it out. Labels are not replaced, for the tables would be those of others.
+#'   `x$objects <-` and `x$files <-`: the table with what you made of it. Where rows of `objects`
+#'   were left out, `files`, `print()` and `summary()` count those that are left; the labels keep
+#'   all, and so does what works on labels, such as [cl_measure()] and `plot()`. For an image:
+#'   `NULL`, which leaves it out. Labels are not replaced, for the tables would be those of others.
 #' @param exact Ignored; it belongs to the generic function.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
@@ -110,7 +112,7 @@ keep_folder <- function(temporary, paths) {
 #' @export
 `[[.cl_found` <- function(x, i, exact = TRUE) {
   one <- unclass(x)[[found_place(x, i)]]
-  if (inherits(one, "cl_labels")) read_labels(one$path, one$like) else one
+  if (inherits(one, "cl_labels")) in_memory(one) else one
 }
 
 found_place <- function(x, i) {
@@ -163,8 +165,21 @@ found_place <- function(x, i) {
   if (name == "files" && !identical(value$image[value$status == "ok"], names(x))) {
     refuse(name, "a row for each image, in their order", value)
   }
+  if (name == "objects") attr(x, "files") <- counted_again(x, value)
   attr(x, name) <- as.data.frame(value)
   x
+}
+
+# The table of files of which `objects` are those that are left.
+counted_again <- function(x, objects) {
+  files <- attr(x, "files")
+  elsewhere <- nrow(attr(x, "objects")) == 0 && nrow(objects) == 0 # in Parquet files
+  done <- files$status == "ok"
+  if (!elsewhere) {
+    left <- unique(data.frame(image = as.character(objects$image), object = objects$object))
+    files$objects[done] <- tabulate(match(left$image, files$image[done]), sum(done))
+  }
+  files
 }
 
 #' @rdname cl_found
@@ -195,7 +210,11 @@ found_place <- function(x, i) {
   if (length(value) != length(x) || anyNA(value) || !all(nzchar(value)) || anyDuplicated(value)) {
     refuse("names", paste(counted(length(x), "name"), "that differ"), value)
   }
-  old <- names(x)
+  renamed_images(x, names(x), value)
+}
+
+# Other names in the list, in the tables and in what is remembered of the images.
+renamed_images <- function(x, old, value) {
   renamed <- function(names) ifelse(names %in% old, value[match(names, old)], names)
   files <- attr(x, "files")
   objects <- attr(x, "objects")
@@ -205,7 +224,7 @@ found_place <- function(x, i) {
     part$called <- renamed(part$called)
     part
   })
-  make_found(stats::setNames(plain_list(x), value), files, objects, source)
+  make_found(stats::setNames(plain_list(x), renamed(names(x))), files, objects, source)
 }
 
 #' @rdname cl_found
@@ -233,10 +252,10 @@ c.cl_found <- function(...) {
   make_found(labels, files, objects, unique(source))
 }
 
-# As c() of lists has it: c(a = list(b = 1)) is called a.b.
+# As c() of lists has it: c(a = list(b = 1)) is called a.b; images that failed as well.
 prefixed <- function(found, name) {
-  if (nzchar(name)) names(found) <- paste0(name, ".", names(found))
-  found
+  all <- attr(found, "files")$image
+  if (nzchar(name)) renamed_images(found, all, paste0(name, ".", all)) else found
 }
 
 # Rows of several tables; a column that one lacks is NA there, and so is one of a matrix.

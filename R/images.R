@@ -70,6 +70,7 @@ swap_xy <- function(x) {
 
 # Labels as a matrix or stack in our index order.
 plain_labels <- function(x, what = "labels") {
+  if (inherits(x, "cl_labels")) x <- in_memory(x)
   if (inherits(x, "Image")) {
     x <- swap_xy(bare_array(x))
   } else if (inherits(x, "cimg")) {

@@ -40,9 +40,9 @@
 #' @return For labels, a [cl_found]: a list of label images by name, in the class of the images that
 #'   went in, with the data frames `$files` (a row per image, also for one that cannot be used, such
 #'   as an array with `NA`, with what is wrong as its `status`; where there is no other, that is an
-#'   error) and `$objects` (a row per object, keyed by `image` and `object`). For
-#'   probabilities, an array `[y, x, class]`, or a
-#'   named list of these; the classes of bare arrays have names: `found[, , "object"]`.
+#'   error) and `$objects` (a row per object, keyed by `image` and `object`). For probabilities, an
+#'   array `[y, x, class]` of one array, else (and of `slices`) a named list of these; the classes of
+#'   bare arrays have names: `found[, , "object"]`.
 #' @section Columns of a table of images:
 #' Each row gives a result, those of the same file as well, which are told apart (`A01`, `A01_2`)
 #' and said. `image`, or else the first of `path`, `file`, `filename` and `filepath`, is the image;
@@ -112,17 +112,15 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  written <- c(
-    overlay = isTRUE(overlay), maps = isTRUE(maps), objects = list(objects) %in% "parquet"
-  )
-  for (name in names(which(written))) {
-    if (is.null(out)) stop_clean("Invalid `", name, "`. Expected `out` with it.")
-  }
+  if (is.null(out)) refuse_files(overlay, maps, objects)
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
-    found <- call_python("probabilities", model = path, images = given, channels = channels)
+    found <- call_python(
+      "probabilities",
+      model = path, images = given, channels = channels, slices = slices, rescale = rescale
+    )
     prob <- lapply(found$maps, function(map) as_class(name_classes(map, found$classes), like))
-    return(if (is_one_array(images)) prob[[1]] else prob)
+    return(if (is_one_array(images) && !isTRUE(slices)) prob[[1]] else prob)
   }
   folder <- if (is.null(out)) tempfile("labels") else plain_path(out, "out")
   found <- run_events(
@@ -138,6 +136,16 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   found[c("files", "objects")] <- lapply(found[c("files", "objects")], as_given, images)
   source <- remembered(images, axes, pixel_size_um, pattern, found$files$image)
   new_found(found, source, like, temporary = if (is.null(out)) folder)
+}
+
+# What is written to files needs a folder for them.
+refuse_files <- function(overlay, maps, objects) {
+  written <- c(
+    overlay = isTRUE(overlay), maps = isTRUE(maps), objects = list(objects) %in% "parquet"
+  )
+  if (any(written)) {
+    stop_clean("Invalid `", names(which(written))[1], "`. Expected `out` with it.")
+  }
 }
 
 # Names of the classes on the last axis.

@@ -48,4 +48,5 @@ backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi
     declare(c(packages_needed, backend_needed()), python_version = python_needed)
   }
   register_verbs()
+  register_labels()
 }

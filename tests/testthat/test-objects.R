@@ -167,6 +167,15 @@ test_that("probabilities are arrays [y, x, class] that sum to one", {
   expect_identical(dimnames(maps), list(NULL, NULL, c("background", "object")))
   expect_equal(range(maps[, , 1] + maps[, , 2]), c(1, 1), tolerance = 1e-6)
   expect_identical(names(predict(tiny_model(), some_images(), type = "prob")), c("left", "right"))
+  # slices and another size are heeded as for labels
+  stack <- aperm(array(unlist(some_images()), c(256, 256, 2)), c(3, 1, 2))[, 1:64, 1:64]
+  slices <- predict(tiny_model(), stack, type = "prob", slices = TRUE)
+  expect_identical(names(slices), c("image_z000", "image_z001"))
+  expect_identical(slices[[2]], predict(tiny_model(), stack[2, , ], type = "prob"))
+  expect_error(predict(tiny_model(), stack, type = "prob"), "slices = TRUE")
+  twice <- predict(tiny_model(), stack[1, , ], type = "prob", rescale = 2)
+  expect_false(identical(twice, slices[[1]]))
+  expect_error(predict(tiny_model(), stack, type = "prob", rescale = 17), "from 1/16 to 16")
 })
 
 test_that("a left-over argument is an error, in every verb and method", {
@@ -380,7 +389,7 @@ test_that("probabilities are written on request", {
   predict(tiny_model(), image, rescale = NULL, out = out, maps = TRUE, progress = FALSE)
   prob <- cl_read(file.path(out, "maps", "left.tif"))
   expect_identical(dim(prob), c(dim(image[[1]]), 2L))
-  again <- predict(tiny_model(), image[[1]], type = "prob")
+  again <- predict(tiny_model(), image[[1]], type = "prob", rescale = NULL)
   expect_equal(as.vector(prob), as.vector(again), tolerance = 1e-3)
   expect_error(predict(tiny_model(), image, maps = TRUE), "`maps`. Expected `out` with it")
   expect_error(predict(tiny_model(), image, objects = "parquet"), "`objects`. Expected `out`")

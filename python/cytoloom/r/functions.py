@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import os
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import VERBS
 from ..components import coerce, is_component, to_plain
-from ..errors import InvalidError, invalid
-from ..events import Event, Parameter, find_verb, result_of
+from ..errors import GuessWarning, InvalidError, invalid
+from ..events import Event, Parameter, find_verb
 from ..messages import say
 
 if TYPE_CHECKING:
@@ -281,16 +282,51 @@ def _history(path: str) -> Any:
     return _model(path).history
 
 
-def _probabilities(model: str, images: Any, channels: Any = None) -> Plain:
-    from ..models.inputs import fitting_source
+def _probabilities(
+    model: str,
+    images: Any,
+    channels: Any = None,
+    slices: bool = False,
+    rescale: float | str | None = None,
+) -> Plain:
+    from ..models.rescale import check_rescale, factors_for
     from ..prediction.collect import items_for
 
+    check_rescale(rescale)
     used, options = _model(model), _options(images)
     chosen = _channels(channels) or options["channels"]
-    how = {name: options[name] for name in ("axes", "pattern")}
-    items = result_of(items_for(used, options["source"], chosen, **how))
-    maps = {i.id: used.predict_proba(fitting_source(used, i).read()) for i in items}
+    how = {name: options[name] for name in ("axes", "pattern", "pixel_size_um")}
+    items = _warned(items_for(used, options["source"], chosen, slices, **how))
+    factors = _warned(factors_for(used, items, rescale))
+    maps = {item.id: _shares(used, item, factors[item.id]) for item in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
+
+
+def _shares(model: Model, item: Any, factors: Any) -> Any:
+    """Return the probability of each class in each pixel, of which `predict` makes labels."""
+    from ..datasets.checks import odd_pixels
+    from ..models.contrast import held_down_words
+    from ..models.inputs import fitting_source
+    from ..models.rescale import scaled_maps
+
+    source = fitting_source(model, item)
+    odd = [say("{}: {}", item.id, text) for text in odd_pixels(source)]
+    stats = model.normalize.fit(source)
+    faint = [item.id] if model.normalize.held_down(stats) else []
+    for text in (*odd, *held_down_words(faint)):
+        warnings.warn(GuessWarning(text), stacklevel=2)
+    return model.task.probabilities(scaled_maps(model, source, stats, factors))
+
+
+def _warned(work: Any) -> Any:
+    """Run work to its result, of whose events warnings alone are told."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            return end.value
+        if event.kind == "warning":
+            warnings.warn(GuessWarning(event.message), stacklevel=2)
 
 
 def _read(
