@@ -41,7 +41,8 @@
 #'   went in, with the data frames `$files` (a row per image, also for one that cannot be used, such
 #'   as an array with `NA`, with what is wrong as its `status`; where there is no other, that is an
 #'   error) and `$objects` (a row per object, keyed by `image` and `object`). For probabilities, an
-#'   array `[y, x, class]` of one array, else (and of `slices`) a named list of these; the classes of
+#'   array `[y, x, class]` of one array, else (and of `slices`) a named list of these; the classes
+#'   of
 #'   bare arrays have names: `found[, , "object"]`.
 #' @section Columns of a table of images:
 #' Each row gives a result, those of the same file as well, which are told apart (`A01`, `A01_2`)

@@ -122,11 +122,14 @@ def _stored(item: Item, values: Values | None, **how: Any) -> Item:
 
 def _values(items: Sequence[Item]) -> list[Values | None]:
     """Look at the values of images whose type says nothing; None of others."""
-    bare = [_is_bare(item.image) for item in items]
-    return [
-        Values.of(_whole(item.image).read()) if one else None
-        for item, one in zip(items, bare, strict=True)
-    ]
+    return [_values_of(item.image) for item in items]
+
+
+def _values_of(source: Source) -> Values | None:
+    try:
+        return Values.of(_whole(source).read()) if _is_bare(source) else None
+    except InvalidError:  # said when it is read
+        return None
 
 
 def as_trained(items: Sequence[Item], trained: str | None) -> list[Item]:
