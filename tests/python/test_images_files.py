@@ -464,7 +464,7 @@ def test_boolean_labels_and_one_pixel_size_for_all_axes(tmp_path):
     [
         ("a.png", np.zeros((2, 2), int), "a name ending"),
         ("a.tif", np.zeros((2, 2)), "whole numbers"),
-        ("a.tif", np.array([[-1, 0]]), "0 to 2"),
+        ("a.tif", np.array([[-1, 0]]), "0 to 4294967295"),
         ("a.tif", np.zeros((2, 2, 2, 2), int), "shape"),
         ("none/a.tif", np.zeros((2, 2), int), "folder that exists"),
     ],
@@ -557,7 +557,7 @@ def test_a_missing_file_and_one_that_is_no_image_are_told_apart(tmp_path):
     (tmp_path / "a.png").write_text("<html>")
     with pytest.raises(InvalidError, match="starts with"):
         read(tmp_path / "a.png")
-    with pytest.raises(InvalidError, match="directory"):
+    with pytest.raises(InvalidError, match="a folder"):
         read(tmp_path)
 
 
