@@ -100,11 +100,98 @@ def test_a_killed_prediction_says_what_differs(model, images, tmp_path):
     assert sorted(contents(out)) == ["files.csv", "labels/w5.tif", "objects.csv"]
 
 
+def sized(path: Path, image: np.ndarray, size_um: float) -> None:
+    cl.images.write_labels(path, image, size_um, overwrite=True)
+
+
+@pytest.fixture
+def known_size(model) -> cl.Model:
+    """A model that knows how large its pixels were."""
+    other = kills.ruled(model.path)
+    other.info["pixel_size_um"] = [0.5, 0.5]
+    return other
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_a_scale_holds_for_the_images_it_was_decided_by(known_size, tmp_path, kept):
+    """Images that are not finished get another pixel size, or are taken away, before it goes on."""
+    own = tmp_path / "images"
+    own.mkdir()
+    images = small.nuclei(4)[0]
+    for k, image in enumerate(images):
+        sized(own / f"w{k}.tif", image, 1.0)
+    out = tmp_path / "out"
+    events = cl.predict.events(known_size, own, out=out)
+    next(event for event in events if event.message.startswith(f"image {kept + 1}/4"))
+    events.close()
+    left = [k for k in range(4) if not (out / "labels" / f"w{k}.tif").exists()]
+    assert left
+    for k in left:
+        sized(own / f"w{k}.tif", images[k], 0.5)
+    found = cl.predict(known_size, own, out=out, progress=False)
+    assert found.files["scale"].tolist() == [1.0 if k in left else 2.0 for k in range(4)]
+    assert contents(out) == contents(cl.predict(known_size, own, out=tmp_path / "whole").out)
+
+
+def test_a_scale_that_would_be_another_now_is_told(known_size, images, tmp_path, monkeypatch):
+    """It was decided from all images together, of which one was taken away since."""
+
+    def by_number(model, items, rescale):
+        yield from ()
+        return {item.id: [float(len(items)) / 4] * 2 for item in items}
+
+    monkeypatch.setattr("cytoloom.prediction.decided.factors_for", by_number)
+    own = shutil.copytree(images, tmp_path / "images")
+    (own / "w5.tif").unlink()
+    out = tmp_path / "out"
+    events = cl.predict.events(known_size, own, out=out)
+    next(event for event in events if event.message.startswith("image 2/5"))
+    events.close()
+    (own / "w4.tif").unlink()
+    with pytest.raises(cl.InvalidError, match=r"w4 is not given, and by it the scale of all"):
+        cl.predict(known_size, own, out=out, progress=False)
+    found = cl.predict(known_size, own, out=out, progress=False, overwrite=True)
+    assert set(found.files["scale"]) == {1.0}
+
+
 def test_images_that_came_since_are_taken_along(model, images, tmp_path):
     own = shutil.copytree(images, tmp_path / "images")
     killed(model, own, tmp_path / "out", KEEP, 3)
     cl.images.write_labels(own / "w9.tif", small.nuclei(1)[0][0])
     assert predict(model, own, tmp_path / "out").names[-1] == "w9"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_files_keep_their_names_whatever_is_given_beside_them_now(model, tmp_path, number):
+    """Images whose names become the same name of a file, in another order and with one more."""
+    images = dict(zip(["b/c", "b_c", "z", "b:c"], small.nuclei(4)[0], strict=True))
+    first = {name: images[name] for name in ("b/c", "b_c", "z")}
+    out = tmp_path / "out"
+    events = cl.predict.events(model, first, out=out, rescale=None)
+    next(event for event in events if event.message.startswith(f"image {number + 1}/3"))
+    events.close()
+    before = {path: path.read_bytes() for path in (out / "labels").iterdir()}
+    again = {name: images[name] for name in ("b:c", "z", "b_c", "b/c")}
+    found = cl.predict(model, again, out=out, rescale=None, progress=False)
+    assert before
+    assert {path: path.read_bytes() for path in before} == before
+    files = found.files.set_index("image")
+    assert len(set(files["labels"])) == 4
+    for name, image in images.items():
+        assert (found[name] == model.predict(image)).all()
+        assert files["objects"][name] == len(np.unique(found[name])) - 1
+
+
+def test_earlier_results_give_way_to_those_of_the_same_image(model, tmp_path):
+    """One that fails now keeps its file, though another image given before it would have it."""
+    one, other = small.nuclei(2)[0]
+    out = tmp_path / "out"
+    cl.predict(model, {"b_c": one}, out=out, rescale=None, progress=False)
+    before = contents(out)
+    given = {"b/c": other, "b_c": tmp_path / "nothing.tif"}
+    with pytest.raises(cl.InvalidError, match="b_c, which could not be used"):
+        cl.predict(model, given, out=out, rescale=None, progress=False, overwrite=True)
+    assert before.items() <= contents(out).items()
 
 
 def test_a_label_image_that_was_lost_is_made_again(model, images, tmp_path):

@@ -28,12 +28,13 @@ from ..models.inputs import (
     trained_channels,
     unlike,
 )
-from ..models.rescale import Factors, check_rescale, factors_for
+from ..models.rescale import check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
+from .decided import decided, decided_otherwise
 from .folder import InMemory, objects_of
 from .predictions import FILES_COLUMNS, Predictions
 
@@ -128,6 +129,8 @@ def go_on_or_begin(
     differing = folder.differences(asked)
     if not differing:
         differing = yield from _other_images(model, items, folder.finished)
+    if not differing and folder.finished:
+        differing = yield from decided_otherwise(model, items, asked["rescale"], folder)
     folder.begin(asked, differing)
     if folder.finished:
         done = counted(len(folder.finished), "image")
@@ -173,7 +176,7 @@ def collect(
         yield note(model.engine.note)
     for text in said_once(items):
         yield warn(text)
-    factors = yield from _decided(model, items, rescale, folder)
+    factors = yield from decided(model, items, rescale, folder)
     with each_image(model, left, work) as begun:
         for item, finish in begun:
             count = len(done)
@@ -191,19 +194,6 @@ def collect(
     if folder.path is not None:
         yield note(f"{found}.")
     return found
-
-
-def _decided(
-    model: Model, items: Sequence[Item], rescale: Any, folder: InMemory
-) -> Work[dict[str, Factors]]:
-    """Decide how much images are enlarged, or take what was decided before a kill."""
-    before: dict[str, Factors] = folder.decided.get("factors", {})
-    if all(item.id in before for item in items):
-        return before
-    factors = yield from factors_for(model, items, rescale)
-    factors |= before
-    folder.decide("factors", factors)
-    return factors
 
 
 def _together(

@@ -32,7 +32,7 @@ from ..storage.results import (
     refuse_results,
     take_place,
 )
-from ..storage.tables import packed, unpacked, write_table
+from ..storage.tables import packed, read_table, unpacked, write_table
 from ..storage.unfinished import Unfinished
 from ..storage.written import Written
 
@@ -105,8 +105,9 @@ class ResultsFolder(InMemory):
     ----------
     folder : Path
         Exists, and is this run's alone.
-    names : dict of str to str
-        Names of files by image.
+    images : iterable of str
+        Names of the images. Files are called by them, and those of an unfinished prediction as
+        they were, whatever images are given beside them now.
     overwrite : bool
         Results that are there are replaced once the new ones are whole, and an unfinished
         prediction of other settings is given up.
@@ -114,11 +115,10 @@ class ResultsFolder(InMemory):
         Says whether the folder is still this run's.
     """
 
-    def __init__(self, folder: Path, names: Mapping[str, str], overwrite: bool, lock: Lock) -> None:
+    def __init__(self, folder: Path, images: Iterable[str], overwrite: bool, lock: Lock) -> None:
         super().__init__()
         self.path = self._folder = folder
-        self._names, self._overwrite, self._lock = names, overwrite, lock
-        self.renamed = changes(names.items())
+        self._images, self._overwrite, self._lock = list(images), overwrite, lock
         self._state, self._record = Unfinished(folder / UNFINISHED), Written(folder)
         self._replacing = (folder / PREDICTED).exists()
         self._stage = self._state.folder / "new"
@@ -126,12 +126,22 @@ class ResultsFolder(InMemory):
 
     def _recall(self) -> None:
         """Take up what an earlier run kept, as far as the files are there as it wrote them."""
+        self._names = file_names(self._images, self._state.names or self._earlier_names())
+        self.renamed = changes(self._names.items())
         self.decided = self._state.decided
         done = self._state.done
         self.finished = {name: kept for name, kept in done.items() if self._whole(kept["files"])}
         files = (kept["files"] for kept in self.finished.values())
         self._written = {name: digest for one in files for name, digest in one.items()}
         self._kept = len(self.finished)
+
+    def _earlier_names(self) -> dict[str, str]:
+        """Return how files are called of those images that have earlier results."""
+        if not self._replacing:
+            return {}
+        table = read_table(self._folder / PREDICTED)
+        there = {str(row.image): Path(row.labels).stem for row in table.itertuples() if row.labels}
+        return {name: there[name] for name in self._images if name in there}
 
     def _whole(self, files: Mapping[str, str]) -> bool:
         return all(self._is_there(name, digest) for name, digest in files.items())
@@ -294,7 +304,7 @@ def open_results(
         refuse_odd_folders(path, (*KINDS, UNFINISHED))
         begun = (path / UNFINISHED).is_dir()
         refuse_results(path, (PREDICTED,) if begun else (OBJECTS, PREDICTED), overwrite)
-        folder = ResultsFolder(path, file_names(item.id for item in items), overwrite, lock)
+        folder = ResultsFolder(path, (item.id for item in items), overwrite, lock)
         folder.refuse_losses(read)
         try:
             yield folder

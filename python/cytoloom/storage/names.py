@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..messages import shortened
 
@@ -63,16 +63,28 @@ def file_name(name: object) -> str:
     return _shortened(f"_{text}" if _DEVICES.fullmatch(text) else text)
 
 
-def file_names(names: Iterable[str]) -> dict[str, str]:
+def file_names(names: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a name of a file for each name; no two are alike to any system.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of images.
+    given : dict of str to str, optional
+        Names of files that some have already, and keep; no other gets one of them.
 
     Examples
     --------
     >>> file_names(["a", "A", "b/c"])
     {'a': 'a', 'A': 'A_2', 'b/c': 'b_c'}
+    >>> file_names(["b/c", "b_c"], {"b_c": "b_c"})
+    {'b/c': 'b_c_2', 'b_c': 'b_c'}
     """
-    names = list(names)
-    return dict(zip(names, told_apart(map(file_name, names), folded), strict=True))
+    names, given = list(names), given or {}
+    new = [name for name in names if name not in given]
+    files = told_apart([*given.values(), *map(file_name, new)], folded)
+    found = dict(zip([*given, *new], files, strict=True))
+    return {name: found[name] for name in names}
 
 
 def told_apart(names: Iterable[str], alike: Callable[[str], str] = str) -> Iterator[str]:
