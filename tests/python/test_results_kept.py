@@ -283,7 +283,7 @@ def test_what_fails_leaves_the_earlier_results(model, tmp_path):
     cl.predict(model, {"a": image}, out=out, progress=False, overlay=True)
     before = contents(out)
     with pytest.raises(cl.InvalidError, match="1 channel"):
-        cl.predict(model, np.zeros((8, 8, 3)), out=out, overwrite=True, progress=False)
+        cl.predict(model, np.eye(8)[..., None] * [1, 2, 3], out=out, overwrite=True, progress=False)
     assert contents(out) == before
 
 
