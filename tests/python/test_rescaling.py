@@ -330,7 +330,7 @@ def test_a_prediction_that_goes_on_keeps_its_factors(fine, tmp_path, monkeypatch
     while not list(tmp_path.glob("r/labels/*.tif")):
         next(events)
     events.close()
-    monkeypatch.setattr("cytoloom.prediction.collect.factors_for", None)
+    monkeypatch.setattr("cytoloom.prediction.decided.factors_for", None)
     found = cl.predict(fine, **given, out=tmp_path / "r", progress=False)
     assert found.files["scale"].tolist() == [2.0] * 3
     assert all(np.array_equal(found[name], whole[name]) for name in whole.names)
