@@ -165,7 +165,7 @@ class Model(Record):
         if halo is None:  # it sees all of an image: one tile, whatever the size
             halo, tile_px = (0,) * self.ndim, max(source.shape[:-1])
         return inference.predict_maps(
-            engine.forward,
+            lambda images: self.part.calibrated(engine.forward(images)),
             source,
             lambda region: self.normalize.apply(region, stats),
             self.task.heads,
@@ -314,11 +314,11 @@ class Model(Record):
         """
         if name is not None and name not in self.parts:
             raise invalid("name", expected=say("one of {}", list(self.parts)), received=Value(name))
-        heads = self.parts[name or self.name].task.heads
+        part = self.parts[name or self.name]
         if not 1 <= member <= self.members:
             raise invalid("member", expected=f"1 to {self.members}", received=member)
-        logits = backend.forward(self.network_of(member, name))(inputs)
-        return {head: activate(logits[head], heads[head].activation) for head in heads}
+        logits = part.calibrated(backend.forward(self.network_of(member, name))(inputs))
+        return {head: activate(logits[head], of.activation) for head, of in part.task.heads.items()}
 
     @checked
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

@@ -80,6 +80,13 @@ class Part:
         """Output channels by head."""
         return {name: head.channels for name, head in self.task.heads.items()}
 
+    def calibrated(self, logits: Mapping[str, Any]) -> dict[str, Any]:
+        """Return logits by head as the calibration has them."""
+        if self.calibration is None or self.calibration.temperature == 1:
+            return dict(logits)
+        heads, by = self.task.class_heads, np.float32(1 / self.calibration.temperature)
+        return {head: one * by if head in heads else one for head, one in logits.items()}
+
     def build(
         self, precision: str, seed: int = 0, spacing_um: tuple[float, ...] | None = None
     ) -> Any:

@@ -19,6 +19,7 @@ from ..storage.atomic import leave_empty, partial_name, sha256_of, told
 from ..storage.tables import read_table
 from ..storage.written import Written
 from ..tasks.task import Task
+from ..uncertainty.calibration import Calibration
 from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_fields
 from .record import FORMAT, INFO, NETWORK, Part
 
@@ -376,7 +377,7 @@ def parts_of(plain: Mapping[str, Any]) -> dict[str, Part]:
             from_plain(part["network"], Network),
             from_plain(part["normalize"], Normalize),
             {key: int(count) for key, count in part["inputs"].items()},
-            part["calibration"] and from_plain(part["calibration"]),
+            part["calibration"] and from_plain(part["calibration"], Calibration),
         )
         for name, part in plain["networks"].items()
     }

@@ -64,6 +64,11 @@ class Binary(Task):
         return {"foreground": Head(1, "sigmoid", self.loss)}
 
     @property
+    def class_heads(self) -> tuple[str, ...]:
+        """The probability of foreground."""
+        return ("foreground",)
+
+    @property
     def locality(self) -> int | str:
         """A pixel's label depends on that pixel only."""
         return 0

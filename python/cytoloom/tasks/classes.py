@@ -68,6 +68,11 @@ class Classes(Task):
         return {"classes": Head(len(self.names), "softmax", self.loss)}
 
     @property
+    def class_heads(self) -> tuple[str, ...]:
+        """The probability of each class."""
+        return ("classes",)
+
+    @property
     def locality(self) -> int | str:
         """A pixel's label depends on that pixel only."""
         return 0

@@ -131,6 +131,11 @@ class Instances(Task):
         }
 
     @property
+    def class_heads(self) -> tuple[str, ...]:
+        """The probability of foreground."""
+        return ("foreground",)
+
+    @property
     def context_px(self) -> int:
         """How far the second head's target looks."""
         return context(self.reach_px)

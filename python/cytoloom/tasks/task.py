@@ -95,6 +95,11 @@ class Task(Labelled):
         return {}
 
     @property
+    def class_heads(self) -> tuple[str, ...]:
+        """Heads whose maps are probabilities of classes, which can be made honest."""
+        return ()
+
+    @property
     def main_scores(self) -> tuple[str, ...]:
         """Names of the scores by which people know a model, the first the most telling."""
         return ("dice",)

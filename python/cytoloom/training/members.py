@@ -25,7 +25,7 @@ from .resume import kept_in
 from .segment import taught
 from .stages import Given, Planned
 from .trainer import Trainer
-from .tune import doubts, fit, seen, tune_px, tuned_on
+from .tune import calibrate, doubts, fit, seen, tune_px, tuned_on
 
 T = TypeVar("T")
 
@@ -160,16 +160,17 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     mean = replace(first.model, members=len(done), networks=networks)
     parts = [OutOfFold.of(one.planned, one.model) for one in done]
     if whole.validation_readers:
-        task, scores, coherence = fit(mean.task, *seen(whole, mean, tune_px(whole)), spacing)
         shown = whole
+        maps, truths = seen(whole, mean, tune_px(whole))
     else:
-        maps = [one for part in parts for one in part.maps]
-        task, scores, coherence = fit(
-            mean.task, maps, [one for part in parts for one in part.truths], spacing
-        )
         shown = first.planned
+        maps = [one for part in parts for one in part.maps]
+        truths = [one for part in parts for one in part.truths]
+    calibration, maps = calibrate(mean.task, maps, truths)
+    fitted = fit(mean.task, maps, truths, spacing)
+    # of single members, whose thresholds are their own
     rows = score_each(mean.task, parts, spacing)
-    tuned = tuned_on(shown, mean, task, scores, coherence)
+    tuned = tuned_on(shown, mean, calibration, *fitted)
     steps = min(one.learned.state.iteration for one in done)
     for text in doubts(whole.trainer, steps, tuned.task, tuned.scores):
         yield warn(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ class OutOfFold:
         Of as many of them as thresholds are fitted to, the last one may be a part; see `seen`.
     groups : dict of str to str or None
         Whose each image is.
+    pixels : int
+        To how many thresholds are fitted.
     """
 
     model: Model
@@ -38,13 +41,15 @@ class OutOfFold:
     maps: list[Maps]
     truths: list[Truth]
     groups: Mapping[str, str | None]
+    pixels: int
 
     @classmethod
     def of(cls, planned: Planned, model: Model) -> OutOfFold:
         """Predict the images on which thresholds are fitted."""
         readers = list(objects_first(planned.validation_readers))
         groups = {item.id: item.group for item in planned.split.validation.items}
-        return cls(model, readers, *seen(planned, model, tune_px(planned)), groups)
+        pixels = tune_px(planned)
+        return cls(model, readers, *seen(planned, model, pixels), groups, pixels)
 
     def each(self, spacing_um: Any, task: Task) -> list[dict[str, float]]:
         """Score every image with a task's thresholds, predicting those that were not yet."""
@@ -85,17 +90,27 @@ def score_each(
     rows = []
     for k, part in enumerate(parts):
         others = [other for other in parts if other is not part] or [part]
-        fitted = task.tune(
-            [maps for other in others for maps in other.maps],
-            [truth for other in others for truth in other.truths],
-            spacing_um,
-        )
+        fitted = task.tune(*_in_turn(others, part.pixels), spacing_um)
         scored = zip(part.readers, part.each(spacing_um, fitted), strict=True)
         rows += [
             {"image": r.id, "group": part.groups[r.id], "member": k + 1, **_plain(scores)}
             for r, scores in scored
         ]
     return rows
+
+
+def _in_turn(parts: Sequence[OutOfFold], pixels: int) -> tuple[list[Maps], list[Truth]]:
+    """Take maps and truths, one of each fold in turn, up to so many pixels."""
+    turns = zip_longest(*(zip(part.maps, part.truths, strict=True) for part in parts))
+    maps: list[Maps] = []
+    truths: list[Truth] = []
+    for found, truth in (pair for turn in turns for pair in turn if pair is not None):
+        if maps and pixels <= 0:
+            break
+        maps.append(found)
+        truths.append(truth)
+        pixels -= truth[0].size
+    return maps, truths
 
 
 def _plain(scores: Mapping[str, float]) -> dict[str, float | None]:

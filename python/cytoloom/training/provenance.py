@@ -145,5 +145,6 @@ def recorded(bare: Model, planned: Planned, tuned: Tuned, started: float) -> Mod
     info, training_info = of_images(planned, tuned)
     seconds = {"seconds": time.monotonic() - started}
     training = {**bare.info["training"], **training_info, **seconds}
-    parts = {bare.name: replace(bare.part, task=tuned.task)}
+    part = replace(bare.part, task=tuned.task, calibration=tuned.calibration)
+    parts = {bare.name: part}
     return replace(bare, parts=parts, info={**bare.info, **info, "training": training})

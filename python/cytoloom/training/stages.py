@@ -14,6 +14,7 @@ from ..images.normalize import Normalize
 from ..networks.network import Network
 from ..patches.sample import Reader
 from ..tasks.task import Task
+from ..uncertainty.calibration import Calibration
 from .recipe import Plan
 from .trainer import Trainer
 
@@ -169,6 +170,8 @@ class Tuned:
     ----------
     task : Task
         With its thresholds.
+    calibration : Calibration
+        What makes its probabilities honest.
     scores : dict of str to float
         Mean over the images that have something to measure.
     fast : dict or None
@@ -180,6 +183,7 @@ class Tuned:
     """
 
     task: Task
+    calibration: Calibration
     scores: dict[str, float]
     fast: dict[str, Any] | None
     coherence: float | None

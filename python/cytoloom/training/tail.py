@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pandas as pd
@@ -57,7 +58,9 @@ class Tail:
                 minutes = self._planned.trainer.length(1)[1] or 0.0
                 self._tuning = min(self._tuning, EARLY * 60 * minutes)
         # two networks are still to be built: folded for prediction, and in float32 for its file
-        return SAVE_S + 2 * watch.warm_up_s + self._tuning + self._comparing(watch.forward_s_per_px)
+        per_px = watch.forward_s_per_px
+        after = self._tuning + self._comparing(per_px) + self._out_of_fold(per_px)
+        return SAVE_S + 2 * watch.warm_up_s + after
 
     def _try(self, watch: Watch) -> float:
         """Tune on a sample of what will be tuned on; return what all of it would take."""
@@ -72,6 +75,14 @@ class Tail:
         took = time.monotonic() - begun
         tried = sum(max(SMALL_PX, labels.size) for labels, _ in truths)
         return took * counted_px(self._planned, pixels) / tried
+
+    def _out_of_fold(self, forward_s_per_px: float) -> float:
+        """Estimate what scoring all images held out takes, thresholds of others first."""
+        if self._planned.split.given.turn[1] == 1:
+            return 0.0
+        pixels = sum(math.prod(reader.size) for reader in self._planned.validation_readers)
+        # decoded and scored
+        return self._tuning + pixels * (forward_s_per_px + 2 * DECODE_S_PER_PX)
 
     def _comparing(self, forward_s_per_px: float) -> float:
         """Estimate what follows the tuning: tiles against the whole, OpenVINO against Keras."""

@@ -19,6 +19,7 @@ from ..tasks.coherence import densest_centre, fit_as_is
 from ..tasks.found import nowhere
 from ..tasks.labels import EMPTY
 from ..tasks.task import Task, Truth
+from ..uncertainty.calibration import Calibration, fit_temperature, tempered, tempered_share
 from .batches import UNKNOWN
 from .compare import compare
 from .stages import Planned, Tuned
@@ -48,7 +49,7 @@ def tune_px(planned: Planned) -> int:
     """
     minutes = planned.trainer.length(1)[1]
     if minutes is None:
-        return TUNE_PX
+        return TUNE_PX // planned.split.given.turn[1]
     # not fewer than a 512 x 512 px image, however short the training
     return int(min(TUNE_PX, max(250_000, minutes * TUNE_PX_PER_MINUTE)))
 
@@ -68,23 +69,27 @@ def tune(planned: Planned, model: Model) -> Tuned:
     model : Model
         With its network in memory and the thresholds of its task as they are.
     """
-    spacing = planned.split.spacing_um
-    fitted = fit(model.task, *seen(planned, model, tune_px(planned)), spacing)
-    return tuned_on(planned, model, *fitted)
+    maps, truths = seen(planned, model, tune_px(planned))
+    calibration, maps = calibrate(model.task, maps, truths)
+    fitted = fit(model.task, maps, truths, planned.split.spacing_um)
+    return tuned_on(planned, model, calibration, *fitted)
 
 
 def tuned_on(
     planned: Planned,
     model: Model,
+    calibration: Calibration,
     task: Task,
     scores: dict[str, float],
     coherence: float | None,
 ) -> Tuned:
     """Add to what was fitted what else is to be known of a model on validation images."""
-    fitted = replace(model, parts={model.name: replace(model.part, task=task)})
+    part = replace(model.part, task=task, calibration=calibration)
+    fitted = replace(model, parts={model.name: part})
     images = ((r.image, r.stats) for r in objects_first(planned.validation_readers))
     return Tuned(
         task,
+        calibration,
         scores,
         fast=compare(fitted, images, planned.split.spacing_um),
         coherence=coherence,
@@ -103,6 +108,39 @@ def doubts(
             "has hardly learned. Give more minutes."
         )
     yield from task.doubts(scores)
+
+
+def calibrate(
+    task: Task, maps: Sequence[Maps], truths: Sequence[Truth]
+) -> tuple[Calibration, list[Maps]]:
+    """Fit the temperature of the probabilities of classes, and return the maps with it.
+
+    Parameters
+    ----------
+    task : Task
+        Says which heads are such.
+    maps, truths : sequence
+        From `seen`.
+    """
+    heads = {head: task.heads[head].activation for head in task.class_heads}
+    said, true = [], []
+    for head, activation in heads.items():
+        for found, (labels, known) in zip(maps, truths, strict=True):
+            share = found[head][known]
+            both = np.concatenate([1 - share, share], -1) if activation == "sigmoid" else share
+            said.append(both)
+            true.append(
+                (labels[known] > 0).astype(int) if activation == "sigmoid" else labels[known]
+            )
+    calibration = Calibration(fit_temperature(said, true))
+    by = {"sigmoid": tempered_share, "softmax": tempered}
+    return calibration, [
+        {
+            head: by[heads[head]](one, calibration.temperature) if head in heads else one
+            for head, one in found.items()
+        }
+        for found in maps
+    ]
 
 
 def fit(

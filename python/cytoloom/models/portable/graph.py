@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import invalid
 from ...messages import counted
 from ...runtime import backend
+from ...uncertainty.calibration import LEAST
 from ..record import refuse_broken
 
 if TYPE_CHECKING:
@@ -68,5 +69,20 @@ def maps_graph(model: Record) -> Any:
     maps = {}
     for head, of in model.task.heads.items():
         found = [keras.layers.Activation(of.activation)(one[head]) for one in logits]
-        maps[head] = keras.layers.Average()(found) if len(found) > 1 else found[0]
+        mean = keras.layers.Average()(found) if len(found) > 1 else found[0]
+        calibrated = head in model.task.class_heads and model.part.calibration is not None
+        temperature = model.part.calibration.temperature if calibrated else 1.0
+        maps[head] = mean if temperature == 1 else _tempered(mean, temperature, of.activation)
     return keras.Model(image, maps)
+
+
+def _tempered(mean: Any, temperature: float, activation: str) -> Any:
+    """Return a map of probabilities as a temperature makes it; see `uncertainty.calibration`."""
+    ops = backend.require().ops
+
+    def power(share: Any) -> Any:
+        return ops.power(ops.clip(share, LEAST, 1 - LEAST), 1 / temperature)
+
+    own = power(mean)
+    total = own + power(1 - mean) if activation == "sigmoid" else ops.sum(own, -1, keepdims=True)
+    return own / total

@@ -1,0 +1,1 @@
+"""How much to trust what is found: probabilities that are what they say."""
