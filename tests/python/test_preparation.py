@@ -89,6 +89,11 @@ def test_images_of_noise_do_not_set_the_floor_that_keeps_them_dark():
     assert "The contrast of 1 image was held down (image_002)" in said.message
 
 
+def said(event) -> bool:
+    """Whether a note says whose labels are learned."""
+    return "several annotators" in event.message
+
+
 def test_what_several_annotators_ask_for_is_learned_as_said():
     """The consensus; the mean of what each asks for; or one of them for each patch."""
     left, right = np.zeros((2, 16, 16), int)
@@ -96,11 +101,13 @@ def test_what_several_annotators_ask_for_is_learned_as_said():
     data = cl.datasets.data.as_data(([np.zeros((16, 16))] * 2, [left] * 2))
     sources = [ArraySource(one, "yx", role="labels") for one in (left, right, right)]
     items = tuple(dataclasses.replace(one, annotations=tuple(sources)) for one in data.items)
-    data = dataclasses.replace(data, items=items)
+    alone, data = data, dataclasses.replace(data, items=items)
+    assert not [e for e in read(Given(Binary(), small.trainer()), alone, 0.5) if said(e)]
     found = {}
     for how in ("consensus", "soft", "draw", "first"):
         trainer = small.trainer(annotators=how, patch_px=(16, 16), augment=None, batch_size=40)
         given = Given(Binary(), trainer, small.NETWORK)
+        assert sum(said(event) for event in read(given, data, 0.5)) == 1
         planned = plan(result_of(survey(result_of(read(given, data, 0.5)))))
         lesson = Segmentation(planned)
         assert lesson.images == 1

@@ -96,7 +96,7 @@ def _checked(given: Given, data: Any, validation: Any) -> Work[tuple[Data, list[
         yield warn(text)
     annotators = given.trainer.annotators
     whole, *others = [_agreed(part, given.task, annotators) for part in (whole, *others)]
-    if any(len(item.annotations) > 1 or each_drawn(item) != [item] for item in whole.items):
+    if any(len(item.annotations) > 1 or len(each_drawn(item)) > 1 for item in whole.items):
         yield note(ANNOTATORS[annotators])
     return whole, others, report
 
