@@ -15,6 +15,8 @@ import small
 from cytoloom.datasets.folds import folds
 from cytoloom.inference.tiled import activate
 from cytoloom.models.engine import logits_of_mean
+from cytoloom.uncertainty.calibration import fit_temperature, tempered_share
+from cytoloom.uncertainty.reliability import calibration_error, reliability
 
 NETWORK = cl.UNet(filters=4, depth=1)
 SETTINGS = {"members": 2, "network": NETWORK, "trainer": small.trainer(iterations=4)}
@@ -212,3 +214,30 @@ def test_without_data_an_ensemble_is_scored_by_what_was_not_seen(ensemble, tmp_p
 def test_without_data_a_single_model_says_why_not(trained):
     with pytest.raises(cl.InvalidError, match="a model of a single network"):
         cl.evaluate(trained, progress=False)
+
+
+def test_probabilities_are_calibrated_by_what_was_held_out(out, trained):
+    """A temperature divides the logits of classes, and of nothing else."""
+    image = small.nuclei(1)[0][0]
+    for model in (cl.load(out), cl.load(trained.path)):
+        part = model.part
+        assert 0.1 < part.calibration.temperature < 10
+        said = model.predict_maps(image)
+        model.parts["network"] = dataclasses.replace(part, calibration=None)
+        plain = model.predict_maps(image)
+        assert np.array_equal(said["distance"], plain["distance"])
+        odds, before = (np.log(p / (1 - p)) for p in (said["foreground"], plain["foreground"]))
+        assert odds * part.calibration.temperature == pytest.approx(before, abs=0.02)
+
+
+def test_temperatures_are_those_that_make_truth_likeliest():
+    """Truth drawn with known probabilities; a network twice as sure, and one half as sure."""
+    rng = np.random.default_rng(0)
+    share = rng.uniform(0.02, 0.98, 40_000)
+    so = (rng.random(len(share)) < share).astype(int)
+    for temperature in (0.5, 1.0, 2.0):
+        said = tempered_share(share, 1 / temperature)
+        found = fit_temperature([np.stack([1 - said, said], -1)], [so])
+        assert found == pytest.approx(temperature, rel=0.03)
+        table = reliability(tempered_share(said, found), so)
+        assert calibration_error(table) < 0.01

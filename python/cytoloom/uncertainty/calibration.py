@@ -14,8 +14,8 @@ from ..components import component
 from ..components.rules import positive
 
 Array = NDArray[Any]
-WIDEST = 5.0
-"""Temperatures are sought from a fifth to five times as sure."""
+WIDEST = 10.0
+"""Temperatures are sought from a tenth to ten times as sure."""
 MOST_PX = 250_000
 """Pixels that a temperature is fitted to, evenly over all there are."""
 LEAST = 1e-7
