@@ -56,7 +56,8 @@ settings <- function() {
 #' @param schedule `"cosine"` or `"constant"`.
 #' @param warmup Share of the run in which the learning rate rises.
 #' @param patience Stop after so many validations without improvement; `NULL`: never.
-#' @param augment A [cl_augment()], `"light"`, `"default"`, `"strong"`, or `NULL` for none.
+#' @param augment A [cl_augment()], `"light"`, `"default"` or `"strong"`; `"none"` or `NULL`: no
+#'   changes.
 #' @param foreground Share of the patches that are centred on a foreground pixel.
 #' @param balance Draw the class of such a pixel first, so that rare classes are seen as often.
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.

@@ -9,7 +9,7 @@
 #'   object, in however many pieces; of a mask (0 and 1 or 255, or logical) each piece is an object.
 #' @param image The images of the labels, for intensities, as [predict()][predict.cl_model] takes
 #'   them. Folders, named lists and predictions are paired by name, lists without names by their
-#'   order.
+#'   order. Columns of a table of images do not come along.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis. Default: as the image,
 #'   or else the label file, says.
 #' @param around_um Also measure the ring of this width around each object: background whose middle

@@ -10,7 +10,8 @@
 #'   colours that are all equal (a grey PNG saved as RGB) a model of one channel takes one, and
 #'   says so.
 #' @param ... Must be empty.
-#' @param type `"labels"`, or `"prob"` for the probability of each class per pixel.
+#' @param type `"labels"`, or `"prob"` for the probability of each class per pixel, which is
+#'   returned and not written: `out` and what goes with it are refused.
 #' @param channels Channels to use, by name or by number, which starts at 0 as in Python
 #'   (`channels = 0` is the first); `list(c(2, 3))` is one, the sum of channels 2 and 3. Default as
 #'   in training.
@@ -42,8 +43,7 @@
 #'   as an array with `NA`, with what is wrong as its `status`; where there is no other, that is an
 #'   error) and `$objects` (a row per object, keyed by `image` and `object`). For probabilities, an
 #'   array `[y, x, class]` of one array, else (and of `slices`) a named list of these; the classes
-#'   of
-#'   bare arrays have names: `found[, , "object"]`.
+#'   of bare arrays have names: `found[, , "object"]`.
 #' @section Columns of a table of images:
 #' Each row gives a result, those of the same file as well, which are told apart (`A01`, `A01_2`)
 #' and said. `image`, or else the first of `path`, `file`, `filename` and `filepath`, is the image;

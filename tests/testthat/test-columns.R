@@ -45,6 +45,17 @@ test_that("columns that are called as ours, or as training's, come along and are
   expect_error(suppressWarnings(found_of(rows)), "Received: a in rows 1, 3. Call the column other")
 })
 
+test_that("cl_measure() takes the table of images that predict() took", {
+  need_python()
+  rows <- data.frame(well = names(plate()$images))
+  rows$image <- plate()$images
+  found <- found_of(rows)
+  measured <- cl_measure(found, rows, progress = FALSE)
+  expect_identical(measured$mean_intensity_0, found$objects$mean_intensity_0)
+  alone <- cl_measure(unname(as.list(found)), data.frame(image = I(unname(plate()$images))))
+  expect_identical(alone$mean_intensity_0, measured$mean_intensity_0)
+})
+
 test_that("columns are opened again as they were, factors as their texts", {
   need_python()
   skip_if_not_installed("tiff")

@@ -226,6 +226,8 @@ def _in_order(labels: Any, known: LabelImages | None, image: Any) -> bool:
     """Whether labels and images are lists, or one each, rather than names."""
     if isinstance(labels, (Predictions, LabelImages)) or _is_place(image) or _is_place(labels):
         return False
+    if hasattr(image, "columns"):  # rows of a table have names
+        return False
     return not (known and _is_map(image)) and (known is None or not is_file(labels))
 
 
