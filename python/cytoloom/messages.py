@@ -228,6 +228,18 @@ class Face:
         return words.python
 
 
+LOSSES = {
+    "CrossEntropy": "ce",
+    "CrossEntropyDice": "ce_dice",
+    "Dice": "dice",
+    "Focal": "focal",
+    "AbsoluteError": "l1",
+    "SquaredError": "mse",
+    "Tversky": "tversky",
+}
+"""Names of losses, which one function of R makes."""
+
+
 class InR(Face):
     """How R spells them.
 
@@ -266,6 +278,9 @@ class InR(Face):
                 return f"{'list' if nested else 'c'}({', '.join(map(self.value, value))})"
             case dict():
                 return f"list({', '.join(self.setting(*pair) for pair in value.items())})"
+            case Call(own=True) if value.name in LOSSES:
+                fields = [self.setting(*pair) for pair in value.fields.items()]
+                return f"cl_loss({', '.join([json.dumps(LOSSES[value.name]), *fields])})"
             case Call():
                 name = f"cl_{value.name.lower()}" if value.own else value.name
                 return super().value(Call(name, value.fields))

@@ -11,6 +11,7 @@ import pytest
 import cytoloom as cl
 from cytoloom.components import component
 from cytoloom.components.rules import Between, Rule, at_least, count, rising, ruled, rules_of, share
+from cytoloom.messages import LOSSES, R, spelled
 
 
 @component
@@ -119,3 +120,13 @@ def test_numbers_have_rules() -> None:
         and field.name not in {one.name for one, _ in rules_of(cls)}
     }
     assert not without
+
+
+def test_components_are_called_in_R_as_they_are_made_there() -> None:
+    """Losses by one function, which is told their names."""
+    assert {cls.__name__: name for name, cls in cl.losses.NAMES.items()} == LOSSES
+    with pytest.raises(cl.InvalidError) as refused:
+        cl.plan("nowhere", network=cl.losses.Tversky(alpha=0.2), progress=False)  # type: ignore[arg-type]
+    assert spelled(str(refused.value), R).endswith(
+        'Expected a cl_unet() or NULL. Received: cl_loss("tversky", alpha = 0.2).'
+    )

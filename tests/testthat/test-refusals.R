@@ -283,4 +283,16 @@ test_that("faults of files, shapes and numbers are told in words that R has, too
   dir.create(folder <- tempfile("broken"))
   writeLines(c("{", "x}"), file.path(folder, "model.json"))
   expect_error(cl_load(folder), "text that is no JSON from line 2, column 1 on, in ")
+  text <- readLines(file.path(bundled_model()$path, "model.json"), warn = FALSE)
+  file.copy(list.files(bundled_model()$path, full.names = TRUE), folder, recursive = TRUE)
+  writeLines(sub("\"residual\": false", "\"residual\": 3", text), file.path(folder, "model.json"))
+  told <- "Invalid `residual`. Expected TRUE or FALSE. Received: 3. It is in .*model.json."
+  expect_error(cl_load(folder), told)
+})
+
+test_that("components of the wrong kind are called as they are made", {
+  need_python()
+  plan <- function(...) cl_plan(train_folder(), ..., progress = FALSE)
+  expect_error(plan(network = 3), "Expected a cl_unet() or NULL. Received: 3.", fixed = TRUE)
+  expect_error(plan(task = cl_loss("dice")), 'Received: cl_loss("dice").', fixed = TRUE)
 })

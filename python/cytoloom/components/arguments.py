@@ -332,7 +332,10 @@ _OF_CLASS = {
     "Model": "a model",
     "DataFrame": "a table",
     "Generator": "a random generator",
-    **{name: say("a {}", Call(name, {})) for name in ("Trainer", "Normalize", "Augment", "Loss")},
+    **{
+        name: say("a {}", Call(name, {}))
+        for name in ("Trainer", "UNet", "Normalize", "Augment", "Loss")
+    },
     "Network": say("a {}", Call("UNet", {})),
     "Task": say("a task such as {}", Call("Instances", {})),
 }

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from ..components.fits import is_path
-from ..errors import disk_told, invalid
-from ..messages import Value
+from ..errors import InvalidError, disk_told, invalid
+from ..messages import Value, say
 from ..storage.atomic import sha256_of
 from ..tasks import Task, resolve
+from .manifest import MANIFEST
 from .model import Model
 from .record import NETWORK
 from .saving import FIELDS, key_of, parts_of, read_history, read_manifest
@@ -54,7 +55,10 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     wanted = None if task is None else type(resolve(task))
     plain = read_manifest(folder)
     names = [name for name in plain["files"] if name.endswith(".keras")]
-    parts = parts_of(plain)
+    try:
+        parts = parts_of(plain)
+    except InvalidError as error:
+        raise error.told(say("{} It is in {}.", str(error), folder / MANIFEST)) from None
     if wanted is not None and all(type(part.task) is not wanted for part in parts.values()):
         names = ", ".join(type(part.task).__name__ for part in parts.values())
         received = f"{names} in {folder}"
