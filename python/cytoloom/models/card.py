@@ -17,10 +17,10 @@ def summary_of(model: Record) -> dict[str, str]:
     names = info["channels"]["names"]
     sizes = info["pixel_size_um"]
     diameter = info["diameter_px"]
+    members = f", {model.members} members" if model.members > 1 else ""
     found = {
         "task": _words(model.task),
-        "network": _words(model.network)
-        + (f", {model.members} members" if model.members > 1 else ""),
+        "network": say("{}{}", _words(model.network), members),
         "channels": f"{model.channels}" + (f" ({', '.join(names)})" if names else ""),
         "dimensions": f"{model.ndim}-D",
         "pixel size": "unknown" if not sizes else " x ".join(f"{s:g}" for s in sizes) + " um",
