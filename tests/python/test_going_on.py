@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,3 +277,98 @@ def test_a_new_training_replaces_the_pictures_of_the_model(tmp_path):
     ):
         with pytest.raises(cl.InvalidError, match=r"README\.md, which is another file or was"):
             replace()
+
+
+def killed_in_training(out: Path, **settings) -> None:
+    """Train, and end after the first picture, as a kill does: what is there is left."""
+    events = cl.train.events(
+        small.nuclei(),
+        network=small.NETWORK,
+        trainer=small.trainer(**settings.pop("trainer", {})),
+        out=out,
+        **settings,
+    )
+    next(event for event in events if event.message.startswith("iteration 6"))
+    kept = shutil.copytree(out, out.with_name("killed"))
+    (kept / ".in-use").unlink()
+    events.close()
+    shutil.rmtree(out)
+    kept.rename(out)
+
+
+def bytes_of(model: Path) -> dict[str, bytes]:
+    found = {p: p for p in model.rglob("*") if p.is_file() and ".training" not in p.parts}
+    return {path.relative_to(model).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_what_a_training_with_overwrite_left_gives_others_no_right(trained, tmp_path, stated):
+    """The same training goes on, with it or without; another one must say so for itself."""
+    out = shutil.copytree(trained.path, tmp_path / "m.cytoloom")
+    before = bytes_of(out)
+    # the trained model has these settings: the others are those of another one
+    settings = {"trainer": {"iterations": 9, "checkpoint_s": 0.0}}
+    killed_in_training(out, overwrite=True, **settings)
+    if not stated:
+        for state in (out / ".training").glob("state-*"):
+            state.unlink()
+        (out / ".training/snapshots").mkdir(exist_ok=True)
+        (out / ".training/snapshots/iteration_0000001.png").write_bytes(b"picture")
+    words = "settings and data with which" if stated else "without a finished model"
+    with pytest.raises(cl.InvalidError, match=words):
+        small.train(data=small.nuclei(3), out=out)
+    assert bytes_of(out) == before
+    if stated:
+        small.train(trainer=small.trainer(**settings["trainer"]), out=out)
+        assert cl.load(out).info["training"]["iterations"] == 9
+        assert not (out / ".training").exists()
+
+
+def test_a_model_saved_where_a_training_was_killed_is_not_replaced(trained, tmp_path):
+    out = tmp_path / "m.cytoloom"
+    settings = {"trainer": {"iterations": 9, "checkpoint_s": 0.0}}
+    killed_in_training(out, **settings)
+    cl.load(trained.path).save(out)
+    before = bytes_of(out)
+    with pytest.raises(cl.InvalidError, match="without a finished model"):
+        small.train(trainer=small.trainer(**settings["trainer"]), out=out)
+    assert bytes_of(out) == before
+
+
+def test_a_model_that_comes_while_one_trains_is_not_replaced(trained, tmp_path):
+    out = tmp_path / "m.cytoloom"
+    events = cl.train.events(
+        small.nuclei(), network=small.NETWORK, trainer=small.trainer(iterations=2), out=out
+    )
+    next(event for event in events if event.message.startswith("iteration 1"))
+    shutil.copytree(trained.path, out, dirs_exist_ok=True)
+    before = bytes_of(trained.path)
+    with pytest.raises(cl.InvalidError, match=r"model\.json, which came since"):
+        list(events)
+    assert before.items() <= bytes_of(out).items()
+    assert checkpoints.newest(out / ".training") == 2  # the same call goes on from there
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mine.txt", "sub/a.tif", "data.npz", "state-a.npz", "snapshots/notes.png", "member_x/a.png"],
+)
+def test_what_no_training_wrote_among_its_states_stays(tmp_path, name):
+    file = tmp_path / "m.cytoloom/.training" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    with pytest.raises(cl.InvalidError, match=r"which no training wrote.*Move it away"):
+        small.train(out=tmp_path / "m.cytoloom", overwrite=True)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".training", ".training/snapshots", ".training/member_1"])
+def test_states_are_not_written_or_removed_through_a_link(tmp_path, name):
+    place, own = tmp_path / "m.cytoloom" / name, tmp_path / "own"
+    place.parent.mkdir(parents=True)
+    own.mkdir()
+    (own / "iteration_0000001.png").write_text("mine")
+    place.symlink_to(own)
+    with pytest.raises(cl.InvalidError, match=r"which no training wrote.*Move it away"):
+        small.train(out=tmp_path / "m.cytoloom", overwrite=True)
+    assert [path.name for path in own.iterdir()] == ["iteration_0000001.png"]

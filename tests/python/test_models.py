@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 import cytoloom as cl
 import small
+from cytoloom.errors import GuessWarning
 from cytoloom.models.saving import sha256_of
 from cytoloom.models.untrained import untrained
 
@@ -145,6 +147,10 @@ def test_a_network_of_no_numbers_is_refused(folder, tmp_path, value):
             cl.predict(model, image, progress=False)
 
 
+def list_files(folder):
+    return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+
+
 def steps_of(action, at, number):
     """Do something, and break it off at the call of a function of so many."""
     calls = []
@@ -188,20 +194,100 @@ from cytoloom.models.saving import write_files
 folder = Path(sys.argv[2])
 plain = json.loads((folder / "model.json").read_text())
 files = {name: functools.partial(shutil.copyfile, folder / name) for name in plain.pop("files")}
+network = (folder / "members/1/network.keras").read_bytes() + b"of the new model"
+if "other" in sys.argv:
+    files["members/1/network.keras"] = lambda path: path.write_bytes(network)
 kills.kill_at("os:replace", int(sys.argv[3]))
 write_files(folder, files, {**plain, "seed": 77})
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
-@pytest.mark.parametrize(("step", "seed"), [(1, 0), (3, 77)])
+@pytest.mark.parametrize(("step", "seed"), [(1, 0), (2, 0), (3, 77)])
 def test_a_save_that_is_killed_leaves_one_whole_model(folder, step, seed):
     """Before all files of the save are there, and while they take their place."""
-    words = [sys.executable, "-c", SAVE, str(Path(__file__).parent), str(folder), str(step)]
+    words = [
+        sys.executable,
+        "-c",
+        SAVE,
+        str(Path(__file__).parent),
+        str(folder),
+        str(step),
+        "other",
+    ]
     ended = subprocess.run(words, capture_output=True, text=True)
     assert ended.returncode == -9, ended.stderr
-    assert cl.load(folder).info["seed"] == seed
+    left = pytest.warns(GuessWarning, match="load it and save it here")
+    with left if step == 2 else contextlib.nullcontext():
+        assert cl.load(folder).info["seed"] == seed
+    # whole, it would replace a model that is whole: that is for a person to say
+    assert (folder / ".saved").exists() == (step == 2)
+    assert step != 2 or cl.load(folder / ".saved").info["seed"] == 77
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+@pytest.mark.parametrize("step", [2, 3, 4, 5])
+def test_a_model_put_back_after_a_save_was_killed_stays(folder, trained, step):
+    """As from a backup: reading it ends no save, and the next save begins anew."""
+    words = [
+        sys.executable,
+        "-c",
+        SAVE,
+        str(Path(__file__).parent),
+        str(folder),
+        str(step),
+        "other",
+    ]
+    assert subprocess.run(words).returncode == -9
+    shutil.copytree(trained.path, folder, dirs_exist_ok=True)
+    before = {name: (folder / name).read_bytes() for name in list_files(trained.path)}
+    for _ in range(2):
+        with pytest.warns(GuessWarning, match="broken off and has not replaced this model"):
+            loaded = cl.load(folder)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    loaded.save(folder, overwrite=True)
     assert not (folder / ".saved").exists()
+    assert small.same_weights(cl.load(folder), trained)
+
+
+@pytest.mark.parametrize("left", [".saved/mine.txt", ".saved/model.json", ".saved"])
+def test_a_folder_of_ones_own_in_the_place_of_a_save_stays(folder, left):
+    (folder / left).parent.mkdir(exist_ok=True)
+    (folder / left).write_text("{}")
+    cl.load(folder)
+    with pytest.raises(cl.InvalidError, match=r"\.saved.*which no save wrote.*Move it away"):
+        cl.load(folder).save(folder, overwrite=True)
+    assert (folder / left).read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b'\xef\xbb\xbf{"mine": 1}', '{"mine": 1}'.encode("utf-16"), b'// mine\n{"mine": 1,}',
+        b"", b'{"format": 3, "cytoloom": "9.0"}', b'{"format": 99, "cytoloom": "1"}',
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_kind_is_not_replaced(trained, tmp_path, other):
+    """What cannot be read for certain as one of ours is none, and nothing beside it is removed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = {"model.json": other, "network.keras": b"mine", "README.md": b"mine"}
+    for name, content in mine.items():
+        (out / name).write_bytes(content)
+    with pytest.raises(cl.InvalidError, match="Invalid `path`"):
+        cl.load(trained.path).save(out, overwrite=True)
+    with pytest.raises(cl.InvalidError, match="Invalid `out`"):
+        small.train(out=out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == mine
+
+
+def test_a_manifest_of_which_no_record_tells_is_not_replaced(folder):
+    """As in a copy without hidden files: it may have been edited, and its hash is nowhere else."""
+    (folder / ".written.sha256").unlink()
+    before = (folder / "model.json").read_bytes()
+    with pytest.raises(cl.InvalidError, match=r"model\.json, which is another file or was changed"):
+        cl.load(folder).save(folder, overwrite=True)
+    assert (folder / "model.json").read_bytes() == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,31 @@ from ..errors import invalid
 from ..messages import Setting, say
 from ..storage.atomic import (
     is_partial,
+    is_regular,
     leave_empty,
     make_folder,
     meant,
     missing,
     remove_partial,
+    sha256_of,
     told,
+    write_whole,
 )
-from ..storage.lock import LOCK, Lock
+from ..storage.lock import LOCK, Gone, Lock
+from ..storage.written import MOVE_AWAY, Written
 from .manifest import MANIFEST
 from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
 
 MEMBER, PICTURES = "member_", "[!.]*.png"
 OVERWRITE = Setting("overwrite", True)
+REPLACES = "replaces.json"
+"""Beside states: SHA-256 of the manifests that the training may replace, as it was said when it
+began or since; none where none was there."""
+_STATE = "state-*.npz"
+_OF_TRAINING = re.compile(
+    rf"({MEMBER}\d+/)?(state-[ab]\.(npz|partial)|{SNAPSHOTS}/iteration_\d{{7}}\.png)|{REPLACES}"
+)
+_FOLDERS = re.compile(rf"{MEMBER}\d+|({MEMBER}\d+/)?{SNAPSHOTS}")
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,8 @@ class ModelFolder:
     def refuse_started(self, members: int) -> None:
         """Raise where another number of members was started, whose states would be lost."""
         begun = [path.name for path in (self.path / STATES).glob(f"{MEMBER}*")]
-        several = any((self.path / STATES / name).glob("*.npz") for name in begun)
-        single = any((self.path / STATES).glob("*.npz"))
+        several = any((self.path / STATES / name).glob(_STATE) for name in begun)
+        single = any((self.path / STATES).glob(_STATE))
         if (several and members == 1) or (single and members > 1):
             if self.replace:
                 self.clear()
@@ -89,20 +102,38 @@ class ModelFolder:
         self.lock.check()
         # somebody may have changed files in the meantime
         refuse_others(self.path, overwrite=True)
+        now = _model_there(self.path)
+        if now not in (None, *_replaces(self.path)):
+            raise invalid(
+                "out",
+                expected="the folder as it was when the training began",
+                received=f"{self.path / MANIFEST}, which came since",
+                remedy=say("Move it away or pass {}: the same call goes on.", OVERWRITE),
+            )
         pictures = [*self.snapshots.glob(PICTURES), *self.of_member(1).snapshots.glob(PICTURES)]
-        model.write_to(self.path, sorted(pictures))
+        # what a kill leaves between the save and the end of the states may be made once more
+        model.write_to(self.path, sorted(pictures), lambda made: _may_replace(self.path, made))
 
     def clear(self) -> None:
-        """Remove states and pictures."""
-        shutil.rmtree(self.states, ignore_errors=True)
+        """Remove states and pictures, and nothing else."""
+        self.lock.check()
+        for path in _files(self.states):
+            if _is_of_training(path, self.path) and path.name != REPLACES:
+                path.unlink(missing_ok=True)
+        _leave_empty_below(self.states)
 
     def leave(self) -> None:
         """Leave nothing behind where nothing was learned that could be gone on with."""
+        # of a folder that another run has by now, everything is that run's
+        with contextlib.suppress(Gone, OSError):
+            self.lock.check()
+            states = self.path / STATES
+            if not any(states.rglob(_STATE)):
+                replace(self, part="").clear()
+                (states / REPLACES).unlink(missing_ok=True)
+            _leave_empty_below(states)
         self.lock.release()
-        if not any(self.states.rglob("*.npz")):
-            for pictures in self.states.rglob(SNAPSHOTS):
-                shutil.rmtree(pictures, ignore_errors=True)
-        leave_empty(*self.states.glob(f"{MEMBER}*"), self.states, *self.made)
+        leave_empty(*self.made)
 
 
 def open_model_folder(
@@ -125,20 +156,120 @@ def open_model_folder(
     if out is None:
         return None
     path = meant(out)
-    refuse_others(path, overwrite or any((path / STATES).glob("*")))
+    _refuse_unasked(path, overwrite)
     made, states = missing(path), path / STATES
     make_folder(states, path)
     lock = Lock(path, "train")
     try:
         lock.acquire()
         # by now another training may have written its model
-        refuse_others(path, overwrite or any(states.glob("*")))
+        _refuse_unasked(path, overwrite)
+        remove_partial(path)  # of a save that was killed
+        remove_partial(states)
+        if not _has_states(path):
+            (states / REPLACES).unlink(missing_ok=True)
+        now = _model_there(path)
+        if overwrite and now is not None:
+            _may_replace(path, now)
     except BaseException:
         lock.release()
         leave_empty(states, *made)
         raise
-    remove_partial(path)  # of a save that was killed
     return ModelFolder(path, overwrite, made, lock)
+
+
+def _refuse_unasked(path: Path, overwrite: bool) -> None:
+    """Raise where a model would be lost that this training may not replace, or others' files.
+
+    Without `overwrite` a training that goes on may replace what it could when it began, and the
+    model that it was itself until it was stopped. A folder of states without a state gives no
+    right: there would be nothing by which it is known to be the same training.
+    """
+    with contextlib.suppress(OSError):  # then there is nothing to write to, which is said
+        finish_save(path)
+    begun = _has_states(path) and _model_there(path) in _replaces(path)
+    refuse_others(path, overwrite or begun)
+    with told(path, "out"):
+        _refuse_other_states(path)
+
+
+def _refuse_other_states(path: Path) -> None:
+    """Raise where something else has the place of the states, or lies among them."""
+    states = path / STATES
+    if states.is_symlink() or (os.path.lexists(states) and not states.is_dir()):
+        odd = [states]
+    else:
+        odd = [file for file in _files(states) if not _is_of_training(file, path)]
+    if odd:
+        raise invalid(
+            "out",
+            expected=f"a folder in which {STATES} holds states of a training alone",
+            received=f"{odd[0]}, which no training wrote, or which was damaged",
+            remedy=MOVE_AWAY,
+        )
+
+
+def _files(states: Path) -> list[Path]:
+    """List all files below, and what is no file and no folder of a training; links lead nowhere."""
+    found: list[Path] = []
+    for at, folders, files in os.walk(states):
+        below = [Path(at, name) for name in folders]
+        known = [p for p in below if _FOLDERS.fullmatch(p.relative_to(states).as_posix())]
+        found += [p for p in below if p.is_symlink() or (p not in known and any(p.iterdir()))]
+        found += [Path(at, name) for name in files]
+    return sorted(found)
+
+
+def _is_of_training(file: Path, path: Path) -> bool:
+    """Whether a training wrote a file, as its name says and, of states, what is in it."""
+    name = file.relative_to(path / STATES).as_posix()
+    if not is_regular(file):
+        return False
+    if is_partial(file.name):
+        return True
+    return _OF_TRAINING.fullmatch(name) is not None and (
+        file.suffix != ".npz" or _is_state(file) or any(map(_is_state, file.parent.glob(_STATE)))
+    )
+
+
+def _is_state(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {"kept.npy", "names.npy"} <= set(archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def _has_states(path: Path) -> bool:
+    """Whether a training was begun there from which the same call would go on."""
+    return any(_is_state(file) for file in (path / STATES).rglob(_STATE))
+
+
+def _leave_empty_below(states: Path) -> None:
+    """Remove the folders of a training where they hold nothing."""
+    members = [states, *states.glob(f"{MEMBER}*")]
+    leave_empty(*(one / SNAPSHOTS for one in members), *members[1:], states)
+
+
+def _model_there(path: Path) -> str | None:
+    """Return the SHA-256 of the manifest that is there."""
+    return sha256_of(path / MANIFEST) if (path / MANIFEST).is_file() else None
+
+
+def _replaces(path: Path) -> list[str]:
+    """List the manifests that the training that was begun there may replace."""
+    try:
+        plain = json.loads((path / STATES / REPLACES).read_text(encoding="utf-8"))
+        return [known for known in plain if isinstance(known, str)]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return []
+
+
+def _may_replace(path: Path, manifest: str) -> None:
+    """Record that the training that was begun there may replace a model."""
+    text = json.dumps(sorted({*_replaces(path), manifest}))
+    (path / STATES).mkdir(exist_ok=True)
+    write_whole(path / STATES / REPLACES, lambda name: Path(name).write_text(text, "utf-8"))
 
 
 def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:
@@ -192,6 +323,6 @@ def _is_ours(manifest: Path) -> bool:
         return False
     try:
         plain = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return True  # damaged: whose it was cannot be known
+    except (OSError, ValueError, RecursionError):  # damaged, or in the writing of others
+        return MANIFEST in Written(manifest.parent).names()
     return isinstance(plain, dict) and "format" in plain and "cytoloom" in plain

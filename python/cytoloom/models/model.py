@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -400,7 +400,12 @@ class Model(Record):
         work = exported(self, path, format, overwrite)
         return Path(drain(with_result(work), progress))
 
-    def write_to(self, folder: Path, pictures: Iterable[Path] = ()) -> None:
+    def write_to(
+        self,
+        folder: Path,
+        pictures: Iterable[Path] = (),
+        begun: Callable[[str], object] | None = None,
+    ) -> None:
         """Write the model to a folder that is this run's alone; see `save`.
 
         Parameters
@@ -409,6 +414,8 @@ class Model(Record):
             Exists.
         pictures : iterable of Path, default ()
             Files that are copied to ``snapshots/``.
+        begun : callable, optional
+            See `write_files`.
         """
         words = card(self, folder.absolute().name)
         keys = self.keys()
@@ -423,7 +430,7 @@ class Model(Record):
             "README.md": lambda p: p.write_text(words, encoding="utf-8"),
         }
         shown = {f"{SNAPSHOTS}/{file.name}": partial(shutil.copyfile, file) for file in pictures}
-        write_files(folder, {**networks, **tables, **shown}, self.to_json())
+        write_files(folder, {**networks, **tables, **shown}, self.to_json(), begun)
         self.path = folder
         self.files = {key: network_path(*key) for key in keys}
         self.hashes = {key: sha256_of(folder / name) for key, name in self.files.items()}

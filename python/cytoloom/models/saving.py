@@ -6,18 +6,19 @@ import contextlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..components import from_plain
-from ..errors import invalid
+from ..errors import GuessWarning, invalid
 from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
-from ..storage.atomic import leave_empty, partial_name, sha256_of, told
+from ..storage.atomic import is_regular, leave_empty, partial_name, sha256_of, told
 from ..storage.tables import read_table
-from ..storage.written import Written
+from ..storage.written import MOVE_AWAY, Written
 from ..tasks.task import Task
 from ..uncertainty.calibration import Calibration
 from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_fields
@@ -44,6 +45,9 @@ CHANGED_SINCE = (
     "A save was broken off, and {} is not what it would have replaced: move that away, and load "
     "the model again, which ends the save."
 )
+NOT_REPLACED = "{}: a save was broken off and has not replaced this model, which is used. "
+LOAD_IT = "The new one is in {}: load it and save it here, or remove that folder."
+REMOVE_IT = "What is in {} is a part of the new one: remove that folder."
 WORDS, SNAPSHOTS = "README.md", "snapshots"
 """The card and the pictures, for people alone: their hashes are not asked for when loading."""
 
@@ -72,13 +76,16 @@ def key_of(path: str) -> tuple[int, str]:
 
 
 def write_files(
-    folder: Path, files: Mapping[str, Callable[[Path], object]], plain: Mapping[str, Any]
+    folder: Path,
+    files: Mapping[str, Callable[[Path], object]],
+    plain: Mapping[str, Any],
+    begun: Callable[[str], object] | None = None,
 ) -> None:
     """Write a model's files and its manifest with the SHA-256 of each, whole or not at all.
 
     All files are whole in a folder of their own before the first takes its place, so that what
-    fails or is killed leaves the model that was there. From when that folder has its name on, the
-    new model is the one: whoever loads it ends a save that was killed, see `finish_save`.
+    fails or is killed leaves the model that was there. Once the first has taken its place, the new
+    model is the one: whoever loads it ends a save that was killed, see `finish_save`.
 
     Parameters
     ----------
@@ -88,6 +95,8 @@ def write_files(
         By path in the folder; each is given the path to write to.
     plain : dict
         What the manifest says beside.
+    begun : callable, optional
+        Given the SHA-256 of the manifest when all is whole, before the first file takes its place.
     """
     partial = folder / partial_name()
     with told(folder):
@@ -106,13 +115,15 @@ def write_files(
             refuse_changed(folder, files)  # writing takes seconds, in which people save theirs
             before = _hashes(folder, (*files, *_manifest_files(folder), MANIFEST))
             (partial / BEFORE).write_text(json.dumps(before), encoding="utf-8")
+            if begun is not None:
+                begun(sha256_of(partial / MANIFEST))
             _forget_save(folder)
             os.replace(partial, folder / SAVED)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         try:
-            finish_save(folder)
+            finish_save(folder, begin=True)
         except BaseException:
             if all((folder / SAVED / name).is_file() for name in files):
                 _forget_save(folder)  # nothing has taken its place: the earlier model stays
@@ -135,7 +146,8 @@ def refuse_changed(
     argument : str, default "out"
         What the folder is called in errors.
     """
-    odd = changed_since(folder) if (folder / SAVED / MANIFEST).is_file() else None
+    _refuse_other_save(folder, argument)
+    odd = changed_since(folder) if _is_begun(folder) else None
     if odd is not None:
         remedy = CHANGED_SINCE.format(folder / odd)
         expected, received = "the folder of a model that is whole", str(folder)
@@ -143,20 +155,44 @@ def refuse_changed(
     known = _manifest_files(folder)
     if not all(known.values()):  # format 1 has no hashes
         return
-    written = Written(folder, known)
-    # of the manifest itself the record in the folder tells, unless it was left behind in copying
-    own = [MANIFEST] if MANIFEST in written.names() else []
-    written.refuse_others({**known, **dict.fromkeys([*names, *own])}, argument)
+    # of the manifest itself the record in the folder tells; left behind in copying, nothing does
+    Written(folder, known).refuse_others({**known, **dict.fromkeys([*names, MANIFEST])}, argument)
 
 
-def finish_save(folder: Path) -> None:
-    """Let the files of a save take their place where they are all there, the manifest last.
+def _refuse_other_save(folder: Path, argument: str) -> None:
+    """Raise where what has the name of a save that was broken off is none, or holds more."""
+    saved = folder / SAVED
+    ours = {BEFORE, MANIFEST, *_manifest_files(saved)}
+    inside = [path for path in saved.rglob("*") if path.is_symlink() or not path.is_dir()]
+    odd = [p for p in inside if not is_regular(p) or p.relative_to(saved).as_posix() not in ours]
+    other = saved.is_symlink() or (os.path.lexists(saved) and not saved.is_dir())
+    if other or (inside and not is_regular(saved / BEFORE)):
+        odd = [saved]
+    if odd:
+        raise invalid(
+            argument,
+            expected=f"a folder in which {SAVED} holds a model that was being saved",
+            received=f"{odd[0]}, which no save wrote",
+            remedy=MOVE_AWAY,
+        )
+
+
+def finish_save(folder: Path, begin: bool = False) -> None:
+    """Let the files of a save take their place where some have, the manifest last.
 
     Whatever of it is done before a kill, or at once by another process, doing it again ends alike.
-    Nothing is done where a file was changed since it was begun.
+    Nothing is done where a file was changed since it was begun, or where the folder holds a whole
+    model: a save that has replaced nothing, or a model that somebody has put back.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a model.
+    begin : bool, default False
+        The model that is there is to be replaced.
     """
     saved = folder / SAVED
-    if not (saved / MANIFEST).is_file() or changed_since(folder):
+    if not (is_pending(folder) if begin else _is_begun(folder)) or changed_since(folder):
         return
     names, earlier = _manifest_files(saved), _manifest_files(folder)
     if not names:  # ended by another process by now
@@ -177,6 +213,24 @@ def finish_save(folder: Path) -> None:
     _take_place(saved / MANIFEST, folder / MANIFEST)
     record.settle(manifest)
     _forget_save(folder)
+
+
+def is_pending(folder: Path) -> bool:
+    """Whether a save was broken off there."""
+    saved = folder / SAVED
+    ours = is_regular(saved / MANIFEST) and is_regular(saved / BEFORE)
+    return ours and not saved.is_symlink()
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether a save was broken off, and what is there is no whole model without it."""
+    return is_pending(folder) and not _is_whole(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all files are there as the manifest says; of format 1, which says none, no."""
+    known = _manifest_files(folder)
+    return bool(known) and _hashes(folder, known) == known
 
 
 def changed_since(folder: Path, among: Iterable[str] | None = None) -> str | None:
@@ -200,7 +254,12 @@ def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _forget_save(folder: Path) -> None:
-    shutil.rmtree(folder / SAVED, ignore_errors=True)
+    """Remove a save; a kill meanwhile leaves what is known to be no more than a part."""
+    if (folder / SAVED).is_dir():
+        aside = folder / partial_name()
+        with contextlib.suppress(FileNotFoundError):  # by another process
+            os.replace(folder / SAVED, aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _take_place(file: Path, target: Path) -> None:
@@ -215,7 +274,8 @@ def _manifest_files(folder: Path) -> Mapping[str, str]:
         if not (folder / MANIFEST).is_file():
             return {}
         plain = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return dict(plain["files"]) if plain["format"] == FORMAT else {f"{NETWORK}.keras": ""}
+        of_format_1 = {f"{NETWORK}.keras": ""} if plain["format"] == 1 else {}
+        return dict(plain["files"]) if plain["format"] == FORMAT else of_format_1
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
@@ -255,9 +315,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     plain = checked(read_fields(file), file)
     _check_files(folder, plain["files"])
+    if is_pending(folder) and _is_whole(folder):
+        _tell_of_save(folder)
     if plain["format"] == FORMAT:
         _check_members(plain, file)
     return plain
+
+
+def _tell_of_save(folder: Path) -> None:
+    """Warn of a save that was broken off and has replaced nothing, or was undone by somebody."""
+    left = LOAD_IT if _is_whole(folder / SAVED) else REMOVE_IT
+    text = (NOT_REPLACED + left).format(folder, folder / SAVED)
+    warnings.warn(GuessWarning(text), stacklevel=4)
 
 
 def checked(plain: dict[str, Any], file: Path) -> dict[str, Any]:
