@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from cytoloom.experts.patterns import Patterns, patterns
 from cytoloom.experts.staple import staple
 from cytoloom.experts.voting import fleiss_kappa
 from cytoloom.storage.tables import read_table
+from cytoloom.storage.written import RECORD
 
 DISC = np.hypot(*(np.indices((24, 24)) - 12)) < 7
 
@@ -322,6 +325,95 @@ def test_results_are_files_that_no_other_files_are_lost_to(tmp_path, capsys):
     with pytest.raises(cl.InvalidError, match="task"):
         agree([DISC, DISC * 7], out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def two_consensuses(tmp_path):
+    """The masks of two pairs of experts, and what came of the first of them."""
+    for name, disc in (("first", DISC), ("second", ~DISC)):
+        put(tmp_path / name / "anna", a=disc, b=~disc)
+        put(tmp_path / name / "ben", a=disc, b=disc)
+    put(tmp_path / "images", a=DISC * 100, b=DISC * 50)
+    agree(tmp_path / "second", out=tmp_path / "whole")
+    return agree(tmp_path / "first", out=tmp_path / "out").out
+
+
+class Blocked:
+    """What moves files, but not over one: as a program that has it open keeps it."""
+
+    def __init__(self, file, error):
+        self.file, self.error, self.move = file, error, os.replace
+
+    def __call__(self, source, target):
+        if Path(target) == self.file:
+            raise self.error
+        self.move(source, target)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), PermissionError(13, "it is open")])
+def test_results_of_which_some_were_replaced_are_told_of_and_ended(
+    two_consensuses, tmp_path, error
+):
+    out = two_consensuses
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", Blocked(out / "consensus.csv", error))
+        with pytest.raises((KeyboardInterrupt, cl.InvalidError)) as said:
+            agree(tmp_path / "second", out=out, overwrite=True)
+    told = "replaced only some of the earlier ones"
+    assert isinstance(error, KeyboardInterrupt) or told in str(said.value)
+    for read in (
+        lambda: cl.measure(out, progress=False),
+        lambda: cl.measure(out / "labels", progress=False),
+        lambda: cl.Data.from_pairs(tmp_path / "images", out / "labels"),
+        lambda: cl.export(out / "labels", tmp_path / "shapes", "geojson", progress=False),
+    ):
+        with pytest.raises(cl.InvalidError, match=rf"{told}.*next run that writes there ends it"):
+            read()
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        agree(tmp_path / "second", out=out)
+    whole = contents(tmp_path / "whole")
+    assert {n: whole[n] for n in whole if n != RECORD} == {
+        n: content for n, content in contents(out).items() if n != RECORD
+    }
+    assert cl.measure(out, progress=False) is not None
+
+
+def test_results_of_which_none_was_replaced_are_whole(two_consensuses, tmp_path):
+    before = contents(two_consensuses)
+    with pytest.MonkeyPatch.context() as patch:
+        first = two_consensuses / "labels/a.tif"
+        patch.setattr(os, "replace", Blocked(first, PermissionError(13, "it is open")))
+        with pytest.raises(cl.InvalidError, match="it is open"):
+            agree(tmp_path / "second", out=two_consensuses, overwrite=True)
+    assert {**contents(two_consensuses), RECORD: b""} == {**before, RECORD: b""}
+
+
+def test_a_corrected_file_is_not_replaced_by_what_was_broken_off(two_consensuses, tmp_path):
+    out = two_consensuses
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", Blocked(out / "consensus.csv", KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            agree(tmp_path / "second", out=out, overwrite=True)
+    (out / "consensus.csv").write_text("mine")
+    for _ in range(2):
+        with pytest.raises(cl.InvalidError, match=r"consensus\.csv, which is another file"):
+            agree(tmp_path / "second", out=out, overwrite=True)
+    assert (out / "consensus.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".replacing/mine.txt", ".replacing/.hashes.json", ".replacing"])
+def test_what_has_the_place_of_new_results_and_is_none_stays(two_consensuses, tmp_path, name):
+    file = two_consensuses / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text('{"files": {}, "gone": ["../mine"]}')
+    with pytest.raises(cl.InvalidError, match=r"\.replacing, which no run wrote.*Move it away"):
+        agree(tmp_path / "second", out=two_consensuses, overwrite=True)
+    assert file.is_file()
 
 
 def test_who_stands_out_is_named():

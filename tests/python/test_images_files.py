@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 
 import imagecodecs
@@ -620,3 +621,27 @@ def test_every_real_image_and_label_is_read_as_its_header_says(real_data):
     for path in sorted(real_data.glob("[!i]*/**/labels/*.tif"))[::25]:
         labels, said = read_labels_as(path)
         assert (labels.dtype, said) == (np.uint16, "")
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_file_that_comes_while_labels_are_written_stays(tmp_path, monkeypatch, linked):
+    """Also on a disk without links."""
+    path, plain = tmp_path / "a.tif", tifffile.imwrite
+
+    def slow(*args, **settings):
+        plain(*args, **settings)
+        path.write_text("mine")
+
+    def no_links(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(tifffile, "imwrite", slow)
+    if not linked:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(InvalidError, match=r"Expected a new file.*overwrite=True"):
+        write_labels(path, np.eye(3, dtype=int))
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["mine"]
+    path.unlink()
+    monkeypatch.setattr(tifffile, "imwrite", plain)
+    write_labels(path, np.eye(3, dtype=int))
+    assert list(tmp_path.iterdir()) == [path]

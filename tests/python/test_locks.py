@@ -193,3 +193,28 @@ def test_a_training_whose_folder_disappears_ends_in_an_error(tmp_path):
     with pytest.raises(cl.InvalidError, match="disappeared"):
         list(run)
     assert not (tmp_path / "m.cytoloom" / "model.json").exists()
+
+
+def test_a_prediction_that_lost_its_folder_leaves_the_state_of_the_next(trained, tmp_path):
+    """As of a machine that slept: another run took over, and has finished nothing yet."""
+    images = dict(zip("ab", small.nuclei(2)[0], strict=True))
+    out = tmp_path / "out"
+    model = kills.ruled(trained.path)
+    events = cl.predict.events(model, images, rescale=None, out=out)
+    next(event for event in events if event.message.startswith("image 1"))
+    state = (out / ".predicting/asked.json").read_bytes()
+    lock_of(out, token="of the next")
+    with pytest.raises(cl.InvalidError, match="another run has taken it"):
+        list(events)
+    assert (out / ".predicting/asked.json").read_bytes() == state
+
+
+def test_a_table_that_came_while_one_measures_is_not_replaced(tmp_path):
+    labels = {name: np.eye(8, dtype=int) for name in "ab"}
+    events = cl.measure.events(labels, out=tmp_path / "t.csv")
+    next(event for event in events if event.message.startswith("image 2"))
+    cl.measure({"c": labels["a"]}, out=tmp_path / "t.csv", progress=False)
+    before = (tmp_path / "t.csv").read_bytes()
+    with pytest.raises(cl.InvalidError, match=r"Expected a new file.*overwrite=True"):
+        list(events)
+    assert (tmp_path / "t.csv").read_bytes() == before

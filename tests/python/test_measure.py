@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -362,3 +364,27 @@ def test_classes_are_known_of_predictions_in_files(tmp_path):
     (tmp_path / "objects.csv").unlink()
     write_parquet(classes, tmp_path / "objects" / "a.parquet")
     assert table_of(tmp_path).equals(expected)
+
+
+@pytest.mark.parametrize("name", ["model.json", "README.md", ".written.sha256", ".in-use"])
+def test_a_table_has_no_name_by_which_models_and_runs_are_known(tmp_path, name):
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(cl.InvalidError, match="a table of its own name"):
+        cl.measure({"a": np.eye(4, dtype=int)}, out=tmp_path / name, overwrite=True, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names")
+def test_a_table_of_any_name_can_be_replaced(tmp_path):
+    for name in ("a\rb.csv", "c.csv", "a\rb.csv", "c.csv"):
+        out = tmp_path / name
+        found = cl.measure({"a": np.eye(4, dtype=int)}, out=out, overwrite=True, progress=False)
+        assert len(found) == 1
+
+
+@pytest.mark.parametrize("text", ["mine", "mine\n", "\n\nmine"])
+def test_a_record_that_is_another_file_stays(tmp_path, text):
+    (tmp_path / ".written.sha256").write_text(text)
+    with pytest.raises(cl.InvalidError, match=r"\.written\.sha256, which is another file"):
+        cl.measure({"a": np.eye(4, dtype=int)}, out=tmp_path / "t.csv", progress=False)
+    assert (tmp_path / ".written.sha256").read_text() == text

@@ -203,3 +203,18 @@ def test_a_colour_picture_keeps_its_colours():
     red, green, blue = plots.outlines_rgb(image, None)[10, 10].astype(int)
     assert green < red < blue
     assert blue > 180
+
+
+def test_a_file_that_is_there_is_replaced_by_a_picture_only_when_asked(tmp_path):
+    image, labels = np.zeros((8, 8)), np.eye(8, dtype=int)
+    path = tmp_path / "mine.png"
+    ways = (
+        lambda **how: plots.write_overlay(path, image, labels, **how),
+        lambda **how: plots.save(plots.overlay(image, labels), path, **how),
+    )
+    for write in ways:
+        path.write_bytes(b"mine")
+        with pytest.raises(InvalidError, match=r"Expected a new file.*overwrite=True"):
+            write()
+        assert path.read_bytes() == b"mine"
+        assert write(overwrite=True).read_bytes().startswith(b"\x89PNG")

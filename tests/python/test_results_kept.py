@@ -252,6 +252,17 @@ def test_what_was_asked_and_was_damaged_is_not_gone_on_with(model, images, broke
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("name", ["mine.txt", "new/labels/x.tif", "asked.json", "finished.jsonl"])
+def test_a_state_that_no_prediction_wrote_stays(model, images, tmp_path, name):
+    file = tmp_path / "out/.predicting" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(cl.InvalidError, match=r"which no run wrote.*Move it away"):
+            predict(model, images, tmp_path / "out", overwrite=overwrite)
+    assert file.read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", [".predicting/finished.jsonl", "labels/w1.tif", "files.csv"])
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(model, images, broken_off, tmp_path, name):
     out = shutil.copytree(broken_off, tmp_path / "out")

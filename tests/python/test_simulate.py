@@ -245,6 +245,22 @@ def test_what_breaks_off_leaves_nothing_and_is_made_anew(tmp_path, monkeypatch):
     assert {p.name for p in (tmp_path / "s").iterdir()} == {"images", "labels"}
 
 
+def test_what_a_kill_left_is_named(tmp_path):
+    (tmp_path / "s/images").mkdir(parents=True)
+    (tmp_path / "s/images/nuclei_000.tif").write_bytes(b"")
+    with pytest.raises(InvalidError, match=r"with files in images/.*remove what is in it"):
+        simulate.write(tmp_path / "s", images=1)
+
+
+def test_a_link_is_not_written_through(tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "e").mkdir()
+    (tmp_path / "s/labels").symlink_to(tmp_path / "e")
+    with pytest.raises(InvalidError, match=r"Invalid `folder`.*labels, a link"):
+        simulate.write(tmp_path / "s", images=1)
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["labels"]
+
+
 def broken(path, *_):
     raise OSError(28, "the disk is full", str(path))
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
-from ..storage.results import AGREED
+from ..storage.results import AGREED, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
 from .fields import Field, Fields, join, with_channels
@@ -90,6 +90,7 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
 
 def _predicted(layout: Layout) -> list[str]:
     """Say so where labels are what a model found: scores against these say nothing."""
+    refuse_mixed(layout.labels_folder.parent, str(layout.labels_folder))
     if (layout.labels_folder.parent / AGREED).is_file():  # of experts
         return []
     written = Written(layout.labels_folder.parent)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import Setting, Value, say, unsettled
+from ..messages import Value, say, unsettled
+from ..storage.atomic import new_file
 from . import labels as label_rules
 from .channels import Channels, pick_channels
 from .decoding import reading
@@ -344,13 +345,12 @@ def write_labels(
     if not path.parent.is_dir():
         raise invalid("path", expected="a file in a folder that exists", received=str(path))
     if os.path.lexists(path) and not overwrite:
-        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
-        raise invalid("path", expected="a new file", received=str(path), remedy=remedy)
+        raise new_file(path)
     sizes = per_axis(pixel_size_um, "zyx"[-labels.ndim :])
     if sizes is not None and not storable(sizes):
         expected = "sizes from 1e-5 to 1e9 micrometres"
         raise invalid("pixel_size_um", expected=expected, received=pixel_size_um)
-    tiff.write(path, label_rules.smallest(labels), sizes)
+    tiff.write(path, label_rules.smallest(labels), sizes, overwrite)
     return path
 
 

@@ -97,12 +97,17 @@ class Tiff(Reader):
         return members(path)
 
 
-def write(path: Path, labels: AnyArray, pixel_size_um: tuple[float, ...] | None) -> None:
+def write(
+    path: Path,
+    labels: AnyArray,
+    pixel_size_um: tuple[float, ...] | None,
+    overwrite: bool = True,
+) -> None:
     """Write unsigned ``(y, x)`` or ``(z, y, x)``, compressed, renamed when complete."""
     import tifffile
 
     how = {"compression": "zlib", "software": "cytoloom", **_scale(labels, pixel_size_um)}
-    write_whole(path, lambda name: tifffile.imwrite(name, labels, **how))
+    write_whole(path, lambda name: tifffile.imwrite(name, labels, **how), overwrite)
 
 
 def _is_lossy(page: Any) -> bool:

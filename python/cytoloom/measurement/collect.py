@@ -84,7 +84,7 @@ def collect(
     if path is not None:
         # of others that measure into this folder, each has it for as long as writing takes
         with locked(path.parent, "measure", wait_s=WAIT_S):
-            _refuse_others(path)
+            _refuse_losses(path, overwrite)  # another may have ended since this one began
             remove_partial(path.parent)
             write_tables(path.parent, {path.name: table})
         yield note(f"{counted(len(table), 'object')} written to {path}.")
@@ -147,15 +147,15 @@ def _free(path: Path, overwrite: bool) -> Path:
         raise invalid("out", expected="a file", received=f"{path}, a folder", remedy=remedy)
     if not path.absolute().parent.is_dir():
         raise invalid("out", expected="a file in a folder that exists", received=str(path))
-    _refuse_others(path)
-    if path.exists() and not overwrite:
-        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
-        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
+    _refuse_losses(path, overwrite)
     with told(path.parent, "out"), locked(path.parent, "measure", wait_s=WAIT_S):
         return path
 
 
-def _refuse_others(path: Path) -> None:
-    """Raise where the table would replace another than one of `measure`."""
-    Written(path.parent).refuse_others([path.name])
+def _refuse_losses(path: Path, overwrite: bool) -> None:
+    """Raise where the table would replace another than one of `measure`, or one unasked."""
     refuse_tables_of_verbs(path)
+    Written(path.parent).refuse_others([path.name])
+    if path.exists() and not overwrite:
+        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)

@@ -21,7 +21,7 @@ from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..prediction.predictions import Predictions
-from ..storage.results import OBJECTS, UNFINISHED
+from ..storage.results import OBJECTS, UNFINISHED, refuse_mixed
 from ..storage.tables import read_table
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def as_label_images(x: Any) -> LabelImages | None:
     folder = Path(x).expanduser() if is_file(x) and str(x) else None
     if folder is None:
         return None
+    for place in (folder, folder.parent):
+        refuse_mixed(place, "labels")
     if (folder / UNFINISHED).is_dir():
         raise invalid(
             "labels",

@@ -25,7 +25,7 @@ from ..storage.atomic import (
     told,
     write_whole,
 )
-from ..storage.lock import LOCK, Gone, Lock
+from ..storage.lock import LOCK, Lock
 from ..storage.written import MOVE_AWAY, Written
 from .manifest import MANIFEST
 from .saving import SNAPSHOTS, STATES, finish_save, refuse_changed
@@ -125,9 +125,8 @@ class ModelFolder:
     def leave(self) -> None:
         """Leave nothing behind where nothing was learned that could be gone on with."""
         # of a folder that another run has by now, everything is that run's
-        with contextlib.suppress(Gone, OSError):
-            self.lock.check()
-            states = self.path / STATES
+        states = self.path / STATES
+        if self.lock.is_held():
             if not any(states.rglob(_STATE)):
                 replace(self, part="").clear()
                 (states / REPLACES).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from ..errors import GuessWarning, invalid
 from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
-from ..storage.atomic import is_regular, leave_empty, partial_name, sha256_of, told
+from ..storage.atomic import is_regular, leave_empty, partial_name, remove_folder, sha256_of, told
 from ..storage.tables import read_table
 from ..storage.written import MOVE_AWAY, Written
 from ..tasks.task import Task
@@ -117,7 +117,7 @@ def write_files(
             (partial / BEFORE).write_text(json.dumps(before), encoding="utf-8")
             if begun is not None:
                 begun(sha256_of(partial / MANIFEST))
-            _forget_save(folder)
+            remove_folder(folder / SAVED)
             os.replace(partial, folder / SAVED)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -126,7 +126,9 @@ def write_files(
             finish_save(folder, begin=True)
         except BaseException:
             if all((folder / SAVED / name).is_file() for name in files):
-                _forget_save(folder)  # nothing has taken its place: the earlier model stays
+                remove_folder(
+                    folder / SAVED
+                )  # nothing has taken its place: the earlier model stays
             raise
         if (folder / SAVED).exists():  # left where it is, as a file was changed meanwhile
             refuse_changed(folder, argument=str(folder))
@@ -212,7 +214,7 @@ def finish_save(folder: Path, begin: bool = False) -> None:
         return
     _take_place(saved / MANIFEST, folder / MANIFEST)
     record.settle(manifest)
-    _forget_save(folder)
+    remove_folder(folder / SAVED)
 
 
 def is_pending(folder: Path) -> bool:
@@ -251,15 +253,6 @@ def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of the files that are there."""
     places = {name: _inside(folder, name) for name in names}
     return {name: sha256_of(file) for name, file in places.items() if file.is_file()}
-
-
-def _forget_save(folder: Path) -> None:
-    """Remove a save; a kill meanwhile leaves what is known to be no more than a part."""
-    if (folder / SAVED).is_dir():
-        aside = folder / partial_name()
-        with contextlib.suppress(FileNotFoundError):  # by another process
-            os.replace(folder / SAVED, aside)
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _take_place(file: Path, target: Path) -> None:
@@ -326,7 +319,7 @@ def _tell_of_save(folder: Path) -> None:
     """Warn of a save that was broken off and has replaced nothing, or was undone by somebody."""
     left = LOAD_IT if _is_whole(folder / SAVED) else REMOVE_IT
     text = (NOT_REPLACED + left).format(folder, folder / SAVED)
-    warnings.warn(GuessWarning(text), stacklevel=4)
+    warnings.warn(GuessWarning(text), stacklevel=5)
 
 
 def checked(plain: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -319,7 +319,7 @@ def augmentation_sheet(
 
 
 @checked
-def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
+def save(figure: Figure, path: str | Path, *, dpi: int = 150, overwrite: bool = False) -> Path:
     """Write a figure; the file's ending (.png, .pdf, .svg) says how.
 
     Parameters
@@ -330,11 +330,18 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
         Its folder exists.
     dpi : int, default 150
         Dots per inch, for PNG.
+    overwrite : bool, default False
+        Replace a file that is there.
 
     Returns
     -------
     Path
         The file, there only when complete.
+
+    Raises
+    ------
+    InvalidError
+        A file that is there.
 
     Examples
     --------
@@ -343,7 +350,7 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     >>> save(overlay(np.zeros((8, 8)), np.eye(8, dtype=int)), path) == path
     True
     """
-    return write_whole(Path(path), lambda temporary: figure.savefig(temporary, dpi=dpi))
+    return write_whole(Path(path), lambda name: figure.savefig(name, dpi=dpi), overwrite)
 
 
 def _panels(rows: int, columns: int, each: tuple[float, float]) -> list[Axes]:

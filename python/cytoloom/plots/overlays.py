@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..components.arguments import checked
 from ..errors import invalid
 from ..messages import say
-from ..storage.atomic import write_whole
+from ..storage.atomic import new_file, write_whole
 
 RGB = NDArray[np.uint8]
 # Okabe and Ito's colours, which the colour-blind can distinguish, and which show on grey
@@ -97,6 +98,8 @@ def write_overlay(
     image: ArrayLike,
     labels: ArrayLike | None,
     truth: ArrayLike | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write `outlines_rgb` as a PNG file of the image's own size.
 
@@ -110,6 +113,8 @@ def write_overlay(
         Outlined in orange.
     truth : integer array of that shape, optional
         Outlined in light blue; white where both outlines run.
+    overwrite : bool, default False
+        Replace a file that is there.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def write_overlay(
     Raises
     ------
     InvalidError
-        Labels of another size than the image.
+        Labels of another size than the image, or a file that is there.
 
     Examples
     --------
@@ -128,15 +133,17 @@ def write_overlay(
     >>> write_overlay(path, np.zeros((8, 8)), np.eye(8, dtype=int)) == path
     True
     """
-    return write_png(Path(path), outlines_rgb(image, labels, truth))
+    if os.path.lexists(path) and not overwrite:  # before it is drawn
+        raise new_file(Path(path))
+    return write_png(Path(path), outlines_rgb(image, labels, truth), overwrite)
 
 
-def write_png(path: Path, picture: RGB) -> Path:
+def write_png(path: Path, picture: RGB, overwrite: bool = True) -> Path:
     """Write a picture as PNG, whole or not at all."""
     from imagecodecs import png_encode
 
     encoded = png_encode(picture)
-    return write_whole(path, lambda temporary: Path(temporary).write_bytes(encoded))
+    return write_whole(path, lambda temporary: Path(temporary).write_bytes(encoded), overwrite)
 
 
 def channels_last(image: NDArray[Any], ndim: int) -> NDArray[Any]:

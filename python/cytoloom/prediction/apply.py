@@ -150,7 +150,7 @@ def _write(folder: InMemory, item: Any, source: Any, labels: np.ndarray, overlay
         from ..plots.overlays import write_overlay
 
         shown = shown_plane(source, labels)
-        write_overlay(folder.place("overlays", item.id), *shown)
+        write_overlay(folder.place("overlays", item.id), *shown, overwrite=True)
     return f"labels/{path.name}"
 
 

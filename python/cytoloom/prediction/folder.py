@@ -156,6 +156,7 @@ class ResultsFolder(InMemory):
         """Raise where a file would be lost that is read, or that no prediction wrote."""
         if not self._replacing and not self._state.begun:
             refuse_other_files(self._folder)
+        self._state.refuse_other()
         targets = [*names_of(self._names.values()), OBJECTS, PREDICTED]
         self._record.refuse_others(targets)
         refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], read)
@@ -268,7 +269,8 @@ class ResultsFolder(InMemory):
 
     def leave(self) -> None:
         """Leave nothing behind where nothing is finished."""
-        if not self._written:
+        # of a folder that another run has by now, all is that run's
+        if not self._written and self._lock.is_held():
             self._state.forget()
             leave_empty(*(self._folder / kind for kind in KINDS))
 

@@ -16,7 +16,7 @@ from ..errors import invalid
 from ..images.files import write_labels
 from ..messages import say
 from ..storage.atomic import leave_empty, told, write_whole
-from ..storage.results import staged
+from ..storage.results import refuse_odd_folders, staged
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
 
@@ -80,7 +80,8 @@ def all_at_once(folder: Path) -> Iterator[Path]:
 
 
 def _refuse_taken(folder: Path) -> None:
-    """Refuse folders that hold images or labels."""
+    """Refuse folders that hold images or labels, and what would stand in their way."""
+    refuse_odd_folders(folder, PARTS, "folder")
     for part in PARTS:
         with told(folder / part, "folder"):
             taken = os.path.lexists(folder / part) and any((folder / part).iterdir())
@@ -88,7 +89,7 @@ def _refuse_taken(folder: Path) -> None:
             raise invalid(
                 "folder",
                 expected="one without images and labels",
-                received=str(folder),
+                received=f"{folder}, with files in {part}/",
                 remedy="Name another folder, or remove what is in it.",
             )
 

@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import DiskError, disk_error, invalid
+from ..errors import DiskError, InvalidError, disk_error, invalid
+from ..messages import Setting, say
 
 _PARTIAL = ".cytoloom-"
 _ROOM = "Make room and try again, or pass a folder on another disk."
@@ -163,8 +164,29 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_whole(path: Path, write: Callable[[str], object]) -> Path:
-    """Write under a temporary name, then rename."""
+def remove_folder(folder: Path) -> None:
+    """Remove a folder as a whole: a kill meanwhile leaves what `remove_partial` removes."""
+    if folder.is_dir() and not folder.is_symlink():
+        aside = folder.with_name(partial_name())
+        with contextlib.suppress(OSError):
+            os.replace(folder, aside)
+        for path in (aside, folder):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def new_file(path: Path) -> InvalidError:
+    """Return the error where a file is there that is not to be replaced."""
+    remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+    return invalid("path", expected="a new file", received=str(path), remedy=remedy)
+
+
+def write_whole(path: Path, write: Callable[[str], object], overwrite: bool = True) -> Path:
+    """Write under a temporary name, then rename.
+
+    Without `overwrite`, a file that is there stays, also one that came while this was written.
+    """
+    if not overwrite and os.path.lexists(path):
+        raise new_file(path)
     # Not its own name within, which may be as long as names can be. Made by who writes it, as any
     # file: one of `mkstemp` is its owner's alone, and the mask can only be read by changing it, for
     # all threads.
@@ -173,10 +195,27 @@ def write_whole(path: Path, write: Callable[[str], object]) -> Path:
         with told(path):
             # absolute: a library may take a leading ~ for the home folder
             write(os.path.abspath(temporary))
-            os.replace(temporary, path)
+            _publish(temporary, path, overwrite)
     except BaseException:
         # its folder may have become a file
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
+    """Give a file its name."""
+    if overwrite:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)  # fails where something is there, unlike a rename
+    except FileExistsError:
+        raise new_file(path) from None
+    except (OSError, NotImplementedError):  # a disk without links
+        if os.path.lexists(path):
+            raise new_file(path) from None
+        os.replace(temporary, path)
+    else:
+        temporary.unlink()

@@ -95,10 +95,13 @@ class Lock:
             remedy="Move it away, or pass another name.",
         )
 
+    def is_held(self) -> bool:
+        """Whether the turn is still this run's."""
+        return (_read(self.path) or {}).get("token") == self._token
+
     def check(self) -> None:
         """Raise `Gone` where the turn was lost: with the folder, or to another run."""
-        owner = _read(self.path)
-        if owner is None or owner.get("token") != self._token:
+        if not self.is_held():
             raise Gone(
                 f"The folder {self.path.parent} disappeared, or another run has taken it: "
                 "what was written to it may be lost."
@@ -107,9 +110,9 @@ class Lock:
     def release(self) -> None:
         """Give the turn to others."""
         self._ended.set()
-        with contextlib.suppress(Gone, OSError):
-            self.check()
-            self.path.unlink()
+        if self.is_held():
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
     def _made(self) -> bool:
         plain = {"token": self._token, "verb": self._verb, "since": time.time(), **_this_process()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,18 +14,20 @@ from ..errors import InvalidError, invalid
 from ..messages import Setting, VerbName, say
 from .atomic import (
     is_partial,
+    is_regular,
     leave_empty,
     make_folder,
     meant,
     missing,
     partial_name,
+    remove_folder,
     remove_partial,
     sha256_of,
     told,
 )
 from .lock import LOCK, Lock, locked
 from .tables import write_table
-from .written import MOVE_AWAY, RECORD, Written
+from .written import MOVE_AWAY, RECORD, Written, is_written_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +45,12 @@ _OF_VERBS = {
     "consensus": ((AGREED,), (AGREED,)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
-OF_RUNS = (UNFINISHED, RECORD, ".training", ".saved")
+REPLACING = ".replacing"
+"""There from before the first file of new results takes the place of an earlier one until all have:
+the new results, whole."""
+OF_MODEL = ("model.json", "history.csv", "README.md")
+HASHES, GONE = ".hashes.json", "gone"
+OF_RUNS = (UNFINISHED, REPLACING, RECORD, ".training", ".saved")
 ANOTHER_NAME = "Pass another name."
 
 
@@ -76,6 +84,7 @@ def claimed(
     try:
         make_folder(folder, folder, argument)
         with locked(folder, verb, argument) as lock:
+            end_replacing(folder, argument)
             remove_partial(folder)
             yield folder, lock
     finally:
@@ -103,7 +112,7 @@ def refuse_results(
     InvalidError
         A model, or results of an earlier run, or files that are no results.
     """
-    if (folder / "model.json").exists():
+    if (folder / OF_MODEL[0]).exists():
         raise invalid(argument, expected="a folder for results", received=f"{folder}, a model")
     tables = [name for name in tables if os.path.lexists(folder / name)]
     Written(folder).refuse_others(tables, argument)
@@ -127,7 +136,7 @@ def is_of_runs(name: str) -> bool:
     return name in OF_RUNS or name.startswith(LOCK) or is_partial(name)
 
 
-def refuse_odd_folders(folder: Path, names: Iterable[str]) -> None:
+def refuse_odd_folders(folder: Path, names: Iterable[str], argument: str = "out") -> None:
     """Raise where a folder that would be written to is a file, or a link that leads elsewhere."""
     for name in names:
         path = folder / name
@@ -135,7 +144,7 @@ def refuse_odd_folders(folder: Path, names: Iterable[str]) -> None:
             is_link = path.is_symlink()
             remedy = f"Let {folder.name or folder} itself be the link, or move it away."
             raise invalid(
-                "out",
+                argument,
                 expected=f"a folder for results, in which {name} is a folder",
                 received=f"{path}, {'a link' if is_link else 'a file'}",
                 remedy=remedy if is_link else MOVE_AWAY,
@@ -235,7 +244,12 @@ def take_place(
 
 
 def refuse_tables_of_verbs(path: Path) -> None:
-    """Raise where a table of one's own would replace one that a verb reads again."""
+    """Raise where a table of one's own would replace one that a verb reads again, or a record."""
+    of_model = OF_MODEL if (path.parent / OF_MODEL[0]).exists() else OF_MODEL[:1]
+    if path.name in of_model or is_of_runs(path.name):
+        received = f"{path}, by which models and runs are known"
+        expected = "a table of its own name"
+        raise invalid("out", expected=expected, received=received, remedy=ANOTHER_NAME)
     for verb, (tables, known_by) in _OF_VERBS.items():
         if path.name not in tables or not any((path.parent / n).exists() for n in known_by):
             continue
@@ -290,4 +304,88 @@ def put_in_place(
     for name, table in tables.items():
         write_table(table, stage / name)
     hashes = {name: sha256_of(stage / name) for name in (*names, *tables)}
-    take_place(stage, Written(folder), hashes, gone)
+    gone = list(gone)
+    earlier = [name for name in (*hashes, *gone) if os.path.lexists(folder / name)]
+    if (len(hashes) == 1 and not gone) or not earlier:  # which cannot be a mixture
+        take_place(stage, Written(folder), hashes, gone)
+        return
+    Written(folder).refuse_others(earlier)
+    plain = json.dumps({"files": hashes, GONE: gone})
+    with told(folder):
+        (stage / HASHES).write_text(plain, encoding="utf-8")
+        os.replace(stage, folder / REPLACING)
+    try:
+        _replace(folder, hashes, gone)
+    except BaseException:
+        if _untouched(folder, hashes, gone):
+            remove_folder(folder / REPLACING)
+        raise
+
+
+def end_replacing(folder: Path, argument: str = "out") -> None:
+    """Let what is left of new results take its place, where a kill or an error stopped that."""
+    plain = _replacing(folder, argument)
+    if plain is None:
+        return
+    _replace(folder, *plain, argument)
+
+
+def _replace(
+    folder: Path, hashes: Mapping[str, str], gone: Sequence[str], argument: str = "out"
+) -> None:
+    """Let files take their place from `REPLACING`, or say what an error leaves."""
+    try:
+        take_place(folder / REPLACING, Written(folder), hashes, gone)
+    except InvalidError as error:
+        if _untouched(folder, hashes, gone):
+            raise
+        raise _mixed(folder, argument, str(error.received)) from error
+    remove_folder(folder / REPLACING)
+
+
+def refuse_mixed(folder: Path, argument: str) -> None:
+    """Raise where a part of earlier results lies among new ones."""
+    if is_regular(folder / REPLACING / HASHES):
+        raise _mixed(folder, argument)
+
+
+def _mixed(folder: Path, argument: str, why: str = "") -> InvalidError:
+    """Return the error where new results have not yet taken the place of all earlier ones."""
+    return invalid(
+        argument,
+        expected="results of one run: new ones have replaced only some of the earlier ones",
+        received=why or str(folder),
+        remedy=f"The others are in {folder / REPLACING}: the next run that writes there ends it.",
+    )
+
+
+def _replacing(folder: Path, argument: str) -> tuple[dict[str, str], list[str]] | None:
+    """Read what is taking its place; None where nothing is, refused where it is something else."""
+    stage = folder / REPLACING
+    if not os.path.lexists(stage):
+        return None
+    try:
+        if stage.is_symlink():
+            raise ValueError
+        plain = json.loads((stage / HASHES).read_text(encoding="utf-8"))
+        hashes, gone = dict(plain["files"]), list(plain[GONE])
+        inside = [p for p in stage.rglob("*") if p.is_symlink() or not p.is_dir()]
+        below = {path.relative_to(stage).as_posix(): path for path in inside}
+        below.pop(HASHES)
+        whole = all(is_regular(p) and sha256_of(p) == hashes.get(n) for n, p in below.items())
+        if not whole or not all(is_written_name(name) for name in (*hashes, *gone)):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise invalid(
+            argument,
+            expected=f"a folder in which {REPLACING} holds results that take their place",
+            received=f"{stage}, which no run wrote, or which was changed since",
+            remedy=MOVE_AWAY,
+        ) from None
+    return hashes, gone
+
+
+def _untouched(folder: Path, hashes: Iterable[str], gone: Iterable[str]) -> bool:
+    """Whether nothing has taken its place yet: the earlier results are whole."""
+    still = all(os.path.lexists(folder / REPLACING / name) for name in hashes)
+    return still and all(os.path.lexists(folder / name) for name in gone)

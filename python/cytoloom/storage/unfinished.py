@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from .atomic import is_regular, told, write_whole
+from .atomic import is_partial, is_regular, remove_folder, told, write_whole
+from .written import MOVE_AWAY
 
 HEAD, LINES, SEAL = "asked.json", "finished.jsonl", "sha256"
 Plain = dict[str, Any]
@@ -63,6 +63,18 @@ class Unfinished:
         self.done: dict[str, Plain] = _read_lines(folder / LINES) if head else {}
         self.begun = bool(head)
 
+    def refuse_other(self) -> None:
+        """Raise where the place of the state has something that no run left there."""
+        inside = () if self.begun or not self.folder.is_dir() else sorted(self.folder.iterdir())
+        odd = [path for path in inside if not is_partial(path.name)]
+        if odd:
+            raise invalid(
+                "out",
+                expected=f"a folder in which {self.folder.name} holds the state of a run",
+                received=f"{odd[0]}, which no run wrote, or which was damaged",
+                remedy=MOVE_AWAY,
+            )
+
     def differences(self, asked: Mapping[str, Any]) -> list[str]:
         """Name what is asked for now and was not then."""
         now = _plain(asked)
@@ -93,7 +105,7 @@ class Unfinished:
 
     def forget(self) -> None:
         """Remove the state."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
         self.asked, self.decided, self.names, self.done = {}, {}, {}, {}
         self.begun = False
 
@@ -152,7 +164,7 @@ def _refuse_other(path: Path) -> None:
     """Raise where something else stands in the place of a file that is written on."""
     if os.path.lexists(path) and not is_regular(path):
         received = f"{path}, which is no file"
-        remedy = "Move it away."
+        remedy = MOVE_AWAY
         raise invalid("out", expected="a folder of results", received=received, remedy=remedy)
 
 

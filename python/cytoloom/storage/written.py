@@ -98,7 +98,7 @@ class Written:
             self._known[name].add(known)
         with (
             told(self.folder / RECORD),
-            open(self.folder / RECORD, "a", encoding="utf-8") as stream,
+            open(self.folder / RECORD, "a", encoding="utf-8", newline="") as stream,
         ):
             stream.write(_text(hashes.items()))
 
@@ -113,7 +113,20 @@ class Written:
 
     def _write(self) -> None:
         text = _text((name, known) for name in sorted(self._known) for known in self._known[name])
-        write_whole(self.folder / RECORD, lambda path: Path(path).write_text(text, "utf-8"))
+        write_whole(self.folder / RECORD, lambda path: Path(path).write_bytes(text.encode("utf-8")))
+
+
+def is_written_name(name: object) -> bool:
+    """Whether a run would write a file of this name below a folder.
+
+    Examples
+    --------
+    >>> is_written_name("labels/a.tif"), is_written_name("../a.tif"), is_written_name("/a.tif")
+    (True, False, False)
+    """
+    if not isinstance(name, str) or name.rpartition("/")[2] in (".", ".."):
+        return False
+    return _LINE.fullmatch(f"{'0' * 64}  {name}") is not None
 
 
 def _text(hashes: Iterable[tuple[str, str]]) -> str:
@@ -127,11 +140,11 @@ def _read(record: Path) -> tuple[list[tuple[str, str]], bool]:
     if not is_regular(record):
         return [], not os.path.lexists(record)
     try:
-        lines = record.read_text(encoding="utf-8").split("\n")
+        # as bytes: names may have a carriage return, which is the end of no line here
+        *lines, last = record.read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeError):
         return [], False
-    # the last is empty, or what a kill has left of a line
-    lines = lines[:-1]
     found = [_LINE.fullmatch(line) for line in lines]
     pairs = [(match[2], match[1]) for match in found if match and match[2] != ".."]
-    return pairs, len(pairs) == sum(map(bool, lines))
+    # what is behind the last line feed a kill has left of a line, if it is behind lines
+    return pairs, len(pairs) == sum(map(bool, lines)) and (not last or bool(pairs))
