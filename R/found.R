@@ -28,8 +28,8 @@
 #'   a data frame of objects and their median area per image, `NA` of an image that failed.
 #'   `c()`: the images of several predictions as one, `c(plate1 = a, plate2 = b)` where images have
 #'   the same names (they become `plate1.A01` ...); with anything else a plain list.
-#'   Workers of future and its like need `packages = "cytoloom"` to know `predict()` and `found[[1]]`,
-#'   which do not say whose they are.
+#'   Workers of future and its like need `packages = "cytoloom"` to know `predict()` and
+#'   `found[[1]]`, which do not say whose they are.
 #' @name cl_found
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
