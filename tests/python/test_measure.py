@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import pytest
 from skimage.measure import regionprops_table
 
 import cytoloom as cl
+from cytoloom.errors import GuessWarning
 from cytoloom.objects import measure as measuring
 from cytoloom.objects.measure import measure
 
@@ -388,3 +392,45 @@ def test_a_record_that_is_another_file_stays(tmp_path, text):
     with pytest.raises(cl.InvalidError, match=r"\.written\.sha256, which is another file"):
         cl.measure({"a": np.eye(4, dtype=int)}, out=tmp_path / "t.csv", progress=False)
     assert (tmp_path / ".written.sha256").read_text() == text
+
+
+def classes_of(labels: Any) -> list[str]:
+    return table_of(labels)["class"].tolist()
+
+
+def test_a_corrected_object_is_of_the_class_that_was_drawn(tmp_path):
+    """Whichever numbers objects had before: labels of classes are their classes."""
+    from cytoloom.models.untrained import untrained
+    from cytoloom.tasks import Classes
+
+    model = untrained(Classes(["background", "cell", "nucleus"]))
+    image = np.random.default_rng(0).random((48, 48))
+    found = cl.predict(model, {"a": image}, out=tmp_path, rescale=None, progress=False)
+    assert (tmp_path / "classes.csv").read_text() == "label,class\n1,cell\n2,nucleus\n"
+    assert classes_of(found) == found.objects["class"].tolist()
+    drawn = np.zeros((48, 48), np.uint8)
+    drawn[2:6, 2:6], drawn[2:6, 9:12], drawn[20:30, 5:9] = 1, 1, 2
+    file = tmp_path / "labels" / "a.tif"
+    cl.images.write_labels(file, drawn, overwrite=True)
+    for given in (tmp_path, found):
+        assert classes_of(given) == ["cell", "cell", "nucleus"]
+    cl.export(found, tmp_path / "drawn", "geojson", progress=False)
+    told = json.loads((tmp_path / "drawn" / "a.geojson").read_text())["features"]
+    names = [one["properties"]["classification"]["name"] for one in told]
+    assert names == ["cell", "cell", "nucleus"]
+    # as of an earlier version, in which nothing says how classes are called
+    (tmp_path / "classes.csv").unlink()
+    with pytest.warns(GuessWarning, match="a were changed since the prediction"):
+        assert classes_of(tmp_path) == ["1", "1", "2"]
+    cl.images.write_labels(file, drawn * (drawn == 2), overwrite=True)
+    with pytest.warns(GuessWarning):
+        assert classes_of(tmp_path) == ["2"]
+
+
+def test_a_table_called_files_may_be_anybodys(tmp_path, written):
+    """Of another program, beside label images that were drawn."""
+    own = shutil.copytree(written / "labels", tmp_path / "labels")
+    expected = table_of(own)
+    for text in ("name,size\na,3\n", "image;status\n", "\xff\n", ""):
+        (own / "files.csv").write_text(text, encoding="latin-1")
+        assert table_of(own).equals(expected)

@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 import cytoloom as cl
 import kills
 import small
+from cytoloom.errors import GuessWarning
 from cytoloom.storage import results
 from cytoloom.storage.written import RECORD
 from extras import need
@@ -613,3 +614,70 @@ def test_results_opened_again_say_which_labels_were_corrected_since(model, image
     os.utime(path, (later, later))
     with pytest.warns(UserWarning, match=r"1 label image changed since.*labels/w2\.tif.*measure"):
         assert (cl.results(out)["w2"] == corrected).all()
+
+
+def test_what_was_found_stays_that_of_its_own_run(model, images, tmp_path, monkeypatch):
+    """In another working directory, and after another run has replaced the files."""
+    monkeypatch.chdir(tmp_path)
+    found = predict(model, images, Path("out"))
+    whole = {name: labels.copy() for name, labels in found}
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    cl.predict(model, images, out="out", rescale=2.0, progress=False)
+    assert all((found[name] == labels).all() for name, labels in whole.items())
+    table = cl.measure(found, progress=False)
+    assert table["object"].tolist() == found.objects["object"].tolist()
+    opened = cl.results(found.out)
+    cl.predict(model, images, out=found.out, rescale=2.0, overwrite=True, progress=False)
+    for held in (found, opened):
+        with pytest.raises(cl.InvalidError, match=r"tif, which another run wrote since.*results"):
+            held["w1"]
+        with pytest.raises(cl.InvalidError, match="another run wrote since"):
+            cl.measure(held, progress=False)
+        with pytest.raises(cl.InvalidError, match="another run wrote since"):
+            cl.export(held, tmp_path / "drawn", "geojson", progress=False)
+
+
+def test_a_consensus_stays_that_of_its_own_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn = {"anna": [[0, 1, 1]], "ben": [[0, 1, 0]], "eva": [[0, 1, 1]]}
+    found = cl.consensus(drawn, "majority", out="agreed", progress=False)
+    monkeypatch.chdir("/")
+    assert found["image"].tolist() == [[0, 1, 1]]
+    drawn["eva"] = [[1, 0, 0]]
+    cl.consensus(drawn, "majority", out=found.out, overwrite=True, progress=False)
+    with pytest.raises(cl.InvalidError, match="which another run wrote since"):
+        found["image"]
+
+
+def test_data_are_those_of_where_they_were_given(model, images, tmp_path, monkeypatch):
+    for place in ("here", "there"):
+        for kind in ("images", "labels"):
+            shutil.copytree(images, tmp_path / place / "data" / kind)
+    cl.images.write_labels(
+        tmp_path / "there/data/images/w0.tif", np.zeros((64, 64), np.uint16), overwrite=True
+    )
+    monkeypatch.chdir(tmp_path / "here")
+    given = cl.Data.from_folder("data")
+    monkeypatch.chdir(tmp_path / "there")
+    found = cl.predict(model, given, rescale=None, progress=False)
+    assert found["w0"].any()
+
+
+def corrected(folder: Path, name: str, labels: np.ndarray, seconds: float | None = None) -> None:
+    """Replace a label image, with a date of its own."""
+    path = folder / "labels" / f"{name}.tif"
+    cl.images.write_labels(path, labels, overwrite=True)
+    if seconds is not None:
+        os.utime(path, (seconds, seconds))
+
+
+def test_labels_that_were_corrected_are_named_whatever_their_date(model, images, tmp_path):
+    out = predict(model, images, tmp_path / "out").out
+    cl.results(out)
+    corrected(out, "w1", np.eye(64, dtype=np.uint16), 1e9)
+    with pytest.warns(GuessWarning, match=r"1 label image changed .*w1\.tif"):
+        assert cl.results(out)["w1"].sum() == 64
+    (out / RECORD).unlink()
+    with pytest.warns(GuessWarning, match="nobody knows whether label images were changed"):
+        cl.results(out)

@@ -21,6 +21,7 @@ from ..images.cache import Cache, state_of
 from ..images.channels import Channels, Picked, pick_channels
 from ..images.image import AnyArray, ImageInfo
 from ..images.reader import Part
+from ..storage.atomic import working_folder
 from .cache import SHARED
 from .sources import Role, Slices, Source
 
@@ -68,7 +69,7 @@ class FileSource:
         scene: str | None = None,
         unknown: int | None = None,
     ) -> None:
-        self.path = Path(path).expanduser()
+        self._path, self._where = Path(path).expanduser(), working_folder()
         self.channels = channels
         self.frame = frame
         self.role = role
@@ -86,6 +87,16 @@ class FileSource:
         frame = "" if self.frame is None else f", frame={self.frame}"
         scene = "" if self.scene is None else f", scene={self.scene!r}"
         return f"FileSource({str(self.path)!r}{frame}{scene})"
+
+    @property
+    def path(self) -> Path:
+        """The file: the one that was given, also once the working directory is another one.
+
+        As it was given where it is the same, so that messages name it so.
+        """
+        if self._path.is_absolute() or working_folder() == self._where:
+            return self._path
+        return Path(self._where, self._path)
 
     def at(self, frame: int, *, axes: str | None = None) -> FileSource:
         """Return the same file at one time point; the header is not read again."""

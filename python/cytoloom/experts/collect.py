@@ -156,7 +156,7 @@ def _together(
     per_expert["flags"] = of_experts(per_expert, pairs)
     objects = _table(done, "objects", OBJECT)
     of_objects = [objects] if kind == "instances" else []
-    folder.finish(per_image, per_expert, labelled, pairs, *of_objects)
+    written = folder.finish(per_image, per_expert, labelled, pairs, *of_objects)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in per_image["labels"]]
         per_image = per_image.assign(labels=below)
@@ -164,8 +164,9 @@ def _together(
     labels = {name: one.labels for name, one in found.items() if one.labels.size}
     soft = {name: one.shares for name, one in found.items() if one.shares is not None}
     return Consensus(
-        per_image, per_expert, labelled, pairs, objects, method, kind, folder.path, (), labels, soft
-    )
+        per_image, per_expert, labelled, pairs, objects, method, kind, folder.path, (), labels,
+        soft, written,
+    )  # fmt: skip
 
 
 def _row(one: Judged) -> dict[str, Any]:

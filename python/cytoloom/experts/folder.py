@@ -63,8 +63,15 @@ class InMemory:
         """Return what stays in memory."""
         return agreed
 
-    def finish(self, *tables: pd.DataFrame) -> None:
-        """Write the tables (those of `TABLES`), and let all take their place."""
+    def finish(self, *tables: pd.DataFrame) -> Mapping[str, str]:
+        """Write the tables (those of `TABLES`), and let all take their place.
+
+        Returns
+        -------
+        dict of str to str
+            SHA-256 of all files, by name below the folder.
+        """
+        return {}
 
 
 class Folder(InMemory):
@@ -95,7 +102,7 @@ class Folder(InMemory):
     def kept(self, agreed: Agreed) -> Agreed:  # noqa: D102
         return replace(agreed, labels=np.zeros(0, np.uint8), shares=None)
 
-    def finish(self, *tables: pd.DataFrame) -> None:  # noqa: D102
+    def finish(self, *tables: pd.DataFrame) -> Mapping[str, str]:  # noqa: D102
         self._lock.check()
         by_name = dict(reversed(list(zip(TABLES, tables, strict=False))))
         record = Written(self._folder)
@@ -108,8 +115,10 @@ class Folder(InMemory):
         record.refuse_others([*self._written, *by_name])
         new = {*self._written, *by_name}
         gone = [n for n in _earlier(record) if n not in new and record.holds(n)]
-        put_in_place(self._stage, self._folder, by_name, sorted(self._written), gone)
+        files = sorted(self._written)
+        written = put_in_place(self._stage, self._folder, by_name, files, gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
+        return written
 
 
 def _earlier(record: Written) -> list[str]:

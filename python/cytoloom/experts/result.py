@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..messages import counted
+from ..storage.written import refuse_another_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ class Consensus:
     classes: tuple[int, ...]
     _labels: Mapping[str, np.ndarray]
     _soft: Mapping[str, np.ndarray]
+    _written: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.names:
@@ -102,6 +104,9 @@ class Consensus:
         path = Path(label).parent.parent / kind / Path(label).name
         if not label or not path.exists():
             raise KeyError(f"no {kind} of {name!r}; images are {', '.join(self.names)}")
+        if self.out is not None:
+            below = path.relative_to(self.out).as_posix()
+            refuse_another_run(self.out, self._written, [below])
         return path
 
     def plot(self, **settings: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from ..objects.measure import measure
 from ..objects.rings import measure_around
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.atomic import remove_partial, told
+from ..storage.atomic import meant, remove_partial, told
 from ..storage.lock import locked
 from ..storage.results import refuse_tables_of_verbs, write_tables
 from ..storage.written import Written
-from .given import label_items, read_object_labels, with_spacing
+from .given import LabelImages, label_items, read_object_labels, with_spacing
 
 WAIT_S = 20.0
 """Others need a folder for milliseconds to write a table; who needs it for longer does more."""
@@ -51,7 +51,7 @@ def collect(
     """Measure all images; the parameters are those of the verb."""
     if around_um is not None and not around_um > 0:
         raise invalid("around_um", expected="a width above 0", received=around_um)
-    path = None if out is None else _free(Path(out).expanduser(), overwrite)
+    path = None if out is None else _free(meant(out), overwrite)
     found, known = label_items(labels, image, ReadOptions(cached=False, **settings))
     for text in (*found.problems, *said_once(found.items)):
         yield warn(text)
@@ -60,7 +60,7 @@ def collect(
     items = with_spacing(found.items)
 
     def work(item: Item) -> Measured:
-        return measured(item, image is not None, around_um, known.classes.get(item.id))
+        return measured(item, image is not None, around_um, known)
 
     done: dict[str, Measured] = {}
     failed: dict[str, str] = {}
@@ -91,11 +91,9 @@ def collect(
     return table
 
 
-def measured(
-    item: Item, shining: bool, around_um: float | None, classes: Mapping[int, str] | None
-) -> Measured:
+def measured(item: Item, shining: bool, around_um: float | None, known: LabelImages) -> Measured:
     """Measure one image, and its pixels where they are wanted."""
-    labels, mask = read_object_labels(item, classes)
+    labels, mask, classes = read_object_labels(item, known)
     pixels, names = _pixels(item, labels) if shining else (None, [])
     table = measure(
         labels, image=pixels, channel_names=names, classes=classes, pixel_size_um=item.spacing_um

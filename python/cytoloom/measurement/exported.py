@@ -26,7 +26,7 @@ from ..storage.names import changes, file_names
 from ..storage.results import claimed, put_in_place, refuse_inputs, staged
 from ..storage.tables import with_counts
 from ..storage.written import Written
-from .given import label_images, read_object_labels
+from .given import LabelImages, label_images, read_object_labels
 
 EACH = {"roi": (rois.write, ".zip"), "geojson": (geojson.write, ".geojson")}
 """What writes the objects of an image, and how its files end."""
@@ -59,7 +59,7 @@ def collect(
                 yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
             lock.check()
             try:
-                row = _written(item, known.classes.get(item.id), stage, format, names, together)
+                row = _written(item, known, stage, format, names, together)
             except (InvalidError, OSError) as error:
                 if len(items) == 1:
                     raise
@@ -92,14 +92,14 @@ def _refuse_model(labels: Any) -> None:
 
 def _written(
     item: Item,
-    classes: Mapping[int, str] | None,
+    known: LabelImages,
     stage: Path,
     format: str,
     names: Mapping[str, str],
     together: Coco,
 ) -> dict[str, Any]:
     """Write the objects of an image, or add them to those of all; its row."""
-    numbers, _ = read_object_labels(item, classes)
+    numbers, _, classes = read_object_labels(item, known)
     if numbers.ndim != 2:
         received, remedy = say("a stack of shape {}", numbers.shape), "Give a plane of it."
         name = item.annotations[0].name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from ..datasets.layouts import find_folders
 from ..datasets.listing import some
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
-from ..errors import InvalidError, invalid
+from ..errors import GuessWarning, InvalidError, invalid
 from ..prediction.predictions import Predictions
-from ..storage.results import OBJECTS, UNFINISHED, refuse_mixed
+from ..prediction.reopened import files_of, is_predicted
+from ..storage.atomic import meant
+from ..storage.results import CLASSES, OBJECTS, UNFINISHED, refuse_mixed
 from ..storage.tables import read_table
+from ..storage.written import Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +43,41 @@ class LabelImages:
     classes : dict, default {}
         Of images whose labels are numbers of classes: from names to the class of each of their
         objects, which are connected pieces numbered class by class.
+    names : dict, default {}
+        Where the labels of all images are numbers of classes: what these are called.
+
+    Examples
+    --------
+    >>> given = LabelImages(classes={"a": {1: "nucleus", 2: "nucleus"}})
+    >>> given.named("a", {1: 4, 2: 4}), given.named("b", {1: 4}) is None
+    ({1: 'nucleus', 2: 'nucleus'}, True)
+    >>> given.named("a", {1: 4}), LabelImages(names={4: "nucleus"}).named("b", {1: 4})
+    ({1: '4'}, {1: 'nucleus'})
     """
 
     images: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def are_classes(self, image: str) -> bool:
+        """Whether the labels of an image are numbers of classes."""
+        return bool(self.names) or image in self.classes
+
+    def named(self, image: str, values: Mapping[int, int]) -> Mapping[int, str] | None:
+        """Return the class of each object, from its number and label; None where there are none.
+
+        A label that has no name is its own. So are all of an image that has other objects than it
+        had when their classes were told: they were drawn anew.
+        """
+        if not self.are_classes(image):
+            return None
+        told = self.classes.get(image)
+        if told is not None and not self.names and len(told) == len(values):
+            return told
+        return {number: self.names.get(value, str(value)) for number, value in values.items()}
 
 
-Labelled = tuple[Item, Mapping[int, str] | None]
+Labelled = tuple[Item, LabelImages]
 
 
 def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, Any]) -> LabelImages:
@@ -57,7 +89,7 @@ def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, A
     >>> files = pd.DataFrame({"image": ["a", "b"], "status": ["ok", "cut off"]})
     >>> objects = pd.DataFrame({"image": ["a"], "object": [1], "class": ["nucleus"]})
     >>> predicted(files, objects, {"a": np.array([[1]])})
-    LabelImages(images={'a': array([[1]])}, classes={'a': {1: 'nucleus'}})
+    LabelImages(images={'a': array([[1]])}, classes={'a': {1: 'nucleus'}}, names={})
     """
     names = [str(name) for name in files["image"][files["status"] == "ok"]]
     classes = {
@@ -73,17 +105,22 @@ def as_label_images(x: Any) -> LabelImages | None:
     if isinstance(x, LabelImages):
         return x
     if isinstance(x, Predictions):
-        if x.out is not None:
-            return as_label_images(x.out)
-        written = dict(zip(x.files["image"].astype(str), x.files["labels"], strict=True))
-        return predicted(x.files, x.objects, {name: written[name] or x[name] for name in x.names})
+        if x.out is None:
+            return predicted(x.files, x.objects, {name: x[name] for name in x.names})
+        x.refuse_another_run(path for path in x.files["labels"] if path)
+        return as_label_images(x.out)
     if isinstance(x, Mapping):
         return LabelImages({str(name): one for name, one in x.items()})
-    folder = Path(x).expanduser() if is_file(x) and str(x) else None
+    folder = meant(x) if is_file(x) and str(x) else None
     if folder is None:
         return None
     for place in (folder, folder.parent):
         refuse_mixed(place, "labels")
+    return _written(folder)
+
+
+def _written(folder: Path) -> LabelImages | None:
+    """Return what a prediction wrote into a folder; None of another folder, or of a file."""
     if (folder / UNFINISHED).is_dir():
         raise invalid(
             "labels",
@@ -91,24 +128,52 @@ def as_label_images(x: Any) -> LabelImages | None:
             received=f"{folder}, where one did not end",
             remedy="The same prediction goes on where it stopped.",
         )
-    table = folder / "files.csv"
-    if not table.is_file():
+    if not is_predicted(folder):
         return None
-    files = read_table(table)
-    below = {str(r.image): table.parent / r.labels for r in files.itertuples() if r.labels}
-    return predicted(files, _written_objects(table.parent), below)
+    with _called("labels", "folder"):
+        files = files_of(folder)
+    below = {str(row.image): row.labels for row in files.itertuples() if row.labels}
+    paths = {name: folder / path for name, path in below.items()}
+    if (folder / CLASSES).is_file():
+        table = read_table(folder / CLASSES)
+        names = dict(zip(table["label"], table["class"], strict=True))
+        return replace(predicted(files, _without_rows(), paths), names=names)
+    found = predicted(files, _written_objects(folder), paths)
+    return replace(found, classes=_as_written(folder, below, found.classes))
+
+
+def _as_written(
+    folder: Path, below: Mapping[str, str], classes: Mapping[str, Mapping[int, str]]
+) -> dict[str, Mapping[int, str]]:
+    """Return the classes of objects, of none where somebody has changed the label image since.
+
+    Only of folders that do not say how classes are called, as those of earlier versions.
+    """
+    record = Written(folder)
+    changed = [n for n in classes if record.digests(below[n]) and not record.holds(below[n])]
+    if changed:
+        text = f"{folder}: {shown_names(changed)} were changed since the prediction. Their objects "
+        text += "have the numbers of classes as names: how these are called was not written."
+        warnings.warn(GuessWarning(text), stacklevel=2)
+    return {name: {} if name in changed else of for name, of in classes.items()}
 
 
 def _written_objects(folder: Path) -> pd.DataFrame:
     """Read which class objects have that a prediction wrote, as CSV or Parquet."""
     import pandas as pd
 
-    names = ["image", "object", "class"]
+    names = list(_without_rows().columns)
     if (folder / OBJECTS).is_file():
         return read_table(folder / OBJECTS)[names]
     parts = sorted((folder / Path(OBJECTS).stem).glob("*.parquet"))
     tables = [pd.read_parquet(part, columns=names) for part in parts]
-    return pd.concat([pd.DataFrame(columns=names), *tables], ignore_index=True)
+    return pd.concat([_without_rows(), *tables], ignore_index=True)
+
+
+def _without_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=["image", "object", "class"])
 
 
 def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered, LabelImages]:
@@ -177,14 +242,14 @@ def label_pairs(labels: Any, others: Any) -> list[tuple[Labelled, Labelled]]:
 
     Returns
     -------
-    list of ((Item, dict or None), (Item, dict or None))
-        Items of the same image, each with the class of its objects where labels are classes.
+    list of ((Item, LabelImages), (Item, LabelImages))
+        Items of the same image, each with what is known of the classes of labels.
     """
     given, names = [], []
     for what, one in (("nuclei", labels), ("cells", others)):
         with _called(what, "labels"):
             items, known = label_images(one)
-        given.append([(item, known.classes.get(item.id)) for item in items])
+        given.append([(item, known) for item in items])
         names.append([item.id for item in items])
     if len(names[0]) == len(names[1]) == 1 or all(isinstance(x, list) for x in (labels, others)):
         names[1] = names[0] if len(names[0]) == len(names[1]) else names[1]
@@ -214,7 +279,7 @@ def _is_map(x: Any) -> bool:
 
 def _inside(labels: Any) -> Any:
     """Return the folder of labels within a folder that has one."""
-    if not is_folder(labels) or (Path(labels).expanduser() / "files.csv").is_file():
+    if not is_folder(labels) or is_predicted(Path(labels).expanduser()):
         return labels
     return find_folders(Path(labels).expanduser())[1] or labels
 
@@ -294,15 +359,22 @@ def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gat
     return Gathered(tuple(items), found.problems, found.notes)
 
 
-def read_object_labels(item: Item, classes: Mapping[int, str] | None) -> tuple[np.ndarray, bool]:
-    """Read a label image so that each object has a number, and say whether it was a mask.
+def read_object_labels(
+    item: Item, known: LabelImages
+) -> tuple[np.ndarray, bool, Mapping[int, str] | None]:
+    """Read a label image so that each object has a number.
 
     Parameters
     ----------
     item : Item
         Its first annotation is read.
-    classes : mapping, optional
-        The class of each object, where labels are numbers of classes.
+    known : LabelImages
+        Knows whether labels are numbers of classes.
+
+    Returns
+    -------
+    (ndarray, bool, dict or None)
+        Numbers of objects, whether it was a mask, and the class of each object.
     """
     from ..segmentation.objects import components
     from ..tasks.instances import is_mask
@@ -314,16 +386,17 @@ def read_object_labels(item: Item, classes: Mapping[int, str] | None) -> tuple[n
         raise invalid(source.name, expected="labels of at least one pixel", received=labels.shape)
     for problem in check_known_values(labels, None):
         raise invalid(source.name, expected="whole numbers from 0 on", received=problem)
-    if classes:
-        return components_of_classes(labels)[0], False
+    if known.are_classes(item.id):
+        numbers, values = components_of_classes(labels)
+        return numbers, False, known.named(item.id, values)
     mask = is_mask(labels)
-    return components(labels > 0) if mask else labels, mask
+    return components(labels > 0) if mask else labels, mask, None
 
 
-def read_argument(name: str, item: Item, classes: Mapping[int, str] | None) -> np.ndarray:
+def read_argument(name: str, item: Item, known: LabelImages) -> np.ndarray:
     """Read a label image as `read_object_labels` does; a fault is one of this argument."""
     with _called(name, "labels"):
-        return read_object_labels(item, classes)[0]
+        return read_object_labels(item, known)[0]
 
 
 def with_spacing(items: Sequence[Item]) -> list[Item]:

@@ -52,7 +52,7 @@ def outlines(labels: Any) -> pd.DataFrame:
     tables = []
     items, known = label_images(labels)
     for item in items:
-        numbers, _ = read_object_labels(item, known.classes.get(item.id))
+        numbers, _, _ = read_object_labels(item, known)
         if numbers.ndim != 2:
             remedy = "Give a plane of it."
             got = say("a stack of shape {}", numbers.shape)

@@ -89,6 +89,8 @@ def predict_one(
         "low": _joined(stats.low, passed),
         "high": _joined(stats.high, passed),
         "labels": "",
+        # kept with the row of an image, but no column of its table
+        "semantic": found.semantic,
     }
     faint = model.normalize.held_down(stats)
     if folder.path is None:

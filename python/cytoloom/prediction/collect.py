@@ -17,7 +17,7 @@ from ..datasets.unlabelled import gather_images
 from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.units import odd_size
-from ..messages import Argument, Setting, counted, say, unsettled
+from ..messages import TABLES, Argument, Setting, counted, say, spelled, unsettled
 from ..models.contrast import held_down_words
 from ..models.each_image import each_image
 from ..models.identity import model_sha256
@@ -31,6 +31,7 @@ from ..models.inputs import (
 from ..models.rescale import check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
+from ..storage.results import CLASSES, OBJECTS, PREDICTED
 from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
@@ -190,14 +191,19 @@ def collect(
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
-    found = yield from _together(items, [done[item.id] for item in items], folder, parquet)
+    names = model.task.label_names
+    found = yield from _together(items, [done[item.id] for item in items], folder, names, parquet)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
 
 
 def _together(
-    items: Sequence[Item], done: Sequence[Predicted], folder: InMemory, parquet: bool = False
+    items: Sequence[Item],
+    done: Sequence[Predicted],
+    folder: InMemory,
+    names: Sequence[str],
+    parquet: bool = False,
 ) -> Work[Predictions]:
     """Put the tables together, and write them but for objects that are in files of their own."""
     usable = [one for one in done if one.row["status"] == "ok"]
@@ -214,12 +220,16 @@ def _together(
     rows = np.repeat(np.arange(len(done)), [len(one.objects) for one in done])
     along = _along(objects.columns, items).loc[rows].reset_index(drop=True)
     objects = pd.concat([objects, along], axis=1)
-    folder.finish(None if parquet else objects, files)
+    tables = {} if parquet else {OBJECTS: objects}
+    if any(one.row["semantic"] for one in usable):
+        tables[CLASSES] = pd.DataFrame(list(enumerate(names))[1:], columns=["label", "class"])
+    status = [spelled(text, TABLES) for text in files["status"]]
+    written = folder.finish({**tables, PREDICTED: files.assign(status=status)})
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in files["labels"]]
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
-    return Predictions(objects, files, folder.path, kept)
+    return Predictions(objects, files, folder.path, kept, written)
 
 
 def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:

@@ -12,12 +12,13 @@ from ..datasets.given import is_file
 from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
-from ..messages import TABLES, Setting, counted, say, spelled
+from ..messages import Setting, counted, say
 from ..storage.atomic import leave_empty, meant, sha256_of, told
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
 from ..storage.results import (
     ANOTHER_NAME,
+    CLASSES,
     KINDS,
     OBJECTS,
     PREDICTED,
@@ -38,6 +39,9 @@ from ..storage.written import Written
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+TABLES_OF_ALL = (CLASSES, OBJECTS, PREDICTED)
 
 
 class InMemory:
@@ -91,8 +95,15 @@ class InMemory:
     def keep(self, row: Mapping[str, Any], objects: pd.DataFrame, pixels: str) -> None:
         """Keep that an image is finished: its row, its objects and what its pixels were."""
 
-    def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:
-        """Write the tables, and let all results take their place."""
+    def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:
+        """Write tables by name, `PREDICTED` last, and let all results take their place.
+
+        Returns
+        -------
+        dict of str to str
+            SHA-256 of all files, by name below the folder.
+        """
+        return {}
 
 
 class ResultsFolder(InMemory):
@@ -157,7 +168,7 @@ class ResultsFolder(InMemory):
         if not self._replacing and not self._state.begun:
             refuse_other_files(self._folder)
         self._state.refuse_other()
-        targets = [*names_of(self._names.values()), OBJECTS, PREDICTED]
+        targets = [*names_of(self._names.values()), *TABLES_OF_ALL]
         self._record.refuse_others(targets)
         refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], read)
 
@@ -165,7 +176,7 @@ class ResultsFolder(InMemory):
         """List the files of earlier results."""
         folders = tuple(f"{kind}/" for kind in KINDS)
         names = self._record.names()
-        return [n for n in names if n.startswith(folders) or n in (OBJECTS, PREDICTED)]
+        return [n for n in names if n.startswith(folders) or n in TABLES_OF_ALL]
 
     def differences(self, asked: Mapping[str, Any]) -> list[str]:  # noqa: D102
         return self._state.differences(asked) if self._state.begun else []
@@ -222,15 +233,12 @@ class ResultsFolder(InMemory):
         self._written |= digests
         self._kept += 1
 
-    def finish(self, objects: pd.DataFrame | None, files: pd.DataFrame) -> None:  # noqa: D102
+    def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         self.check()
-        status = [spelled(text, TABLES) for text in files["status"]]
-        tables = {OBJECTS: objects, PREDICTED: files.assign(status=status)}
         for name, table in tables.items():
-            if table is not None:
-                write_table(table, self._stage / name)
-                self._written[name] = sha256_of(self._stage / name)
-        self._refuse_holes_by_failure(files)
+            write_table(table, self._stage / name)
+            self._written[name] = sha256_of(self._stage / name)
+        self._refuse_holes_by_failure(tables[PREDICTED])
         # somebody may have changed earlier results in the meantime
         refuse_odd_folders(self._folder, KINDS)
         self.refuse_losses()
@@ -239,6 +247,7 @@ class ResultsFolder(InMemory):
         take_place(self._stage, self._record, self._written, gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
         self._state.forget()
+        return dict(self._written)
 
     def _refuse_holes_by_failure(self, files: pd.DataFrame) -> None:
         """Raise where earlier results would go of images that could not be used this time."""

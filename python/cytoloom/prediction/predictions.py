@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..messages import counted
+from ..storage.written import refuse_another_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +54,7 @@ class Predictions:
     files: pd.DataFrame
     out: Path | None
     _labels: Mapping[str, np.ndarray]
+    _written: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.names:
@@ -66,7 +69,11 @@ class Predictions:
         return [str(n) for n in self.files["image"][self.files["status"] == "ok"]]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Labels of one image by name; `KeyError` where it was not predicted."""
+        """Labels of one image by name; `KeyError` where it was not predicted.
+
+        From disk they are those of this prediction, or what somebody has made of them since; an
+        error where another prediction has replaced them.
+        """
         name = str(name)
         if name in self._labels:
             return self._labels[name]
@@ -75,7 +82,15 @@ class Predictions:
             raise KeyError(f"no labels of {name!r}; there are those of {', '.join(self.names)}")
         from ..images.files import read_labels
 
-        return np.asarray(read_labels(row["labels"].iloc[0]))
+        path = Path(row["labels"].iloc[0])
+        self.refuse_another_run([path])
+        return np.asarray(read_labels(path))
+
+    def refuse_another_run(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        """Raise where label images in files are not those of this prediction any more."""
+        if self.out is not None:
+            names = (Path(path).relative_to(self.out).as_posix() for path in paths)
+            refuse_another_run(self.out, self._written, names)
 
     def __str__(self) -> str:
         failed = int((self.files["status"] != "ok").sum())

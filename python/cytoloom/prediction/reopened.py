@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from ..components.arguments import checked
 from ..errors import GuessWarning, invalid
 from ..messages import VerbName, counted, say
+from ..storage.atomic import meant, sha256_of
 from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
 from ..storage.tables import read_table, with_counts
-from ..storage.written import Written
+from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FILES_NEEDED = ("image", "status", "objects", "labels")
 OBJECTS_COLUMNS = ("image", "object")
 LAST = "touches_border"
 """Behind it there are columns of the user's own."""
@@ -56,39 +58,67 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     >>> results(out).names, results(out)["a"].shape
     (['a'], (8, 8))
     """
-    path = Path(os.path.abspath(folder))
-    unfinished = (path / UNFINISHED).is_dir()
-    if unfinished or not (path / PREDICTED).is_file():
-        raise invalid(
-            "folder",
-            expected=f"a folder that a prediction has written, with {PREDICTED}",
-            received=f"{path}, where one did not end" if unfinished else str(path),
-            remedy="The same prediction goes on where it stopped." if unfinished else "",
-        )
-    files = _table(path / PREDICTED, FILES_COLUMNS, FILES_COLUMNS[-1], "objects")
+    path = meant(folder)
+    files = files_of(path)
     # 0 in files of earlier versions
     files.loc[files["status"] != "ok", "objects"] = None
-    _tell_corrected(path, [name for name in files["labels"] if name])
+    there = [name for name in files["labels"] if name and (path / name).is_file()]
+    written = _tell_corrected(path, there)
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
-    return Predictions(table, files.assign(labels=labels), path, {})
+    return Predictions(table, files.assign(labels=labels), path, {}, written)
 
 
-def _tell_corrected(path: Path, names: Sequence[str]) -> None:
-    """Warn of label images that somebody has changed since the tables were written."""
-    written, then = Written(path), (path / PREDICTED).stat().st_mtime_ns
-    later = [n for n in names if (path / n).is_file() and (path / n).stat().st_mtime_ns > then]
-    # known by none: results from before there was a record
-    changed = [n for n in later if n in written.names() and not written.holds(n)]
+def is_predicted(folder: Path) -> bool:
+    """Whether files.csv is there and is that of a prediction: other programs have one, too."""
+    table = folder / PREDICTED
+    if not table.is_file():
+        return False
+    with open(table, "rb") as stream:
+        header = stream.readline(2**16).decode("utf-8-sig", "replace")
+    names = {name.strip(' "\r\n') for name in header.split(",")}
+    # ours that was saved by a spreadsheet is told of as what it is
+    return {"image", "status", "labels"} <= names or PREDICTED in Written(folder).names()
+
+
+def files_of(folder: Path) -> pd.DataFrame:
+    """Read what a prediction wrote of its files, once it has ended."""
+    unfinished = (folder / UNFINISHED).is_dir()
+    if unfinished or not (folder / PREDICTED).is_file():
+        raise invalid(
+            "folder",
+            expected=f"a folder that a prediction has written, with {PREDICTED}",
+            received=f"{folder}, where one did not end" if unfinished else str(folder),
+            remedy="The same prediction goes on where it stopped." if unfinished else "",
+        )
+    return _table(folder / PREDICTED, FILES_NEEDED, FILES_COLUMNS[-1], "objects")
+
+
+def _tell_corrected(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Warn of label images that somebody has changed since; SHA-256 as they were written.
+
+    Their dates tell nothing: a correction may be older, from a backup or from another computer.
+    """
+    written, found = Written(path), {name: sha256_of(path / name) for name in names}
+    changed = [n for n, own in found.items() if own not in (written.digests(n) or {own})]
+    unknown = [n for n in names if not written.digests(n)]
+    if unknown:
+        text = f"{path}: without {RECORD} in it nobody knows whether label images were changed "
+        text += f"since the prediction ({_first(unknown)})."
+        warnings.warn(GuessWarning(text), stacklevel=4)
     if changed:
-        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
         text = say(
             "{}: {} changed since the prediction ({}), the tables are those of before; {} gives "
             "them anew.",
-            str(path), counted(len(changed), "label image"), shown, VerbName("measure"),
+            str(path), counted(len(changed), "label image"), _first(changed), VerbName("measure"),
         )  # fmt: skip
         warnings.warn(GuessWarning(text), stacklevel=4)
+    return {name: max(written.digests(name), default=own) for name, own in found.items()}
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.DataFrame:

@@ -128,15 +128,22 @@ def _make(folder: Path) -> None:
 
 
 def meant(path: str | os.PathLike[str]) -> Path:
-    """Return the folder that a path means: ~ is the home folder, and the working one has a name.
+    """Return the folder that a path means, wherever one works later: ~ is the home folder.
 
     Examples
     --------
-    >>> meant("results").name, meant(".").name == Path.cwd().name
-    ('results', True)
+    >>> meant("results") == Path.cwd() / "results", meant(".") == Path.cwd()
+    (True, True)
     """
-    folder = Path(path).expanduser()
-    return folder if folder.name else folder.absolute()
+    return Path(working_folder(), Path(path).expanduser())
+
+
+def working_folder() -> str:
+    """Return the working directory; nothing where it is gone, and paths stay as they are."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def missing(folder: Path) -> tuple[Path, ...]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTED, OBJECTS, SCORED = "files.csv", "objects.csv", "scores.csv"
+CLASSES = "classes.csv"
+"""Of predictions whose labels are numbers of classes: what these are called."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
 UNFINISHED = ".predicting"
@@ -40,7 +42,7 @@ UNFINISHED = ".predicting"
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
 """Folders of files with one of each image, and how these end."""
 _OF_VERBS = {
-    "predict": ((OBJECTS, PREDICTED), (PREDICTED, UNFINISHED)),
+    "predict": ((CLASSES, OBJECTS, PREDICTED), (PREDICTED, UNFINISHED)),
     "evaluate": ((SCORED, PER_IMAGE, PER_OBJECT), (SCORED,)),
     "consensus": ((AGREED,), (AGREED,)),
 }
@@ -285,7 +287,7 @@ def put_in_place(
     tables: Mapping[str, pd.DataFrame],
     names: Iterable[str] = (),
     gone: Iterable[str] = (),
-) -> None:
+) -> dict[str, str]:
     """Write tables beside files that are ready, and let these and then those take their place.
 
     Parameters
@@ -300,6 +302,11 @@ def put_in_place(
         The files, below `stage`.
     gone : iterable of str, default ()
         Earlier files that are removed.
+
+    Returns
+    -------
+    dict of str to str
+        SHA-256 of the files and tables.
     """
     for name, table in tables.items():
         write_table(table, stage / name)
@@ -308,7 +315,7 @@ def put_in_place(
     earlier = [name for name in (*hashes, *gone) if os.path.lexists(folder / name)]
     if (len(hashes) == 1 and not gone) or not earlier:  # which cannot be a mixture
         take_place(stage, Written(folder), hashes, gone)
-        return
+        return hashes
     Written(folder).refuse_others(earlier)
     plain = json.dumps({"files": hashes, GONE: gone})
     with told(folder):
@@ -320,6 +327,7 @@ def put_in_place(
         if _untouched(folder, hashes, gone):
             remove_folder(folder / REPLACING)
         raise
+    return hashes
 
 
 def end_replacing(folder: Path, argument: str = "out") -> None:

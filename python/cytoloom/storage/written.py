@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import invalid
+from ..messages import Either, say
 from .atomic import is_regular, sha256_of, told, write_whole
 
 RECORD = ".written.sha256"
 """A list as ``sha256sum`` writes it: ``sha256sum -c .written.sha256`` tells what was changed."""
 _LINE = re.compile(r"([0-9a-f]{64})  ((?:\w+/)?[^/\\\n]+)")
+OPENED = Either(python="cytoloom.results", r="cl_results()", options="its folder")
 MOVE_AWAY = "Move it away, or pass another name."
 
 
@@ -59,6 +61,10 @@ class Written:
             return sha256_of(path) in hashes
         except OSError:
             return False
+
+    def digests(self, name: str) -> set[str]:
+        """Return the SHA-256 of a file as runs wrote it; of several while one takes its place."""
+        return set(self._known.get(name, ()))
 
     def names(self) -> list[str]:
         """List the files that runs wrote, whatever became of them."""
@@ -127,6 +133,34 @@ def is_written_name(name: object) -> bool:
     if not isinstance(name, str) or name.rpartition("/")[2] in (".", ".."):
         return False
     return _LINE.fullmatch(f"{'0' * 64}  {name}") is not None
+
+
+def refuse_another_run(folder: Path, digests: Mapping[str, str], names: Iterable[str]) -> None:
+    """Raise where files are not those of the run whose results are held in memory.
+
+    What somebody has corrected since is no other run's: the record still has what was written.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the results.
+    digests : dict of str to str
+        SHA-256 of its files, by name below it, as that run wrote them.
+    names : iterable of str
+        Those that are wanted.
+    """
+    for name in names:
+        path, known = folder / name, digests.get(name, "")
+        if is_regular(path) and sha256_of(path) == known:
+            continue
+        if known not in Written(folder).digests(name):
+            gone = "which is gone" if not os.path.lexists(path) else "which another run wrote since"
+            raise invalid(
+                "labels",
+                expected="label images as they were written with these tables",
+                received=f"{path}, {gone}",
+                remedy=say("What is there now is opened by {}.", OPENED),
+            )
 
 
 def _text(hashes: Iterable[tuple[str, str]]) -> str:
