@@ -41,6 +41,11 @@ cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, chan
   )
   # what is no text or number is told here, and not when the data are used
   pack_arguments(how)
+  # of one working directory, wherever R works when they are used
+  new_data(lasting(images), lasting(labels), how)
+}
+
+new_data <- function(images, labels = NULL, how = NULL) {
   structure(c(list(images = images, labels = labels), how), class = "cl_data")
 }
 

@@ -205,7 +205,7 @@ as_cl_data <- function(data, what = "data") {
     return(data)
   }
   if (!is.list(data) || !is.null(attr(data, "class"))) {
-    return(cl_data(data))
+    return(new_data(data))
   }
   odd <- setdiff(names(data), names(formals(cl_data)))
   if (!"images" %in% names(data) || length(odd) > 0) {
@@ -282,9 +282,10 @@ as_list <- function(x) {
 lasting <- function(x, labels = TRUE) {
   x <- unfactored(x)
   if (is.character(x)) {
-    relative <- !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
+    given <- !is.na(x) & nzchar(x)
+    relative <- given & !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
     x[relative] <- file.path(getwd(), x[relative])
-    x[] <- normalizePath(x, winslash = "/", mustWork = FALSE)
+    x[given] <- normalizePath(x[given], winslash = "/", mustWork = FALSE)
   } else if (is.data.frame(x)) {
     paths <- path_columns(x, labels)
     x[paths] <- lapply(x[paths], lasting)

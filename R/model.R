@@ -4,7 +4,7 @@ new_model <- function(told) {
   info <- c(told$info, list(facts = told$facts))
   structure(
     list(path = told$path, info = info, interrupted = isTRUE(info$interrupted)),
-    class = "cl_model"
+    md5 = manifest_md5(told$path), class = "cl_model"
   )
 }
 
@@ -15,8 +15,18 @@ model_path <- function(x, what = "model") {
     keep <- "A model lives as long as its folder: keep it with `out` in cl_train(), or cl_save()."
     refuse(what, "a model folder (with model.json)", I(path), keep)
   }
+  known <- if (inherits(x, "cl_model")) attr(x, "md5")
+  if (!is.null(known) && !identical(known, manifest_md5(path))) {
+    refuse(
+      what, "the model that was loaded", I(paste0(path, ", in which there is another model now")),
+      "Load the model again, with cl_load()."
+    )
+  }
   path
 }
+
+# model.json holds the hash of every other file, which Python compares: by it a model is known.
+manifest_md5 <- function(path) unname(tools::md5sum(file.path(path, "model.json")))
 
 #' Load and save models
 #'

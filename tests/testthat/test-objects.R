@@ -42,6 +42,35 @@ test_that("saving does not replace a model unasked", {
   expect_s3_class(cl_save(tiny_model(), path, overwrite = TRUE), "cl_model")
 })
 
+test_that("a model whose folder holds another one since is not taken for that", {
+  need_python()
+  path <- file.path(tempfile(), "m.cytoloom")
+  dir.create(dirname(path))
+  model <- cl_save(tiny_model(), path)
+  kept <- unserialize(serialize(model, NULL))
+  expect_identical(cl_save(model, file.path(dirname(path), "copy"))$info, model$info)
+  cl_save(bundled_model(), path, overwrite = TRUE)
+  told <- "in which there is another model now. Load the model again, with cl_load()."
+  for (one in list(model, kept)) {
+    expect_error(predict(one, matrix(0, 8, 8), progress = FALSE), told, fixed = TRUE)
+    expect_error(evaluate(one, "data", progress = FALSE), told, fixed = TRUE)
+    expect_error(cl_save(one, file.path(dirname(path), "other")), told, fixed = TRUE)
+  }
+})
+
+test_that("data are those of the working directory in which they were given", {
+  folder <- tempfile()
+  dir.create(folder)
+  folder <- normalizePath(folder, winslash = "/")
+  old <- setwd(folder)
+  on.exit(setwd(old))
+  dir.create("data")
+  given <- list(cl_data("data"), cl_data(data.frame(image = "a.tif", label = "b.tif")))
+  setwd(old)
+  expect_identical(given[[1]]$images, file.path(folder, "data"))
+  expect_identical(given[[2]]$images$label, file.path(folder, "b.tif"))
+})
+
 test_that("a loaded model is the trained one", {
   need_python()
   expect_identical(cl_load(tiny_model()$path), tiny_model())
