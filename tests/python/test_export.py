@@ -221,3 +221,17 @@ def test_no_file_is_lost_and_one_bad_image_does_not_stop_the_others(drawn, tmp_p
         with pytest.raises(cl.InvalidError, match=match):
             export(given, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_an_export_that_is_replaced_leaves_no_files_of_other_images(tmp_path, capsys):
+    """Also of one that cannot be read now; what somebody has changed stays, and is named."""
+    image = np.eye(8, dtype=np.uint8)
+    out = tmp_path / "out"
+    cl.export(dict.fromkeys("abcd", image), out, "geojson", progress=False)
+    (out / "d.geojson").write_text("{}")
+    (out / "mine.geojson").write_text("mine")
+    cl.export({"a": image, "b": image / 2}, out, "geojson", overwrite=True)
+    assert sorted(p.name for p in out.glob("*.geojson")) == [
+        "a.geojson", "d.geojson", "mine.geojson",
+    ]  # fmt: skip
+    assert "d.geojson in" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..datasets.files import FileSource
 from ..datasets.given import is_file
-from ..datasets.items import Item
+from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..exchange import geojson, rois
@@ -75,7 +75,11 @@ def collect(
         if format == "coco":
             together.write(stage / ALL)
         _refuse_losses(folder, made, items, overwrite)
-        put_in_place(stage, folder, {}, made)
+        gone, kept = _of_others(folder, format, made) if overwrite else ([], [])
+        if kept:
+            text = "as they were changed since they were written, and are not of these labels."
+            yield warn(f"{shown_names(kept)} in {folder} stay, {text}")
+        put_in_place(stage, folder, {}, made, gone)
         table["file"] = [str(folder / name) if name else "" for name in table["file"]]
         yield note(f"{counted(int(table['objects'].sum()), 'object')} written to {folder}.")
     return table
@@ -114,6 +118,14 @@ def _written(
     file = names[item.id] + suffix
     write(stage / file, objects, numbers.shape)
     return {"status": "ok", "objects": len(objects), "file": file}
+
+
+def _of_others(folder: Path, format: str, made: list[str]) -> tuple[list[str], list[str]]:
+    """List what earlier exports wrote of images that have no file now: as it was, and changed."""
+    record, suffix = Written(folder), EACH[format][1] if format in EACH else ALL
+    others = [n for n in record.names() if n.endswith(suffix) and "/" not in n and n not in made]
+    there = [name for name in others if os.path.lexists(folder / name)]
+    return [n for n in there if record.holds(n)], [n for n in there if not record.holds(n)]
 
 
 def _refuse_losses(

@@ -350,7 +350,9 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150, overwrite: bool = 
     >>> save(overlay(np.zeros((8, 8)), np.eye(8, dtype=int)), path) == path
     True
     """
-    return write_whole(Path(path), lambda name: figure.savefig(name, dpi=dpi), overwrite)
+    return write_whole(
+        Path(path).expanduser(), lambda name: figure.savefig(name, dpi=dpi), overwrite
+    )
 
 
 def _panels(rows: int, columns: int, each: tuple[float, float]) -> list[Axes]:

@@ -133,9 +133,10 @@ def write_overlay(
     >>> write_overlay(path, np.zeros((8, 8)), np.eye(8, dtype=int)) == path
     True
     """
+    path = Path(path).expanduser()
     if os.path.lexists(path) and not overwrite:  # before it is drawn
-        raise new_file(Path(path))
-    return write_png(Path(path), outlines_rgb(image, labels, truth), overwrite)
+        raise new_file(path)
+    return write_png(path, outlines_rgb(image, labels, truth), overwrite)
 
 
 def write_png(path: Path, picture: RGB, overwrite: bool = True) -> Path:
