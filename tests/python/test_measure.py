@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from typing import Any
@@ -380,7 +381,8 @@ def test_a_table_has_no_name_by_which_models_and_runs_are_known(tmp_path, name):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such names")
 def test_a_table_of_any_name_can_be_replaced(tmp_path):
-    for name in ("a\rb.csv", "c.csv", "a\rb.csv", "c.csv"):
+    latin = os.fsdecode(b"caf\xe9.csv")  # no UTF-8
+    for name in ("a\rb.csv", "c.csv", latin, "a\rb.csv", "c.csv", latin):
         out = tmp_path / name
         found = cl.measure({"a": np.eye(4, dtype=int)}, out=out, overwrite=True, progress=False)
         assert len(found) == 1

@@ -56,7 +56,9 @@ Received: labels: No space left on device. Make room ...
     except DiskError:
         raise
     except OSError as error:
-        at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str) else path
+        # of a rename, where to: what stands in its way is there
+        named = error.filename2 if isinstance(error.filename2, str) else error.filename
+        at = Path(named) if isinstance(named, str) else path
         # a name that nobody has seen
         if any(is_partial(part) for part in at.parts) or at.name.startswith((".in-use", "tmp")):
             at = path

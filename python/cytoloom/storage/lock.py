@@ -21,6 +21,8 @@ from .atomic import is_regular, told
 
 LOCK = ".in-use"
 _BEGIN = '{"token": "'
+_WAIT = "Wait until it has ended, or pass another name."
+_WAIT_OR_REMOVE = "Wait until it has ended, remove {} where none has, or pass another name."
 BEAT_S = 15.0
 """How often a run shows that it lives, by the date of its file."""
 DEAD_S = 300.0
@@ -78,7 +80,7 @@ class Lock:
                     self._argument,
                     expected="a folder that no other run writes to",
                     received=say("{}, {}", str(self.path.parent), _words(owner)),
-                    remedy="Wait until it has ended, or pass another name.",
+                    remedy=_WAIT if owner else _WAIT_OR_REMOVE.format(self.path),
                 )
                 raise InUse(*said.args).of(said)
             if owner is not None:

@@ -104,9 +104,9 @@ class Written:
             self._known[name].add(known)
         with (
             told(self.folder / RECORD),
-            open(self.folder / RECORD, "a", encoding="utf-8", newline="") as stream,
+            open(self.folder / RECORD, "ab") as stream,
         ):
-            stream.write(_text(hashes.items()))
+            stream.write(_bytes(hashes.items()))
 
     def settle(self, hashes: Mapping[str, str], gone: Iterable[str] = ()) -> None:
         """Record files that are in their place alone, without those that were there before."""
@@ -118,8 +118,8 @@ class Written:
         self._write()
 
     def _write(self) -> None:
-        text = _text((name, known) for name in sorted(self._known) for known in self._known[name])
-        write_whole(self.folder / RECORD, lambda path: Path(path).write_bytes(text.encode("utf-8")))
+        lines = _bytes((name, known) for name in sorted(self._known) for known in self._known[name])
+        write_whole(self.folder / RECORD, lambda path: Path(path).write_bytes(lines))
 
 
 def is_written_name(name: object) -> bool:
@@ -163,10 +163,14 @@ def refuse_another_run(folder: Path, digests: Mapping[str, str], names: Iterable
             )
 
 
-def _text(hashes: Iterable[tuple[str, str]]) -> str:
-    """Return a line for each; a name with a line feed has none, its file is somebody's own."""
+def _bytes(hashes: Iterable[tuple[str, str]]) -> bytes:
+    """Return a line for each; a name with a line feed has none, its file is somebody's own.
+
+    In bytes: a name may be of some that are no UTF-8, and have a carriage return.
+    """
     lines = (f"{known}  {name}" for name, known in hashes)
-    return "".join(f"{line}\n" for line in lines if _LINE.fullmatch(line))
+    text = "".join(f"{line}\n" for line in lines if _LINE.fullmatch(line))
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _read(record: Path) -> tuple[list[tuple[str, str]], bool]:
@@ -175,8 +179,8 @@ def _read(record: Path) -> tuple[list[tuple[str, str]], bool]:
         return [], not os.path.lexists(record)
     try:
         # as bytes: names may have a carriage return, which is the end of no line here
-        *lines, last = record.read_bytes().decode("utf-8").split("\n")
-    except (OSError, UnicodeError):
+        *lines, last = record.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
         return [], False
     found = [_LINE.fullmatch(line) for line in lines]
     pairs = [(match[2], match[1]) for match in found if match and match[2] != ".."]
