@@ -281,6 +281,15 @@ def test_a_manifest_of_another_kind_is_not_replaced(trained, tmp_path, other):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == mine
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is used is not removed there")
+def test_a_working_folder_that_is_gone_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(cl.InvalidError, match=r"Invalid `.*Received: "):
+        untrained().save(".")
+
+
 def test_a_manifest_of_which_no_record_tells_is_not_replaced(folder):
     """As in a copy without hidden files: it may have been edited, and its hash is nowhere else."""
     (folder / ".written.sha256").unlink()
