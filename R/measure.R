@@ -89,9 +89,23 @@ found_labels <- function(found) {
   }
   labels <- lapply(seq_len(nrow(files)), function(i) {
     path <- files$labels[i]
-    if (!is.na(path) && file.exists(path)) path else plain_labels(found[[files$image[i]]])
+    held <- unclass(found)[[files$image[i]]]
+    # the file says how large pixels are
+    if (!is.na(path) && file.exists(path) && is_held(held, path)) path else plain_labels(held)
   })
   objects <- found$objects[c("image", "object", "class")]
   source <- list(images = labels, names = as.list(files$image))
   list(source = source, files = files[c("image", "status")], objects = objects)
+}
+
+# Whether a file has the labels that the object holds; those in files alone are as they are there.
+is_held <- function(held, path) {
+  if (inherits(held, "cl_labels")) {
+    return(TRUE)
+  }
+  held <- plain_labels(held)
+  there <- read_labels(path, NULL)
+  same <- identical(dim(held), dim(there)) && all(held == there)
+  if (!same) warning(path, " has other labels now: those of the object are used.", call. = FALSE)
+  same
 }

@@ -67,3 +67,16 @@ test_that("errors speak of the argument that something was given for", {
   expect_error(cl_relate(labels, NA), "Invalid `cells`")
   expect_error(cl_relate("nowhere.tif", labels), "Invalid `nuclei`")
 })
+
+test_that("what was found is measured with its own labels, whatever its files hold by now", {
+  need_python()
+  out <- file.path(tempfile(), "r")
+  dir.create(dirname(out))
+  images <- list(a = cl_simulate(shape = c(64, 64), count = 6, seed = 1)$image)
+  found <- predict(bundled_model(), images, out = out, progress = FALSE)
+  expect_identical(cl_measure(found, progress = FALSE)$object, found$objects$object)
+  file.remove(found$files$labels)
+  cl_write_labels(matrix(0:1, 64, 64), found$files$labels)
+  expect_warning(table <- cl_measure(found, progress = FALSE), "has other labels now")
+  expect_identical(table$object, found$objects$object)
+})
