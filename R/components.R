@@ -207,7 +207,7 @@ cl_binary <- function(threshold = 0.5, loss = "ce_dice") {
 #' What to learn: one class per pixel
 #'
 #' @param names Names of the classes of label 0, 1, 2, ...
-#' @param class_weights One weight per class, or `NULL`.
+#' @param class_weights One weight per class, in their order or by their names, or `NULL`.
 #' @param loss `"ce_dice"`, `"ce"`, `"dice"`, `"tversky"` or `"focal"`; with settings a [cl_loss()].
 #' @return A list of class `cl_classes`, for [cl_train()];
 #'   a setting that cannot be used is refused here, before any training.
@@ -216,7 +216,20 @@ cl_binary <- function(threshold = 0.5, loss = "ce_dice") {
 #' cl_classes(c("background", "cytoplasm", "nucleus"))
 cl_classes <- function(names = c("background", "foreground"), class_weights = NULL,
                        loss = "ce_dice") {
+  class_weights <- weights_of(class_weights, names)
   component("Classes", settings())
+}
+
+# Weights with names go to the classes of these names.
+weights_of <- function(weights, classes) {
+  given <- names(weights)
+  if (is.null(given) || !is.character(classes)) {
+    return(weights)
+  }
+  if (!setequal(given, classes) || anyDuplicated(given)) {
+    refuse("class_weights", paste("a weight for each of", toString(classes)), I(toString(given)))
+  }
+  unname(weights[classes])
 }
 
 #' A loss with its settings
@@ -241,6 +254,12 @@ cl_loss <- function(name, class_weights = NULL, smooth = NULL, alpha = NULL, bet
   }
   known <- loss_settings[[name]]
   given <- Filter(Negate(is.null), settings()[-1])
+  if (!is.null(names(class_weights))) {
+    refuse(
+      "class_weights", "numbers in the order of the classes, without names",
+      I(toString(names(class_weights)))
+    )
+  }
   odd <- setdiff(names(given), c("class_weights", known[-1]))
   if (length(odd) > 0) {
     refuse("cl_loss", paste("settings of", name), I(toString(odd)))

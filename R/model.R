@@ -164,8 +164,12 @@ known_metric <- function(metric, known, several = TRUE) {
 }
 
 plot_curve <- function(rows, metric, ..., col = c("#0072B2", "#D55E00"), lwd = 2, lty = 1) {
-  sets <- intersect(c("train", "validation"), rows$set)
-  styles <- lapply(list(col = col, lwd = lwd, lty = lty), rep_len, length(sets))
+  both <- c("train", "validation")
+  sets <- intersect(both, rows$set)
+  # a set has one colour in all panels
+  styles <- lapply(list(col = col, lwd = lwd, lty = lty), function(one) {
+    rep_len(one, 2)[match(sets, both)]
+  })
   ours <- list(type = "n", xlab = "iteration", ylab = metric, las = 1)
   plot_with(rows$iteration, rows$value, ours, ...)
   for (k in seq_along(sets)) {

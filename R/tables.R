@@ -87,12 +87,12 @@ glance.cl_found <- function(x, ...) {
 
 #' @exportS3Method generics::glance
 glance.cl_model <- function(x, ...) {
-  history <- as.data.frame(x)
-  scores <- history$value[history$metric == "score" & history$set == "validation"]
+  # as print() and summary() say it; of an ensemble all members together
+  training <- x$info$training
   data.frame(
-    task = x$info$networks[[1]]$task$name, images = length(x$info$data$train),
-    iterations = max(history$iteration, 0), seconds = max(history$seconds, 0),
-    score = if (length(scores) > 0) max(scores) else NA_real_
+    task = x$info$networks[[1]]$task$name, images = training$images,
+    iterations = training$iterations, seconds = training$seconds,
+    score = if (is.null(training$score)) NA_real_ else training$score
   )
 }
 

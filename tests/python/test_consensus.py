@@ -423,7 +423,7 @@ def test_who_stands_out_is_named():
     found = agree(dict(zip(["a", "b", "c", "d", "e"], [*discs, half], strict=True)))
     flags = dict(zip(found.per_expert["expert"], found.per_expert["flags"], strict=True))
     assert flags["e"] == "agrees less with the others than these do"
-    assert "drew exactly what b drew" in flags["a"]
+    assert "marked exactly the pixels that b marked" in flags["a"]
     assert flags["c"] == flags["d"] == ""
     assert low_ones([0.9, 0.9, 0.1]) == [False, False, True]
     assert low_ones([0.9, 0.9, 0.85]) == [False] * 3, "not by 0.1"

@@ -10,7 +10,12 @@ test_that("an ensemble is trained, predicts, and is scored by what its members h
   expect_output(print(summary(model)), "2 members")
   expect_setequal(as.data.frame(model)$member, 1:2)
   expect_length(predict(model, some_images(), rescale = NULL, progress = FALSE), 2)
+  whole <- generics::glance(model)
+  expect_identical(c(whole$images, whole$iterations), c(3L, 4L))
   scores <- evaluate(model, progress = FALSE)
+  said <- model$info$training$scores$dice
+  expect_equal(scores$summary$value[scores$summary$metric == "dice"], said)
+  expect_error(evaluate(model, rescale = 2, progress = FALSE), "`rescale`. Expected .*without images")
   expect_identical(nrow(scores$per_image), 3L)
   expect_error(plot(scores), "which they do not keep")
   expect_error(evaluate(tiny_model(), progress = FALSE), "members = 5")

@@ -284,3 +284,11 @@ test_that("whether a file holds labels is judged without the value that counts n
   expect_error(cl_read(file, labels = TRUE), "between those beside them")
   expect_identical(cl_read(file, labels = TRUE, unknown = 255), mask)
 })
+
+test_that("weights of classes go by their names", {
+  classes <- c("bg", "cyt", "nuc")
+  named <- cl_classes(classes, class_weights = c(nuc = 9, cyt = 1, bg = 2))
+  expect_identical(unlist(named$class_weights), c(2, 1, 9))
+  expect_error(cl_classes(classes, class_weights = c(nuc = 9, cyt = 1, b = 2)), "each of bg, cyt, nuc")
+  expect_error(cl_loss("dice", class_weights = c(nuc = 9, bg = 1)), "in the order of the classes")
+})

@@ -50,7 +50,8 @@ class Scores:
         metric. ``n_found_on_empty``, the objects found on an image that has none, is there where
         an image has none, and NaN for the others.
     per_object : DataFrame
-        image, truth, found, iou, matched; a missing partner's id is 0.
+        image, truth, found, iou, matched; a missing partner's id is 0. Without rows where images
+        of a training are scored without data.
     """
 
     summary: pd.DataFrame

@@ -53,6 +53,9 @@ def score(
     check_rescale(rescale)
     model = as_model(model)
     if data is None:
+        if rescale not in ("auto", None):
+            expected = say('"auto" or {} without images: these were scored as they are', None)
+            raise invalid("rescale", expected=expected, received=rescale)
         return (yield from _out_of_fold(model))
     found = yield from _checked(model, data)
     drawn = found.items
@@ -124,7 +127,10 @@ def _out_of_fold(model: Model) -> Work[Scores]:
         {"image": row["image"], SCALE: 1.0, **{k: v for k, v in row.items() if k not in told}}
         for row in ({k: math.nan if v is None else v for k, v in row.items()} for row in kept)
     ]
-    yield note("Scores of the images of the training, each by the member that had not seen it.")
+    yield note(
+        "Scores of the images of the training, each by the member that had not seen it; of their "
+        "objects no table was kept."
+    )
     scores, unpromised = tables(rows, [], [row.get("group") for row in kept], model.task)
     for text in unpromised:
         yield note(text)

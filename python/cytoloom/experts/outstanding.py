@@ -60,7 +60,7 @@ def of_experts(per_expert: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
         if low:
             flag.append("agrees less with the others than these do")
         if row.expert in twins:
-            flag.append(f"drew exactly what {', '.join(twins[row.expert])} drew")
+            flag.append(f"marked exactly the pixels that {', '.join(twins[row.expert])} marked")
         if alone and row.dice == 1 and row.images > 1:
             flag.append("is the consensus itself in all images, as an earlier consensus would be")
     return ["; ".join(flag) for flag in flags]

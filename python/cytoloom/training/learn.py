@@ -183,4 +183,5 @@ def _build_losses(network: Any, fitted: Any) -> None:
 
 def _seed_words(lesson: Lesson) -> str:
     same = "" if backend.repeatable() else ", not repeatable: TensorFlow was already running"
-    return f"seed {lesson.seed}{same}"
+    own = "a seed for each member" if lesson.turn[1] > 1 else f"seed {lesson.seed}"
+    return f"{own}{same}"

@@ -18,7 +18,7 @@ from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder
 from ..models.model import Model
 from .learn import Learned
-from .out_of_fold import OutOfFold, score_each
+from .out_of_fold import OutOfFold, mean_scores, score_each
 from .prepare import read_folds, ready
 from .provenance import model_of, recorded
 from .resume import kept_in
@@ -170,6 +170,8 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     fitted = fit(mean.task, maps, truths, spacing)
     # of single members, whose thresholds are their own
     rows = score_each(mean.task, parts, spacing)
+    if shown is not whole:  # the thresholds of all have seen all images
+        fitted = fitted[0], mean_scores(rows), fitted[2]
     tuned = tuned_on(shown, mean, calibration, *fitted)
     steps = min(one.learned.state.iteration for one in done)
     for text in doubts(whole.trainer, steps, tuned.task, tuned.scores):

@@ -15,7 +15,7 @@ from ..patches.sample import Reader
 from ..tasks.task import Task, Truth
 from .batches import UNKNOWN
 from .stages import Planned
-from .tune import Maps, objects_first, seen, tune_px
+from .tune import Maps, means, objects_first, seen, tune_px
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +97,15 @@ def score_each(
             for r, scores in scored
         ]
     return rows
+
+
+def mean_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Average the metrics of rows of `score_each`, as validation scores are."""
+    told = ("image", "group", "member")
+    return means([
+        {name: math.nan if v is None else v for name, v in row.items() if name not in told}
+        for row in rows
+    ])  # fmt: skip
 
 
 def _in_turn(parts: Sequence[OutOfFold], pixels: int) -> tuple[list[Maps], list[Truth]]:
