@@ -89,7 +89,7 @@ def test_folders_of_annotators(tmp_path):
     data = as_data(tmp_path)
     assert [len(i.annotations) for i in data.items] == [1, 2]
     assert data.problems == ()
-    assert "2 annotators; anna is used where one is needed" in data.notes
+    assert "2 annotators: anna, ben" in data.notes
 
 
 def test_lonely_files_are_problems_not_errors(folder):
