@@ -140,6 +140,10 @@ found_place <- function(x, i) {
   places <- stats::setNames(seq_along(x), names(x))
   if (!missing(i)) places <- places[i]
   if (anyNA(places)) found_place(x, i[is.na(places)][1])
+  if (anyDuplicated(places)) {
+    again <- names(places)[duplicated(places)][1]
+    refuse("i", "each image once, since tables know it by its name", I(paste(again, "again")))
+  }
   files <- attr(x, "files")
   files <- files[which(files$status == "ok")[places], ]
   objects <- attr(x, "objects")

@@ -102,7 +102,7 @@ first_image <- function(images) {
     arrays <- Filter(is.list, as.list(images)[path_columns(images, labels = FALSE)])
     images <- if (length(arrays) > 0) arrays[[1]] else NULL
   }
-  if (is_one_array(images) || !is.list(images)) images else utils::head(images, 1)[[1]]
+  if (is_one_array(images) || !is.list(images) || !length(images)) images else images[[1]]
 }
 
 # A table whose columns of images, and of labels where they are wanted, are paths or arrays; other

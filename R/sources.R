@@ -24,6 +24,7 @@ sources_of <- function(found) {
 # Of the images of a prediction the ones that it holds, as Python takes them.
 found_sources <- function(found, how) {
   held <- Filter(function(part) any(part$called %in% found$files$image), sources_of(found))
+  if (length(held) == 0) refuse("images", "at least one image", I("a prediction of none"))
   parts <- lapply(held, plain_part, found$files$image, how)
   sizes <- unique(lapply(parts, `[[`, "pixel_size_um"))
   if (length(sizes) > 1) refuse("pixel_size_um", "one for all images", sizes)

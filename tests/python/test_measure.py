@@ -436,3 +436,11 @@ def test_a_table_called_files_may_be_anybodys(tmp_path, written):
     for text in ("name,size\na,3\n", "image;status\n", "\xff\n", ""):
         (own / "files.csv").write_text(text, encoding="latin-1")
         assert table_of(own).equals(expected)
+
+
+def test_one_image_of_another_name_is_not_taken_for_that_of_the_labels():
+    labels, image = np.eye(4, dtype=int), np.ones((4, 4))
+    with pytest.raises(cl.InvalidError, match=r"`image`.*none for 1 \(n1\), but 1 \(n2\)"):
+        cl.measure({"n1": labels}, {"n2": image}, progress=False)
+    assert len(cl.measure({"n1": labels}, {"n1": image}, progress=False)) == 1
+    assert len(cl.measure({"n1": labels}, image, progress=False)) == 1

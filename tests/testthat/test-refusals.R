@@ -296,3 +296,14 @@ test_that("components of the wrong kind are called as they are made", {
   expect_error(plan(network = 3), "Expected a cl_unet() or NULL. Received: 3.", fixed = TRUE)
   expect_error(plan(task = cl_loss("dice")), 'Received: cl_loss("dice").', fixed = TRUE)
 })
+
+test_that("no image at all, and an image twice, are one sentence", {
+  need_python()
+  found <- predict(bundled_model(), some_images()[1], progress = FALSE)
+  table <- data.frame(name = "a")
+  table$image <- some_images()[1]
+  for (none in list(found[0], table[0, ], list(), character())) {
+    expect_error(predict(bundled_model(), none), "at least one image|0 rows", class = "cytoloom_error")
+  }
+  expect_error(found[c(1, 1)], "`i`. Expected each image once")
+})

@@ -224,7 +224,9 @@ def _with_images(
         data = Data.from_pairs(image, labels, **_settings(options))
         return Gathered(data.items, data.problems, data.notes)
     if not _in_order(labels, known, image):
-        return _by_name(_names(labels, known), image, options)
+        # of both somebody said which image it is
+        told = known is not None and _is_map(image)
+        return _by_name(_names(labels, known), image, options, alone=not told)
     names = list(known.images) if known else _names_beside(labels, image)
     images = list(image.values()) if _is_map(image) else image
     own = list(known.images.values()) if known else labels
@@ -341,14 +343,16 @@ def _pixels(labels: Any) -> Any:
         raise invalid("labels", expected="an array", received=labels) from None
 
 
-def _by_name(labels: Mapping[str, Any], image: Any, options: ReadOptions) -> Gathered:
-    """Find the image of each label image; one and one belong together, whatever their names."""
+def _by_name(
+    labels: Mapping[str, Any], image: Any, options: ReadOptions, alone: bool = True
+) -> Gathered:
+    """Find the image of each label image; `alone`: one and one belong together in any case."""
     how = _settings(options)
     size = how.pop("pixel_size_um")
     found = gather_images(image, **how)
     own = _alone(labels, options)
     images = {item.id: item for item in found.items}
-    if len(own) == len(images) == 1:
+    if alone and len(own) == len(images) == 1:
         images = {own[0].id: found.items[0]}
     missing = [item.id for item in own if item.id not in images]
     if missing or not own:
