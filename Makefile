@@ -51,7 +51,8 @@ test-exports:
 	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-exports"
 	$(VENV)-exports/bin/python -m pip --disable-pip-version-check --quiet install \
 		--editable ".[cpu,fast,onnx,bioimageio]" --group test
-	$(VENV)-exports/bin/python -m pytest --numprocesses 0 --durations=5 tests/python/long_export_model.py
+	$(VENV)-exports/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--numprocesses 0 --durations=5 tests/python/long_export_model.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

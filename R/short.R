@@ -69,6 +69,10 @@ str.cl_component <- function(object, ...) cat(" ", format(object), "\n", sep = "
 shown_path <- function(path) {
   plain <- normalizePath(c(tempdir(), path), "/", mustWork = FALSE)
   path[startsWith(paste0(plain[-1], "/"), paste0(plain[1], "/"))] <- "a temporary folder"
+  # what lies in the working directory is called as people call it
+  here <- paste0(normalizePath(getwd(), "/"), "/")
+  inside <- startsWith(path, here)
+  path[inside] <- substring(path[inside], nchar(here) + 1)
   path
 }
 

@@ -172,7 +172,7 @@ def test_what_tuning_takes_is_tried_on_some_of_its_images(monkeypatch):
     planned = SimpleNamespace(
         trainer=Trainer(minutes=0.5),
         validation_readers=[reader] * 300,
-        split=SimpleNamespace(spacing_um=None),
+        split=SimpleNamespace(spacing_um=None, given=SimpleNamespace(turn=(1, 1))),
         plan=SimpleNamespace(network=part.network),
         precision="bfloat16",
     )

@@ -15,7 +15,7 @@ test_that("an ensemble is trained, predicts, and is scored by what its members h
   scores <- evaluate(model, progress = FALSE)
   said <- model$info$training$scores$dice
   expect_equal(scores$summary$value[scores$summary$metric == "dice"], said)
-  expect_error(evaluate(model, rescale = 2, progress = FALSE), "`rescale`. Expected .*without images")
+  expect_error(evaluate(model, rescale = 2, progress = FALSE), "`rescale`.*without images")
   expect_identical(nrow(scores$per_image), 3L)
   expect_error(plot(scores), "which they do not keep")
   expect_error(evaluate(tiny_model(), progress = FALSE), "members = 5")

@@ -303,7 +303,7 @@ test_that("no image at all, and an image twice, are one sentence", {
   table <- data.frame(name = "a")
   table$image <- some_images()[1]
   for (none in list(found[0], table[0, ], list(), character())) {
-    expect_error(predict(bundled_model(), none), "at least one image|0 rows", class = "cytoloom_error")
+    expect_error(predict(bundled_model(), none), "one image|0 rows", class = "cytoloom_error")
   }
   expect_error(found[c(1, 1)], "`i`. Expected each image once")
 })

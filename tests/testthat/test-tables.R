@@ -73,7 +73,7 @@ test_that("tidy and glance are broom's", {
   expect_identical(dim(generics::glance(some_scores())), c(1L, 1L + nrow(told)))
   expect_identical(generics::glance(some_found())$images, 2L)
   expect_identical(generics::tidy(some_found()), some_found()$objects)
-  expect_identical(generics::glance(tiny_model())$iterations, 2)
+  expect_identical(generics::glance(tiny_model())$iterations, 2L)
   expect_identical(nrow(generics::glance(tiny_model())), 1L)
   expect_identical(generics::tidy(tiny_model()), as.data.frame(tiny_model()))
 })

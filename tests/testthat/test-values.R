@@ -289,6 +289,7 @@ test_that("weights of classes go by their names", {
   classes <- c("bg", "cyt", "nuc")
   named <- cl_classes(classes, class_weights = c(nuc = 9, cyt = 1, bg = 2))
   expect_identical(unlist(named$class_weights), c(2, 1, 9))
-  expect_error(cl_classes(classes, class_weights = c(nuc = 9, cyt = 1, b = 2)), "each of bg, cyt, nuc")
+  odd <- c(nuc = 9, cyt = 1, b = 2)
+  expect_error(cl_classes(classes, class_weights = odd), "each of bg, cyt, nuc")
   expect_error(cl_loss("dice", class_weights = c(nuc = 9, bg = 1)), "in the order of the classes")
 })
