@@ -59,6 +59,7 @@ def together(engines: Sequence[Engine], heads: Mapping[str, Head]) -> Engine:
         return first
 
     def forward(images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run all members on a batch."""
         each = [engine.forward(images) for engine in engines]
         return {
             name: logits_of_mean([logits[name] for logits in each], head.activation)
