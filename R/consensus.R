@@ -117,7 +117,7 @@ new_consensus <- function(told, like, temporary) {
     unlink(temporary, recursive = TRUE)
   }
   told$per_image$labels[done] <- paths
-  if (is.null(labels)) labels <- lapply(paths, in_file, like)
+  if (is.null(labels)) labels <- in_files(paths, like, told$origin$sha256)
   tables <- c("per_image", "per_expert", "per_label", "pairs", "objects", "method", "task")
   parts <- c(told[tables], list(labels = stats::setNames(labels, names)))
   if (!is.null(soft)) parts$soft <- stats::setNames(soft, names)

@@ -49,21 +49,26 @@ new_found <- function(told, source = NULL, like = NULL, temporary = NULL) {
   if (!is.null(temporary)) {
     paths <- if (is.null(labels)) keep_folder(temporary, paths) else rep("", length(paths))
     unlink(temporary, recursive = TRUE)
+    told$origin$sha256[] <- "" # of no other run's folder
   }
   files$labels[done] <- paths
-  if (is.null(labels)) labels <- lapply(paths, in_file, like)
+  if (is.null(labels)) labels <- in_files(paths, like, told$origin$sha256)
   names(labels) <- files$image[done]
-  make_found(labels, files, told$objects, source)
+  make_found(labels, files, told$objects, source, told$origin)
 }
 
-# The one place that knows what a `cl_found` is made of.
-make_found <- function(labels, files, objects, source) {
+# The one place that knows what a `cl_found` is made of; `origin` has how large pixels are, and
+# which label images in files are those of the tables, by their hash.
+make_found <- function(labels, files, objects, source, origin = no_origin) {
   rownames(files) <- rownames(objects) <- NULL
   structure(
     labels,
-    files = files, objects = objects, source = source, class = c("cl_found", "list")
+    files = files, objects = objects, source = source, origin = origin,
+    class = c("cl_found", "list")
   )
 }
+
+no_origin <- data.frame(image = character(), sha256 = character(), pixel_size_um = character())
 
 # Texts of numbers with spaces between: a vector, or a matrix with a row each.
 as_numbers <- function(texts) {
@@ -87,11 +92,12 @@ labels_in_memory <- function(paths, like) {
   labels
 }
 
-read_labels <- function(path, like) {
+# With `sha256`: of the run that wrote it so, or as somebody has corrected it since.
+read_labels <- function(path, like, sha256 = NULL) {
   if (!file.exists(path)) {
     stop_clean("The labels in ", path, " are gone. Predict again, or put them back.")
   }
-  labels <- call_python("read", path = path, labels = TRUE)$array
+  labels <- call_python("read", path = path, labels = TRUE, sha256 = sha256)$array
   as_class(labels, like, stack = length(dim(labels)) == 3)
 }
 
@@ -148,7 +154,7 @@ found_place <- function(x, i) {
   files <- files[which(files$status == "ok")[places], ]
   objects <- attr(x, "objects")
   objects <- objects[objects$image %in% files$image, ]
-  make_found(unclass(x)[places], files, objects, attr(x, "source"))
+  make_found(unclass(x)[places], files, objects, attr(x, "source"), attr(x, "origin"))
 }
 
 #' @rdname cl_found
@@ -230,7 +236,9 @@ renamed_images <- function(x, old, value) {
     part$called <- renamed(part$called)
     part
   })
-  make_found(stats::setNames(plain_list(x), renamed(names(x))), files, objects, source)
+  origin <- attr(x, "origin")
+  origin$image <- renamed(origin$image)
+  make_found(stats::setNames(plain_list(x), renamed(names(x))), files, objects, source, origin)
 }
 
 #' @rdname cl_found
@@ -255,7 +263,8 @@ c.cl_found <- function(...) {
   labels <- unlist(lapply(given, plain_list), recursive = FALSE)
   objects <- bind_tables(lapply(given, attr, "objects"))
   source <- unlist(lapply(given, attr, "source"), recursive = FALSE)
-  make_found(labels, files, objects, unique(source))
+  origin <- bind_tables(lapply(given, attr, "origin"))
+  make_found(labels, files, objects, unique(source), origin)
 }
 
 # As c() of lists has it: c(a = list(b = 1)) is called a.b; images that failed as well.

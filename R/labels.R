@@ -2,17 +2,22 @@
 
 # A call that gives them where it is evaluated, as in do.call(): a type for which what knows no
 # method stops, where a list or a vector of another length would be taken for labels.
-in_file <- function(path, like) {
-  structure(call("labels_in_file", path = path, like = like), class = "cl_labels")
+in_file <- function(path, like, sha256 = NULL) {
+  read <- call("labels_in_file", path = path, like = like, sha256 = sha256)
+  structure(read, class = "cl_labels")
+}
+
+in_files <- function(paths, like, sha256 = NULL) {
+  lapply(seq_along(paths), function(k) in_file(paths[k], like, sha256[k]))
 }
 
 # nolint start: object_usage_linter. It is what the call above is of.
-labels_in_file <- function(path, like) read_labels(path, like)
+labels_in_file <- function(path, like, sha256 = NULL) read_labels(path, like, sha256)
 # nolint end
 
 in_memory <- function(x) {
   # pmax() and its like give numbers the attributes of what they were made of
-  if (is.call(x)) read_labels(file_of(x), unclass(x)$like) else unclass(x)
+  if (is.call(x)) eval(unclass(x), environment(in_memory)) else unclass(x)
 }
 
 file_of <- function(x) unclass(x)$path

@@ -83,25 +83,57 @@ said_of <- function(argument, usual, code) {
 
 found_labels <- function(found) {
   files <- found$files[found$files$status == "ok", ]
-  if (nrow(found$objects) == 0 && sum(files$objects, na.rm = TRUE) > 0) {
-    # written as Parquet, with their classes
-    return(list(source = dirname(dirname(files$labels[1]))))
-  }
   labels <- lapply(seq_len(nrow(files)), function(i) {
-    path <- files$labels[i]
     held <- unclass(found)[[files$image[i]]]
-    # the file says how large pixels are
-    if (!is.na(path) && file.exists(path) && is_held(held, path)) path else plain_labels(held)
+    if (is_held(held, files$labels[i])) files$labels[i] else plain_labels(held)
   })
-  objects <- found$objects[c("image", "object", "class")]
-  source <- list(images = labels, names = as.list(files$image))
-  list(source = source, files = files[c("image", "status")], objects = objects)
+  folder <- parquet_folder(found, files)
+  # what the object holds itself is of its run, whatever has become of the files
+  in_files <- vapply(unclass(found), inherits, NA, "cl_labels") | !is.null(folder)
+  files$sha256 <- ifelse(in_files, of_origin(found, files$image, "sha256"), "")
+  files$pixel_size_um <- of_origin(found, files$image, "pixel_size_um")
+  list(
+    source = list(images = labels, names = as.list(files$image)),
+    files = files[c("image", "status", "labels", "sha256", "pixel_size_um")],
+    objects = classes_of(found), folder = folder
+  )
+}
+
+# What is known of images from when they were predicted; "" where nothing is.
+of_origin <- function(found, images, column) {
+  origin <- attr(found, "origin")
+  c(origin[[column]], "")[match(images, origin$image, nomatch = NROW(origin$image) + 1L)]
+}
+
+# Which class each object has; without rows where they are in Parquet files.
+classes_of <- function(found) {
+  objects <- found$objects
+  if (nrow(objects) > 0) {
+    return(objects[c("image", "object", "class")])
+  }
+  data.frame(image = character(), object = integer(), class = character())
+}
+
+# The folder with the objects of a prediction in Parquet files, which know their classes.
+parquet_folder <- function(found, files) {
+  with_rows <- files$image %in% found$objects$image
+  if (all(with_rows | files$objects %in% c(0L, NA))) {
+    return(NULL)
+  }
+  folder <- unique(dirname(dirname(files$labels)))
+  if (length(folder) > 1) {
+    refuse("labels", "one prediction whose objects are in Parquet files", I("several"))
+  }
+  folder
 }
 
 # Whether a file has the labels that the object holds; those in files alone are as they are there.
 is_held <- function(held, path) {
   if (inherits(held, "cl_labels")) {
     return(TRUE)
+  }
+  if (is.na(path) || !file.exists(path)) {
+    return(FALSE)
   }
   held <- plain_labels(held)
   there <- read_labels(path, NULL)

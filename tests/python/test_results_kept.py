@@ -574,6 +574,30 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     assert sorted(contents(out)) == ["files.csv", "labels/w0.tif", "objects.csv"]
 
 
+def test_labels_that_R_holds_have_the_classes_of_their_own_parquet_files(tmp_path):
+    from cytoloom.models.untrained import untrained
+    from cytoloom.r.functions import begin
+    from cytoloom.r.functions import told as crossing
+    from cytoloom.tasks import Classes
+
+    need("pyarrow", "parquet")
+    model = untrained(Classes(["background", "cell", "nucleus"]))
+    images = {name: np.random.default_rng(k).random((48, 48)) for k, name in enumerate("ab")}
+    found = predict(model, images, tmp_path / "out", objects="parquet")
+    own = pd.read_parquet(tmp_path / "out" / "objects" / "b.parquet")
+    told = crossing(found)["origin"].merge(found.files[["image", "status", "labels"]])[1:]
+    told = told.assign(image="called so", pixel_size_um="0.5 0.5")
+    source = {"images": [found["b"]], "names": ["called so"]}
+    value = {"source": source, "files": told, "objects": found.objects, "folder": str(found.out)}
+    *_, ended = begin("measure", {"labels": value})
+    assert ended.value["image"].eq("called so").all()
+    assert ended.value["class"].tolist() == own["class"].tolist()
+    assert (ended.value["area_um2"] == own["area_px"] / 4).all()
+    predict(model, {"b": 1 - images["b"]}, found.out, overwrite=True)
+    with pytest.raises(cl.InvalidError, match=r"b\.tif, which another run wrote since"):
+        list(begin("measure", {"labels": value}))
+
+
 def test_parquet_is_refused_where_it_cannot_be_written(model, images, tmp_path, monkeypatch):
     with pytest.raises(cl.InvalidError, match='"csv" or "parquet"'):
         cl.predict(model, images, objects="feather")
@@ -629,6 +653,9 @@ def test_what_was_found_stays_that_of_its_own_run(model, images, tmp_path, monke
     assert table["object"].tolist() == found.objects["object"].tolist()
     opened = cl.results(found.out)
     cl.predict(model, images, out=found.out, rescale=2.0, overwrite=True, progress=False)
+    in_memory = cl.predict(model, images, rescale=None, pixel_size_um=0.5, progress=False)
+    table = cl.measure(in_memory, progress=False)
+    assert (table["area_um2"] == table["area_px"] / 4).all()
     for held in (found, opened):
         with pytest.raises(cl.InvalidError, match=r"tif, which another run wrote since.*results"):
             held["w1"]

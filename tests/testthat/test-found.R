@@ -112,6 +112,37 @@ test_that("labels too large for the object stay in files, and are read one at a 
   expect_error(found[["left"]], "are gone")
 })
 
+test_that("labels in files are those of their own run, or as somebody has corrected them", {
+  need_python()
+  old <- options(cytoloom.keep_mb = 0.001)
+  on.exit(options(old))
+  out <- tempfile("results")
+  run <- function(images, ...) {
+    suppressWarnings(predict(
+      bundled_model(), images, rescale = NULL, pixel_size_um = 0.5, out = out, progress = FALSE, ...
+    ))
+  }
+  images <- lapply(c(a = 1, b = 2), function(seed) {
+    cl_simulate(shape = c(64, 64), count = 6, seed = seed)$image
+  })
+  found <- run(images)
+  again <- cl_results(out)
+  table <- cl_measure(found, progress = FALSE)
+  expect_identical(cl_measure(again, progress = FALSE), table)
+  expect_identical(table$object, found$objects$object)
+  expect_equal(table$area_um2, table$area_px / 4)
+  cl_write_labels(matrix(0:1, 64, 64), found$files$labels[1], overwrite = TRUE)
+  expect_identical(max(found[["a"]]), 1L)
+  cl_write_labels(found[["b"]], found$files$labels[1], overwrite = TRUE)
+  file.remove(file.path(out, ".written.sha256"))
+  for (one in list(found, again, found[1])) {
+    expect_error(one[["a"]], "Invalid `labels`.*which another run wrote since.*cl_results()")
+    expect_error(cl_measure(one, progress = FALSE), "which another run wrote since")
+    expect_error(as.matrix(unclass(one)[[1]]), "which another run wrote since")
+  }
+  expect_identical(max(found[["b"]]), max(again[["b"]]))
+})
+
 test_that("results are opened again, whoever wrote them", {
   need_python()
   out <- tempfile("results")

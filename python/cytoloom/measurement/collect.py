@@ -57,7 +57,7 @@ def collect(
         yield warn(text)
     for text in found.notes:
         yield note(text)
-    items = with_spacing(found.items)
+    items = with_spacing(found.items, known)
 
     def work(item: Item) -> Measured:
         return measured(item, image is not None, around_um, known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,8 @@ class LabelImages:
         objects, which are connected pieces numbered class by class.
     names : dict, default {}
         Where the labels of all images are numbers of classes: what these are called.
+    spacing_um : dict, default {}
+        From names to micrometres per pixel of each axis, where that is known of pixels in memory.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class LabelImages:
     images: Mapping[str, Any] = field(default_factory=dict)
     classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    spacing_um: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def are_classes(self, image: str) -> bool:
         """Whether the labels of an image are numbers of classes."""
@@ -80,7 +83,12 @@ class LabelImages:
 Labelled = tuple[Item, LabelImages]
 
 
-def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, Any]) -> LabelImages:
+def predicted(
+    files: pd.DataFrame,
+    objects: pd.DataFrame,
+    labels: Mapping[str, Any],
+    spacing_um: Mapping[str, tuple[float, ...]] | None = None,
+) -> LabelImages:
     """Take what a prediction found: its tables, and labels that are in memory or files.
 
     Examples
@@ -88,8 +96,9 @@ def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, A
     >>> import pandas as pd
     >>> files = pd.DataFrame({"image": ["a", "b"], "status": ["ok", "cut off"]})
     >>> objects = pd.DataFrame({"image": ["a"], "object": [1], "class": ["nucleus"]})
-    >>> predicted(files, objects, {"a": np.array([[1]])})
-    LabelImages(images={'a': array([[1]])}, classes={'a': {1: 'nucleus'}}, names={})
+    >>> found = predicted(files, objects, {"a": np.array([[1]])})
+    >>> found.images, found.classes
+    ({'a': array([[1]])}, {'a': {1: 'nucleus'}})
     """
     names = [str(name) for name in files["image"][files["status"] == "ok"]]
     classes = {
@@ -97,7 +106,8 @@ def predicted(files: pd.DataFrame, objects: pd.DataFrame, labels: Mapping[str, A
         for image, rows in objects.groupby("image")
         if rows["class"].fillna("").astype(bool).any()
     }
-    return LabelImages({name: labels[name] for name in names}, classes)
+    images = {name: labels[name] for name in names}
+    return LabelImages(images, classes, spacing_um=spacing_um or {})
 
 
 def as_label_images(x: Any) -> LabelImages | None:
@@ -106,7 +116,7 @@ def as_label_images(x: Any) -> LabelImages | None:
         return x
     if isinstance(x, Predictions):
         if x.out is None:
-            return predicted(x.files, x.objects, {name: x[name] for name in x.names})
+            return predicted(x.files, x.objects, dict(x), x.spacing_um)
         x.refuse_another_run(path for path in x.files["labels"] if path)
         return as_label_images(x.out)
     if isinstance(x, Mapping):
@@ -174,6 +184,26 @@ def _without_rows() -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(columns=["image", "object", "class"])
+
+
+def with_classes_of(found: LabelImages, folder: Path, files: Iterable[str]) -> LabelImages:
+    """Take the classes of objects from the folder that a prediction wrote.
+
+    Parameters
+    ----------
+    found : LabelImages
+        Its label images, or some of them, perhaps by other names.
+    folder : Path
+        The folder.
+    files : iterable of str
+        Where each of the label images is there.
+    """
+    written = as_label_images(folder) or LabelImages()
+    own = {Path(path).name: name for name, path in written.images.items()}
+    names = [own.get(Path(path).name, "") for path in files]
+    pairs = zip(found.images, names, strict=True)
+    classes = {n: written.classes[known] for n, known in pairs if known in written.classes}
+    return replace(found, classes=classes, names=written.names)
 
 
 def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered, LabelImages]:
@@ -403,9 +433,10 @@ def read_argument(name: str, item: Item, known: LabelImages) -> np.ndarray:
         return read_object_labels(item, known)[0]
 
 
-def with_spacing(items: Sequence[Item]) -> list[Item]:
-    """Return items that have the pixel size of their label file where the image tells none."""
-    return [
-        item if item.spacing_um else replace(item, spacing_um=item.annotations[0].spacing_um)
+def with_spacing(items: Sequence[Item], known: LabelImages) -> list[Item]:
+    """Return items that have the pixel size of their labels where the image tells none."""
+    sizes = [
+        item.spacing_um or item.annotations[0].spacing_um or known.spacing_um.get(item.id)
         for item in items
     ]
+    return [replace(item, spacing_um=one) for item, one in zip(items, sizes, strict=True)]

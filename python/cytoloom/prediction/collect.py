@@ -229,7 +229,8 @@ def _together(
         below = [str(folder.path / path) if path else "" for path in files["labels"]]
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
-    return Predictions(objects, files, folder.path, kept, written)
+    spacing_um = {item.id: item.spacing_um for item in items if item.spacing_um}
+    return Predictions(objects, files, folder.path, kept, written, spacing_um)
 
 
 def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:

@@ -40,6 +40,9 @@ class Predictions:
         start at its folder.
     out : Path or None
         Folder that was written.
+    spacing_um : dict
+        Micrometres per pixel of each axis, by image where that is known. Empty where results were
+        opened again: the label images say so.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class Predictions:
     out: Path | None
     _labels: Mapping[str, np.ndarray]
     _written: Mapping[str, str] = field(default_factory=dict)
+    spacing_um: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.names:

@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,30 @@ def told(result: Any) -> Any:
     names = [field.name for field in dataclasses.fields(result)] + properties
     values = {name: getattr(result, name) for name in names if not name.startswith("_")}
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
+    if isinstance(getattr(result, "out", None), Path):
+        crossing["origin"] = _origin(result)
     return {**crossing, "text": str(result)}
+
+
+def _origin(result: Any) -> Any:
+    """Return a row for each label image of a result: its SHA-256, and how large its pixels are."""
+    import pandas as pd
+
+    table = result.files if hasattr(result, "files") else result.per_image
+    done = table[table["status"] == "ok"]
+    below = [Path(path).relative_to(result.out).as_posix() for path in done["labels"]]
+    sizes = getattr(result, "spacing_um", {})
+    return pd.DataFrame(
+        {
+            "image": done["image"].astype(str),
+            "sha256": [result._written.get(name, "") for name in below],
+            "pixel_size_um": [_spaced(sizes.get(str(name), ())) for name in done["image"]],
+        }
+    )
+
+
+def _spaced(numbers: Iterable[float]) -> str:
+    return " ".join(map(repr, numbers))
 
 
 def _plain(value: Any) -> bool:
@@ -166,11 +189,29 @@ def _images(given: Plain) -> Any:
 
 def _label_images(value: Plain) -> Any:
     """Return label images as `measure` takes them; those of a prediction with its tables."""
-    from ..measurement.given import predicted
+    from ..measurement.given import predicted, with_classes_of
 
-    found = _source(value["source"])
-    tables = value.get("files"), value.get("objects")
-    return found if tables[0] is None else predicted(*tables, found)
+    found, files = _source(value["source"]), value.get("files")
+    if files is None:
+        return found
+    for path, sha256 in zip(files["labels"], files["sha256"], strict=True):
+        _refuse_another_run(path, sha256)
+    sizes = zip(files["image"], files["pixel_size_um"], strict=True)
+    spacing_um = {str(name): tuple(map(float, size.split())) for name, size in sizes if size}
+    known = predicted(files, value["objects"], found, spacing_um)
+    # of objects that were written as Parquet the folder knows the classes
+    folder = value.get("folder")
+    return with_classes_of(known, Path(folder), files["labels"]) if folder else known
+
+
+def _refuse_another_run(path: str, sha256: str | None) -> None:
+    """Raise where a label image was replaced since by another run; nothing is known without."""
+    from ..storage.written import refuse_another_run
+
+    if sha256:
+        folder = Path(path).parents[1]
+        name = Path(path).relative_to(folder).as_posix()
+        refuse_another_run(folder, {name: sha256}, [name])
 
 
 def _experts(value: Plain) -> Any:
@@ -336,10 +377,12 @@ def _read(
     scene: str | None = None,
     axes: str | None = None,
     unknown: int | None = None,
+    sha256: str | None = None,
 ) -> Plain:
     from ..images import files
 
     if labels:
+        _refuse_another_run(path, sha256)
         return {"array": files.read_labels(path, axes=axes, unknown=unknown), "facts": {}}
     image = files.read(path, channels=_channels(channels), scene=scene, axes=axes)
     facts = {
@@ -480,9 +523,16 @@ def _verb_parameters(name: str) -> Plain:
 
 
 def _results(folder: str) -> Plain:
+    from ..images.files import probe
     from ..prediction.reopened import results
 
-    return told(results(folder))  # type: ignore[no-any-return]
+    found = results(folder)
+    # R keeps the labels, and what their files say, whatever becomes of these
+    paths = dict(zip(found.files["image"].astype(str), found.files["labels"], strict=True))
+    there = {name: paths[name] for name in found.names if os.path.isfile(paths[name])}
+    sizes = {name: probe(path).pixel_size_um for name, path in there.items()}
+    known = {name: size for name, size in sizes.items() if size}
+    return told(dataclasses.replace(found, spacing_um=known))  # type: ignore[no-any-return]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
