@@ -1,7 +1,8 @@
 # Calls of Python: what goes in is packed, what comes out unpacked, errors are one sentence.
 
 call_python <- function(called, ...) {
-  found <- bridge()$call(called, pack_arguments(list(...)))
+  arguments <- list(...)
+  found <- within_limits(bridge()$call(called, pack_arguments(arguments)))
   for (text in found$warnings) warning(text, call. = FALSE)
   if (isTRUE(found$interrupted)) raise_interrupt()
   if (!is.null(found$error)) stop_python(found$error, found$fields)
@@ -13,17 +14,17 @@ call_python <- function(called, ...) {
 # out of the running work, which could not go on, not even to save its state.
 run_events <- function(name, arguments, progress) {
   show <- shower(progress)
-  stream <- bridge()$start(name, pack_arguments(arguments))
+  stream <- within_limits(bridge()$start(name, pack_arguments(arguments)))
   event <- list(kind = "begun")
   on.exit({
     show(list(kind = "ended", message = ""))
-    if (!ended(event)) say_kept(stream$interrupt())
+    if (!ended(event)) give_up(stream)
   })
   suspendInterrupts(repeat {
     event <- tryCatch(
       {
         allowInterrupts(tell(event, show))
-        reticulate::iter_next(stream)
+        within_limits(reticulate::iter_next(stream))
       },
       interrupt = function(i) stream$interrupt()
     )
@@ -38,10 +39,38 @@ run_events <- function(name, arguments, progress) {
   raise_interrupt()
 }
 
-# "Interrupted: iteration 120 is kept in ..."; of other verbs there is nothing to say.
+# What R says where setTimeLimit(), setSessionTimeLimit() or R.utils::withTimeout() end something.
+limits_said <- function() {
+  kinds <- c("elapsed", "CPU", "session elapsed", "session CPU")
+  vapply(paste("reached", kinds, "time limit"), gettext, "", domain = "R")
+}
+
+# R looks at its limits of time while Python works, too, but there the error that it raises goes
+# nowhere, and the limit is lifted: what is left of it is its message.
+within_limits <- function(code) {
+  said <- limits_said()
+  passed <- function() Filter(function(text) grepl(text, geterrmessage(), fixed = TRUE), said)
+  # one of an earlier call
+  if (length(passed()) > 0) try(stop("none since"), silent = TRUE)
+  old <- options(show.error.messages = FALSE)
+  value <- tryCatch(code, finally = options(old))
+  if (length(passed()) > 0) stop_clean(passed()[[1]])
+  value
+}
+
+# Ends the work for good, as a second Ctrl-C does where the first one keeps the model so far.
+give_up <- function(stream) {
+  event <- stream$interrupt()
+  say_kept(if (ended(event)) event else stream$interrupt())
+}
+
+# "Interrupted: iteration 120 is kept in ..."; of other verbs there is nothing to say, nor of what
+# the same call would not find, in a folder of the session.
 say_kept <- function(event) {
-  if (event$kind %in% c("interrupted", "warning") && event$message != "Interrupted.") {
-    message(event$message)
+  text <- event$message
+  found_again <- text == shown_text(text)
+  if (event$kind %in% c("interrupted", "warning") && text != "Interrupted." && found_again) {
+    message(text)
   }
 }
 

@@ -3,7 +3,8 @@
 #' The data are checked first; everything wrong with them is said in one message before any
 #' training starts. A training that was killed goes on from `out` when the same call is made
 #' again. At the console Ctrl-C (Esc in RStudio) ends training early and returns the model so
-#' far; in scripts and documents it saves the state and stops.
+#' far; in scripts and documents it saves the state and stops, and so does a limit of time, as of
+#' [setTimeLimit()] or `R.utils::withTimeout()`, everywhere.
 #'
 #' @param data A folder with `images/` and `masks/` or `labels/`, a CSV file or data frame with
 #'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].

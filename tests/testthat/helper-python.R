@@ -99,3 +99,14 @@ evaluate_plate <- function() {
     evaluate(bundled_model(), truth, allow_training_images = TRUE, progress = FALSE)
   })
 }
+
+# The messages of code, each heard as it comes.
+progress_of <- function(code, heard = function(text) NULL) {
+  said <- character()
+  withCallingHandlers(code, message = function(m) {
+    said <<- c(said, conditionMessage(m))
+    heard(conditionMessage(m))
+    invokeRestart("muffleMessage")
+  })
+  said
+}

@@ -1,12 +1,3 @@
-progress_of <- function(code) {
-  said <- character()
-  withCallingHandlers(code, message = function(m) {
-    said <<- c(said, conditionMessage(m))
-    invokeRestart("muffleMessage")
-  })
-  said
-}
-
 test_that("progressr is told how far it is where somebody listens, and notes stay messages", {
   need_python()
   skip_if_not_installed("progressr")

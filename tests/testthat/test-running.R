@@ -9,6 +9,15 @@ test_that("progress is at most two messages a second, notes are all said", {
   expect_message(show(event("progress", "three")), "three")
 })
 
+# As at the console, which keeps what was learned before an interrupt.
+with_kept <- function(keeps, code) {
+  space <- asNamespace("cytoloom")
+  old <- get("keeps_interrupted", space)
+  utils::assignInNamespace("keeps_interrupted", function() keeps, space)
+  on.exit(utils::assignInNamespace("keeps_interrupted", old, space))
+  code
+}
+
 # As while knitr makes a document.
 in_a_document <- function(code) {
   old <- options(knitr.in.progress = TRUE)
@@ -172,6 +181,47 @@ test_that("Ctrl-C at the console keeps the model so far", {
   expect_true(model$interrupted)
   expect_output(print(model), "interrupted")
   expect_s3_class(predict(model, matrix(1:4096, 64), rescale = NULL, progress = FALSE), "cl_found")
+})
+
+test_that("a limit of time ends a call as Ctrl-C does, with what R says of it", {
+  need_python()
+  in_limits <- function(code) {
+    on.exit(setTimeLimit())
+    tryCatch(code, error = identity)
+  }
+  # outside of what goes with the session, of which there is nothing to say
+  out <- tempfile("models", tmpdir = dirname(tempdir()))
+  on.exit(unlink(out, recursive = TRUE))
+  train <- function() {
+    trainer <- cl_trainer(iterations = 1e6, batch_size = 1, patch_px = 32, augment = NULL)
+    cl_train(
+      train_folder(),
+      network = cl_unet(filters = 4, depth = 2), trainer = trainer, out = out, progress = TRUE
+    )
+  }
+  for (keeps in c(FALSE, TRUE)) {
+    said <- progress_of(
+      failed <- in_limits(with_kept(keeps, train())),
+      function(text) if (grepl("^iteration", text)) setTimeLimit(elapsed = 0.1, transient = TRUE)
+    )
+    expect_match(conditionMessage(failed), "^reached elapsed time limit$")
+    expect_match(said[length(said)], "^Interrupted: iteration [0-9]+ is kept in .*, the same call")
+  }
+  expect_true(any(grepl("^Going on from iteration", said)))
+  images <- rep(list(plate()$images$A01), 500)
+  expect_silent(failed <- in_limits({
+    setTimeLimit(cpu = 0.2, transient = TRUE)
+    predict(bundled_model(), images, progress = FALSE)
+  }))
+  expect_match(conditionMessage(failed), "reached CPU time limit")
+  failed <- in_limits({
+    setTimeLimit(elapsed = 0.2, transient = TRUE)
+    predict(bundled_model(), images[1:50], type = "prob")
+  })
+  expect_match(conditionMessage(failed), "reached elapsed time limit")
+  # one that was reached earlier says nothing of the calls that follow
+  try(stop("reached elapsed time limit"), silent = TRUE)
+  expect_length(predict(bundled_model(), images[1], progress = FALSE), 1)
 })
 
 test_that("R and a Python process of its own give identical labels, tables and scores", {

@@ -18,7 +18,7 @@ from . import best
 from .lesson import Lesson
 from .loop import Loop
 from .reporter import Reporter
-from .resume import Groups, Keeper, restore, settings_hash
+from .resume import Groups, Keeper, kept_in, restore, settings_hash
 from .schedule import Schedule, State
 from .snapshots import Snapshots
 from .trainer import Trainer
@@ -120,7 +120,8 @@ def learn(
         interrupted = True
         best.restore(state, network)
         text = f"Interrupted at iteration {state.iteration}; this is the model so far."
-        yield warn(text + (" The same call goes on from there." if folder else ""))
+        with kept_in(folder):  # a second Ctrl-C may come here
+            yield warn(text + (" The same call goes on from there." if folder else ""))
     return Learned(network, state, interrupted, watch.forward_s_per_px)
 
 
