@@ -364,7 +364,7 @@ def test_results_of_which_some_were_replaced_are_told_of_and_ended(
         patch.setattr(os, "replace", Blocked(out / "consensus.csv", error))
         with pytest.raises((KeyboardInterrupt, cl.InvalidError)) as said:
             agree(tmp_path / "second", out=out, overwrite=True)
-    told = "replaced only some of the earlier ones"
+    told = "only some of the new ones have taken their place"
     assert isinstance(error, KeyboardInterrupt) or told in str(said.value)
     for read in (
         lambda: cl.measure(out, progress=False),
@@ -391,6 +391,47 @@ def test_results_of_which_none_was_replaced_are_whole(two_consensuses, tmp_path)
         with pytest.raises(cl.InvalidError, match="it is open"):
             agree(tmp_path / "second", out=two_consensuses, overwrite=True)
     assert {**contents(two_consensuses), RECORD: b""} == {**before, RECORD: b""}
+
+
+def test_a_full_disk_is_told_by_the_names_that_files_will_have(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    for function, name in (
+        ("tifffile.imwrite", "labels/image.tif"),
+        ("pandas.DataFrame.to_csv", "consensus"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(function, full)
+            with pytest.raises(
+                cl.InvalidError, match=rf"^Invalid `{tmp_path}/out/{name}.*: No space"
+            ):
+                agree([DISC, DISC], out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("step", [2, 3, 6])
+def test_first_results_that_were_killed_while_they_took_their_place_are_ended(tmp_path, step):
+    for name in ("anna", "ben"):
+        put(tmp_path / "drawn" / name, a=DISC, b=~DISC)
+    whole = agree(tmp_path / "drawn", out=tmp_path / "whole").out
+    out, moved, move = tmp_path / "out", [], os.replace
+
+    def killed(source, target):
+        moved.extend([target] if Path(source).parts[len(out.parts)] == ".replacing" else [])
+        if len(moved) == step:
+            raise KeyboardInterrupt
+        move(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            agree(tmp_path / "drawn", out=out)
+    assert not (out / "consensus.csv").exists()
+    with pytest.raises(cl.InvalidError, match="only some of the new ones"):
+        cl.measure(out, progress=False)
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        agree(tmp_path / "drawn", out=out)
+    assert contents(out) == contents(whole)
 
 
 def test_a_corrected_file_is_not_replaced_by_what_was_broken_off(two_consensuses, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import tifffile
 
 import cytoloom as cl
 from cytoloom.datasets.drawn import DrawnSource
+from cytoloom.measurement.exported import EACH
 
 
 def odd_labels() -> np.ndarray:
@@ -212,6 +214,10 @@ def test_no_file_is_lost_and_one_bad_image_does_not_stop_the_others(drawn, tmp_p
     assert len(made) == 2
     with pytest.raises(cl.InvalidError, match="overwrite=True"):
         export({"a": odd_labels()}, out, "geojson")
+    for name in ("a", "other"):  # one folder has the objects of one set of images
+        with pytest.raises(cl.InvalidError, match=r"without an earlier export.*overwrite=True"):
+            export({name: odd_labels()}, out, "geojson")
+    assert len(export({"other": odd_labels()}, out, "coco")) == 1
     export({"a": odd_labels()}, out, "geojson", overwrite=True)
     (out / "a.geojson").write_text("mine")
     with pytest.raises(cl.InvalidError, match="changed since"):
@@ -221,6 +227,23 @@ def test_no_file_is_lost_and_one_bad_image_does_not_stop_the_others(drawn, tmp_p
         with pytest.raises(cl.InvalidError, match=match):
             export(given, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("format", ["geojson", "roi", "coco"])
+def test_a_full_disk_ends_an_export_with_one_sentence(tmp_path, capsys, monkeypatch, format):
+    def full(path, *args):
+        raise OSError(28, "No space left on device")
+
+    name = "annotations.json" if format == "coco" else f"a.{'zip' if format == 'roi' else format}"
+    if format == "coco":
+        monkeypatch.setattr("cytoloom.exchange.coco.Coco.write", lambda self, path: full(path))
+    else:
+        monkeypatch.setitem(EACH, format, (full, Path(name).suffix))
+    said = rf"^Invalid `{tmp_path}/out/{name}`\..*: No space left on device\. Make room"
+    with pytest.raises(cl.InvalidError, match=said):
+        export({"a": odd_labels(), "b": odd_labels()}, tmp_path / "out", format)
+    assert "left out" not in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_export_that_is_replaced_leaves_no_files_of_other_images(tmp_path, capsys):

@@ -290,6 +290,14 @@ def test_a_working_folder_that_is_gone_is_one_sentence(tmp_path, monkeypatch):
         untrained().save(".")
 
 
+def test_a_model_is_that_of_where_it_was_loaded(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    model = cl.load(folder.name)
+    monkeypatch.chdir(tmp_path)
+    assert model.path == folder
+    assert model.predict(small.nuclei(1)[0][0]).shape == (64, 64)
+
+
 def test_a_manifest_of_which_no_record_tells_is_not_replaced(folder):
     """As in a copy without hidden files: it may have been edited, and its hash is nowhere else."""
     (folder / ".written.sha256").unlink()

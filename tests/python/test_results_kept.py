@@ -538,8 +538,11 @@ def test_a_full_disk_ends_a_prediction_which_goes_on_when_there_is_room(
         return plain(path, *args, **kwargs)
 
     monkeypatch.setattr(tifffile, "imwrite", full)
-    with pytest.raises(cl.InvalidError, match=r"labels/w\d\.tif`.*No space left.*Make room"):
+    with pytest.raises(
+        cl.InvalidError, match=r"labels/w\d\.tif`.*No space left.*Make room"
+    ) as said:
         predict(model, images, out)
+    assert ".predicting" not in str(said.value)
     # images are made side by side: those after the one that failed are not kept
     assert len(list(out.glob("labels/*"))) <= 2
     monkeypatch.undo()

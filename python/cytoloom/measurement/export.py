@@ -33,8 +33,8 @@ def export(
         the extra ``export``); "geojson": a file for each image, for QuPath's File, Import objects;
         "coco": ``annotations.json`` of all images, with run lengths.
     overwrite : bool, default False
-        Replace the files of an earlier export that are in `out`; those of images that have none
-        now are removed, unless they were changed since, which is said.
+        Replace an earlier export of the format that is in `out`, which is refused otherwise; files
+        of images that have none now are removed, unless they were changed since, which is said.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ..datasets.files import FileSource
 from ..datasets.given import is_file
 from ..datasets.items import Item, shown_names
-from ..errors import InvalidError, invalid
+from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..exchange import geojson, rois
 from ..exchange.coco import Coco
@@ -22,6 +22,7 @@ from ..images.vendor import package
 from ..messages import TABLES, Setting, VerbName, counted, say, spelled
 from ..models.manifest import MANIFEST
 from ..models.model import Model
+from ..storage.atomic import told
 from ..storage.names import changes, file_names
 from ..storage.results import claimed, put_in_place, refuse_inputs, staged
 from ..storage.tables import with_counts
@@ -49,7 +50,8 @@ def collect(
     names = file_names(item.id for item in items)
     targets = [ALL] if format == "coco" else [names[i.id] + EACH[format][1] for i in items]
     with claimed(out, "export") as (folder, lock), staged(folder) as stage:
-        _refuse_losses(folder, targets, items, overwrite)
+        _refuse_losses(folder, targets, items)
+        _refuse_earlier(folder, targets, format, overwrite)
         renamed = changes(names.items())
         if renamed:
             yield note(renamed)
@@ -60,6 +62,8 @@ def collect(
             lock.check()
             try:
                 row = _written(item, known, stage, format, names, together)
+            except DiskError:  # nothing else can be written, either
+                raise
             except (InvalidError, OSError) as error:
                 if len(items) == 1:
                     raise
@@ -73,8 +77,10 @@ def collect(
             expected = "at least one label image that can be used"
             raise invalid("labels", expected=expected, received=status)
         if format == "coco":
-            together.write(stage / ALL)
-        _refuse_losses(folder, made, items, overwrite)
+            with told(stage / ALL):
+                together.write(stage / ALL)
+        _refuse_losses(folder, made, items)
+        _refuse_earlier(folder, targets, format, overwrite)
         gone, kept = _of_others(folder, format, made) if overwrite else ([], [])
         if kept:
             text = "as they were changed since they were written, and are not of these labels."
@@ -116,7 +122,8 @@ def _written(
     write, suffix = EACH[format]
     objects = drawn(numbers, classes)
     file = names[item.id] + suffix
-    write(stage / file, objects, numbers.shape)
+    with told(stage / file):
+        write(stage / file, objects, numbers.shape)
     return {"status": "ok", "objects": len(objects), "file": file}
 
 
@@ -128,18 +135,21 @@ def _of_others(folder: Path, format: str, made: list[str]) -> tuple[list[str], l
     return [n for n in there if record.holds(n)], [n for n in there if not record.holds(n)]
 
 
-def _refuse_losses(
-    folder: Path, targets: list[str], items: tuple[Item, ...], overwrite: bool
-) -> None:
-    """Raise where a file would be lost that is read, or that no export wrote."""
-    Written(folder).refuse_others(targets)
+def _refuse_earlier(folder: Path, targets: list[str], format: str, overwrite: bool) -> None:
+    """Raise where files would be replaced, or lie among those of an earlier export, unasked."""
     there = [name for name in targets if os.path.lexists(folder / name)]
+    there += [name for others in _of_others(folder, format, targets) for name in others]
     if there and not overwrite:
         raise invalid(
             "out",
-            expected="a folder without these files",
+            expected=f"a folder without an earlier export of {format}",
             received=str(folder / there[0]),
-            remedy=say("Pass {} to replace them, or another name.", Setting("overwrite", True)),
+            remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
         )
+
+
+def _refuse_losses(folder: Path, targets: list[str], items: tuple[Item, ...]) -> None:
+    """Raise where a file would be lost that is read, or that no export wrote."""
+    Written(folder).refuse_others(targets)
     read = [item.image.path for item in items if isinstance(item.image, FileSource)]
     refuse_inputs([folder / name for name in targets], read)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..components.fits import is_path
 from ..errors import InvalidError, disk_told, invalid
 from ..messages import Value, say
-from ..storage.atomic import sha256_of
+from ..storage.atomic import meant, sha256_of
 from ..tasks import Task, resolve
 from .manifest import MANIFEST
 from .model import Model
@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
         info={name: plain[name] for name in FIELDS if name in plain},
         history=read_history(folder),
         members=int(plain["members"]),
-        path=folder,
+        path=meant(folder),  # in whatever directory it works later
         files=files,
         hashes={
             key: plain["files"].get(name) or sha256_of(folder / name) for key, name in files.items()

@@ -18,6 +18,10 @@ from ..errors import DiskError, InvalidError, disk_error, invalid
 from ..messages import Setting, say
 
 _PARTIAL = ".cytoloom-"
+_UNSEEN = re.compile(
+    rf"/({re.escape(_PARTIAL)}[0-9a-f]{{32}}|\.replacing|\.predicting(/new|/[\w.]+$)?)(?=/|$)"
+)
+"""Below a folder of results: where files of it are before they take their place."""
 _ROOM = "Make room and try again, or pass a folder on another disk."
 _LEAVE = "Pass a place that you may write to."
 _REMEDIES = {
@@ -59,9 +63,9 @@ Received: labels: No space left on device. Make room ...
         # of a rename, where to: what stands in its way is there
         named = error.filename2 if isinstance(error.filename2, str) else error.filename
         at = Path(named) if isinstance(named, str) else path
-        # a name that nobody has seen
-        if any(is_partial(part) for part in at.parts) or at.name.startswith((".in-use", "tmp")):
-            at = path
+        unseen = is_partial(at.name) or at.name.startswith((".in-use", "tmp"))
+        path = place_of(path)
+        at = path if unseen else place_of(at)
         said = invalid(
             name or str(path),
             expected="a place that can be written to",
@@ -69,6 +73,19 @@ Received: labels: No space left on device. Make room ...
             remedy=_REMEDIES.get(error.errno or 0, "Pass another name."),
         )
         raise disk_error(said) from error
+
+
+def place_of(path: Path) -> Path:
+    """Return where people will find what is being written, who have seen no other name of it.
+
+    Examples
+    --------
+    >>> place_of(Path("out/.predicting/new/labels/a.tif")).as_posix()
+    'out/labels/a.tif'
+    >>> place_of(Path("out/.predicting/finished.jsonl")).as_posix()
+    'out'
+    """
+    return Path(_UNSEEN.sub("", path.as_posix())) if _UNSEEN.search(path.as_posix()) else path
 
 
 def _why(path: Path, error: OSError) -> str:

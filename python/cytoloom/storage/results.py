@@ -48,8 +48,8 @@ _OF_VERBS = {
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
 REPLACING = ".replacing"
-"""There from before the first file of new results takes the place of an earlier one until all have:
-the new results, whole."""
+"""There from before the first file of new results takes its place, perhaps that of an earlier one,
+until all have: the new results, whole."""
 OF_MODEL = ("model.json", "history.csv", "README.md")
 HASHES, GONE = ".hashes.json", "gone"
 OF_RUNS = (UNFINISHED, REPLACING, RECORD, ".training", ".saved")
@@ -312,11 +312,10 @@ def put_in_place(
         write_table(table, stage / name)
     hashes = {name: sha256_of(stage / name) for name in (*names, *tables)}
     gone = list(gone)
-    earlier = [name for name in (*hashes, *gone) if os.path.lexists(folder / name)]
-    if (len(hashes) == 1 and not gone) or not earlier:  # which cannot be a mixture
+    if len(hashes) == 1 and not gone:  # which is whole or not there
         take_place(stage, Written(folder), hashes, gone)
         return hashes
-    Written(folder).refuse_others(earlier)
+    Written(folder).refuse_others([*hashes, *gone])
     plain = json.dumps({"files": hashes, GONE: gone})
     with told(folder):
         (stage / HASHES).write_text(plain, encoding="utf-8")
@@ -352,7 +351,7 @@ def _replace(
 
 
 def refuse_mixed(folder: Path, argument: str) -> None:
-    """Raise where a part of earlier results lies among new ones."""
+    """Raise where only a part of new results has taken its place, perhaps among earlier ones."""
     if is_regular(folder / REPLACING / HASHES):
         raise _mixed(folder, argument)
 
@@ -361,7 +360,7 @@ def _mixed(folder: Path, argument: str, why: str = "") -> InvalidError:
     """Return the error where new results have not yet taken the place of all earlier ones."""
     return invalid(
         argument,
-        expected="results of one run: new ones have replaced only some of the earlier ones",
+        expected="results of one run: only some of the new ones have taken their place",
         received=why or str(folder),
         remedy=f"The others are in {folder / REPLACING}: the next run that writes there ends it.",
     )

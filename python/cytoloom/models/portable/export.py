@@ -16,7 +16,7 @@ from ...errors import InvalidError, invalid
 from ...events import Work, note
 from ...messages import said_by
 from ...runtime import backend
-from ...storage.atomic import leave_empty
+from ...storage.atomic import leave_empty, sha256_of
 from ...storage.results import (
     ANOTHER_NAME,
     claimed,
@@ -24,6 +24,7 @@ from ...storage.results import (
     put_in_place,
     refuse_results,
     staged,
+    take_place,
 )
 from ...storage.written import Written
 from .facts import FACTS, WORDS, facts_of
@@ -136,9 +137,13 @@ def _told(expected: str) -> Iterator[None]:
 
 def _take_place(stage: Path, folder: Path) -> None:
     """Let all files take their place, the facts last, those of an earlier export give way."""
-    names = [name for name in _files(stage) if name != FACTS]
-    gone = [name for name in Written(folder).names() if name not in (*names, FACTS)]
-    put_in_place(stage, folder, {}, (*names, FACTS), gone)
+    names = [*(name for name in _files(stage) if name != FACTS), FACTS]
+    record = Written(folder)
+    if not record.names():  # without the facts it is no export, and the same call makes it again
+        take_place(stage, record, {name: sha256_of(stage / name) for name in names})
+        return
+    gone = [name for name in record.names() if name not in names]
+    put_in_place(stage, folder, {}, names, gone)
     leave_empty(*{(folder / name).parent for name in gone} - {folder})
 
 
