@@ -122,10 +122,17 @@ def test_a_run_elsewhere_is_dead_when_it_shows_nothing_for_long(tmp_path, place)
 
 
 def test_a_file_that_says_nothing_counts_until_it_is_old(tmp_path):
-    (tmp_path / LOCK).write_text("{")
+    for text in ("", "{", '{"token": "a'):
+        (tmp_path / LOCK).write_text(text)
+        assert not is_free(tmp_path)
+        with pytest.raises(cl.InvalidError, match=r"just begun to use\. Try again in 20 seconds"):
+            cl.simulate.write(tmp_path, images=1)
+        now = time.time()
+        os.utime(tmp_path / LOCK, (now, now - 2 * locks.BEGUN_S))
+        assert is_free(tmp_path)
+    (tmp_path / LOCK).write_text('{"token": "of a later version"}')
+    os.utime(tmp_path / LOCK, (now, now - locks.DEAD_S / 2))
     assert not is_free(tmp_path)
-    os.utime(tmp_path / LOCK, (0, 0))
-    assert is_free(tmp_path)
 
 
 @pytest.mark.parametrize(

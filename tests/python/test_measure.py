@@ -17,6 +17,7 @@ import cytoloom as cl
 from cytoloom.errors import GuessWarning
 from cytoloom.objects import measure as measuring
 from cytoloom.objects.measure import measure
+from cytoloom.storage.atomic import partial_name
 
 RNG = np.random.default_rng(0)
 SHAPES = {
@@ -386,6 +387,16 @@ def test_a_table_of_any_name_can_be_replaced(tmp_path):
         out = tmp_path / name
         found = cl.measure({"a": np.eye(4, dtype=int)}, out=out, overwrite=True, progress=False)
         assert len(found) == 1
+
+
+def test_what_is_called_like_a_file_that_is_being_written_stays(tmp_path):
+    """Only what has a name that we made up is taken for what a kill has left."""
+    mine, ours = tmp_path / f".cytoloom-{'0af1' * 8}", tmp_path / partial_name(".csv")
+    for path in (mine, ours):
+        path.write_text("a")
+    cl.measure({"a": np.eye(4, dtype=int)}, out=tmp_path / "t.csv", progress=False)
+    assert mine.read_text() == "a"
+    assert not ours.exists()
 
 
 @pytest.mark.parametrize("text", ["mine", "mine\n", "\n\nmine"])

@@ -9,6 +9,7 @@ from cytoloom import images, simulate
 from cytoloom.datasets.data import as_data
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision, dice
+from cytoloom.storage.atomic import partial_name
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,7 @@ def test_what_breaks_off_leaves_nothing_and_is_made_anew(tmp_path, monkeypatch):
         with pytest.raises(InvalidError, match="full"):
             simulate.write(tmp_path / "s", images=2)
     assert not (tmp_path / "s").exists()
-    (tmp_path / "s" / f".cytoloom-{'0' * 32}" / "images").mkdir(parents=True)  # of a kill
+    (tmp_path / "s" / partial_name() / "images").mkdir(parents=True)  # of a kill
     simulate.write(tmp_path / "s", images=2)
     assert {p.name for p in (tmp_path / "s").iterdir()} == {"images", "labels"}
 

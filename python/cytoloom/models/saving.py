@@ -18,7 +18,7 @@ from ..messages import Value, VerbName, say
 from ..networks.network import Network
 from ..storage.atomic import is_regular, leave_empty, partial_name, remove_folder, sha256_of, told
 from ..storage.tables import read_table
-from ..storage.written import MOVE_AWAY, Written
+from ..storage.written import MOVE_AWAY, RECORD, Written
 from ..tasks.task import Task
 from ..uncertainty.calibration import Calibration
 from .manifest import AGAIN, MANIFEST, PART_TYPES, TYPES, check_scores, check_types, read_fields
@@ -48,6 +48,10 @@ CHANGED_SINCE = (
 NOT_REPLACED = "{}: a save was broken off and has not replaced this model, which is used. "
 LOAD_IT = "The new one is in {}: load it and save it here, or remove that folder."
 REMOVE_IT = "What is in {} is a part of the new one: remove that folder."
+REPLACED_1 = (
+    "{}: a model of format 1 is replaced. Its files have no hashes: nobody knows whether somebody "
+    "had changed them."
+)
 WORDS, SNAPSHOTS = "README.md", "snapshots"
 """The card and the pictures, for people alone: their hashes are not asked for when loading."""
 
@@ -117,6 +121,8 @@ def write_files(
             (partial / BEFORE).write_text(json.dumps(before), encoding="utf-8")
             if begun is not None:
                 begun(sha256_of(partial / MANIFEST))
+            if not _has_hashes(_manifest_files(folder)):
+                warnings.warn(GuessWarning(REPLACED_1.format(folder)), stacklevel=3)
             remove_folder(folder / SAVED)
             os.replace(partial, folder / SAVED)
         except BaseException:
@@ -155,10 +161,25 @@ def refuse_changed(
         expected, received = "the folder of a model that is whole", str(folder)
         raise invalid(argument, expected=expected, received=received, remedy=remedy)
     known = _manifest_files(folder)
-    if not all(known.values()):  # format 1 has no hashes
+    if not _has_hashes(known):
         return
-    # of the manifest itself the record in the folder tells; left behind in copying, nothing does
-    Written(folder, known).refuse_others({**known, **dict.fromkeys([*names, MANIFEST])}, argument)
+    record = Written(folder, known)
+    record.refuse_others({**known, **dict.fromkeys(names)}, argument)
+    # of the manifest the record in the folder tells; left behind in copying, nothing does
+    if os.path.lexists(folder / MANIFEST) and not record.holds(MANIFEST):
+        alone = f"without {RECORD} beside it, so that it may have been changed since"
+        why = "which was changed since" if record.digests(MANIFEST) else alone
+        raise invalid(
+            argument,
+            expected="a folder with the manifest of a model as it was saved",
+            received=f"{folder / MANIFEST}, {why}",
+            remedy="Move the whole folder away, or pass another name.",
+        )
+
+
+def _has_hashes(known: Mapping[str, str]) -> bool:
+    """Whether a manifest says what its files are; that of format 1 does not."""
+    return all(known.values())
 
 
 def _refuse_other_save(folder: Path, argument: str) -> None:

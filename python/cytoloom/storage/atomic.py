@@ -18,6 +18,7 @@ from ..errors import DiskError, InvalidError, disk_error, invalid
 from ..messages import Setting, say
 
 _PARTIAL = ".cytoloom-"
+_PARTIAL_NAME = re.compile(rf"{re.escape(_PARTIAL)}([0-9a-f]{{24}})([0-9a-f]{{8}})(?:\.|$)")
 _UNSEEN = re.compile(
     rf"/({re.escape(_PARTIAL)}[0-9a-f]{{32}}|\.replacing|\.predicting(/new|/[\w.]+$)?)(?=/|$)"
 )
@@ -100,12 +101,18 @@ def _why(path: Path, error: OSError) -> str:
 
 def partial_name(suffix: str = "") -> str:
     """Return a name for what is being written, which nothing else has."""
-    return f"{_PARTIAL}{uuid.uuid4().hex}{suffix}"
+    drawn = uuid.uuid4().hex[:24]
+    return f"{_PARTIAL}{drawn}{_check(drawn)}{suffix}"
 
 
 def is_partial(name: str) -> bool:
-    """Whether a name is one of `partial_name`."""
-    return re.match(rf"{re.escape(_PARTIAL)}[0-9a-f]{{32}}(\.|$)", name) is not None
+    """Whether a name is one of `partial_name`, and not one that somebody else has made up."""
+    found = _PARTIAL_NAME.match(name)
+    return found is not None and _check(found[1]) == found[2]
+
+
+def _check(drawn: str) -> str:
+    return hashlib.sha256(drawn.encode()).hexdigest()[:8]
 
 
 def remove_partial(folder: Path) -> None:

@@ -25,9 +25,13 @@ _WAIT = "Wait until it has ended, or pass another name."
 _WAIT_OR_REMOVE = "Wait until it has ended, remove {} where none has, or pass another name."
 BEAT_S = 15.0
 """How often a run shows that it lives, by the date of its file."""
+BEGUN_S = 20.0
+"""A file that does not say whose it is was written by a run that was killed as it began, unless it
+is as new as this: writing it takes milliseconds, and who lives shows so more often."""
 DEAD_S = 300.0
 """A run of another machine that has shown nothing for so long is dead: twenty beats, since a disk
 of a network may stand still for minutes."""
+_AGAIN = f"Try again in {BEGUN_S:.0f} seconds, or pass another name."
 
 
 class Gone(InvalidError):
@@ -80,7 +84,7 @@ class Lock:
                     self._argument,
                     expected="a folder that no other run writes to",
                     received=say("{}, {}", str(self.path.parent), _words(owner)),
-                    remedy=_WAIT if owner else _WAIT_OR_REMOVE.format(self.path),
+                    remedy=_remedy(owner, self.path),
                 )
                 raise InUse(*said.args).of(said)
             if owner is not None:
@@ -224,6 +228,20 @@ def _is_of_a_run(path: Path) -> bool:
     return _BEGIN.encode().startswith(begin)
 
 
+def _is_cut_off(path: Path) -> bool:
+    """Whether a lock is empty or ends before its end, as a kill leaves it."""
+    try:
+        return not path.read_bytes().endswith(b"}")
+    except OSError:  # of another user, perhaps
+        return False
+
+
+def _remedy(owner: dict[str, Any], path: Path) -> str:
+    if owner:
+        return _WAIT
+    return _AGAIN if _is_cut_off(path) else _WAIT_OR_REMOVE.format(path)
+
+
 def _words(owner: dict[str, Any]) -> str:
     if not owner:
         return "which another run has just begun to use"
@@ -257,7 +275,7 @@ def _lives(owner: dict[str, Any], path: Path) -> bool:
         # by the clock of the disk, which may be another machine's
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             now = os.fstat(probe.fileno()).st_mtime
-        return now - path.stat().st_mtime < DEAD_S
+        return now - path.stat().st_mtime < (BEGUN_S if _is_cut_off(path) else DEAD_S)
     except FileNotFoundError:
         return False
 
