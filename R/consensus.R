@@ -121,7 +121,7 @@ new_consensus <- function(told, like, temporary) {
   tables <- c("per_image", "per_expert", "per_label", "pairs", "objects", "method", "task")
   parts <- c(told[tables], list(labels = stats::setNames(labels, names)))
   if (!is.null(soft)) parts$soft <- stats::setNames(soft, names)
-  structure(parts, class = "cl_consensus")
+  structure(parts, run = told$run, class = "cl_consensus")
 }
 
 read_shares <- function(path, classes, like) {

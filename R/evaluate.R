@@ -42,10 +42,11 @@ evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", out = NULL,
     ),
     progress
   )
+  run <- tables$run
   tables <- tables[c("summary", "per_image", "per_object")]
   if (!is.null(data)) tables$per_image <- as_given(tables$per_image, data)
   images <- if (!is.null(data)) lasting(as_cl_data(data))
-  structure(tables, model = x, data = images, class = "cl_scores")
+  structure(tables, model = x, data = images, run = run, class = "cl_scores")
 }
 
 #' Scores

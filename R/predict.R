@@ -135,7 +135,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     progress
   )
   found[c("files", "objects")] <- lapply(found[c("files", "objects")], as_given, images)
-  source <- remembered(images, axes, pixel_size_um, pattern, found$files$image)
+  source <- remembered(images, axes, pixel_size_um, pattern, found$files$image, found$run)
   new_found(found, source, like, temporary = if (is.null(out)) folder)
 }
 

@@ -2,14 +2,17 @@
 # call of predict(), with what the images are called there (`names`) and in the object (`called`).
 
 # What is remembered of the images of a prediction.
-remembered <- function(images, axes, pixel_size_um, pattern, names) {
+remembered <- function(images, axes, pixel_size_um, pattern, names, run = NULL) {
   if (inherits(images, "cl_found")) {
-    return(sources_of(images))
+    return(lapply(sources_of(images), function(part) {
+      part$run <- run
+      part
+    }))
   }
   list(list(
     images = lasting(images, labels = FALSE),
     axes = axes, pixel_size_um = pixel_size_um, pattern = pattern,
-    names = names, called = names
+    names = names, called = names, run = run
   ))
 }
 

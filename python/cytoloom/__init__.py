@@ -22,6 +22,7 @@ VERBS = {
     "consensus": "experts.consensus:consensus",
     "export": "measurement.export:export",
     "export_model": "models.export_model:export_model",
+    "report": "pages.report:report",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

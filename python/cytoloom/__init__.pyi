@@ -26,6 +26,7 @@ from .models.load import load as load
 from .models.model import Model as Model
 from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
+from .pages.report import report as report
 from .patches.augment import Augment as Augment
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions

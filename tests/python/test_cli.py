@@ -33,6 +33,7 @@ COMMANDS = (
     "consensus",
     "export",
     "export-model",
+    "report",
     "simulate",
     "info",
     "doctor",

@@ -282,7 +282,7 @@ def test_results_are_files_that_no_other_files_are_lost_to(tmp_path, capsys):
     out = tmp_path / "masks" / "out"
     found = agree(tmp_path / "masks", "soft", out=out)
     tables = ["consensus.csv", "consensus_pairs.csv", "consensus_per_expert.csv"]
-    tables.append("consensus_per_label.csv")
+    tables += ["consensus_per_label.csv", "consensus_run.json"]
     made = sorted(p.relative_to(out).as_posix() for p in out.rglob("*"))
     kinds = ["labels", "labels/a.tif", "labels/b.tif", "maps", "maps/a.tif", "maps/b.tif"]
     assert made == [".written.sha256", *tables, *kinds]

@@ -57,7 +57,7 @@ def test_scores_of_a_run_that_fails_are_not_mixed_with_earlier_ones(trained, tmp
     settings = {"overwrite": True, "allow_training_images": True, "progress": False}
     cl.evaluate(trained, data, out=out, **settings)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert len(before) == 4
+    assert len(before) == 5
     written = []
 
     def full(table, path):

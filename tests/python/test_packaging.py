@@ -36,8 +36,12 @@ print("smoke passed")
 
 
 def python_files(folder: Path) -> set[str]:
-    """Paths of a folder's Python files, stubs and tables, relative to the folder that holds it."""
-    found = [p for p in folder.rglob("*") if p.suffix in (".py", ".pyi", ".typed", ".csv")]
+    """Paths of a folder's files of the package, relative to the folder that holds it."""
+    found = [
+        p
+        for p in folder.rglob("*")
+        if p.suffix in (".py", ".pyi", ".typed", ".csv", ".html", ".css", ".js")
+    ]
     return {p.relative_to(folder.parent).as_posix() for p in found}
 
 
@@ -96,6 +100,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "fast",
             "parquet",
             "export",
+            "report",
             "onnx",
             "bioimageio",
             "vendor",

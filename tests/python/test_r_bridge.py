@@ -371,7 +371,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
-    assert named == ["fast", "parquet", "vendor", "export", "onnx", "bioimageio"]
+    assert named == ["fast", "parquet", "vendor", "export", "report", "onnx", "bioimageio"]
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
     assert f'"{project["requires-python"]}"' in text
@@ -480,7 +480,7 @@ MAN = {
     "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
     "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
-    "export_model": "cl_export_model",
+    "export_model": "cl_export_model", "report": "cl_report",
 }  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_a_killed_prediction_says_what_differs(model, images, tmp_path):
         predict(model, own, out)
     assert contents(out) == before
     predict(model, own / "w5.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "labels/w5.tif", "objects.csv"]
+    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w5.tif", "objects.csv"]
 
 
 def sized(path: Path, image: np.ndarray, size_um: float) -> None:
@@ -337,7 +337,7 @@ def test_a_file_that_no_prediction_wrote_is_never_touched(model, images, tmp_pat
     assert contents(out) == before
     cl.predict(model, {"b": small.nuclei(1)[0][0]}, out=out, overwrite=True, progress=False)
     assert (out / name).read_bytes() == (tmp_path / "mine.tif").read_bytes()
-    assert len(contents(out)) == 4
+    assert len(contents(out)) == 5
 
 
 def corrected_in_an_editor(path: Path) -> None:
@@ -420,7 +420,7 @@ def test_what_is_changed_while_new_results_are_made_is_not_replaced(model, image
     assert before.items() <= contents(out).items()
     (out / "objects.csv").rename(tmp_path / "mine.csv")
     predict(model, images / "w0.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "labels/w0.tif", "objects.csv"]
+    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w0.tif", "objects.csv"]
 
 
 def put_a_label(out: Path) -> None:
@@ -566,7 +566,13 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     whole = predict(model, images, out)
     killed(model, images, out, KEEP, 4, "overwrite", "parquet")
     found = predict(model, images, out, overwrite=True, objects="parquet")
-    assert sorted(p.name for p in out.iterdir()) == [RECORD, "files.csv", "labels", "objects"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        RECORD,
+        "files.csv",
+        "files_run.json",
+        "labels",
+        "objects",
+    ]
     again = pd.read_parquet(out / "objects")
     assert again.pop("class").isna().all()
     expected = whole.objects.drop(columns="class")
@@ -574,7 +580,7 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     assert len(found.objects) == 0
     assert f"{len(again)} objects" in str(found)
     predict(model, images / "w0.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "labels/w0.tif", "objects.csv"]
+    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w0.tif", "objects.csv"]
 
 
 def test_labels_that_R_holds_have_the_classes_of_their_own_parquet_files(tmp_path):

@@ -26,6 +26,7 @@ usual_calls <- function() {
   taken <- file.path(tiny_model()$path, "model.json")
   image <- matrix(1:64 * 10L, 8)
   saved <- file.path(tempfile(), "saved")
+  page <- tempfile(fileext = ".html")
   pair <- list(truth = image, found = image)
   data <- list(data = nowhere, progress = FALSE)
   made <- c("cl_augment", "cl_binary", "cl_classes", "cl_instances", "cl_normalize", "cl_trainer")
@@ -44,6 +45,7 @@ usual_calls <- function() {
       cl_measure = list(labels = image, progress = FALSE), cl_outlines = list(labels = image),
       cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
       cl_export_model = list(model = tiny_model(), path = taken, progress = FALSE),
+      cl_report = list(results = nowhere, path = page, progress = FALSE),
       cl_relate = list(nuclei = image, cells = image),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

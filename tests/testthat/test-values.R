@@ -194,7 +194,8 @@ test_that("the formals of verbs are what Python declares", {
   verbs <- list(
     train = cl_train, plan = cl_plan, check = cl_check, simulate = cl_simulate, info = cl_info,
     evaluate = evaluate.cl_model, predict = predict.cl_model, measure = cl_measure,
-    consensus = cl_consensus, export = cl_export, export_model = cl_export_model
+    consensus = cl_consensus, export = cl_export, export_model = cl_export_model,
+    report = cl_report
   )
   expect_setequal(names(verbs), unlist(call_python("verbs")))
   for (name in names(verbs)) {

@@ -87,6 +87,11 @@ def _exported(files: Any, args: argparse.Namespace) -> int:
     return complain(f"{failed} of {len(files)} images failed", PARTIAL) if failed else OK
 
 
+def _reported(path: Any, args: argparse.Namespace) -> int:
+    print(f"Page in {path}. Next: open it in a browser")
+    return OK
+
+
 def _written(folder: Any, args: argparse.Namespace) -> int:
     print(f"Model as {args.format} in {folder}. Next: read {folder}/README.md")
     return OK
@@ -156,6 +161,16 @@ COMMANDS = {
         more={
             "labels": {"nargs": "+", "help": "folder or files of label images, or of a prediction"},
             "out": {"metavar": "DIR", "help": "folder for the files"},
+        },
+    ),
+    "report": Command(
+        "report results/ report.html",
+        _reported,
+        more={
+            "results": {"help": "folder that predict, evaluate or consensus has written"},
+            "path": {"metavar": "PAGE", "help": "file for the page, whose name ends in .html"},
+            "images": {"nargs": "+", "metavar": "IMAGE"},
+            "labels": {"nargs": "+", "metavar": "LABEL"},
         },
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_
 from .ids import named
 from .items import Gathered, Item
 from .layouts import WHAT
+from .origin import origin
 from .sources import Source
 from .tables import TABLES, table_data
 from .views import ChannelSource
@@ -40,6 +41,8 @@ class Data:
     classes : tuple of str, default ()
         Names of label values from 0 on, where the set says so; `check` compares them with the
         task's.
+    origin : dict, default {}
+        Where files are and how they are read, as plain values; empty of what is in memory.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class Data:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -84,7 +88,9 @@ class Data:
         items = tuple(
             replace(item, image=ChannelSource(item.image, channels)) for item in self.items
         )
-        return replace(self, items=items, channels=channels)
+        there = self.origin if self.channels is None else {}
+        now = {**there, "channels": channels} if there else {}
+        return replace(self, items=items, channels=channels, origin=now)
 
     def with_unknown(self, unknown: int | None) -> Data:
         """Return the same images, of whose labels this value counts nowhere.
@@ -108,7 +114,8 @@ class Data:
             replace(item, annotations=tuple(_knowing(a, unknown) for a in item.annotations))
             for item in self.items
         )
-        return replace(self, items=items, unknown=unknown)
+        now = {**self.origin, "unknown": unknown} if self.origin else {}
+        return replace(self, items=items, unknown=unknown, origin=now)
 
     @classmethod
     @checked
@@ -143,7 +150,8 @@ class Data:
         Data(2 images)
         """
         how = ReadOptions(**options)
-        return _data(folder_data(Path(folder).expanduser(), how), how)
+        found = _data(folder_data(Path(folder).expanduser(), how), how)
+        return replace(found, origin=_origin(folder, how))
 
     @classmethod
     @checked
@@ -177,7 +185,10 @@ class Data:
         >>> data.items[0].id
         'a'
         """
-        return _paired(images, labels, names, ReadOptions(**options))
+        how = ReadOptions(**options)
+        found = _paired(images, labels, names, how)
+        # names of one's own go with no folders
+        return found if names else replace(found, origin=_origin([images, labels], how))
 
     @classmethod
     @checked
@@ -262,6 +273,10 @@ def as_data(
     options = ReadOptions(channels, unknown, axes, pixel_size_um, pattern=pattern)
     if isinstance(x, Data):
         return _reread(x, options)
+    return replace(_as_data(x, options), origin=_origin(x, options))
+
+
+def _as_data(x: Any, options: ReadOptions) -> Data:
     if is_file(x) and str(x):
         return _path_data(Path(x).expanduser(), options)
     if hasattr(x, "columns"):
@@ -278,6 +293,11 @@ def as_data(
             return _paired(x[0], x[1], (), options)
     remedy = EMPTY if isinstance(x, str) else ""
     raise invalid("data", expected=WHAT, received=shortened(x), remedy=remedy)
+
+
+def _origin(x: Any, options: ReadOptions) -> dict[str, Any]:
+    names = ("channels", "unknown", "axes", "pixel_size_um", "pattern")
+    return origin(x, **{name: getattr(options, name) for name in names})
 
 
 def given_data(x: Any) -> Data:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage.results import PER_IMAGE, PER_OBJECT, SCORED, claimed, refuse_results, write_tables
+from ..storage.results import (
+    PER_IMAGE,
+    PER_OBJECT,
+    RUNS,
+    SCORED,
+    claimed,
+    put_in_place,
+    refuse_results,
+    staged,
+    write_run,
+)
 from ..tasks.found import nowhere
 from ..tasks.labels import EMPTY
 from .intervals import Mean, coherent, mean_interval
@@ -26,6 +36,7 @@ UNPROMISED = (
 
 
 TABLES = (PER_IMAGE, PER_OBJECT, SCORED)
+RUN = RUNS["evaluate"]
 SCALE = "scale"
 """Column of the factors by which images were enlarged."""
 
@@ -52,11 +63,15 @@ class Scores:
     per_object : DataFrame
         image, truth, found, iou, matched; a missing partner's id is 0. Without rows where images
         of a training are scored without data.
+    run : dict
+        What made this, as plain values: verb, version, model, settings, and where the images are
+        if they are files; in scores_run.json.
     """
 
     summary: pd.DataFrame
     per_image: pd.DataFrame
     per_object: pd.DataFrame
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         table = str(self.summary.to_string(index=False, float_format="%.3f"))
@@ -84,17 +99,17 @@ class Scores:
             Tables that are there, and are not to be replaced.
         """
         with claimed(path, "evaluate", "path") as (folder, _):
-            refuse_results(folder, TABLES, overwrite, "path")
+            refuse_results(folder, (RUN, *TABLES), overwrite, "path")
             write_scores(folder, self)
         return folder
 
 
 def write_scores(folder: Path, scores: Scores) -> None:
     """Write the tables of scores; the summary last, by which the others are known."""
-    write_tables(
-        folder,
-        dict(zip(TABLES, (scores.per_image, scores.per_object, scores.summary), strict=True)),
-    )
+    made = scores.per_image, scores.per_object, scores.summary
+    with staged(folder) as stage:
+        write_run(scores.run, stage / RUN)
+        put_in_place(stage, folder, dict(zip(TABLES, made, strict=True)), [RUN])
 
 
 def tables(

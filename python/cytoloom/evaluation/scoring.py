@@ -23,6 +23,7 @@ from ..experts.agreed import with_consensus
 from ..messages import Setting, VerbName, say
 from ..models.contrast import held_down_words
 from ..models.each_image import each_image
+from ..models.identity import run_of
 from ..models.inputs import (
     as_grey,
     as_model,
@@ -36,7 +37,7 @@ from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scal
 from ..storage.results import claimed, refuse_inputs, refuse_results
 from ..storage.tables import typed
 from .experts import range_words, ranges, score_experts, with_ranges
-from .scores import SCALE, TABLES, Scores, tables, write_scores
+from .scores import RUN, SCALE, TABLES, Scores, tables, write_scores
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -56,7 +57,8 @@ def score(
         if rescale not in ("auto", None):
             expected = say('"auto" or {} without images: these were scored as they are', None)
             raise invalid("rescale", expected=expected, received=rescale)
-        return (yield from _out_of_fold(model))
+        scores = yield from _out_of_fold(model)
+        return replace(scores, run=run_of("evaluate", model, {}, {}))
     found = yield from _checked(model, data)
     drawn = found.items
     # by what a model was trained on it is scored, too
@@ -92,7 +94,9 @@ def score(
     scores = yield from _beside_experts(scores, drawn, found.unknown, model.task)
     for text in renamed_beside([scores.per_image.columns], found.items):
         yield warn(text)
-    return _with_columns(scores, found.items)
+    asked = {"rescale": rescale, "allow_training_images": allow_training_images}
+    run = run_of("evaluate", model, found.origin, asked)
+    return replace(_with_columns(scores, found.items), run=run)
 
 
 def _beside_experts(
@@ -165,14 +169,14 @@ def scores_folder(
         yield lambda scores: iter(())
         return
     with claimed(out, "evaluate") as (folder, lock):
-        refuse_results(folder, TABLES, overwrite)
-        refuse_inputs([folder / name for name in TABLES], [data] if is_file(data) else [])
+        refuse_results(folder, (RUN, *TABLES), overwrite)
+        refuse_inputs([folder / name for name in (RUN, *TABLES)], [data] if is_file(data) else [])
 
         def write(scores: Scores) -> Iterator[Event]:
             """Write the tables, if the folder is still there."""
             lock.check()
             # somebody may have changed them in the meantime
-            refuse_results(folder, TABLES, overwrite)
+            refuse_results(folder, (RUN, *TABLES), overwrite)
             write_scores(folder, scores)
             yield note(f"Scores written to {folder}.")
 

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.data import Data
 from ..datasets.items import Item, shown_names
+from ..datasets.origin import origin
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import TABLES, Setting, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.tables import with_counts
+from ..version import __version__
 from .compare import METHODS, Agreed, agree, mean
 from .folder import InMemory, open_folder
 from .given import Given, gather, said
@@ -65,6 +68,7 @@ def collect(
         if kind == "instances" and task == "auto":
             words = "Each number is taken for an object; pass {} where it is a class."
             yield note(say(words, Setting("task", "classes")))
+        folder.run = _run(experts, method, kind)
         judged = yield from _judge(given, method, kind, values, folder)
         found = _together(judged, given, method, kind, folder)
     found = replace(found, classes=tuple(values.tolist()))
@@ -165,8 +169,19 @@ def _together(
     soft = {name: one.shares for name, one in found.items() if one.shares is not None}
     return Consensus(
         per_image, per_expert, labelled, pairs, objects, method, kind, folder.path, (), labels,
-        soft, written,
+        soft, written, folder.run,
     )  # fmt: skip
+
+
+def _run(experts: Any, method: str, kind: str) -> dict[str, Any]:
+    """Return what a consensus is made by, as plain values."""
+    known = isinstance(experts, Data)
+    drawn, images = ({}, experts.origin) if known else (origin(experts), {})
+    asked = {"method": method, "task": kind}
+    return {
+        "verb": "consensus", "version": __version__, "experts": drawn, "images": dict(images),
+        "settings": asked,
+    }  # fmt: skip
 
 
 def _row(one: Judged) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from ..storage.results import (
     ANOTHER_NAME,
     KINDS,
     PREDICTED,
+    RUNS,
     UNFINISHED,
     claimed,
     earlier_results_of,
@@ -35,6 +37,7 @@ from ..storage.results import (
     refuse_other_files,
     refuse_results,
     staged,
+    write_run,
 )
 from ..storage.written import Written
 from .compare import Agreed
@@ -43,6 +46,7 @@ from .given import Given
 if TYPE_CHECKING:
     import pandas as pd
 
+RUN = RUNS["consensus"]
 OBJECTS_AGREED = "consensus_objects.csv"
 TABLES = (
     AGREED, "consensus_per_expert.csv", "consensus_per_label.csv", "consensus_pairs.csv",
@@ -54,6 +58,7 @@ class InMemory:
     """A consensus that goes nowhere: what a folder does, without one."""
 
     path: Path | None = None
+    run: Mapping[str, Any] = MappingProxyType({})
 
     def write(self, item: Item, agreed: Agreed) -> str:
         """Write what came of an image; its place below the folder."""
@@ -112,10 +117,11 @@ class Folder(InMemory):
             raise earlier_results_of(lost, self._folder, "experts")
         # somebody may have put files here in the meantime
         refuse_odd_folders(self._folder, KINDS)
-        record.refuse_others([*self._written, *by_name])
-        new = {*self._written, *by_name}
+        record.refuse_others([*self._written, RUN, *by_name])
+        new = {*self._written, RUN, *by_name}
         gone = [n for n in _earlier(record) if n not in new and record.holds(n)]
-        files = sorted(self._written)
+        write_run(self.run, self._stage / RUN)
+        files = [*sorted(self._written), RUN]
         written = put_in_place(self._stage, self._folder, by_name, files, gone)
         leave_empty(*(self._folder / kind for kind in KINDS))
         return written
@@ -139,11 +145,12 @@ def open_folder(
     with claimed(out, "consensus") as (path, lock):
         refuse_odd_folders(path, KINDS)
         _refuse_predictions(path)
-        refuse_results(path, reversed(TABLES), overwrite)
+        refuse_results(path, (RUN, *reversed(TABLES)), overwrite)
         if not (path / AGREED).exists():
             refuse_other_files(path)
         names = file_names(item.id for item in given.items)
         targets = [f"{kind}/{n}.tif" for n in names.values() for kind in ("labels", "maps")]
+        targets.append(RUN)
         record = Written(path)
         record.refuse_others([*targets, *TABLES])
         refuse_inputs([path / name for name in (*targets, *TABLES, *_earlier(record))], read)

@@ -44,6 +44,9 @@ class Consensus:
         Folder that was written.
     classes : tuple of int
         The labels that there are: of each `soft` has a channel.
+    run : dict
+        What made this, as plain values: verb, version, settings, and where the label images are if
+        they are files; in consensus_run.json.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Consensus:
     _labels: Mapping[str, np.ndarray]
     _soft: Mapping[str, np.ndarray]
     _written: Mapping[str, str] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.names:

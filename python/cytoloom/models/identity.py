@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..version import __version__
+from .card import summary_of
 from .record import network_in
 
 if TYPE_CHECKING:
@@ -34,6 +37,38 @@ def model_sha256(model: Record) -> str:
             for weights in model.network_of(*key).get_weights():
                 digest.update(np.ascontiguousarray(weights).tobytes())
     return digest.hexdigest()
+
+
+def run_of(
+    verb: str,
+    model: Record,
+    images: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    hashed: bool = True,
+) -> dict[str, Any]:
+    """Return what results are made by, as plain values.
+
+    Parameters
+    ----------
+    verb : str
+        Which makes them.
+    model : Record
+        By what.
+    images : dict
+        Where they are, see `datasets.origin`; empty where nobody knows.
+    settings : dict
+        Other arguments.
+    hashed : bool, default True
+        With the SHA-256 of the model, which takes reading it.
+    """
+    name = "" if model.path is None else model.path.name
+    sha = model_sha256(model) if hashed else ""
+    scaled = {"low": model.normalize.low, "high": model.normalize.high}
+    told = {"name": name, "sha256": sha, "facts": summary_of(model), "normalize": scaled}
+    run = {"verb": verb, "version": __version__, "model": told}
+    whole = {**run, "images": dict(images), "settings": dict(settings)}
+    plain: dict[str, Any] = json.loads(json.dumps(whole, default=str))
+    return plain
 
 
 def _as_stored(model: Record, key: tuple[int, str]) -> bool:

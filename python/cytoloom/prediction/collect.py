@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.data import Data
 from ..datasets.files import pixels_seen
 from ..datasets.ids import named
 from ..datasets.items import Item, beside, renamed_beside, said_once
+from ..datasets.origin import origin
 from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
 from ..errors import DiskError, InvalidError, invalid
@@ -87,6 +89,17 @@ def items_for(
     yield from taken_for(items)
     yield from unlike(items, model)
     return tuple(items)
+
+
+def images_of(model: Model, images: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the images of a prediction are, and how they are read again."""
+    if isinstance(images, Data):
+        return dict(images.origin)
+    how = {name: asked[name] for name in ("channels", "axes", "pattern")}
+    how["slices"] = asked["slices"] or None
+    if how["channels"] is None and how["slices"] is None:
+        how["taken"] = (model.ndim, model.channels)
+    return origin(images, **how)
 
 
 def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
@@ -230,7 +243,7 @@ def _together(
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
     spacing_um = {item.id: item.spacing_um for item in items if item.spacing_um}
-    return Predictions(objects, files, folder.path, kept, written, spacing_um)
+    return Predictions(objects, files, folder.path, kept, written, spacing_um, folder.run)
 
 
 def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:

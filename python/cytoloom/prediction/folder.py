@@ -22,6 +22,7 @@ from ..storage.results import (
     KINDS,
     OBJECTS,
     PREDICTED,
+    RUNS,
     UNFINISHED,
     claimed,
     earlier_results_of,
@@ -32,6 +33,7 @@ from ..storage.results import (
     refuse_other_files,
     refuse_results,
     take_place,
+    write_run,
 )
 from ..storage.tables import packed, read_table, unpacked, write_table
 from ..storage.unfinished import Unfinished
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-TABLES_OF_ALL = (CLASSES, OBJECTS, PREDICTED)
+RUN = RUNS["predict"]
+TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, PREDICTED)
 
 
 class InMemory:
@@ -57,12 +60,15 @@ class InMemory:
         What an earlier run kept of images that it finished, by image; see `keep`.
     renamed : str
         Which images have files of another name, in words.
+    run : dict
+        What makes these results, see `Predictions.run`.
     """
 
     path: Path | None = None
     renamed = ""
 
     def __init__(self) -> None:
+        self.run: dict[str, Any] = {}
         self.decided: dict[str, Any] = {}
         self.finished: dict[str, Any] = {}
 
@@ -235,8 +241,10 @@ class ResultsFolder(InMemory):
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         self.check()
+        write_run(self.run, self._stage / RUN)
         for name, table in tables.items():
             write_table(table, self._stage / name)
+        for name in (RUN, *tables):
             self._written[name] = sha256_of(self._stage / name)
         self._refuse_holes_by_failure(tables[PREDICTED])
         # somebody may have changed earlier results in the meantime

@@ -104,8 +104,9 @@ def predict(
     >>> for name, labels in found:  # doctest: +SKIP
     ...     print(name, labels.max())
     """
+    from ..models.identity import run_of
     from ..models.inputs import as_model
-    from .collect import check_options, collect, go_on_or_begin, items_for
+    from .collect import check_options, collect, go_on_or_begin, images_of, items_for
     from .folder import open_results
 
     # all that results depend on beside model and images; by it an unfinished one is known again
@@ -124,6 +125,8 @@ def predict(
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     with open_results(out, overwrite, items, images) as folder:
+        given, written = images_of(model, images, asked), out is not None
+        folder.run = run_of("predict", model, given, asked, hashed=written)
         yield from go_on_or_begin(model, items, folder, asked)
         found: Predictions = yield from collect(
             model, items, rescale, folder, overlay=overlay, maps=maps, parquet=objects == "parquet"

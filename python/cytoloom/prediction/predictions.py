@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,9 @@ class Predictions:
     spacing_um : dict
         Micrometres per pixel of each axis, by image where that is known. Empty where results were
         opened again: the label images say so.
+    run : dict
+        What made this, as plain values: verb, version, model, settings, and where the images are
+        if they are files; in files_run.json. Empty of results of earlier versions.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Predictions:
     _labels: Mapping[str, np.ndarray]
     _written: Mapping[str, str] = field(default_factory=dict)
     spacing_um: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         for name in self.names:

@@ -12,7 +12,7 @@ from ..components.arguments import checked
 from ..errors import GuessWarning, invalid
 from ..messages import VerbName, counted, say
 from ..storage.atomic import meant, sha256_of
-from ..storage.results import OBJECTS, PREDICTED, UNFINISHED
+from ..storage.results import OBJECTS, PREDICTED, RUNS, UNFINISHED, read_run
 from ..storage.tables import read_table, with_counts
 from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
@@ -67,7 +67,8 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
-    return Predictions(table, files.assign(labels=labels), path, {}, written)
+    run = read_run(path / RUNS["predict"])
+    return Predictions(table, files.assign(labels=labels), path, {}, written, run=run)
 
 
 def is_predicted(folder: Path) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import os
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def told(result: Any) -> Any:
     properties = [name for name, one in vars(type(result)).items() if isinstance(one, property)]
     names = [field.name for field in dataclasses.fields(result)] + properties
     values = {name: getattr(result, name) for name in names if not name.startswith("_")}
+    if isinstance(values.get("run"), Mapping):
+        values["run"] = json.dumps(values["run"])  # of which R keeps the text
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
     if isinstance(getattr(result, "out", None), Path):
         crossing["origin"] = _origin(result)
@@ -183,7 +186,15 @@ def _part(part: Plain) -> list[Any]:
 
 
 def _images(given: Plain) -> Any:
-    """Return images as `as_images` takes them."""
+    """Return images as `as_images` takes them; read as is said, or with labels, where that is."""
+    if given.get("data"):
+        return _data({name: value for name, value in given.items() if name != "data"})
+    if given.get("read"):
+        from ..datasets.unlabelled import as_images
+
+        return as_images(
+            _source(given["source"]), axes=given.get("axes"), pattern=given.get("pattern")
+        )
     return _source(given["source"])
 
 
@@ -234,6 +245,18 @@ def _experts(value: Plain) -> Any:
     return named_experts(names, drawn) if names else drawn
 
 
+def _results_shown(value: Plain) -> Any:
+    """Return results as `report` takes them: tables, and labels where there are any."""
+    from ..pages.given import of_tables, run_beside
+
+    source, given = value["source"], value["source"].get("labels")
+    labels = None if given is None else _label_images(given)
+    run = json.loads(source["run"]) if source.get("run") else {}
+    if not run and given is not None and given.get("files") is not None:
+        run = run_beside(given["files"]["labels"])
+    return of_tables(source["kind"].removeprefix("cl_"), source["tables"], labels, run)
+
+
 def _outlines(labels: Plain) -> Any:
     from ..measurement.outlines import outlines
 
@@ -251,6 +274,7 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "image": _images,
     "labels": _label_images,
     "experts": _experts,
+    "results": _results_shown,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 

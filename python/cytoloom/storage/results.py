@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidError, invalid
 from ..messages import Setting, VerbName, say
@@ -24,6 +24,7 @@ from .atomic import (
     remove_partial,
     sha256_of,
     told,
+    write_whole,
 )
 from .lock import LOCK, Lock, locked
 from .tables import write_table
@@ -37,6 +38,12 @@ CLASSES = "classes.csv"
 """Of predictions whose labels are numbers of classes: what these are called."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
+RUNS = {
+    "predict": "files_run.json",
+    "evaluate": "scores_run.json",
+    "consensus": "consensus_run.json",
+}
+"""What made the results of a verb: version, model, settings, and where the images were."""
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
@@ -243,6 +250,21 @@ def take_place(
             written.refuse_others([name])
             move_there(stage, folder, [name])
     written.settle(hashes, gone)
+
+
+def write_run(run: Mapping[str, Any], path: Path) -> None:
+    """Write what made results, whole."""
+    text = json.dumps(run, indent=1, ensure_ascii=False, default=str)
+    write_whole(path, lambda temporary: Path(temporary).write_text(f"{text}\n", "utf-8"))
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read what made results; nothing where that was not written, or is something else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def refuse_tables_of_verbs(path: Path) -> None:

@@ -31,10 +31,11 @@ BASES = {
     "measure": ["data/labels", "--out=objects.csv"],
     "consensus": ["data/labels", "data/labels"],
     "export": ["data/labels", "new"],
+    "report": ["data/results", "new.html"],
     "info": ["m.cytoloom"],
     "doctor": [],
 }
-WEIGHTS = (1, 2, 5, 3, 2, 2, 2, 2, 2, 2, 1)
+WEIGHTS = (1, 2, 5, 3, 2, 2, 2, 2, 2, 2, 2, 1)
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:

@@ -1,0 +1,287 @@
+"""Make the page: what the verb `report` composes."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..datasets.data import as_data
+from ..datasets.given import is_file
+from ..datasets.ids import named
+from ..datasets.items import Item, shown_names
+from ..datasets.origin import read_again
+from ..datasets.unlabelled import gather_images
+from ..errors import InvalidError, invalid
+from ..events import Event, Work, note, warn
+from ..measurement.given import label_images
+from ..messages import TABLES, Argument, Setting, counted, say, spelled
+from ..runtime.machine import cores
+from ..runtime.parallel import side_by_side
+from ..storage.atomic import meant, new_file, told, write_whole
+from ..storage.names import file_names
+from ..storage.results import claimed, put_in_place, staged
+from ..storage.written import Written
+from ..version import __version__
+from . import page, words
+from .given import Shown, labels_by_name, shown
+from .objects import objects_of
+from .pictures import Picture, picture_of
+from .rows import Table, cell, table_of
+
+LARGEST_BYTES = 60e6
+"""Of a page with its pictures in it."""
+PIXEL_BYTES = 0.4
+"""Of a pixel of a picture with its layers in the page; less, mostly."""
+SIDES_PX = (256, 1600)
+"""Longest side of pictures: at least, and at most."""
+BESIDE_PX = 1024
+ENDINGS = (".html", ".htm")
+
+
+def collect(
+    results: Any, path: str | os.PathLike[str], images: Any, labels: Any, overwrite: bool
+) -> Work[Path]:
+    """Make the page; the parameters are those of the verb."""
+    place = _free(path, overwrite)
+    page.need_templates()
+    found = shown(results)
+    if labels is not None:
+        items, known = label_images(labels)
+        found = replace(found, labels=labels_by_name(items, known))
+    items_by_name, text = _items(found, images)
+    pictures = yield from _pictures(found, items_by_name)
+    problems = {name: one.problem for name, one in pictures.items() if one.problem}
+    notes = [*([text] if text else []), *_unseen(found, pictures)]
+    for text in notes:
+        yield warn(text)
+    table = table_of(found, problems)
+    size = sum(len(layer) for one in pictures.values() for layer in one.layers.values())
+    beside = size * 4 / 3 > 0.95 * LARGEST_BYTES
+    parts = _parts(found, table, pictures, place, notes)
+    if beside:
+        yield from _write_beside(place, parts, pictures, overwrite)
+    else:
+        _write(place, parts, {name: dict(one.layers) for name, one in pictures.items()}, overwrite)
+    yield note(f"{counted(len(table.rows), 'image')} in {place}.")
+    return place
+
+
+def _free(path: Any, overwrite: bool) -> Path:
+    """Return where the page is written, if nothing is lost by it."""
+    if not is_file(path) or not str(path):
+        raise invalid("path", expected="a file, report.html", received=path)
+    place = meant(path)
+    if place.suffix.lower() not in ENDINGS:
+        expected = "a file whose name ends in .html"
+        raise invalid("path", expected=expected, received=str(place))
+    if place.is_dir():
+        raise invalid("path", expected="a file", received=f"{place}, a folder")
+    if os.path.lexists(place) and not overwrite:
+        raise new_file(place)
+    if not place.parent.is_dir():
+        raise invalid("path", expected="a file in a folder that is there", received=str(place))
+    return place
+
+
+def _items(found: Shown, images: Any) -> tuple[dict[str, Item], str]:
+    """Return the images by name, and what is to say of them."""
+    remedy = say("Pass {}.", Argument("images"))
+    if images is None:
+        origin = found.run.get("images") or {}
+        if not origin:
+            where = "These results do not say where their images are"
+            return {}, say("{}: pictures show labels only. {}", where, remedy)
+        try:
+            given, how = read_again(origin)
+            items = _read(found, given, how)
+        except (InvalidError, OSError, TypeError) as error:
+            return {}, say("The images are not where they were. {} {}", str(error), remedy)
+    else:
+        items = _read(found, images, {})
+    by_name = {item.id: item for item in named(items)[0]}
+    if len(by_name) == len(found.names) == 1 and images is not None:
+        by_name = {found.names[0]: next(iter(by_name.values()))}
+    return by_name, ""
+
+
+def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
+    """Take images, for scores with their labels where they have any."""
+    if found.kind == "scores" or found.run.get("verb") == "consensus":
+        with contextlib.suppress(InvalidError):
+            data = as_data(given, **{k: v for k, v in how.items() if k not in ("slices", "taken")})
+            return list(data.items)
+    known = {name: value for name, value in how.items() if name not in ("unknown", "pixel_size_um")}
+    try:
+        return list(gather_images(given, **known).items)
+    except InvalidError as error:
+        raise error.renamed("images", "data") from None
+
+
+def _pictures(found: Shown, items: Mapping[str, Item]) -> Work[dict[str, Picture]]:
+    """Make the picture of each image; one that cannot be made stops no other."""
+    names, made = found.names, {}
+    most = _side(len(names))
+
+    def work(name: str) -> Picture:
+        """Make one of them."""
+        item = items.get(name)
+        status = _status(found, name)
+        if status != "ok":
+            return Picture()
+        try:
+            one = picture_of(found, name, item, most)
+        except (InvalidError, OSError, MemoryError, ValueError) as error:
+            return Picture(problem=spelled(say("no picture: {}", str(error)), TABLES))
+        if item is None and items:
+            said = "no image of this name"
+            return replace(one, problem="; ".join([said, *filter(None, [one.problem])]))
+        return one
+
+    with side_by_side(names, work, cores()) as begun:
+        for k, (name, finish) in enumerate(begun):
+            yield Event("progress", f"picture {k + 1}/{len(names)}: {name}", k, len(names))
+            made[name] = finish()
+    return made
+
+
+def _status(found: Shown, name: str) -> str:
+    if "status" not in found.images:
+        return "ok"
+    rows = found.images["status"][found.images["image"].astype(str) == name]
+    return str(rows.iloc[0])
+
+
+def _side(count: int) -> int:
+    """Return the longest side of pictures, so that a page with so many is not too large.
+
+    Examples
+    --------
+    >>> _side(1), _side(1000), _side(100_000)
+    (1600, 352, 1024)
+    """
+    room = 0.83 * LARGEST_BYTES / PIXEL_BYTES / max(count, 1)
+    least, most = SIDES_PX
+    side = int(math.sqrt(room))
+    return BESIDE_PX if side < least else min(most, side)
+
+
+def _unseen(found: Shown, pictures: Mapping[str, Picture]) -> Iterator[str]:
+    """Say which images have no picture."""
+    odd = [name for name, one in pictures.items() if one.problem]
+    if odd:
+        first = pictures[odd[0]].problem
+        yield f"Not all is shown of {shown_names(odd)}: {first}."
+
+
+def _parts(
+    found: Shown, table: Table, pictures: Mapping[str, Picture], place: Path, notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the template is filled with, but for where pictures are."""
+    order = sorted(range(len(table.rows)), key=lambda k: table.rows[k].review)
+    rows = []
+    for k in order:
+        row = table.rows[k]
+        cells = [
+            (*one, column.numeric) for one, column in zip(row.cells, table.columns, strict=True)
+        ]
+        layers = bool(pictures[row.image].layers)
+        rows.append({"image": row.image, "review": row.review, "flags": row.flags,
+                     "cells": cells, "layers": layers, "place": len(rows)})  # fmt: skip
+    tables = [
+        (title, list(one.columns), [_plain_row(row) for row in one.itertuples(index=False)])
+        for title, one in found.tables.items()
+    ]
+    return {
+        "title": place.stem,
+        "kind": words.TITLES[found.kind],
+        "version": __version__,
+        "figures": words.figures(found, table),
+        "summary": words.summary(found, table),
+        "notes": [spelled(text, TABLES) for text in notes],
+        "tables": tables,
+        "columns": table.columns,
+        "rows": rows,
+        "pictured": any(one.layers for one in pictures.values()),
+        "objects": objects_of(found.objects),
+        "methods": words.methods(found),
+        "citations": words.citations(found),
+        "settings": words.settings(found),
+        "review_list": page.review_list(table),
+        "review_name": f"{place.stem}_review.csv",
+        "pictures": [_picture(pictures[row["image"]]) for row in rows],
+    }
+
+
+def _plain_row(row: Sequence[Any]) -> list[tuple[str, bool]]:
+    """Return a row of a small table as it is shown, and what is a number."""
+    cells = [cell(value) for value in row]
+    return [(text, not isinstance(value, str)) for text, value in cells]
+
+
+def _picture(one: Picture) -> dict[str, Any]:
+    """Return a picture as the page takes it, without its layers."""
+    return {"width": one.width, "height": one.height, "planes": one.planes}
+
+
+def _write(
+    place: Path, parts: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]], overwrite: bool
+) -> None:
+    """Write the page, whole; layers are bytes, or names of files beside it."""
+    beside = any(isinstance(one, str) for of in layers.values() for one in of.values())
+    pictures = [
+        {**picture, "layers": {k: _address(v) for k, v in layers[row["image"]].items()}}
+        for picture, row in zip(parts["pictures"], parts["rows"], strict=True)
+    ]
+    text = page.filled(**{**parts, "pictures": pictures, "beside": beside})
+    content = text.encode("utf-8", "replace")
+    try:
+        write_whole(place, lambda name: Path(name).write_bytes(content), overwrite)
+    except InvalidError as error:
+        raise error.renamed("path", str(place)) from None
+
+
+def _address(layer: Any) -> str:
+    return layer if isinstance(layer, str) else page.data_address(layer, page.kind_of(layer))
+
+
+def _write_beside(
+    place: Path, parts: Mapping[str, Any], pictures: Mapping[str, Picture], overwrite: bool
+) -> Work[None]:
+    """Write pictures into a folder beside the page, and then the page."""
+    folder = place.with_name(f"{place.stem}_files")
+    stems = file_names(pictures)
+    layers: dict[str, dict[str, str]] = {}
+    with claimed(folder, "report", "path") as (inside, lock), staged(inside) as stage:
+        files = []
+        for name, one in pictures.items():
+            lock.check()
+            layers[name] = {}
+            for layer, content in one.layers.items():
+                suffix = ".jpg" if page.kind_of(content) == "image/jpeg" else ".png"
+                file = f"{stems[name]}_{layer}{suffix}"
+                with told(inside / file):
+                    (stage / file).write_bytes(content)
+                files.append(file)
+                layers[name][layer] = f"{_quoted(folder.name)}/{_quoted(file)}"
+        record = Written(inside)
+        record.refuse_others(files, "path")
+        if not overwrite and any(os.path.lexists(inside / file) for file in files):
+            remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+            expected = "no pictures beside it"
+            raise invalid("path", expected=expected, received=str(folder), remedy=remedy)
+        gone = [name for name in record.names() if name not in files and record.holds(name)]
+        put_in_place(stage, inside, {}, files, gone)
+    _write(place, parts, layers, overwrite)
+    yield note(f"There are many pictures: they are in {folder}, which goes with the page.")
+
+
+def _quoted(name: str) -> str:
+    """Return a name of a file as part of an address."""
+    from urllib.parse import quote
+
+    return quote(name.encode("utf-8", "replace"))

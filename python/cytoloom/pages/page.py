@@ -1,0 +1,97 @@
+"""The page itself: a template, a style and a script, put into one file of text."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..images.vendor import package
+from .rows import Row, Table
+
+HERE = Path(__file__).parent
+EXTRA = "report"
+
+
+def need_templates() -> Any:
+    """Import Jinja2, or say which extra of ours installs it."""
+    return package("jinja2", Path("path"), EXTRA)
+
+
+def filled(**parts: Any) -> str:
+    """Fill the template; every text is escaped, whatever signs a name has.
+
+    Returns
+    -------
+    str
+        HTML that loads nothing but what is in it, and pictures beside it.
+    """
+    jinja2 = need_templates()
+    style, script = (_text(name) for name in ("page.css", "page.js"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    policy = {"style_hash": _hash(style), "script_hash": _hash(script)}
+    made: str = environment.get_template("page.html").render(
+        style=style, script=script, **policy, **parts
+    )
+    return made
+
+
+def review_list(table: Table) -> str:
+    """Return the images as CSV, those first that are worth a look, as the address of a file."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["review", "image", "flags", *(column.name for column in table.columns)])
+    for row in sorted(table.rows, key=_review):
+        values = ["" if value is None else _safe(value) for _, value in row.cells]
+        writer.writerow([row.review, _safe(row.image), _safe("; ".join(row.flags)), *values])
+    return data_address(stream.getvalue().encode("utf-8", "replace"), "text/csv;charset=utf-8")
+
+
+def _review(row: Row) -> int:
+    return row.review
+
+
+def _safe(value: Any) -> Any:
+    """Keep a spreadsheet from taking a text for a formula."""
+    return f"_{value}" if isinstance(value, str) and value[:1] in "=+@" and value else value
+
+
+def data_address(content: bytes, kind: str) -> str:
+    """Return content as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def picture_addresses(
+    layers: Iterable[tuple[str, bytes]], beside: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return where layers are: within the page or, by name, in files beside it."""
+    if beside is not None:
+        return {name: beside[name] for name, _ in layers}
+    return {name: data_address(content, kind_of(content)) for name, content in layers}
+
+
+def kind_of(content: bytes) -> str:
+    """Return what kind of picture it is."""
+    return "image/jpeg" if content.startswith(b"\xff\xd8") else "image/png"
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return by what a browser is told that a script or style is ours."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def layer_names(pictures: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the layers that any image has, the lowest first."""
+    order = ("image", "probability", "uncertainty", "labels", "outlines", "truth", "mistakes")
+    have = {name for one in pictures for name in one["layers"]}
+    return [name for name in order if name in have]

@@ -1,0 +1,233 @@
+"""The table of images on a page: columns in words, flags, and which image is worth a look first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .given import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORST = {
+    "predictions": ("predicted_ap50", "predicted_dice", "mean_foreground"),
+    "scores": ("ap50", "dice"),
+    "consensus": ("kappa", "dice"),
+}
+"""By which column images are reviewed, the lowest first; the first that there is."""
+HEADINGS = {
+    "review": ("Review", "In which order images are worth a look, 1 first"),
+    "objects": ("Objects", "How many objects were found"),
+    "count": ("Count", "How many objects there are"),
+    "low": ("from", "Lower end of the interval of the count"),
+    "high": ("to", "Upper end of the interval of the count"),
+    "predicted_dice": ("Predicted Dice", "How well areas are expected to agree with truth, 0 to 1"),
+    "predicted_ap50": ("Predicted AP50", "How many objects are expected to be right, 0 to 1"),
+    "unlikeness": ("Unlikeness", "How far the image is from those of the training"),
+    "mean_foreground": ("Certainty", "Mean probability of the pixels of objects, 0.5 to 1"),
+    "median_area_px": ("Median area (px)", "Half of the objects are larger"),
+    "median_area_um2": ("Median area (um2)", "Half of the objects are larger"),
+    "scale": ("Scale", "Factor by which the image was enlarged for the network"),
+    "ap50": ("AP50", "Of all objects, true or found, how many are right at an overlap of one half"),
+    "ap70": ("AP70", "The same at an overlap of 0.7"),
+    "ap": ("AP", "The same, mean over overlaps from 0.5 to 0.95"),
+    "f1_50": ("F1", "Right objects over the mean of true and found ones"),
+    "panoptic_quality": ("PQ", "F1 times the mean overlap of right objects"),
+    "dice": ("Dice", "Overlap of the areas: 1 all, 0 none"),
+    "iou": ("IoU", "Overlap of the areas over their union"),
+    "n_truth": ("True", "How many objects there are"),
+    "n_found": ("Found", "How many objects were found"),
+    "n_found_on_empty": ("Found on empty", "Objects found where there is none"),
+    "experts": ("Experts", "How many drew it"),
+    "disputed": ("Disputed", "Objects that somebody split or merged"),
+    "foreground": ("Foreground", "Share of the pixels that is no background"),
+    "kappa": ("Kappa", "Agreement of the experts beyond chance (Fleiss)"),
+    "pair_dice": ("Pairs", "Mean Dice of each two experts"),
+}
+"""What columns are called on a page, and what is said of them."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table of images."""
+
+    name: str
+    heading: str
+    hint: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image.
+
+    Attributes
+    ----------
+    image : str
+        Its name.
+    cells : list of (str, float or str or None)
+        What is shown, and by what it is sorted, in the order of the columns.
+    flags : list of str
+        What stands out.
+    review : int
+        Its place among those worth a look, from 1.
+    """
+
+    image: str
+    cells: Sequence[tuple[str, Any]]
+    flags: Sequence[str]
+    review: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of images, in the order in which they were given."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    by: str
+    numbers: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+def table_of(shown: Shown, problems: Mapping[str, str]) -> Table:
+    """Make the table.
+
+    Parameters
+    ----------
+    shown : Shown
+        The results.
+    problems : dict of str to str
+        What is not shown of images.
+    """
+    images = _with_objects(shown)
+    flags = [_flags(row, shown.kind) for row in images.to_dict("records")]
+    by = next((c for c in WORST[shown.kind] if c in images and images[c].notna().any()), "")
+    if not by and shown.kind == "scores":
+        scored = (c for c in images.columns[1:] if images[c].dtype.kind == "f" and c != "scale")
+        by = next(scored, "")
+    review = _review(images, flags, by)
+    names = [c for c in images.columns if c not in ("image", "status", "flags")]
+    columns = [_column(name, images[name]) for name in names if not images[name].isna().all()]
+    cells = [[cell(value) for value in images[c.name]] for c in columns]
+    rows = [
+        Row(name, [column[k] for column in cells], _told(flags[k], problems.get(name)), review[k])
+        for k, name in enumerate(shown.names)
+    ]
+    return Table(columns, rows, by)
+
+
+def _with_objects(shown: Shown) -> pd.DataFrame:
+    """Return the table of images with what their objects say."""
+    images, objects = shown.images.reset_index(drop=True), shown.objects
+    if shown.kind != "predictions" or not len(objects):
+        return images
+    added = {}
+    groups = objects.groupby(objects["image"].astype(str))
+    for name, column, how in (
+        ("mean_foreground", "mean_foreground", "mean"),
+        ("median_area_um2", "area_um2", "median"),
+        ("median_area_px", "area_px", "median"),
+    ):
+        known = column in objects and objects[column].notna().any()
+        if known and name not in images and not (how == "median" and "median_area_um2" in added):
+            added[name] = images["image"].astype(str).map(groups[column].agg(how))
+    place = next((k for k, c in enumerate(images.columns) if c == "scale"), len(images.columns))
+    for k, (name, values) in enumerate(added.items()):
+        images.insert(place + k, name, values)
+    return images
+
+
+def _flags(row: Mapping[str, Any], kind: str) -> list[str]:
+    """Return what stands out of one image."""
+    status = str(row.get("status", "ok"))
+    found = [] if status == "ok" else [f"failed: {status}"]
+    told = row.get("flags")
+    found += [one.strip() for one in str(told).split(";")] if isinstance(told, str) and told else []
+    count = row.get("count", row.get("objects"))
+    if kind == "predictions" and status == "ok" and count == 0:
+        found.append("nothing found")
+    return found
+
+
+def _told(flags: Sequence[str], problem: str | None) -> list[str]:
+    return [*flags, *([problem] if problem else [])]
+
+
+def _review(images: pd.DataFrame, flags: Sequence[Sequence[str]], by: str) -> list[int]:
+    """Return each image's place: failed ones, those with most flags, then the lowest score."""
+    values = images[by].tolist() if by else [math.nan] * len(images)
+
+    def worst(k: int) -> tuple[bool, int, float]:
+        """Return what images are ordered by."""
+        failed = any(one.startswith("failed") for one in flags[k])
+        value = math.inf if _missing(values[k]) else float(values[k])
+        return (not failed, -len(flags[k]), value)
+
+    order = sorted(range(len(images)), key=worst)
+    places = {k: place for place, k in enumerate(order, start=1)}
+    return [places[k] for k in range(len(images))]
+
+
+def _column(name: str, values: pd.Series) -> Column:
+    known = [one for one in values if not _missing(one)]
+    numeric = bool(known) and all(isinstance(one, (int, float)) or _scalar(one) for one in known)
+    return Column(str(name), *heading_of(str(name)), numeric)
+
+
+def heading_of(name: str) -> tuple[str, str]:
+    """Return what a column is called, and what is said of it.
+
+    Examples
+    --------
+    >>> heading_of("dice")[0], heading_of("well_row")
+    ('Dice', ('well row', ''))
+    """
+    return HEADINGS.get(name, (name.replace("_", " "), ""))
+
+
+def _scalar(value: Any) -> bool:
+    return hasattr(value, "dtype") and value.dtype.kind in "biuf"
+
+
+def _missing(value: Any) -> bool:
+    # pandas' NA is neither equal to itself nor not
+    return value is None or str(value) in ("<NA>", "NaT") or value != value
+
+
+def cell(value: Any) -> tuple[str, float | str | None]:
+    """Return a value as it is shown, and as it is sorted.
+
+    Examples
+    --------
+    >>> cell(0.123456), cell(7), cell(1234567.0), cell("A1"), cell(float("nan"))
+    (('0.123', 0.123456), ('7', 7), ('1 234 567', 1234567.0), ('A1', 'A1'), ('', None))
+    """
+    if _missing(value):
+        return "", None
+    if isinstance(value, bool) or not (isinstance(value, (int, float)) or _scalar(value)):
+        return str(value), str(value)
+    number = value.item() if _scalar(value) else value
+    return shown_number(number), number
+
+
+def shown_number(number: float) -> str:
+    """Show three digits behind the point at most, whole thousands apart.
+
+    Examples
+    --------
+    >>> shown_number(12.5), shown_number(1e-5), shown_number(0.9999)
+    ('12.5', '1e-05', '1.000')
+    """
+    if not math.isfinite(number):
+        return str(number)
+    if number == int(number):
+        return f"{int(number):,}".replace(",", " ")
+    size = abs(number)
+    if size < 0.001:
+        return f"{number:.2g}"
+    if size >= 1000:
+        return f"{number:,.0f}".replace(",", " ")
+    return f"{number:.3f}" if size < 10 else f"{number:.1f}"
