@@ -115,6 +115,7 @@ new_consensus <- function(told, like, temporary) {
   if (!is.null(temporary)) {
     paths <- if (is.null(labels)) keep_folder(temporary, paths) else rep("", length(paths))
     unlink(temporary, recursive = TRUE)
+    told$origin$sha256[] <- "" # of no other run's folder
   }
   told$per_image$labels[done] <- paths
   if (is.null(labels)) labels <- in_files(paths, like, told$origin$sha256)

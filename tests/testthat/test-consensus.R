@@ -79,3 +79,26 @@ test_that("objects are matched and voted, and who joins them is named", {
   expect_identical(agreed$objects$merged_by, c("c", "c"))
   expect_identical(agreed$per_image$disputed, 2L)
 })
+
+test_that("labels of a consensus in files are those of their own run", {
+  need_python()
+  home <- tempfile("home")
+  Sys.setenv(R_USER_DATA_DIR = home)
+  old <- options(cytoloom.keep_mb = 0)
+  on.exit({
+    Sys.unsetenv("R_USER_DATA_DIR")
+    options(old)
+  })
+  one <- matrix(rep(0:1, each = 8), 4, 4)
+  agree <- function(labels, ...) {
+    suppressMessages(cl_consensus(list(labels, labels), "majority", progress = FALSE, ...))
+  }
+  here <- agree(one)
+  cl_write_labels(t(one), here$per_image$labels, overwrite = TRUE)
+  expect_equal(as.matrix(here$labels[[1]]), t(one))
+  out <- tempfile("agreed")
+  first <- agree(one, out = out)
+  expect_equal(as.matrix(first$labels[[1]]), one)
+  agree(t(one), out = out, overwrite = TRUE)
+  expect_error(as.matrix(first$labels[[1]]), "which another run wrote since")
+})
