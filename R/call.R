@@ -53,9 +53,17 @@ within_limits <- function(code) {
   # one of an earlier call
   if (length(passed()) > 0) try(stop("none since"), silent = TRUE)
   old <- options(show.error.messages = FALSE)
-  value <- tryCatch(code, finally = options(old))
+  value <- tryCatch(without_seed(code), finally = options(old))
   if (length(passed()) > 0) stop_clean(passed()[[1]])
   value
+}
+
+# Each call of reticulate makes a seed for R's random numbers where there is none, of which future
+# warns as if some had been drawn.
+without_seed <- function(code) {
+  seeded <- function() exists(".Random.seed", globalenv(), inherits = FALSE)
+  if (!seeded()) on.exit(if (seeded()) rm(".Random.seed", envir = globalenv()))
+  code
 }
 
 # Ends the work for good, as a second Ctrl-C does where the first one keeps the model so far.

@@ -2,6 +2,7 @@
 # and a test compares the two.
 
 component <- function(name, settings) {
+  settings <- lapply(settings, unfactored)
   check_settings(name, settings)
   losses <- vapply(loss_settings, `[[`, "", 1L)
   class <- if (name %in% losses) "cl_loss" else paste0("cl_", tolower(name))
@@ -273,6 +274,33 @@ loss_settings <- list(
   focal = c("Focal", "gamma"), l1 = "AbsoluteError", mse = "SquaredError",
   tversky = c("Tversky", "smooth", "alpha", "beta")
 )
+
+# Settings are changed as they are made: those that there are, to what each may be.
+#' @export
+`$<-.cl_component` <- function(x, name, value) { # nolint: object_name_linter.
+  losses <- vapply(loss_settings, `[[`, "", 1L)
+  more <- if (x$name %in% losses) c("class_weights", loss_settings[[match(x$name, losses)]][-1])
+  known <- union(names(x)[-1], more)
+  if (!list(name) %in% known) {
+    refuse(maker_of(x), paste("settings that it has,", toString(known)), I(in_words(name)))
+  }
+  settings <- unclass(x)[-1]
+  settings[name] <- list(value)
+  component(x$name, if (length(more) > 0) Filter(Negate(is.null), settings) else settings)
+}
+
+#' @export
+`[[<-.cl_component` <- `$<-.cl_component`
+
+#' @export
+`[<-.cl_component` <- function(x, i, value) {
+  for (k in seq_along(i)) x[[i[[k]]]] <- value[[(k - 1) %% max(length(value), 1) + 1]]
+  x
+}
+
+# The settings alone: what Python calls it is none of them.
+#' @export
+as.list.cl_component <- function(x, ...) unclass(x)[-1]
 
 #' @export
 print.cl_component <- function(x, ...) {

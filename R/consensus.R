@@ -25,13 +25,14 @@
 #'   * `per_image`: `image`, `status` (`"ok"` or what is wrong), `experts` (how many drew it),
 #'     `objects`, `disputed` (of instances: how many somebody split or merged), `foreground` (share
 #'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean
-#'     over experts against the consensus), `flags`, `labels` (path); counts are `NA` where there is
-#'     no consensus;
+#'     over experts against the consensus), of instances also `pair_ap50` and `ap50`, `flags`,
+#'     `labels` (path, `NA` of labels in memory); counts are `NA` where there is no consensus;
 #'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`,
-#'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others);
-#'     `flags`;
+#'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others), of
+#'     instances `agreement_ap50`; `flags`, `NA` where there are none. Of instances scores with
+#'     `ap50` are of objects, matched at an IoU of 0.5, all others of the foreground;
 #'   * `per_label`: `image`, `expert`, `objects` and the same scores of each label image;
-#'   * `pairs`: `image`, `expert`, `other`, `dice`, `iou`;
+#'   * `pairs`: `image`, `expert`, `other`, `dice`, `iou`, of instances `ap50`;
 #'   * `objects`, of instances: `image`, `object`, `area_px`, `drawn_by` (how many have it, too, at
 #'     an IoU of 0.5), `split_by`, `merged_by` and `missed_by` (names).
 #'
@@ -67,6 +68,7 @@ cl_consensus <- function(experts, method = "staple", ..., task = "auto", out = N
 
 # Paths, cl_data(), or arrays by expert and image.
 plain_experts <- function(experts) {
+  refuse_pair(experts, "experts", "labels")
   experts <- unfactored(experts)
   if (inherits(experts, "cl_data")) {
     return(list(source = plain_data(experts, "experts"), data = TRUE))
@@ -78,6 +80,7 @@ plain_experts <- function(experts) {
   if (!is_plain_list(experts) || length(experts) == 0) {
     refuse("experts", "a folder, folders, a list of what each expert drew, or cl_data()", experts)
   }
+  experts <- lapply(experts, unfactored)
   if (all(vapply(experts, is_one_path, NA))) {
     return(plain_experts(stats::setNames(as.character(experts), names(experts))))
   }
@@ -94,6 +97,7 @@ named_paths <- function(paths, names) {
 
 # What one expert drew: one label image, or a list of them, NULL among them.
 plain_drawn <- function(one) {
+  refuse_pair(one, "experts", "labels")
   many <- as_list(one)
   images <- each_or_refused(many, function(x) if (!is.null(x)) plain_label(x))
   list(images = images, names = as.list(names(many)))
@@ -113,11 +117,14 @@ new_consensus <- function(told, like, temporary) {
   soft <- if (told$method == "soft") lapply(paths, read_shares, told$classes, like)
   labels <- labels_in_memory(paths, like)
   if (!is.null(temporary)) {
-    paths <- if (is.null(labels)) keep_folder(temporary, paths) else rep("", length(paths))
+    paths <- if (is.null(labels)) keep_folder(temporary, paths) else NA_character_
     unlink(temporary, recursive = TRUE)
     told$origin$sha256[] <- "" # of no other run's folder
   }
   told$per_image$labels[done] <- paths
+  told$per_image <- without_blanks(told$per_image)
+  told$per_expert <- without_blanks(told$per_expert)
+  told$objects <- without_blanks(told$objects)
   if (is.null(labels)) labels <- in_files(paths, like, told$origin$sha256)
   tables <- c("per_image", "per_expert", "per_label", "pairs", "objects", "method", "task")
   parts <- c(told[tables], list(labels = stats::setNames(labels, names)))
@@ -136,7 +143,8 @@ read_shares <- function(path, classes, like) {
 #' Methods for what [cl_consensus()] returns.
 #'
 #' @param x,object A `cl_consensus`.
-#' @param metric `"dice"` or `"iou"`.
+#' @param metric `"dice"`, `"iou"` or, of instances, `"ap50"`, which is of objects; default of
+#'   instances `"ap50"`, else `"dice"`.
 #' @param digits Digits to print, 0 to 22.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
 #'   `xlab` and `xlim`, which take the place of ours.
@@ -153,8 +161,14 @@ print.cl_consensus <- function(x, digits = 3, ...) {
   digits <- checked_digits(digits)
   cat(format(x), "\n", sep = "")
   print(x$per_expert[names(x$per_expert) != "flags"], digits = digits, row.names = FALSE)
+  if (x$task == "instances") {
+    cat(
+      "ap50 and agreement_ap50 are of objects, matched at an IoU of 0.5; the others of the",
+      "foreground\n"
+    )
+  }
   for (table in x[c("per_expert", "per_image")]) {
-    odd <- table[nzchar(table$flags), ]
+    odd <- table[!table$flags %in% c(NA, ""), ]
     if (nrow(odd) > 0) cat(sprintf("%s: %s\n", odd[[1]], odd$flags), sep = "")
   }
   failed <- utils::head(x$per_image[x$per_image$status != "ok", ], 10)
@@ -167,7 +181,8 @@ print.cl_consensus <- function(x, digits = 3, ...) {
 format.cl_consensus <- function(x, ...) {
   experts <- counted(nrow(x$per_expert), "expert")
   images <- counted(length(x$labels), "image")
-  paste0("<cl_consensus> ", x$method, " of ", experts, " on ", images)
+  of <- c(binary = "foreground", classes = "classes", instances = "objects")[[x$task]]
+  paste0("<cl_consensus> ", x$method, " of ", experts, " on ", images, ", of ", of)
 }
 
 #' @export
@@ -191,10 +206,15 @@ as.data.frame.cl_consensus <- function(x, row.names = NULL, optional = FALSE, ..
   x$per_expert
 }
 
+consensus_metric <- function(x, metric) {
+  known <- intersect(c("ap50", "dice", "iou"), names(x$pairs))
+  if (is.null(metric)) known[1] else one_of(metric, known, "metric")
+}
+
 #' @rdname cl_consensus_methods
 #' @export
-plot.cl_consensus <- function(x, metric = "dice", ...) {
-  metric <- one_of(metric, c("dice", "iou"), "metric")
+plot.cl_consensus <- function(x, metric = NULL, ...) {
+  metric <- consensus_metric(x, metric)
   rows <- x$per_label
   names <- x$per_expert$expert
   ours <- list(
@@ -214,9 +234,9 @@ utils::globalVariables("expert", add = TRUE)
 #' @rdname cl_consensus_methods
 #' @return `autoplot()` (of ggplot2): what `plot()` draws, as a ggplot.
 #' @exportS3Method ggplot2::autoplot
-autoplot.cl_consensus <- function(object, metric = "dice", ...) {
+autoplot.cl_consensus <- function(object, metric = NULL, ...) {
   no_dots(...)
-  metric <- one_of(metric, c("dice", "iou"), "metric")
+  metric <- consensus_metric(object, metric)
   as_drawn <- function(table) {
     data.frame(expert = factor(table$expert, object$per_expert$expert), value = table[[metric]])
   }

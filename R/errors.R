@@ -87,8 +87,9 @@ stop_python <- function(message, fields = NULL) {
 # and not of one inside that meets it first.
 no_dots <- function(...) {
   caller <- sys.parent()
-  all_given(caller)
-  if (...length() > 0) stop_clean(unused(as.list(substitute(list(...)))[-1], caller))
+  odd <- if (...length() > 0) unused(as.list(substitute(list(...)))[-1], caller)
+  all_given(caller, odd)
+  if (!is.null(odd)) stop_clean(odd)
 }
 
 # "Unused argument: `iuo`.", and of what has no name what it may have been meant for.
@@ -105,8 +106,8 @@ unused <- function(given, caller) {
   paste0(text, " Give it by its name: ", paste0("`", later, "`", collapse = " or "), ".")
 }
 
-# Refuses a call that lacks an argument without a default.
-all_given <- function(caller) {
+# Refuses a call that lacks an argument without a default; `odd` says what else is wrong with it.
+all_given <- function(caller, odd = NULL) {
   formals <- as.list(formals(sys.function(caller)))
   needed <- setdiff(names(Filter(is_nothing, formals)), "...")
   frame <- sys.frame(caller)
@@ -114,6 +115,7 @@ all_given <- function(caller) {
   if (length(lacking) > 0) {
     stop_clean(
       "Missing argument: ", toString(paste0("`", lacking, "`")), called(sys.call(caller)[[1]]), ".",
+      if (!is.null(odd)) paste0(" ", odd),
       fields = list(argument = lacking[1], expected = "a value", received = "nothing")
     )
   }

@@ -47,10 +47,11 @@ new_found <- function(told, source = NULL, like = NULL, temporary = NULL) {
   paths <- lasting(files$labels[done])
   labels <- labels_in_memory(paths, like)
   if (!is.null(temporary)) {
-    paths <- if (is.null(labels)) keep_folder(temporary, paths) else rep("", length(paths))
+    paths <- if (is.null(labels)) keep_folder(temporary, paths) else NA_character_
     unlink(temporary, recursive = TRUE)
     told$origin$sha256[] <- "" # of no other run's folder
   }
+  files$labels[!done] <- NA
   files$labels[done] <- paths
   if (is.null(labels)) labels <- in_files(paths, like, told$origin$sha256)
   names(labels) <- files$image[done]
@@ -132,6 +133,7 @@ found_place <- function(x, i) {
   if (is.character(i) && !anyNA(failed)) {
     stop_clean(i, " has no labels: ", attr(x, "files")$status[failed])
   }
+  if (length(x) == 0) refuse("i", "a prediction of at least one image", I("one without any"))
   some <- toString(c(utils::head(names(x), 5), if (length(x) > 5) "..."))
   stop_clean(
     "Invalid image. Expected a number up to ", length(x), " or one of ", some,
@@ -188,10 +190,16 @@ counted_again <- function(x, objects) {
   elsewhere <- nrow(attr(x, "objects")) == 0 && nrow(objects) == 0 # in Parquet files
   done <- files$status == "ok"
   if (!elsewhere) {
-    left <- unique(data.frame(image = as.character(objects$image), object = objects$object))
+    left <- each_once(objects)
     files$objects[done] <- tabulate(match(left$image, files$image[done]), sum(done))
   }
   files
+}
+
+# The rows of a table of objects, one of each: joined to a table that has several rows of an image,
+# an object has several, too.
+each_once <- function(objects) {
+  objects[!duplicated(data.frame(image = as.character(objects$image), object = objects$object)), ]
 }
 
 #' @rdname cl_found
@@ -317,7 +325,7 @@ print.cl_found <- function(x, ...) {
   cat(format(x), "\n", sep = "")
   if (length(x) > 0) {
     cat("  labels: found[[1]] or found[[", deparse(names(x)[1]), "]]", sep = "")
-    cat("; tables: found$files, found$objects\n")
+    cat("; tables: found$files, found$objects", several_rows(x), "\n", sep = "")
   }
   files <- attr(x, "files")
   failed <- files[files$status != "ok", ]
@@ -325,6 +333,12 @@ print.cl_found <- function(x, ...) {
   if (nrow(failed) > 0) cat(sprintf("failed: %s: %s\n", shown$image, shown$status), sep = "")
   if (nrow(failed) > 10) cat("failed: ", nrow(failed) - 10, " more, in found$files\n", sep = "")
   invisible(x)
+}
+
+# " (32 rows)" of a table that has several rows of an object.
+several_rows <- function(x) {
+  objects <- attr(x, "objects")
+  if (nrow(each_once(objects)) < nrow(objects)) paste0(" (", counted(nrow(objects), "row"), ")")
 }
 
 #' @rdname cl_found
@@ -350,7 +364,7 @@ str.cl_found <- function(object, ...) {
 summary.cl_found <- function(object, ...) {
   no_dots(...)
   files <- attr(object, "files")
-  objects <- attr(object, "objects")
+  objects <- each_once(attr(object, "objects"))
   per_image <- split(objects$area_px, factor(objects$image, unique(files$image)))
   per_image <- per_image[match(files$image, names(per_image))]
   data.frame(

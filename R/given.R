@@ -23,6 +23,7 @@ given_or <- function(how, otherwise) {
 
 plain_source <- function(images, what) {
   images <- unfactored(images)
+  refuse_pair(images, what, "image")
   if (is.data.frame(images)) {
     return(plain_table(images, what, labels = FALSE))
   }
@@ -35,6 +36,20 @@ plain_source <- function(images, what) {
   }
   if (length(images) == 0) refuse(what, "at least one image", images)
   named_source(images, what)
+}
+
+# Whether it is an image with its labels, as cl_simulate() gives them, and not a list of two images.
+is_pair <- function(x) {
+  names <- if (is_plain_list(x) && length(x) == 2) tolower(names(x))
+  any(names %in% c("image", "images")) && any(names %in% label_columns)
+}
+
+refuse_pair <- function(x, what, part) {
+  if (is_pair(x)) {
+    wanted <- names(x)[(tolower(names(x)) %in% label_columns) == (part == "labels")]
+    remedy <- paste0("That is x$", wanted, ".")
+    refuse(what, paste("the", part, "alone"), I("a list of an image and its labels"), remedy)
+  }
 }
 
 unfactored <- function(x) if (is.factor(x)) as.character(x) else x
@@ -108,6 +123,7 @@ first_image <- function(images) {
 # A table whose columns of images, and of labels where they are wanted, are paths or arrays; other
 # columns come along.
 plain_table <- function(table, what, labels = TRUE) {
+  if (nrow(table) == 0) refuse(what, "at least one image", table)
   table <- in_single_columns(as.data.frame(table), labels)
   twice <- unique(names(table)[duplicated(names(table))])
   if (any(nzchar(twice))) refuse(what, "columns of different names", I(toString(twice)))
@@ -177,7 +193,7 @@ as_given <- function(told, images) {
 }
 
 of_type <- function(told, given) {
-  if (!is.object(given) && !is.integer(given)) {
+  if (!is.object(given) && !typeof(given) %in% c("integer", "complex", "raw")) {
     return(told)
   }
   words <- as.character(told)
@@ -207,6 +223,10 @@ as_cl_data <- function(data, what = "data") {
   if (!is.list(data) || !is.null(attr(data, "class"))) {
     return(new_data(data))
   }
+  if (is_pair(data)) {
+    labels <- tolower(names(data)) %in% label_columns
+    names(data) <- ifelse(labels, "labels", "images")
+  }
   odd <- setdiff(names(data), names(formals(cl_data)))
   if (!"images" %in% names(data) || length(odd) > 0) {
     refuse(what, "list(images = , labels = )", data)
@@ -221,6 +241,7 @@ plain_data <- function(data, what = "data") {
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, what)), options))
   }
+  refuse_pair(data$labels, "labels", "labels")
   source <- labelled_source(data$images, options[c("axes", "pixel_size_um", "pattern")])
   names <- if (is.null(data$names)) source$names else data$names
   labels <- by_name(as_list(data$labels), unlist(source$names))
@@ -266,7 +287,11 @@ plain_place <- function(x, what) {
 plain_label <- function(x) {
   x <- unfactored(x)
   refuse_pictures(x, "labels")
-  if (is.character(x) && is.null(dim(x))) plain_path(x, "labels") else plain_labels(x)
+  if (is.character(x) && is.null(dim(x))) {
+    return(plain_path(x, "labels"))
+  }
+  if (!inherits(x, "cl_labels") && is.null(dim(x))) refuse("labels", "paths or arrays", x)
+  plain_labels(x)
 }
 
 as_list <- function(x) {

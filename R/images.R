@@ -77,7 +77,7 @@ plain_labels <- function(x, what = "labels") {
     x <- plain_cimg(x)$array
     x <- array(x, dim(x)[-length(dim(x))])
   }
-  if (is.null(dim(x)) || is.data.frame(x)) refuse(what, "paths or arrays", x)
+  if (is.null(dim(x)) || is.data.frame(x)) refuse(what, "a matrix or an array of labels", x)
   check_numbers(x, what)
   check_labels(x, what)
   x

@@ -63,6 +63,7 @@ plain_label_images <- function(labels, what = "labels") {
     return(list(source = if (length(paths) == 1) paths else as.list(paths)))
   }
   if (is.data.frame(labels)) refuse(what, "label images", labels)
+  refuse_pair(labels, what, "labels")
   many <- if (is.list(labels)) labels else list(labels)
   source <- list(images = said_of(what, "labels", each_or_refused(many, plain_label)))
   if (!is.null(names(many))) source$names <- as.list(all_names(many))

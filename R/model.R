@@ -9,7 +9,8 @@ new_model <- function(told) {
 }
 
 model_path <- function(x, what = "model") {
-  path <- if (inherits(x, "cl_model")) unclass(x)$path else x
+  path <- if (inherits(x, "cl_model")) unclass(x)$path else unfactored(x)
+  if (!is_one_path(path)) refuse(what, "a model, as cl_load() returns it, or its folder", x)
   path <- plain_path(path, what)
   if (!file.exists(file.path(path, "model.json"))) {
     keep <- "A model lives as long as its folder: keep it with `out` in cl_train(), or cl_save()."

@@ -81,7 +81,18 @@ glance.cl_found <- function(x, ...) {
   data.frame(
     images = length(x), failed = sum(files$status != "ok"),
     objects = sum(files$objects, na.rm = TRUE),
-    median_area_px = stats::median(x$objects$area_px)
+    median_area_px = stats::median(each_once(x$objects)$area_px)
+  )
+}
+
+#' @exportS3Method generics::glance
+glance.cl_consensus <- function(x, ...) {
+  images <- x$per_image
+  means <- c("kappa", "pair_dice", "dice", "pair_ap50", "ap50")
+  data.frame(
+    method = x$method, task = x$task, experts = nrow(x$per_expert), images = length(x$labels),
+    failed = sum(images$status != "ok"), objects = sum(images$objects, na.rm = TRUE),
+    lapply(images[intersect(means, names(images))], mean, na.rm = TRUE)
   )
 }
 

@@ -52,7 +52,8 @@ is_packed <- function(x) is.character(x) || (is.list(x) && !is.null(x$crosses_as
 
 # Dates, times and the like as text. Images in a column were packed before.
 pack_column <- function(x) {
-  if (is.object(x) && !inherits(x, "AsIs")) x <- as.character(x)
+  as_text <- is.object(x) && !inherits(x, "AsIs") || is.complex(x) || is.raw(x)
+  if (as_text) x <- as.character(x)
   if (is.list(x)) {
     return(list(type = "list", values = unname(as.list(x)), n = length(x)))
   }
@@ -213,6 +214,13 @@ unpack_table <- function(x) {
   values <- lapply(columns, unpack_column)
   names(values) <- as.character(unlist(x$names))
   structure(values, row.names = .set_row_names(x$n), class = "data.frame")
+}
+
+# Of texts that are empty there are none.
+without_blanks <- function(table) {
+  texts <- vapply(table, is.character, NA)
+  table[texts] <- lapply(table[texts], function(x) replace(x, x %in% "", NA))
+  table
 }
 
 unpack_column <- function(x) {

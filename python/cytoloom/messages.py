@@ -29,6 +29,18 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{end}"
 
 
+def one_of(choices: Iterable[Any]) -> str:
+    """Name what there is to choose from.
+
+    Examples
+    --------
+    >>> print(one_of(["roi", "coco"]), one_of([0.5, 1]), sep="; ")
+    one of "roi", "coco"; one of 0.5, 1
+    """
+    words = ", ".join(f'"{one}"' if isinstance(one, str) else str(one) for one in choices)
+    return f"one of {shortened(words)}"
+
+
 def in_lines(subjects: Mapping[str, Any], width: int = 14) -> Message:
     """Lay subjects out in two columns, a line each.
 

@@ -157,6 +157,16 @@ def test_objects_are_matched_and_voted():
     assert table["area_px"].tolist() == [8, 6]
     assert found.per_image[["objects", "disputed"]].to_numpy().tolist() == [[2, 2]]
     assert found.per_label["objects"].tolist() == [3, 2, 2]
+    # A has both and one too many, C what it joined as the larger of them (IoU 4/7) and the speck
+    assert found.per_expert["ap50"].tolist() == [2 / 3, 1, 1 / 3]
+    assert found.pairs["ap50"].tolist() == [2 / 3, 1 / 4, 1 / 3], "A and B, A and C, B and C"
+    expected = [11 / 24, 1 / 2, 7 / 24]
+    assert found.per_expert["agreement_ap50"].tolist() == pytest.approx(expected)
+    assert found.per_image["pair_ap50"].tolist() == pytest.approx([5 / 12])
+    assert found.per_image["ap50"].tolist() == pytest.approx([2 / 3])
+    assert "of 3 experts on 1 image, of objects\n" in str(found)
+    assert str(found).endswith("the others of the foreground")
+    assert "pair_ap50" not in agree([DISC, DISC]).per_image
     # two of four have joined them, and then two of three; these have the speck, too
     half = agree({**drawn, "D": drawn["C"]}, "majority", task="instances")
     assert half["image"][0].tolist() == parted
@@ -466,6 +476,11 @@ def test_who_stands_out_is_named():
     assert flags["e"] == "agrees less with the others than these do"
     assert "marked exactly the pixels that b marked" in flags["a"]
     assert flags["c"] == flags["d"] == ""
+    parted = np.array([[1, 1, 1, 2, 2, 2, 3, 3, 3]])
+    joined = agree([parted, parted[:, ::-1], parted, parted // parted], task="instances")
+    assert joined.per_expert["agreement"].tolist() == [1] * 4, "the foreground is the same"
+    low = [text.startswith("agrees less") for text in joined.per_expert["flags"]]
+    assert low == [False, False, False, True], "objects that one has joined"
     assert low_ones([0.9, 0.9, 0.1]) == [False, False, True]
     assert low_ones([0.9, 0.9, 0.85]) == [False] * 3, "not by 0.1"
     earlier = agree([[discs[0]] * 2, [discs[2]] * 2, [discs[3]] * 2], "majority")
@@ -479,7 +494,7 @@ def test_the_command_line_says_what_failed(tmp_path, capsys):
     folders = [str(tmp_path / name) for name in ("anna", "ben")]
     assert main(["consensus", *folders, "--method", "majority", "--out", str(out), "--quiet"]) == 3
     told = capsys.readouterr()
-    assert "consensus (majority) of 2 experts on 1 image, 1 image without" in told.out
+    assert "of 2 experts on 1 image, of foreground, 1 image without" in told.out
     assert "1 of 2 images have no consensus" in told.err
     assert main(["consensus", str(tmp_path / "*n*"), "--out", str(tmp_path / "again")]) == 3
 
@@ -492,6 +507,8 @@ def test_agreement_is_drawn():
     assert written == ["1.00", "0.00", "1.00", "0.00", "0.00", "0.00"]
     with pytest.raises(cl.InvalidError, match="metric"):
         cl.plots.agreement(agree([DISC, DISC]), metric="ap50")
+    of_objects = agree([DISC, DISC], task="instances").plot().axes
+    assert of_objects[0].get_ylabel() == "ap50 against the consensus"
 
 
 def test_scores_are_held_against_what_experts_score_without_each_other(trained):

@@ -89,5 +89,5 @@ def test_a_value_to_ignore_may_be_larger_than_any_label():
     labels[0] = 2**32 - 1
     assert cl.check(cl.Data.from_pairs([IMAGE], [labels], unknown=2**32 - 1), "instances").ok
     problem = cl.check(([IMAGE], [labels]), "instances").problems[0]
-    assert f"below {2**31}" in problem
+    assert f"0 to {2**31 - 1}" in problem
     assert "4294967295" in problem

@@ -411,7 +411,7 @@ def test_two_images_of_one_name_are_refused() -> None:
 
 def test_a_verb_that_is_not_known_is_refused() -> None:
     (only,) = r_bridge.start("fly", {})
-    assert 'one of c("train"' in only["message"]
+    assert 'one of "train", ' in only["message"]
 
 
 def test_arguments_are_fitted_to_what_a_verb_declares(monkeypatch: pytest.MonkeyPatch) -> None:

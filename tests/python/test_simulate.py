@@ -141,7 +141,8 @@ def test_stacks_are_sampled_as_the_spacing_says():
     [
         ("count", {"count": -1}),
         ("touching", {"touching": 2}),
-        ("diameter", {"diameter_px": (9, 5)}),
+        ("count", {"count": 1001}),
+        ("diameter_px", {"diameter_px": (9, 5)}),
         ("shape", {"shape": (0, 5)}),
     ],
 )

@@ -23,7 +23,8 @@ test_that("columns that are called as ours, or as training's, come along and are
   skip_if_not_installed("tiff")
   rows <- data.frame(
     path = plate_files(), label = c("wt", "ko", "ko"), split = factor(c("l", "r", "l")),
-    weight = c(20.5, NA, 0), class = 1:3, object = c("x", "y", "z")
+    weight = c(20.5, NA, 0), class = 1:3, object = c("x", "y", "z"),
+    phase = complex(real = 1:3, imaginary = c(0.5, 0, -1)), code = as.raw(1:3)
   )
   rows$runs <- list(1, 2, 3)
   rows$pair <- matrix(1:6, 3)
@@ -34,7 +35,7 @@ test_that("columns that are called as ours, or as training's, come along and are
   })
   expect_match(told, "Columns that are lists do not come along: runs.", all = FALSE)
   expect_match(told, "class of the table comes along as class_given, object of", all = FALSE)
-  more <- c("label", "split", "weight", "class", "object")
+  more <- c("label", "split", "weight", "class", "object", "phase", "code")
   expect_identical(found$files[more], rows[more])
   expect_identical(unique(found$objects$class_given), 1:3)
   expect_identical(found$files$pair.2, 4:6)

@@ -78,6 +78,18 @@ test_that("objects are matched and voted, and who joins them is named", {
   expect_identical(agreed$labels$image, parted)
   expect_identical(agreed$objects$merged_by, c("c", "c"))
   expect_identical(agreed$per_image$disputed, 2L)
+  expect_identical(agreed$objects$split_by, c(NA_character_, NA_character_))
+  # a and b have both objects; c has one, which is one of them at an IoU of 0.5
+  expect_identical(agreed$per_expert$ap50, c(1, 1, 1 / 2))
+  expect_identical(agreed$pairs$ap50, c(1, 1 / 2, 1 / 2))
+  expect_equal(agreed$per_expert$agreement, c(1, 1, 1)) # of the foreground
+  expect_output(print(agreed), "on 1 image, of objects\n.*\nap50 and agreement_ap50 are of objects")
+  expect_identical(agreed$per_image$labels, NA_character_)
+  counts <- generics::glance(agreed)
+  expect_identical(nrow(counts), 1L)
+  expect_identical(c(counts$experts, counts$objects), 3:2)
+  expect_equal(counts$pair_ap50, 2 / 3)
+  expect_error(plot(agreed, metric = "f1"), '"ap50" or "dice" or "iou"')
 })
 
 test_that("labels of a consensus in files are those of their own run", {

@@ -45,7 +45,7 @@ test_that("labels live in the object: after saving, and in another process", {
   file <- tempfile(fileext = ".rds")
   saveRDS(some_found(), file)
   expect_identical(readRDS(file), some_found())
-  expect_identical(unique(some_found()$files$labels), "")
+  expect_identical(unique(some_found()$files$labels), NA_character_)
   out <- fresh_r(sprintf("x <- readRDS(%s); cat(vapply(x, max, 0L))", deparse(file)))
   expect_identical(out, paste(vapply(some_found(), max, 0L), collapse = " "))
 })

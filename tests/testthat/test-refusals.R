@@ -275,9 +275,14 @@ test_that("faults of files, shapes and numbers are told in words that R has, too
   expect_error(cl_write_labels(matrix(-1), file), "Received: -1 to -1.")
   cl_write_labels(matrix(2^32 - 1), file)
   expect_identical(c(cl_read(file, labels = TRUE)), 2^32 - 1)
-  expect_error(cl_measure(matrix(-1)), "Invalid `labels`. Expected whole numbers from 0 on.")
-  expect_error(cl_relate(matrix(1), matrix(-1)), "Invalid `cells`. Expected whole numbers from 0")
+  expect_error(cl_measure(matrix(-1)), "Expected labels from 0 to 2147483647. Received: label -1")
+  expect_error(cl_relate(matrix(1), matrix(-1)), "Invalid `cells`. Expected labels from 0")
   expect_error(cl_match(matrix(1), matrix(1), iou = NaN), "Expected a finite number. Received: NaN")
+  expect_error(cl_relate(matrix(2^31), matrix(1)), "`nuclei`. Expected labels from 0 to 2147483647")
+  expect_error(cl_relate(matrix(1, 2, 2), matrix(1)), "`cells`. Expected the shape of the nuclei")
+  expect_error(cl_simulate(diameter = 3), "Invalid `diameter`. Expected a setting of nuclei: shape")
+  expect_error(cl_simulate(diameter_px = c(9, 5)), "Invalid `diameter_px`. Expected the smallest")
+  expect_error(cl_simulate(count = 1e6), "`count`. Expected 0 to 1000, for more find no room in")
   expect_error(cl_simulate(count = 1e300), "Expected a whole number. Received: 1e\\+300.")
   image <- plate()$images$A01
   expect_error(predict(bundled_model(), image, channels = TRUE), "indices from 0 or names of chan")
@@ -308,4 +313,45 @@ test_that("no image at all, and an image twice, are one sentence", {
     expect_error(predict(bundled_model(), none), "one image|0 rows", class = "cytoloom_error")
   }
   expect_error(found[c(1, 1)], "`i`. Expected each image once")
+  expect_error(plot(found[0]), "Expected a prediction of at least one image")
+  none <- data.frame(image = character(), label = character())
+  expect_error(predict(bundled_model(), none["image"]), "`images`. Expected at least one image")
+  expect_error(cl_check(none, progress = FALSE), "`data`. Expected at least one image")
+})
+
+test_that("an image with its labels is no list of two images", {
+  need_python()
+  pair <- cl_simulate(shape = c(48, 48), count = 3)
+  told <- "a list of an image and its labels. That is x\\$"
+  for (verb in list(
+    cl_measure, cl_outlines, cl_consensus, function(x) cl_export(x, tempfile()),
+    function(x) cl_relate(x, x), function(x) cl_consensus(list(x, x))
+  )) {
+    expect_error(verb(pair), paste0("Expected the labels alone. Received: ", told, "labels"))
+  }
+  expect_error(predict(bundled_model(), pair), paste0("the image alone. Received: ", told, "image"))
+  expect_error(cl_measure(pair$labels, pair), "Invalid `image`. Expected the image alone")
+  # where it may be both it is what it is
+  expect_true(cl_check(pair, progress = FALSE)$ok)
+  expect_identical(
+    cl_check(pair, progress = FALSE)$table,
+    cl_check(list(images = pair$image, labels = pair$labels), progress = FALSE)$table
+  )
+})
+
+test_that("what is no model, no array or no argument is called as it was given", {
+  need_python()
+  for (verb in list(cl_save, cl_export_model)) {
+    expect_error(verb(3, tempfile()), "Expected a model, as cl_load\\(\\) returns it, or its fold")
+  }
+  for (verb in list(cl_dice, cl_iou, cl_match, cl_average_precision)) {
+    expect_error(verb(c(1, 0), c(1, 1)), "`truth`. Expected a matrix or an array of labels. Rec")
+  }
+  expect_error(
+    predict(bundled_model(), newdata = plate()$images),
+    "Missing argument: `images` of predict(). Unused argument: `newdata`.",
+    fixed = TRUE
+  )
+  expect_error(cl_export(matrix(1), tempfile(), "svg"), 'one of "roi", "geojson", "coco". Received')
+  expect_error(cl_consensus(list(factor("none"), "none2")), "none, which is no folder")
 })

@@ -5,7 +5,7 @@ found_by_hand <- function() {
   labels <- list(A01 = matrix(c(0L, 1L, 1L, 0L, 2L, 2L), 2), A02 = matrix(0L, 2, 3))
   files <- data.frame(
     image = c("A01", "A02", "broken"), status = c("ok", "ok", "broken.tif is cut off or damaged."),
-    objects = c(2L, 0L, 0L), scale = c(1, 1, NA), labels = ""
+    objects = c(2L, 0L, 0L), scale = c(1, 1, NA), labels = NA_character_
   )
   objects <- data.frame(image = "A01", object = 1:2, class = NA_character_, area_px = c(2L, 2L))
   make_found(labels, files, objects, source = NULL)
@@ -74,19 +74,24 @@ test_that("models", {
 })
 
 test_that("a consensus", {
-  flags <- c("", "stands out")
+  flags <- c(NA, "stands out")
   experts <- data.frame(expert = c("ann", "bob"), dice = c(0.9, 0.4567), flags = flags)
-  images <- data.frame(image = "A01", status = "ok", kappa = 0.5, flags = "")
-  consensus <- structure(
-    list(per_expert = experts, per_image = images, method = "staple", labels = list(A01 = 1)),
-    class = "cl_consensus"
+  images <- data.frame(
+    image = "A01", status = "ok", objects = 2L, kappa = 0.5, pair_ap50 = 0.25,
+    flags = NA_character_
   )
+  parts <- list(
+    per_expert = experts, per_image = images, method = "staple", task = "instances",
+    labels = list(A01 = 1)
+  )
+  consensus <- structure(parts, class = "cl_consensus")
   expect_snapshot({
     consensus
     str(consensus)
     summary(consensus)
     format(consensus)
     generics::tidy(consensus)
+    generics::glance(consensus)
     subset(consensus, dice < 0.5)
   })
 })

@@ -120,3 +120,17 @@ test_that("names of files are cut in their middle where the picture ends", {
   expect_match(fit_figure(long, 0.9), "^plate_0.*\\.\\.\\..*w2$")
   expect_lt(strwidth(fit_figure(long, 0.9), "inches", cex = 0.9, font = 2), 3)
 })
+
+test_that("objects joined to several rows each are counted once, and the rows are said", {
+  need_python()
+  found <- plate_found()
+  medians <- summary(found)$median_area_px
+  found$objects <- merge(found$objects, data.frame(image = rep(names(found), 2), day = 1:6))
+  expect_identical(nrow(found$objects), 36L)
+  expect_identical(found$files$objects, plate_found()$files$objects)
+  expect_output(print(found), "18 objects in 3 images.*found\\$objects \\(36 rows\\)")
+  expect_identical(summary(found)$median_area_px, medians)
+  expect_identical(generics::glance(found), generics::glance(plate_found()))
+  found$objects <- found$objects[found$objects$image == "A01", ]
+  expect_output(print(found), "6 objects in 3 images.*\\(12 rows\\)")
+})

@@ -173,8 +173,9 @@ test_that("rules are those of the Python classes", {
   refused <- function(code) inherits(try(code, silent = TRUE), "try-error")
   expect_alike <- function(component, setting, value) {
     maker <- makers[[component]]
-    plain <- maker()
+    plain <- unclass(maker())
     plain[setting] <- list(value)
+    class(plain) <- class(maker()) # which R would not have made so
     ours <- refused(do.call(maker, stats::setNames(list(value), setting)))
     theirs <- refused(call_python("plain", value = plain))
     expect_identical(ours, theirs, label = paste(setting, deparse(value)))
@@ -293,4 +294,24 @@ test_that("weights of classes go by their names", {
   odd <- c(nuc = 9, cyt = 1, b = 2)
   expect_error(cl_classes(classes, class_weights = odd), "each of bg, cyt, nuc")
   expect_error(cl_loss("dice", class_weights = c(nuc = 9, bg = 1)), "in the order of the classes")
+})
+
+test_that("settings of a component are changed to what they may be, and there are no others", {
+  trainer <- cl_trainer(minutes = 5)
+  trainer$minutes <- NULL
+  trainer[["iterations"]] <- 100
+  trainer[c("batch_size", "patience")] <- list(2, NULL)
+  expect_identical(trainer, cl_trainer(iterations = 100, batch_size = 2))
+  expect_identical(modifyList(trainer, list(epochs = NULL, warmup = 0.1))$warmup, 0.1)
+  expect_error(trainer$foo <- 1, "Invalid `cl_trainer`. Expected settings that it has, minutes, .*")
+  expect_error(trainer$name <- "UNet", "Received: \"name\"")
+  expect_error(trainer$warmup <- 2, "Invalid `warmup`.")
+  expect_error(trainer$epochs <- 2, "Expected one of minutes, iterations, epochs")
+  expect_identical(as.list(trainer)[1:2], list(minutes = NULL, iterations = 100))
+  loss <- cl_loss("tversky", alpha = 0.2)
+  loss$beta <- 0.8
+  expect_identical(loss, cl_loss("tversky", alpha = 0.2, beta = 0.8))
+  expect_error(loss$gamma <- 2, "alpha, beta. Received: \"gamma\"|Received: \"gamma\"")
+  expect_identical(cl_classes(factor(c("b", "a"))), cl_classes(c("b", "a")))
+  expect_identical(cl_trainer(optimizer = factor("sgd")), cl_trainer(optimizer = "sgd"))
 })

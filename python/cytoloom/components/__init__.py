@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ..errors import invalid
-from ..messages import Call, Value, say
+from ..messages import Call, Value, one_of, say
 from .arguments import declared, field_declared
 from .rules import optional, rules_of
 
@@ -175,7 +175,7 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
         known = sorted(
             n for n, c in _REGISTRY.items() if expected is None or issubclass(c, expected)
         )
-        raise invalid("name", expected=say("one of {}", known), received=name)
+        raise invalid("name", expected=one_of(known), received=name)
     hints = typing.get_type_hints(cls)
     known_fields = {f.name for f in dataclasses.fields(cls) if f.init}
     unknown = sorted(set(fields) - known_fields)
@@ -208,7 +208,7 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         return _coerce_tuple(value, hint, name)
     if origin is typing.Literal:
         if value not in typing.get_args(hint):
-            expected = say("one of {}", list(typing.get_args(hint)))
+            expected = one_of(typing.get_args(hint))
             raise invalid(name, expected=expected, received=value)
         return value
     plain = hint in (bool, int, float, str)

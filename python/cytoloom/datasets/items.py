@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InvalidError, invalid
 from ..images.image import AnyArray
 from ..messages import Message, say
+from ..metrics.contingency import IDS, RENUMBER
 from .padding import shown
 from .sources import Slices, Source
 from .views import PlaneSource
@@ -195,9 +196,7 @@ def _check_fits(labels: AnyArray, name: str) -> None:
     limits = np.iinfo(np.int32)
     for label in (labels.max(initial=0), labels.min(initial=0)):
         if not limits.min <= int(label) <= limits.max:
-            remedy = "Renumber the objects 1, 2, 3, ..."
-            got = f"label {label}"
-            raise invalid(name, expected=f"labels below {2**31}", received=got, remedy=remedy)
+            raise invalid(name, expected=IDS, received=f"label {label}", remedy=RENUMBER)
 
 
 def planes(item: Item) -> list[Item]:

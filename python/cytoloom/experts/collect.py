@@ -16,7 +16,7 @@ from ..datasets.items import Item, shown_names
 from ..datasets.origin import origin
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
-from ..messages import TABLES, Setting, counted, say, spelled
+from ..messages import TABLES, Setting, counted, one_of, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.tables import with_counts
@@ -31,7 +31,11 @@ from .result import Consensus
 SCORES = ("dice", "iou", "ap50", "sensitivity", "specificity")
 IMAGE = (
     "image", "status", "experts", "objects", "disputed", "foreground", "kappa", "pair_dice", "dice",
+    "pair_ap50", "ap50",
 )  # fmt: skip
+OF_OBJECTS = ("disputed", "pair_ap50", "ap50")
+AGREEMENT = {"dice": "agreement", "ap50": "agreement_ap50"}
+"""Scores of pairs, and what the mean of an expert's is called."""
 OBJECT = ("image", "object", "area_px", "drawn_by", "split_by", "merged_by", "missed_by")
 
 
@@ -55,9 +59,9 @@ def collect(
 ) -> Work[Consensus]:
     """Do all images; the parameters are those of the verb."""
     if method not in METHODS:
-        raise invalid("method", expected=say("one of {}", METHODS), received=method)
+        raise invalid("method", expected=one_of(METHODS), received=method)
     if task not in ("auto", *TASKS):
-        raise invalid("task", expected=say("one of {}", ("auto", *TASKS)), received=task)
+        raise invalid("task", expected=one_of(("auto", *TASKS)), received=task)
     given = gather(experts)
     for text in given.warnings:
         yield warn(text)
@@ -149,18 +153,19 @@ def _together(
             expected="at least one image that can be used",
             received=str(judged[0].failed),
         )
-    columns = [name for name in IMAGE if name != "disputed" or kind == "instances"]
+    of_objects = kind == "instances"
+    columns = [name for name in IMAGE if name not in OF_OBJECTS or of_objects]
     per_image = pd.DataFrame([_row(one) for one in judged], columns=columns)
     per_image = with_counts(per_image, *{"objects", "disputed"}.intersection(columns))
     per_image["flags"] = of_images(per_image)
     per_image["labels"] = [one.path for one in judged]
     labelled = _table(done, "labelled", ("image", "expert", "objects", *SCORES))
-    pairs = _table(done, "pairs", ("image", "expert", "other", "dice", "iou"))
+    scores = ("dice", "iou", "ap50") if of_objects else ("dice", "iou")
+    pairs = _table(done, "pairs", ("image", "expert", "other", *scores))
     per_expert = _per_expert(given.experts, labelled, pairs)
     per_expert["flags"] = of_experts(per_expert, pairs)
     objects = _table(done, "objects", OBJECT)
-    of_objects = [objects] if kind == "instances" else []
-    written = folder.finish(per_image, per_expert, labelled, pairs, *of_objects)
+    written = folder.finish(per_image, per_expert, labelled, pairs, *[objects] * of_objects)
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in per_image["labels"]]
         per_image = per_image.assign(labels=below)
@@ -205,9 +210,14 @@ def _per_expert(
         own = labelled[labelled["expert"] == name]
         with_others = pairs[(pairs["expert"] == name) | (pairs["other"] == name)]
         scores = {score: mean(own[score].tolist()) for score in SCORES}
-        agreement = mean(with_others["dice"].tolist())
-        rows.append({"expert": name, "images": len(own), **scores, "agreement": agreement})
-    return pd.DataFrame(rows, columns=["expert", "images", *SCORES, "agreement"])
+        agreement = {
+            name: mean(with_others[score].tolist())
+            for score, name in AGREEMENT.items()
+            if score in pairs
+        }
+        rows.append({"expert": name, "images": len(own), **scores, **agreement})
+    kinds = [name for score, name in AGREEMENT.items() if score in pairs]
+    return pd.DataFrame(rows, columns=["expert", "images", *SCORES, *kinds])
 
 
 def _flagged(found: Consensus) -> Iterator[str]:

@@ -109,7 +109,12 @@ def agree(said: Said, method: str, every: Array) -> Agreed:
         for k, (name, own) in enumerate(zip(said.experts, drawn, strict=True))
     ]
     pairs = [
-        {"expert": a, "other": b, **_overlap(found.overlap(*found.votes[[i, j]]))}
+        {
+            "expert": a,
+            "other": b,
+            **_overlap(found.overlap(*found.votes[[i, j]])),
+            "ap50": math.nan if said.objects is None else _objects(drawn[i], drawn[j]),
+        }
         for (i, a), (j, b) in itertools.combinations(enumerate(said.experts), 2)
     ]
     objects = [] if said.objects is None else _fates(labels, said)
@@ -121,6 +126,8 @@ def agree(said: Said, method: str, every: Array) -> Agreed:
         "kappa": fleiss_kappa(found),
         "pair_dice": mean([pair["dice"] for pair in pairs]),
         "dice": mean([one["dice"] for one in labelled]),
+        "pair_ap50": mean([pair["ap50"] for pair in pairs]),
+        "ap50": mean([one["ap50"] for one in labelled]),
     }
     return Agreed(labels, soft, row, labelled, pairs, objects)
 

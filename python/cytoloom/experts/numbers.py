@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
-from ..images.labels import renumbered, values_of
+from ..images.labels import refuse_other_ids, renumbered, values_of
 from ..messages import Setting, counted, joined, say
 from ..segmentation.objects import components, in_pieces
 from ..tasks.instances import is_mask
-from ..tasks.labels import check_known_values
 from .patterns import Patterns, patterns
 
 Array = NDArray[Any]
@@ -41,8 +40,7 @@ def read(item: Item) -> tuple[dict[str, Array], dict[str, str]]:
     for expert, source in zip(item.annotators, item.annotations, strict=True):
         try:
             labels = source.read()
-            for problem in check_known_values(labels, None):
-                raise invalid(source.name, expected="whole numbers from 0 on", received=problem)
+            refuse_other_ids(labels, source.name)
             drawn[expert] = labels
         except (InvalidError, OSError) as error:
             failed[expert] = str(error)

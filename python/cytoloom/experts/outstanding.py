@@ -46,13 +46,13 @@ def low_ones(values: Sequence[float]) -> list[bool]:
 
 def of_images(table: pd.DataFrame) -> list[str]:
     """Return what stands out of each image."""
-    odd = low_ones(table["kappa"].tolist())
+    odd = _low_in_any(table, "kappa", "pair_ap50")
     return ["experts agree less than on other images" if one else "" for one in odd]
 
 
 def of_experts(per_expert: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
     """Return what stands out of each expert, as `consensus` says."""
-    odd = low_ones(per_expert["agreement"].tolist())
+    odd = _low_in_any(per_expert, "agreement", "agreement_ap50")
     twins = _twins(pairs)
     alone = per_expert["dice"].eq(1).sum() == 1 and len(per_expert) > 2
     flags: list[list[str]] = [[] for _ in odd]
@@ -64,6 +64,12 @@ def of_experts(per_expert: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
         if alone and row.dice == 1 and row.images > 1:
             flag.append("is the consensus itself in all images, as an earlier consensus would be")
     return ["; ".join(flag) for flag in flags]
+
+
+def _low_in_any(table: pd.DataFrame, *columns: str) -> list[bool]:
+    """Say which rows are low in one of the columns that there are: in foreground, or in objects."""
+    found = [low_ones(table[name].tolist()) for name in columns if name in table]
+    return [any(row) for row in zip(*found, strict=True)]
 
 
 def _twins(pairs: pd.DataFrame) -> Mapping[str, list[str]]:

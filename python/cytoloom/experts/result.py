@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+WHAT = {"binary": "foreground", "classes": "classes", "instances": "objects"}
+OF_OBJECTS = (
+    "ap50 and agreement_ap50 are of objects, matched at an IoU of 0.5; the others of the foreground"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Consensus:
     """Labels that several experts agree on, and how far they do; iterating gives (name, labels).
@@ -26,15 +32,18 @@ class Consensus:
         image, status ("ok" or what went wrong), experts (how many drew it), objects, disputed (of
         instances: how many somebody split or merged), foreground (share of the pixels), kappa
         (Fleiss'), pair_dice (mean over pairs of experts), dice (mean over experts against the
-        consensus), flags, labels (path or ""). One row per image; of one without consensus objects
-        and disputed are missing.
+        consensus), of instances also pair_ap50 and ap50, flags, labels (path or ""). One row per
+        image; of one without consensus objects and disputed are missing.
     per_expert : DataFrame
         expert, images, then means over images: dice, iou, ap50, sensitivity and specificity
-        against the consensus, agreement (Dice with the others); flags.
+        against the consensus, agreement (Dice with the others), of instances agreement_ap50; flags.
+        Of instances the scores with ap50 are of objects, matched at an IoU of 0.5, the others of
+        the foreground.
     per_label : DataFrame
         image, expert, objects, and the same scores of each label image.
     pairs : DataFrame
-        image, expert, other, dice, iou: each two experts on each image that both drew.
+        image, expert, other, dice, iou, of instances ap50: each two experts on each image that
+        both drew.
     objects : DataFrame
         Of instances: image, object, area_px, drawn_by (how many have it, too, at an IoU of 0.5),
         split_by, merged_by, missed_by (names).
@@ -122,8 +131,8 @@ class Consensus:
     def __str__(self) -> str:
         failed = int((self.per_image["status"] != "ok").sum())
         text = f"consensus ({self.method}) of {counted(len(self.per_expert), 'expert')}"
-        text += f" on {counted(len(self), 'image')}"
+        text += f" on {counted(len(self), 'image')}, of {WHAT[self.task]}"
         text += f", {counted(failed, 'image')} without (see .per_image)" if failed else ""
         text += f", written to {self.out}" if self.out else ""
         table = self.per_expert.to_string(index=False, float_format="%.3f")
-        return f"{text}\n{table}"
+        return f"{text}\n{table}" + (f"\n{OF_OBJECTS}" if self.task == "instances" else "")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from ..messages import Value, counted, say
+from ..messages import Value, counted, one_of, say
 from .image import AnyArray
 
 Channel = int | str
@@ -146,7 +146,7 @@ def _index(one: Any, count: int, names: tuple[str, ...] | None, where: str) -> i
     number = isinstance(one, (int, float, np.integer)) and not isinstance(one, bool)
     if not number and not (isinstance(one, str) and one.isdecimal() and not names):
         none = "a number, because the file names no channels"
-        known = say("one of {}", list(names)) if names else none
+        known = one_of(names) if names else none
         raise invalid("channels", expected=known, received=say("{} for {}", Value(one), where))
     if float(one) not in range(count):
         known = f"0 to {count - 1}" if count > 1 else "0"

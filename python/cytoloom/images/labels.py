@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import invalid
+from ..metrics.contingency import IDS, LARGEST_ID, RENUMBER
 from .image import AnyArray, above
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -220,6 +221,21 @@ def smallest(labels: AnyArray) -> AnyArray:
         raise invalid("labels", expected=expected, received=f"{low} to {high}")
     fits: np.dtype[Any] = np.min_scalar_type(high)
     return labels.astype(np.uint8 if labels.dtype == bool else fits, copy=False)
+
+
+def refuse_other_ids(labels: Labels, name: str) -> None:
+    """Refuse labels that are no numbers of objects, as `datasets` and `metrics` do.
+
+    Examples
+    --------
+    >>> refuse_other_ids(np.array([0, 2**31]), "labels")
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `labels`. Expected labels from 0 to 2147483647. \
+Received: label 2147483648. Renumber the objects 1, 2, 3, ...
+    """
+    for label in (int(labels.max(initial=0)), int(labels.min(initial=0))):
+        if not 0 <= label <= LARGEST_ID:
+            raise invalid(name, expected=IDS, received=f"label {label}", remedy=RENUMBER)
 
 
 def renumbered(labels: Labels) -> tuple[Labels, Labels]:

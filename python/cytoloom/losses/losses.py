@@ -35,7 +35,7 @@ from ..components import from_plain, to_plain
 from ..components.arguments import checked
 from ..components.rules import Rule
 from ..errors import invalid
-from ..messages import Call, Either, say
+from ..messages import Call, Either, one_of, say
 from .components import (
     AbsoluteError,
     CrossEntropy,
@@ -97,7 +97,7 @@ def named(loss: str | Loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     if loss not in NAMES:
-        expected = say("one of {}, or a {}", sorted(NAMES), Call("Loss", {}))
+        expected = say("{}, or a {}", one_of(sorted(NAMES)), Call("Loss", {}))
         raise invalid("loss", expected=expected, received=loss)
     return NAMES[loss]()
 
@@ -248,7 +248,7 @@ def fitting(loss: str | Loss, activation: str) -> Loss:
     SquaredError(class_weights=None)
     """
     if activation not in ACTIVATIONS:
-        expected = say("one of {}", list(ACTIVATIONS))
+        expected = one_of(ACTIVATIONS)
         raise invalid("activation", expected=expected, received=activation)
     chosen = named(loss)
     if activation == "linear" and not chosen.linear:

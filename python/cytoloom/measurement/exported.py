@@ -19,7 +19,7 @@ from ..exchange import geojson, rois
 from ..exchange.coco import Coco
 from ..exchange.drawn import drawn
 from ..images.vendor import package
-from ..messages import TABLES, Setting, VerbName, counted, say, spelled
+from ..messages import TABLES, Setting, VerbName, counted, one_of, say, spelled
 from ..models.manifest import MANIFEST
 from ..models.model import Model
 from ..storage.atomic import told
@@ -41,7 +41,7 @@ def collect(
     """Write all images; the parameters are those of the verb."""
     formats = [*EACH, "coco"]
     if format not in formats:
-        expected, remedy = say("one of {}", formats), say("For models: {}.", VerbName(OF_MODELS))
+        expected, remedy = one_of(formats), say("For models: {}.", VerbName(OF_MODELS))
         raise invalid("format", expected=expected, received=format, remedy=remedy)
     _refuse_model(labels)
     if format == "roi":  # before anything is read

@@ -410,16 +410,16 @@ def read_object_labels(
     (ndarray, bool, dict or None)
         Numbers of objects, whether it was a mask, and the class of each object.
     """
+    from ..images.labels import refuse_other_ids
     from ..segmentation.objects import components
     from ..tasks.instances import is_mask
-    from ..tasks.labels import check_known_values, components_of_classes
+    from ..tasks.labels import components_of_classes
 
     source = item.annotations[0]
     labels = source.read()
     if not labels.size:
         raise invalid(source.name, expected="labels of at least one pixel", received=labels.shape)
-    for problem in check_known_values(labels, None):
-        raise invalid(source.name, expected="whole numbers from 0 on", received=problem)
+    refuse_other_ids(labels, source.name)
     if known.are_classes(item.id):
         numbers, values = components_of_classes(labels)
         return numbers, False, known.named(item.id, values)

@@ -65,8 +65,9 @@ def relate(nuclei: Any, cells: Any, per: str = "nucleus") -> pd.DataFrame:
         inner = read_argument("nuclei", one, of_one)
         outer = read_argument("cells", other, of_other)
         if inner.shape != outer.shape:
-            expected = say("cells of the shape of the nuclei, {}", inner.shape)
-            raise invalid(one.id, expected=expected, received=outer.shape)
+            expected = say("the shape of the nuclei, {}", inner.shape)
+            received = say("{}, of {}", outer.shape, other.id)
+            raise invalid("cells", expected=expected, received=received)
         table = relations(inner, outer)
         if per == "cell":
             names = values_of(outer)

@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import invalid
-from ..messages import say
+from ..messages import Argument, say
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 UNKNOWN = -1
+UNKNOWN_VALUE = Argument("unknown")
 BLOCK_PX = 1 << 20
 """Pixels counted at a time: their keys take 8 MB each, whatever the size of the image."""
 LARGEST_ID = 2**31 - 1
 """Two ids below this make one 64-bit key."""
+IDS = f"labels from 0 to {LARGEST_ID}"
+RENUMBER = "Renumber the objects 1, 2, 3, ..."
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +149,9 @@ def _checked_top(labels: NDArray[Any], name: str, unknown: int | None) -> int:
     if low < 0 or (top > LARGEST_ID and top != unknown):
         raise invalid(
             name,
-            expected=f"labels from 0 to {LARGEST_ID}",
+            expected=IDS,
             received=f"values from {low} to {top}",
-            remedy="Relabel, or name the value of unknown pixels with `unknown`.",
+            remedy=say("{}, or name the value of unknown pixels with {}.", RENUMBER, UNKNOWN_VALUE),
         )
     return top
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import invalid
-from ..messages import say
+from ..messages import one_of
 from ..runtime.backend import require
 
 # Through `require`, so that the backend gets its settings whoever imports this file first.
@@ -45,7 +45,7 @@ class _Overlap(keras.metrics.Metric):  # type: ignore[misc, name-defined]
         dtype: Any = None,
     ) -> None:
         if activation not in ACTIVATIONS:
-            raise invalid("activation", expected=say("one of {}", ACTIVATIONS), received=activation)
+            raise invalid("activation", expected=one_of(ACTIVATIONS), received=activation)
         super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)
         self.activation = activation
         self.threshold = threshold

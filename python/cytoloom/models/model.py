@@ -24,7 +24,7 @@ from ..images.image import no_numbers
 from ..images.pixel_type import as_in_training
 from ..inference import tiled as inference
 from ..inference.tiled import activate
-from ..messages import Value, in_lines, say
+from ..messages import Value, in_lines, one_of, say
 from ..runtime import backend
 from ..storage.atomic import sha256_of
 from ..storage.results import claimed
@@ -313,7 +313,7 @@ class Model(Record):
         (2, 16, 16, 1)
         """
         if name is not None and name not in self.parts:
-            raise invalid("name", expected=say("one of {}", list(self.parts)), received=Value(name))
+            raise invalid("name", expected=one_of(self.parts), received=Value(name))
         part = self.parts[name or self.name]
         if not 1 <= member <= self.members:
             raise invalid("member", expected=f"1 to {self.members}", received=member)

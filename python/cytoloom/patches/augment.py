@@ -15,7 +15,7 @@ from ..components import component
 from ..components.arguments import checked
 from ..components.rules import Rule, at_least, rising, ruled, share
 from ..errors import invalid
-from ..messages import say
+from ..messages import one_of, say
 from . import geometry, intensity
 from .warp import Placed, Warp
 
@@ -140,9 +140,7 @@ class Augment:
         if name is None:
             name = "none"
         if name not in PRESETS:
-            raise invalid(
-                "augment", expected=say("one of {} or {}", list(PRESETS), None), received=name
-            )
+            raise invalid("augment", expected=say("{} or {}", one_of(PRESETS), None), received=name)
         return cls(**PRESETS[name])
 
     def draw(

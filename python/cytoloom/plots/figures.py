@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..components.arguments import checked, checked_seed
 from ..errors import invalid
-from ..messages import Value, say
+from ..messages import Value, one_of
 from ..storage.atomic import write_whole
 from .overlays import RGB, channels_last, grey_limits, outlines_rgb
 
@@ -168,7 +168,7 @@ def worst_best(
         raise invalid("scores", expected="scores, or a table per image", received=Value(scores))
     column = metric or next((c for c in table.columns if c not in ("image", "scale")), None)
     if column not in table.columns:
-        raise invalid("metric", expected=say("one of {}", list(table.columns[1:])), received=metric)
+        raise invalid("metric", expected=one_of(list(table.columns[1:])), received=metric)
     ranked = table.dropna(subset=[column]).sort_values(column, kind="stable")
     if n < 1 or ranked.empty:
         raise invalid(
@@ -192,15 +192,15 @@ def worst_best(
 
 
 @checked
-def agreement(consensus: Any, *, metric: str = "dice") -> Figure:
+def agreement(consensus: Any, *, metric: str | None = None) -> Figure:
     """Draw how far experts agree with their consensus and with each other.
 
     Parameters
     ----------
     consensus : Consensus
         What `consensus` returned: its tables ``per_label`` and ``pairs`` are drawn.
-    metric : str, default "dice"
-        dice or iou.
+    metric : str, optional
+        dice, iou, or ap50, which is of objects. Default: of instances ap50, else dice.
 
     Returns
     -------
@@ -221,10 +221,12 @@ def agreement(consensus: Any, *, metric: str = "dice") -> Figure:
     >>> [label.get_text() for label in agreement(found).axes[1].get_xticklabels()]
     ['anna', 'ben', 'eva']
     """
-    if metric not in ("dice", "iou"):
-        raise invalid("metric", expected='"dice" or "iou"', received=metric)
     if not hasattr(consensus, "per_label") or not hasattr(consensus, "per_expert"):
         raise invalid("consensus", expected="a consensus", received=Value(consensus))
+    known = [name for name in ("ap50", "dice", "iou") if name in consensus.pairs]
+    metric = known[0] if metric is None else metric
+    if metric not in known:
+        raise invalid("metric", expected=one_of(known), received=metric)
     names = list(consensus.per_expert["expert"])
     rows, place = consensus.per_label, np.arange(len(names))
     size = max(3.5, 0.6 * len(names) + 2)

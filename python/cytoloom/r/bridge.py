@@ -16,7 +16,7 @@ from typing import Any
 from ..components.arguments import checked
 from ..errors import BackendError, InvalidError, invalid
 from ..events import Event
-from ..messages import R, say, shortened, spelled
+from ..messages import R, one_of, say, shortened, spelled
 
 Plain = dict[str, Any]
 Events = Generator[Event, Any, None]
@@ -186,7 +186,7 @@ def _function(name: str) -> Callable[..., Any]:
     from .functions import FUNCTIONS
 
     if name not in FUNCTIONS:
-        raise invalid("name", expected=say("one of {}", sorted(FUNCTIONS)), received=name)
+        raise invalid("name", expected=one_of(sorted(FUNCTIONS)), received=name)
     return FUNCTIONS[name]
 
 

@@ -21,7 +21,7 @@ from .. import VERBS
 from ..components import coerce, is_component, to_plain
 from ..errors import GuessWarning, InvalidError, invalid
 from ..events import Event, Parameter, find_verb
-from ..messages import say
+from ..messages import one_of, say
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
@@ -36,7 +36,7 @@ _models: OrderedDict[tuple[str, str], Model] = OrderedDict()
 def begin(name: str, arguments: Plain) -> Generator[Event, Any, None]:
     """Begin the work of a verb, with R's arguments fitted to the types that it declares."""
     if name not in VERBS:
-        raise invalid("name", expected=say("one of {}", list(VERBS)), received=name)
+        raise invalid("name", expected=one_of(VERBS), received=name)
     verb = find_verb(VERBS[name])
     declared = {parameter.name: parameter for parameter in verb.parameters()}
     given = {k: _fitted(v, declared[k]) if k in declared else v for k, v in arguments.items()}
@@ -465,7 +465,8 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
     known = list(inspect.signature(make).parameters)
     for name in given:
         if name not in known:
-            raise invalid("...", expected=f"settings of {kind}: {', '.join(known)}", received=name)
+            settings = f"a setting of {kind}: {', '.join(known)}"
+            raise invalid(name, expected=settings, received="an argument of this name")
     if given.get("optics") is not None:
         given["optics"] = _optics(given["optics"])
     image, labels = make(**given)
@@ -501,7 +502,7 @@ def _image(images: Any, name: str) -> Any:
     for item in [*items, *as_images(options["source"], **how, slices=True)]:
         if item.id == name:
             return item.image.read()
-    raise invalid("name", expected=say("one of {}", [i.id for i in items]), received=name)
+    raise invalid("name", expected=one_of([i.id for i in items]), received=name)
 
 
 def _scored(model: str, data: Any, names: Any, scales: Any) -> list[Plain]:

@@ -20,7 +20,7 @@ from ..components import from_plain
 from ..datasets.sources import RefusedSource
 from ..errors import invalid
 from ..images.image import Image
-from ..messages import Message, R, say, spelled
+from ..messages import Message, R, one_of, say, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +176,7 @@ def unpack_array(packed: Mapping[str, Any]) -> np.ndarray:
     """
     name = packed["dtype"]
     if name not in ARRAYS:
-        raise invalid("dtype", expected=say("one of {}", ARRAYS), received=name)
+        raise invalid("dtype", expected=one_of(ARRAYS), received=name)
     dim = packed["dim"]
     shape = tuple(int(n) for n in (dim if isinstance(dim, list) else [dim]))
     flat = np.frombuffer(packed["raw"], np.dtype(name).newbyteorder("<"))

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import BackendError, invalid
 from ..events import standard_error
-from ..messages import Either, say
+from ..messages import Either, one_of, say
 from .machine import cores, cpu_features, has_bfloat16
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -218,7 +218,7 @@ def resolve_precision(precision: str) -> str:
     bfloat16 where the CPU has ``avx512_bf16`` or ``amx_bf16``, or a GPU computes; else float32.
     """
     if precision not in PRECISIONS:
-        raise invalid("precision", expected=say("one of {}", list(PRECISIONS)), received=precision)
+        raise invalid("precision", expected=one_of(PRECISIONS), received=precision)
     if precision != "auto":
         return precision
     return "bfloat16" if has_bfloat16() or gpu() else "float32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,7 +68,7 @@ def scatter(
     spacing: tuple[float, ...] | None = None,
 ) -> tuple[Labels, Floats, list[Body]]:
     """Place bodies: labels, normalised depth in the own body (1 outside), and the bodies."""
-    _check_scene(shape, count, diameter, touching)
+    _check_scene(shape, count, diameter, touching, spacing)
     step = np.array(spacing or (1.0,) * len(shape))
     labels, depth = np.zeros(shape, np.int32), np.ones(shape, np.float32)
     bodies: list[Body] = []
@@ -164,14 +165,33 @@ def seams(labels: Labels) -> NDArray[np.bool_]:
     return seam
 
 
+def _most(shape: tuple[int, ...], diameter: float, spacing: tuple[float, ...] | None) -> int:
+    """Return how many bodies are worth a try: as many as fill the image, of a small one 1000.
+
+    Examples
+    --------
+    >>> _most((2048, 2048), 16.0, None), _most((64, 64), 16.0, None)
+    (20860, 1000)
+    """
+    one = math.pi / (2 * len(shape)) * diameter ** len(shape)
+    return max(1000, int(math.prod(shape) * math.prod(spacing or ()) / one))
+
+
 def _check_scene(
-    shape: tuple[int, ...], count: int, diameter: tuple[float, float], touching: float
+    shape: tuple[int, ...],
+    count: int,
+    diameter: tuple[float, float],
+    touching: float,
+    spacing: tuple[float, ...] | None,
 ) -> None:
     if min(shape) < 1:
         raise invalid("shape", expected="1 or more pixels along each axis", received=shape)
-    if count < 0:
-        raise invalid("count", expected="0 or more", received=count)
     if not 0 < diameter[0] <= diameter[1]:
-        raise invalid("diameter", expected="(smallest, largest), above 0", received=diameter)
+        name = "diameter_px" if spacing is None else "diameter_um"
+        raise invalid(name, expected="the smallest and the largest, above 0", received=diameter)
+    most = _most(shape, diameter[0], spacing)
+    if not 0 <= count <= most:
+        expected = f"0 to {most}, for more find no room in the image"
+        raise invalid("count", expected=expected, received=count)
     if not 0 <= touching <= 1:
         raise invalid("touching", expected="0 to 1", received=touching)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..images.files import write_labels
-from ..messages import say
+from ..messages import one_of
 from ..storage.atomic import leave_empty, told, write_whole
 from ..storage.results import refuse_odd_folders, staged
 from .people import annotators
@@ -33,7 +33,7 @@ _SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
 def check_request(kind: str, kinds: Sequence[str], images: int, seed: int) -> None:
     """Refuse what cannot be made."""
     if kind not in kinds:
-        raise invalid("kind", expected=say("one of {}", list(kinds)), received=kind)
+        raise invalid("kind", expected=one_of(kinds), received=kind)
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
     checked_seed(seed)

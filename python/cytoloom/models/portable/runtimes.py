@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import invalid
-from ...messages import say
+from ...messages import one_of
 from ...storage.atomic import leave_empty
 from ..openvino import convert, head_of, write_network
 from . import bioimageio
@@ -143,7 +143,7 @@ FORMATS: Mapping[str, Format] = {
 def known(format: str) -> Format:
     """Return a format by its name, or say which there are and what it lacks."""
     if format not in FORMATS:
-        raise invalid("format", expected=say("one of {}", list(FORMATS)), received=format)
+        raise invalid("format", expected=one_of(FORMATS), received=format)
     found = FORMATS[format]
     for package in found.needs:
         if not _installed(package):
