@@ -16,13 +16,14 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
-	@echo "make test-long      5,000 damaged files and odd arguments (an hour), and test-exports"
+	@echo "make test-long      5,000 damaged files and odd arguments (an hour), test-exports, test-pages"
 	@echo "make test-exports   models in other programs, by the runtime of each format (5 minutes)"
+	@echo "make test-pages     pages of results in Chromium, without a window (a minute)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -45,6 +46,7 @@ test-python: $(VENV)/.test
 test-long: $(VENV)/.test
 	$(PY) -m tests.python.fuzz --cases 5000 --seed 1 --workers 2
 	$(MAKE) test-exports
+	$(MAKE) test-pages
 
 # Every format of a model by its own runtime, in an environment that has them all.
 test-exports:
@@ -53,6 +55,15 @@ test-exports:
 		--editable ".[cpu,fast,onnx,bioimageio]" --group test
 	$(VENV)-exports/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_export_model.py
+
+# Pages of results as people see them, by Debian's browser.
+test-pages:
+	sh tools/setup-chromium.sh
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-pages"
+	$(VENV)-pages/bin/python -m pip --disable-pip-version-check --quiet install \
+		--editable ".[report]" --group test "playwright>=1.45"
+	$(VENV)-pages/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--numprocesses 0 --durations=5 tests/python/long_pages.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -31,7 +31,7 @@ from . import page, words
 from .given import Shown, labels_by_name, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
-from .rows import Table, cell, table_of
+from .rows import Table, table_of
 
 LARGEST_BYTES = 60e6
 """Of a page with its pictures in it."""
@@ -192,10 +192,6 @@ def _parts(
         layers = bool(pictures[row.image].layers)
         rows.append({"image": row.image, "review": row.review, "flags": row.flags,
                      "cells": cells, "layers": layers, "place": len(rows)})  # fmt: skip
-    tables = [
-        (title, list(one.columns), [_plain_row(row) for row in one.itertuples(index=False)])
-        for title, one in found.tables.items()
-    ]
     return {
         "title": place.stem,
         "kind": words.TITLES[found.kind],
@@ -203,10 +199,12 @@ def _parts(
         "figures": words.figures(found, table),
         "summary": words.summary(found, table),
         "notes": [spelled(text, TABLES) for text in notes],
-        "tables": tables,
+        "tables": words.tables(found),
+        "flagged": any(row.flags for row in table.rows),
         "columns": table.columns,
         "rows": rows,
         "pictured": any(one.layers for one in pictures.values()),
+        "legend": words.legend(name for one in pictures.values() for name in one.layers),
         "objects": objects_of(found.objects),
         "methods": words.methods(found),
         "citations": words.citations(found),
@@ -215,12 +213,6 @@ def _parts(
         "review_name": f"{place.stem}_review.csv",
         "pictures": [_picture(pictures[row["image"]]) for row in rows],
     }
-
-
-def _plain_row(row: Sequence[Any]) -> list[tuple[str, bool]]:
-    """Return a row of a small table as it is shown, and what is a number."""
-    cells = [cell(value) for value in row]
-    return [(text, not isinstance(value, str)) for text, value in cells]
 
 
 def _picture(one: Picture) -> dict[str, Any]:

@@ -46,6 +46,11 @@
   rows.forEach((row) => watcher.observe(row));
   addEventListener("beforeprint", () => rows.forEach(fill));
 
+  /* Headings stay in sight where the table is not to be moved sideways. */
+  const holder = table.parentElement;
+  const fit = () => holder.classList.toggle("fits", table.scrollWidth <= holder.clientWidth + 1);
+  new ResizeObserver(fit).observe(holder);
+
   /* Sorting: a missing value comes last, whichever way. */
   function sortBy(heads, head, compare) {
     const down = head.getAttribute("aria-sort") === "ascending";
@@ -83,7 +88,7 @@
     const [low, high] = [least, most].map((one) => (one && one.value !== "" ? Number(one.value) : null));
     return (row) => {
       if (!words.every((word) => row.words.includes(word))) return false;
-      if (flagged.value && flagged.value !== (row.dataset.flagged ?? "0")) return false;
+      if (flagged?.value && flagged.value !== (row.dataset.flagged ?? "0")) return false;
       if (place < 0 || (low === null && high === null)) return true;
       const value = row.cells[place].dataset.value;
       return value !== undefined && (low === null || Number(value) >= low) && (high === null || Number(value) <= high);
@@ -92,7 +97,8 @@
   function tell() {
     const left = shown().length;
     const by = heads.find((head) => head.hasAttribute("aria-sort"));
-    const order = by ? `, by ${by.textContent.trim().toLowerCase()}, ${by.getAttribute("aria-sort")}` : "";
+    const name = by?.textContent.trim().toLowerCase();
+    const order = by ? `, by ${name}, ${by.getAttribute("aria-sort")}` : "";
     get("status").textContent = (left === rows.length ? counted(left, "image") : `${number(left)} of ${counted(rows.length, "image")}`) + order;
   }
   function filter() {
@@ -377,7 +383,11 @@
     list.tHead.rows[0].append(...made);
     const picked = (event) => event.target.closest("tbody tr")?.dataset.object;
     list.addEventListener("click", (event) => picked(event) && showObject(Number(picked(event))));
-    list.addEventListener("keydown", (event) => event.key === "Enter" && picked(event) && showObject(Number(picked(event))));
+    list.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !picked(event)) return;
+      event.preventDefault(); // which would press what has the focus next
+      showObject(Number(picked(event)));
+    });
     get("only").addEventListener("input", () => listObjects(0));
     get("before").addEventListener("click", () => listObjects(page - 1));
     get("after").addEventListener("click", () => listObjects(page + 1));

@@ -110,6 +110,8 @@ def table_of(shown: Shown, problems: Mapping[str, str]) -> Table:
         by = next(scored, "")
     review = _review(images, flags, by)
     names = [c for c in images.columns if c not in ("image", "status", "flags")]
+    if "scale" in names and images["scale"].dropna().eq(1).all():
+        names.remove("scale")
     columns = [_column(name, images[name]) for name in names if not images[name].isna().all()]
     cells = [[cell(value) for value in images[c.name]] for c in columns]
     rows = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from ..messages import TABLES, counted, spelled
+from ..messages import TABLES, spelled
 from ..version import __version__
 from .given import Shown
-from .rows import Table, heading_of, shown_number
+from .rows import Table, cell, heading_of, shown_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,45 @@ METHODS = {
     "majority": "the majority of the experts in each pixel",
     "soft": "the share of the experts in each pixel",
 }
+SCORES = {"metric": "score", "value": "mean", "low": "95 % from", "high": "to", "n": "images"}
 UNITS = {"area_um2": "square micrometres", "volume_um3": "cubic micrometres", "area_px": "px"}
+
+
+Cells = list[tuple[str, str]]
+"""Texts, each with what it is: "number", "meaning" or ""."""
+
+
+def tables(shown: Shown) -> list[tuple[str, Cells, list[Cells]]]:
+    """Return the tables of all images together: title, headings and rows."""
+    found = []
+    for title, table in shown.tables.items():
+        kinds = ["number" if column.dtype.kind in "iuf" else "" for _, column in table.items()]
+        names = [heading_of(str(name))[0] for name in table.columns]
+        rows = [
+            [(cell(value)[0], kind) for value, kind in zip(row, kinds, strict=True)]
+            for row in table.itertuples(index=False)
+        ]
+        if shown.kind == "scores":
+            told = [heading_of(str(name)) for name in table["metric"]]
+            names = [SCORES.get(str(name), str(name)) for name in table.columns] + ["meaning"]
+            rows = [
+                [(name, ""), *row[1:], (hint, "meaning")]
+                for (name, hint), row in zip(told, rows, strict=True)
+            ]
+            kinds = [*kinds, ""]
+        found.append((title, list(zip(names, kinds, strict=True)), rows))
+    return found
+
+
+def several(number: int, what: str) -> str:
+    """Return how many of something, thousands apart.
+
+    Examples
+    --------
+    >>> several(7036, "object"), several(1, "image")
+    ('7 036 objects', '1 image')
+    """
+    return f"{shown_number(number)} {what}{'' if number == 1 else 's'}"
 
 
 def figures(shown: Shown, table: Table) -> list[tuple[str, str]]:
@@ -76,8 +114,8 @@ def summary(shown: Shown, table: Table) -> list[str]:
 def _of_predictions(shown: Shown) -> Iterator[str]:
     images, counts = shown.images, _counts(shown.images)
     failed = int((images["status"] != "ok").sum())
-    done = counted(len(images) - failed, "image")
-    yield f"{counted(_total(images), 'object')} found in {done}."
+    done = several(len(images) - failed, "image")
+    yield f"{several(_total(images), 'object')} found in {done}."
     if len(counts) > 1:
         each = counts.median(), counts.min(), counts.max()
         middle, low, high = (shown_number(float(one)) for one in each)
@@ -88,10 +126,10 @@ def _of_predictions(shown: Shown) -> Iterator[str]:
         quarter, half, most = (shown_number(float(one)) for one in each)
         yield f"Half of them measure {quarter} to {most} {UNITS[area]}, the median is {half}."
     if failed:
-        yield f"{counted(failed, 'image')} could not be used."
+        yield f"{several(failed, 'image')} could not be used."
     none = int((counts == 0).sum())
     if none:
-        yield f"Nothing was found in {counted(none, 'image')}."
+        yield f"Nothing was found in {several(none, 'image')}."
 
 
 def _known(table: pd.DataFrame, column: str) -> bool:
@@ -99,7 +137,7 @@ def _known(table: pd.DataFrame, column: str) -> bool:
 
 
 def _of_scores(shown: Shown) -> Iterator[str]:
-    yield f"{counted(len(shown.images), 'image')} with truth, compared with what was found."
+    yield f"{several(len(shown.images), 'image')} with truth, compared with what was found."
     for row in shown.tables["Scores"].head(1).itertuples():
         name, hint = heading_of(row.metric)
         if not math.isnan(row.value):
@@ -110,7 +148,7 @@ def _of_scores(shown: Shown) -> Iterator[str]:
         right, missed = int((matched & true).sum()), int((~matched & true).sum())
         false = int((~true).sum())
         yield (
-            f"Of {counted(right + missed, 'true object')} {shown_number(right)} were found and "
+            f"Of {several(right + missed, 'true object')} {shown_number(right)} were found and "
             f"{shown_number(missed)} missed; {shown_number(false)} of those found are none."
         )
 
@@ -124,8 +162,8 @@ def _interval(row: Any, digits: int) -> str:
 def _of_consensus(shown: Shown) -> Iterator[str]:
     experts = shown.tables["Experts"]
     done = int((shown.images["status"] == "ok").sum())
-    yield f"{counted(len(experts), 'expert')} drew {counted(len(shown.images), 'image')}."
-    yield f"{counted(done, 'image')} with a consensus{_by(shown)}."
+    yield f"{several(len(experts), 'expert')} drew {several(len(shown.images), 'image')}."
+    yield f"{several(done, 'image')} with a consensus{_by(shown)}."
     dice = experts["dice"].dropna()
     if len(dice):
         ends = f"{dice.min():.2f} to {dice.max():.2f}"
@@ -140,10 +178,26 @@ def _by(shown: Shown) -> str:
 def _of_flags(table: Table) -> Iterator[str]:
     flagged = _flagged(table)
     if flagged:
-        yield f"Something to look at in {counted(flagged, 'image')}, see Flags."
+        yield f"Something to look at in {several(flagged, 'image')}, see Flags."
     if table.by and len(table.rows) > 1:
-        first = "those with flags, then those with the lowest"
+        first = "those with flags, then those with the lowest" if flagged else "the lowest"
         yield f"Listed first is what is worth a look: {first} {heading_of(table.by)[0]}."
+
+
+def legend(layers: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what the colours of small pictures mean: by name of the colour.
+
+    Examples
+    --------
+    >>> legend(["image", "outlines"]), [name for name, _ in legend(["outlines", "mistakes"])]
+    ([('outlines', 'found')], ['missed', 'false'])
+    """
+    have = set(layers)
+    if "mistakes" in have:
+        shown = [("truth", "truth")] if "truth" in have else []
+        return [*shown, ("missed", "missed"), ("false", "found where nothing is")]
+    told = (("outlines", "found"), ("truth", "truth"))
+    return [one for one in told if one[0] in have]
 
 
 def settings(shown: Shown) -> list[tuple[str, str]]:
@@ -178,7 +232,7 @@ def _method_of_model(shown: Shown) -> Iterator[str]:
     facts, version = model.get("facts", {}), run.get("version", __version__)
     named = f" with the model {model['name']}" if model.get("name") else ""
     short = f" (SHA-256 {model['sha256'][:12]})" if model.get("sha256") else ""
-    images = counted(len(shown.images), "image")
+    images = several(len(shown.images), "image")
     yield f"{images} segmented by cytoloom {version}{named}{short}."
     if facts:
         yield f"The model is a U-Net (Ronneberger et al. 2015) for the task {facts.get('task')}, "
@@ -190,7 +244,7 @@ def _method_of_model(shown: Shown) -> Iterator[str]:
     if shown.kind == "scores":
         yield from _compared(shown)
     else:
-        yield f"{counted(_total(shown.images), 'object')} found."
+        yield f"{several(_total(shown.images), 'object')} found."
     if facts.get("versions"):
         yield f"Software: {facts['versions']}."
 
@@ -205,8 +259,8 @@ def _compared(shown: Shown) -> Iterator[str]:
 
 
 def _method_of_experts(shown: Shown) -> Iterator[str]:
-    experts = counted(len(shown.tables["Experts"]), "expert")
-    yield f"{counted(len(shown.images), 'image')} annotated by {experts}."
+    experts = several(len(shown.tables["Experts"]), "expert")
+    yield f"{several(len(shown.images), 'image')} annotated by {experts}."
     version = shown.run.get("version", __version__)
     yield f"Their consensus was found by cytoloom {version}{_by(shown)}."
 

@@ -1,0 +1,295 @@
+"""Pages of results in a browser: Chromium without a window, and without a network.
+
+Not part of `make test`: the browser is large. `make test-pages` has an environment for them.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import sync_playwright
+
+import cytoloom as cl
+
+ODD = "a<script>alert(1)</script>"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+SCREENS = {"wide": (1280, 900), "narrow": (390, 800)}
+
+
+def predictions(count: int, side: int) -> tuple[cl.Predictions, dict[str, np.ndarray]]:
+    """Images of squares that were found, the last a failed one."""
+    rng, names = np.random.default_rng(1), [f"w{k:04d}" for k in range(count - 2)] + [ODD]
+    images, labels, rows = {}, {}, []
+    for k, name in enumerate(names):
+        found = np.zeros((side, side), np.uint8)
+        found[4:9, 4:9] = 1
+        found[12:20, 12 : 20 + k % 8] = 2
+        labels[name], images[name] = found, (found > 0) * 80 + rng.integers(0, 40, found.shape)
+        rows += [{"image": name, "object": n, "area_px": int((found == n).sum()),
+                  "centroid_y": 6.0 * n, "centroid_x": 6.0 * n, "bbox_y_min": 4, "bbox_x_min": 4,
+                  "bbox_y_max": 9, "bbox_x_max": 9, "mean_foreground": 0.5 + k / 2 / count}
+                 for n in (1, 2)]  # fmt: skip
+    status = ["ok"] * len(names) + ["cut off"]
+    table = pd.DataFrame({"image": [*names, "cut"], "status": status, "objects": 2, "scale": 1.0})
+    table["well"] = [f"A{k % 3}" for k in range(count)]
+    table["objects"] = table["objects"].astype("Int64").where(table["status"] == "ok")
+    return cl.Predictions(pd.DataFrame(rows), table, None, labels), images
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """Pages by what is on them."""
+    folder = tmp_path_factory.mktemp("pages")
+    found, images = predictions(8, 48)
+    made = {"few": cl.report(found, folder / "few.html", images=images, progress=False)}
+    stack = np.zeros((5, 20, 30), np.uint16)
+    stack[1:3, 4:9, 5:25] = 1
+    drawn = {"anna": {"x": stack}, "ben": {"x": stack}}
+    agreed = cl.consensus(drawn, task="instances", progress=False)
+    path = folder / "stack.html"
+    made["stack"] = cl.report(agreed, path, images={"x": stack * 100}, progress=False)
+    many, images = predictions(1000, 48)
+    made["thousand"] = cl.report(many, folder / "thousand.html", images=images, progress=False)
+    return made
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def show(browser, pages):
+    """Open a page; what it says to the console or asks for is an error at the end."""
+    odd, contexts = [], []
+
+    def shown(which: str | Path, scheme: str = "light", screen: str = "wide"):
+        width, height = SCREENS[screen]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, offline=True
+        )
+        contexts.append(context)
+        page, path = context.new_page(), pages.get(which, which)
+        page.on("console", lambda one: odd.append(f"console: {one.text}"))
+        page.on("pageerror", lambda one: odd.append(f"error: {one}"))
+        page.on("dialog", lambda one: odd.append(f"dialog: {one.message}"))
+        beside = path.with_name(f"{path.stem}_files").as_uri()
+        own = (path.as_uri(), "data:", "blob:", beside)
+        page.on("request", lambda one: one.url.startswith(own) or odd.append(one.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield shown
+    for context in contexts:
+        context.close()
+    assert odd == []
+
+
+def names(page) -> list[str]:
+    """Images that are shown, in their order."""
+    return page.locator("#rows tbody tr:visible th").all_text_contents()
+
+
+def layers(page) -> list[str]:
+    """Layers that are shown, the lowest first."""
+    return page.locator("#sheet img").evaluate_all("all => all.map(one => one.dataset.layer)")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["few", "stack", "thousand"])
+def test_it_opens_everywhere_and_all_can_be_read(show, which, scheme, screen):
+    page = show(which, scheme, screen)
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    contrasts = page.evaluate(CONTRASTS)
+    assert min(contrasts.values()) >= 4.5, contrasts
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor").count("21, 25, 27")
+    assert bool(dark) == (scheme == "dark")
+
+
+LOADED = "[...document.querySelectorAll('#sheet img')].every((one) => one.naturalWidth > 0)"
+CONTRASTS = """() => {
+  const parts = (text) => text.match(/[0-9.]+/g).map(Number);
+  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const behind = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = parts(getComputedStyle(one).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  const texts = "h1, h2, p, td, th, label, button, a, dt, dd, .flag, figcaption";
+  const seen = (one) => one.checkVisibility() && !one.disabled && !one.closest(".hidden, .skip");
+  for (const one of document.querySelectorAll(texts)) {
+    if (!seen(one) || !one.textContent.trim()) continue;
+    const [ink, paper] = [light(parts(getComputedStyle(one).color)), light(behind(one))];
+    const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    const name = `${one.tagName}.${one.className}`;
+    found[name] = Math.min(found[name] ?? 99, ratio);
+  }
+  return found;
+}"""
+
+
+def test_headings_sort_by_mouse_and_by_keyboard(show):
+    page = show("few")
+    assert names(page) == ["cut", *[f"w{k:04d}" for k in range(6)], ODD]
+    head = page.locator("#rows th", has_text="Certainty")
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert names(page)[-1] == "cut"
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert names(page) == [ODD, *[f"w{k:04d}" for k in range(5, -1, -1)], "cut"]
+    assert page.locator("#rows th[aria-sort]").count() == 1
+    assert "descending" in page.locator("#status").text_content()
+
+
+def test_searching_and_filtering(show):
+    page = show("few")
+    page.fill("#search", "a1 w0")
+    assert names(page) == ["w0001", "w0004"]
+    assert page.locator("#status").text_content().startswith("2 of 8 images")
+    page.fill("#search", "")
+    page.select_option("#flagged", "1")
+    assert names(page) == ["cut"]
+    page.select_option("#flagged", "")
+    page.select_option("#range", label="Certainty")
+    page.fill("#least", "0.6")
+    page.fill("#most", "0.7")
+    assert names(page) == ["w0002", "w0003"]
+
+
+def test_the_viewer_by_mouse(show):
+    page = show("few")
+    page.locator("#rows tbody tr", has_text="w0002").locator(".open").click()
+    assert page.locator("#viewer").evaluate("one => one.open")
+    assert page.locator("#viewer-name").text_content() == "w0002"
+    assert layers(page) == ["image", "outlines"]
+    page.get_by_label("objects in colours").check()
+    page.get_by_role("checkbox", name="outlines").uncheck()
+    assert layers(page) == ["image", "labels"]
+    page.wait_for_function(LOADED)
+    before = page.locator("#sheet").evaluate("one => one.style.transform")
+    page.click("#in")
+    page.mouse.move(400, 400)
+    page.mouse.wheel(0, -300)
+    larger = page.locator("#sheet").evaluate("one => one.style.transform")
+    page.mouse.down()
+    page.mouse.move(450, 420)
+    page.mouse.up()
+    moved = page.locator("#sheet").evaluate("one => one.style.transform")
+    assert len({before, larger, moved}) == 3
+    page.click("#whole")
+    assert page.locator("#sheet").evaluate("one => one.style.transform") == before
+    page.click("#next")
+    assert page.locator("#viewer-name").text_content() == "w0003"
+    page.click("#close")
+    assert not page.locator("#viewer").evaluate("one => one.open")
+
+
+def test_the_viewer_by_keyboard_gives_the_focus_back(show):
+    page = show("few")
+    page.locator(".open").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("#viewer-name").text_content() == "w0001"
+    page.keyboard.press("2")
+    assert layers(page) == ["image", "labels", "outlines"]
+    page.keyboard.press("3")
+    assert layers(page) == ["image", "labels"]
+    before = page.locator("#zoom").text_content()
+    page.keyboard.press("+")
+    assert page.locator("#zoom").text_content() != before
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("0")
+    assert page.locator("#zoom").text_content() == before
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#viewer-name").text_content() == "w0002"
+    page.keyboard.press("Escape")
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == "Look at w0002"
+
+
+def test_all_that_can_be_pressed_has_a_name(show):
+    page = show("few")
+    page.locator(".open").first.click()
+    nameless = page.evaluate("""() => [...document.querySelectorAll("button, input, select, a")]
+      .filter((one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim()))
+      .map((one) => one.outerHTML.slice(0, 80))""")
+    assert nameless == []
+
+
+def test_objects_are_listed_sorted_and_shown(show):
+    page = show("few")
+    rows = page.locator("#objects-table tbody tr")
+    assert rows.count() == 14
+    page.select_option("#measure", "mean_foreground")
+    assert "mean_foreground" in page.locator("#histogram svg").get_attribute("aria-label")
+    page.locator("#objects-table th", has_text="area_px").locator("button").click()
+    first = rows.first.locator("td").all_text_contents()
+    assert first[2] == "25"
+    page.fill("#only", "w0003")
+    assert rows.count() == 2
+    rows.first.press("Enter")
+    assert page.locator("#viewer-name").text_content() == "w0003"
+    assert page.locator("#sheet .mark").count() == 1
+    page.keyboard.press("Escape")
+
+
+def test_a_thousand_images(show, pages):
+    page = show("thousand")
+    assert pages["thousand"].stat().st_size < 60e6
+    assert len(names(page)) == 1000
+    few = page.locator(".thumb img").count()
+    assert 0 < few < 200
+    last = page.locator("#rows tbody tr").last
+    last.scroll_into_view_if_needed()
+    last.locator(".thumb img").first.wait_for(state="attached")
+    page.locator("#rows th", has_text="Certainty").locator("button").click()
+    assert names(page)[-1] == "cut"
+    page.fill("#search", "w0777")
+    assert names(page) == ["w0777"]
+    assert page.locator("#page-words").text_content() == "page 1 of 40"
+
+
+def test_the_review_list_is_a_table(show, tmp_path):
+    page = show("few")
+    with page.expect_download() as download:
+        page.click("#review-list")
+    download.value.save_as(tmp_path / "review.csv")
+    with open(tmp_path / "review.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["image"] for row in rows] == names(page)
+    assert rows[0]["flags"] == "failed: cut off"
+
+
+def test_pictures_beside_the_page_are_shown(show, tmp_path, monkeypatch):
+    monkeypatch.setattr("cytoloom.pages.collect.LARGEST_BYTES", 1000)
+    found, images = predictions(4, 48)
+    path = cl.report(found, tmp_path / "a # b.html", images=images, progress=False)
+    page = show(path)
+    page.locator(".open").first.click()
+    page.wait_for_function(LOADED)
+
+
+def test_printed_it_has_all_pictures(show):
+    page = show("thousand")
+    content = page.pdf(format="A4")
+    assert content.startswith(b"%PDF")
+    assert page.locator(".thumb img").count() == 2 * 999
+    page.emulate_media(media="print")
+    assert not page.locator(".tools").first.is_visible()
+    assert page.locator("#methods").is_visible()
