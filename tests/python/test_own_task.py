@@ -179,3 +179,17 @@ def test_a_model_is_loaded_as_the_task_that_is_asked_for(model, monkeypatch):
     assert cl.load(model.path, task="my_task:Ridges").task == model.task
     with pytest.raises(cl.InvalidError, match=r"a model of Binary.*Ridges"):
         cl.load(model.path, task="binary")
+
+
+def test_a_training_does_not_go_on_with_another_code_of_the_task(tmp_path, monkeypatch):
+    file = tmp_path / "edited_task.py"
+    file.write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = {"task": "edited_task:Ridges", "out": tmp_path / "m.cytoloom"}
+    how = {"network": small.NETWORK, "trainer": small.trainer()}
+    events = cl.train.events(small.nuclei(), **how, **asked)
+    next(event for event in events if event.message.startswith("iteration 1"))
+    events.close()
+    file.write_text(TASK.replace('"labels"] > 0', '"labels"] == 0'))
+    with pytest.raises(cl.InvalidError, match=r"other code\."):
+        small.train(**asked)

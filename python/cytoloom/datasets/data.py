@@ -315,7 +315,8 @@ def manifest(data: Data) -> list[dict[str, Any]]:
     -------
     list of dict
         ``id``, ``image_sha256`` (of shape, type and pixels of the whole image, with the
-        channels used), ``label_sha256`` (of the first annotation; None without), ``shape``.
+        channels used), ``label_sha256`` (of the first annotation; None without), ``shape``; where
+        this annotation is a consensus, ``drawn_sha256`` of what each annotator drew.
     """
     return [
         {
@@ -323,9 +324,15 @@ def manifest(data: Data) -> list[dict[str, Any]]:
             "image_sha256": pixel_sha256(item.image),
             "label_sha256": pixel_sha256(item.annotations[0]) if item.annotations else None,
             "shape": list(item.image.shape),
+            **_drawn(item),
         }
         for item in data.items
     ]
+
+
+def _drawn(item: Item) -> dict[str, list[str]]:
+    drawn = getattr(item.annotations[0], "sources", ()) if item.annotations else ()
+    return {"drawn_sha256": [pixel_sha256(one) for one in drawn]} if drawn else {}
 
 
 def _knowing(labels: Source, unknown: int | None) -> Source:

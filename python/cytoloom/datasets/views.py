@@ -76,6 +76,11 @@ class CropSource:
         """Whether its type says nothing of that of its file."""
         return getattr(self.whole, "bare", False)
 
+    @property
+    def sources(self) -> tuple[CropSource, ...]:
+        """The box of each that a consensus was made of; none of any other source."""
+        return tuple(CropSource(one, self.roi) for one in getattr(self.whole, "sources", ()))
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels of the box, or those within slices of it."""
         box = tuple(slice(start, stop) for start, stop in self.roi)

@@ -101,5 +101,5 @@ def with_consensus(
 
 def each_drawn(item: Item) -> list[Item]:
     """Return an item for each annotator that its consensus was made of; else the item alone."""
-    sources = [getattr(one, "sources", (one,)) for one in item.annotations]
+    sources = [getattr(one, "sources", ()) or (one,) for one in item.annotations]
     return [replace(item, annotations=(one,)) for several in sources for one in several]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +20,7 @@ from ..errors import invalid
 from ..messages import say
 from ..models.folder import OVERWRITE, ModelFolder
 from ..runtime import backend
+from ..version import __version__
 from . import checkpoints
 from .lesson import Lesson
 from .schedule import State
@@ -51,12 +54,26 @@ def settings_hash(lesson: Lesson, trainer: Trainer, precision: str) -> dict[str,
         "normalize": to_plain(lesson.part.normalize),
         "seed": lesson.seed,
         "precision": precision,
+        "backend": backend.name(),
+        "cytoloom": __version__,
         **lesson.settings(),
     }
+    parts["code"] = _own_code([parts, to_plain(lesson.part.task.heads)])
     return {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
         for name, part in parts.items()
     }
+
+
+def _own_code(plain: Any) -> dict[str, str]:
+    """Return the source of components outside the package, which may have been edited since."""
+    inside = plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list) else ()
+    found = {name: code for one in inside for name, code in _own_code(one).items()}
+    module = sys.modules.get(plain.get("module") or "") if isinstance(plain, dict) else None
+    if module is not None:
+        with contextlib.suppress(OSError, TypeError):  # written into a console
+            found[module.__name__] = inspect.getsource(module)
+    return found
 
 
 class Keeper:
@@ -108,7 +125,12 @@ class Keeper:
     def _changed(self, earlier: Mapping[str, str]) -> list[str]:
         changed = sorted(n for n in self._settings if self._settings[n] != earlier.get(n))
         # another seed holds out other images, and normalises by these
-        follows = {"seed": ("data", "normalize", "pixel_size_um"), "data": ("pixel_size_um",)}
+        of_images = ("weight", "pixel_size_um")
+        follows = {
+            "seed": ("data", "normalize", *of_images),
+            "data": of_images,
+            "unknown": ("data", "normalize"),
+        }
         dropped = {name for cause in changed for name in follows.get(cause, ())}
         return [name for name in changed if name not in dropped]
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..components import at_home, to_plain
 from ..events import Work
 from ..models.folder import ModelFolder
+from ..models.identity import model_sha256
 from ..models.record import Part
 from ..patches.augment import Augment
 from ..patches.sample import Reader, Sampler
@@ -79,15 +80,16 @@ class Segmentation(Lesson):
         return transfer(earlier, network, start.part, self.part)
 
     def settings(self) -> dict[str, Any]:
-        """Return what the images are, and what training starts from."""
-        start = self._planned.split.given.start
+        """Return what the images and their labels are, and what training starts from."""
+        split = self._planned.split
+        start, parts = split.given.start, (split.train, split.validation)
+        rows = self._planned.surveyed.manifest
         return {
-            "start": start.info["data"] if start is not None else None,
-            "data": to_plain(self._planned.surveyed.manifest),
-            "pixel_size_um": [
-                list(one.spacing_um) if one.spacing_um else None
-                for one in self._planned.split.train.items
-            ],
+            "start": model_sha256(start) if start is not None else None,
+            "data": to_plain([rows, [[item.roi for item in part.items] for part in parts]]),
+            "unknown": [part.unknown for part in parts],
+            "weight": [item.weight for item in split.train.items],
+            "pixel_size_um": to_plain([[i.spacing_um for i in part.items] for part in parts]),
         }
 
     def reserve_s(self, watch: Watch, progress: float) -> float:
