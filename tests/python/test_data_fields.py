@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 
 import cytoloom as cl
+import kills
 import small
 from cytoloom.cli import main
 from cytoloom.datasets.data import as_data
@@ -262,6 +264,71 @@ def test_what_is_missing_or_does_not_fit_is_named(tmp_path):
     problems = str(cl.check(tmp_path).problems)
     assert "images need the same channels: A: 2 channels; B: 1 channel" in problems
     assert "C_w2.tif`. Expected 6 x 8 pixels, as" in problems
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        (("A_w1", "A_w2", "B_w1", "B_w2", "X_w2"), ["w1"]),
+        (("A_w1", "A_w2", "A_w3", "B_w1", "B_w3", "X_w1", "X_w3"), ["w2"]),
+        (("A_w1", "A_w2", "B_w2", "B_w3", "X_w3"), ["w1", "w2"]),
+        (("DAPI/A", "GFP/A", "GFP/X"), ["DAPI"]),
+        (("X_z1_w2", "X_z2_w2", *(f"A_z{z}_w{c}" for z in (1, 2) for c in (1, 2))), ["w1"]),
+        (("X_0001", *(f"{n}_000{c}" for n in "AB" for c in range(2))), ["0000"]),
+    ],
+)
+def test_the_number_of_a_channel_is_the_same_in_each_image(tmp_path, files, missing):
+    """Whatever files of it are missing: none of the others is taken in its place."""
+    for name in files:
+        put((tmp_path / name).parent, f"{(tmp_path / name).name}.tif")
+    pattern = "{name}_{channel}" if "X_0001" in files else None
+    every = sorted({*missing, *(name.partition("/")[0].rpartition("_")[2] for name in files)})
+    whole = {item.id: item for item in as_images(tmp_path, pattern=pattern)}
+    for k, channel in enumerate(every):
+        for chosen in (k, channel) if not channel.isdecimal() else (k,):
+            items = as_images(tmp_path, channels=[chosen], pattern=pattern)
+            image = next(item for item in items if item.id == "X").image
+            if channel in missing:
+                with pytest.raises(InvalidError, match=f"a file of channel {channel} too"):
+                    image.read()
+                continue
+            own = [name for name in every if name not in missing].index(channel)
+            assert (image.read() == whole["X"].image.read()[..., [own]]).all()
+    if "DAPI/A" in files:  # names of two kinds have no numbers in common
+        put(tmp_path / "ch1", "Y.tif")
+        [other] = [i for i in as_images(tmp_path, channels=[0]) if i.id == "Y"]
+        assert other.image.read().shape == (6, 8, 1)
+
+
+def test_an_image_without_its_channel_is_said_by_every_verb(trained, tmp_path, capsys):
+    for k, (image, truth) in enumerate(zip(*small.nuclei(3), strict=True)):
+        for name, pixels in (
+            ("images/{}_w1", image),
+            ("images/{}_w2", image),
+            ("labels/{}", truth),
+        ):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / f"{name.format('ABX'[k])}.tif", pixels)
+    (tmp_path / "images/X_w1.tif").unlink()
+    model, words = kills.ruled(trained.path), "a file of channel w1 too, as others have"
+    data = cl.Data.from_folder(tmp_path, channels=[0])
+    for one in (data, as_data(tmp_path).with_channels([0])):
+        assert words in str(cl.check(one))
+    for refused in (lambda: small.train(data=data), lambda: cl.evaluate(model, data)):
+        with pytest.raises(InvalidError, match=words):
+            refused()
+    rule = {"rescale": None, "progress": False}
+    named = replace(model, info={**model.info, "channels": {"count": 1, "names": ["w1"]}})
+    labels, images = tmp_path / "labels", tmp_path / "images"
+    calls = {
+        "predict": lambda: cl.predict(model, images, channels=[0], **rule).objects,
+        "by name": lambda: cl.predict(named, images, **rule).objects,
+        "measure": lambda: cl.measure(labels, images, channels=[0], progress=False),
+    }
+    capsys.readouterr()
+    for verb, call in calls.items():
+        assert set(call()["image"]) == {"A", "B"}, verb
+        assert words in capsys.readouterr().err, verb
 
 
 def test_nnunet_names_its_channels_by_four_digits(tmp_path):

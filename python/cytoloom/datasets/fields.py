@@ -35,11 +35,14 @@ class Field:
         One for each.
     channels : tuple of str, default ()
         Names of its channels, where something else than names of files tells them.
+    every : tuple of str, default ()
+        Channels of the images that it is with, where its own files are not of all of them.
     """
 
     name: str
     files: tuple[Place, ...]
     channels: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -62,6 +65,12 @@ class Field:
         """Names of the channels where each file is one; none where they are bare numbers."""
         names = self.channels or tuple(self.grid("c"))
         return None if any(not name or name.isdecimal() for name in names) else names
+
+    @property
+    def among(self) -> tuple[tuple[str, int | None], ...]:
+        """Return the places of `every` among its own channels, None of one that is missing."""
+        own = self.grid("c")
+        return tuple((name, own.index(name) if name in own else None) for name in self.every)
 
     @property
     def mixed(self) -> bool:
@@ -152,7 +161,7 @@ def join(
     axes = _axes(of_images, of_labels, given=pattern is not None or nnunet)
     found = _grouped(of_images.values(), axes)
     problems += [text for one in found.values() if (text := one.fault)]
-    whole = {name: one for name, one in found.items() if not one.fault}
+    whole = _among({name: one for name, one in found.items() if not one.fault})
     groups, recordings = _recordings(whole, of_images)
     notes = (*_said(whole, axes), *recordings)
     labelled = _by_folder(_grouped(of_labels.values(), axes), whole)
@@ -239,6 +248,27 @@ def _grouped(places: Iterable[Place], axes: str) -> dict[str, Field]:
         parts = [Field(p.name, (Place(p.name),)) for p in files] if one.mixed else [one]
         found |= {part.name: part for part in parts}
     return found
+
+
+def _among(fields: dict[str, Field]) -> dict[str, Field]:
+    """Tell images that lack a channel of the others which there are: by these they are counted.
+
+    Images that have no channel in common, directly or by others, are not called alike.
+    """
+    own = {name: frozenset(one.grid("c")) for name, one in fields.items()}
+    every = {
+        of: tuple(sorted(_with(of, {*own.values()}), key=natural_order)) for of in {*own.values()}
+    }
+    return {
+        name: replace(one, every=every[own[name]]) if own[name] < {*every[own[name]]} else one
+        for name, one in fields.items()
+    }
+
+
+def _with(own: frozenset[str], sets: set[frozenset[str]]) -> frozenset[str]:
+    """Return a set of channels with all others that share one with it."""
+    more = own.union(*(other for other in sets if other & own))
+    return own if more == own else _with(more, sets)
 
 
 def _by_folder(labels: dict[str, Field], images: Mapping[str, Field]) -> dict[str, Field]:

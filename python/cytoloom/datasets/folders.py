@@ -116,7 +116,7 @@ def files_of(folder: Path, one: Field) -> Path | Files:
     """Return the file of an image, or its files where it is told by several or by a pattern."""
     if not any(place.tokens for place in one.files):
         return folder / one.files[0].name
-    return Files(str(folder / one.name), one.paths(folder), one.channel_names)
+    return Files(str(folder / one.name), one.paths(folder), one.channel_names, one.among)
 
 
 @dataclass

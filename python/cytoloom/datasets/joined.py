@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
+from ..images.channels import Channels, Picked, pick_channels
 from ..images.image import AnyArray
 from ..messages import Argument, Setting, say
 from .sources import Slices, Source
@@ -19,6 +20,7 @@ _NO_DISTANCE = say(
     "the distance of its planes is in no file, so that its pixel size is not known; give {}",
     Argument("pixel_size_um"),
 )
+Among = tuple[tuple[str, int | None], ...]
 Grid = tuple[tuple[tuple[Path, ...], ...], ...]
 
 
@@ -34,11 +36,15 @@ class Files:
         By time, plane and channel.
     channel_names : tuple of str, optional
         Where names of files tell them.
+    among : tuple of (str, int or None), default ()
+        Of an image that lacks channels which others of its set have: all of these, and where they
+        are among its own.
     """
 
     name: str
     paths: Grid
     channel_names: tuple[str, ...] | None = None
+    among: Among = ()
 
 
 class JoinedSource:
@@ -52,6 +58,8 @@ class JoinedSource:
         Along what.
     channel_names : tuple of str, optional
         Of the parts, where each is one channel.
+    among : tuple of (str, int or None), default ()
+        See `Files`.
 
     Examples
     --------
@@ -62,9 +70,13 @@ class JoinedSource:
     """
 
     def __init__(
-        self, parts: Sequence[Source], axis: str, channel_names: tuple[str, ...] | None = None
+        self,
+        parts: Sequence[Source],
+        axis: str,
+        channel_names: tuple[str, ...] | None = None,
+        among: Among = (),
     ) -> None:
-        self.parts = tuple(parts)
+        self.parts, self.among = tuple(parts), among
         self._axis = axis
         self._names = channel_names
         self.name = parts[0].name
@@ -125,6 +137,35 @@ class JoinedSource:
         if self._axis == "z":
             return getattr(self.parts[0], "channel_names", None)
         return self._names if self._names and self.shape[-1] == len(self._names) else None
+
+    def pick(self, channels: Channels) -> Picked | None:
+        """Choose channels, counted as in the images that it is with; one may be missing.
+
+        Raises
+        ------
+        InvalidError
+            The image has no file of it.
+        """
+        every = tuple(name for name, _ in self.among)
+        names = None if any(name.isdecimal() for name in every) else every
+        picked = pick_channels(channels, len(every), names, self.name)
+        if picked is None:
+            return None
+        own = [[self.among[k][1] for k in part] for part in picked.parts]
+        lacking = [every[k] for part in picked.parts for k in part if self.among[k][1] is None]
+        files = sum(place is not None for _, place in self.among)
+        if lacking or self.shape[-1] != files:  # with several channels in a file, which is which?
+            raise self._lacks(lacking)
+        return Picked(tuple(tuple(k for k in part if k is not None) for part in own))
+
+    def _lacks(self, channels: Sequence[str]) -> InvalidError:
+        absent = [name for name, place in self.among if place is None]
+        return invalid(
+            self.name,
+            expected=f"a file of channel {', '.join(channels or absent)} too, as others have",
+            received=", ".join(path.name for path in self.paths),
+            remedy="Put it there, or leave this image away.",
+        )
 
     @property
     def identity(self) -> Hashable:

@@ -116,18 +116,20 @@ def _joined(image: Files, options: ReadOptions, role: Role = "image") -> list[So
     count = max(_frames(file) for c in times[0] for file in c) if len(times) == 1 else 1
     if count > 1:
         times = [[[file.at(k) for file in c] for c in times[0]] for k in range(count)]
-    return [_put_together(planes, image.channel_names, options, role) for planes in times]
+    return [_put_together(planes, image, options, role) for planes in times]
 
 
 def _put_together(
     planes: Sequence[Sequence[FileSource]],
-    names: tuple[str, ...] | None,
+    image: Files,
     options: ReadOptions,
     role: Role,
 ) -> Source:
     """Join channels and then planes, and choose channels."""
-    each = [JoinedSource(c, "c", names) if len(c) > 1 or names else c[0] for c in planes]
-    whole = each[0] if len(each) == 1 else JoinedSource(each, "z")
+    names, among = image.channel_names, image.among
+    join = len(planes[0]) > 1 or names or among
+    each = [JoinedSource(c, "c", names, among) if join else c[0] for c in planes]
+    whole = each[0] if len(each) == 1 else JoinedSource(each, "z", None, among)
     if options.channels is None or role == "labels":
         return whole
     return ChannelSource(whole, options.channels)

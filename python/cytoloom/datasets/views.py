@@ -113,7 +113,10 @@ class ChannelSource:
     @cached_property
     def _kept(self) -> Picked:
         count, names = self._source.shape[-1], getattr(self._source, "channel_names", None)
-        kept = pick_channels(self._channels, count, names, self.name)
+        if getattr(self._source, "among", ()):  # an image without some of the channels of others
+            kept = self._source.pick(self._channels)
+        else:
+            kept = pick_channels(self._channels, count, names, self.name)
         return kept or Picked(tuple((k,) for k in range(count)))
 
     @property

@@ -78,6 +78,8 @@ def trained_channels(item: Any, model: Model) -> Any:
         have = getattr(item.image, "channel_names", None)
         if not names or not have or list(have) == list(names):
             return item
+        # of an image without a file of one of them it is said when it is read
+        have = [name for name, _ in getattr(item.image, "among", ())] or have
         pick_channels(tuple(names), len(have), tuple(have), item.id)
     except (InvalidError, OSError):
         return item
