@@ -259,6 +259,22 @@ def test_a_consensus_is_shown_with_its_experts(tmp_path):
         assert "anna" in page.said
 
 
+def test_what_each_expert_drew_is_a_layer(tmp_path):
+    drawn = {"anna": np.zeros((12, 16), np.uint8), "ben": np.zeros((12, 16), np.uint8)}
+    drawn["anna"][2:6, 2:6] = drawn["ben"][2:6, 2:9] = 255
+    for who, labels in drawn.items():
+        (tmp_path / "experts" / who).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "experts" / who / "x.tif", labels)
+    cl.consensus(tmp_path / "experts", out=tmp_path / "c", progress=False)
+    page = report(tmp_path / "c", tmp_path / "a.html")
+    layers = page.picture("x")
+    for who, labels in drawn.items():
+        line = layers[f"expert {who}"] > 0
+        assert line[labels > 0].sum() == line.sum() > 0
+        assert line[2, 2:6].all()
+    assert "pictures show labels only" in page.said
+
+
 def test_a_stack_is_three_planes_and_a_projection(tmp_path):
     stack = np.zeros((5, 20, 30), np.uint16)
     stack[1:3, 4:9, 5:25] = 1
@@ -306,6 +322,10 @@ def test_many_pictures_are_beside_the_page(found, tmp_path, monkeypatch, capsys)
     with pytest.raises(cl.InvalidError, match="a new file"):
         report(found, tmp_path / "big one.html")
     report(found, tmp_path / "big one.html", overwrite=True)
+    (tmp_path / "big one_files" / "mine.txt").write_text("mine")
+    monkeypatch.undo()
+    report(found, tmp_path / "big one.html", overwrite=True)
+    assert [path.name for path in (tmp_path / "big one_files").iterdir()] == ["mine.txt"]
 
 
 def test_a_thousand_images_stay_small():

@@ -18,14 +18,15 @@ from ..datasets.origin import read_again
 from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..experts.given import gather
 from ..measurement.given import label_images
-from ..messages import TABLES, Argument, Setting, counted, say, spelled
+from ..messages import TABLES, Argument, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.atomic import meant, new_file, told, write_whole
+from ..storage.atomic import leave_empty, meant, new_file, told, write_whole
 from ..storage.names import file_names
 from ..storage.results import claimed, put_in_place, staged
-from ..storage.written import Written
+from ..storage.written import RECORD, Written
 from ..version import __version__
 from . import page, words
 from .given import Shown, labels_by_name, shown
@@ -67,6 +68,7 @@ def collect(
         yield from _write_beside(place, parts, pictures, overwrite)
     else:
         _write(place, parts, {name: dict(one.layers) for name, one in pictures.items()}, overwrite)
+        _remove_beside(place)
     yield note(f"{counted(len(table.rows), 'image')} in {place}.")
     return place
 
@@ -109,6 +111,16 @@ def _items(found: Shown, images: Any) -> tuple[dict[str, Item], str]:
     return by_name, ""
 
 
+def _experts(found: Shown) -> dict[str, Item]:
+    """Return what experts drew by image, where that is in files and still there."""
+    given = (found.run.get("experts") or {}).get("given")
+    if found.kind != "consensus" or not given:
+        return {}
+    with contextlib.suppress(InvalidError, OSError):
+        return {item.id: item for item in gather(given).items}
+    return {}
+
+
 def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
     """Take images, for scores with their labels where they have any."""
     if found.kind == "scores" or found.run.get("verb") == "consensus":
@@ -124,7 +136,7 @@ def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
 
 def _pictures(found: Shown, items: Mapping[str, Item]) -> Work[dict[str, Picture]]:
     """Make the picture of each image; one that cannot be made stops no other."""
-    names, made = found.names, {}
+    names, made, drawn = found.names, {}, _experts(found)
     most = _side(len(names))
 
     def work(name: str) -> Picture:
@@ -134,7 +146,8 @@ def _pictures(found: Shown, items: Mapping[str, Item]) -> Work[dict[str, Picture
         if status != "ok":
             return Picture()
         try:
-            one = picture_of(found, name, item, most)
+            by = drawn.get(name) or (item if found.kind == "consensus" else None)
+            one = picture_of(found, name, item, most, by)
         except (InvalidError, OSError, MemoryError, ValueError) as error:
             return Picture(problem=spelled(say("no picture: {}", str(error)), TABLES))
         if item is None and items:
@@ -195,6 +208,7 @@ def _parts(
     return {
         "title": place.stem,
         "kind": words.TITLES[found.kind],
+        "results": found.kind,
         "version": __version__,
         "figures": words.figures(found, table),
         "summary": words.summary(found, table),
@@ -204,7 +218,7 @@ def _parts(
         "columns": table.columns,
         "rows": rows,
         "pictured": any(one.layers for one in pictures.values()),
-        "legend": words.legend(name for one in pictures.values() for name in one.layers),
+        "legend": words.legend(found, (name for one in pictures.values() for name in one.layers)),
         "objects": objects_of(found.objects),
         "methods": words.methods(found),
         "citations": words.citations(found),
@@ -241,11 +255,28 @@ def _address(layer: Any) -> str:
     return layer if isinstance(layer, str) else page.data_address(layer, page.kind_of(layer))
 
 
+def _beside(place: Path) -> Path:
+    """Return the folder with the pictures of a page, where these are beside it."""
+    return place.with_name(f"{place.stem}_files")
+
+
+def _remove_beside(place: Path) -> None:
+    """Remove the pictures of an earlier page, as they were written, where this one has its own."""
+    record = Written(_beside(place))
+    own = [name for name in record.names() if record.holds(name)]
+    if own:
+        with claimed(_beside(place), "report", "path") as (inside, _), staged(inside) as stage:
+            put_in_place(stage, inside, {}, [], own)
+        if not Written(inside).names():
+            (inside / RECORD).unlink(missing_ok=True)
+        leave_empty(inside)
+
+
 def _write_beside(
     place: Path, parts: Mapping[str, Any], pictures: Mapping[str, Picture], overwrite: bool
 ) -> Work[None]:
     """Write pictures into a folder beside the page, and then the page."""
-    folder = place.with_name(f"{place.stem}_files")
+    folder = _beside(place)
     stems = file_names(pictures)
     layers: dict[str, dict[str, str]] = {}
     with claimed(folder, "report", "path") as (inside, lock), staged(inside) as stage:
@@ -253,19 +284,15 @@ def _write_beside(
         for name, one in pictures.items():
             lock.check()
             layers[name] = {}
-            for layer, content in one.layers.items():
+            for k, (layer, content) in enumerate(one.layers.items()):
                 suffix = ".jpg" if page.kind_of(content) == "image/jpeg" else ".png"
-                file = f"{stems[name]}_{layer}{suffix}"
+                file = f"{stems[name]}_{layer if layer.isalpha() else k}{suffix}"
                 with told(inside / file):
                     (stage / file).write_bytes(content)
                 files.append(file)
                 layers[name][layer] = f"{_quoted(folder.name)}/{_quoted(file)}"
         record = Written(inside)
         record.refuse_others(files, "path")
-        if not overwrite and any(os.path.lexists(inside / file) for file in files):
-            remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
-            expected = "no pictures beside it"
-            raise invalid("path", expected=expected, received=str(folder), remedy=remedy)
         gone = [name for name in record.names() if name not in files and record.holds(name)]
         put_in_place(stage, inside, {}, files, gone)
     _write(place, parts, layers, overwrite)

@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.outlines import boundary
-from ..plots.overlays import FOUND, TRUTH
+from ..plots.overlays import FOUND
 
 JPEG_QUALITY = 82
 COLOURS = 251
 """A prime, so that numbers of neighbours that differ by any usual step differ in colour."""
+EXPERTS = (
+    (0, 158, 115), (204, 121, 167), (240, 228, 66), (0, 114, 178), (213, 94, 0), (180, 160, 255),
+    (150, 220, 120), (255, 150, 150),
+)  # fmt: skip
+"""Of the outlines of experts, in their order; the script of the page has the same."""
 MISSED, FALSE = (213, 94, 190), (240, 80, 40)
 
 
@@ -57,20 +62,19 @@ def nearest(labels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return labels[rows[:, None], columns]
 
 
-def lines(labels: NDArray[Any], colour: Sequence[int] = FOUND) -> bytes:
-    """Encode the outlines of labels as PNG, clear elsewhere."""
-    return painted(boundary(labels).astype(np.uint8), [colour])
+def lines(
+    labels: NDArray[Any],
+    inside: NDArray[np.bool_] | None = None,
+    colour: Sequence[int] = FOUND,
+) -> bytes:
+    """Encode the outlines of labels as PNG, clear elsewhere; none run where `inside` ends."""
+    return painted(boundary(labels, inside).astype(np.uint8), [colour])
 
 
 def fills(labels: NDArray[Any]) -> bytes:
     """Encode labels as PNG, objects in colours that differ between neighbours."""
     index = np.where(labels > 0, labels % COLOURS + 1, 0).astype(np.uint8)
     return painted(index, _palette())
-
-
-def truth_lines(labels: NDArray[Any]) -> bytes:
-    """Encode outlines of what is true."""
-    return lines(labels, TRUTH)
 
 
 def mistakes(kinds: NDArray[np.uint8]) -> bytes:
@@ -86,7 +90,7 @@ def painted(index: NDArray[np.uint8], colours: Sequence[Sequence[int]]) -> bytes
     flat = [int(part) for colour in ((0, 0, 0), *colours) for part in colour]
     image.putpalette(flat)
     bits = 1 if len(colours) < 2 else 2 if len(colours) < 4 else 8
-    return _saved(image, "PNG", optimize=True, transparency=0, bits=bits)
+    return _saved(image, "PNG", transparency=0, bits=bits)
 
 
 def heat(values: NDArray[Any], size: tuple[int, int], colours: str) -> bytes:

@@ -113,8 +113,12 @@
   const BASES = ["image", "probability", "uncertainty"];
   const WORDS = {
     image: "image", probability: "probability", uncertainty: "uncertainty", labels: "objects in colours",
-    outlines: "outlines", truth: "truth", mistakes: "missed and false",
+    outlines: document.body.dataset.kind === "consensus" ? "consensus" : "outlines", truth: "truth", mistakes: "missed and false",
   };
+  // Layers of experts are called "expert NAME", and have a colour each, as they have in the pictures.
+  const COLOURS = ["#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#b4a0ff", "#96dc78", "#ff9696"];
+  const experts = [...new Set(pictures.flatMap(({ layers }) => Object.keys(layers)))].filter((name) => !(name in WORDS));
+  for (const name of experts) WORDS[name] = name.replace(/^expert /, "");
   const viewer = get("viewer");
   const stage = get("stage");
   const sheet = get("sheet");
@@ -136,7 +140,9 @@
         else state.over[input.checked ? "add" : "delete"](name);
         draw();
       });
-      const swatch = make("span", { className: `swatch ${name}` });
+      const expert = name.startsWith("expert ");
+      const swatch = make("span", { className: expert ? "swatch" : `swatch ${name}` });
+      if (expert) swatch.style.background = COLOURS[have.filter((one) => one.startsWith("expert ")).indexOf(name) % COLOURS.length];
       if (name === "image") swatch.hidden = true;
       get(isBase ? "bases" : "overlays").append(make("label", {}, input, swatch, WORDS[name], make("kbd", { textContent: place + 1 })));
     });

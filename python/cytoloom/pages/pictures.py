@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,18 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.files import FileSource
 from ..datasets.items import Item, read_labels
 from ..errors import InvalidError
-from ..images.files import read
 from ..messages import TABLES, say, spelled
 from ..metrics.matching import match
-from ..plots.overlays import channels_last, grey_limits, stretched
+from ..plots.overlays import TRUTH, channels_last, grey_limits, stretched
 from ..segmentation.objects import components
 from ..tasks.instances import is_mask
 from . import layers, stacks
 from .given import Shown
 
 GAP = 96
+EXPERT = "expert "
+"""What the names of layers of experts begin with."""
+MOST_EXPERTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,11 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a picture is made of; arrays of one spatial shape, or None."""
+    """What a picture is made of; arrays of one spatial shape, or None.
+
+    `mistakes` are 1 where something was missed, and 2 where something false was found; `inside` is
+    False between planes that are laid out flat; `drawn` is what each expert drew.
+    """
 
     pixels: NDArray[Any] | None
     labels: NDArray[Any] | None
@@ -57,9 +65,13 @@ class Parts:
     problems: tuple[str, ...] = ()
     spacing: tuple[float, ...] | None = None
     mistakes: NDArray[np.uint8] | None = None
+    inside: NDArray[np.bool_] | None = None
+    drawn: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def picture_of(shown: Shown, name: str, item: Item | None, most_px: int) -> Picture:
+def picture_of(
+    shown: Shown, name: str, item: Item | None, most_px: int, drawn: Item | None = None
+) -> Picture:
     """Make the picture of an image, as far as it can be made.
 
     Parameters
@@ -72,8 +84,12 @@ def picture_of(shown: Shown, name: str, item: Item | None, most_px: int) -> Pict
         The image, where somebody knows where it is.
     most_px : int
         Longest side of the picture.
+    drawn : Item, optional
+        What experts drew in it, as annotations.
     """
     parts = _compared(shown, name, _parts(shown, name, item))
+    if drawn is not None and parts.labels is not None:
+        parts = replace(parts, drawn=_by_expert(drawn, parts.labels.shape))
     known = [one for one in (parts.pixels, parts.labels, parts.truth) if one is not None]
     problem = "; ".join(parts.problems)
     if not known:
@@ -109,7 +125,7 @@ def _parts(shown: Shown, name: str, item: Item | None) -> Parts:
         if item.annotations and shown.kind == "scores":
             truth = tried(lambda: _truth(item), "truth")
     if name in shown.maps:
-        shares = tried(lambda: read(shown.maps[name]).array, "probabilities")
+        shares = tried(FileSource(shown.maps[name], cache=None).read, "probabilities")
     size = next((x.shape for x in (labels, truth) if x is not None), None)
     if pixels is not None and size is not None and pixels.shape[:-1] != size:
         problems.append(f"no image: it has {pixels.shape[:-1]} pixels now, its labels {size}")
@@ -121,6 +137,17 @@ def _parts(shown: Shown, name: str, item: Item | None) -> Parts:
         shares = None
     spacing = None if item is None else item.spacing_um
     return Parts(pixels, labels, truth, shares, tuple(problems), spacing)
+
+
+def _by_expert(item: Item, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+    """Read what experts drew, as far as it can be read and is of this size."""
+    found = {}
+    for k, source in enumerate(item.annotations[:MOST_EXPERTS]):
+        with contextlib.suppress(InvalidError, OSError):
+            labels = source.read()
+            if labels.shape == shape:
+                found[item.annotators[k] if item.annotators else f"{k + 1}"] = labels
+    return found
 
 
 def _why(error: Exception) -> str:
@@ -161,7 +188,13 @@ def _laid_out(
     planes = say("plane z = {} of {}; y and z at x = {}; brightest along z; below x and z at "
                  "y = {}", at[0], size[0], at[2], at[1])  # fmt: skip
     names = ("labels", "truth", "shares", "mistakes")
-    flatter = replace(parts, pixels=None, **{name: flat(getattr(parts, name)) for name in names})
+    flatter = replace(
+        parts,
+        pixels=None,
+        inside=flat(np.broadcast_to(np.True_, size)),
+        drawn={who: stacks.flat(one, at, parts.spacing) for who, one in parts.drawn.items()},
+        **{name: flat(getattr(parts, name)) for name in names},
+    )
     return flatter, flat(drawn, GAP), str(planes)
 
 
@@ -169,6 +202,7 @@ def _encoded(parts: Parts, drawn: NDArray[np.uint8] | None, most_px: int) -> Pic
     """Encode the layers of a flat picture."""
     whole = next(x for x in (drawn, parts.labels, parts.truth) if x is not None).shape[:2]
     size = layers.smaller(whole, most_px)
+    inside = None if parts.inside is None else layers.nearest(parts.inside, size)
     made: dict[str, bytes] = {}
     if drawn is not None:
         made["image"] = layers.photo(drawn, size)
@@ -176,11 +210,14 @@ def _encoded(parts: Parts, drawn: NDArray[np.uint8] | None, most_px: int) -> Pic
         made |= _heat(parts.shares, size)
     if parts.labels is not None:
         small = layers.nearest(parts.labels, size)
-        made |= {"labels": layers.fills(small), "outlines": layers.lines(small)}
+        made |= {"labels": layers.fills(small), "outlines": layers.lines(small, inside)}
     if parts.truth is not None:
-        made["truth"] = layers.truth_lines(layers.nearest(parts.truth, size))
+        made["truth"] = layers.lines(layers.nearest(parts.truth, size), inside, TRUTH)
     if parts.mistakes is not None:
         made["mistakes"] = layers.mistakes(layers.nearest(parts.mistakes, size))
+    for k, (who, one) in enumerate(parts.drawn.items()):
+        colour = layers.EXPERTS[k % len(layers.EXPERTS)]
+        made[EXPERT + who] = layers.lines(layers.nearest(one, size), inside, colour)
     return Picture(whole[1], whole[0], made)
 
 

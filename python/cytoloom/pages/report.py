@@ -56,7 +56,8 @@ def report(
     many images are in a folder ``<name>_files`` beside it, which goes with it, and which is said.
     Pictures are made smaller the more there are; what is measured is not measured in them. Of a
     stack there are three planes at right angles, through the plane with most objects, and the
-    brightest value along z. Probabilities are shown where `predict` wrote ``maps``.
+    brightest value along z. Probabilities are shown where `predict` wrote ``maps``, and what each
+    expert drew where a consensus is of label images in files.
 
     Images are in the order in which they are worth a look: those that failed, then those with
     flags, then by the lowest score or mean probability of the foreground.

@@ -37,6 +37,8 @@ HEADINGS = {
     "f1_50": ("F1", "Right objects over the mean of true and found ones"),
     "panoptic_quality": ("PQ", "F1 times the mean overlap of right objects"),
     "dice": ("Dice", "Overlap of the areas: 1 all, 0 none"),
+    "precision": ("Precision", "Of what was found, how much is right"),
+    "recall": ("Recall", "Of what is there, how much was found"),
     "iou": ("IoU", "Overlap of the areas over their union"),
     "n_truth": ("True", "How many objects there are"),
     "n_found": ("Found", "How many objects were found"),
@@ -48,6 +50,8 @@ HEADINGS = {
     "pair_dice": ("Pairs", "Mean Dice of each two experts"),
 }
 """What columns are called on a page, and what is said of them."""
+BY_CLASS = ("n_found_on_empty", "dice", "iou", "precision", "recall")
+"""Scores that each class has of its own, behind whose name that of the class stands."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +188,16 @@ def heading_of(name: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> heading_of("dice")[0], heading_of("well_row")
-    ('Dice', ('well row', ''))
+    >>> heading_of("dice")[0], heading_of("dice_nucleus")[0], heading_of("well_row")
+    ('Dice', 'Dice, nucleus', ('well row', ''))
     """
-    return HEADINGS.get(name, (name.replace("_", " "), ""))
+    if name in HEADINGS:
+        return HEADINGS[name]
+    for metric in BY_CLASS:
+        if name.startswith(f"{metric}_"):
+            heading, hint = HEADINGS[metric]
+            return f"{heading}, {name.removeprefix(f'{metric}_')}", f"{hint}; of this class"
+    return name.replace("_", " "), ""
 
 
 def _scalar(value: Any) -> bool:

@@ -184,19 +184,14 @@ def _of_flags(table: Table) -> Iterator[str]:
         yield f"Listed first is what is worth a look: {first} {heading_of(table.by)[0]}."
 
 
-def legend(layers: Iterable[str]) -> list[tuple[str, str]]:
-    """Return what the colours of small pictures mean: by name of the colour.
-
-    Examples
-    --------
-    >>> legend(["image", "outlines"]), [name for name, _ in legend(["outlines", "mistakes"])]
-    ([('outlines', 'found')], ['missed', 'false'])
-    """
+def legend(shown: Shown, layers: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what the colours of small pictures mean: by name of the colour."""
     have = set(layers)
     if "mistakes" in have:
         shown = [("truth", "truth")] if "truth" in have else []
         return [*shown, ("missed", "missed"), ("false", "found where nothing is")]
-    told = (("outlines", "found"), ("truth", "truth"))
+    outlined = "consensus" if shown.kind == "consensus" else "found"
+    told = (("outlines", outlined), ("truth", "truth"))
     return [one for one in told if one[0] in have]
 
 
