@@ -317,8 +317,8 @@ def test_many_pictures_are_beside_the_page(found, tmp_path, monkeypatch, capsys)
     page = Page(cl.report(found, tmp_path / "big one.html"))
     said = capsys.readouterr().err
     assert "they are in" in said
-    assert page.layers("a")["image"] == "big%20one_files/a_image.jpg"
-    assert (tmp_path / "big one_files" / "a_image.jpg").is_file()
+    assert page.layers("a")["image"] == "big%20one_files/00000_image.jpg"
+    assert (tmp_path / "big one_files" / "00000_image.jpg").is_file()
     with pytest.raises(cl.InvalidError, match="a new file"):
         report(found, tmp_path / "big one.html")
     report(found, tmp_path / "big one.html", overwrite=True)
@@ -352,6 +352,8 @@ def test_what_cannot_be_shown_is_one_sentence(found, tmp_path):
     (tmp_path / "a.html").write_text("mine")
     with pytest.raises(cl.InvalidError, match="overwrite=True"):
         report(found, tmp_path / "a.html")
+    with pytest.raises(cl.InvalidError, match="which is another file or was changed"):
+        report(found, tmp_path / "a.html", overwrite=True)
     assert (tmp_path / "a.html").read_text() == "mine"
 
 

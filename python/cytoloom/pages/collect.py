@@ -9,29 +9,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..datasets.data import as_data
-from ..datasets.given import is_file
 from ..datasets.ids import named
 from ..datasets.items import Item, shown_names
 from ..datasets.origin import read_again
 from ..datasets.unlabelled import gather_images
-from ..errors import InvalidError, invalid
+from ..errors import InvalidError
 from ..events import Event, Work, note, warn
 from ..experts.given import gather
 from ..measurement.given import label_images
 from ..messages import TABLES, Argument, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.atomic import leave_empty, meant, new_file, told, write_whole
-from ..storage.names import file_names
-from ..storage.results import claimed, put_in_place, staged
-from ..storage.written import RECORD, Written
 from ..version import __version__
 from . import page, words
 from .given import Shown, labels_by_name, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
+from .place import beside, free, remove_pictures, write, write_pictures
 from .rows import Table, table_of
 
 LARGEST_BYTES = 60e6
@@ -41,14 +38,13 @@ PIXEL_BYTES = 0.4
 SIDES_PX = (256, 1600)
 """Longest side of pictures: at least, and at most."""
 BESIDE_PX = 1024
-ENDINGS = (".html", ".htm")
 
 
 def collect(
     results: Any, path: str | os.PathLike[str], images: Any, labels: Any, overwrite: bool
 ) -> Work[Path]:
     """Make the page; the parameters are those of the verb."""
-    place = _free(path, overwrite)
+    place = free(path, overwrite)
     page.need_templates()
     found = shown(results)
     if labels is not None:
@@ -61,32 +57,20 @@ def collect(
     for text in notes:
         yield warn(text)
     table = table_of(found, problems)
-    size = sum(len(layer) for one in pictures.values() for layer in one.layers.values())
-    beside = size * 4 / 3 > 0.95 * LARGEST_BYTES
     parts = _parts(found, table, pictures, place, notes)
-    if beside:
-        yield from _write_beside(place, parts, pictures, overwrite)
+    size = sum(len(layer) for one in pictures.values() for layer in one.layers.values())
+    apart = size * 4 / 3 > 0.95 * LARGEST_BYTES
+    if apart:
+        layers, files = _beside(place, pictures)
+        write_pictures(place, files)
+        write(place, _filled({**parts, "beside": True}, layers), overwrite)
+        yield note(
+            f"There are many pictures: they are in {beside(place)}, which goes with the page."
+        )
     else:
-        _write(place, parts, {name: dict(one.layers) for name, one in pictures.items()}, overwrite)
-        _remove_beside(place)
+        write(place, _filled(parts, _within(pictures)), overwrite)
+        remove_pictures(place)
     yield note(f"{counted(len(table.rows), 'image')} in {place}.")
-    return place
-
-
-def _free(path: Any, overwrite: bool) -> Path:
-    """Return where the page is written, if nothing is lost by it."""
-    if not is_file(path) or not str(path):
-        raise invalid("path", expected="a file, report.html", received=path)
-    place = meant(path)
-    if place.suffix.lower() not in ENDINGS:
-        expected = "a file whose name ends in .html"
-        raise invalid("path", expected=expected, received=str(place))
-    if place.is_dir():
-        raise invalid("path", expected="a file", received=f"{place}, a folder")
-    if os.path.lexists(place) and not overwrite:
-        raise new_file(place)
-    if not place.parent.is_dir():
-        raise invalid("path", expected="a file in a folder that is there", received=str(place))
     return place
 
 
@@ -234,73 +218,33 @@ def _picture(one: Picture) -> dict[str, Any]:
     return {"width": one.width, "height": one.height, "planes": one.planes}
 
 
-def _write(
-    place: Path, parts: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]], overwrite: bool
-) -> None:
-    """Write the page, whole; layers are bytes, or names of files beside it."""
-    beside = any(isinstance(one, str) for of in layers.values() for one in of.values())
+def _filled(parts: Mapping[str, Any], layers: Mapping[str, Mapping[str, str]]) -> bytes:
+    """Fill the template, given where the layers of each image are."""
     pictures = [
-        {**picture, "layers": {k: _address(v) for k, v in layers[row["image"]].items()}}
+        {**picture, "layers": layers[row["image"]]}
         for picture, row in zip(parts["pictures"], parts["rows"], strict=True)
     ]
-    text = page.filled(**{**parts, "pictures": pictures, "beside": beside})
-    content = text.encode("utf-8", "replace")
-    try:
-        write_whole(place, lambda name: Path(name).write_bytes(content), overwrite)
-    except InvalidError as error:
-        raise error.renamed("path", str(place)) from None
+    return page.filled(**{**parts, "pictures": pictures}).encode("utf-8", "replace")
 
 
-def _address(layer: Any) -> str:
-    return layer if isinstance(layer, str) else page.data_address(layer, page.kind_of(layer))
+def _within(pictures: Mapping[str, Picture]) -> dict[str, dict[str, str]]:
+    """Return layers as addresses that hold them."""
+    return {
+        name: {layer: page.data_address(content) for layer, content in one.layers.items()}
+        for name, one in pictures.items()
+    }
 
 
-def _beside(place: Path) -> Path:
-    """Return the folder with the pictures of a page, where these are beside it."""
-    return place.with_name(f"{place.stem}_files")
-
-
-def _remove_beside(place: Path) -> None:
-    """Remove the pictures of an earlier page, as they were written, where this one has its own."""
-    record = Written(_beside(place))
-    own = [name for name in record.names() if record.holds(name)]
-    if own:
-        with claimed(_beside(place), "report", "path") as (inside, _), staged(inside) as stage:
-            put_in_place(stage, inside, {}, [], own)
-        if not Written(inside).names():
-            (inside / RECORD).unlink(missing_ok=True)
-        leave_empty(inside)
-
-
-def _write_beside(
-    place: Path, parts: Mapping[str, Any], pictures: Mapping[str, Picture], overwrite: bool
-) -> Work[None]:
-    """Write pictures into a folder beside the page, and then the page."""
-    folder = _beside(place)
-    stems = file_names(pictures)
+def _beside(
+    place: Path, pictures: Mapping[str, Picture]
+) -> tuple[dict[str, dict[str, str]], dict[str, bytes]]:
+    """Return layers as addresses of files beside the page, and the files."""
+    files: dict[str, bytes] = {}
     layers: dict[str, dict[str, str]] = {}
-    with claimed(folder, "report", "path") as (inside, lock), staged(inside) as stage:
-        files = []
-        for name, one in pictures.items():
-            lock.check()
-            layers[name] = {}
-            for k, (layer, content) in enumerate(one.layers.items()):
-                suffix = ".jpg" if page.kind_of(content) == "image/jpeg" else ".png"
-                file = f"{stems[name]}_{layer if layer.isalpha() else k}{suffix}"
-                with told(inside / file):
-                    (stage / file).write_bytes(content)
-                files.append(file)
-                layers[name][layer] = f"{_quoted(folder.name)}/{_quoted(file)}"
-        record = Written(inside)
-        record.refuse_others(files, "path")
-        gone = [name for name in record.names() if name not in files and record.holds(name)]
-        put_in_place(stage, inside, {}, files, gone)
-    _write(place, parts, layers, overwrite)
-    yield note(f"There are many pictures: they are in {folder}, which goes with the page.")
-
-
-def _quoted(name: str) -> str:
-    """Return a name of a file as part of an address."""
-    from urllib.parse import quote
-
-    return quote(name.encode("utf-8", "replace"))
+    folder = quote(beside(place).name.encode("utf-8", "replace"))
+    for k, (name, one) in enumerate(pictures.items()):
+        layers[name] = {}
+        for n, (layer, content) in enumerate(one.layers.items()):
+            file = f"{k:05d}_{layer if layer.isalpha() else n}{page.suffix_of(content)}"
+            files[file], layers[name][layer] = content, f"{folder}/{file}"
+    return layers, files

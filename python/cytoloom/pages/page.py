@@ -6,7 +6,6 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +61,15 @@ def _safe(value: Any) -> Any:
     return f"_{value}" if isinstance(value, str) and value[:1] in "=+@" and value else value
 
 
-def data_address(content: bytes, kind: str) -> str:
-    """Return content as an address that holds it."""
+def data_address(content: bytes, kind: str = "") -> str:
+    """Return content as an address that holds it; without its kind it is a picture."""
+    kind = kind or ("image/jpeg" if suffix_of(content) == ".jpg" else "image/png")
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def picture_addresses(
-    layers: Iterable[tuple[str, bytes]], beside: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Return where layers are: within the page or, by name, in files beside it."""
-    if beside is not None:
-        return {name: beside[name] for name, _ in layers}
-    return {name: data_address(content, kind_of(content)) for name, content in layers}
-
-
-def kind_of(content: bytes) -> str:
-    """Return what kind of picture it is."""
-    return "image/jpeg" if content.startswith(b"\xff\xd8") else "image/png"
+def suffix_of(content: bytes) -> str:
+    """Return how files of such a picture end."""
+    return ".jpg" if content.startswith(b"\xff\xd8") else ".png"
 
 
 def _text(name: str) -> str:
@@ -88,10 +79,3 @@ def _text(name: str) -> str:
 def _hash(text: str) -> str:
     """Return by what a browser is told that a script or style is ours."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def layer_names(pictures: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the layers that any image has, the lowest first."""
-    order = ("image", "probability", "uncertainty", "labels", "outlines", "truth", "mistakes")
-    have = {name for one in pictures for name in one["layers"]}
-    return [name for name in order if name in have]
