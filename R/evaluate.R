@@ -20,7 +20,8 @@
 #'   find and nothing was found a metric is `NA` and no part of the mean: `n` counts the others.
 #'   `n_found_on_empty`, where an image has no objects, counts those found on it. `low` and `high`
 #'   are `NA` where nothing can be promised: of a single image or group, and of counts that are all
-#'   alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst and the best images.
+#'   alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst images, and below them the
+#'   best.
 #' @method evaluate cl_model
 #' @export
 #' @examplesIf cl_available()
@@ -124,7 +125,7 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
     names = as.list(table$image[rows]), scales = as.list(table$scale[rows])
   )
   old <- graphics::par(
-    mfrow = rev(grDevices::n2mfrow(length(rows))),
+    mfrow = worst_above(length(rows)),
     mar = c(0.5, 0.5, 2.5, 0.5), oma = c(1.5, 0, 0, 0)
   )
   on.exit(graphics::par(old))
@@ -137,3 +138,6 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   graphics::mtext(key, 1, 0, outer = TRUE, at = c(0.4, 0.6), col = names(key), font = 2, cex = 0.9)
   invisible(x)
 }
+
+# Rows and columns of so many pictures: the worst in the upper row.
+worst_above <- function(n) if (n > 2) c(2, ceiling(n / 2)) else c(1, n)

@@ -10,8 +10,8 @@
 #'   Import objects. `"coco"`: `annotations.json` of all images, with run lengths.
 #' @param ... Must be empty.
 #' @param overwrite Replace an earlier export of the format that is in `out`, which is refused
-#'   otherwise; files of images that have none now are removed, unless they were changed since, which
-#'   is said.
+#'   otherwise; files of images that have none now are removed, unless they were changed since,
+#'   which is said.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame `image`, `status` (`"ok"` or what is wrong), `objects` (then `NA`), `file`
 #'   (its whole path): a row per image.

@@ -61,7 +61,7 @@ new_found <- function(told, source = NULL, like = NULL, temporary = NULL) {
 # The one place that knows what a `cl_found` is made of; `origin` has how large pixels are, and
 # which label images in files are those of the tables, by their hash.
 make_found <- function(labels, files, objects, source, origin = no_origin) {
-  rownames(files) <- rownames(objects) <- NULL
+  rownames(files) <- rownames(objects) <- rownames(origin) <- NULL
   structure(
     labels,
     files = files, objects = objects, source = source, origin = origin,
@@ -156,7 +156,9 @@ found_place <- function(x, i) {
   files <- files[which(files$status == "ok")[places], ]
   objects <- attr(x, "objects")
   objects <- objects[objects$image %in% files$image, ]
-  make_found(unclass(x)[places], files, objects, attr(x, "source"), attr(x, "origin"))
+  origin <- attr(x, "origin")
+  origin <- origin[origin$image %in% files$image, ]
+  make_found(unclass(x)[places], files, objects, attr(x, "source"), origin)
 }
 
 #' @rdname cl_found

@@ -3,7 +3,7 @@
 # nolint start: object_name_linter. The linter does not know ggplot2's generics.
 # Columns that aes() names.
 utils::globalVariables(
-  c("iteration", "value", "set", "metric", "low", "high", "curve"),
+  c("iteration", "value", "set", "metric", "low", "high", "curve", "of"),
   add = TRUE
 )
 
@@ -14,10 +14,13 @@ autoplot.cl_model <- function(object, metric = NULL, ...) {
   history <- as.data.frame(object)
   rows <- history[history$metric %in% curves_of(history, metric), ]
   rows$curve <- paste(rows$set, curve_of(rows))
-  ggplot2::ggplot(rows, ggplot2::aes(iteration, value, colour = set, group = curve)) +
-    ggplot2::geom_line() +
+  members <- !is.null(rows$member)
+  rows$of <- if (members) paste("member", rows$member) else rows$set
+  line <- if (members) ggplot2::aes(linetype = set)
+  ggplot2::ggplot(rows, ggplot2::aes(iteration, value, colour = of, group = curve)) +
+    ggplot2::geom_line(line) +
     ggplot2::facet_wrap(~metric, scales = "free_y") +
-    ggplot2::labs(y = NULL, colour = NULL)
+    ggplot2::labs(y = NULL, colour = NULL, linetype = NULL)
 }
 
 #' @rdname cl_tables

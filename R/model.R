@@ -87,7 +87,7 @@ load_first <- function(verb, path) {
 #' @param metric For `plot()`: which curves of the history, `"loss"` and `"score"`; default both.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
 #'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
-#'   the curves, training first.
+#'   the curves, training first. Of an ensemble `col` is of the members, whose training is dotted.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value; of an
 #'   ensemble also member. `summary()`:
@@ -167,18 +167,36 @@ known_metric <- function(metric, known, several = TRUE) {
 plot_curve <- function(rows, metric, ..., col = c("#0072B2", "#D55E00"), lwd = 2, lty = 1) {
   both <- c("train", "validation")
   sets <- intersect(both, rows$set)
+  members <- if (!is.null(rows$member)) unique(rows$member)
+  if (!is.null(members)) {
+    if (missing(col)) col <- member_colours
+    if (missing(lty)) lty <- c(3, 1)
+  }
+  colours <- rep_len(col, max(length(members), 2))
   # a set has one colour in all panels
-  styles <- lapply(list(col = col, lwd = lwd, lty = lty), function(one) {
-    rep_len(one, 2)[match(sets, both)]
-  })
+  styles <- lapply(list(lwd = lwd, lty = lty), function(one) rep_len(one, 2)[match(sets, both)])
   ours <- list(type = "n", xlab = "iteration", ylab = metric, las = 1)
   plot_with(rows$iteration, rows$value, ours, ...)
   for (k in seq_along(sets)) {
     own <- rows[rows$set == sets[k], ]
     for (one in split(own, curve_of(own))) {
-      do.call(graphics::lines, c(list(one$iteration, one$value), lapply(styles, `[[`, k)))
+      shade <- if (is.null(members)) match(sets[k], both) else match(one$member[1], members)
+      style <- c(lapply(styles, `[[`, k), list(col = colours[shade]))
+      do.call(graphics::lines, c(list(one$iteration, one$value), style))
     }
   }
   place <- if (metric == "loss") "topright" else "bottomright"
-  do.call(graphics::legend, c(list(place, sets, bty = "n"), styles))
+  if (is.null(members)) {
+    shown <- c(list(sets, col = colours[match(sets, both)]), styles)
+  } else {
+    solid <- list(paste("member", members), col = colours[seq_along(members)], lwd = lwd, lty = 1)
+    dotted <- if ("train" %in% sets) list("training", "black", lwd[1], lty[1]) else list(NULL)
+    shown <- Map(c, solid, dotted)
+  }
+  do.call(graphics::legend, c(list(place, bty = "n"), shown))
 }
+
+# Those of Python's figure.
+member_colours <- c(
+  "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+)

@@ -21,7 +21,11 @@ draw_picture <- function(colours, title = "", ...) {
   graphics::rasterImage(colours, edges[1], edges[2], edges[3], edges[4], interpolate = FALSE)
   if (!"main" %in% ...names()) {
     lines <- vapply(title, fit_figure, "", cex = 0.9)
-    graphics::title(main = paste(lines, collapse = "\n"), cex.main = 0.9)
+    # right above the picture, which may be lower than its place
+    ends <- graphics::par("usr")
+    text <- paste(lines, collapse = "\n")
+    top <- max(ends[4], edges[4])
+    graphics::text(mean(ends[1:2]), top, text, pos = 3, font = 2, cex = 0.9, xpd = NA)
   }
 }
 

@@ -60,6 +60,15 @@ def test_each_image_is_scored_once_by_a_member_that_has_not_seen_it(ensemble):
     assert set(ensemble.history["member"]) == {1, 2}
 
 
+def test_each_member_has_a_colour_of_its_own(ensemble):
+    lines = cl.plots.history(ensemble.history, metric="loss").axes[0].get_lines()
+    assert [line.get_linestyle() for line in lines] == [":", ":", "-", "-"]
+    colours = [line.get_color() for line in lines]
+    assert colours[:2] == colours[2:]
+    assert colours[0] != colours[1]
+    assert [line.get_label() for line in lines[2:]] == ["member 1", "member 2"]
+
+
 def test_members_predict_by_the_mean_of_their_maps(out):
     image = small.nuclei(1)[0][0]
     model = cl.load(out)

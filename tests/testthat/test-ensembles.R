@@ -23,7 +23,11 @@ test_that("an ensemble is trained, predicts, and is scored by what its members h
   on.exit(grDevices::dev.off())
   expect_silent(plot(model))
   skip_if_not_installed("ggplot2")
-  expect_silent(print(ggplot2::autoplot(model)))
+  drawn <- ggplot2::autoplot(model)
+  expect_silent(print(drawn))
+  curves <- unique(ggplot2::layer_data(drawn)[c("colour", "linetype")])
+  expect_identical(nrow(curves), 4L)
+  expect_length(unique(curves$colour), 2)
 })
 
 test_that("numbers of members and folds that say nothing are refused", {

@@ -48,3 +48,8 @@ test_that("every plot draws and leaves the settings of graphics as they were", {
   expect_error(plot(scores, n = 1.5), "Expected a whole number, 1 or more. Received: 1.5")
   expect_error(plot(found, 3), "Expected a number up to 2")
 })
+
+test_that("the worst images are in the upper row", {
+  expect_identical(lapply(1:4, worst_above), list(c(1, 1), c(1, 2), c(2, 2), c(2, 2)))
+  expect_identical(worst_above(6), c(2, 3))
+})

@@ -208,15 +208,15 @@ test_that("a limit of time ends a call as Ctrl-C does, with what R says of it", 
     expect_match(said[length(said)], "^Interrupted: iteration [0-9]+ is kept in .*, the same call")
   }
   expect_true(any(grepl("^Going on from iteration", said)))
-  images <- rep(list(plate()$images$A01), 500)
-  expect_silent(failed <- in_limits({
-    setTimeLimit(cpu = 0.2, transient = TRUE)
-    predict(bundled_model(), images, progress = FALSE)
-  }))
+  images <- rep(list(plate()$images$A01), 100)
+  progress_of(
+    failed <- in_limits(predict(bundled_model(), images, progress = TRUE)),
+    function(text) if (grepl("^image", text)) setTimeLimit(cpu = 0.1, transient = TRUE)
+  )
   expect_match(conditionMessage(failed), "reached CPU time limit")
   failed <- in_limits({
     setTimeLimit(elapsed = 0.2, transient = TRUE)
-    predict(bundled_model(), images[1:50], type = "prob")
+    predict(bundled_model(), images[1:10], type = "prob")
   })
   expect_match(conditionMessage(failed), "reached elapsed time limit")
   # one that was reached earlier says nothing of the calls that follow

@@ -133,6 +133,9 @@ test_that("curves, scores and outlines, as pictures", {
   rows <- data.frame(iteration = rep(1:3, 2), value = c(3, 2, 1, 3, 2.5, 2), set = "train")
   rows$set[4:6] <- "validation"
   vdiffr::expect_doppelganger("curves", function() plot_curve(rows, "loss"))
+  members <- rbind(cbind(rows, member = 1), cbind(rows, member = 2))
+  members$value[7:12] <- members$value[7:12] + 0.5
+  vdiffr::expect_doppelganger("members", function() plot_curve(members, "loss"))
   vdiffr::expect_doppelganger("scores", ggplot2::autoplot(scores_by_hand()))
   outlines <- cl_outlines(rbind(0, c(0, 1, 1, 2), c(0, 1, 1, 2), 0))
   drawn <- ggplot2::ggplot(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Picture = Sequence[ArrayLike]
 _SETS = {"train": "#0072B2", "validation": "#D55E00"}
+_MEMBERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colours of an ensemble's members, of which training is dotted."""
 
 
 @checked
@@ -66,16 +68,24 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     for panel, name in zip(panels, wanted, strict=False):
         rows = history[history["metric"] == name]
         for part, of_part in rows.groupby("set", sort=False):
-            each = "member" if "member" in of_part else "set"
-            for k, (_, line) in enumerate(of_part.groupby(each, sort=False)):
-                label = None if k else part  # the members of an ensemble are told once
-                panel.plot(
-                    line["iteration"], line["value"], color=_SETS.get(str(part)), label=label
-                )
+            if "member" in rows:
+                _draw_members(panel, of_part, str(part))
+            else:
+                x, y = of_part["iteration"], of_part["value"]
+                panel.plot(x, y, color=_SETS.get(str(part)), label=part)
         panel.set(xlabel="iteration", ylabel=name)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
     return _figure(panels[0])
+
+
+def _draw_members(ax: Axes, rows: pd.DataFrame, part: str) -> None:
+    """Draw a curve for each member of an ensemble, in a colour of its own."""
+    training = part == "train"
+    for k, (member, line) in enumerate(rows.groupby("member", sort=False)):
+        label = f"member {member}" if not training else None if k else "training, dotted"
+        colour, style = _MEMBERS[k % len(_MEMBERS)], ":" if training else "-"
+        ax.plot(line["iteration"], line["value"], style, color=colour, label=label)
 
 
 @checked

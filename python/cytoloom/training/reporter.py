@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from ..events import Event
 from .schedule import Schedule, State
 
+_LONG, _FEW = 0.2, 5
+"""From this share of a run on its time tells its end; before it this many steps do."""
+
 
 @dataclass(frozen=True)
 class Reporter:
@@ -40,7 +43,7 @@ class Reporter:
         of = f"/{total}" if total else ""
         best = f", score {state.best_score:.3f}" if state.best_weights is not None else ""
         text = f"iteration {state.iteration}{of}:{fast} loss {loss:.3f}{best}"
-        left = self._left(state, elapsed_s)
+        left = self._left(state, elapsed_s, speed)
         end = "" if math.isnan(left) else f", {_clock(left)} left"
         return self._progress(text + end, state.progress)
 
@@ -53,10 +56,14 @@ class Reporter:
         """Report how good the weights are that training starts from."""
         return self._progress(f"before training: score {score:.3f}", 0.0)
 
-    def _left(self, state: State, elapsed_s: float) -> float:
+    def _left(self, state: State, elapsed_s: float, speed: tuple[int, float]) -> float:
         if self.schedule.seconds is not None:
             return max(0.0, self.schedule.seconds - elapsed_s)
-        done = state.progress
+        done, (steps, seconds) = state.progress, speed
+        if done < _LONG and self.schedule.iterations:
+            # reading and compiling, most of the time until now, are not done again
+            steps_left = self.schedule.iterations - state.iteration
+            return seconds / steps * steps_left if steps >= _FEW else math.nan
         return elapsed_s * (1 - done) / done if done > 0.02 else math.nan
 
 
