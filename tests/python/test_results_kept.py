@@ -198,7 +198,7 @@ def test_earlier_results_give_way_to_those_of_the_same_image(model, tmp_path):
 def test_a_label_image_that_was_lost_is_made_again(model, images, tmp_path):
     out = tmp_path / "out"
     killed(model, images, out, KEEP, 4)
-    (out / "labels" / "w1.tif").write_bytes(b"")
+    (out / "labels" / "w1.tif").write_bytes(b"II*")
     with pytest.raises(cl.InvalidError, match=r"w1\.tif, which is another file or was changed"):
         predict(model, images, out)
     (out / "labels" / "w1.tif").unlink()

@@ -268,7 +268,8 @@ def _may_replace(path: Path, manifest: str) -> None:
     """Record that the training that was begun there may replace a model."""
     text = json.dumps(sorted({*_replaces(path), manifest}))
     (path / STATES).mkdir(exist_ok=True)
-    write_whole(path / STATES / REPLACES, lambda name: Path(name).write_text(text, "utf-8"))
+    file = path / STATES / REPLACES
+    write_whole(file, lambda name: Path(name).write_text(text, "utf-8"), lasting=True)
 
 
 def refuse_others(path: Path, overwrite: bool, argument: str = "out") -> None:

@@ -17,6 +17,7 @@ from ..images.normalize import Normalize
 from ..messages import Value, VerbName, say
 from ..networks.network import Network
 from ..storage.atomic import is_regular, leave_empty, partial_name, remove_folder, sha256_of, told
+from ..storage.durable import durable
 from ..storage.tables import read_table
 from ..storage.written import MOVE_AWAY, RECORD, Written
 from ..tasks.task import Task
@@ -123,6 +124,7 @@ def write_files(
                 begun(sha256_of(partial / MANIFEST))
             if not _has_hashes(_manifest_files(folder)):
                 warnings.warn(GuessWarning(REPLACED_1.format(folder)), stacklevel=3)
+            durable(partial / name for name in (*files, MANIFEST, BEFORE))
             remove_folder(folder / SAVED)
             os.replace(partial, folder / SAVED)
         except BaseException:
@@ -136,6 +138,8 @@ def write_files(
                     folder / SAVED
                 )  # nothing has taken its place: the earlier model stays
             raise
+        # only then may the states go from which the same model could be made once more
+        durable((), {folder / parent for name in files for parent in Path(name).parents})
         if (folder / SAVED).exists():  # left where it is, as a file was changed meanwhile
             refuse_changed(folder, argument=str(folder))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..messages import Setting, counted, say
-from ..storage.atomic import leave_empty, meant, sha256_of, told
+from ..storage.atomic import is_regular, leave_empty, meant, sha256_of, told
+from ..storage.durable import durable
 from ..storage.lock import Lock
 from ..storage.names import changes, file_names
 from ..storage.results import (
@@ -36,8 +38,8 @@ from ..storage.results import (
     write_run,
 )
 from ..storage.tables import packed, read_table, unpacked, write_table
-from ..storage.unfinished import Unfinished
-from ..storage.written import Written
+from ..storage.unfinished import LINES, Unfinished
+from ..storage.written import RECORD, Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 RUN = RUNS["predict"]
 TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, PREDICTED)
+LASTING_S = 5.0
+"""A power cut loses at most so much; of the label images some 30 s more, as systems write late."""
 
 
 class InMemory:
@@ -139,6 +143,7 @@ class ResultsFolder(InMemory):
         self._state, self._record = Unfinished(folder / UNFINISHED), Written(folder)
         self._replacing = (folder / PREDICTED).exists()
         self._stage = self._state.folder / "new"
+        self._lasting = -LASTING_S
         self._recall()
 
     def _recall(self) -> None:
@@ -175,8 +180,14 @@ class ResultsFolder(InMemory):
             refuse_other_files(self._folder)
         self._state.refuse_other()
         targets = [*names_of(self._names.values()), *TABLES_OF_ALL]
-        self._record.refuse_others(targets)
+        self._record.refuse_others(name for name in targets if not self._is_lost(name))
         refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], read)
+
+    def _is_lost(self, name: str) -> bool:
+        """Whether a file of a run that did not end is there by its name alone: the power failed."""
+        path = self._folder / name
+        begun = self._state.begun and not self._replacing
+        return begun and is_regular(path) and path.stat().st_size == 0
 
     def _earlier(self) -> list[str]:
         """List the files of earlier results."""
@@ -196,6 +207,9 @@ class ResultsFolder(InMemory):
                 received=f"other {', '.join(differing)}",
                 remedy=say(remedy, Setting("overwrite", True)),
             )
+        for name in names_of(self._names.values()):
+            if self._is_lost(name):
+                (self._folder / name).unlink()
         if differing:
             self._give_up()
         self._state.begin(asked, self._names)
@@ -235,9 +249,19 @@ class ResultsFolder(InMemory):
         self._state.keep(row["image"], kept)
         if not self._replacing:
             self._record.append(digests)
+        self._last()
+        if not self._replacing:
             move_there(self._stage, self._folder, made)
         self._written |= digests
         self._kept += 1
+
+    def _last(self) -> None:
+        """Have what is known of finished images on the disk, now and then, before their files."""
+        now = time.monotonic()
+        if now - self._lasting >= LASTING_S:
+            self._lasting = now
+            with told(self._folder):
+                durable([self._state.folder / LINES, self._folder / RECORD])
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         self.check()

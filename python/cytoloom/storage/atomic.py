@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import DiskError, InvalidError, disk_error, invalid
 from ..messages import Setting, say
+from .durable import durable
 
 _PARTIAL = ".cytoloom-"
 _PARTIAL_NAME = re.compile(rf"{re.escape(_PARTIAL)}([0-9a-f]{{24}})([0-9a-f]{{8}})(?:\.|$)")
@@ -213,10 +214,13 @@ def new_file(path: Path) -> InvalidError:
     return invalid("path", expected="a new file", received=str(path), remedy=remedy)
 
 
-def write_whole(path: Path, write: Callable[[str], object], overwrite: bool = True) -> Path:
+def write_whole(
+    path: Path, write: Callable[[str], object], overwrite: bool = True, lasting: bool = False
+) -> Path:
     """Write under a temporary name, then rename.
 
-    Without `overwrite`, a file that is there stays, also one that came while this was written.
+    Without `overwrite`, a file that is there stays, also one that came while this was written. One
+    that is `lasting` is on the disk before it has its name, see `durable`.
     """
     if not overwrite and os.path.lexists(path):
         raise new_file(path)
@@ -228,6 +232,8 @@ def write_whole(path: Path, write: Callable[[str], object], overwrite: bool = Tr
         with told(path):
             # absolute: a library may take a leading ~ for the home folder
             write(os.path.abspath(temporary))
+            if lasting:
+                durable([temporary])
             _publish(temporary, path, overwrite)
     except BaseException:
         # its folder may have become a file

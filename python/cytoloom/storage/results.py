@@ -26,6 +26,7 @@ from .atomic import (
     told,
     write_whole,
 )
+from .durable import durable
 from .lock import LOCK, Lock, locked
 from .tables import write_table
 from .written import MOVE_AWAY, RECORD, Written, is_written_name
@@ -239,6 +240,8 @@ def take_place(
         What is removed before.
     """
     folder = written.folder
+    with told(folder):
+        durable(stage / n if os.path.lexists(stage / n) else folder / n for n in hashes)
     written.add(hashes)
     # each once more before it goes: with many files this takes seconds, in which people save theirs
     for name in gone:
@@ -250,12 +253,13 @@ def take_place(
             written.refuse_others([name])
             move_there(stage, folder, [name])
     written.settle(hashes, gone)
+    durable((), {folder, *((folder / name).parent for name in hashes)})
 
 
 def write_run(run: Mapping[str, Any], path: Path) -> None:
     """Write what made results, whole."""
     text = json.dumps(run, indent=1, ensure_ascii=False, default=str)
-    write_whole(path, lambda temporary: Path(temporary).write_text(f"{text}\n", "utf-8"))
+    write_whole(path, lambda name: Path(name).write_text(f"{text}\n", "utf-8"), lasting=True)
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -341,6 +345,7 @@ def put_in_place(
     plain = json.dumps({"files": hashes, GONE: gone})
     with told(folder):
         (stage / HASHES).write_text(plain, encoding="utf-8")
+        durable(stage / name for name in (*hashes, HASHES))
         os.replace(stage, folder / REPLACING)
     try:
         _replace(folder, hashes, gone)

@@ -35,7 +35,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     >>> path.read_text()
     'object,touches_border\n1,TRUE\n'
     """
-    write_whole(path, lambda temporary: _write(table, temporary))
+    write_whole(path, lambda temporary: _write(table, temporary), lasting=True)
 
 
 def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:

@@ -111,15 +111,8 @@ class Unfinished:
 
     def _write_head(self) -> None:
         plain = _sealed({"asked": self.asked, "decided": self.decided, "names": self.names})
-        write_whole(self.folder / HEAD, lambda path: _write_synced(plain, path))
-
-
-def _write_synced(plain: Plain, path: str) -> None:
-    with open(path, "w", encoding="utf-8") as stream:
-        json.dump(plain, stream, indent=1)
-        stream.flush()
-        # else the new name may reach the disk before the bytes do
-        os.fsync(stream.fileno())
+        text = json.dumps(plain, indent=1)
+        write_whole(self.folder / HEAD, lambda p: Path(p).write_text(text, "utf-8"), lasting=True)
 
 
 def _plain(value: Any) -> Any:

@@ -119,7 +119,7 @@ class Written:
 
     def _write(self) -> None:
         lines = _bytes((name, known) for name in sorted(self._known) for known in self._known[name])
-        write_whole(self.folder / RECORD, lambda path: Path(path).write_bytes(lines))
+        write_whole(self.folder / RECORD, lambda path: Path(path).write_bytes(lines), lasting=True)
 
 
 def is_written_name(name: object) -> bool:
