@@ -247,13 +247,17 @@ def test_a_full_disk_ends_an_export_with_one_sentence(tmp_path, capsys, monkeypa
 
 
 def test_an_export_that_is_replaced_leaves_no_files_of_other_images(tmp_path, capsys):
-    """Also of one that cannot be read now; what somebody has changed stays, and is named."""
+    """What somebody has changed stays, and is named; so does all where one cannot be read now."""
     image = np.eye(8, dtype=np.uint8)
     out = tmp_path / "out"
     cl.export(dict.fromkeys("abcd", image), out, "geojson", progress=False)
     (out / "d.geojson").write_text("{}")
     (out / "mine.geojson").write_text("mine")
-    cl.export({"a": image, "b": image / 2}, out, "geojson", overwrite=True)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(cl.InvalidError, match="b, which could not be used this time; the earlier"):
+        cl.export({"a": image * 2, "b": image / 2}, out, "geojson", overwrite=True)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    cl.export({"a": image, "e": image / 2}, out, "geojson", overwrite=True)
     assert sorted(p.name for p in out.glob("*.geojson")) == [
         "a.geojson", "d.geojson", "mine.geojson",
     ]  # fmt: skip

@@ -14,6 +14,8 @@ import pytest
 from skimage.measure import regionprops_table
 
 import cytoloom as cl
+import kills
+import small
 from cytoloom.errors import GuessWarning
 from cytoloom.objects import measure as measuring
 from cytoloom.objects.measure import measure
@@ -455,3 +457,18 @@ def test_one_image_of_another_name_is_not_taken_for_that_of_the_labels():
         cl.measure({"n1": labels}, {"n2": image}, progress=False)
     assert len(cl.measure({"n1": labels}, {"n1": image}, progress=False)) == 1
     assert len(cl.measure({"n1": labels}, image, progress=False)) == 1
+
+
+@pytest.mark.parametrize("table", ["label,class\n1,tumour\n2,stroma\n", "image,class\na,x\n"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_table_of_classes_of_ones_own_is_not_that_of_the_prediction(
+    trained, tmp_path, table, recorded
+):
+    model, image = kills.ruled(trained.path), small.nuclei(1)[0][0]
+    cl.predict(model, {"a": image}, out=tmp_path, rescale=None, progress=False)
+    before = table_of(tmp_path)
+    assert len(before) > 0
+    (tmp_path / "classes.csv").write_text(table)
+    if not recorded:
+        (tmp_path / ".written.sha256").unlink()
+    assert table_of(tmp_path).equals(before)

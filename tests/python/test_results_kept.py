@@ -134,6 +134,24 @@ def test_a_scale_holds_for_the_images_it_was_decided_by(known_size, tmp_path, ke
     assert contents(out) == contents(cl.predict(known_size, own, out=tmp_path / "whole").out)
 
 
+def test_groups_are_part_of_what_a_scale_was_decided_by(model, images, tmp_path, monkeypatch):
+    def by_group(model, items, rescale):
+        yield from ()
+        return {item.id: [2.0 if item.group == "20x" else 1.0] * 2 for item in items}
+
+    monkeypatch.setattr("cytoloom.prediction.decided.factors_for", by_group)
+    out, files = tmp_path / "out", sorted(images.iterdir())[:3]
+    told = pd.DataFrame({"image": [str(file) for file in files], "group": "plate"})
+    events = cl.predict.events(model, told, out=out)
+    next(event for event in events if event.message.startswith("image 2/3"))
+    events.close()
+    with pytest.raises(cl.InvalidError, match=r"w0 has other pixels, or another pixel size or gr"):
+        cl.predict(model, told.assign(group="20x"), out=out, progress=False)
+    later = told.assign(group=["plate", "20x", "20x"])
+    found = cl.predict(model, later, out=out, progress=False)
+    assert found.files["scale"].tolist() == [1.0, 2.0, 2.0]
+
+
 def test_a_scale_that_would_be_another_now_is_told(known_size, images, tmp_path, monkeypatch):
     """It was decided from all images together, of which one was taken away since."""
 

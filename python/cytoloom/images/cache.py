@@ -85,16 +85,21 @@ class Cache:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
 
 
-def state_of(path: Path) -> tuple[str, int, int]:
+def state_of(path: Path) -> tuple[str, int, int, int]:
     """Return what is different once a file was written anew; zeros where there is none.
+
+    Archives and copies give files any date, and perhaps the size of others: only when a file came
+    to be so in this place is nobody's choice.
 
     Examples
     --------
     >>> state_of(Path("nothing.tif"))
-    ('nothing.tif', 0, 0)
+    ('nothing.tif', 0, 0, 0)
     """
     status = path.stat() if path.exists() else None
-    return str(path), *((status.st_mtime_ns, status.st_size) if status else (0, 0))
+    if status is None:
+        return str(path), 0, 0, 0
+    return str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 CHUNKS = Cache(128_000_000)

@@ -24,7 +24,7 @@ from ..models.manifest import MANIFEST
 from ..models.model import Model
 from ..storage.atomic import told
 from ..storage.names import changes, file_names
-from ..storage.results import claimed, put_in_place, refuse_inputs, staged
+from ..storage.results import claimed, earlier_results_of, put_in_place, refuse_inputs, staged
 from ..storage.tables import with_counts
 from ..storage.written import Written
 from .given import LabelImages, label_images, read_object_labels
@@ -80,6 +80,7 @@ def collect(
             with told(stage / ALL):
                 together.write(stage / ALL)
         _refuse_losses(folder, made, items)
+        _refuse_holes(folder, table, targets)
         _refuse_earlier(folder, targets, format, overwrite)
         gone, kept = _of_others(folder, format, made) if overwrite else ([], [])
         if kept:
@@ -146,6 +147,15 @@ def _refuse_earlier(folder: Path, targets: list[str], format: str, overwrite: bo
             received=str(folder / there[0]),
             remedy=say("Pass {} to replace it, or another name.", Setting("overwrite", True)),
         )
+
+
+def _refuse_holes(folder: Path, table: pd.DataFrame, targets: list[str]) -> None:
+    """Raise where an earlier file would go of an image that could not be used this time."""
+    record = Written(folder)
+    of = zip(table["image"], table["file"], targets * (len(table) // len(targets)), strict=True)
+    lost = [image for image, file, target in of if not file and record.holds(target)]
+    if lost:
+        raise earlier_results_of(lost, folder, "labels")
 
 
 def _refuse_losses(folder: Path, targets: list[str], items: tuple[Item, ...]) -> None:

@@ -21,6 +21,7 @@ from ..datasets.listing import some
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import GuessWarning, InvalidError, invalid
+from ..messages import say
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import files_of, is_predicted
 from ..storage.atomic import meant
@@ -144,12 +145,31 @@ def _written(folder: Path) -> LabelImages | None:
         files = files_of(folder)
     below = {str(row.image): row.labels for row in files.itertuples() if row.labels}
     paths = {name: folder / path for name, path in below.items()}
-    if (folder / CLASSES).is_file():
-        table = read_table(folder / CLASSES)
-        names = dict(zip(table["label"], table["class"], strict=True))
+    if (folder / CLASSES).is_file() and _tells_classes(folder):
+        names = _called_classes(folder / CLASSES)
         return replace(predicted(files, _without_rows(), paths), names=names)
     found = predicted(files, _written_objects(folder), paths)
     return replace(found, classes=_as_written(folder, below, found.classes))
+
+
+def _called_classes(path: Path) -> dict[int, str]:
+    table = read_table(path)
+    if not {"label", "class"} <= set(table.columns):
+        received = say("{}, with columns {}", str(path), list(table.columns))
+        raise invalid("labels", expected="columns label and class", received=received)
+    return dict(zip(table["label"], table["class"], strict=True))
+
+
+def _tells_classes(folder: Path) -> bool:
+    """Whether it was the prediction that wrote how classes are called, and not somebody else.
+
+    Without a record it is told by its columns, and by objects that have classes.
+    """
+    names = Written(folder).names()
+    if names:
+        return CLASSES in names
+    classed = _written_objects(folder)["class"].fillna("").astype(bool)
+    return bool(classed.all()) and "label" in read_table(folder / CLASSES)
 
 
 def _as_written(

@@ -80,7 +80,7 @@ def factors_for(model: Model, items: Sequence[Any], rescale: Any) -> Work[dict[s
     factors: dict[str, Factors] = {}
     groups: dict[tuple[str, str], list[Any]] = {}
     for item in items:
-        groups.setdefault(_group(item), []).append(item)
+        groups.setdefault(group_of(item), []).append(item)
     for k, (name, members) in enumerate(groups.items()):
         if len(groups) > 1:
             yield Event("progress", f"at which size objects look as in training: {k + 1}/"
@@ -121,7 +121,7 @@ def scaled_maps(
     }
 
 
-def _group(item: Any) -> tuple[str, str]:
+def group_of(item: Any) -> tuple[str, str]:
     """Return folder and group of an image: such images are decided for together."""
     if isinstance(item.image, ArraySource):
         return "", item.group or ""

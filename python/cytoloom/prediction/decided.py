@@ -12,7 +12,7 @@ from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import InvalidError
 from ..events import Work
-from ..models.rescale import Factors, factors_for
+from ..models.rescale import Factors, factors_for, group_of
 from .folder import InMemory
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def decided_otherwise(
         return []
     factors = yield from factors_for(model, items, rescale)
     if any(factors.get(name) != before.get(name) for name in folder.finished):
-        why = "has other pixels, or another pixel size" if others[0] in now else "is not given"
+        why = "has other pixels, or another pixel size or group"
+        why = why if others[0] in now else "is not given"
         return [f"images ({others[0]} {why}, and by it the scale of all was decided)"]
     folder.decided[SCALE] = {"by_image": factors, "made_of": now}
     return []
@@ -82,17 +83,18 @@ def _made_of(items: Sequence[Item], rescale: Any, folder: InMemory) -> dict[str,
 
 
 def _state(item: Item) -> str:
-    """Return what is different for other pixels: their hash, or when their file was changed.
+    """Return what is different for other pixels, or in another group: their hash, or their file's.
 
     To hash each file would read all of them before the first is predicted. One that only looks
     changed is decided by once more, with the same result.
     """
     try:
         if isinstance(item.image, ArraySource):
-            return pixels_seen(item.image, item.spacing_um)
+            return f"{pixels_seen(item.image, item.spacing_um)} {item.group or ''}"
         status = Path(item.image.name).stat()
         known = status.st_size, status.st_mtime_ns, status.st_ctime_ns
     except (InvalidError, OSError):  # told when the image is read
         known = ()
     several = getattr(item.image, "identity", None)
-    return hashlib.sha256(f"{known} {several} {item.spacing_um}".encode()).hexdigest()
+    of = f"{known} {several} {item.spacing_um} {group_of(item)}"
+    return hashlib.sha256(of.encode()).hexdigest()
