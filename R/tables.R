@@ -3,8 +3,8 @@
 
 #' Results as tables and ggplots
 #'
-#' [cl_found], [cl_scores], [cl_model] and [cl_consensus()] objects are taken as their tables (the
-#' objects, the scores per image, the history, the experts) by `data.frame()`, `write.csv()`,
+#' [cl_found], [cl_scores], [cl_model], [cl_consensus()] and [cl_compare()] objects are taken as
+#' their tables (objects, scores per image, history, experts, differences per image) by `data.frame()`, `write.csv()`,
 #' `subset()`, `with()`, `merge()`, `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr
 #' and tidyr, joins among them.
 #' Functions that are no generics take a data frame alone, such as `found$objects`:
@@ -13,12 +13,12 @@
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.
 #'
-#' @param x,object A `cl_found`, `cl_scores`, `cl_model` or `cl_consensus`.
+#' @param x,object A `cl_found`, `cl_scores`, `cl_model`, `cl_consensus` or `cl_comparison`.
 #' @param i Name or number of an image.
 #' @param images Where the images are, where `object` does not know, as one of [cl_results()].
 #' @param ... What the generic function takes.
-#' @return `tidy()` of scores: a data frame of term, estimate, conf.low, conf.high (bounds of the
-#'   95 % interval) and n; else the table. `glance()`: a data frame of one row. `autoplot()`: a
+#' @return `tidy()` of scores, and of the differences of a comparison: a data frame of term,
+#'   estimate, conf.low, conf.high (bounds of the 95 % interval) and n; else the table. `glance()`: a data frame of one row. `autoplot()`: a
 #'   `ggplot`.
 #' @name cl_tables
 NULL
@@ -37,6 +37,9 @@ as_tibble.cl_model <- as_tibble.cl_found
 #' @exportS3Method tibble::as_tibble
 as_tibble.cl_consensus <- as_tibble.cl_found
 
+#' @exportS3Method tibble::as_tibble
+as_tibble.cl_comparison <- as_tibble.cl_found
+
 #' @exportS3Method ggplot2::fortify
 fortify.cl_found <- function(model, data, ...) as.data.frame(model)
 
@@ -49,6 +52,9 @@ fortify.cl_model <- fortify.cl_found
 #' @exportS3Method ggplot2::fortify
 fortify.cl_consensus <- fortify.cl_found
 
+#' @exportS3Method ggplot2::fortify
+fortify.cl_comparison <- fortify.cl_found
+
 #' @rdname cl_tables
 #' @exportS3Method generics::tidy
 tidy.cl_scores <- function(x, ...) {
@@ -56,6 +62,15 @@ tidy.cl_scores <- function(x, ...) {
   data.frame(
     term = table$metric, estimate = table$value, conf.low = table$low, conf.high = table$high,
     n = table$n
+  )
+}
+
+#' @exportS3Method generics::tidy
+tidy.cl_comparison <- function(x, ...) {
+  table <- x$summary
+  data.frame(
+    term = table$metric, estimate = table$difference, conf.low = table$low,
+    conf.high = table$high, n = table$n, better = table$better
   )
 }
 
@@ -97,6 +112,11 @@ glance.cl_consensus <- function(x, ...) {
 }
 
 #' @exportS3Method generics::glance
+glance.cl_comparison <- function(x, ...) {
+  data.frame(as.list(x$summary[x$summary$metric == x$metric, ]))
+}
+
+#' @exportS3Method generics::glance
 glance.cl_model <- function(x, ...) {
   # as print() and summary() say it; of an ensemble all members together
   training <- x$info$training
@@ -128,7 +148,7 @@ register_verbs_of <- function(package, ...) {
 
 register_verb <- function(verb, space, make) {
   method <- make(get(verb, space))
-  for (class in c("cl_found", "cl_scores", "cl_model", "cl_consensus")) {
+  for (class in c("cl_found", "cl_scores", "cl_model", "cl_consensus", "cl_comparison")) {
     registerS3method(verb, class, method, envir = space)
   }
 }

@@ -17,6 +17,7 @@ from .version import __version__ as __version__
 VERBS = {
     "train": "training.train:train",
     "evaluate": "evaluation.evaluate:evaluate",
+    "compare": "evaluation.compare:compare",
     "predict": "prediction.predict:predict",
     "measure": "measurement.measure:measure",
     "consensus": "experts.consensus:consensus",

@@ -8,6 +8,8 @@ from .datasets.check import check as check
 from .datasets.data import Data as Data
 from .errors import BackendError as BackendError
 from .errors import InvalidError as InvalidError
+from .evaluation.compare import compare as compare
+from .evaluation.comparison import Comparison as Comparison
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.scores import Scores as Scores
 from .experts.consensus import consensus as consensus

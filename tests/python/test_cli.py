@@ -26,6 +26,7 @@ from cytoloom.messages import Setting, say
 COMMANDS = (
     "train",
     "evaluate",
+    "compare",
     "predict",
     "check",
     "plan",

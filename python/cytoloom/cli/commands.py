@@ -51,6 +51,13 @@ def _scored(scores: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _compared(found: Any, args: argparse.Namespace) -> int:
+    _print(found, args)
+    if args.out:
+        print(f"\nTables in {args.out}")
+    return OK
+
+
 def _found(found: Any, args: argparse.Namespace) -> int:
     failed = int((found.files["status"] != "ok").sum())
     done = len(found.files) - failed
@@ -134,6 +141,7 @@ COMMANDS = {
     "evaluate": Command(
         "evaluate nuclei.cytoloom data/test --out scores/", _scored, more={"data": {"nargs": "?"}}
     ),
+    "compare": Command("compare old.cytoloom new.cytoloom data/test", _compared),
     "predict": Command(
         "predict nuclei.cytoloom images/ --out results/ --overlay",
         _found,
@@ -193,6 +201,8 @@ MORE: Mapping[str, Mapping[str, Any]] = {
         "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
     },
     "model": {"help": "model folder"},
+    "model_a": {"help": "folder of one model"},
+    "model_b": {"help": "folder of the other model"},
     "channels": {
         "metavar": "C",
         "help": "channels to use, by index from 0 or by name; 2+3 is the sum of these two",

@@ -19,6 +19,7 @@ from .options import Option, component_of, component_options
 
 DOCTOR = "say what this machine offers and what is missing"
 FOREIGN = "the model's task, where it is one of your own: my_task:Ridges"
+MODELS = ("model", "model_a", "model_b")
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -95,7 +96,7 @@ class _Built:
         self._options = [one for p in parameters if (one := _option(p, command)) is not None]
         taken = {option.name for option in (*self._options, *self._reading)}
         names = {p.name for p in parameters}
-        self._foreign = "model" in names and "task" not in names
+        self._models = [] if "task" in names else [name for name in MODELS if name in names]
         self._components = {
             p.name: (component, [o for o in component_options(component) if o.name not in taken])
             for p in parameters
@@ -112,7 +113,7 @@ class _Built:
         for name, (component, options) in self._components.items():
             words = docstrings.summary(component.__doc__).replace("`", "")
             _add_fields(parser.add_argument_group(name, words), component, options, names)
-        if self._foreign:
+        if self._models:
             parser.add_argument("--task", metavar="MODULE:CLASS", help=FOREIGN)
             names.add("task")
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -121,10 +122,10 @@ class _Built:
     def run(self, args: argparse.Namespace) -> int:
         """Run the verb, its messages spelled as the command line is, and tell its result."""
         given = {option.name: option.value(args) for option in self._options}
-        if self._foreign and args.task is not None:
+        if self._models and args.task is not None:
             from ..models.load import load
 
-            given["model"] = load(given["model"], args.task)
+            given |= {name: load(given[name], args.task) for name in self._models}
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
         if self._reading and given["data"] is not None:

@@ -63,9 +63,11 @@ def evaluate(
     >>> scores = cl.evaluate("nuclei.cytoloom", "data/test")  # doctest: +SKIP
     >>> print(scores.summary)  # doctest: +SKIP
     """
-    from .scoring import score, scores_folder
+    from .folder import results_folder
+    from .scores import FILES, write_scores
+    from .scoring import score
 
-    with scores_folder(out, overwrite, data) as write:
+    with results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write:
         scores: Scores = yield from score(model, data, allow_training_images, rescale)
         yield from write(scores)
     return scores

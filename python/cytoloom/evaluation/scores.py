@@ -37,6 +37,7 @@ UNPROMISED = (
 
 TABLES = (PER_IMAGE, PER_OBJECT, SCORED)
 RUN = RUNS["evaluate"]
+FILES = (RUN, *TABLES)
 SCALE = "scale"
 """Column of the factors by which images were enlarged."""
 
@@ -99,7 +100,7 @@ class Scores:
             Tables that are there, and are not to be replaced.
         """
         with claimed(path, "evaluate", "path") as (folder, _):
-            refuse_results(folder, (RUN, *TABLES), overwrite, "path")
+            refuse_results(folder, FILES, overwrite, "path")
             write_scores(folder, self)
         return folder
 
@@ -152,10 +153,10 @@ def tables(
         columns=["metric", "value", "low", "high", "n"],
     )
     pairs = pd.DataFrame(objects, columns=["image", "truth", "found", "iou", "matched"])
-    return Scores(summary, per_image, pairs), _unpromised(means)
+    return Scores(summary, per_image, pairs), unpromised(means)
 
 
-def _unpromised(means: Mapping[str, Mean]) -> list[str]:
+def unpromised(means: Mapping[str, Mean]) -> list[str]:
     """One sentence for each reason why means have no interval."""
     reasons: dict[str, list[str]] = {}
     for name, mean in means.items():

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.checks import check
 from ..datasets.data import Data, given_data
 from ..datasets.files import pixel_sha256
-from ..datasets.given import is_file, told_where
+from ..datasets.given import told_where
 from ..datasets.ids import named
 from ..datasets.items import Item, beside, read_labels, renamed_beside
 from ..datasets.stored import as_trained, taken_for
@@ -34,10 +33,9 @@ from ..models.inputs import (
 )
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
-from ..storage.results import claimed, refuse_inputs, refuse_results
 from ..storage.tables import typed
 from .experts import range_words, ranges, score_experts, with_ranges
-from .scores import RUN, SCALE, TABLES, Scores, tables, write_scores
+from .scores import SCALE, Scores, tables
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -59,12 +57,38 @@ def score(
             raise invalid("rescale", expected=expected, received=rescale)
         scores = yield from _out_of_fold(model)
         return replace(scores, run=run_of("evaluate", model, {}, {}))
-    found = yield from _checked(model, data)
+    found = yield from checked(model, data)
+    seen = {} if allow_training_images else images_seen(model)
+    asked = {"rescale": rescale, "allow_training_images": allow_training_images}
+    return (yield from scored(model, found, seen, asked, by_first(model)))
+
+
+def by_first(model: Model) -> bool:
+    """Whether a model was trained on labels of the first annotator alone, so is scored by these."""
+    return not model.info["trainer"] or model.info["trainer"].get("annotators") == "first"
+
+
+def scored(
+    model: Model, found: Data, seen: Mapping[str, str], asked: Mapping[str, Any], first: bool
+) -> Work[Scores]:
+    """Score each image and put the tables together.
+
+    Parameters
+    ----------
+    model : Model
+        What to score.
+    found : Data
+        Images that were `checked` for it.
+    seen : dict of str to str
+        Images that are refused, see `images_seen`.
+    asked : dict
+        The settings, with ``"rescale"``.
+    first : bool
+        By labels of the first annotator, where there are several, else by what all agree on.
+    """
     drawn = found.items
-    # by what a model was trained on it is scored, too
-    if model.info["trainer"] and model.info["trainer"].get("annotators") != "first":
+    if not first:
         found = replace(found, items=with_consensus(drawn, model.task, found.unknown))
-    seen = {} if allow_training_images else _seen(model)
     rows: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
     faint: list[str] = []
@@ -75,11 +99,11 @@ def score(
 
     if model.engine.note:
         yield note(model.engine.note)
-    factors = yield from factors_for(model, found.items, rescale)
+    factors = yield from factors_for(model, found.items, asked["rescale"])
     scales = {item.id: scale_of(factors[item.id]) for item in found.items}
     yield note(_said(scales))
-    with each_image(model, found.items, work) as scored:
-        for k, (item, finish) in enumerate(scored):
+    with each_image(model, found.items, work) as results:
+        for k, (item, finish) in enumerate(results):
             yield Event("progress", f"scoring {item.id}", k, len(found.items))
             metrics, pairs, held_down = finish()
             faint += [item.id] if held_down else []
@@ -88,13 +112,12 @@ def score(
     for text in held_down_words(faint):
         yield warn(text)
     groups = [item.group for item in found.items]
-    scores, unpromised = tables(rows, objects, groups, model.task)
-    for text in unpromised:
+    scores, without = tables(rows, objects, groups, model.task)
+    for text in without:
         yield note(text)
     scores = yield from _beside_experts(scores, drawn, found.unknown, model.task)
     for text in renamed_beside([scores.per_image.columns], found.items):
         yield warn(text)
-    asked = {"rescale": rescale, "allow_training_images": allow_training_images}
     run = run_of("evaluate", model, found.origin, asked)
     return replace(_with_columns(scores, found.items), run=run)
 
@@ -135,8 +158,8 @@ def _out_of_fold(model: Model) -> Work[Scores]:
         "Scores of the images of the training, each by the member that had not seen it; of their "
         "objects no table was kept."
     )
-    scores, unpromised = tables(rows, [], [row.get("group") for row in kept], model.task)
-    for text in unpromised:
+    scores, without = tables(rows, [], [row.get("group") for row in kept], model.task)
+    for text in without:
         yield note(text)
     return scores
 
@@ -150,40 +173,7 @@ def _with_columns(scores: Scores, items: Sequence[Item]) -> Scores:
     return replace(scores, per_image=pd.concat([scores.per_image, more], axis=1))
 
 
-@contextlib.contextmanager
-def scores_folder(
-    out: str | os.PathLike[str] | None, overwrite: bool, data: Any
-) -> Iterator[Callable[[Scores], Iterator[Event]]]:
-    """Have a folder for scores while they are made; yield what writes them there.
-
-    Parameters
-    ----------
-    out : path or None
-        Where; made if missing. None: they are not written.
-    overwrite : bool
-        Scores that are there may be replaced.
-    data : object
-        What is scored: a table, perhaps, which is never written to.
-    """
-    if out is None:
-        yield lambda scores: iter(())
-        return
-    with claimed(out, "evaluate") as (folder, lock):
-        refuse_results(folder, (RUN, *TABLES), overwrite)
-        refuse_inputs([folder / name for name in (RUN, *TABLES)], [data] if is_file(data) else [])
-
-        def write(scores: Scores) -> Iterator[Event]:
-            """Write the tables, if the folder is still there."""
-            lock.check()
-            # somebody may have changed them in the meantime
-            refuse_results(folder, (RUN, *TABLES), overwrite)
-            write_scores(folder, scores)
-            yield note(f"Scores written to {folder}.")
-
-        yield write
-
-
-def _checked(model: Model, data: Any) -> Work[Data]:
+def checked(model: Model, data: Any) -> Work[Data]:
     """Take the images with the channels and the unknown value of training, and check them."""
     found: Data = same_channels(given_data(data), model)
     remembered = model.info["training"].get("unknown")
@@ -215,10 +205,12 @@ def _checked(model: Model, data: Any) -> Work[Data]:
     return found
 
 
-def _seen(model: Model) -> dict[str, str]:
-    """Pixel hash to name and part of every image that training used."""
+def images_seen(model: Model, of: str = "") -> dict[str, str]:
+    """Pixel hash to name and part of every image that training used, `of` which model."""
     parts: Mapping[str, Any] = model.info["data"]
-    return {row["image_sha256"]: f"{row['id']} ({part})" for part in parts for row in parts[part]}
+    return {
+        row["image_sha256"]: f"{row['id']} ({part}{of})" for part in parts for row in parts[part]
+    }
 
 
 def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:

@@ -48,7 +48,7 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
     name, types = parameter.name, set(re.findall(r"\w+", parameter.annotation))
     if value is None:
         return None
-    if name == "model":
+    if name in ("model", "model_a", "model_b"):
         return _model(value)
     if isinstance(value, dict) and "source" in value:
         return _given(value, name)

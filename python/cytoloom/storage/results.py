@@ -39,9 +39,11 @@ CLASSES = "classes.csv"
 """Of predictions whose labels are numbers of classes: what these are called."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
+COMPARED, COMPARED_IMAGES = "comparison.csv", "comparison_per_image.csv"
 RUNS = {
     "predict": "files_run.json",
     "evaluate": "scores_run.json",
+    "compare": "comparison_run.json",
     "consensus": "consensus_run.json",
 }
 """What made the results of a verb: version, model, settings, and where the images were."""
@@ -52,6 +54,7 @@ KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parq
 _OF_VERBS = {
     "predict": ((CLASSES, OBJECTS, PREDICTED), (PREDICTED, UNFINISHED)),
     "evaluate": ((SCORED, PER_IMAGE, PER_OBJECT), (SCORED,)),
+    "compare": ((COMPARED, COMPARED_IMAGES), (COMPARED,)),
     "consensus": ((AGREED,), (AGREED,)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""

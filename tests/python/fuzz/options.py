@@ -24,6 +24,7 @@ WORDS = (
 BASES = {
     "train": ["data", "--task=binary", "--iterations=1", "--filters=2", "--depth=1"],
     "evaluate": ["m.cytoloom", "data"],
+    "compare": ["m.cytoloom", "m.cytoloom", "data"],
     "predict": ["m.cytoloom", "data/images"],
     "check": ["data"],
     "plan": ["data"],
@@ -35,7 +36,7 @@ BASES = {
     "info": ["m.cytoloom"],
     "doctor": [],
 }
-WEIGHTS = (1, 2, 5, 3, 2, 2, 2, 2, 2, 2, 2, 1)
+WEIGHTS = (1, 2, 1, 5, 3, 2, 2, 2, 2, 2, 2, 2, 1)
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:
