@@ -174,9 +174,11 @@ def test_what_tuning_takes_is_tried_on_some_of_its_images(monkeypatch):
     crop = np.zeros((48, 48, 1), np.float32)
     part = Part(Slow(clock=clock), cl.UNet(filters=2, depth=1), cl.Normalize(), {"image": 1})
     reader = SimpleNamespace(
+        id="crop",
         size=(48, 48),
         image=ArraySource(crop),
         stats=part.normalize.fit(crop),
+        normalize=part.normalize,
         labels=ArraySource(crop[..., 0].astype(np.int32), role="labels"),
     )
     planned = SimpleNamespace(

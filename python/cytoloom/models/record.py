@@ -24,6 +24,8 @@ from ..tasks.task import Task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..uncertainty.trust import Trust
+
 FORMAT = 2
 SMALL, LARGER = 2**24, 30
 """Archives may unpack to so many bytes, or to so many times their own size."""
@@ -167,6 +169,11 @@ class Record:
     def normalize(self) -> Normalize:
         """Scaling of the first network's images."""
         return self.part.normalize
+
+    @property
+    def trust(self) -> Trust | None:
+        """How far to trust what the first network finds, where that is known."""
+        return self.part.calibration and self.part.calibration.trust
 
     @property
     def channels(self) -> int:

@@ -20,6 +20,9 @@ from ..models.padding import without_padding
 from ..models.rescale import Factors, scaled_maps
 from ..models.rescale import scale_of as factor_of
 from ..storage.tables import write_parquet
+from ..tasks.found import Found
+from ..uncertainty.evidence import Evidence, evidence_of
+from .summary import trusted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +80,9 @@ def predict_one(
         store.trim()
         decoded = model.task.decode(made, item.spacing_um)
         found = without_padding(decoded, source, stats)
-        table = _objects(model, item, source, found, made)
+        faint = model.normalize.held_down(stats)
+        evidence = _evidence(model, made, found, source, stats, factor_of(factors))
+        table = _objects(model, item, source, found, made, evidence)
         if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
     passed = scale_of(item.image)
@@ -89,10 +94,10 @@ def predict_one(
         "low": _joined(stats.low, passed),
         "high": _joined(stats.high, passed),
         "labels": "",
-        # kept with the row of an image, but no column of its table
+        # kept with the row of an image, but no columns of its table
         "semantic": found.semantic,
+        "trusted": trusted(model.trust, evidence, table, faint),
     }
-    faint = model.normalize.held_down(stats)
     if folder.path is None:
         return Predicted(row, table, found.labels, odd, held_down=faint)
     row["labels"] = _write(folder, item, source, found.labels, overlay)
@@ -103,8 +108,23 @@ def predict_one(
     return Predicted(row, table, None, odd, pixels_seen(source, item.spacing_um), faint)
 
 
+def _evidence(
+    model: Model, maps: dict[str, np.ndarray], found: Found, source: Any, stats: Any, scale: float
+) -> Evidence | None:
+    """Gather by what objects are judged, where a model can judge them."""
+    if model.trust is None:
+        return None
+    labels = found.objects_labels
+    return evidence_of(model.task, maps, labels, source, stats, model.normalize, scale)
+
+
 def _objects(
-    model: Model, item: Any, source: Any, found: Any, maps: dict[str, np.ndarray]
+    model: Model,
+    item: Any,
+    source: Any,
+    found: Found,
+    maps: dict[str, np.ndarray],
+    evidence: Evidence | None,
 ) -> pd.DataFrame:
     from ..objects.measure import measure
 
@@ -129,6 +149,10 @@ def _objects(
         pixel_size_um=item.spacing_um,
     )
     table.insert(0, "image", item.id)
+    # both in the order of their numbers
+    judged = evidence is not None and model.trust is not None
+    real = model.trust.probabilities(evidence).round(4) if judged else np.nan
+    table.insert(table.columns.get_loc("touches_border"), "probability", real)
     return table
 
 

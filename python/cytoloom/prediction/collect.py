@@ -33,17 +33,19 @@ from ..models.inputs import (
 from ..models.rescale import check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.results import CLASSES, OBJECTS, PREDICTED
+from ..storage.results import CLASSES, OBJECTS, PREDICTED, SUMMARY
 from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
 from .decided import decided, decided_otherwise
 from .folder import InMemory, objects_of
 from .predictions import FILES_COLUMNS, Predictions
+from .summary import summary_table, unlike_words
 
 if TYPE_CHECKING:
     from ..images.channels import Channels
     from ..models.model import Model
+    from ..tasks.task import Task
 
 
 def check_options(rescale: Any, out: Any, objects: str = "csv", **pictures: bool) -> None:
@@ -204,8 +206,11 @@ def collect(
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
-    names = model.task.label_names
-    found = yield from _together(items, [done[item.id] for item in items], folder, names, parquet)
+    found = yield from _together(
+        items, [done[item.id] for item in items], folder, model.task, parquet
+    )
+    for text in unlike_words(found.summary):
+        yield warn(text)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
@@ -215,7 +220,7 @@ def _together(
     items: Sequence[Item],
     done: Sequence[Predicted],
     folder: InMemory,
-    names: Sequence[str],
+    task: Task,
     parquet: bool = False,
 ) -> Work[Predictions]:
     """Put the tables together, and write them but for objects that are in files of their own."""
@@ -235,7 +240,12 @@ def _together(
     objects = pd.concat([objects, along], axis=1)
     tables = {} if parquet else {OBJECTS: objects}
     if any(one.row["semantic"] for one in usable):
-        tables[CLASSES] = pd.DataFrame(list(enumerate(names))[1:], columns=["label", "class"])
+        named = list(enumerate(task.label_names))[1:]
+        tables[CLASSES] = pd.DataFrame(named, columns=["label", "class"])
+    summary = summary_table(
+        task, [{"image": one.row["image"], **one.row.get("trusted", {})} for one in done]
+    )
+    tables[SUMMARY] = summary
     status = [spelled(text, TABLES) for text in files["status"]]
     written = folder.finish({**tables, PREDICTED: files.assign(status=status)})
     if folder.path is not None:
@@ -243,7 +253,8 @@ def _together(
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
     spacing_um = {item.id: item.spacing_um for item in items if item.spacing_um}
-    return Predictions(objects, files, folder.path, kept, written, spacing_um, folder.run)
+    how = {"spacing_um": spacing_um, "run": folder.run}
+    return Predictions(objects, files, summary, folder.path, kept, written, **how)
 
 
 def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:

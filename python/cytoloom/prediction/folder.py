@@ -25,6 +25,7 @@ from ..storage.results import (
     OBJECTS,
     PREDICTED,
     RUNS,
+    SUMMARY,
     UNFINISHED,
     claimed,
     earlier_results_of,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 RUN = RUNS["predict"]
-TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, PREDICTED)
+TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, SUMMARY, PREDICTED)
 LASTING_S = 5.0
 """A power cut loses at most so much; of the label images some 30 s more, as systems write late."""
 

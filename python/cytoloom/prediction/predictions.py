@@ -31,13 +31,21 @@ class Predictions:
         centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px, perimeter_um,
         major_axis_*, minor_axis_*, eccentricity, orientation, solidity,
         <statistic>_intensity_<channel> (mean, sd, min, max; the channel's name, or number from
-        0), mean_foreground, touches_border: one row per object. Positions are in px from 0;
-        definitions are those of `measure`.
+        0), mean_foreground, probability (that it is real: that a true object overlaps it at IoU
+        0.5; missing of models that cannot tell), touches_border: one row per object. Positions
+        are in px from 0; definitions are those of `measure`.
     files : DataFrame
         image, status ("ok" or what went wrong), objects, scale, low, high, labels (path or "").
         One row per image given, also for those that failed, of which objects is missing and not 0;
         low and high are the normalisation limits of each channel, as text. In files.csv the paths
         start at its folder.
+    summary : DataFrame
+        How far to trust it, one row per image: image, count (objects found), low, high (between
+        which the true count lies in 90 of 100 images), mean_area_px of the true objects, and
+        predicted_<score> of each main score of the task, all three with such intervals in
+        <column>_low and <column>_high; unlikeness (how far the image looks from those of the
+        training: beyond 1 lies one in twenty such images), flags ("unlike"; "faint": contrast held
+        down). Missing where a model cannot tell, see `Trust`.
     out : Path or None
         Folder that was written.
     spacing_um : dict
@@ -58,6 +66,7 @@ class Predictions:
 
     objects: pd.DataFrame
     files: pd.DataFrame
+    summary: pd.DataFrame
     out: Path | None
     _labels: Mapping[str, np.ndarray]
     _written: Mapping[str, str] = field(default_factory=dict)

@@ -12,10 +12,11 @@ from ..components.arguments import checked
 from ..errors import GuessWarning, invalid
 from ..messages import VerbName, counted, say
 from ..storage.atomic import meant, sha256_of
-from ..storage.results import OBJECTS, PREDICTED, RUNS, UNFINISHED, read_run
+from ..storage.results import OBJECTS, PREDICTED, RUNS, SUMMARY, UNFINISHED, read_run
 from ..storage.tables import read_table, with_counts
 from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
+from .summary import COUNTS, FLAGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +68,9 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     labels = [str(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
-    run = read_run(path / RUNS["predict"])
-    return Predictions(table, files.assign(labels=labels), path, {}, written, run=run)
+    run, summary = read_run(path / RUNS["predict"]), _summary(path, files)
+    files = files.assign(labels=labels)
+    return Predictions(table, files, summary, path, {}, written, run=run)
 
 
 def is_predicted(folder: Path) -> bool:
@@ -136,6 +138,14 @@ def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.Da
         received = f"{path} without the column {lacking[0]}"
         raise invalid("folder", expected="tables of results", received=received)
     return table
+
+
+def _summary(path: Path, files: pd.DataFrame) -> pd.DataFrame:
+    """Read how far to trust the results; those of earlier versions tell no more than counts."""
+    if (path / SUMMARY).is_file():
+        return with_counts(_table(path / SUMMARY, ("image", *COUNTS), FLAGS), *COUNTS)
+    bare = files[["image"]].assign(count=files["objects"], low=None, high=None, unlikeness=None)
+    return with_counts(bare.assign(flags=None), *COUNTS)
 
 
 def _without_rows() -> pd.DataFrame:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTED, OBJECTS, SCORED = "files.csv", "objects.csv", "scores.csv"
-CLASSES = "classes.csv"
-"""Of predictions whose labels are numbers of classes: what these are called."""
+CLASSES, SUMMARY = "classes.csv", "summary.csv"
+"""Of predictions: what numbers of classes are called, if labels are these; how far to trust what
+was found in each image."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
 COMPARED, COMPARED_IMAGES = "comparison.csv", "comparison_per_image.csv"
@@ -52,7 +53,7 @@ UNFINISHED = ".predicting"
 KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
 """Folders of files with one of each image, and how these end."""
 _OF_VERBS = {
-    "predict": ((CLASSES, OBJECTS, PREDICTED), (PREDICTED, UNFINISHED)),
+    "predict": ((CLASSES, OBJECTS, SUMMARY, PREDICTED), (PREDICTED, UNFINISHED)),
     "evaluate": ((SCORED, PER_IMAGE, PER_OBJECT), (SCORED,)),
     "compare": ((COMPARED, COMPARED_IMAGES), (COMPARED,)),
     "consensus": ((AGREED,), (AGREED,)),

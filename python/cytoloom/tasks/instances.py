@@ -333,6 +333,12 @@ class Instances(Task):
             return 0.0
         return float(np.corrcoef(seen, deep)[0, 1])
 
+    def evidence(self, maps: Maps, labels: Array) -> dict[str, Array]:
+        """How deep inside an object each pixel is said to lie, and how well that fits it."""
+        depth = maps["distance"][..., 0]
+        fits = 1 - np.abs(separation(labels, reach_px=self.reach_px) - depth)
+        return {"depth": depth, "fit": fits}
+
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
         """Probabilities (spatial..., 2) of background and object."""
         return two_classes(self.foreground(maps))

@@ -324,6 +324,25 @@ class Task(Labelled):
         """
         return found
 
+    def evidence(self, maps: Maps, labels: Array) -> dict[str, Array]:
+        """Return what maps say of object pixels beside foreground, larger where they are surer.
+
+        By it is judged which objects are real.
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`, of a part of an image with `context_px` around it.
+        labels : ndarray of int (spatial...)
+            Objects found there.
+
+        Returns
+        -------
+        dict of str to float ndarray (spatial...)
+            From 0 to 1; unless a task says otherwise nothing.
+        """
+        return {}
+
     def coherence(self, maps: Maps, found: Found) -> float:
         """How well the maps fit the objects made of them, at most 1; larger is better.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -13,9 +13,21 @@ import numpy as np
 from ..models.model import Model
 from ..patches.sample import Reader
 from ..tasks.task import Task, Truth
+from ..uncertainty.calibration import Calibration
+from ..uncertainty.judged import Judged
 from .batches import UNKNOWN
 from .stages import Planned
-from .tune import Maps, means, objects_first, seen, tune_px
+from .tune import (
+    Maps,
+    Seen,
+    groups_of,
+    honest,
+    judge_each,
+    means,
+    objects_first,
+    seen,
+    tune_px,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +40,8 @@ class OutOfFold:
         Of the member alone.
     readers : list of Reader
         The images, those with objects first.
-    maps, truths : list
-        Of as many of them as thresholds are fitted to, the last one may be a part; see `seen`.
+    images : Seen
+        As many of them as thresholds are fitted to.
     groups : dict of str to str or None
         Whose each image is.
     pixels : int
@@ -38,8 +50,7 @@ class OutOfFold:
 
     model: Model
     readers: list[Reader]
-    maps: list[Maps]
-    truths: list[Truth]
+    images: Seen
     groups: Mapping[str, str | None]
     pixels: int
 
@@ -47,30 +58,38 @@ class OutOfFold:
     def of(cls, planned: Planned, model: Model) -> OutOfFold:
         """Predict the images on which thresholds are fitted."""
         readers = list(objects_first(planned.validation_readers))
-        groups = {item.id: item.group for item in planned.split.validation.items}
         pixels = tune_px(planned)
-        return cls(model, readers, *seen(planned, model, pixels), groups, pixels)
+        return cls(model, readers, seen(planned, model, pixels), groups_of(planned), pixels)
 
-    def each(self, spacing_um: Any, task: Task) -> list[dict[str, float]]:
-        """Score every image with a task's thresholds, predicting those that were not yet."""
-        return [
-            task.score(truth, task.decode(maps, spacing_um), known, spacing_um)[0]
-            for maps, (truth, known) in map(self._whole, range(len(self.readers)))
-        ]
+    def calibrated(self, calibration: Calibration) -> OutOfFold:
+        """Return this with maps as a calibration makes them."""
+        name, part = self.model.name, self.model.part
+        model = replace(self.model, parts={name: replace(part, calibration=calibration)})
+        maps = [honest(part.task, own, calibration) for own in self.images.maps]
+        return replace(self, model=model, images=self.images._replace(maps=maps))
 
-    def _whole(self, k: int) -> tuple[Maps, Truth]:
-        """Return maps and truth of a whole image."""
+    def each(self, spacing_um: Any, task: Task) -> Iterator[tuple[dict[str, float], Judged]]:
+        """Score and judge every image by a task, predicting those that were not yet."""
+        for one in map(self._whole, range(len(self.readers))):
+            (maps,), ((truth, known),), _, _ = one
+            found = task.decode(maps, spacing_um)
+            scores = task.score(truth, found, known, spacing_um)[0]
+            yield scores, judge_each(task, one, [(found, scores)], self.groups)[0]
+
+    def _whole(self, k: int) -> Seen:
+        """Return a whole image alone."""
         reader = self.readers[k]
-        if k < len(self.maps) and self.truths[k][0].shape == reader.size:
-            return self.maps[k], self.truths[k]
+        if k < len(self.images.maps) and self.images.truths[k][0].shape == reader.size:
+            return Seen(*([of[k]] for of in self.images))
         labels = reader.labels.read()
         maps = self.model.source_maps(reader.image, reader.stats)
-        return maps, (np.maximum(labels, 0), labels != UNKNOWN)
+        truth = np.maximum(labels, 0), labels != UNKNOWN
+        return Seen([maps], [truth], [reader], [reader.image])
 
 
 def score_each(
     task: Task, parts: Sequence[OutOfFold], spacing_um: Any = None
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[Judged]]:
     """Score each image by the member that has not seen it, with thresholds of the other folds.
 
     Parameters
@@ -84,19 +103,18 @@ def score_each(
 
     Returns
     -------
-    list of dict
-        A row for each image: image, group, member, and its metrics.
+    (list of dict, list of Judged)
+        A row for each image: image, group, member, and its metrics; and what is true of it.
     """
-    rows = []
+    rows, judged = [], []
     for k, part in enumerate(parts):
         others = [other for other in parts if other is not part] or [part]
         fitted = task.tune(*_in_turn(others, part.pixels), spacing_um)
-        scored = zip(part.readers, part.each(spacing_um, fitted), strict=True)
-        rows += [
-            {"image": r.id, "group": part.groups[r.id], "member": k + 1, **_plain(scores)}
-            for r, scores in scored
-        ]
-    return rows
+        for reader, (scores, one) in zip(part.readers, part.each(spacing_um, fitted), strict=True):
+            told = {"image": reader.id, "group": part.groups[reader.id], "member": k + 1}
+            rows.append({**told, **_plain(scores)})
+            judged.append(one)
+    return rows, judged
 
 
 def mean_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -110,7 +128,8 @@ def mean_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _in_turn(parts: Sequence[OutOfFold], pixels: int) -> tuple[list[Maps], list[Truth]]:
     """Take maps and truths, one of each fold in turn, up to so many pixels."""
-    turns = zip_longest(*(zip(part.maps, part.truths, strict=True) for part in parts))
+    each = (zip(part.images.maps, part.images.truths, strict=True) for part in parts)
+    turns = zip_longest(*each)
     maps: list[Maps] = []
     truths: list[Truth] = []
     for found, truth in (pair for turn in turns for pair in turn if pair is not None):

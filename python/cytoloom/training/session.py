@@ -28,7 +28,7 @@ from .resume import kept_in
 from .segment import taught
 from .stages import Given
 from .trainer import Trainer
-from .tune import doubts, tune
+from .tune import doubts, trust_words, tune
 
 
 def training(
@@ -100,6 +100,8 @@ def _single(
         tuned = tune(planned, bare)
         for text in doubts(planned.trainer, learned.state.iteration, tuned.task, tuned.scores):
             yield warn(text)
+        for text in trust_words(tuned.calibration, len(planned.validation_readers)):
+            yield note(text)
         return recorded(bare, planned, tuned, started)
 
 

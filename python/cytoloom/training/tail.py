@@ -13,7 +13,7 @@ from ..models.record import NETWORK, Part
 from ..runtime import backend
 from .compare import CHECKED_PX, worth_comparing
 from .stages import Planned
-from .tune import SEAM_PX, SMALL_PX, counted_px, fit, seams, seen, tune_px
+from .tune import SEAM_PX, SMALL_PX, counted_px, fit, judge_each, seams, seen, tune_px
 from .watch import Watch
 
 SAMPLE = 0.1
@@ -70,10 +70,12 @@ class Tail:
         model.engine = Engine("", watch.forward, workers, workers)
         pixels = tune_px(self._planned)
         begun = time.monotonic()
-        maps, truths = seen(self._planned, model, int(SAMPLE * pixels))
-        fit(self._part.task, maps, truths, self._planned.split.spacing_um)
+        images = seen(self._planned, model, int(SAMPLE * pixels))
+        spacing = self._planned.split.spacing_um
+        task, each, _ = fit(self._part.task, images.maps, images.truths, spacing)
+        judge_each(task, images, each, {})
         took = time.monotonic() - begun
-        tried = sum(max(SMALL_PX, labels.size) for labels, _ in truths)
+        tried = sum(max(SMALL_PX, labels.size) for labels, _ in images.truths)
         return took * counted_px(self._planned, pixels) / tried
 
     def _out_of_fold(self, forward_s_per_px: float) -> float:
@@ -81,8 +83,8 @@ class Tail:
         if self._planned.split.given.turn[1] == 1:
             return 0.0
         pixels = sum(math.prod(reader.size) for reader in self._planned.validation_readers)
-        # decoded and scored
-        return self._tuning + pixels * (forward_s_per_px + 2 * DECODE_S_PER_PX)
+        # decoded, scored and judged
+        return self._tuning + pixels * (forward_s_per_px + 3 * DECODE_S_PER_PX)
 
     def _comparing(self, forward_s_per_px: float) -> float:
         """Estimate what follows the tuning: tiles against the whole, OpenVINO against Keras."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +17,13 @@ from ..messages import counted
 from ..models.model import Model
 from ..patches.sample import Reader
 from ..tasks.coherence import densest_centre, fit_as_is
-from ..tasks.found import nowhere
+from ..tasks.found import Found, nowhere
 from ..tasks.labels import EMPTY
 from ..tasks.task import Task, Truth
 from ..uncertainty.calibration import Calibration, fit_temperature, tempered, tempered_share
+from ..uncertainty.evidence import evidence_of
+from ..uncertainty.judged import Judged, judge
+from ..uncertainty.trust import FEWEST, LEAST_OBJECTS, RANKED, fit_trust
 from .batches import UNKNOWN
 from .compare import compare
 from .stages import Planned, Tuned
@@ -40,6 +44,36 @@ SEAM_PX = 1536
 FEW_ITERATIONS = 100
 """After fewer a network has hardly learned, whatever it learns."""
 Maps = Mapping[str, np.ndarray]
+
+
+class Seen(NamedTuple):
+    """What was predicted of validation images, of the last one perhaps a part.
+
+    Attributes
+    ----------
+    maps, truths : list
+        As for `Task.tune`.
+    readers : list of Reader
+        Of the same images.
+    sources : list of Source
+        The images themselves, as far as they were predicted.
+    """
+
+    maps: list[Maps]
+    truths: list[Truth]
+    readers: list[Reader]
+    sources: list[Any]
+
+
+def together(images: Iterable[Seen]) -> Seen:
+    """Return the images of several as one.
+
+    Parameters
+    ----------
+    images : iterable of Seen
+        Of members of an ensemble.
+    """
+    return Seen(*(list(chain.from_iterable(of)) for of in zip(*images, strict=True)))
 
 
 def tune_px(planned: Planned) -> int:
@@ -69,10 +103,56 @@ def tune(planned: Planned, model: Model) -> Tuned:
     model : Model
         With its network in memory and the thresholds of its task as they are.
     """
-    maps, truths = seen(planned, model, tune_px(planned))
-    calibration, maps = calibrate(model.task, maps, truths)
-    fitted = fit(model.task, maps, truths, planned.split.spacing_um)
-    return tuned_on(planned, model, calibration, *fitted)
+    images = seen(planned, model, tune_px(planned))
+    calibration = calibrate(model.task, images.maps, images.truths)
+    images = images._replace(maps=[honest(model.task, own, calibration) for own in images.maps])
+    task, each, coherence = fit(model.task, images.maps, images.truths, planned.split.spacing_um)
+    judged = judge_each(task, images, each, groups_of(planned))
+    calibration = replace(calibration, trust=fit_trust(judged))
+    scores = means([own for _, own in each])
+    return tuned_on(planned, model, calibration, task, scores, coherence)
+
+
+def groups_of(planned: Planned) -> dict[str, str | None]:
+    """Return whose each validation image is, by its name."""
+    return {item.id: item.group for item in planned.split.validation.items}
+
+
+def judge_each(
+    task: Task,
+    images: Seen,
+    each: Iterable[tuple[Found, Mapping[str, float]]],
+    groups: Mapping[str, str | None],
+) -> list[Judged]:
+    """Hold what was found in each image against the truth; see `judge`.
+
+    Parameters
+    ----------
+    task : Task
+        By which it was found.
+    images : Seen
+        The images.
+    each : iterable of (Found, dict)
+        What was found in each, and its scores.
+    groups : dict of str to str or None
+        Whose each image is.
+    """
+    judged = []
+    for (found, scores), maps, (truth, known), reader, source in zip(each, *images, strict=True):
+        labels, stats, by = found.objects_labels, reader.stats, reader.normalize
+        evidence = evidence_of(task, maps, labels, source, stats, by)
+        judged.append(judge(task, evidence, found, truth, known, scores, groups.get(reader.id)))
+    return judged
+
+
+def trust_words(calibration: Calibration, images: int) -> Iterator[str]:
+    """Say where too little was held out to know how far to trust what is found."""
+    trust, held = calibration.trust, counted(images, "image")
+    needed = f"{FEWEST} images with {LEAST_OBJECTS} objects are needed, {RANKED} are better"
+    if trust is None:
+        yield f"{held} held out: too few to say how sure objects, counts and scores are; {needed}."
+    elif trust.images < RANKED:
+        yield f"{held} held out: intervals of counts and scores are wide; {RANKED} are needed."
 
 
 def tuned_on(
@@ -110,10 +190,8 @@ def doubts(
     yield from task.doubts(scores)
 
 
-def calibrate(
-    task: Task, maps: Sequence[Maps], truths: Sequence[Truth]
-) -> tuple[Calibration, list[Maps]]:
-    """Fit the temperature of the probabilities of classes, and return the maps with it.
+def calibrate(task: Task, maps: Sequence[Maps], truths: Sequence[Truth]) -> Calibration:
+    """Fit the temperature of the probabilities of classes.
 
     Parameters
     ----------
@@ -132,15 +210,17 @@ def calibrate(
             true.append(
                 (labels[known] > 0).astype(int) if activation == "sigmoid" else labels[known]
             )
-    calibration = Calibration(fit_temperature(said, true))
+    return Calibration(fit_temperature(said, true))
+
+
+def honest(task: Task, maps: Maps, calibration: Calibration) -> Maps:
+    """Return maps as a calibration makes them."""
+    heads = {head: task.heads[head].activation for head in task.class_heads}
     by = {"sigmoid": tempered_share, "softmax": tempered}
-    return calibration, [
-        {
-            head: by[heads[head]](one, calibration.temperature) if head in heads else one
-            for head, one in found.items()
-        }
-        for found in maps
-    ]
+    return {
+        head: by[heads[head]](one, calibration.temperature) if head in heads else one
+        for head, one in maps.items()
+    }
 
 
 def fit(
@@ -148,7 +228,7 @@ def fit(
     maps: Sequence[Maps],
     truths: Sequence[Truth],
     spacing_um: tuple[float, ...] | None = None,
-) -> tuple[Task, dict[str, float], float | None]:
+) -> tuple[Task, list[tuple[Found, dict[str, float]]], float | None]:
     """Fit thresholds, and score with them.
 
     Parameters
@@ -162,15 +242,16 @@ def fit(
 
     Returns
     -------
-    (Task, dict, float or None)
-        The task with its thresholds, and as in `Tuned` its scores and coherence.
+    (Task, list of (Found, dict), float or None)
+        The task with its thresholds, what it finds in each image with its scores, and how well
+        objects usually fit their maps.
     """
     task = task.tune(maps, truths, spacing_um)
-    scores = [
-        task.score(truth, task.decode(found, spacing_um), known, spacing_um)[0]
-        for found, (truth, known) in zip(maps, truths, strict=True)
-    ]
-    return task, means(scores), _usual_fit(task, maps, [truth for truth, _ in truths])
+    each = []
+    for own, (truth, known) in zip(maps, truths, strict=True):
+        found = task.decode(own, spacing_um)
+        each.append((found, task.score(truth, found, known, spacing_um)[0]))
+    return task, each, _usual_fit(task, maps, [truth for truth, _ in truths])
 
 
 def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -203,22 +284,24 @@ def objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
     yield from empty
 
 
-def seen(planned: Planned, model: Model, left: int) -> tuple[list[Maps], list[Truth]]:
+def seen(planned: Planned, model: Model, left: int) -> Seen:
     """Return maps and truths of as many validation images as make up so many pixels."""
-    maps: list[Maps] = []
-    truths: list[Truth] = []
+    images = Seen([], [], [], [])
     for reader in objects_first(planned.validation_readers):
         labels = reader.labels.read()
         # the first image is always used, however little is left for it
-        if maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, labels.size)):
+        if images.maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, labels.size)):
             break
         edge = round(left ** (1 / labels.ndim))
         part = part_of(reader.image, left, densest_centre(labels, edge))  # type: ignore[arg-type]
         left -= max(SMALL_PX, math.prod(part.shape[:-1]))
-        maps.append(model.source_maps(CachedSource(part), reader.stats))
+        source = CachedSource(part)
         labels = labels[tuple(slice(*ends) for ends in part.roi)]
-        truths.append((np.maximum(labels, 0), labels != UNKNOWN))
-    return maps, truths
+        images.maps.append(model.source_maps(source, reader.stats))
+        images.truths.append((np.maximum(labels, 0), labels != UNKNOWN))
+        images.readers.append(reader)
+        images.sources.append(source)
+    return images
 
 
 def _usual_fit(task: Task, maps: Sequence[Maps], truths: Sequence[np.ndarray]) -> float | None:

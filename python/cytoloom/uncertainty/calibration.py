@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..components import component
 from ..components.rules import positive
+from .trust import Trust
 
 Array = NDArray[Any]
 WIDEST = 10.0
@@ -32,6 +33,9 @@ class Calibration:
         By which logits of classes are divided before the activation: above 1 where the network was
         surer than it was right (temperature scaling, doi:10.48550/arXiv.1706.04599). It moves no
         pixel past another, and thresholds are fitted after it.
+    trust : Trust, optional
+        Which objects are real, how many there are and how good a result will be; None where
+        there were too few images to say.
 
     Examples
     --------
@@ -40,6 +44,7 @@ class Calibration:
     """
 
     temperature: float = positive(1.0)
+    trust: Trust | None = None
 
 
 def fit_temperature(probabilities: Sequence[Array], truths: Sequence[Array]) -> float:

@@ -1,0 +1,106 @@
+"""How far to trust what was found, a row for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..messages import counted, say
+from ..storage.tables import with_counts
+from ..uncertainty.evidence import Evidence
+from ..uncertainty.judged import AREA
+from ..uncertainty.trust import Trust
+
+if TYPE_CHECKING:
+    from ..tasks.task import Task
+
+COUNTS = ("count", "low", "high")
+UNLIKENESS, FLAGS = "unlikeness", "flags"
+UNLIKE, FAINT = "unlike", "faint"
+"""Flags: of an image that looks unlike those of the training; of one whose contrast was held
+down."""
+MEAN_AREA = "mean_area_px"
+CHANCE = 0.05
+"""Of images like those of the training one in twenty is flagged: more than that is said."""
+
+
+def columns_of(task: Task) -> tuple[str, ...]:
+    """Return the columns of the table of what a task finds."""
+    values = [MEAN_AREA, *(f"predicted_{name}" for name in task.main_scores)]
+    each = [f"{name}{end}" for name in values for end in ("", "_low", "_high")]
+    return ("image", *COUNTS, *each, UNLIKENESS, FLAGS)
+
+
+def trusted(
+    trust: Trust | None, evidence: Evidence | None, objects: pd.DataFrame, faint: bool
+) -> dict[str, Any]:
+    """Return what is to be said of one image, by column; JSON.
+
+    Parameters
+    ----------
+    trust : Trust or None
+        Of the model, where it has one.
+    evidence : Evidence or None
+        Of the image.
+    objects : DataFrame
+        What was found in it.
+    faint : bool
+        Whether its contrast was held down.
+    """
+    told: dict[str, Any] = {"count": len(objects)}
+    flags = [FAINT] if faint else []
+    if trust is not None and evidence is not None:
+        ends = trust.interval(evidence)
+        told |= {} if ends is None else {"low": ends[0], "high": ends[1]}
+        for metric, said in trust.forecasts(evidence).items():
+            told |= _forecast(metric, said, objects)
+        told[UNLIKENESS] = round(trust.look.unlikeness(evidence.look), 3)
+        flags += [UNLIKE] if told[UNLIKENESS] > 1 else []
+    return {**told, FLAGS: " ".join(flags)}
+
+
+def _forecast(
+    metric: str, said: tuple[float, float, float], objects: pd.DataFrame
+) -> dict[str, float | None]:
+    """Return a forecast by column; of the mean area in pixels, of which there is none of none."""
+    name, values = f"predicted_{metric}", list(said)
+    if metric == AREA:
+        name = MEAN_AREA
+        values = [v * float(objects["area_px"].mean()) for v in values] if len(objects) else []
+    known = [round(v, 3) if np.isfinite(v) else None for v in values]
+    return dict(zip((name, f"{name}_low", f"{name}_high"), known, strict=False))
+
+
+def summary_table(task: Task, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Put rows of images together.
+
+    Parameters
+    ----------
+    task : Task
+        What was looked for.
+    rows : sequence of dict
+        With ``"image"`` and what `trusted` gave; of an image that failed alone its name.
+    """
+    table = pd.DataFrame([dict(row) for row in rows], columns=columns_of(task))
+    numbers = [name for name in table if name not in ("image", *COUNTS, FLAGS)]
+    table[numbers] = table[numbers].astype(float)
+    table[FLAGS] = table[FLAGS].astype(object).where(table[FLAGS] != "", None)
+    return with_counts(table, *COUNTS)
+
+
+def unlike_words(table: pd.DataFrame) -> Iterator[str]:
+    """Say so where more images look unlike those of the training than would by chance."""
+    from scipy.stats import binom
+
+    known = table[UNLIKENESS].dropna()
+    unlike = [str(name) for name in table["image"][table[UNLIKENESS] > 1]]
+    # as many or more by chance
+    if unlike and binom.sf(len(unlike) - 1, len(known), CHANCE) <= CHANCE:
+        names = ", ".join(unlike[:3]) + (", ..." if len(unlike) > 3 else "")
+        yield say(
+            "{} of {} {} unlike those of the training ({}): look at what was found there.",
+            len(unlike), counted(len(known), "image"), "looks" if len(unlike) == 1 else "look", names,
+        )  # fmt: skip

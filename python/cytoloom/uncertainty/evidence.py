@@ -1,0 +1,229 @@
+"""What an image and its maps say of what was found in it: traits, from which trust is judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.labels import renumbered
+from ..objects.runs import blocks
+from .linear import odds
+
+if TYPE_CHECKING:
+    from ..tasks.task import Task
+
+Array = NDArray[Any]
+BLOCK_PX = 2**20
+NEAR_PX = 4
+"""How far around an object foreground that belongs to none may be its own."""
+SCALES_PX = (1.0, 2.0, 4.0, 8.0)
+"""Sigmas between which the texture of an image is measured."""
+SEEN_PX = {2: 1024, 3: 512}
+"""Edge of the middle of an image in which its look is measured, by dimensions."""
+SEEN_PLANES = 8
+FAINT = 0.1
+"""What counts as the low end of objects: their tenth quantile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What one image and its maps say of what was found in it.
+
+    Attributes
+    ----------
+    numbers : int array (n,)
+        Of the objects.
+    objects : float array (n, k)
+        Traits of each object, of larger ones where these are surer: log odds of the mean
+        foreground in it, of the overlap to be expected (foreground in it, over it and the
+        foreground around it) and of what the task says of its pixels; length of its outline over
+        what a square of its area has, and whether it touches the border.
+    area_px : float array (n,)
+        As the network saw them.
+    left_px : float
+        Foreground to be expected outside of all objects.
+    image : float array (m,)
+        Traits of the whole: means and low ends of those of its objects, how many there are, and
+        how undecided it is.
+    look : float array (l,)
+        What it looks like beside its objects: contrast, texture, saturation, what is seen.
+    """
+
+    numbers: Array
+    objects: Array
+    area_px: Array
+    left_px: float
+    image: Array
+    look: Array
+
+
+def evidence_of(
+    task: Task,
+    maps: Mapping[str, Array],
+    labels: Array,
+    source: Any,
+    stats: Any,
+    normalize: Any,
+    scale: float = 1.0,
+) -> Evidence:
+    """Gather what an image and its maps say of the objects found in it.
+
+    Parameters
+    ----------
+    task : Task
+        What its maps mean.
+    maps : dict of ndarray, float32 (spatial..., channels)
+        After activation; may be memory-mapped.
+    labels : ndarray of int (spatial...)
+        Objects.
+    source : Source
+        The image.
+    stats, normalize
+        What was measured on it, and what scales it for the network.
+    scale : float, default 1
+        Factor by which the network saw it enlarged.
+    """
+    numbers, names = renumbered(labels)
+    sums = _Sums(len(names) - 1)
+    margin = max(NEAR_PX, task.context_px)
+    for rows in blocks(labels.shape, BLOCK_PX):
+        wide = slice(max(0, rows.start - margin), min(labels.shape[0], rows.stop + margin))
+        inner = slice(rows.start - wide.start, rows.stop - wide.start)
+        part = {head: np.asarray(values[wide]) for head, values in maps.items()}
+        sums.add(task, part, numbers[wide], inner)
+    traits = sums.traits(labels.ndim)
+    border = np.unique(np.concatenate([np.ravel(side) for side in _sides(numbers)]))
+    touches = np.isin(np.arange(1, len(names)), border).astype(float)
+    objects = np.column_stack([traits, touches])
+    area = sums.area[1:] * scale**labels.ndim
+    image = _of_image(objects, area, sums)
+    look = np.concatenate([
+        _texture(source, stats, normalize, scale), image[-3:], sums.usual_evidence()
+    ])  # fmt: skip
+    return Evidence(names[1:], objects, area, float(sums.left) * scale**labels.ndim, image, look)
+
+
+class _Sums:
+    """Sums over the pixels of objects, one block of an image after the other."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.area, self.inside, self.around, self.outline = (np.zeros(count + 1) for _ in range(4))
+        self.said: dict[str, Array] = {}
+        self.total = self.left = self.undecided = self.pixels = 0.0
+
+    def add(self, task: Task, maps: Mapping[str, Array], labels: Array, inner: slice) -> None:
+        """Add the pixels of the rows `inner` of a block."""
+        foreground = task.foreground(maps)
+        said = task.evidence(maps, labels)
+        near, rim = _near(labels)[inner], _rim(labels)[inner]
+        labels, foreground = labels[inner], foreground[inner].astype(float)
+        at = np.flatnonzero(labels)
+        ids = labels.ravel()[at].astype(np.intp, copy=False)
+        inside = foreground.ravel()[at]
+        self.area += np.bincount(ids, minlength=self.count + 1)
+        self.inside += np.bincount(ids, inside, self.count + 1)
+        self.outline += np.bincount(ids, rim.ravel()[at], self.count + 1)
+        for name, values in said.items():
+            own = self.said.setdefault(name, np.zeros(self.count + 1))
+            own += np.bincount(ids, values[inner].ravel()[at], self.count + 1)
+        free = labels == 0
+        by = free & (near > 0)
+        self.around += np.bincount(near[by].astype(np.intp), foreground[by], self.count + 1)
+        self.total += foreground.sum()
+        self.left += foreground[free].sum()
+        self.undecided += (4 * foreground * (1 - foreground)).sum()
+        self.pixels += foreground.size
+
+    def traits(self, ndim: int) -> Array:
+        """Return traits of objects (n, k), without the border."""
+        area = np.maximum(self.area[1:], 1)
+        shares = [self.inside[1:] / area, self.inside[1:] / (area + self.around[1:])]
+        shares += [own[1:] / area for own in self.said.values()]
+        outline = self.outline[1:] / area ** ((ndim - 1) / ndim)
+        return np.column_stack([*map(odds, shares), outline])
+
+    def usual_evidence(self) -> Array:
+        """Return what a task says of the pixels of objects, means over all of them."""
+        area = max(self.area[1:].sum(), 1)
+        return np.array([odds(np.array(own[1:].sum() / area)) for own in self.said.values()])
+
+
+def _of_image(objects: Array, area: Array, sums: _Sums) -> Array:
+    """Return traits of the whole; NaN of objects where there are none."""
+    if len(objects):
+        of_objects = [*objects.mean(axis=0), *np.quantile(objects[:, :-2], FAINT, axis=0)]
+        sizes = np.log(area)
+        of_sizes = [sizes.mean(), sizes.std()]
+    else:
+        wide = objects.shape[1]
+        of_objects, of_sizes = [math.nan] * (2 * wide - 2), [math.nan] * 2
+    whole = sums.total + 1
+    return np.array([
+        *of_objects,
+        *of_sizes,
+        math.log1p(len(objects)),
+        float(odds(np.array(sums.left / whole))),
+        math.log(sums.undecided / whole + 1e-3),
+        math.log(sums.total / max(sums.pixels, 1) + 1e-3),
+    ])  # fmt: skip
+
+
+def _texture(source: Any, stats: Any, normalize: Any, scale: float) -> Array:
+    """Measure contrast, saturation and texture in the middle of an image, as a network sees it."""
+    from scipy import ndimage
+
+    pixels = np.asarray(source.read(_middle(source.shape)))
+    grey = np.clip(np.asarray(normalize.apply(pixels, stats), np.float32).mean(axis=-1), -2, 3)
+    flat = (0,) * (grey.ndim - 2)  # planes of a stack, one by one
+    found, last = [], grey
+    for sigma in SCALES_PX:
+        blurred = ndimage.gaussian_filter(grey, (*flat, sigma / scale, sigma / scale))
+        found.append(math.log(float((last - blurred).std()) + 1e-4))
+        last = blurred
+    found.append(math.log(float(last.std()) + 1e-4))
+    away = grey - grey.mean()
+    found += [float(grey.mean()), float((away**3).mean() / (grey.std() + 1e-3) ** 3)]
+    found.append(math.log10(float((pixels == pixels.max()).mean()) + 1e-6))
+    low, high = float(np.mean(stats.low)), float(np.mean(stats.high))
+    return np.array(
+        [*found, math.log(abs(high - low) + 1), math.copysign(math.log1p(abs(low)), low)]
+    )
+
+
+def _middle(shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return the middle of an image, and some planes of a stack."""
+    edges = [SEEN_PX[len(shape) - 1]] * (len(shape) - 1)
+    if len(edges) == 3:
+        edges[0] = SEEN_PLANES
+    starts = [max(0, (n - e) // 2) for n, e in zip(shape, edges, strict=False)]
+    return tuple(slice(a, min(n, a + e)) for a, n, e in zip(starts, shape, edges, strict=False))
+
+
+def _near(labels: Array) -> Array:
+    """Return the object within `NEAR_PX` of each pixel, of several that of the largest number."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.maximum_filter(labels, 2 * NEAR_PX + 1, mode="constant"))
+
+
+def _rim(labels: Array) -> Array:
+    """Return which pixels have a face neighbour that is of something else."""
+    rim = np.zeros(labels.shape, bool)
+    for axis in range(labels.ndim):
+        ahead = tuple(slice(1, None) if k == axis else slice(None) for k in range(labels.ndim))
+        behind = tuple(slice(None, -1) if k == axis else slice(None) for k in range(labels.ndim))
+        other = labels[ahead] != labels[behind]
+        rim[ahead] |= other
+        rim[behind] |= other
+    return rim
+
+
+def _sides(labels: Array) -> list[Array]:
+    """Return the first and the last of each axis."""
+    return [np.take(labels, end, axis) for axis in range(labels.ndim) for end in (0, -1)]
