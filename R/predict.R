@@ -27,6 +27,11 @@
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
 #'   background first; [cl_read()] reads them); needs `out`.
+#' @param uncertainty Also write how unsure each pixel is, `uncertainty/<name>.tif` (float16;
+#'   [cl_read()] reads them): three planes, the entropy of the probabilities of classes (bits, 0 to
+#'   1 of two classes), the mutual information of members, which is how far they disagree (bits; 0
+#'   of a single network), and the variance over the largest there is, of two classes
+#'   `p * (1 - p) / 0.25`; needs `out`.
 #' @param objects How objects are written: `"csv"`, or `"parquet"`, for many millions of them: a
 #'   folder `objects/` with the table of each image, for `arrow::open_dataset()`; needs `out` and
 #'   `cl_install(extras = "parquet")`. `objects` of the result is then without rows.
@@ -81,6 +86,8 @@
 #' * `sd_intensity_<channel>`: their standard deviation (over the number of pixels, not one less).
 #' * `min_intensity_<channel>`, `max_intensity_<channel>`: its darkest and brightest pixel.
 #' * `mean_foreground`: mean probability of its pixels not to be background.
+#' * `probability`: that it is real: that a true object overlaps it at an IoU of 0.5 or more. Fitted
+#'   to images that the network had not seen; `NA` where the model had too few of them.
 #' * `touches_border`: whether it touches the border of the image, where objects are cut.
 #'
 #' @section Columns of `files` (files.csv):
@@ -93,6 +100,18 @@
 #' * `low`, `high`: pixel values that became 0 and 1 for the network, in the units of intensities; a
 #'   matrix with a column per channel where there are several, in the file with spaces between.
 #' * `labels`: path of the label image; in the file it starts at the folder of files.csv.
+#'
+#' @section Columns of `summary` (summary.csv):
+#' A row per image; `NA` where the model cannot tell, as its training held out too few images.
+#' Intervals are those between which the truth lies in 90 of 100 images.
+#' * `image`; `count`: number of objects found; `low`, `high`: interval of the true number.
+#' * `mean_area_px`, `mean_area_px_low`, `mean_area_px_high`: mean area of the true objects, those
+#'   missed among them and false ones not, with its interval.
+#' * `predicted_ap50`, `predicted_dice`, each with `_low` and `_high`: scores that the result would
+#'   have, were there a truth to hold it against; those that a task is known by.
+#' * `unlikeness`: how far the image looks from those of the training. Beyond 1 lies one in twenty
+#'   images like these: look at what was found there.
+#' * `flags`: `"unlike"` (`unlikeness` is above 1), `"faint"` (its contrast was held down).
 #' @export
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -105,15 +124,16 @@
 #' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             maps = FALSE, objects = "csv", overwrite = FALSE, axes = NULL,
-                             pixel_size_um = NULL, pattern = NULL, progress = "auto") {
+                             maps = FALSE, uncertainty = FALSE, objects = "csv",
+                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL, pattern = NULL,
+                             progress = "auto") {
   no_dots(...)
   type <- one_of(type, c("labels", "prob"), "type")
   given <- plain_sources(images, axes, pixel_size_um, pattern)
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  if (is.null(out)) refuse_files(overlay, maps, objects)
+  if (is.null(out)) refuse_files(overlay, maps, uncertainty, objects)
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     found <- call_python(
@@ -129,7 +149,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     list(
       model = path, images = given, channels = channels, slices = slices,
       rescale = rescale, out = folder, overlay = overlay, maps = maps,
-      objects = objects, overwrite = overwrite,
+      uncertainty = uncertainty, objects = objects, overwrite = overwrite,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress
@@ -140,9 +160,10 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
 }
 
 # What is written to files needs a folder for them.
-refuse_files <- function(overlay, maps, objects) {
+refuse_files <- function(overlay, maps, uncertainty, objects) {
   written <- c(
-    overlay = isTRUE(overlay), maps = isTRUE(maps), objects = list(objects) %in% "parquet"
+    overlay = isTRUE(overlay), maps = isTRUE(maps), uncertainty = isTRUE(uncertainty),
+    objects = list(objects) %in% "parquet"
   )
   if (any(written)) {
     stop_clean("Invalid `", names(which(written))[1], "`. Expected `out` with it.")

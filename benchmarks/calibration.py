@@ -28,10 +28,10 @@ from . import machine, records
 COLUMNS = ("images of", "by", "temperature", "ECE", "ECE of foreground", "surprise")
 
 
-def alone(model: cl.Model, member: int) -> cl.Model:
-    """Return one member as a model of its own, not calibrated."""
+def alone(model: cl.Model, member: int, calibration: Any = None) -> cl.Model:
+    """Return one member as a model of its own, calibrated otherwise."""
     networks = {(1, model.name): model.network_of(member)}
-    parts = {model.name: replace(model.part, calibration=None)}
+    parts = {model.name: replace(model.part, calibration=calibration)}
     return replace(model, members=1, parts=parts, networks=networks, _engine=None)
 
 

@@ -12,11 +12,13 @@ from cytoloom.simulate.folder import write
 
 folder = Path(sys.argv[1])
 with tempfile.TemporaryDirectory() as work:
-    train = write(Path(work) / "train", images=12, seed=1)
+    train = write(Path(work) / "train", images=30, seed=1)
     cl.train(
         train,
         network=cl.UNet(filters=4, depth=3, stem_stride=1),
         trainer=cl.Trainer(iterations=400, batch_size=4, patch_px=96, learning_rate=0.005),
+        # ten images held out, by which it is known how far to trust what is found
+        validation=1 / 3,
         out=folder,
         overwrite=True,
     )

@@ -84,6 +84,39 @@ def test_members_predict_by_the_mean_of_their_maps(out):
     assert not np.array_equal(each[0]["foreground"], each[1]["foreground"])
 
 
+def test_how_unsure_pixels_are_is_written_on_a_scale_of_its_own(out, tmp_path):
+    image, model = small.nuclei(1)[0][0], cl.load(out)
+    batch = {"image": normalized(model, image)[np.newaxis]}
+    cl.predict(
+        model, {"a": image}, rescale=None, out=tmp_path, uncertainty=True, maps=True, progress=False
+    )
+    wholly = cl.images.read(tmp_path / "uncertainty" / "a.tif").array.astype(float)
+    p = cl.images.read(tmp_path / "maps" / "a.tif").array[..., 1].astype(float)
+    assert np.abs(wholly[..., 0] - bits(p)).max() < 0.01
+    assert np.abs(wholly[..., 2] - p * (1 - p) / 0.25).max() < 0.01
+    # of what members say before the mean of them is calibrated
+    model.parts["network"] = dataclasses.replace(model.part, calibration=None)
+    each = [model.outputs(batch, member=k)["foreground"][0, ..., 0].astype(float) for k in (1, 2)]
+    disagreement = bits(np.mean(each, axis=0)) - np.mean([bits(one) for one in each], axis=0)
+    assert np.abs(wholly[..., 1] - disagreement).max() < 0.02
+    assert wholly[..., 1].max() > 0.02
+
+
+def bits(p):
+    """Entropy of two classes."""
+    q = np.clip(p, 1e-7, 1 - 1e-7)
+    return -(q * np.log2(q) + (1 - q) * np.log2(1 - q))
+
+
+def test_a_single_network_disagrees_with_nobody(trained, tmp_path):
+    image = small.nuclei(1)[0][0]
+    cl.predict(trained, {"a": image}, rescale=None, out=tmp_path, uncertainty=True, progress=False)
+    found = cl.images.read(tmp_path / "uncertainty" / "a.tif").array
+    assert found.shape == (64, 64, 3)
+    assert found[..., 0].max() > 0
+    assert not found[..., 1].any()
+
+
 def normalized(model, image):
     source = model.as_source(image)
     return model.normalize.apply(source.read(), model.normalize.fit(source))

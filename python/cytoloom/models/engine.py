@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from ..inference.tiled import activate
 from ..tasks.head import Head
 
+DISAGREEMENT = "disagreement"
+"""What the map of `mutual_information` is called among those of heads."""
 LEAST = 1e-7
 """Probabilities of a mean are no nearer to 0 and 1, where logits have no end."""
 Forward = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -32,6 +35,8 @@ class Engine:
         Why it is not the faster one, where that is installed; else empty.
     pid : int
         Of the process that started it: its threads do not survive a fork.
+    disagreeing : callable or None
+        As `forward`, with `DISAGREEMENT` beside the logits; None: of a single member.
     """
 
     name: str
@@ -40,9 +45,12 @@ class Engine:
     image_workers: int
     note: str = ""
     pid: int = field(default_factory=os.getpid)
+    disagreeing: Forward | None = None
 
 
-def together(engines: Sequence[Engine], heads: Mapping[str, Head]) -> Engine:
+def together(
+    engines: Sequence[Engine], heads: Mapping[str, Head], classes: Sequence[str] = ()
+) -> Engine:
     """Make one engine of those of several members: its logits are those of their mean maps.
 
     Members share reading, tiles and normalisation; one after the other takes a tile, on all cores.
@@ -53,22 +61,74 @@ def together(engines: Sequence[Engine], heads: Mapping[str, Head]) -> Engine:
         Of networks with these heads; a single one is returned as it is.
     heads : dict of str to Head
         Whose activation makes maps of logits.
+    classes : sequence of str, default ()
+        Those of them that are probabilities of classes, on which members may disagree.
     """
     first, *others = engines
     if not others:
         return first
 
-    def forward(images: np.ndarray) -> dict[str, np.ndarray]:
+    def run(images: np.ndarray, disagreeing: bool) -> dict[str, np.ndarray]:
         """Run all members on a batch."""
         each = [engine.forward(images) for engine in engines]
-        return {
+        made = {
             name: logits_of_mean([logits[name] for logits in each], head.activation)
             for name, head in heads.items()
         }
+        if disagreeing and classes:
+            name = classes[0]
+            said = [activate(one[name].copy(), heads[name].activation) for one in each]
+            made[DISAGREEMENT] = mutual_information(said)
+        return made
 
     note = next((engine.note for engine in engines if engine.note), "")
     name = f"{first.name}, {len(engines)} members"
-    return Engine(name, forward, first.tile_workers, first.image_workers, note)
+    how = first.tile_workers, first.image_workers, note
+    forward, disagreeing = (partial(run, disagreeing=one) for one in (False, True))
+    return Engine(name, forward, *how, disagreeing=disagreeing)
+
+
+def mutual_information(said: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how far members disagree: entropy of their mean less the mean of their entropies.
+
+    Parameters
+    ----------
+    said : sequence of ndarray (..., channels)
+        Probabilities of each member; of two classes the one channel of the second will do.
+
+    Returns
+    -------
+    ndarray, float32 (..., 1)
+        Bits: 0 where all say the same, 1 where of two classes one half is sure of each (Houlsby et
+        al. 2011, doi:10.48550/arXiv.1112.5745).
+
+    Examples
+    --------
+    >>> sure, unsure = np.array([[1.0], [0.0]]), np.full((2, 1), 0.5)
+    >>> mutual_information([sure, sure[::-1]]).ravel().round(3).tolist()
+    [1.0, 1.0]
+    >>> mutual_information([unsure, unsure]).ravel().round(3).tolist()
+    [0.0, 0.0]
+    """
+    mean = sum(said) / np.float32(len(said))
+    within = sum(entropy(one) for one in said) / np.float32(len(said))
+    return np.maximum(entropy(mean) - within, 0).astype(np.float32)[..., np.newaxis]
+
+
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy in bits of probabilities (..., channels), one channel standing for two.
+
+    Examples
+    --------
+    >>> entropy(np.array([[0.5], [1.0]])).round(3).tolist()
+    [1.0, 0.0]
+    >>> float(entropy(np.full(4, 0.25)))
+    2.0
+    """
+    if probabilities.shape[-1] == 1:
+        probabilities = np.concatenate([probabilities, 1 - probabilities], axis=-1)
+    kept = np.clip(probabilities, LEAST, 1)
+    return np.asarray(-(kept * np.log2(kept)).sum(axis=-1))
 
 
 def logits_of_mean(logits: Sequence[np.ndarray], activation: str) -> np.ndarray:

@@ -106,7 +106,8 @@ def _keras_engine(model: Record, member: int, note: str) -> Engine:
 
 def _of_all(model: Record, start: Callable[[int], Engine]) -> Engine:
     """Start the engine of every member, as one."""
-    return together([start(k) for k in range(1, model.members + 1)], model.task.heads)
+    each = [start(k) for k in range(1, model.members + 1)]
+    return together(each, model.task.heads, model.task.class_heads)
 
 
 def comparison(model: Record) -> dict[str, Any] | None:

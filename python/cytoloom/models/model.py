@@ -29,10 +29,11 @@ from ..runtime import backend
 from ..storage.atomic import sha256_of
 from ..storage.results import claimed
 from ..storage.tables import write_table
+from ..tasks.head import Head
 from . import engines
 from .card import card, summary_of
 from .contrast import held_down_words
-from .engine import Engine
+from .engine import DISAGREEMENT, Engine
 from .folder import refuse_others
 from .padding import without_padding
 from .record import Record
@@ -137,6 +138,7 @@ class Model(Record):
         store: inference.Store = inference.in_memory,
         workers: int | None = None,
         engine: Engine | None = None,
+        disagreement: bool = False,
     ) -> dict[str, np.ndarray]:
         """Predict the maps of a source, read by regions; see `inference.tiled.predict_maps`.
 
@@ -154,6 +156,9 @@ class Model(Record):
             Tiles that are worked on side by side; default: as suits the engine.
         engine : Engine, optional
             What runs the network; default `engine`.
+        disagreement : bool, default False
+            Add the map of how far members disagree, where there are several; see
+            `engine.mutual_information`.
 
         Returns
         -------
@@ -161,14 +166,17 @@ class Model(Record):
             By head, after activation.
         """
         engine = engine or self.engine
+        forward, heads = engine.forward, dict(self.task.heads)
+        if disagreement and engine.disagreeing is not None:
+            forward, heads[DISAGREEMENT] = engine.disagreeing, Head(1, "linear", "mse")
         halo = self.network.halo_px
         if halo is None:  # it sees all of an image: one tile, whatever the size
             halo, tile_px = (0,) * self.ndim, max(source.shape[:-1])
         return inference.predict_maps(
-            lambda images: self.part.calibrated(engine.forward(images)),
+            lambda images: self.part.calibrated(forward(images)),
             source,
             lambda region: self.normalize.apply(region, stats),
-            self.task.heads,
+            heads,
             halo=halo,
             grid=self.network.grid_px,
             tile_px=tile_px,

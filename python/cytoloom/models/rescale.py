@@ -100,20 +100,21 @@ def scaled_maps(
     factors: Factors,
     store: Store = in_memory,
     workers: int | None = None,
+    disagreement: bool = False,
 ) -> dict[str, np.ndarray]:
     """Make the maps of an image at its own size, the network seeing it enlarged.
 
     Parameters
     ----------
-    model, source, stats, store, workers
+    model, source, stats, store, workers, disagreement
         As for `Model.source_maps`.
     factors : list of float, optional
         Per axis; None: as it is.
     """
+    how: dict[str, Any] = {"store": store, "workers": workers, "disagreement": disagreement}
     if factors is None:
-        return model.source_maps(source, stats, store=store, workers=workers)
-    larger = enlarged(filled(source, stats), factors)
-    scaled = model.source_maps(larger, stats, store=store, workers=workers)
+        return model.source_maps(source, stats, **how)
+    scaled = model.source_maps(enlarged(filled(source, stats), factors), stats, **how)
     size = source.shape[:-1]
     return {
         head: resize_into(store(head, (*size, values.shape[-1])), values)

@@ -15,6 +15,7 @@ from ..datasets.stored import as_passed, scale_of
 from ..datasets.views import CachedSource
 from ..images.units import storable
 from ..inference.memory_map import MemoryMaps
+from ..models.engine import DISAGREEMENT, entropy
 from ..models.inputs import fitting_source
 from ..models.padding import without_padding
 from ..models.rescale import Factors, scaled_maps
@@ -24,6 +25,8 @@ from ..tasks.found import Found
 from ..uncertainty.evidence import Evidence, evidence_of
 from .summary import trusted
 
+UNCERTAINTIES = ("entropy", "mutual_information", "variance")
+"""Planes of the files in ``uncertainty/``."""
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -67,6 +70,7 @@ def predict_one(
     workers: int,
     overlay: bool = False,
     maps: bool = False,
+    uncertainty: bool = False,
     parquet: bool = False,
 ) -> Predicted:
     """Predict one image, enlarged by `factors`, and write what is found where there is a folder."""
@@ -74,7 +78,7 @@ def predict_one(
     odd = list(odd_pixels(source))
     stats = model.normalize.fit(source)
     with MemoryMaps() as store:
-        made = scaled_maps(model, source, stats, factors, store, workers)
+        made = scaled_maps(model, source, stats, factors, store, workers, uncertainty)
         # decoding needs memory of its own: pixels and the network's are given back before
         source.release()
         store.trim()
@@ -85,6 +89,8 @@ def predict_one(
         table = _objects(model, item, source, found, made, evidence)
         if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
+        if uncertainty and folder.path is not None:
+            _write_uncertainty(folder, model, item, made)
     passed = scale_of(item.image)
     row = {
         "image": item.id,
@@ -192,6 +198,25 @@ def _write_probabilities(
         return model.task.probabilities({head: values[rows] for head, values in maps.items()})
 
     write_maps(path, part, shape, item.spacing_um)
+
+
+def _write_uncertainty(
+    folder: InMemory, model: Model, item: Any, maps: dict[str, np.ndarray]
+) -> None:
+    """Write how unsure each pixel is: entropy, disagreement of members, variance over its most."""
+    from ..images.probability_maps import write_maps
+
+    shape = (*next(iter(maps.values())).shape[:-1], len(UNCERTAINTIES))
+
+    def part(rows: slice) -> np.ndarray:
+        own = {head: values[rows] for head, values in maps.items()}
+        said = model.task.probabilities(own)
+        most = 1 - 1 / said.shape[-1]
+        variance = (1 - (said * said).sum(axis=-1)) / most
+        members = own[DISAGREEMENT][..., 0] if DISAGREEMENT in own else np.zeros_like(variance)
+        return np.stack([entropy(said), members, variance], axis=-1)
+
+    write_maps(folder.place("uncertainty", item.id), part, shape, item.spacing_um)
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -180,7 +180,7 @@ def collect(
 ) -> Work[Predictions]:
     """Predict each image and put the tables together; a bad one among others is a row.
 
-    `pictures` are what is written besides, `overlay`, `maps` and `parquet`.
+    `pictures` are what is written besides: `overlay`, `maps`, `uncertainty`, `parquet`.
     """
     done = {name: _earlier(kept) for name, kept in folder.finished.items()}
     left = [item for item in items if item.id not in done]

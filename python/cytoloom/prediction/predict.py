@@ -24,6 +24,7 @@ def predict(
     out: str | os.PathLike[str] | None = None,
     overlay: bool = False,
     maps: bool = False,
+    uncertainty: bool = False,
     objects: str = "csv",
     overwrite: bool = False,
     axes: str | None = None,
@@ -67,6 +68,12 @@ def predict(
     maps : bool, default False
         Also write ``maps/<name>.tif``, the probability of each class in each pixel, background
         first: float16, (class, y, x) or (z, class, y, x); needs `out`.
+    uncertainty : bool, default False
+        Also write ``uncertainty/<name>.tif``, how unsure each pixel is: float16, (plane, y, x) or
+        (z, plane, y, x), with three planes: entropy of the probabilities of classes (bits: 0 to 1
+        of two classes); mutual information of members, how far they disagree (bits; 0 of a single
+        network); variance of the class over the largest there is, of two classes
+        p (1 - p) / 0.25. On these scales, whatever the image. Needs `out`.
     objects : str, default "csv"
         How objects are written: "csv", one table objects.csv, or "parquet", for many millions of
         them, a folder ``objects/`` with the table of each image as it comes; needs `out` and the
@@ -116,12 +123,14 @@ def predict(
         "rescale": rescale,
         "overlay": overlay,
         "maps": maps,
+        "uncertainty": uncertainty,
         "objects": objects,
         "axes": axes,
         "pattern": pattern,
         "pixel_size_um": pixel_size_um,
     }
-    check_options(rescale, out, objects, overlay=overlay, maps=maps)
+    pictures = {"overlay": overlay, "maps": maps, "uncertainty": uncertainty}
+    check_options(rescale, out, objects, **pictures)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     with open_results(out, overwrite, items, images) as folder:
@@ -129,6 +138,6 @@ def predict(
         folder.run = run_of("predict", model, given, asked, hashed=written)
         yield from go_on_or_begin(model, items, folder, asked)
         found: Predictions = yield from collect(
-            model, items, rescale, folder, overlay=overlay, maps=maps, parquet=objects == "parquet"
+            model, items, rescale, folder, **pictures, parquet=objects == "parquet"
         )
     return found

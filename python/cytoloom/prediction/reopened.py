@@ -142,8 +142,15 @@ def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.Da
 
 def _summary(path: Path, files: pd.DataFrame) -> pd.DataFrame:
     """Read how far to trust the results; those of earlier versions tell no more than counts."""
+    import pandas as pd
+
     if (path / SUMMARY).is_file():
-        return with_counts(_table(path / SUMMARY, ("image", *COUNTS), FLAGS), *COUNTS)
+        table = _table(path / SUMMARY, ("image", *COUNTS, FLAGS), FLAGS)
+        # in files.csv columns of these names are text
+        texts = ["low", "high", FLAGS]
+        table[texts] = table[texts].astype(object).where(table[texts] != "", None)
+        numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("low", "high")}
+        return with_counts(table.assign(**numbers), *COUNTS)
     bare = files[["image"]].assign(count=files["objects"], low=None, high=None, unlikeness=None)
     return with_counts(bare.assign(flags=None), *COUNTS)
 

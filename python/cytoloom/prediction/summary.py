@@ -23,8 +23,9 @@ UNLIKE, FAINT = "unlike", "faint"
 """Flags: of an image that looks unlike those of the training; of one whose contrast was held
 down."""
 MEAN_AREA = "mean_area_px"
-CHANCE = 0.05
-"""Of images like those of the training one in twenty is flagged: more than that is said."""
+CHANCE, FAR = 0.05, 1.5
+"""Of images like those of the training one in twenty is flagged, which alone is not worth a word;
+so far away lies hardly one."""
 
 
 def columns_of(task: Task) -> tuple[str, ...]:
@@ -92,15 +93,18 @@ def summary_table(task: Task, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame
 
 
 def unlike_words(table: pd.DataFrame) -> Iterator[str]:
-    """Say so where more images look unlike those of the training than would by chance."""
+    """Name images that look unlike those of the training: far from them, or more than by chance."""
     from scipy.stats import binom
 
     known = table[UNLIKENESS].dropna()
-    unlike = [str(name) for name in table["image"][table[UNLIKENESS] > 1]]
-    # as many or more by chance
-    if unlike and binom.sf(len(unlike) - 1, len(known), CHANCE) <= CHANCE:
-        names = ", ".join(unlike[:3]) + (", ..." if len(unlike) > 3 else "")
-        yield say(
-            "{} of {} {} unlike those of the training ({}): look at what was found there.",
-            len(unlike), counted(len(known), "image"), "looks" if len(unlike) == 1 else "look", names,
-        )  # fmt: skip
+    beyond = int((known > 1).sum())
+    by_chance = binom.sf(beyond - 1, len(known), CHANCE) > CHANCE
+    unlike = [str(n) for n in table["image"][table[UNLIKENESS] > (FAR if by_chance else 1)]]
+    if not unlike:
+        return
+    many, look = counted(len(known), "image"), "looks" if len(unlike) == 1 else "look"
+    names = ", ".join(unlike[:3]) + (", ..." if len(unlike) > 3 else "")
+    yield say(
+        "{} of {} {} unlike those of the training ({}): see what was found there.",
+        len(unlike), many, look, names,
+    )  # fmt: skip

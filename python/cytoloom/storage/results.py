@@ -50,7 +50,13 @@ RUNS = {
 """What made the results of a verb: version, model, settings, and where the images were."""
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
-KINDS = {"labels": ".tif", "overlays": ".png", "maps": ".tif", "objects": ".parquet"}
+KINDS = {
+    "labels": ".tif",
+    "overlays": ".png",
+    "maps": ".tif",
+    "uncertainty": ".tif",
+    "objects": ".parquet",
+}
 """Folders of files with one of each image, and how these end."""
 _OF_VERBS = {
     "predict": ((CLASSES, OBJECTS, SUMMARY, PREDICTED), (PREDICTED, UNFINISHED)),
