@@ -341,8 +341,7 @@ print.cl_found <- function(x, ...) {
   cat(format(x), "\n", sep = "")
   if (length(x) > 0) {
     cat("  labels: found[[1]] or found[[", deparse(names(x)[1]), "]]", sep = "")
-    cat("; tables: found$files, found$objects", several_rows(x), ", found$summary
-", sep = "")
+    cat("; tables: found$files, found$objects", several_rows(x), ", found$summary\n", sep = "")
   }
   files <- attr(x, "files")
   failed <- files[files$status != "ok", ]

@@ -55,7 +55,7 @@ plain_results <- function(results) {
   tables <- switch(kind,
     cl_found = list(
       files = results$files[setdiff(names(results$files), c("low", "high", "labels"))],
-      objects = results$objects
+      objects = results$objects, summary = results$summary
     ),
     unclass(results)[intersect(
       c("summary", "per_image", "per_object", "per_expert", "per_label", "pairs", "objects"),

@@ -314,7 +314,8 @@ def test_a_prediction_cut_off_can_be_run_again(model, tmp_path):
     assert not (tmp_path / "r" / "files.csv").exists()
     found = cl.predict(model, images, out=tmp_path / "r", progress=False)
     assert found.names == ["a", "b", "c"]
-    names = [".written.sha256", "files.csv", "files_run.json", "labels", "objects.csv"]
+    names = [".written.sha256", "files.csv", "files_run.json", "labels"]
+    names += ["objects.csv", "summary.csv"]
     assert sorted(p.name for p in found.out.iterdir()) == names
 
 
@@ -357,7 +358,7 @@ def test_results_of_two_runs_are_not_mixed(model, tmp_path):
         cl.predict(model, {"a": images[0]}, out=tmp_path, progress=False)
     cl.predict(model, {"a": images[0]}, out=tmp_path, overwrite=True, progress=False)
     kept = {p.name for p in tmp_path.rglob("*") if p.is_file()}
-    own = {"files.csv", "files_run.json", "objects.csv", ".written.sha256"}
+    own = {"files.csv", "files_run.json", "objects.csv", "summary.csv", ".written.sha256"}
     assert kept == {"a.tif", "mine.tif", *own}
 
 

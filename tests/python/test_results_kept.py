@@ -23,6 +23,7 @@ from cytoloom.storage import results
 from cytoloom.storage.written import RECORD
 from extras import need
 
+TABLES = ("files.csv", "files_run.json", "objects.csv", "summary.csv")
 KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
 
@@ -98,7 +99,7 @@ def test_a_killed_prediction_says_what_differs(model, images, tmp_path):
         predict(model, own, out)
     assert contents(out) == before
     predict(model, own / "w5.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w5.tif", "objects.csv"]
+    assert sorted(contents(out)) == [*TABLES[:2], "labels/w5.tif", *TABLES[2:]]
 
 
 def sized(path: Path, image: np.ndarray, size_um: float) -> None:
@@ -355,7 +356,7 @@ def test_a_file_that_no_prediction_wrote_is_never_touched(model, images, tmp_pat
     assert contents(out) == before
     cl.predict(model, {"b": small.nuclei(1)[0][0]}, out=out, overwrite=True, progress=False)
     assert (out / name).read_bytes() == (tmp_path / "mine.tif").read_bytes()
-    assert len(contents(out)) == 5
+    assert len(contents(out)) == 6
 
 
 def corrected_in_an_editor(path: Path) -> None:
@@ -438,7 +439,7 @@ def test_what_is_changed_while_new_results_are_made_is_not_replaced(model, image
     assert before.items() <= contents(out).items()
     (out / "objects.csv").rename(tmp_path / "mine.csv")
     predict(model, images / "w0.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w0.tif", "objects.csv"]
+    assert sorted(contents(out)) == [*TABLES[:2], "labels/w0.tif", *TABLES[2:]]
 
 
 def put_a_label(out: Path) -> None:
@@ -590,6 +591,7 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
         "files_run.json",
         "labels",
         "objects",
+        "summary.csv",
     ]
     again = pd.read_parquet(out / "objects")
     assert again.pop("class").isna().all()
@@ -598,7 +600,7 @@ def test_objects_as_parquet_are_those_of_the_table(model, images, tmp_path):
     assert len(found.objects) == 0
     assert f"{len(again)} objects" in str(found)
     predict(model, images / "w0.tif", out, overwrite=True)
-    assert sorted(contents(out)) == ["files.csv", "files_run.json", "labels/w0.tif", "objects.csv"]
+    assert sorted(contents(out)) == [*TABLES[:2], "labels/w0.tif", *TABLES[2:]]
 
 
 def test_labels_that_R_holds_have_the_classes_of_their_own_parquet_files(tmp_path):

@@ -162,7 +162,8 @@ class TestEvidence:
         found = self.of(np.zeros((8, 10)), np.zeros((8, 10), int))
         assert len(found.numbers) == 0
         assert found.left_px == 0
-        assert np.isfinite(found.look).all()
+        # blocks of 8 x 8 px are not to be compared in 8 rows
+        assert np.isfinite(found.look).sum() == len(found.look) - 2
 
     @pytest.mark.parametrize("shape", [(40, 50), (12, 20, 24)])
     def test_blocks_make_no_difference(self, shape, monkeypatch):

@@ -32,6 +32,7 @@ test_that("a part of what was found has its part of the tables", {
   expect_s3_class(part, "cl_found")
   expect_identical(part$files$image, "right")
   expect_identical(unique(part$objects$image), "right")
+  expect_identical(part$summary$image, "right")
   expect_identical(names(some_found()[-1]), "right")
   expect_identical(some_found()[], some_found())
   expect_length(some_found()[0], 0)
@@ -183,4 +184,27 @@ test_that("an image that failed is in the table, not in the list, and says why",
   expect_error(both[["p2.broken"]], "p2.broken has no labels")
   both$objects <- both$objects[0, ]
   expect_identical(both$files$objects, rep(c(NA, 0L, 0L), 2))
+})
+
+test_that("how far to trust what was found is told of each image", {
+  need_python()
+  found <- predict(
+    cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom")),
+    list(a = cl_simulate(seed = 101)$image, b = cl_simulate(seed = 102)$image),
+    progress = FALSE
+  )
+  told <- found$summary
+  expect_identical(told$image, c("a", "b"))
+  expect_identical(told$count, found$files$objects)
+  expect_true(is.integer(told$low) && all(told$low <= told$high))
+  expect_true(all(told$low <= 40 & told$high >= 40)) # as many were drawn
+  expect_true(all(told$predicted_dice > 0.9 & told$unlikeness < 1))
+  expect_identical(told$flags, c(NA_character_, NA))
+  expect_true(all(found$objects$probability > 0.5 & found$objects$probability <= 1))
+  expect_identical(summary(found)[c("low", "high")], told[c("low", "high")])
+  both <- c(x = found["a"], y = found["b"])
+  expect_identical(both$summary$image, c("x.a", "y.b"))
+  both$summary <- transform(both$summary, flags = "seen")
+  expect_identical(both$summary$flags, c("seen", "seen"))
+  expect_error(both$summary <- both$summary[1, ], "a row for each image, in their order")
 })

@@ -8,7 +8,11 @@ found_by_hand <- function() {
     objects = c(2L, 0L, 0L), scale = c(1, 1, NA), labels = NA_character_
   )
   objects <- data.frame(image = "A01", object = 1:2, class = NA_character_, area_px = c(2L, 2L))
-  make_found(labels, files, objects, source = NULL)
+  summary <- data.frame(
+    image = files$image, count = c(2L, 0L, NA), low = c(1L, 0L, NA), high = c(3L, 1L, NA),
+    unlikeness = c(0.4, 1.2, NA), flags = c(NA, "unlike", NA)
+  )
+  make_found(labels, files, objects, summary, source = NULL)
 }
 
 scores_by_hand <- function() {

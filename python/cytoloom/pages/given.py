@@ -108,12 +108,8 @@ def _opened(folder: Path) -> Any:
 
 
 def _of_predictions(found: Predictions) -> Shown:
-    import pandas as pd
-
     files = found.files.drop(columns=["low", "high", "labels"], errors="ignore")
-    summary = getattr(found, "summary", None)
-    if isinstance(summary, pd.DataFrame) and len(summary):
-        files = _beside(files, summary)
+    files = _beside(files, found.summary)
     maps = {}
     if found.out is not None:
         stems = {str(r.image): Path(r.labels).stem for r in found.files.itertuples() if r.labels}
@@ -123,12 +119,10 @@ def _of_predictions(found: Predictions) -> Shown:
 
 
 def _beside(files: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Put what a summary says of images behind their status."""
-    more = [name for name in summary.columns if name != "image"]
-    own = files.drop(columns=[n for n in files.columns if n in more or n == "objects"])
-    if "count" not in more:
-        own = files.drop(columns=[n for n in files.columns if n in more])
-    return own.merge(summary, on="image", how="left")
+    """Put what a summary says of images behind what is said of their files."""
+    told = summary.dropna(axis="columns", how="all").drop(columns=["count"], errors="ignore")
+    own = files.drop(columns=[n for n in files.columns if n in told and n != "image"])
+    return own.merge(told, on="image", how="left") if "image" in told else own
 
 
 def _of_scores(scores: Scores) -> Shown:
