@@ -472,3 +472,46 @@ def test_a_table_of_classes_of_ones_own_is_not_that_of_the_prediction(
     if not recorded:
         (tmp_path / ".written.sha256").unlink()
     assert table_of(tmp_path).equals(before)
+
+
+def test_lists_of_files_in_orders_that_differ_by_their_names_are_refused(tmp_path):
+    """As sorting makes them: img_10 comes behind img_1, but img_10_mask before img_1_mask."""
+    labels = np.zeros((8, 8), np.uint8)
+    labels[2:5, 2:5] = 1
+    for name in ("img_1", "img_2", "img_10"):
+        for kind, end in (("images", ""), ("masks", "_mask"), ("others", "")):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            cl.images.write_labels(tmp_path / kind / f"{name}{end}.tif", labels)
+    images, masks, others = (sorted(map(str, (tmp_path / k).iterdir())) for k in
+                             ("images", "masks", "others"))  # fmt: skip
+    words = r"in the order of the others.*img_10_mask\.tif for img_1\.tif"
+    calls = (
+        lambda: cl.check((images, masks)),
+        lambda: cl.measure(masks, images, progress=False),
+        lambda: cl.relate(images, masks),
+        lambda: cl.consensus([images, masks], progress=False),
+    )
+    for call in calls:
+        with pytest.raises(cl.InvalidError, match=words):
+            call()
+    with pytest.raises(cl.InvalidError, match=r"img_2\.tif for img_1\.tif"):
+        cl.Data.from_pairs(images, others[::-1])
+    right = [masks[1], masks[0], masks[2]]
+    assert cl.check((images, right)).ok
+    assert len(cl.Data.from_pairs(images, masks, names=list("abc"))) == 3
+    # names that pair only some of the files tell nothing
+    assert len(cl.Data.from_pairs(images, [masks[0], masks[1], others[0]])) == 3
+
+
+def test_one_file_of_a_folder_is_not_measured_by_labels_of_another_name(trained, tmp_path):
+    one, other = small.nuclei(2)[0]
+    for name, image in (("a", one), ("b", other)):
+        (tmp_path / name).mkdir()
+        cl.images.write_labels(tmp_path / name / f"{name}.tif", image.astype(int))
+    model = kills.ruled(trained.path)
+    found = cl.predict(model, tmp_path / "a", out=tmp_path / "r", rescale=None, progress=False)
+    for given in (tmp_path / "r", tmp_path / "r/labels", found):
+        with pytest.raises(cl.InvalidError, match="Invalid `image`"):
+            table_of(given, tmp_path / "b")
+        assert set(table_of(given, tmp_path / "a")["image"]) == {"a"}
+    assert set(table_of(tmp_path / "r", tmp_path / "b/b.tif")["image"]) == {"a"}

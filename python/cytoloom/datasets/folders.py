@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..messages import counted
+from ..storage.atomic import meant
 from ..storage.results import AGREED, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
@@ -200,6 +202,46 @@ def is_folder(x: Any) -> bool:
     return is_file(x) and Path(x).expanduser().is_dir() and not formats.is_image_folder(x)
 
 
+def refuse_other_order(argument: str, images: Sequence[Any], labels: Sequence[Any]) -> None:
+    """Raise where two lists of files are in orders of which their names say that they differ.
+
+    Sorted by name, ``img_10.tif`` comes after ``img_1.tif``, but ``img_10_mask.tif`` before
+    ``img_1_mask.tif``. Names that do not pair all files say nothing.
+
+    Examples
+    --------
+    >>> refuse_other_order("labels", ["1.tif", "10.tif"], ["10_mask.tif", "1_mask.tif"])
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `labels`. Expected files in the order of the others, ...
+    """
+    if len(images) < 2 or not all(is_file(one) for one in (*images, *labels)):
+        return
+    names = [_below([meant(one) for one in several]) for several in (images, labels)]
+    stems = [(formats.stem(one), formats.stem(own)) for one, own in zip(*names, strict=True)]
+    if len({own.partition(one)[::2] if one in own else one for one, own in stems}) == 1:
+        return  # the same around each, as is usual
+    found = pairs.pair_names(*names)
+    if found.lonely_images or found.lonely_labels or found.duplicates:
+        return
+    odd = [(one, own) for one, own in zip(*names, strict=True) if (one, own) not in found.pairs]
+    if odd:
+        raise invalid(
+            argument,
+            expected=f"files in the order of the others, as {found.affixes}",
+            received=f"{odd[0][1]} for {odd[0][0]}",
+            remedy="Sort both lists alike, give folders, or names of your own for the pairs.",
+        )
+
+
+def _below(paths: Sequence[Path]) -> list[str]:
+    """Return paths below the folder that all of them are in."""
+    try:
+        common = os.path.commonpath([path.parent for path in paths])
+    except ValueError:  # on several drives
+        return [path.as_posix() for path in paths]
+    return [path.relative_to(common).as_posix() for path in paths]
+
+
 def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Gathered:
     """Do the work of `Data.from_pairs`."""
     if is_folder(images) and is_folder(labels):
@@ -218,6 +260,8 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptio
         got = f"{counted(len(images), 'image')} and {counted(len(labels), 'label')}"
         raise invalid("data", expected="as many labels as images", received=got)
     ids = make_ids(images, names)
+    if not names:
+        refuse_other_order("labels", images, labels)
     items = [
         item
         for image, label, name in zip(images, labels, ids, strict=True)

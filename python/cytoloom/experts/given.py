@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.data import Data
-from ..datasets.folders import is_folder
+from ..datasets.folders import is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Item
@@ -237,6 +237,9 @@ def _of_arrays(experts: Any) -> Given:
             received=each,
             remedy=say("Put {} where an expert drew nothing.", None),
         )
+    first, *others = [of for of in drawn.values() if isinstance(of, list)] or [[]]
+    for of in others:
+        refuse_other_order("experts", first, of)
     names = make_ids([np.zeros(0)] * max(counts, default=0))
     by_name = {
         expert: dict(zip(names, of, strict=True)) if isinstance(of, list) else of

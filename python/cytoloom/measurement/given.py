@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.data import Data
-from ..datasets.folders import is_folder
+from ..datasets.folders import is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels, listed
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Gathered, Item, shown_names
@@ -21,7 +21,7 @@ from ..datasets.listing import some
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import say
+from ..messages import joined, say
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import files_of, is_predicted
 from ..storage.atomic import meant
@@ -272,10 +272,13 @@ def _with_images(
 ) -> Gathered:
     if known is None and is_folder(labels) and is_folder(image):
         data = Data.from_pairs(image, labels, **_settings(options))
+        if not data.items:
+            received = joined("; ", data.problems) if data.problems else "none of the same name"
+            raise invalid("image", expected="one for each label image", received=received)
         return Gathered(data.items, data.problems, data.notes)
     if not _in_order(labels, known, image):
         # of both somebody said which image it is
-        told = known is not None and _is_map(image)
+        told = known is not None and (_is_map(image) or _is_place(image))
         return _by_name(_names(labels, known), image, options, alone=not told)
     names = list(known.images) if known else _names_beside(labels, image)
     images = list(image.values()) if _is_map(image) else image
@@ -303,7 +306,10 @@ def label_pairs(labels: Any, others: Any) -> list[tuple[Labelled, Labelled]]:
             items, known = label_images(one)
         given.append([(item, known) for item in items])
         names.append([item.id for item in items])
-    if len(names[0]) == len(names[1]) == 1 or all(isinstance(x, list) for x in (labels, others)):
+    lists = all(isinstance(x, list) for x in (labels, others))
+    if lists and len(names[0]) == len(names[1]):
+        refuse_other_order("cells", labels, others)
+    if len(names[0]) == len(names[1]) == 1 or lists:
         names[1] = names[0] if len(names[0]) == len(names[1]) else names[1]
     partners = dict(zip(names[1], given[1], strict=True))
     missing = [name for name in names[0] if name not in partners]
