@@ -39,7 +39,10 @@ def predictions(count: int, side: int) -> tuple[cl.Predictions, dict[str, np.nda
     table = pd.DataFrame({"image": [*names, "cut"], "status": status, "objects": 2, "scale": 1.0})
     table["well"] = [f"A{k % 3}" for k in range(count)]
     table["objects"] = table["objects"].astype("Int64").where(table["status"] == "ok")
-    return cl.Predictions(pd.DataFrame(rows), table, None, labels), images
+    told = {"count": 2, "low": 1, "high": 3, "flags": ""}
+    summary = pd.DataFrame({"image": names, **told})
+    parts = {"objects": pd.DataFrame(rows), "files": table, "summary": summary}
+    return cl.Predictions(**parts, out=None, _labels=labels), images
 
 
 @pytest.fixture(scope="session")

@@ -301,6 +301,8 @@ def test_columns_of_a_summary_appear_by_their_names(found, tmp_path):
     assert [row["image"] for row in page.review] == ["cut", "blank", "b", "a"]
     assert page.review[1]["flags"].startswith("unlike the training; dim")
     assert [row["high"] for row in page.review][1:] == ["1.0", "6.0", "4.0"]
+    assert "(4 to 6)" in page.said
+    assert "mean_foreground" in page.review[1]
 
 
 def test_many_pictures_are_beside_the_page(found, tmp_path, monkeypatch, capsys):

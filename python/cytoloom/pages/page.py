@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..images.vendor import package
-from .rows import Row, Table
+from .rows import Row, Table, cell
 
 HERE = Path(__file__).parent
 EXTRA = "report"
@@ -45,9 +45,12 @@ def review_list(table: Table) -> str:
     """Return the images as CSV, those first that are worth a look, as the address of a file."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["review", "image", "flags", *(column.name for column in table.columns)])
+    also = list(table.rows[0].also) if table.rows else []
+    names = [column.name for column in table.columns]
+    writer.writerow(["review", "image", "flags", *names, *also])
     for row in sorted(table.rows, key=_review):
-        values = ["" if value is None else _safe(value) for _, value in row.cells]
+        given = [*(value for _, value, _ in row.cells), *(cell(row.also[n])[1] for n in also)]
+        values = ["" if value is None else _safe(value) for value in given]
         writer.writerow([row.review, _safe(row.image), _safe("; ".join(row.flags)), *values])
     return data_address(stream.getvalue().encode("utf-8", "replace"), "text/csv;charset=utf-8")
 

@@ -24,6 +24,7 @@ HEADINGS = {
     "count": ("Count", "How many objects there are"),
     "low": ("from", "Lower end of the interval of the count"),
     "high": ("to", "Upper end of the interval of the count"),
+    "mean_area_px": ("Mean area (px)", "Mean area of the objects"),
     "predicted_dice": ("Predicted Dice", "How well areas are expected to agree with truth, 0 to 1"),
     "predicted_ap50": ("Predicted AP50", "How many objects are expected to be right, 0 to 1"),
     "unlikeness": ("Unlikeness", "How far the image is from those of the training"),
@@ -50,8 +51,18 @@ HEADINGS = {
     "pair_dice": ("Pairs", "Mean Dice of each two experts"),
 }
 """What columns are called on a page, and what is said of them."""
+FIRST = (
+    "objects", "count", "predicted_ap50", "predicted_dice", "unlikeness", "mean_foreground",
+    "mean_area_px", "median_area_um2", "median_area_px",
+)  # fmt: skip
+"""Columns of predictions that stand before others."""
+FLAGS = {"unlike": "unlike the training", "faint": "faint"}
+"""What flags of predictions mean."""
 BY_CLASS = ("n_found_on_empty", "dice", "iou", "precision", "recall")
 """Scores that each class has of its own, behind whose name that of the class stands."""
+
+
+Cell = tuple[str, "float | str | None", str]
 
 
 @dataclass(frozen=True)
@@ -72,18 +83,21 @@ class Row:
     ----------
     image : str
         Its name.
-    cells : list of (str, float or str or None)
-        What is shown, and by what it is sorted, in the order of the columns.
+    cells : list of (str, float or str or None, str)
+        What is shown, by what it is sorted, and its interval, in the order of the columns.
     flags : list of str
         What stands out.
     review : int
         Its place among those worth a look, from 1.
+    also : dict
+        Ends of intervals, which are shown in cells of others, by column.
     """
 
     image: str
-    cells: Sequence[tuple[str, Any]]
+    cells: Sequence[Cell]
     flags: Sequence[str]
     review: int
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,16 +127,45 @@ def table_of(shown: Shown, problems: Mapping[str, str]) -> Table:
         scored = (c for c in images.columns[1:] if images[c].dtype.kind == "f" and c != "scale")
         by = next(scored, "")
     review = _review(images, flags, by)
-    names = [c for c in images.columns if c not in ("image", "status", "flags")]
-    if "scale" in names and images["scale"].dropna().eq(1).all():
-        names.remove("scale")
-    columns = [_column(name, images[name]) for name in names if not images[name].isna().all()]
-    cells = [[cell(value) for value in images[c.name]] for c in columns]
+    ends = _ends(images)
+    folded = [end for pair in ends.values() for end in pair]
+    columns = [_column(name, images[name]) for name in _names(images, shown.kind, folded)]
+    cells = [_cells(images, c.name, ends.get(c.name)) for c in columns]
+    also = images[folded].to_dict("records") if folded else [{}] * len(images)
     rows = [
-        Row(name, [column[k] for column in cells], _told(flags[k], problems.get(name)), review[k])
+        Row(name, [c[k] for c in cells], _told(flags[k], problems.get(name)), review[k], also[k])
         for k, name in enumerate(shown.names)
     ]
     return Table(columns, rows, by)
+
+
+def _names(images: pd.DataFrame, kind: str, folded: Sequence[str]) -> list[str]:
+    """Return the columns that are shown, those of predictions that matter most first."""
+    names = [c for c in images.columns if c not in ("image", "status", "flags", *folded)]
+    names = [name for name in names if not images[name].isna().all()]
+    if "scale" in names and images["scale"].dropna().eq(1).all():
+        names.remove("scale")
+    if kind != "predictions":
+        return names
+    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def _ends(images: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return which columns are the ends of an interval of another one, beside which they stand."""
+    pairs = {name: (f"{name}_low", f"{name}_high") for name in images.columns}
+    pairs["objects"] = ("low", "high")
+    there = set(images.columns)
+    return {name: pair for name, pair in pairs.items() if {name, *pair} <= there}
+
+
+def _cells(images: pd.DataFrame, name: str, ends: tuple[str, str] | None) -> list[Cell]:
+    """Return the cells of a column, with intervals where it has them."""
+    found = [cell(value) for value in images[name]]
+    if ends is None:
+        return [(*one, "") for one in found]
+    pairs = [[cell(value)[0] for value in images[end]] for end in ends]
+    told = [f"({low} to {high})" if low else "" for low, high in zip(*pairs, strict=True)]
+    return [(*one, interval) for one, interval in zip(found, told, strict=True)]
 
 
 def _with_objects(shown: Shown) -> pd.DataFrame:
@@ -137,6 +180,8 @@ def _with_objects(shown: Shown) -> pd.DataFrame:
         ("median_area_um2", "area_um2", "median"),
         ("median_area_px", "area_px", "median"),
     ):
+        if how == "median" and "mean_area_px" in images:
+            continue
         known = column in objects and objects[column].notna().any()
         if known and name not in images and not (how == "median" and "median_area_um2" in added):
             added[name] = images["image"].astype(str).map(groups[column].agg(how))
@@ -151,11 +196,25 @@ def _flags(row: Mapping[str, Any], kind: str) -> list[str]:
     status = str(row.get("status", "ok"))
     found = [] if status == "ok" else [f"failed: {status}"]
     told = row.get("flags")
-    found += [one.strip() for one in str(told).split(";")] if isinstance(told, str) and told else []
+    found += _said(told) if isinstance(told, str) and told else []
     count = row.get("count", row.get("objects"))
     if kind == "predictions" and status == "ok" and count == 0:
         found.append("nothing found")
     return found
+
+
+def _said(flags: str) -> list[str]:
+    """Return flags in words, which are known ones with a space between, or a text.
+
+    Examples
+    --------
+    >>> _said("unlike faint"), _said("agree less; other")
+    (['unlike the training', 'faint'], ['agree less', 'other'])
+    """
+    words = flags.split()
+    if set(words) <= set(FLAGS):
+        return [FLAGS[word] for word in words]
+    return [one.strip() for one in flags.split(";")]
 
 
 def _told(flags: Sequence[str], problem: str | None) -> list[str]:
