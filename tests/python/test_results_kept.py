@@ -728,6 +728,16 @@ def corrected(folder: Path, name: str, labels: np.ndarray, seconds: float | None
         os.utime(path, (seconds, seconds))
 
 
+def test_tables_that_were_changed_or_are_of_another_prediction_are_named(model, images, tmp_path):
+    out = predict(model, images, tmp_path / "out").out
+    other = predict(model, images / "w0.tif", tmp_path / "other").out
+    for names in (["objects.csv"], ["objects.csv", "files.csv"]):
+        for name in names:
+            shutil.copy(other / name, out / name)
+        with pytest.warns(GuessWarning, match=f": {' and '.join(names)} changed since the pred"):
+            assert set(cl.results(out).objects["image"]) == {"w0"}
+
+
 def test_labels_that_were_corrected_are_named_whatever_their_date(model, images, tmp_path):
     out = predict(model, images, tmp_path / "out").out
     cl.results(out)

@@ -110,6 +110,12 @@ def _tell_corrected(path: Path, names: Sequence[str]) -> dict[str, str]:
         text = f"{path}: without {RECORD} in it nobody knows whether label images were changed "
         text += f"since the prediction ({_first(unknown)})."
         warnings.warn(GuessWarning(text), stacklevel=4)
+    tables = [n for n in (OBJECTS, PREDICTED) if written.digests(n) and not written.holds(n)]
+    tables = [name for name in tables if (path / name).exists()]
+    if tables:
+        text = f"{path}: {' and '.join(tables)} changed since the prediction, or of another one: "
+        text += "they are read as they are now, beside these label images."
+        warnings.warn(GuessWarning(text), stacklevel=4)
     if changed:
         text = say(
             "{}: {} changed since the prediction ({}), the tables are those of before; {} gives "
