@@ -18,6 +18,7 @@ from cytoloom.datasets.items import Item
 from cytoloom.datasets.sources import ArraySource
 from cytoloom.datasets.views import CropSource
 from cytoloom.experts.agreed import each_drawn, with_consensus
+from cytoloom.models.folder import ModelFolder
 from cytoloom.training import checkpoints
 
 SIZE = (32, 32)
@@ -200,3 +201,22 @@ def test_what_each_annotator_drew_is_known_of_a_region_as_well():
     upper = CropSource(agreed.annotations[0], ((0, 16), (0, 32)))
     regions = each_drawn(replace(agreed, annotations=(upper,)))
     assert [one.annotations[0].read().shape for one in regions] == [(16, 32)] * 3
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_model_is_not_fine_tuned_twice_in_its_own_place(trained, tmp_path, monkeypatch, members):
+    """Where a kill came between the save and the end of the states, the same call ends it."""
+    out = shutil.copytree(trained.path, tmp_path / "m.cytoloom")
+    again = {"start": out, "out": out, "network": None, "overwrite": True, "members": members}
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "clear", lambda self: None)
+        cl.train(
+            **settings(**again, data=small.nuclei(4, SIZE), trainer=small.trainer(iterations=1))
+        )
+    made = (out / "model.json").read_bytes()
+    cl.train(**settings(**again, data=small.nuclei(4, SIZE), trainer=small.trainer(iterations=1)))
+    assert (out / "model.json").read_bytes() == made
+    assert not (out / ".training").exists()
+    other = small.trainer(iterations=2)
+    tuned = cl.train(**settings(**again, data=small.nuclei(4, SIZE), trainer=other))
+    assert tuned.info["training"]["iterations"] == 2 * members

@@ -34,7 +34,8 @@ MEMBER, PICTURES = "member_", "[!.]*.png"
 OVERWRITE = Setting("overwrite", True)
 REPLACES = "replaces.json"
 """Beside states: SHA-256 of the manifests that the training may replace, as it was said when it
-began or since; none where none was there."""
+began or since; none where none was there. And that of the model which it came to."""
+REPLACED, MADE = "replaces", "made"
 _STATE = "state-*.npz"
 _OF_TRAINING = re.compile(
     rf"({MEMBER}\d+/)?(state-[ab]\.(npz|partial)|{SNAPSHOTS}/iteration_\d{{7}}\.png)|{REPLACES}"
@@ -112,7 +113,14 @@ class ModelFolder:
             )
         pictures = [*self.snapshots.glob(PICTURES), *self.of_member(1).snapshots.glob(PICTURES)]
         # what a kill leaves between the save and the end of the states may be made once more
-        model.write_to(self.path, sorted(pictures), lambda made: _may_replace(self.path, made))
+        model.write_to(self.path, sorted(pictures), lambda new: _may_replace(self.path, new, new))
+
+    def has_ended(self) -> bool:
+        """Whether the model is there that this training came to: only its states were left."""
+        there = _model_there(self.path)
+        if there is None or there != _kept(self.path).get(MADE):
+            return False
+        return not json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["interrupted"]
 
     def clear(self) -> None:
         """Remove states and pictures, and nothing else."""
@@ -257,16 +265,23 @@ def _model_there(path: Path) -> str | None:
 
 def _replaces(path: Path) -> list[str]:
     """List the manifests that the training that was begun there may replace."""
+    known = _kept(path).get(REPLACED, [])
+    return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """Read what is kept of the training that was begun there beside its states."""
     try:
         plain = json.loads((path / STATES / REPLACES).read_text(encoding="utf-8"))
-        return [known for known in plain if isinstance(known, str)]
-    except (OSError, ValueError, TypeError, RecursionError):
-        return []
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return plain if isinstance(plain, dict) else {}
 
 
-def _may_replace(path: Path, manifest: str) -> None:
-    """Record that the training that was begun there may replace a model."""
-    text = json.dumps(sorted({*_replaces(path), manifest}))
+def _may_replace(path: Path, manifest: str, made: str | None = None) -> None:
+    """Record that the training that was begun there may replace a model, perhaps its own."""
+    kept = {REPLACED: sorted({*_replaces(path), manifest}), MADE: made or _kept(path).get(MADE)}
+    text = json.dumps(kept)
     (path / STATES).mkdir(exist_ok=True)
     file = path / STATES / REPLACES
     write_whole(file, lambda name: Path(name).write_text(text, "utf-8"), lasting=True)

@@ -76,6 +76,10 @@ def _own_code(plain: Any) -> dict[str, str]:
     return found
 
 
+class Ended(Exception):
+    """A model was fine-tuned in its own place, and a kill left nothing but states to remove."""
+
+
 class Keeper:
     """Writes and reads the states of one training; without a folder it does nothing.
 
@@ -103,6 +107,8 @@ class Keeper:
             return None
         arrays, kept = found
         changed = self._changed(kept["settings"])
+        if changed == ["start"] and self._folder.has_ended():
+            raise Ended
         # `overwrite` gives up a training of other settings, but goes on with one of the same
         if changed and self._folder.replace:
             self._folder.clear()

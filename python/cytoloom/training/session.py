@@ -24,7 +24,7 @@ from ..tasks.task import Task
 from .members import ensemble
 from .prepare import read, ready
 from .provenance import model_of, recorded
-from .resume import kept_in
+from .resume import Ended, kept_in
 from .segment import taught
 from .stages import Given
 from .trainer import Trainer
@@ -74,6 +74,11 @@ def training(
         made = yield from learn_it(given, data, validation, folder, started, keep_interrupted)
         yield from _saved(made, folder)
         return made
+    except Ended:
+        assert folder is not None  # it has its states
+        folder.clear()
+        yield note(f"That training has ended: its model is in {folder.path}.")
+        return as_model(folder.path, "out")
     finally:
         backend.forget_kernels()
         if folder is not None:
