@@ -3,12 +3,12 @@
 #' Scores two models on the same images with truth, and takes one score from the other image by
 #' image: that some images are harder for both does not hide which model is better.
 #'
-#' @param model_a,model_b Two `cl_model`s of [cl_train()] or [cl_load()], or their folders. Of models
-#'   of different tasks the scores are compared that both have.
+#' @param model_a,model_b Two `cl_model`s of [cl_train()] or [cl_load()], or their folders. Of
+#'   models of different tasks the scores are compared that both have.
 #' @param data A folder, a table or [cl_data()], as for [evaluate()][evaluate.cl_model]. A label
 #'   value that was unknown in the training of one of the models is so for both.
-#' @param rescale Factor by which images are enlarged for the networks, `NULL` for none, or `"auto"`,
-#'   for each model as [predict()][predict.cl_model] decides it.
+#' @param rescale Factor by which images are enlarged for the networks, `NULL` for none, or
+#'   `"auto"`, for each model as [predict()][predict.cl_model] decides it.
 #' @param out Folder for the tables as CSV files.
 #' @param overwrite Replace the comparison that is in `out`.
 #' @param allow_training_images Compare also on images that one of the models was trained on.
@@ -22,10 +22,10 @@
 #'     `n_found_on_empty`, objects found where there are none;
 #'   * `per_image`: `image`, `metric`, `a`, `b`, `difference`.
 #'
-#'   and `words`, a sentence about `metric`, that by which such models are known. `print()` shows it with
-#'   the summary, `as.data.frame()` gives `per_image`. That no difference is shown does not mean that
-#'   there is none: with more images there may be one. Of many metrics one in twenty shows a
-#'   difference by chance.
+#'   and `words`, a sentence about `metric`, that by which such models are known. `print()` shows it
+#'   with the summary, `as.data.frame()` gives `per_image`. That no difference is shown does not
+#'   mean that there is none: with more images there may be one. Of many metrics one in twenty shows
+#'   a difference by chance.
 #' @export
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))

@@ -3,8 +3,9 @@
 
 #' Results as tables and ggplots
 #'
-#' [cl_found], [cl_scores], [cl_model], [cl_consensus()] and [cl_compare()] objects are taken as
-#' their tables (objects, scores per image, history, experts, differences per image) by `data.frame()`, `write.csv()`,
+#' [cl_found], [cl_scores], [cl_model], [cl_consensus()], [cl_compare()] and [cl_rank()] objects are
+#' taken as their tables (objects, scores per image, history, experts, differences per image,
+#' models) by `data.frame()`, `write.csv()`,
 #' `subset()`, `with()`, `merge()`, `tibble::as_tibble()`, by `ggplot()`, and by the verbs of dplyr
 #' and tidyr, joins among them.
 #' Functions that are no generics take a data frame alone, such as `found$objects`:
@@ -13,13 +14,14 @@
 #' `tidy()` and `glance()` (of generics, broom) give a table of estimates and a table of one row.
 #' `autoplot()` (of ggplot2) draws what `plot()` draws, as a ggplot to which layers can be added.
 #'
-#' @param x,object A `cl_found`, `cl_scores`, `cl_model`, `cl_consensus` or `cl_comparison`.
+#' @param x,object A `cl_found`, `cl_scores`, `cl_model`, `cl_consensus`, `cl_comparison` or
+#'   `cl_ranking`.
 #' @param i Name or number of an image.
 #' @param images Where the images are, where `object` does not know, as one of [cl_results()].
 #' @param ... What the generic function takes.
-#' @return `tidy()` of scores, and of the differences of a comparison: a data frame of term,
-#'   estimate, conf.low, conf.high (bounds of the 95 % interval) and n; else the table. `glance()`: a data frame of one row. `autoplot()`: a
-#'   `ggplot`.
+#' @return `tidy()` of scores, of differences, and of the models of a ranking: a data frame of term,
+#'   estimate, conf.low, conf.high (bounds of the 95 % interval) and n, of models their rank; else
+#'   the table. `glance()`: a data frame of one row. `autoplot()`: a `ggplot`.
 #' @name cl_tables
 NULL
 
@@ -40,6 +42,9 @@ as_tibble.cl_consensus <- as_tibble.cl_found
 #' @exportS3Method tibble::as_tibble
 as_tibble.cl_comparison <- as_tibble.cl_found
 
+#' @exportS3Method tibble::as_tibble
+as_tibble.cl_ranking <- as_tibble.cl_found
+
 #' @exportS3Method ggplot2::fortify
 fortify.cl_found <- function(model, data, ...) as.data.frame(model)
 
@@ -54,6 +59,9 @@ fortify.cl_consensus <- fortify.cl_found
 
 #' @exportS3Method ggplot2::fortify
 fortify.cl_comparison <- fortify.cl_found
+
+#' @exportS3Method ggplot2::fortify
+fortify.cl_ranking <- fortify.cl_found
 
 #' @rdname cl_tables
 #' @exportS3Method generics::tidy
@@ -71,6 +79,15 @@ tidy.cl_comparison <- function(x, ...) {
   data.frame(
     term = table$metric, estimate = table$difference, conf.low = table$low,
     conf.high = table$high, n = table$n, better = table$better
+  )
+}
+
+#' @exportS3Method generics::tidy
+tidy.cl_ranking <- function(x, ...) {
+  table <- x$ranking
+  data.frame(
+    term = table$model, estimate = table$consistency, conf.low = table$low,
+    conf.high = table$high, rank = table$rank
   )
 }
 
@@ -117,6 +134,11 @@ glance.cl_comparison <- function(x, ...) {
 }
 
 #' @exportS3Method generics::glance
+glance.cl_ranking <- function(x, ...) {
+  data.frame(models = nrow(x$ranking), metric = x$metric, x$ranking[1, ])
+}
+
+#' @exportS3Method generics::glance
 glance.cl_model <- function(x, ...) {
   # as print() and summary() say it; of an ensemble all members together
   training <- x$info$training
@@ -148,7 +170,8 @@ register_verbs_of <- function(package, ...) {
 
 register_verb <- function(verb, space, make) {
   method <- make(get(verb, space))
-  for (class in c("cl_found", "cl_scores", "cl_model", "cl_consensus", "cl_comparison")) {
+  classes <- c("found", "scores", "model", "consensus", "comparison", "ranking")
+  for (class in paste0("cl_", classes)) {
     registerS3method(verb, class, method, envir = space)
   }
 }

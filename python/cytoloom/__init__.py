@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "evaluation.evaluate:evaluate",
     "compare": "evaluation.compare:compare",
     "predict": "prediction.predict:predict",
+    "rank": "prediction.rank:rank",
     "measure": "measurement.measure:measure",
     "consensus": "experts.consensus:consensus",
     "export": "measurement.export:export",

@@ -32,6 +32,8 @@ from .pages.report import report as report
 from .patches.augment import Augment as Augment
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions
+from .prediction.rank import rank as rank
+from .prediction.ranking import Ranking as Ranking
 from .prediction.reopened import results as results
 from .training.plan import plan as plan
 from .training.recipe import Plan as Plan

@@ -28,6 +28,7 @@ COMMANDS = (
     "evaluate",
     "compare",
     "predict",
+    "rank",
     "check",
     "plan",
     "measure",

@@ -479,7 +479,7 @@ def test_the_probe_of_requirements_imports_no_package() -> None:
 MAN = {
     "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
     "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
-    "compare": "cl_compare",
+    "compare": "cl_compare", "rank": "cl_rank",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
     "export_model": "cl_export_model", "report": "cl_report",
 }  # fmt: skip

@@ -36,6 +36,7 @@ usual_calls <- function() {
       cl_unet = list(), cl_loss = list(name = "dice"), cl_data = list(images = nowhere),
       cl_train = data, cl_plan = data, cl_check = data,
       evaluate.cl_model = c(list(x = tiny_model()), data),
+      cl_rank = list(models = list(tiny_model(), tiny_model()), images = nowhere, progress = FALSE),
       cl_compare = c(list(model_a = tiny_model(), model_b = tiny_model()), data),
       predict.cl_model = list(object = tiny_model(), images = nowhere, progress = FALSE),
       cl_load = list(path = nowhere), cl_save = list(model = tiny_model(), path = saved),

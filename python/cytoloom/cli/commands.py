@@ -148,6 +148,19 @@ COMMANDS = {
         {"out": "results"},
         {"images": {"nargs": "+", "help": "folder, image files or a pattern"}},
     ),
+    "rank": Command(
+        "rank images/ --models old.cytoloom new.cytoloom",
+        defaults={"models": None},
+        more={
+            "models": {
+                "nargs": "+",
+                "required": True,
+                "metavar": "MODEL",
+                "help": "folders of two models or more",
+            },
+            "images": {"nargs": "+", "help": "folder, image files or a pattern"},
+        },
+    ),
     "measure": Command(
         "measure labels/ --image images/ --around-um 2 --out objects.csv",
         _measured,

@@ -19,7 +19,8 @@ from .options import Option, component_of, component_options
 
 DOCTOR = "say what this machine offers and what is missing"
 FOREIGN = "the model's task, where it is one of your own: my_task:Ridges"
-MODELS = ("model", "model_a", "model_b")
+MODELS = {"model", "model_a", "model_b", "models"}
+"""Parameters that are models, or several."""
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -96,7 +97,7 @@ class _Built:
         self._options = [one for p in parameters if (one := _option(p, command)) is not None]
         taken = {option.name for option in (*self._options, *self._reading)}
         names = {p.name for p in parameters}
-        self._models = [] if "task" in names else [name for name in MODELS if name in names]
+        self._foreign = "task" not in names and bool(names & MODELS)
         self._components = {
             p.name: (component, [o for o in component_options(component) if o.name not in taken])
             for p in parameters
@@ -113,7 +114,7 @@ class _Built:
         for name, (component, options) in self._components.items():
             words = docstrings.summary(component.__doc__).replace("`", "")
             _add_fields(parser.add_argument_group(name, words), component, options, names)
-        if self._models:
+        if self._foreign:
             parser.add_argument("--task", metavar="MODULE:CLASS", help=FOREIGN)
             names.add("task")
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -122,10 +123,8 @@ class _Built:
     def run(self, args: argparse.Namespace) -> int:
         """Run the verb, its messages spelled as the command line is, and tell its result."""
         given = {option.name: option.value(args) for option in self._options}
-        if self._models and args.task is not None:
-            from ..models.load import load
-
-            given |= {name: load(given[name], args.task) for name in self._models}
+        if self._foreign and args.task is not None:
+            _know(given, args.task)
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
         if self._reading and given["data"] is not None:
@@ -134,6 +133,17 @@ class _Built:
             how = {option.name: option.value(args) for option in self._reading}
             given["data"] = as_data(given["data"], **how)
         return self._command.tell(_drained(self._verb.events(**given), args), args)
+
+
+def _know(given: dict[str, Any], task: str) -> None:
+    """Import a task of somebody else's, by whose name models know it; a single one must have it."""
+    from ..models.load import load
+    from ..tasks import resolve
+
+    if "model" in given:
+        given["model"] = load(given["model"], task)
+    else:
+        resolve(task)
 
 
 def _example(name: str, verb: Verb[..., Any]) -> str:
@@ -149,7 +159,8 @@ def _option(parameter: Parameter, command: Command) -> Option | None:
     default = command.defaults.get(name, parameter.default)
     more = {**MORE.get(name, {}), **command.more.get(name, {})}
     words = parameter.annotation, default, parameter.description
-    option = Option(name, *words, more, positional=parameter.required or more.get("nargs") == "?")
+    first = parameter.required and name not in command.defaults
+    option = Option(name, *words, more, positional=first or more.get("nargs") == "?")
     return option if option.settings() else None
 
 

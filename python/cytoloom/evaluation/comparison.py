@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..errors import invalid
 from ..messages import counted
 from ..storage.results import COMPARED, COMPARED_IMAGES, RUNS, put_in_place, staged, write_run
 from ..tasks.labels import EMPTY
-from .intervals import Bounds, Floats, Mean, mean_interval
+from .intervals import Mean, mean_difference
 from .scores import SCALE, Scores, unpromised
 
 if TYPE_CHECKING:
@@ -125,7 +123,7 @@ def comparison(
         # of what is in no image there is no mean
         known = pair["difference"].notna() & (not any(_is_nowhere(one, metric) for one in scores))
         differences = pair["difference"].where(known).to_numpy(float)
-        mean = _difference(differences, groups, _bounds(metric, tasks))
+        mean = mean_difference(differences, groups, _bounds(metric, tasks))
         means[metric] = mean
         of_models = (float(pair[side][known].mean()) for side in "ab")
         ends = mean.value, mean.low, mean.high, mean.n
@@ -150,14 +148,6 @@ def better(metric: str, difference: Mean) -> str:
     """
     more, less = (B_BETTER, A_BETTER) if metric.startswith(EMPTY) else (A_BETTER, B_BETTER)
     return more if difference.low > 0 else less if difference.high < 0 else NEITHER
-
-
-def _difference(values: Floats, groups: Sequence[str | None], bounds: Bounds) -> Mean:
-    """Average differences, with an interval that is the same, mirrored, for b - a."""
-    if not np.nansum(values) < 0:
-        return mean_interval(values, groups, bounds)
-    mean = mean_interval(-values, groups, (-bounds[1], -bounds[0]))
-    return replace(mean, value=-mean.value, low=-mean.high, high=-mean.low)
 
 
 def _shared(scores: Sequence[Scores], tasks: Sequence[Task]) -> list[str]:

@@ -113,6 +113,33 @@ def mean_interval(
     return Mean(mean, max(low, bounds[0]), min(high, bounds[1]), n)
 
 
+def mean_difference(
+    differences: Floats, groups: Sequence[str | None] | None, bounds: Bounds
+) -> Mean:
+    """Average differences a - b; the interval is that of b - a, mirrored.
+
+    Parameters
+    ----------
+    differences : ndarray of float, shape (n,)
+        One per image; NaN are left out.
+    groups : sequence of str or None, optional
+        Group of each image.
+    bounds : (float, float)
+        The least and the largest that a difference may be.
+
+    Examples
+    --------
+    >>> found = mean_difference(np.array([-0.25, -0.5]), None, (-1, 1))
+    >>> other = mean_difference(np.array([0.25, 0.5]), None, (-1, 1))
+    >>> found.value, found.low == -other.high, found.high == -other.low
+    (-0.375, True, True)
+    """
+    if not np.nansum(differences) < 0:
+        return mean_interval(differences, groups, bounds)
+    found = mean_interval(-differences, groups, (-bounds[1], -bounds[0]))
+    return replace(found, value=-found.value, low=-found.high, high=-found.low)
+
+
 def _units(values: Floats, mean: float, groups: Sequence[str | None]) -> Floats:
     """One value per group, such that their mean is that over images, as is its error."""
     names = [name if name is not None else f"\0{k}" for k, name in enumerate(groups)]

@@ -50,6 +50,8 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
         return None
     if name in ("model", "model_a", "model_b"):
         return _model(value)
+    if name == "models":
+        return _models_of(value)
     if isinstance(value, dict) and "source" in value:
         return _given(value, name)
     if "Channels" in types:
@@ -142,6 +144,12 @@ def _model(path: str) -> Model:
             _models.popitem(last=False)
     _models.move_to_end(key)
     return _models[key]
+
+
+def _models_of(value: Plain) -> Any:
+    """Load several models, by their names where they have some."""
+    models, names = [_model(path) for path in _listed(value["paths"])], _listed(value["names"])
+    return dict(zip(names, models, strict=True)) if names else models
 
 
 def _told(model: Model) -> Plain:

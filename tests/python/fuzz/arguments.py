@@ -23,7 +23,7 @@ TENSORS = {"dice_coef", "dice_coef_loss", "HeadLoss", "Loss"}
 """What Keras calls with tensors, not users."""
 MADE = {"Model", "Predictions", "Scores", "Info", "Plan", "Matches", "Overlap", "Found", "Stats",
         "ImageInfo", "Image", "Data", "BackendError", "InvalidError", "Task", "Consensus",
-        "Comparison",
+        "Comparison", "Ranking",
         }  # fmt: skip
 """What functions return, whose classes users do not call."""
 METHODS = {
@@ -43,7 +43,7 @@ def prepare(root: Path) -> None:
     model = cl.load(model_folders.ready())
     grey, labels = pairs[0]
     _READY.update(
-        model=model, start=model, model_a=model, model_b=model,
+        model=model, start=model, model_a=model, model_b=model, models=[model, model],
         data=data, images=data["images"], image=grey, labels=labels,
         truth=labels, found=labels, table=None, task="binary", loss="dice", activation="sigmoid",
         augment="default", history=model.history, name="default", channels=1, seed=0,

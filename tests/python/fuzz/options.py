@@ -26,6 +26,7 @@ BASES = {
     "evaluate": ["m.cytoloom", "data"],
     "compare": ["m.cytoloom", "m.cytoloom", "data"],
     "predict": ["m.cytoloom", "data/images"],
+    "rank": ["data/images", "--models", "m.cytoloom", "m.cytoloom"],
     "check": ["data"],
     "plan": ["data"],
     "simulate": ["new", "--images=1"],
@@ -36,7 +37,7 @@ BASES = {
     "info": ["m.cytoloom"],
     "doctor": [],
 }
-WEIGHTS = (1, 2, 1, 5, 3, 2, 2, 2, 2, 2, 2, 2, 1)
+WEIGHTS = (1, 2, 1, 5, 1, 3, 2, 2, 2, 2, 2, 2, 2, 1)
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:
