@@ -149,14 +149,17 @@ found_place <- function(x, i) {
 #' @export
 `[.cl_found` <- function(x, i) {
   places <- stats::setNames(seq_along(x), names(x))
+  files <- attr(x, "files")
+  ok <- files$status == "ok"
+  # a condition on the table of files has a value more for each image that failed
+  if (!missing(i) && is.logical(i) && length(i) == length(ok)) i <- i[ok]
   if (!missing(i)) places <- places[i]
   if (anyNA(places)) found_place(x, i[is.na(places)][1])
   if (anyDuplicated(places)) {
     again <- names(places)[duplicated(places)][1]
     refuse("i", "each image once, since tables know it by its name", I(paste(again, "again")))
   }
-  files <- attr(x, "files")
-  files <- files[which(files$status == "ok")[places], ]
+  files <- files[which(ok)[places], ]
   objects <- attr(x, "objects")
   objects <- objects[objects$image %in% files$image, ]
   summary <- attr(x, "summary")

@@ -175,6 +175,9 @@ test_that("an image that failed is in the table, not in the list, and says why",
   expect_error(found[["broken"]], "broken has no labels")
   expect_output(print(found), "failed: broken")
   expect_identical(found[2]$files$image, names(found)[2])
+  # a condition on the table of files, which has a row for each image that was given
+  for (name in names(found)) expect_named(found[found$files$image == name], name)
+  expect_identical(names(found[c(TRUE, FALSE)]), names(found)[1])
   expect_identical(found$files$objects[1], NA_integer_)
   expect_identical(summary(found)$objects, found$files$objects)
   expect_identical(generics::glance(found)$objects, nrow(found$objects))
