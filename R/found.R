@@ -13,7 +13,8 @@
 #'
 #' @param x,object A `cl_found`.
 #' @param name `files`, `objects`, `summary` or the name of an image.
-#' @param i Name or number of an image; of several for `[`.
+#' @param i Name or number of an image; of several for `[`, also `TRUE` or `FALSE` for each row of
+#'   `files` or `summary`. Numbers count the images that have labels: those that failed have none.
 #' @param value For `names(x) <-`: names that differ, which the tables then have, too; for
 #'   `x$objects <-` and its like: the table with what you made of it. Where rows of `objects`
 #'   were left out, `files`, `print()` and `summary()` count those that are left; the labels keep
@@ -127,7 +128,26 @@ keep_folder <- function(temporary, paths) {
   if (inherits(one, "cl_labels")) in_memory(one) else one
 }
 
+# What chooses images: a factor by its names, and what was asked of a table by its rows, which are
+# more than there are labels where an image has failed.
+as_index <- function(x, i) {
+  if (is.factor(i)) {
+    return(as.character(i))
+  }
+  done <- attr(x, "files")$status == "ok"
+  if (!is.logical(i) || identical(i, TRUE) || identical(i, FALSE)) {
+    return(i)
+  }
+  if (anyNA(i) || !length(i) %in% c(length(done), length(x))) {
+    rows <- unique(c(length(x), length(done)))
+    expected <- paste("TRUE or FALSE for each image,", paste(rows, collapse = " or "))
+    refuse("i", expected, if (anyNA(i)) NA else i)
+  }
+  if (length(i) == length(done)) i[done] else i
+}
+
 found_place <- function(x, i) {
+  if (is.factor(i)) i <- as.character(i)
   place <- if (is.character(i)) match(i, names(x)) else i
   if (length(place) == 1 && place %in% seq_along(x)) {
     return(place)
@@ -150,16 +170,16 @@ found_place <- function(x, i) {
 `[.cl_found` <- function(x, i) {
   places <- stats::setNames(seq_along(x), names(x))
   files <- attr(x, "files")
-  ok <- files$status == "ok"
-  # a condition on the table of files has a value more for each image that failed
-  if (!missing(i) && is.logical(i) && length(i) == length(ok)) i <- i[ok]
-  if (!missing(i)) places <- places[i]
+  if (!missing(i)) {
+    i <- as_index(x, i)
+    places <- places[i]
+  }
   if (anyNA(places)) found_place(x, i[is.na(places)][1])
   if (anyDuplicated(places)) {
     again <- names(places)[duplicated(places)][1]
     refuse("i", "each image once, since tables know it by its name", I(paste(again, "again")))
   }
-  files <- files[which(ok)[places], ]
+  files <- files[which(files$status == "ok")[places], ]
   objects <- attr(x, "objects")
   objects <- objects[objects$image %in% files$image, ]
   summary <- attr(x, "summary")

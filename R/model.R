@@ -81,10 +81,13 @@ load_first <- function(verb, path) {
 #' What a model says of itself
 #'
 #' `print()` gives a few lines, `summary()` also what is in `model.json` of training and
-#' software, `as.data.frame()` the history, `plot()` its curves.
+#' software, `as.data.frame()` the history, `plot()` its curves, or how often what it says of pixels
+#' and objects is so.
 #'
 #' @param x,object A `cl_model` of [cl_train()] or [cl_load()].
 #' @param metric For `plot()`: which curves of the history, `"loss"` and `"score"`; default both.
+#'   `"reliability"`: how often what was said with a probability was so, of images that were held
+#'   out, before (dashed) and after it was fitted; the nearer to the diagonal the better.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
 #'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
 #'   the curves, training first. Of an ensemble `col` is of the members, whose training is dotted.
@@ -136,6 +139,9 @@ as.data.frame.cl_model <- function(x, row.names = NULL, optional = FALSE, ...,
 #' @rdname cl_model
 #' @export
 plot.cl_model <- function(x, metric = NULL, ...) {
+  if (identical(metric, "reliability")) {
+    return(plot_reliability(x, ...))
+  }
   history <- as.data.frame(x)
   metrics <- curves_of(history, metric)
   old <- graphics::par(mfrow = c(1, length(metrics)), mar = c(4.5, 5, 1, 1), mgp = c(3.3, 0.8, 0))
@@ -146,6 +152,29 @@ plot.cl_model <- function(x, metric = NULL, ...) {
 
 # Each member of an ensemble has a curve of its own.
 curve_of <- function(history) if (is.null(history$member)) rep(1, nrow(history)) else history$member
+
+plot_reliability <- function(x, ..., col = c("#999999", "#0072B2"), lwd = 2, lty = c(2, 1)) {
+  rows <- do.call(rbind, lapply(x$info$training$reliability, as.data.frame))
+  if (is.null(rows)) stop_clean("Too few images were held out, or the model is an older one.")
+  kinds <- unique(rows$of)
+  old <- graphics::par(mfrow = c(1, length(kinds)), mar = c(4.5, 5, 1, 1), mgp = c(3.3, 0.8, 0))
+  on.exit(graphics::par(old))
+  for (kind in kinds) {
+    said <- paste("probability said of", kind)
+    ours <- list(type = "n", las = 1, xlab = said, ylab = "share that is so")
+    plot_with(c(0, 1), c(0, 1), ours, ...)
+    graphics::abline(0, 1, lty = 3, col = "#999999")
+    for (k in 1:2) {
+      own <- rows[rows$of == kind & rows$when == c("before", "after")[k], ]
+      style <- list(col = rep_len(col, 2)[k], lwd = rep_len(lwd, 2)[k], lty = rep_len(lty, 2)[k])
+      do.call(graphics::lines, c(list(own$said, own$so), style))
+      sizes <- 3 * sqrt(own$n / sum(own$n))
+      graphics::points(own$said, own$so, pch = 19, col = style$col, cex = sizes)
+    }
+    graphics::legend("topleft", c("before", "after"), col = col, lwd = lwd, lty = lty, bty = "n")
+  }
+  invisible(x)
+}
 
 curves_of <- function(history, metric) {
   known <- unique(history$metric)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
@@ -16,10 +17,12 @@ from cytoloom.datasets.sources import ArraySource
 from cytoloom.prediction.summary import summary_table, unlike_words
 from cytoloom.tasks import Binary, Classes, Instances
 from cytoloom.tasks.found import Found
+from cytoloom.training.trust import trusted as trusted_by
 from cytoloom.uncertainty import evidence as evidence_room
 from cytoloom.uncertainty.calibration import Calibration
 from cytoloom.uncertainty.evidence import Evidence, evidence_of
 from cytoloom.uncertainty.judged import Judged, judge
+from cytoloom.uncertainty.likeness import likeness
 from cytoloom.uncertainty.linear import share
 from cytoloom.uncertainty.reliability import calibration_error, reliability
 from cytoloom.uncertainty.trust import Trust, fit_trust
@@ -284,3 +287,43 @@ def test_a_failed_image_has_a_row_without_numbers(trusted, tmp_path):
 def test_trust_is_part_of_a_model(trusted):
     assert isinstance(cl.load(trusted.path).trust, Trust)
     assert cl.load(trusted.path).trust == trusted.trust
+
+
+def test_what_was_said_is_held_against_what_is_so():
+    """Of objects by what others say of each image, before by the mean foreground alone."""
+    judged = worlds(30, 8)
+    rows = trusted_by(Calibration(1.0), judged, [{"of": "pixels"}]).reliability
+    assert rows[0] == {"of": "pixels"}
+    table = pd.DataFrame(rows[1:])
+    errors = {key: calibration_error(own) for key, own in table.groupby("when")}
+    assert set(table["of"]) == {"objects"}
+    assert errors["after"] < 0.05 < errors["before"]
+    assert table.groupby("when")["n"].sum().tolist() == [sum(len(one.real) for one in judged)] * 2
+
+
+def test_a_model_tells_and_draws_how_reliable_it_is(trained):
+    table = trained.reliability
+    assert set(table["of"]) == {"pixels"}  # one image held out: nothing is known of objects
+    assert table["when"].tolist() == sorted(table["when"], reverse=True)
+    assert "pixels off by 0." in trained.summary()
+    figure = cl.plots.reliability(table)
+    assert [ax.get_xlabel() for ax in figure.axes] == ["probability said of pixels"]
+    with pytest.raises(cl.InvalidError, match=r"rows of model\.reliability"):
+        cl.plots.reliability(table[:0])
+
+
+def test_images_of_another_size_are_not_unlike_for_that():
+    normalize = cl.Normalize()
+
+    def look(edge, seed):
+        image, labels = cl.simulate.nuclei(
+            shape=(edge, edge), count=40 * edge**2 // 256**2, seed=seed
+        )
+        source = ArraySource(image[..., None])
+        maps = {"foreground": (labels > 0)[..., None] * np.float32(0.9)}
+        stats = normalize.fit(source)
+        return evidence_of(Binary(), maps, labels, source, stats, normalize).look
+
+    usual = likeness(np.stack([look(256, seed) for seed in range(12)]))
+    near = [usual.unlikeness(look(edge, 50 + edge)) for edge in (192, 256, 512)]
+    assert max(near) < 1.3

@@ -41,6 +41,23 @@ test_that("a part of what was found has its part of the tables", {
   expect_error(some_found()$middle, "Received: middle")
 })
 
+test_that("what is asked of a table chooses images, also where some have failed", {
+  need_python()
+  bad <- matrix(NA_real_, 64, 64)
+  images <- c(list(bad = bad), some_images(), list(worse = bad))
+  found <- suppressWarnings(predict(tiny_model(), images, rescale = NULL, progress = FALSE))
+  expect_identical(names(found[found$files$image == "left"]), "left")
+  expect_identical(names(found[found$files$status == "ok"]), c("left", "right"))
+  expect_identical(found[found$summary$image == "right"]$files$image, "right")
+  expect_identical(names(found[c(FALSE, TRUE)]), "right")
+  expect_identical(names(found[TRUE]), c("left", "right"))
+  expect_length(found[found$files$image == "bad"], 0)
+  expect_identical(names(found[factor("right", c("right", "left"))]), "right")
+  expect_identical(found[[factor("right")]], found$right)
+  expect_error(found[c(TRUE, NA)], "TRUE or FALSE for each image, 2 or 4")
+  expect_error(found[c(TRUE, FALSE, TRUE)], "TRUE or FALSE for each image, 2 or 4")
+})
+
 test_that("labels live in the object: after saving, and in another process", {
   need_python()
   file <- tempfile(fileext = ".rds")
@@ -210,4 +227,17 @@ test_that("how far to trust what was found is told of each image", {
   both$summary <- transform(both$summary, flags = "seen")
   expect_identical(both$summary$flags, c("seen", "seen"))
   expect_error(both$summary <- both$summary[1, ], "a row for each image, in their order")
+})
+
+test_that("a model draws how often what it said is so", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  drawn <- graphics::par("mfrow")
+  expect_invisible(plot(model, metric = "reliability"))
+  expect_identical(graphics::par("mfrow"), drawn)
+  expect_match(summary(model)[["calibration"]], "pixels off by .*, objects off by ")
+  model$info$training$reliability <- NULL
+  expect_error(plot(model, metric = "reliability"), "Too few images were held out")
 })

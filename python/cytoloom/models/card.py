@@ -30,6 +30,7 @@ def summary_of(model: Record) -> dict[str, str]:
         f"{counted(training['batch_size'], 'patch')}, "
         f"{training['seconds'] / 60:.1f} minutes",
         "validation": f"{_scored(training, model.task.main_scores)} ({training['validation']})",
+        "calibration": _calibrated(model),
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
         "predicts by": _engine(comparison(model)),
@@ -48,6 +49,18 @@ def _scored(training: Mapping[str, Any], main: Sequence[str]) -> str:
         at = "" if training.get("members") else f" at iteration {training['best_iteration']}"
         words.append(f"maps {training['score']:.3f}{at}")
     return ", ".join(words) or "none"
+
+
+def _calibrated(model: Record) -> str:
+    """Say how far probabilities are off: expected calibration errors, before and after."""
+    from ..uncertainty.reliability import calibration_error
+
+    each = {key: calibration_error(t) for key, t in model.reliability.groupby(["of", "when"])}
+    words = [
+        f"{of} off by {each[of, 'after']:.3f} ({each[of, 'before']:.3f} before)"
+        for of in dict.fromkeys(model.reliability["of"])
+    ]
+    return ", ".join(words) or "unknown"
 
 
 def _engine(fast: Mapping[str, Any] | None) -> str:

@@ -108,6 +108,7 @@ def check_scores(plain: Mapping[str, Any], file: Path) -> None:
     training = plain["training"]
     rows = training.get("out_of_fold")  # of an ensemble alone
     _check_type(rows, "list[dict] | None", "out_of_fold", file)
+    _check_type(training.get("reliability"), "list[dict] | None", "reliability", file)
     for row in rows or ():
         _check_type(row.get("image"), "str", "image", file)
         _check_type(row.get("group"), "str | None", "group", file)

@@ -176,6 +176,20 @@ class Record:
         return self.part.calibration and self.part.calibration.trust
 
     @property
+    def reliability(self) -> pd.DataFrame:
+        """How often what is said is so, of images that were held out.
+
+        Columns of ("pixels": that the surer class is the true one; "objects": that they are real),
+        when ("before" it was fitted, of objects the mean foreground; "after"), low and high end of
+        a bin of what was said, said (the mean), so (the share), n. Of pixels the temperature was
+        fitted to these images; objects of each image were judged by what others say.
+        """
+        import pandas as pd
+
+        columns = ["of", "when", "low", "high", "said", "so", "n"]
+        return pd.DataFrame(self.info["training"].get("reliability") or [], columns=columns)
+
+    @property
     def channels(self) -> int:
         """Number of image channels."""
         return int(self.info["channels"]["count"])

@@ -1,11 +1,19 @@
-"""Pictures: training history, outlines, worst and best images, augmentation, agreement.
+"""Pictures: training history, reliability, outlines, worst and best images, agreement.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot, so that no global state
 changes and nothing has to be closed; with `ax` it draws there and returns that axes' figure.
 `outlines_rgb` and `write_overlay` need no matplotlib and suit images of any size.
 """
 
-from .figures import agreement, augmentation_sheet, history, overlay, save, worst_best
+from .figures import (
+    agreement,
+    augmentation_sheet,
+    history,
+    overlay,
+    reliability,
+    save,
+    worst_best,
+)
 from .overlays import outlines_rgb, write_overlay
 
 __all__ = [
@@ -14,6 +22,7 @@ __all__ = [
     "history",
     "outlines_rgb",
     "overlay",
+    "reliability",
     "save",
     "worst_best",
     "write_overlay",

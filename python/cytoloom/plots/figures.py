@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Picture = Sequence[ArrayLike]
 _SETS = {"train": "#0072B2", "validation": "#D55E00"}
+_WHEN = {"before": "#999999", "after": "#0072B2"}
 _MEMBERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours of an ensemble's members, of which training is dotted."""
 
@@ -74,6 +75,52 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
                 x, y = of_part["iteration"], of_part["value"]
                 panel.plot(x, y, color=_SETS.get(str(part)), label=part)
         panel.set(xlabel="iteration", ylabel=name)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(frameon=False)
+    return _figure(panels[0])
+
+
+@checked
+def reliability(table: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+    """Draw how often what was said with a probability was so.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model.reliability``: columns of, when, said, so, n.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw pixels alone, or what there is. Default: a panel for pixels, one for objects.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Areas of points are as large as their share of what was said.
+
+    Raises
+    ------
+    InvalidError
+        No rows: a model that was made before, or that had too few images held out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("pixels", "before", 0.6, 0.9, 50), ("pixels", "after", 0.9, 0.92, 50)]
+    >>> figure = reliability(pd.DataFrame(rows, columns=["of", "when", "said", "so", "n"]))
+    >>> figure.axes[0].get_xlabel()
+    'probability said of pixels'
+    """
+    kinds = list(dict.fromkeys(table["of"])) if len(table) else []
+    if not kinds:
+        raise invalid("table", expected="rows of model.reliability", received="none")
+    panels = [ax] if ax is not None else _panels(1, len(kinds), (3.4, 3.2))
+    for panel, kind in zip(panels, kinds, strict=False):
+        panel.plot([0, 1], [0, 1], ":", color="#999999")
+        for (when, colour), style in zip(_WHEN.items(), ("--", "-"), strict=True):
+            rows = table[(table["of"] == kind) & (table["when"] == when)]
+            panel.plot(rows["said"], rows["so"], style, color=colour, label=when)
+            sizes = 150 * rows["n"] / max(rows["n"].sum(), 1)
+            panel.scatter(rows["said"], rows["so"], sizes, color=colour)
+        panel.set(xlabel=f"probability said of {kind}", ylabel="share that is so")
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
     return _figure(panels[0])

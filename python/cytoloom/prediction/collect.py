@@ -209,8 +209,6 @@ def collect(
     found = yield from _together(
         items, [done[item.id] for item in items], folder, model.task, parquet
     )
-    for text in unlike_words(found.summary):
-        yield warn(text)
     if folder.path is not None:
         yield note(f"{found}.")
     return found
@@ -246,6 +244,9 @@ def _together(
         task, [{"image": one.row["image"], **one.row.get("trusted", {})} for one in done]
     )
     tables[SUMMARY] = summary
+    # before results take their place: a caller may take a warning for an end
+    for text in unlike_words(summary):
+        yield warn(text)
     status = [spelled(text, TABLES) for text in files["status"]]
     written = folder.finish({**tables, PREDICTED: files.assign(status=status)})
     if folder.path is not None:

@@ -17,7 +17,6 @@ from ..events import Event, Work, note, warn
 from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder
 from ..models.model import Model
-from ..uncertainty.trust import fit_trust
 from .learn import Learned
 from .out_of_fold import OutOfFold, mean_scores, score_each
 from .prepare import read_folds, ready
@@ -26,20 +25,8 @@ from .resume import kept_in
 from .segment import taught
 from .stages import Given, Planned
 from .trainer import Trainer
-from .tune import (
-    calibrate,
-    doubts,
-    fit,
-    groups_of,
-    honest,
-    judge_each,
-    means,
-    seen,
-    together,
-    trust_words,
-    tune_px,
-    tuned_on,
-)
+from .trust import calibrated, groups_of, judge_each, together, trust_words, trusted
+from .tune import doubts, fit, means, seen, tune_px, tuned_on
 
 T = TypeVar("T")
 
@@ -175,22 +162,21 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     parts = [OutOfFold.of(one.planned, one.model) for one in done]
     apart = not whole.validation_readers
     images = together(part.images for part in parts) if apart else seen(whole, mean, tune_px(whole))
-    calibration = calibrate(mean.task, images.maps, images.truths)
-    images = images._replace(maps=[honest(mean.task, own, calibration) for own in images.maps])
+    images, calibration, pixels = calibrated(mean.task, images)
     task, each, coherence = fit(mean.task, images.maps, images.truths, spacing)
     # of single members, whose thresholds are their own
     rows, judged = score_each(mean.task, [p.calibrated(calibration) for p in parts], spacing)
     if not apart:
         judged = judge_each(task, images, each, groups_of(whole))
-    calibration = replace(calibration, trust=fit_trust(judged))
+    told = trusted(calibration, judged, pixels)
     # the thresholds of all have seen all images
     scores = mean_scores(rows) if apart else means([own for _, own in each])
     shown = first.planned if apart else whole
-    tuned = tuned_on(shown, mean, calibration, task, scores, coherence)
+    tuned = tuned_on(shown, mean, told, task, scores, coherence)
     steps = min(one.learned.state.iteration for one in done)
     for text in doubts(whole.trainer, steps, tuned.task, tuned.scores):
         yield warn(text)
-    for text in trust_words(calibration, len(judged)):
+    for text in trust_words(told.calibration, len(judged)):
         yield note(text)
     model = recorded(mean, whole, tuned, started)
     # of all members together, as it was given

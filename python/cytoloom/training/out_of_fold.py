@@ -17,17 +17,8 @@ from ..uncertainty.calibration import Calibration
 from ..uncertainty.judged import Judged
 from .batches import UNKNOWN
 from .stages import Planned
-from .tune import (
-    Maps,
-    Seen,
-    groups_of,
-    honest,
-    judge_each,
-    means,
-    objects_first,
-    seen,
-    tune_px,
-)
+from .trust import Maps, Seen, groups_of, honest, judge_each
+from .tune import means, objects_first, seen, tune_px
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,6 +113,7 @@ def of_images(planned: Planned, tuned: Tuned) -> tuple[dict[str, Any], dict[str,
     training = {
         "patch_px": list(planned.patch_px),
         "scores": tuned.scores,
+        "reliability": tuned.reliability,
         "validation": split.note,
         "unknown": split.train.unknown,
         "fast": tuned.fast,

@@ -28,7 +28,8 @@ from .resume import Ended, kept_in
 from .segment import taught
 from .stages import Given
 from .trainer import Trainer
-from .tune import doubts, trust_words, tune
+from .trust import trust_words
+from .tune import doubts, tune
 
 
 def training(

@@ -174,6 +174,8 @@ class Tuned:
         What makes its probabilities honest.
     scores : dict of str to float
         Mean over the images that have something to measure.
+    reliability : list of dict
+        How often what is said is so; rows of `Record.reliability`.
     fast : dict or None
         What `compare` found of a faster engine.
     coherence : float or None
@@ -185,6 +187,7 @@ class Tuned:
     task: Task
     calibration: Calibration
     scores: dict[str, float]
+    reliability: list[dict[str, Any]]
     fast: dict[str, Any] | None
     coherence: float | None
     tile_difference: float | None

@@ -13,7 +13,8 @@ from ..models.record import NETWORK, Part
 from ..runtime import backend
 from .compare import CHECKED_PX, worth_comparing
 from .stages import Planned
-from .tune import SEAM_PX, SMALL_PX, counted_px, fit, judge_each, seams, seen, tune_px
+from .trust import judge_each
+from .tune import SEAM_PX, SMALL_PX, counted_px, fit, seams, seen, tune_px
 from .watch import Watch
 
 SAMPLE = 0.1

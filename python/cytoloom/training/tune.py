@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +19,11 @@ from ..tasks.coherence import densest_centre, fit_as_is
 from ..tasks.found import Found, nowhere
 from ..tasks.labels import EMPTY
 from ..tasks.task import Task, Truth
-from ..uncertainty.calibration import Calibration, fit_temperature, tempered, tempered_share
-from ..uncertainty.evidence import evidence_of
-from ..uncertainty.judged import Judged, judge
-from ..uncertainty.trust import FEWEST, LEAST_OBJECTS, RANKED, fit_trust
 from .batches import UNKNOWN
 from .compare import compare
 from .stages import Planned, Tuned
 from .trainer import Trainer
+from .trust import Maps, Seen, Told, calibrated, groups_of, judge_each, trusted
 
 TUNE_PX = 8_000_000
 """Pixels of validation images that thresholds are fitted to at most. With 4.7 million, all there
@@ -43,37 +39,6 @@ SEAM_PX = 1536
 """Edge of an image that is larger than a tile and its halos of `HALO_LIMIT_PX` on both sides."""
 FEW_ITERATIONS = 100
 """After fewer a network has hardly learned, whatever it learns."""
-Maps = Mapping[str, np.ndarray]
-
-
-class Seen(NamedTuple):
-    """What was predicted of validation images, of the last one perhaps a part.
-
-    Attributes
-    ----------
-    maps, truths : list
-        As for `Task.tune`.
-    readers : list of Reader
-        Of the same images.
-    sources : list of Source
-        The images themselves, as far as they were predicted.
-    """
-
-    maps: list[Maps]
-    truths: list[Truth]
-    readers: list[Reader]
-    sources: list[Any]
-
-
-def together(images: Iterable[Seen]) -> Seen:
-    """Return the images of several as one.
-
-    Parameters
-    ----------
-    images : iterable of Seen
-        Of members of an ensemble.
-    """
-    return Seen(*(list(chain.from_iterable(of)) for of in zip(*images, strict=True)))
 
 
 def tune_px(planned: Planned) -> int:
@@ -103,67 +68,23 @@ def tune(planned: Planned, model: Model) -> Tuned:
     model : Model
         With its network in memory and the thresholds of its task as they are.
     """
-    images = seen(planned, model, tune_px(planned))
-    calibration = calibrate(model.task, images.maps, images.truths)
-    images = images._replace(maps=[honest(model.task, own, calibration) for own in images.maps])
+    images, calibration, pixels = calibrated(model.task, seen(planned, model, tune_px(planned)))
     task, each, coherence = fit(model.task, images.maps, images.truths, planned.split.spacing_um)
     judged = judge_each(task, images, each, groups_of(planned))
-    calibration = replace(calibration, trust=fit_trust(judged))
-    scores = means([own for _, own in each])
-    return tuned_on(planned, model, calibration, task, scores, coherence)
-
-
-def groups_of(planned: Planned) -> dict[str, str | None]:
-    """Return whose each validation image is, by its name."""
-    return {item.id: item.group for item in planned.split.validation.items}
-
-
-def judge_each(
-    task: Task,
-    images: Seen,
-    each: Iterable[tuple[Found, Mapping[str, float]]],
-    groups: Mapping[str, str | None],
-) -> list[Judged]:
-    """Hold what was found in each image against the truth; see `judge`.
-
-    Parameters
-    ----------
-    task : Task
-        By which it was found.
-    images : Seen
-        The images.
-    each : iterable of (Found, dict)
-        What was found in each, and its scores.
-    groups : dict of str to str or None
-        Whose each image is.
-    """
-    judged = []
-    for (found, scores), maps, (truth, known), reader, source in zip(each, *images, strict=True):
-        labels, stats, by = found.objects_labels, reader.stats, reader.normalize
-        evidence = evidence_of(task, maps, labels, source, stats, by)
-        judged.append(judge(task, evidence, found, truth, known, scores, groups.get(reader.id)))
-    return judged
-
-
-def trust_words(calibration: Calibration, images: int) -> Iterator[str]:
-    """Say where too little was held out to know how far to trust what is found."""
-    trust, held = calibration.trust, counted(images, "image")
-    needed = f"{FEWEST} images with {LEAST_OBJECTS} objects are needed, {RANKED} are better"
-    if trust is None:
-        yield f"{held} held out: too few to say how sure objects, counts and scores are; {needed}."
-    elif trust.images < RANKED:
-        yield f"{held} held out: intervals of counts and scores are wide; {RANKED} are needed."
+    told = trusted(calibration, judged, pixels)
+    return tuned_on(planned, model, told, task, means([own for _, own in each]), coherence)
 
 
 def tuned_on(
     planned: Planned,
     model: Model,
-    calibration: Calibration,
+    told: Told,
     task: Task,
     scores: dict[str, float],
     coherence: float | None,
 ) -> Tuned:
     """Add to what was fitted what else is to be known of a model on validation images."""
+    calibration, reliability = told
     part = replace(model.part, task=task, calibration=calibration)
     fitted = replace(model, parts={model.name: part})
     images = ((r.image, r.stats) for r in objects_first(planned.validation_readers))
@@ -171,6 +92,7 @@ def tuned_on(
         task,
         calibration,
         scores,
+        reliability,
         fast=compare(fitted, images, planned.split.spacing_um),
         coherence=coherence,
         tile_difference=_tile_difference(planned, model),
@@ -188,39 +110,6 @@ def doubts(
             "has hardly learned. Give more minutes."
         )
     yield from task.doubts(scores)
-
-
-def calibrate(task: Task, maps: Sequence[Maps], truths: Sequence[Truth]) -> Calibration:
-    """Fit the temperature of the probabilities of classes.
-
-    Parameters
-    ----------
-    task : Task
-        Says which heads are such.
-    maps, truths : sequence
-        From `seen`.
-    """
-    heads = {head: task.heads[head].activation for head in task.class_heads}
-    said, true = [], []
-    for head, activation in heads.items():
-        for found, (labels, known) in zip(maps, truths, strict=True):
-            share = found[head][known]
-            both = np.concatenate([1 - share, share], -1) if activation == "sigmoid" else share
-            said.append(both)
-            true.append(
-                (labels[known] > 0).astype(int) if activation == "sigmoid" else labels[known]
-            )
-    return Calibration(fit_temperature(said, true))
-
-
-def honest(task: Task, maps: Maps, calibration: Calibration) -> Maps:
-    """Return maps as a calibration makes them."""
-    heads = {head: task.heads[head].activation for head in task.class_heads}
-    by = {"sigmoid": tempered_share, "softmax": tempered}
-    return {
-        head: by[heads[head]](one, calibration.temperature) if head in heads else one
-        for head, one in maps.items()
-    }
 
 
 def fit(

@@ -14,7 +14,7 @@ from ..components import component
 Array = NDArray[Any]
 ALARM = 0.05
 """Share of images like those of the training that lie beyond 1."""
-LEAST_SPREAD = 1e-2
+LEAST_SPREAD = 0.05
 """Traits are logarithms and shares: smaller differences mean nothing."""
 
 

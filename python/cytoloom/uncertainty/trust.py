@@ -174,6 +174,24 @@ def fit_trust(images: Sequence[Judged]) -> Trust | None:
     )
 
 
+def said_unseen(images: Sequence[Judged]) -> tuple[Array, Array]:
+    """Return what is said of objects by what was fitted to other images, and whether it is so.
+
+    Parameters
+    ----------
+    images : sequence of Judged
+        As for `fit_trust`, not too few.
+
+    Returns
+    -------
+    (float array (n,), boolean array (n,))
+        Probabilities that objects are real, and whether they are.
+    """
+    pairs = _crossed(images)
+    said = [trust.probabilities(one.evidence) for trust, one in pairs]
+    return np.concatenate(said), np.concatenate([one.real for _, one in pairs])
+
+
 def _fitted(images: Sequence[Judged]) -> Trust:
     """Fit all but what is measured on images that a fit has not seen."""
     real = np.concatenate([one.real for one in images])
