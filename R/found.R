@@ -206,7 +206,7 @@ tables_of_found <- c("files", "objects", "summary")
   }
   known <- switch(name,
     files = c("image", "status", "objects"), objects = c("image", "object"),
-    summary = c("image", "count", "low", "high", "unlikeness", "flags")
+    summary = c("image", "count", "count_low", "count_high", "unlikeness", "flags")
   )
   if (!is.data.frame(value) || !all(known %in% names(value))) {
     refuse(name, paste("a data frame with", paste0("`", known, "`", collapse = ", ")), value)
@@ -407,7 +407,8 @@ summary.cl_found <- function(object, ...) {
   per_image <- split(objects$area_px, factor(objects$image, unique(files$image)))
   per_image <- per_image[match(files$image, names(per_image))]
   told <- attr(object, "summary")
-  told <- told[match(files$image, told$image), c("low", "high", "unlikeness", "flags")]
+  more <- c("count_low", "count_high", "unlikeness", "flags")
+  told <- told[match(files$image, told$image), more]
   data.frame(
     image = files$image, status = files$status, objects = files$objects,
     median_area_px = vapply(per_image, stats::median, 0), told, row.names = NULL

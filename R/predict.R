@@ -104,7 +104,8 @@
 #' @section Columns of `summary` (summary.csv):
 #' A row per image; `NA` where the model cannot tell, as its training held out too few images.
 #' Intervals are those between which the truth lies in 90 of 100 images.
-#' * `image`; `count`: number of objects found; `low`, `high`: interval of the true number.
+#' * `image`; `count`: number of objects found; `count_low`, `count_high`: interval of the
+#'   true number.
 #' * `mean_area_px`, `mean_area_px_low`, `mean_area_px_high`: mean area of the true objects, those
 #'   missed among them and false ones not, with its interval.
 #' * `predicted_ap50`, `predicted_dice`, each with `_low` and `_high`: scores that the result would

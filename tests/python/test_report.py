@@ -295,12 +295,12 @@ def test_columns_of_a_summary_appear_by_their_names(found, tmp_path):
     import pandas as pd
 
     names = ["a", "b", "blank"]
-    more = {"low": [2, 4, 0], "high": [4, 6, 1], "predicted_ap50": [0.9, 0.4, 0.8]}
+    more = {"count_low": [2, 4, 0], "count_high": [4, 6, 1], "predicted_ap50": [0.9, 0.4, 0.8]}
     summary = pd.DataFrame({"image": names, **more, "flags": ["", "", "unlike the training; dim"]})
     page = report(dataclasses.replace(found, summary=summary), tmp_path / "a.html")
     assert [row["image"] for row in page.review] == ["cut", "blank", "b", "a"]
     assert page.review[1]["flags"].startswith("unlike the training; dim")
-    assert [row["high"] for row in page.review][1:] == ["1.0", "6.0", "4.0"]
+    assert [row["count_high"] for row in page.review][1:] == ["1.0", "6.0", "4.0"]
     assert "(4 to 6)" in page.said
     assert "mean_foreground" in page.review[1]
 

@@ -241,7 +241,7 @@ def test_what_is_found_comes_with_how_far_to_trust_it(trusted, tmp_path):
     assert found.objects["probability"].between(0, 1).all()
     assert found.summary["image"].tolist() == ["a", "b", "c"]
     assert found.summary["count"].tolist() == found.files["objects"].tolist()
-    assert (found.summary["low"] <= found.summary["high"]).all()
+    assert (found.summary["count_low"] <= found.summary["count_high"]).all()
     for name in ("predicted_ap50", "predicted_dice", "mean_area_px"):
         one = found.summary[[f"{name}_low", name, f"{name}_high"]].dropna()
         assert (one.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
@@ -273,7 +273,11 @@ def test_models_that_cannot_tell_say_so_by_nothing(trained):
     found = cl.predict(trained, {"a": small.nuclei(1)[0][0]}, rescale=None, progress=False)
     assert found.objects["probability"].isna().all()
     assert found.summary["count"].notna().all()
-    assert found.summary[["low", "high", "unlikeness", "predicted_dice"]].isna().all(axis=None)
+    assert (
+        found.summary[["count_low", "count_high", "unlikeness", "predicted_dice"]]
+        .isna()
+        .all(axis=None)
+    )
 
 
 def test_a_failed_image_has_a_row_without_numbers(trusted, tmp_path):

@@ -216,12 +216,12 @@ test_that("how far to trust what was found is told of each image", {
   told <- found$summary
   expect_identical(told$image, c("a", "b"))
   expect_identical(told$count, found$files$objects)
-  expect_true(is.integer(told$low) && all(told$low <= told$high))
-  expect_true(all(told$low <= 40 & told$high >= 40)) # as many were drawn
+  expect_true(is.integer(told$count_low) && all(told$count_low <= told$count_high))
+  expect_true(all(told$count_low <= 40 & told$count_high >= 40)) # as many were drawn
   expect_true(all(told$predicted_dice > 0.9 & told$unlikeness < 1))
   expect_identical(told$flags, c(NA_character_, NA))
   expect_true(all(found$objects$probability > 0.5 & found$objects$probability <= 1))
-  expect_identical(summary(found)[c("low", "high")], told[c("low", "high")])
+  expect_identical(summary(found)[c("count_low", "count_high")], told[c("count_low", "count_high")])
   both <- c(x = found["a"], y = found["b"])
   expect_identical(both$summary$image, c("x.a", "y.b"))
   both$summary <- transform(both$summary, flags = "seen")

@@ -22,8 +22,8 @@ HEADINGS = {
     "review": ("Review", "In which order images are worth a look, 1 first"),
     "objects": ("Objects", "How many objects were found"),
     "count": ("Count", "How many objects there are"),
-    "low": ("from", "Lower end of the interval of the count"),
-    "high": ("to", "Upper end of the interval of the count"),
+    "count_low": ("from", "Lower end of the interval of the count"),
+    "count_high": ("to", "Upper end of the interval of the count"),
     "mean_area_px": ("Mean area (px)", "Mean area of the objects"),
     "predicted_dice": ("Predicted Dice", "How well areas are expected to agree with truth, 0 to 1"),
     "predicted_ap50": ("Predicted AP50", "How many objects are expected to be right, 0 to 1"),
@@ -153,7 +153,7 @@ def _names(images: pd.DataFrame, kind: str, folded: Sequence[str]) -> list[str]:
 def _ends(images: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Return which columns are the ends of an interval of another one, beside which they stand."""
     pairs = {name: (f"{name}_low", f"{name}_high") for name in images.columns}
-    pairs["objects"] = ("low", "high")
+    pairs["objects"] = ("count_low", "count_high")
     there = set(images.columns)
     return {name: pair for name, pair in pairs.items() if {name, *pair} <= there}
 

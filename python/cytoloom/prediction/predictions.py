@@ -40,9 +40,9 @@ class Predictions:
         low and high are the normalisation limits of each channel, as text. In files.csv the paths
         start at its folder.
     summary : DataFrame
-        How far to trust it, one row per image: image, count (objects found), low, high (between
-        which the true count lies in 90 of 100 images), mean_area_px of the true objects, and
-        predicted_<score> of each main score of the task, all three with such intervals in
+        How far to trust it, one row per image: image, count (objects found), count_low and
+        count_high (between which the true count lies in 90 of 100 images), mean_area_px of the
+        true objects, and predicted_<score> of each main score of the task, with such intervals in
         <column>_low and <column>_high; unlikeness (how far the image looks from those of the
         training: beyond 1 lies one in twenty such images), flags ("unlike"; "faint": contrast held
         down). Missing where a model cannot tell, see `Trust`.

@@ -16,7 +16,7 @@ from ..storage.results import OBJECTS, PREDICTED, RUNS, SUMMARY, UNFINISHED, rea
 from ..storage.tables import read_table, with_counts
 from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
-from .summary import COUNTS, FLAGS
+from .summary import COUNTS, FLAGS, UNLIKENESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,17 +148,13 @@ def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.Da
 
 def _summary(path: Path, files: pd.DataFrame) -> pd.DataFrame:
     """Read how far to trust the results; those of earlier versions tell no more than counts."""
-    import pandas as pd
-
     if (path / SUMMARY).is_file():
         table = _table(path / SUMMARY, ("image", *COUNTS, FLAGS), FLAGS)
-        # in files.csv columns of these names are text
-        texts = ["low", "high", FLAGS]
-        table[texts] = table[texts].astype(object).where(table[texts] != "", None)
-        numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("low", "high")}
-        return with_counts(table.assign(**numbers), *COUNTS)
-    bare = files[["image"]].assign(count=files["objects"], low=None, high=None, unlikeness=None)
-    return with_counts(bare.assign(flags=None), *COUNTS)
+        table[FLAGS] = table[FLAGS].astype(object).where(table[FLAGS] != "", None)
+        return with_counts(table, *COUNTS)
+    none = dict.fromkeys((*COUNTS[1:], UNLIKENESS, FLAGS))
+    bare = files[["image"]].assign(count=files["objects"], **none)
+    return with_counts(bare, *COUNTS)
 
 
 def _without_rows() -> pd.DataFrame:

@@ -17,7 +17,7 @@ from ..uncertainty.trust import Trust
 if TYPE_CHECKING:
     from ..tasks.task import Task
 
-COUNTS = ("count", "low", "high")
+COUNTS = ("count", "count_low", "count_high")
 UNLIKENESS, FLAGS = "unlikeness", "flags"
 UNLIKE, FAINT = "unlike", "faint"
 """Flags: of an image that looks unlike those of the training; of one whose contrast was held
@@ -55,7 +55,7 @@ def trusted(
     flags = [FAINT] if faint else []
     if trust is not None and evidence is not None:
         ends = trust.interval(evidence)
-        told |= {} if ends is None else {"low": ends[0], "high": ends[1]}
+        told |= {} if ends is None else {"count_low": ends[0], "count_high": ends[1]}
         for metric, said in trust.forecasts(evidence).items():
             told |= _forecast(metric, said, objects)
         told[UNLIKENESS] = round(trust.look.unlikeness(evidence.look), 3)
