@@ -134,13 +134,13 @@ as_index <- function(x, i) {
   if (is.factor(i)) {
     return(as.character(i))
   }
-  done <- attr(x, "files")$status == "ok"
-  if (!is.logical(i) || identical(i, TRUE) || identical(i, FALSE)) {
+  if (!is.logical(i) || isTRUE(i) || isFALSE(i)) {
     return(i)
   }
-  if (anyNA(i) || !length(i) %in% c(length(done), length(x))) {
-    rows <- unique(c(length(x), length(done)))
-    expected <- paste("TRUE or FALSE for each image,", paste(rows, collapse = " or "))
+  done <- attr(x, "files")$status == "ok"
+  lengths <- unique(c(length(x), length(done)))
+  if (anyNA(i) || !length(i) %in% lengths) {
+    expected <- paste("TRUE or FALSE for each image,", paste(lengths, collapse = " or "))
     refuse("i", expected, if (anyNA(i)) NA else i)
   }
   if (length(i) == length(done)) i[done] else i
@@ -156,6 +156,10 @@ found_place <- function(x, i) {
   if (is.character(i) && !anyNA(failed)) {
     stop_clean(i, " has no labels: ", attr(x, "files")$status[failed])
   }
+  no_such_image(x, i)
+}
+
+no_such_image <- function(x, i) {
   if (length(x) == 0) refuse("i", "a prediction of at least one image", I("one without any"))
   some <- toString(c(utils::head(names(x), 5), if (length(x) > 5) "..."))
   stop_clean(

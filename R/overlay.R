@@ -9,8 +9,9 @@ outlined <- function(image, labels = list()) {
   colours
 }
 
-draw_picture <- function(colours, title = "", ...) {
-  size <- dim(colours)
+# `col` of the user is no short form of a name of ours.
+draw_picture <- function(pixels, title = "", ...) {
+  size <- dim(pixels)
   # the middle of the first pixel is 0, as in the tables
   edges <- c(-0.5, size[1] - 0.5, size[2] - 0.5, -0.5)
   ours <- list(
@@ -18,7 +19,7 @@ draw_picture <- function(colours, title = "", ...) {
     xlab = "", ylab = "", main = NULL
   )
   plot_with(edges[c(1, 3)], edges[c(2, 4)], c(ours, type = "n"), ...)
-  graphics::rasterImage(colours, edges[1], edges[2], edges[3], edges[4], interpolate = FALSE)
+  graphics::rasterImage(pixels, edges[1], edges[2], edges[3], edges[4], interpolate = FALSE)
   if (!"main" %in% ...names()) {
     lines <- vapply(title, fit_figure, "", cex = 0.9)
     # right above the picture, which may be lower than its place

@@ -103,7 +103,7 @@ def test_few_images_tell_nothing_and_that_is_said(capsys):
     assert fit_trust(worlds(5, 0, objects=1)) is None
     small.train(trainer=small.trainer(iterations=2), progress=True)
     told = capsys.readouterr().err
-    assert "1 image held out: too few to say how sure objects, counts and scores are" in told
+    assert "Held out: 1 image, too few to say how sure objects, counts and scores are" in told
 
 
 def test_a_trust_is_the_same_from_a_file():

@@ -53,3 +53,11 @@ test_that("the worst images are in the upper row", {
   expect_identical(lapply(1:4, worst_above), list(c(1, 1), c(1, 2), c(2, 2), c(2, 2)))
   expect_identical(worst_above(6), c(2, 3))
 })
+
+test_that("a colour of the user's is none of ours in pictures", {
+  need_python()
+  found <- predict(tiny_model(), some_images(), rescale = NULL, progress = FALSE)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_invisible(plot(found, 1, col = "red"))
+})

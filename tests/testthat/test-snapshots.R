@@ -10,7 +10,8 @@ found_by_hand <- function() {
   objects <- data.frame(image = "A01", object = 1:2, class = NA_character_, area_px = c(2L, 2L))
   summary <- data.frame(
     image = files$image, count = c(2L, 0L, NA),
-    count_low = c(1L, 0L, NA), count_high = c(3L, 1L, NA), unlikeness = c(0.4, 1.2, NA), flags = c(NA, "unlike", NA)
+    count_low = c(1L, 0L, NA), count_high = c(3L, 1L, NA),
+    unlikeness = c(0.4, 1.2, NA), flags = c(NA, "unlike", NA)
   )
   make_found(labels, files, objects, summary, source = NULL)
 }

@@ -135,7 +135,9 @@ def _model(path: str) -> Model:
     from ..models.load import load
 
     folder = Path(path)
-    files = [f for f in (folder / "model.json", *sorted(folder.rglob("*.keras"))) if f.exists()]
+    # not all that is below: it may be any folder yet
+    networks = (*sorted(folder.glob("*.keras")), *sorted(folder.glob("members/*/*.keras")))
+    files = [f for f in (folder / "model.json", *networks) if f.exists()]
     state = repr([(s.st_mtime_ns, s.st_size) for s in map(Path.stat, files)])
     key = (os.path.abspath(path), state)
     if key not in _models:

@@ -176,7 +176,7 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     steps = min(one.learned.state.iteration for one in done)
     for text in doubts(whole.trainer, steps, tuned.task, tuned.scores):
         yield warn(text)
-    for text in trust_words(told.calibration, len(judged)):
+    for text in trust_words(whole, told.calibration, len(judged)):
         yield note(text)
     model = recorded(mean, whole, tuned, started)
     # of all members together, as it was given

@@ -106,7 +106,7 @@ def _single(
         tuned = tune(planned, bare)
         for text in doubts(planned.trainer, learned.state.iteration, tuned.task, tuned.scores):
             yield warn(text)
-        for text in trust_words(tuned.calibration, len(planned.validation_readers)):
+        for text in trust_words(planned, tuned.calibration, len(planned.validation_readers)):
             yield note(text)
         return recorded(bare, planned, tuned, started)
 

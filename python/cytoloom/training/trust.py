@@ -198,11 +198,13 @@ def judge_each(
     return judged
 
 
-def trust_words(calibration: Calibration, images: int) -> Iterator[str]:
+def trust_words(planned: Planned, calibration: Calibration, images: int) -> Iterator[str]:
     """Say where too little was held out to know how far to trust what is found."""
-    trust, held = calibration.trust, counted(images, "image")
+    split, trust = planned.split, calibration.trust
+    parts = {item.id for item in split.train.items} & {item.id for item in split.validation.items}
+    held = f"{'regions of ' if parts else ''}{counted(images, 'image')}"
     needed = f"{FEWEST} images with {LEAST_OBJECTS} objects are needed, {RANKED} are better"
     if trust is None:
-        yield f"{held} held out: too few to say how sure objects, counts and scores are; {needed}."
+        yield f"Held out: {held}, too few to say how sure objects, counts and scores are; {needed}."
     elif trust.images < RANKED:
-        yield f"{held} held out: intervals of counts and scores are wide; {RANKED} are needed."
+        yield f"Held out: {held}; intervals of counts and scores are wide, {RANKED} are better."
