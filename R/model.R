@@ -87,7 +87,8 @@ load_first <- function(verb, path) {
 #' @param x,object A `cl_model` of [cl_train()] or [cl_load()].
 #' @param metric For `plot()`: which curves of the history, `"loss"` and `"score"`; default both.
 #'   `"reliability"`: how often what was said with a probability was so, of images that were held
-#'   out, before (dashed) and after it was fitted; the nearer to the diagonal the better.
+#'   out, before (dashed) and after it was fitted; the nearer to the diagonal the better. Bins of
+#'   fewer than ten are not drawn.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
 #'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
 #'   the curves, training first. Of an ensemble `col` is of the members, whose training is dotted.
@@ -166,9 +167,11 @@ plot_reliability <- function(x, ..., col = c("#999999", "#0072B2"), lwd = 2, lty
     graphics::abline(0, 1, lty = 3, col = "#999999")
     for (k in 1:2) {
       own <- rows[rows$of == kind & rows$when == c("before", "after")[k], ]
+      total <- sum(own$n)
+      own <- own[own$n >= 10, ] # of fewer it says nothing how many of them are right
       style <- list(col = rep_len(col, 2)[k], lwd = rep_len(lwd, 2)[k], lty = rep_len(lty, 2)[k])
       do.call(graphics::lines, c(list(own$said, own$so), style))
-      sizes <- 3 * sqrt(own$n / sum(own$n))
+      sizes <- 3 * sqrt(own$n / total)
       graphics::points(own$said, own$so, pch = 19, col = style$col, cex = sizes)
     }
     graphics::legend("topleft", c("before", "after"), col = col, lwd = lwd, lty = lty, bty = "n")

@@ -134,7 +134,9 @@ test_that("27. data.frame(), as.data.frame(), head() and summary() give tables",
   found <- plate_found()
   expect_identical(data.frame(found), as.data.frame(found))
   expect_identical(nrow(head(found$objects)), 6L)
-  expect_named(summary(found), c("image", "status", "objects", "median_area_px"))
+  expect_named(summary(found), c(
+    "image", "status", "objects", "median_area_px", "count_low", "count_high", "unlikeness", "flags"
+  ))
   expect_s3_class(summary(found$objects), "table")
   inside <- found$objects[!found$objects$touches_border, c("image", "object")]
   expect_identical(nrow(inside) + sum(found$objects$touches_border), 18L)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Picture = Sequence[ArrayLike]
 _SETS = {"train": "#0072B2", "validation": "#D55E00"}
+_FEWEST = 10
+"""Of fewer it says nothing how many of them are right."""
 _WHEN = {"before": "#999999", "after": "#0072B2"}
 _MEMBERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours of an ensemble's members, of which training is dotted."""
@@ -94,7 +96,8 @@ def reliability(table: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Areas of points are as large as their share of what was said.
+        Areas of points are as large as their share of what was said. Bins of fewer than ten are
+        not drawn: their shares are chance.
 
     Raises
     ------
@@ -117,9 +120,9 @@ def reliability(table: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
         panel.plot([0, 1], [0, 1], ":", color="#999999")
         for (when, colour), style in zip(_WHEN.items(), ("--", "-"), strict=True):
             rows = table[(table["of"] == kind) & (table["when"] == when)]
+            sizes, rows = rows["n"].sum(), rows[rows["n"] >= _FEWEST]
             panel.plot(rows["said"], rows["so"], style, color=colour, label=when)
-            sizes = 150 * rows["n"] / max(rows["n"].sum(), 1)
-            panel.scatter(rows["said"], rows["so"], sizes, color=colour)
+            panel.scatter(rows["said"], rows["so"], 150 * rows["n"] / sizes, color=colour)
         panel.set(xlabel=f"probability said of {kind}", ylabel="share that is so")
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
