@@ -106,6 +106,20 @@ def test_few_images_tell_nothing_and_that_is_said(capsys):
     assert "Held out: 1 image, too few to say how sure objects, counts and scores are" in told
 
 
+def test_images_without_objects_may_be_held_out_together():
+    """Others than these are needed to judge an image by, of which there may be none."""
+    full, empty = worlds(6, 9), [world(np.random.default_rng(k), objects=0) for k in range(6)]
+    assert all(len(one.real) == 0 for one in empty)
+    trust = fit_trust([*full, *empty])
+    assert trust.images == 12
+    assert trust.interval(empty[0].evidence)[0] == 0
+    for alone in ([full[0], *empty[:3]], [*empty[:2], full[0]]):
+        few = fit_trust(alone)
+        assert few is None or few.interval(full[1].evidence) is not None
+    grouped = [replace(one, group="a") for one in full]
+    assert fit_trust([*grouped, *empty[:3]]) is not None
+
+
 def test_a_trust_is_the_same_from_a_file():
     trust, one = fit_trust(worlds(12, 5)), worlds(1, 6)[0].evidence
     again = from_plain(json.loads(json.dumps(to_plain(Calibration(1.5, trust)))), Calibration)
@@ -263,8 +277,9 @@ def test_an_image_of_another_kind_is_named(trusted, capsys):
 def test_one_in_twenty_unlike_images_is_chance():
     rows = [{"image": f"i{k}", "count": 1, "unlikeness": 1.1 if k == 7 else 0.5} for k in range(40)]
     assert not list(unlike_words(summary_table(Instances(), rows)))
-    assert list(unlike_words(summary_table(Instances(), rows[7:8])))
-    rows[3]["unlikeness"] = 2.0
+    assert not list(unlike_words(summary_table(Instances(), rows[7:8])))
+    assert list(unlike_words(summary_table(Instances(), rows[7:8] * 3)))
+    rows[3]["unlikeness"] = 3.0
     (told,) = unlike_words(summary_table(Instances(), rows))
     assert told.startswith("1 of 40 images looks unlike those of the training (i3)")
 

@@ -23,9 +23,9 @@ UNLIKE, FAINT = "unlike", "faint"
 """Flags: of an image that looks unlike those of the training; of one whose contrast was held
 down."""
 MEAN_AREA = "mean_area_px"
-CHANCE, FAR = 0.05, 1.5
-"""Of images like those of the training one in twenty is flagged, which alone is not worth a word;
-so far away lies hardly one."""
+USUAL, CHANCE, FAR = 0.05, 0.01, 2.5
+"""Of images like those of the training one in twenty is flagged, which alone is not worth a word:
+more of them than by such a chance are, and those so far away."""
 
 
 def columns_of(task: Task) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def unlike_words(table: pd.DataFrame) -> Iterator[str]:
 
     known = table[UNLIKENESS].dropna()
     beyond = int((known > 1).sum())
-    by_chance = binom.sf(beyond - 1, len(known), CHANCE) > CHANCE
+    by_chance = binom.sf(beyond - 1, len(known), USUAL) > CHANCE
     unlike = [str(n) for n in table["image"][table[UNLIKENESS] > (FAR if by_chance else 1)]]
     if not unlike:
         return

@@ -27,6 +27,9 @@ OCTAVES = 4
 SEEN_PX = {2: 1024, 3: 512}
 """Edge of the middle of an image in which its look is measured, by dimensions."""
 SEEN_PLANES = 8
+EXPOSURE = 0.1
+"""What a logarithm of intensities counts: networks see them scaled, and half the exposure is no
+other kind of image, however alike those of a training are."""
 SATURATED = 1e-3
 """Share of pixels at the top that is nothing: of a small image one pixel is a larger share."""
 FAINT = 0.1
@@ -188,7 +191,8 @@ def _texture(source: Any, stats: Any, normalize: Any, scale: float) -> Array:
     skew = float((away * away * away).mean()) / (float(grey.std()) + 1e-3) ** 3
     bright = math.log10(float((pixels == pixels.max()).mean()) + SATURATED)
     low, high = float(np.mean(stats.low)), float(np.mean(stats.high))
-    contrast, dark = math.log(abs(high - low) + 1), math.copysign(math.log1p(abs(low)), low)
+    contrast = EXPOSURE * math.log(abs(high - low) + 1)
+    dark = EXPOSURE * math.copysign(math.log1p(abs(low)), low)
     return np.array([*_details(grey, scale), float(grey.mean()), skew, bright, contrast, dark])
 
 

@@ -160,9 +160,10 @@ def fit_trust(images: Sequence[Judged]) -> Trust | None:
     found = sum(len(one.real) for one in images)
     if len(images) < FEWEST or found < LEAST_OBJECTS:
         return None
-    bare = _fitted(images)
-    crossed = _crossed(images)
-    true = np.array([one.count for one in images], float)
+    bare, crossed = _fitted(images), _crossed(images)
+    if len(crossed) < FEWEST:
+        return None
+    true = np.array([one.count for _, one in crossed], float)
     wobble = min(WOBBLES, key=lambda one: _surprise(true, crossed, one))
     counted = [replace(own, wobble=wobble).count(one.evidence) for own, one in crossed]
     off = [max(0.0, abs(t - e) - 0.5) / d for t, (e, d) in zip(true, counted, strict=True)]
@@ -265,7 +266,10 @@ def _with_reach(one: Forecast, images: Sequence[Judged], crossed: Any) -> Foreca
 
 
 def _crossed(images: Sequence[Judged]) -> list[tuple[Trust, Judged]]:
-    """Return each image with what was fitted to others, groups held out as a whole."""
+    """Return images with what was fitted to others, groups held out as a whole.
+
+    Images are left out where all others have no object.
+    """
     names = [one.group if one.group is not None else f"\0{k}" for k, one in enumerate(images)]
     groups = list(dict.fromkeys(names))
     folds = max(2, min(FOLDS, len(groups)))
