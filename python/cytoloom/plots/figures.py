@@ -403,7 +403,7 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150, overwrite: bool = 
     Raises
     ------
     InvalidError
-        A file that is there.
+        A file that is there, or an ending that says no kind of picture.
 
     Examples
     --------
@@ -412,9 +412,12 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 150, overwrite: bool = 
     >>> save(overlay(np.zeros((8, 8)), np.eye(8, dtype=int)), path) == path
     True
     """
-    return write_whole(
-        Path(path).expanduser(), lambda name: figure.savefig(name, dpi=dpi), overwrite
-    )
+    target = Path(path).expanduser()
+    ending, known = target.suffix[1:].lower(), figure.canvas.get_supported_filetypes()
+    if ending and ending not in known:
+        expected = f"a file name that ends in one of {', '.join(sorted(known))}"
+        raise invalid("path", expected=expected, received=str(path))
+    return write_whole(target, lambda name: figure.savefig(name, dpi=dpi), overwrite)
 
 
 def _panels(rows: int, columns: int, each: tuple[float, float]) -> list[Axes]:
