@@ -113,5 +113,5 @@ class Predictions:
         failed = int((self.files["status"] != "ok").sum())
         count = int(self.files["objects"].sum())
         text = f"{counted(count, 'object')} in {counted(len(self), 'image')}"
-        text += f", {counted(failed, 'image')} failed (see .files)" if failed else ""
+        text += f", {counted(failed, 'image')} failed (see the table of files)" if failed else ""
         return text + (f", written to {self.out}" if self.out else "")
