@@ -346,3 +346,16 @@ def test_images_of_another_size_are_not_unlike_for_that():
     usual = likeness(np.stack([look(256, seed) for seed in range(12)]))
     near = [usual.unlikeness(look(edge, 50 + edge)) for edge in (192, 256, 512)]
     assert max(near) < 1.3
+
+
+def test_a_warning_of_unlike_images_comes_before_results_take_their_place(trusted, tmp_path):
+    """A caller may take it for an end, as R does by options(warn = 2): the same call goes on."""
+    noise = np.random.default_rng(0).integers(0, 2**8, (64, 64)).astype(np.uint16)
+    asked = {"model": trusted, "images": {"noise": noise}, "rescale": None, "out": tmp_path / "o"}
+    there = [
+        (tmp_path / "o" / "summary.csv").exists()
+        for event in cl.predict.events(**asked)
+        if "unlike those of the training" in str(event.message)
+    ]
+    assert there == [False]
+    assert (tmp_path / "o" / "summary.csv").exists()
