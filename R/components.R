@@ -84,6 +84,23 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
   component("Trainer", settings())
 }
 
+#' Settings that deepflash2 trained with
+#'
+#' What they say of length, batch, tiles, learning rate, optimizer, augmentation and precision is
+#' taken over. Its default of 25 epochs of 400 tiles or more becomes 2500 iterations of 4 patches.
+#'
+#' @param path A file of its `Config.save`, such as `config.json`, of any version.
+#' @return A [cl_trainer()]. A warning says what is to be given elsewhere (members, folds, seed,
+#'   task), and what has no counterpart.
+#' @export
+#' @examplesIf cl_available()
+#' file <- tempfile(fileext = ".json")
+#' writeLines('{"n_iter": 1000, "batch_size": 4}', file)
+#' suppressWarnings(cl_trainer_from_deepflash2(file))$iterations
+cl_trainer_from_deepflash2 <- function(path) {
+  as_component(call_python("trainer_from_deepflash2", path = plain_path(path)))
+}
+
 #' The network: a U-Net
 #'
 #' @param filters Feature channels of the first level; each deeper level has twice as many.

@@ -139,10 +139,27 @@ def component_options(cls: Any) -> list[Option]:
     return [option for option in found if option.settings()]
 
 
+def file_options(cls: Any) -> list[Option]:
+    """Return an option for each kind of file that a component is read from, by ``from_...``."""
+    found = []
+    for name in sorted(name for name in vars(cls) if name.startswith("from_")):
+        text = docstrings.summary(getattr(cls, name).__doc__).removesuffix(".")
+        option = Option(name, "Path", None, f"{text}; other options go before it.")
+        found.append(dataclasses.replace(option, more={"metavar": "FILE"}, of_component=True))
+    return found
+
+
 def component_of(cls: Any, options: list[Option], args: argparse.Namespace) -> Any:
-    """Build a component of the fields that were given; None where none was."""
+    """Build a component of a file and of the fields that were given; None where none was."""
     given = {one.name: one.value(args) for one in options if hasattr(args, one.name)}
-    return cls(**given) if given else None
+    files = [name for name in given if name in {one.name for one in file_options(cls)}]
+    if not files:
+        return cls(**given) if given else None
+    (read,) = (getattr(cls, name)(given.pop(name)) for name in files)
+    for rule in getattr(cls, "between", ()):
+        if rule.test == "one_of" and set(rule.fields) & set(given):
+            given = {**dict.fromkeys(rule.fields), **given}
+    return dataclasses.replace(read, **given)
 
 
 def _index_or_name(word: str) -> int | str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import itertools
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,10 +14,10 @@ import cytoloom
 
 from .. import VERBS
 from ..components import docstrings
-from ..events import Event, Parameter, Verb, drain, find_verb
+from ..events import Event, Parameter, Verb, drain, find_verb, warn
 from ..messages import InOptions, spelled
 from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, Command, doctor
-from .options import Option, component_of, component_options
+from .options import Option, component_of, component_options, file_options
 
 DOCTOR = "say what this machine offers and what is missing"
 FOREIGN = "the model's task, where it is one of your own: my_task:Ridges"
@@ -99,7 +101,7 @@ class _Built:
         names = {p.name for p in parameters}
         self._foreign = "task" not in names and bool(names & MODELS)
         self._components = {
-            p.name: (component, [o for o in component_options(component) if o.name not in taken])
+            p.name: (component, [o for o in _of(component) if o.name not in taken])
             for p in parameters
             if (component := _component(p.annotation)) is not None
         }
@@ -125,14 +127,18 @@ class _Built:
         given = {option.name: option.value(args) for option in self._options}
         if self._foreign and args.task is not None:
             _know(given, args.task)
-        for name, (component, fields) in self._components.items():
-            given[name] = component_of(component, fields, args)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for name, (component, fields) in self._components.items():
+                given[name] = component_of(component, fields, args)
         if self._reading and given["data"] is not None:
             from ..datasets.data import as_data
 
             how = {option.name: option.value(args) for option in self._reading}
             given["data"] = as_data(given["data"], **how)
-        return self._command.tell(_drained(self._verb.events(**given), args), args)
+        notices = (warn(getattr(one.message, "words", str(one.message))) for one in said)
+        events = itertools.chain(notices, self._verb.events(**given))
+        return self._command.tell(_drained(events, args), args)
 
 
 def _know(given: dict[str, Any], task: str) -> None:
@@ -162,6 +168,10 @@ def _option(parameter: Parameter, command: Command) -> Option | None:
     first = parameter.required and name not in command.defaults
     option = Option(name, *words, more, positional=first or more.get("nargs") == "?")
     return option if option.settings() else None
+
+
+def _of(component: Any) -> list[Option]:
+    return [*file_options(component), *component_options(component)]
 
 
 def _add_fields(group: Any, component: Any, options: list[Option], names: set[str]) -> None:

@@ -557,6 +557,12 @@ def _verb_parameters(name: str) -> Plain:
     }
 
 
+def _trainer_from_deepflash2(path: str) -> Plain:
+    from ..training.trainer import Trainer
+
+    return to_plain(Trainer.from_deepflash2(path))  # type: ignore[no-any-return]
+
+
 def _results(folder: str) -> Plain:
     from ..images.files import probe
     from ..prediction.reopened import results
@@ -572,6 +578,7 @@ def _results(folder: str) -> Plain:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "results": _results,
+    "trainer_from_deepflash2": _trainer_from_deepflash2,
     "load": _load,
     "save": _save,
     "history": _history,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 from ..components import component
+from ..components.arguments import checked
 from ..components.rules import Between, Rule, at_least, count, positive, ruled, share
+from ..errors import GuessWarning
 from ..messages import Either, say
 from ..patches.augment import PRESETS, Augment
+from . import deepflash2
 
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
@@ -118,6 +124,50 @@ class Trainer:
             object.__setattr__(self, "minutes", float(self.minutes))
         if isinstance(self.patch_px, int):
             object.__setattr__(self, "patch_px", (self.patch_px,))
+
+    @classmethod
+    @checked
+    def from_deepflash2(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the settings that deepflash2 trained with.
+
+        What they say of length, batch, tiles, learning rate, optimizer, augmentation and precision
+        is taken over. Its default of 25 epochs of 400 tiles or more becomes 2500 iterations of 4
+        patches.
+
+        Parameters
+        ----------
+        path : path
+            A file of its ``Config.save``, such as ``config.json``, of any version.
+
+        Returns
+        -------
+        Trainer
+            A warning says what is to be given elsewhere (members, folds, seed, task), and what has
+            no counterpart.
+
+        Raises
+        ------
+        InvalidError
+            No such file, one of something else, or values that cannot be used.
+
+        Notes
+        -----
+        An epoch has ``images / batch_size`` iterations in both, so that n iterations are
+        ``ceil(n / (images / batch_size))`` epochs. See :doc:`/howto/deepflash2`.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, warnings
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "config.json"
+        >>> _ = path.write_text('{"n_iter": 1000, "batch_size": 4, "base_lr": 0.002}')
+        >>> with warnings.catch_warnings(record=True, action="always") as said:
+        ...     trainer = Trainer.from_deepflash2(path)
+        >>> trainer.iterations, trainer.batch_size, trainer.learning_rate, len(said)
+        (1000, 4, 0.002, 1)
+        """
+        fields, notice = deepflash2.read(Path(path).expanduser())
+        warnings.warn(GuessWarning(notice), stacklevel=3)
+        return cls(**fields)
 
     def length(self, images: int) -> tuple[int | None, float | None]:
         """Return (iterations, None), or (None, minutes) for a time budget.
