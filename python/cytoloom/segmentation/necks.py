@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ..images.labels import renumbered
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from .boxes import ASIDE_PX, WHOLE_PX, Box, pixels_in, together
+from .boxes import ASIDE_PX, WHOLE_PX, Box, Stack, pixels_in, stacks, together, within
 from .objects import Labels
 from .separation import Line, near, shifted
 
@@ -78,10 +79,13 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     )
 
     def parts(job: tuple[Box, list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Find what is divided within a group."""
         # Smoothing mixes in neighbours' pixels up to `SMOOTHED_PX` away, which are no deeper than
         # that: counted up to there, no depth depends on who else is in the group.
-        deepest = max(deep[job[1]].max(), SMOOTHED_PX * ratio.max())
-        return _parts(labels, *job, neck, ratio, deepest)
+        around, members = job
+        deepest = max(deep[members].max(), SMOOTHED_PX * ratio.max())
+        seen = _seen(labels[around], ratio, deepest)
+        return _parts(seen, {k: _local(boxes[k - 1], around) for k in members}, neck)
 
     # in a small image threads would take longer to start than their work takes
     workers = cores() if labels.size > ASIDE_PX else 1
@@ -91,70 +95,137 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
     # depend on which thread was first.
     for box, (at, number) in divided:
         if at.size:
-            labels[box][np.unravel_index(at, labels[box].shape)] = largest + number
+            part = labels[box]
+            rimmed = np.unravel_index(at, [n + 2 for n in part.shape])
+            part[tuple(i - 1 for i in rimmed)] = largest + number
             largest += int(number.max())
     return labels
 
 
-def _parts(
-    labels: Labels,
-    box: Box,
-    members: list[int],
-    neck: float,
-    ratio: NDArray[np.float64],
-    deepest: float,
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Find the pixels, flat in the box, of parts that are to be objects, numbered from 1.
+def _local(box: Box, around: Box) -> Box:
+    """Where a box lies in a part of the image with a rim of a pixel."""
+    return tuple(slice(s.start + 1, s.stop + 1) for s in within(box, around))
 
-    No pixel of a member is farther than `deepest` from its rim.
-    """
+
+class _Seen(NamedTuple):
+    """A part of an image, with a rim of a pixel of background."""
+
+    objects: Labels
+    inside: NDArray[np.bool_]
+    """Object pixels that touch no other object."""
+    width: NDArray[np.float32]
+    """How deep inside they are, smooth."""
+    top: NDArray[np.bool_]
+    """Whether none nearby is deeper."""
+
+
+def _seen(labels: Labels, ratio: NDArray[np.float64], deepest: float) -> _Seen:
+    """Measure depths; no pixel that counts is farther than `deepest` from its rim."""
     from scipy import ndimage as ndi
-    from skimage.segmentation import watershed
 
-    objects = np.pad(labels[box], 1)
-    inside = objects > 0
+    objects = np.pad(labels, 1)
+    solid = objects > 0
+    inside = solid.copy()
     # Both pixels of a contact count as outside: the depth of an object is that of its own shape,
     # as if the neighbour that it touches were background.
     for axis in range(objects.ndim):
         low, high = shifted(axis, 1)
-        meet = (objects[low] != objects[high]) & (objects[low] > 0) & (objects[high] > 0)
+        meet = (objects[low] != objects[high]) & solid[low] & solid[high]
         inside[low] &= ~meet
         inside[high] &= ~meet
     width = _depth(inside, ratio, deepest)
     # unsmoothed, every notch of a rim makes a top of its own
     width = ndi.gaussian_filter(width, 1 / ratio, radius=SMOOTHED_PX) * inside
-    highest = _highest(width, np.maximum(1, np.rint(TOP_PX / ratio)).astype(int))
-    chosen = np.zeros(int(objects.max(initial=0)) + 1, bool)
-    chosen[members] = True
-    highest &= inside & chosen[objects]
-    tops, count = ndi.label(highest, structure=np.ones((3,) * inside.ndim))
-    at = np.flatnonzero(tops)
-    owner = np.zeros(count + 1, np.int64)
-    owner[tops.ravel()[at]] = objects.ravel()[at]
-    # most objects have one top: they need no watershed
-    several = np.bincount(owner, minlength=len(chosen)) > 1
-    several[0] = False
-    if not several.any():
+    top = _highest(width, np.maximum(1, np.rint(TOP_PX / ratio)).astype(int)) & inside
+    return _Seen(objects, inside, width, top)
+
+
+def _parts(
+    seen: _Seen, boxes: Mapping[int, Box], neck: float
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the pixels, flat in what is seen, of parts that are to be objects, numbered from 1."""
+    height = _heights(seen, boxes)
+    apart: list[tuple[int, Box]] = []
+    for group in stacks([(k, boxes[k]) for k in height]):
+        whole = _in_one(seen, Stack(group), [neck * height[k] for k, _ in group])
+        apart += [named for named, one in zip(group, whole, strict=True) if not one]
+    found = [_divided(seen, Stack(group), neck) for group in stacks(apart)]
+    if not found:
         return np.zeros(0, np.int32), np.zeros(0, np.int32)
-    objects *= several[objects]
-    inside &= objects > 0
-    basins = np.ascontiguousarray(watershed(-width, tops * inside, mask=inside))
-    passages = _passages(basins, objects, width)
-    _spread(basins, objects)
-    height = np.zeros(count + 1, np.float32)
+    first = np.concatenate([tops for tops, _, _ in found])
+    # in the order of their tops, whatever the order in which objects were stacked
+    number = np.argsort(np.argsort(first)).astype(np.int32) + 1
+    before = np.cumsum([0, *(len(tops) for tops, _, _ in found)])
+    parts = [part + n for (_, _, part), n in zip(found, before, strict=False)]
+    return np.concatenate([at for _, at, _ in found]), number[np.concatenate(parts)]
+
+
+def _heights(seen: _Seen, boxes: Mapping[int, Box]) -> dict[int, np.float32]:
+    """Depth of those of some objects that have more than one pixel at a top."""
+    at = np.flatnonzero(seen.top)
+    ids, which, count = np.unique(seen.objects.ravel()[at], return_inverse=True, return_counts=True)
+    height = np.zeros(len(ids), np.float32)
+    np.maximum.at(height, which, seen.width.ravel()[at])
+    several = np.flatnonzero(count > 1)
+    return {k: height[n] for n, k in zip(several, ids[several].tolist(), strict=True) if k in boxes}
+
+
+def _in_one(seen: _Seen, stack: Stack, limits: Sequence[np.float32]) -> NDArray[np.bool_]:
+    """For each object, whether passages wider than a limit join all its tops.
+
+    With a limit of `neck` times its depth, no part is narrow then, and there is no need to know
+    which pixels its parts have. Most objects with several tops are such.
+    """
+    from scipy import ndimage as ndi
+
+    own = stack.own(seen.objects)
+    wide = np.zeros(stack.shape, bool)
+    for limit, (box, place) in zip(limits, stack, strict=True):
+        np.greater(seen.width[box], limit, out=wide[place])
+    joined, _ = ndi.label(wide & own)
+    at = np.flatnonzero(stack.up(seen.top) & own)
+    least, most = np.full(len(limits), wide.size), np.zeros(len(limits), np.int64)
+    np.minimum.at(least, stack.index(at), joined.ravel()[at])
+    np.maximum.at(most, stack.index(at), joined.ravel()[at])
+    return np.asarray((least == most) & (most > 0))
+
+
+def _divided(
+    seen: _Seen, stack: Stack, neck: float
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Divide objects: where parts have their tops, their pixels, and of which part these are.
+
+    Positions are flat in what is seen; parts are numbered from 0 on. That with the first top of
+    its object keeps the object's id, and is none of them.
+    """
+    from scipy import ndimage as ndi
+    from skimage.segmentation import watershed
+
+    own, width = stack.own(seen.objects), stack.up(seen.width)
+    tops, count = ndi.label(stack.up(seen.top) & own, structure=np.ones((3,) * own.ndim))
+    basins = watershed(-width, tops, mask=stack.up(seen.inside) & own)
+    basins = np.ascontiguousarray(basins)
+    passages = _passages(basins, width)
+    _spread(basins, own)
+    at = np.flatnonzero(tops > 0)
+    top, first = np.unique(tops.ravel()[at], return_index=True)
+    owner, height = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.float32)
+    owner[top] = stack.index(at[first]) + 1
     np.maximum.at(height, tops.ravel()[at], width.ravel()[at])
     root = _joined(height, passages, neck)
-    own = np.zeros(len(several), np.int64)  # the part that keeps the id: that of the first basin
+    keeps = np.zeros(len(stack.places) + 1, np.int64)
     # assigned backwards, so that the first basin of each object is written last
-    own[owner[::-1]] = root[::-1]
-    apart = np.flatnonzero(root != own[owner])
-    apart = np.unique(root[apart])
-    number = np.zeros(count + 1, np.int32)
-    number[apart] = np.arange(1, len(apart) + 1)
-    within = basins[(slice(1, -1),) * inside.ndim].ravel()
-    at = np.flatnonzero(within)
-    part = number[root[within[at]]]
-    return at[part > 0].astype(np.int32), part[part > 0]
+    keeps[owner[::-1]] = root[::-1]
+    apart = np.unique(root[root != keeps[owner]])
+    number = np.full(count + 1, -1)
+    number[apart] = np.arange(len(apart))
+    pixels = np.flatnonzero(basins > 0)
+    part = number[root[basins.ravel()[pixels]]]
+    new = part >= 0
+    shape = seen.objects.shape
+    begins = np.ravel_multi_index(stack.home(at[first[apart - 1]]), shape)
+    where = np.ravel_multi_index(stack.home(pixels[new]), shape)
+    return begins, where.astype(np.int32), part[new]
 
 
 def _depth(
@@ -182,11 +253,11 @@ def _highest(values: NDArray[np.float32], reach: NDArray[np.int_]) -> NDArray[np
     return highest
 
 
-def _spread(basins: Labels, objects: Labels) -> None:
+def _spread(basins: Labels, objects: NDArray[np.bool_]) -> None:
     """Give pixels that no basin reached the one beside them in their object, in place.
 
     Those are the pixels at contacts, which were left out, and those that hang on a corner.
-    Arrays have a rim of background, so that every pixel has neighbours.
+    Objects are apart, and arrays have a rim of background, so that every pixel has neighbours.
     """
     steps = [
         (int(np.abs(way).sum()), int(np.ravel_multi_index(way + 1, basins.shape)))
@@ -194,8 +265,8 @@ def _spread(basins: Labels, objects: Labels) -> None:
         if way.any()
     ]
     middle = int(np.ravel_multi_index((1,) * basins.ndim, basins.shape))
-    of, inside = basins.ravel(), objects.ravel()
-    left = np.flatnonzero((of == 0) & (inside > 0))
+    of = basins.ravel()
+    left = np.flatnonzero((of == 0) & objects.ravel())
     # Over faces until nothing changes, only then over corners: a pixel with a neighbour on either
     # side would otherwise go to whichever step comes first.
     for reach in (1, basins.ndim):
@@ -205,22 +276,19 @@ def _spread(basins: Labels, objects: Labels) -> None:
             for apart, step in steps:
                 if apart > reach:
                     continue
-                near = left + step - middle
-                new = (of[near] > 0) & (inside[near] == inside[left])
-                of[left[new]] = of[near[new]]
+                beside = of[left + (step - middle)]
+                new = beside > 0
+                of[left[new]] = beside[new]
                 left = left[~new]
                 found |= bool(new.any())
 
 
-def _passages(
-    basins: Labels, objects: Labels, width: NDArray[np.float32]
-) -> list[tuple[float, int, int]]:
+def _passages(basins: Labels, width: NDArray[np.float32]) -> list[tuple[float, int, int]]:
     """(width, one, other) of the widest passage between neighbouring basins, widest first."""
     found = []
     for axis in range(basins.ndim):
         low, high = shifted(axis, 1)
         meet = (basins[low] != basins[high]) & (basins[low] > 0) & (basins[high] > 0)
-        meet &= objects[low] == objects[high]
         one, other = basins[low][meet], basins[high][meet]
         wide = np.minimum(width[low][meet], width[high][meet])
         found.append(np.stack([wide, np.minimum(one, other), np.maximum(one, other)]))

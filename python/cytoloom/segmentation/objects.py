@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..images.labels import border_labels, renumbered
 from .boxes import strips
-from .separation import shifted
 
 Array = NDArray[Any]
 Labels = NDArray[np.int32]
@@ -32,31 +31,30 @@ def fill_holes(labels: Labels) -> Labels:
 
     holes = np.empty(labels.shape, np.int32)
     count = ndi.label(labels == 0, output=holes)
+    enclosed = np.ones(count + 1, bool)
+    enclosed[0] = enclosed[border_labels(holes)] = False
+    if not enclosed.any():
+        return labels
     low = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
     high = np.zeros(count + 1, np.int32)
+    flat, line = labels.ravel(), math.prod(labels.shape[1:])
+    steps = [math.prod(labels.shape[axis + 1 :]) for axis in range(labels.ndim)]
     for rows in strips(labels.shape):
-        # One row more, so that no neighbours along the first axis are missed.
-        seen = slice(rows.start, rows.stop + 1)
-        for ids, owners in _hole_neighbours(holes[seen], labels[seen]):
-            np.minimum.at(low, ids, owners)
-            np.maximum.at(high, ids, owners)
+        at = np.flatnonzero(enclosed.take(holes[rows], mode="clip"))
+        ids = holes[rows].ravel()[at]
+        for step in steps:
+            # what is enclosed touches no border: there are pixels on either side
+            for beside in (step, -step):
+                owners = flat[at + (rows.start * line + beside)]
+                meet = owners > 0
+                np.minimum.at(low, ids[meet], owners[meet])
+                np.maximum.at(high, ids[meet], owners[meet])
     # one neighbour alone has the smallest and the largest id at once
-    owner = np.where(low == high, high, 0)
-    owner[border_labels(holes)] = 0
-    owner[0] = 0
+    owner = np.where(enclosed & (low == high), high, 0)
     if owner.any():
         for rows in strips(labels.shape):
-            np.maximum(labels[rows], owner[holes[rows]], out=labels[rows])
+            np.maximum(labels[rows], owner.take(holes[rows], mode="clip"), out=labels[rows])
     return labels
-
-
-def _hole_neighbours(holes: Labels, labels: Labels) -> Iterator[tuple[Labels, Labels]]:
-    """Pairs of a background pixel's piece and the object beside it."""
-    for axis in range(labels.ndim):
-        low, high = shifted(axis, 1)
-        for inner, outer in ((low, high), (high, low)):
-            meet = (holes[inner] > 0) & (labels[outer] > 0)
-            yield holes[inner][meet], labels[outer][meet]
 
 
 def drop_flat(labels: Labels, height: Array, threshold: float) -> Labels:

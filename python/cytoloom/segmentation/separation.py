@@ -154,8 +154,8 @@ def near(
     """
     # The parabolas of Felzenszwalb and Huttenlocher (doi:10.4086/toc.2012.v008a019), one axis after
     # the other, by trying every step: for a reach of some px that is cheaper than their envelope.
-    square = _far(marked, reach, ratio)
-    for axis, step in enumerate(ratio):
+    square = _along_first(marked, reach, line, ratio)
+    for axis, step in list(enumerate(ratio))[1:]:
         before = square
         square = before.copy()
         for k in range(1, math.floor(reach / step) + 1):
@@ -169,13 +169,32 @@ def near(
     return np.minimum(np.sqrt(square, dtype=np.float32), np.float32(reach))
 
 
-def _far(marked: Array, reach: float, ratio: NDArray[np.float64]) -> Array:
-    """Return 0 where marked, elsewhere the square of `reach`: in small integers where exact."""
+def _along_first(marked: Array, reach: float, line: Line, ratio: NDArray[np.float64]) -> Array:
+    """Square of the distance to what is marked along the first axis, or of `reach`.
+
+    Small integers where these are exact. Distances along one axis add up, so that steps of 1, 2,
+    4, ... pixels reach all of them; squares do not.
+    """
+    most = math.floor(reach / ratio[0])
+    away: Array = ~marked * np.min_scalar_type(2 * most + 2).type(most + 1)
+    k = 1
+    while k <= most:
+        before = away
+        away = before.copy()
+        low, high = line.apart(away, 0, k)
+        first, second = line.apart(before + before.dtype.type(k), 0, k)
+        np.minimum(low, second, out=low)
+        np.minimum(high, first, out=high)
+        k *= 2
     if (ratio != 1).any():
-        return np.asarray(~marked * np.float32(reach * reach))
-    square = math.ceil(reach * reach)
-    kind = np.min_scalar_type(2 * square)  # the loop adds no more than the same again
-    return np.asarray(~marked * kind.type(square))
+        real = np.square(away * ratio[0]).astype(np.float32)
+        real[away > most] = reach * reach
+        return np.asarray(real)
+    farthest = math.ceil(reach * reach)
+    # the steps along other axes add no more than the same again
+    square = away.astype(np.min_scalar_type(2 * max(farthest, (most + 1) ** 2)))
+    square *= square
+    return np.asarray(np.minimum(square, farthest, out=square))
 
 
 def _rims_by_gap(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from .boxes import ASIDE_PX, WHOLE_PX, Box, blocks, pixels_in, strips, together, within
-from .objects import Array, Labels, keep_objects
+from .boxes import ASIDE_PX, WHOLE_PX, Box, Stack, blocks, pixels_in, stacks, strips, within
+from .objects import Array, Labels
 from .separation import shifted
 
-Job = tuple[Box, Callable[[Box], NDArray[np.bool_]]]
+Pieces = list[tuple[int, Box]]
+"""Numbers of pieces and where they are."""
 
 
 def separate(
@@ -69,13 +69,16 @@ def separate(
     labels: Labels = np.empty(mask.shape, np.int32)
     ndi.label(mask, output=labels)
     del mask  # a byte per pixel less while the pieces are flooded
-    keep_objects(labels, min_area_px=min_seed_px)
-    divided = spread_single_seeds(labels, pieces, count)
+    divided = spread_single_seeds(labels, pieces, count, min_seed_px)
     # in a small image threads would take longer to start than their work takes
     workers = cores() if labels.size > ASIDE_PX else 1
 
-    def work(job: Job) -> None:
-        flood(labels, distance, *job, seed_threshold)
+    def work(group: Pieces) -> None:
+        """Flood pieces of which none belongs to another group."""
+        if _is_large(group):
+            flood_in_blocks(labels, distance, pieces, *group[0], seed_threshold)
+        else:
+            flood(labels, distance, pieces, group)
 
     # large ones alone: each may take as much memory as all the others together
     with side_by_side(floods(pieces, divided), work, workers, _is_large) as jobs:
@@ -84,87 +87,94 @@ def separate(
     return labels
 
 
-def _is_large(job: Job) -> bool:
-    return pixels_in(job[0]) > WHOLE_PX
+def _is_large(group: Pieces) -> bool:
+    return pixels_in(group[0][1]) > WHOLE_PX
 
 
-def spread_single_seeds(labels: Labels, pieces: Labels, count: int) -> NDArray[np.bool_]:
+def spread_single_seeds(
+    labels: Labels, pieces: Labels, count: int, min_seed_px: int = 1
+) -> NDArray[np.bool_]:
     """Give each piece that has at most one seed one id, in place, and find the others.
 
     Parameters
     ----------
     labels : ndarray of int32
-        Seeds, numbered from 1; changed in place.
+        Seeds, numbered from 1 on in the order of their first pixels; changed in place.
     pieces : ndarray of int32
         Connected pieces of foreground, 1 to `count`.
+    min_seed_px : int, default 1
+        Smaller seeds are dropped, and the others renumbered.
 
     Returns
     -------
     ndarray of bool, shape (count + 1,)
         Whether the piece has several seeds.
     """
-    seeds = int(labels.max(initial=0))
-    piece_of_seed = np.zeros(seeds + 1, np.int64)
-    for rows in strips(labels.shape):
-        seeded = labels[rows] > 0
-        piece_of_seed[labels[rows][seeded]] = pieces[rows][seeded]
-    per_piece = np.bincount(piece_of_seed[1:], minlength=count + 1)
+    area, piece_of_seed = _seeds(labels, pieces)
+    kept = area >= max(min_seed_px, 1)
+    seeds = int(np.count_nonzero(kept))
+    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    per_piece = np.bincount(piece_of_seed[kept], minlength=count + 1)
     own = np.zeros(count + 1, np.int32)
-    own[piece_of_seed[1:]] = np.arange(1, seeds + 1)
+    own[piece_of_seed[kept]] = np.arange(1, seeds + 1)
     seedless = np.flatnonzero(per_piece[1:] == 0) + 1
     own[seedless] = seeds + 1 + np.arange(len(seedless))
     divided: NDArray[np.bool_] = per_piece > 1
     own[divided] = 0
     # the larger wins: where a seed is, its piece has the same id or 0
     for rows in strips(labels.shape):
-        np.maximum(labels[rows], own[pieces[rows]], out=labels[rows])
+        # all are in range; of the ways to say so this one makes no second copy
+        of_seed = number.take(labels[rows], mode="clip")
+        np.maximum(of_seed, own.take(pieces[rows], mode="clip"), out=labels[rows])
     return divided
 
 
-def floods(pieces: Labels, divided: NDArray[np.bool_]) -> Iterator[Job]:
-    """Where to flood: divided pieces that start close together at once, large ones alone.
+def _seeds(labels: Labels, pieces: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels of each seed, and the piece that it is in; of number 0 there are none."""
+    area, piece = np.zeros((2, int(labels.max(initial=0)) + 1), np.int64)
+    for rows in strips(labels.shape):
+        at = np.flatnonzero(labels[rows] > 0)
+        if at.size:
+            ids = labels[rows].ravel()[at]
+            lowest = int(ids.min())
+            found = np.bincount(ids - lowest)
+            area[lowest : lowest + len(found)] += found
+            piece[ids] = pieces[rows].ravel()[at]
+    return area, piece
 
-    Yields
-    ------
-    box : tuple of slice
-        A part of the image that holds all of what is to be flooded.
-    mask : callable
-        From a box within to its pixels that are.
-    """
+
+def floods(pieces: Labels, divided: NDArray[np.bool_]) -> Iterator[Pieces]:
+    """Which divided pieces to flood at once; large ones alone."""
     from scipy import ndimage as ndi
 
     boxes = ndi.find_objects(pieces) if divided.any() else []
-    for around, members in together(boxes, divided):
-        yield around, partial(_belongs, pieces, members, len(divided))
+    yield from stacks([(k, boxes[k - 1]) for k in np.flatnonzero(divided).tolist()])
 
 
-def _belongs(pieces: Labels, members: list[int], count: int, at: Box) -> NDArray[np.bool_]:
-    chosen = np.zeros(count, bool)
-    chosen[members] = True
-    found: NDArray[np.bool_] = chosen[pieces[at]]
-    return found
+def flood(labels: Labels, distance: Array, pieces: Labels, group: Pieces) -> None:
+    """Grow the seeds within pieces, in place."""
+    stack = Stack(group)
+    mask = stack.own(pieces)
+    grown = grow(stack.up(labels) * mask, stack.up(distance), mask)
+    for box, place in stack:
+        np.copyto(labels[box], grown[place], where=mask[place])
 
 
-def flood(
-    labels: Labels,
-    distance: Array,
-    box: Box,
-    mask_of: Callable[[Box], NDArray[np.bool_]],
-    seed_threshold: float,
+def flood_in_blocks(
+    labels: Labels, distance: Array, pieces: Labels, piece: int, box: Box, seed_threshold: float
 ) -> None:
-    """Grow the seeds within a mask, in place.
+    """Grow the seeds within one large piece, in place.
 
-    A box above `WHOLE_PX` is done in blocks. Each starts from the seeds that it sees; where
-    these do not reach, it starts again from what its neighbours have written, until no block
-    gets any further.
+    Each block starts from the seeds that it sees; where these do not reach, it starts again
+    from what its neighbours have written, until no block gets any further.
     """
-    todo = [(box, box)] if pixels_in(box) <= WHOLE_PX else list(blocks(box))
+    todo = list(blocks(box))
     # In the first pass seeds count, not what blocks before have written; afterwards all of it.
     lowest = seed_threshold
     while todo:
         left = []
         for inner, outer in todo:
-            mask = mask_of(outer)
+            mask = pieces[outer] == piece
             seeded = mask & (distance[outer] > lowest)
             grown = grow(np.where(seeded, labels[outer], 0), distance[outer], mask)
             core = within(inner, outer)
@@ -186,25 +196,26 @@ def grow(markers: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
     from skimage.segmentation import watershed
 
     depth = -np.asarray(distance)
-    # What has markers all around cannot grow: left out, the queue is less than half as long (1.29
-    # to 0.52 s for 2048 x 2048 px with 3312 nuclei), with the same labels.
-    inner = _surrounded(markers > 0)
+    # Markers with nothing to grow into beside them are left out: the queue is a third as long, with
+    # the same labels.
+    inner = (markers > 0) & ~_beside(mask & (markers == 0))
     grown: Labels = watershed(depth, np.where(inner, 0, markers), mask=mask & ~inner)
     grown[inner] = markers[inner]
-    missed = np.nonzero((grown == 0) & mask)
-    if missed[0].size:
-        around = tuple(slice(max(0, i.min() - 1), i.max() + 2) for i in missed)
+    missed = np.flatnonzero((grown == 0) & mask)
+    if missed.size:
+        at = np.unravel_index(missed, mask.shape)
+        around = tuple(slice(max(0, i.min() - 1), i.max() + 2) for i in at)
         grown[around] = watershed(
             depth[around], grown[around], connectivity=mask.ndim, mask=mask[around]
         )
     return grown
 
 
-def _surrounded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of a mask all of whose neighbours over faces belong to it."""
-    inner = mask.copy()
+def _beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels that have a neighbour over a face in a mask."""
+    found = np.zeros_like(mask)
     for axis in range(mask.ndim):
         low, high = shifted(axis, 1)
-        inner[low] &= mask[high]
-        inner[high] &= mask[low]
-    return inner
+        found[low] |= mask[high]
+        found[high] |= mask[low]
+    return found
