@@ -19,7 +19,8 @@
 #'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as
 #'   ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept,
 #'   and QuPath shows the class of predictions of classes. A folder of ROI or GeoJSON is read again
-#'   as labels: `cl_data("images/", "rois/")`.
+#'   as labels, `cl_data("images/", "rois/")`, and so is a file of COCO,
+#'   `cl_data("images/", "annotations.json")`.
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 8)

@@ -52,25 +52,27 @@ def test_an_image_without_objects_stays_one(tmp_path, format):
     tifffile.imwrite(image, odd_labels(), photometric="minisblack")
     files = export({"a": odd_labels() * 0}, tmp_path / "out", format)
     assert files["objects"].tolist() == [0]
-    if format != "coco":
-        data = cl.Data.from_pairs([image], [files["file"][0]])
-        assert not data.items[0].annotations[0].read().any()
+    data = cl.Data.from_pairs([image], [files["file"][0]])
+    assert not data.items[0].annotations[0].read().any()
 
 
-@pytest.mark.parametrize("format", ["roi", "geojson"])
+@pytest.mark.parametrize("format", ["roi", "geojson", "coco"])
 def test_what_is_exported_is_read_again_to_the_pixel(drawn, tmp_path, format):
     files = export(drawn / "labels", tmp_path, format)
     assert files["objects"].tolist() == [5, 5]
-    data = cl.Data.from_pairs(drawn / "images", tmp_path)
+    written = tmp_path / "annotations.json" if format == "coco" else tmp_path
+    data = cl.Data.from_pairs(drawn / "images", written)
     for k, item in enumerate(data.items):
         assert np.array_equal(item.annotations[0].read(), odd_labels()[:: 1 - 2 * k])
     tables = [
         cl.measure(labels, drawn / "images", progress=False)
-        for labels in (tmp_path, drawn / "labels")
+        for labels in (written, drawn / "labels")
     ]
     assert tables[0].equals(tables[1])
-    found = cl.check((drawn / "images", tmp_path), progress=False)
-    assert f"{'ImageJ' if format == 'roi' else 'GeoJSON'} (2 of 2 images)" in str(found)
+    found = cl.check((drawn / "images", written), progress=False)
+    assert found.ok
+    what = {"roi": "ImageJ", "geojson": "GeoJSON", "coco": "COCO"}[format]
+    assert f"{what} (2 of 2 images)" in str(found)
 
 
 def test_outlines_beside_label_images_are_passed_over_and_named(drawn, tmp_path):

@@ -8,7 +8,7 @@ test_that("objects go to other programs and come back as labels", {
   image <- tempfile(fileext = ".tif")
   dir.create(folder)
   cl_write_labels(labels, image)
-  for (format in c("roi", "geojson")) {
+  for (format in c("roi", "geojson", "coco")) {
     out <- file.path(folder, format)
     given <- stats::setNames(list(labels), sub("[.]tif$", "", basename(image)))
     files <- cl_export(given, out, format)
@@ -18,8 +18,11 @@ test_that("objects go to other programs and come back as labels", {
     expect_identical(cl_measure(files$file, image)$area_px, c(60L, 1L))
     expect_error(cl_export(labels, out, format, "no"), class = "cytoloom_error")
   }
-  files <- cl_export(labels, file.path(folder, "coco"), "coco")
   expect_identical(basename(files$file), "annotations.json")
+  images <- file.path(folder, "images")
+  dir.create(images)
+  file.copy(image, images)
+  expect_output(print(cl_check(cl_data(images, files$file))), "annotations of COCO \\(1 of 1")
   expect_error(cl_export(labels, folder, "svg"), "Expected one of")
 })
 

@@ -19,6 +19,7 @@ from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
 from .across import Facts, differing, unusable
 from .data import Data, given_data
+from .drawn import is_together
 from .files import pixel_sha256
 from .given import where_to_give
 from .items import Item, notes_of, read_labels, said_once, shown_names
@@ -313,7 +314,7 @@ def _duplicates(items: Sequence[Item]) -> Iterator[str]:
     used: dict[str, list[str]] = defaultdict(list)
     for item in items:
         for source in item.annotations:
-            if hasattr(source, "path"):
+            if hasattr(source, "path") and not is_together(source.path):
                 used[f"{source.name} {getattr(source, 'frame', None)}"].append(item.id)
     for names in used.values():
         if len(set(names)) > 1:

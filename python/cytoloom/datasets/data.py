@@ -12,6 +12,7 @@ from ..errors import InvalidError, invalid
 from ..images.channels import Channels
 from ..messages import counted, say
 from .across import aligned
+from .drawn import DrawnSource
 from .files import FileSource, pixel_sha256
 from .folders import folder_data, pair_data
 from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_settings
@@ -124,7 +125,8 @@ class Data:
 
         Partners have the same name, or one text more (``0001.tif`` and ``0001_mask.png``),
         inferred from all names. Folders inside ``images/`` are groups; folders inside
-        ``masks/`` that ``images/`` does not have are annotators.
+        ``masks/`` that ``images/`` does not have are annotators. Labels may also be outlines of
+        ImageJ or QuPath, or a file of COCO for all images.
 
         Parameters
         ----------
@@ -163,7 +165,8 @@ class Data:
         Parameters
         ----------
         images, labels : sequence, or a folder each
-            As many labels as images. Two folders are paired by name.
+            As many labels as images. Two folders are paired by name; one file of COCO
+            (``annotations.json``) holds the labels of all.
         names : sequence of str, optional
             Ids; default: names of files, else ``image_000``, ``image_001``, ...
         **options
@@ -337,7 +340,8 @@ def _drawn(item: Item) -> dict[str, list[str]]:
 
 def _knowing(labels: Source, unknown: int | None) -> Source:
     """Tell labels in a file what counts nowhere; those in memory were understood before."""
-    return labels.knowing(unknown) if isinstance(labels, FileSource) else labels
+    known = isinstance(labels, (FileSource, DrawnSource))
+    return labels.knowing(unknown) if known else labels
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import invalid
-from ..exchange import geojson, rois
+from ..exchange import coco, geojson, rois
 from ..exchange.drawn import to_labels
 from ..images.cache import state_of
 from ..images.image import AnyArray
@@ -36,13 +36,21 @@ class DrawnSource:
         Whose they are.
     cache : Cache, optional
         Where labels are kept.
+    unknown : int, optional
+        The label value that counts nowhere.
     """
 
     role, axes, dtype = "labels", "yx", np.dtype(np.int32)
 
-    def __init__(self, path: FileName, image: Source, cache: Cache | None = SHARED) -> None:
+    def __init__(
+        self,
+        path: FileName,
+        image: Source,
+        cache: Cache | None = SHARED,
+        unknown: int | None = None,
+    ) -> None:
         self.path = Path(path).expanduser()
-        self._image, self._cache = image, cache
+        self._image, self._cache, self._unknown = image, cache, unknown
         self.notes: tuple[str, ...] = ()
 
     @property
@@ -64,10 +72,14 @@ class DrawnSource:
         """The path."""
         return str(self.path)
 
+    def knowing(self, unknown: int | None) -> DrawnSource:
+        """Return the same labels, of which this value counts nowhere."""
+        return DrawnSource(self.path, self._image, self._cache, unknown)
+
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of what is kept."""
-        return (state_of(self.path), self.shape)
+        return (state_of(self.path), self.shape, self._image.name, self._unknown)
 
     @property
     def understood(self) -> str:
@@ -81,14 +93,41 @@ class DrawnSource:
         return labels if slices is None else labels[slices]
 
     def _decode(self, shape: tuple[int, ...]) -> AnyArray:
+        together = self.path.suffix.lower() == coco.SUFFIX
+        labels, said = self._together(shape) if together else self._alone(shape)
+        UNDERSTOOD[self.identity] = said
+        labels.flags.writeable = False
+        return labels
+
+    def _alone(self, shape: tuple[int, ...]) -> tuple[AnyArray, str]:
+        """Read a file of this image."""
         read, what = READERS[self.path.suffix.lower()]
         objects, left_out = read(self.path)
         labels, covered = to_labels(objects, shape)
         above = f"{covered} px are in several, and taken for the later" if covered else ""
-        said = "; ".join(text for text in (what, left_out, above) if text)
-        UNDERSTOOD[self.identity] = said
-        labels.flags.writeable = False
-        return labels
+        classes = coco.classes_said(one.label for one in objects)
+        return labels, "; ".join(text for text in (what, classes, left_out, above) if text)
+
+    def _together(self, shape: tuple[int, ...]) -> tuple[AnyArray, str]:
+        """Read what a file of many images says of this one."""
+        told = told_in(self.path)
+        entry = told.entry(self._image.name)
+        if entry is None:
+            received = f"none of {len(told.images)} called so"
+            expected = f"the image {Path(self._image.name).name}"
+            raise invalid(self.name, expected=expected, received=received)
+        labels, said = told.labels(entry, shape, self._unknown)
+        return labels, "; ".join(text for text in ("annotations of COCO", said) if text)
+
+
+def told_in(path: Path) -> coco.Told:
+    """Read a file of COCO, once as long as it is the same."""
+    return coco.read(path, state_of(path))
+
+
+def is_together(path: FileName) -> bool:
+    """Whether a file is one of outlines of many images, as its ending says."""
+    return Path(path).suffix.lower() == coco.SUFFIX
 
 
 def is_drawn(path: FileName) -> bool:

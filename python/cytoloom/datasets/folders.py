@@ -8,19 +8,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..messages import counted
 from ..storage.atomic import meant
 from ..storage.results import AGREED, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
+from .drawn import is_together, told_in
 from .fields import Field, Fields, join, with_channels
 from .given import ReadOptions, is_file, listed
 from .ids import make_ids
 from .items import Gathered
 from .joined import Files
-from .layouts import WHAT, Layout, find_folders, layout_of, layout_of_two, refuse_parent
+from .layouts import (
+    WHAT,
+    Layout,
+    find_folders,
+    layout_of,
+    layout_of_all,
+    layout_of_two,
+    refuse_parent,
+)
+from .listing import some
 from .make_items import make_items, raise_refused
 from .objects import ObjectMasks
 from .places import Place
@@ -29,6 +39,8 @@ from .places import Place
 def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     """Do the work of `Data.from_folder`."""
     layout = layout_of(folder)
+    if layout.together is not None:
+        return _gathered(layout, options)
     if not layout.labels and _beside_labels(folder):
         raise invalid(
             "data",
@@ -57,7 +69,7 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
         got = "; ".join([f"no image in {layout.images_folder}", *layout.notes])
         raise invalid("data", expected=WHAT, received=got, remedy=remedy)
     fields = fields_of(layout, options.pattern)
-    found = _objects(layout) if layout.per_object else _paired(layout, fields)
+    found = _found(layout, fields)
     problems = [*layout.problems, *fields.problems, *found.problems]
     if not layout.labels and layout.pickled:
         problems.append(
@@ -130,6 +142,37 @@ class _Partners:
     lonely: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def _found(layout: Layout, fields: Fields) -> _Partners:
+    """Find the labels of each image, as the layout has them."""
+    if layout.together is not None:
+        return _told_together(layout, layout.together, fields)
+    return _objects(layout) if layout.per_object else _paired(layout, fields)
+
+
+def _told_together(layout: Layout, path: Path, fields: Fields) -> _Partners:
+    """Find each image in a file that holds the labels of all."""
+    told = told_in(path)
+    found = _Partners(notes=[f"labels of all images are those of {path}"])
+    used: set[int] = set()
+    for name in fields.images:
+        try:
+            entry = told.entry((layout.images_folder / name).as_posix())
+        except InvalidError as error:
+            found.problems.append(str(error))
+            continue
+        if entry is None:
+            found.lonely.add(name)
+        else:
+            found.partners[name] = [path]
+            used.add(id(entry))
+    missing = [str(one["file_name"]) for one in told.images if id(one) not in used]
+    if missing:
+        found.problems.append(
+            f"{path} is also of images that are not in {layout.images_folder}: {some(missing)}"
+        )
+    return found
 
 
 def _paired(layout: Layout, fields: Fields) -> _Partners:
@@ -233,6 +276,13 @@ def refuse_other_order(argument: str, images: Sequence[Any], labels: Sequence[An
         )
 
 
+def _file_of_all(labels: Any) -> Path | None:
+    """Return the file of COCO that was given for the labels of all images, if it is one."""
+    given = listed(labels)
+    one = len(given) == 1 and is_file(given[0]) and is_together(given[0])
+    return Path(given[0]).expanduser() if one else None
+
+
 def _below(paths: Sequence[Path]) -> list[str]:
     """Return paths below the folder that all of them are in."""
     try:
@@ -246,6 +296,9 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptio
     """Do the work of `Data.from_pairs`."""
     if is_folder(images) and is_folder(labels):
         return folders_data(Path(images).expanduser(), Path(labels).expanduser(), options)
+    together = _file_of_all(labels)
+    if is_folder(images) and together is not None:
+        return _gathered(layout_of_all(Path(images).expanduser(), together), options)
     for name, one in (("images", images), ("labels", labels)):
         if is_folder(one):
             raise invalid(
@@ -256,6 +309,7 @@ def pair_data(images: Any, labels: Any, names: Sequence[str], options: ReadOptio
                 "files in their order.",
             )
     images, labels = listed(images), listed(labels)
+    labels = labels * len(images) if together is not None else labels
     if len(images) != len(labels) or not images:
         got = f"{counted(len(images), 'image')} and {counted(len(labels), 'label')}"
         raise invalid("data", expected="as many labels as images", received=got)

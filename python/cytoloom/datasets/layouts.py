@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InvalidError, invalid
+from ..exchange.coco import is_coco
 from ..images import formats
 from ..messages import Either, say
 from . import pairing as pairs
+from .drawn import is_together
 from .listing import Listing, beside, some, walk
 from .nnunet import Description, described, description_path
 
@@ -57,6 +59,8 @@ class Layout:
         What nnU-Net's dataset.json says.
     problems : tuple of str, default ()
         That it is damaged.
+    together : Path, optional
+        A file of COCO that holds the labels of all images.
     """
 
     images_folder: Path
@@ -68,6 +72,7 @@ class Layout:
     pickled: bool = False
     description: Description | None = None
     problems: tuple[str, ...] = ()
+    together: Path | None = None
 
 
 def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
@@ -109,13 +114,47 @@ def layout_of(folder: Path) -> Layout:
     formats.refuse_zarr(folder)
     images_folder, labels_folder = find_folders(folder)
     if labels_folder is None:
-        return _described(_mixed(_holder(folder, images_folder)))
+        mixed = _mixed(_holder(folder, images_folder))
+        together = None if mixed.labels else _file_of_all(folder, folder / "annotations")
+        if together is not None:
+            return layout_of_all(images_folder or folder, together)
+        return _described(mixed)
+    together = _file_of_all(labels_folder)
+    if together is not None and not walk(labels_folder, labels=True).images:
+        return layout_of_all(images_folder or folder, together)
     if images_folder is None:
         return layout_of_two(folder, labels_folder)
     found = layout_of_two(images_folder, labels_folder)
     taken = (images_folder, labels_folder, description_path(images_folder) or images_folder)
     notes = (*beside(folder, taken), *found.notes)
     return replace(found, notes=notes)
+
+
+def _file_of_all(*folders: Path) -> Path | None:
+    """Find the file of COCO in one of some folders that holds the labels of all images."""
+    inside = [p for folder in folders if folder.is_dir() for p in sorted(folder.iterdir())]
+    found = [path for path in inside if is_together(path) and is_coco(path)]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found[:5])
+        raise invalid(
+            str(folders[0]),
+            expected="one file of annotations",
+            received=f"{len(found)} of COCO ({names})",
+            remedy=say("{}", TWO_FOLDERS),
+        )
+    return found[0] if found else None
+
+
+def layout_of_all(images_folder: Path, together: Path) -> Layout:
+    """Take the images of a folder, and their labels from one file of COCO."""
+    listing = walk(images_folder)
+    passed = {
+        what: kept
+        for what, names in listing.passed.items()
+        if (kept := [n for n in names if images_folder / n != together])
+    }
+    notes = replace(listing, passed=passed).notes
+    return Layout(images_folder, listing.images, together, [], notes, together=together)
 
 
 def layout_of_two(images_folder: Path, labels_folder: Path) -> Layout:

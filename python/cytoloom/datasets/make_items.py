@@ -14,7 +14,7 @@ from ..images.image import AnyArray, Image, per_axis
 from ..images.units import odd_size
 from ..messages import Value, say, unsettled
 from .cache import SHARED
-from .drawn import DrawnSource, is_drawn
+from .drawn import DrawnSource, is_drawn, is_together
 from .files import FileSource
 from .given import ReadOptions, is_file
 from .ids import ALONE
@@ -213,11 +213,11 @@ def _label_source(
         return labels.called(where)
     if isinstance(labels, Files):
         return _joined(labels, options, "labels")[0]
-    if is_file(labels) and is_drawn(labels):
+    if is_file(labels) and (is_drawn(labels) or is_together(labels)):
         if image is None:
             received, remedy = str(labels), "Give the image as a file, too, or label images."
             raise invalid("labels", expected="labels of an image", received=received, remedy=remedy)
-        return DrawnSource(labels, image, _cache(options))
+        return DrawnSource(labels, image, _cache(options), options.unknown)
     if is_file(labels):
         return FileSource(labels, role="labels", cache=_cache(options), unknown=options.unknown)
     if isinstance(labels, Image):

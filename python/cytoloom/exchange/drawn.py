@@ -98,7 +98,7 @@ def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray
     labels = np.zeros(shape, np.int32)
     covered = 0
     for number, one in zip(_numbers(objects), objects, strict=True):
-        box, inside = _filled(one.rings, shape)
+        box, inside = filled(one.rings, shape)
         covered += int((labels[box][inside] != 0).sum())
         labels[box][inside] = number
     return labels, covered
@@ -111,10 +111,16 @@ def _numbers(objects: Sequence[Drawn]) -> list[int]:
     return numbers if own else list(range(1, len(objects) + 1))
 
 
-def _filled(
+def filled(
     rings: Sequence[Ring], shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-    """Return the box of an object within the image, and which pixels of it are inside."""
+    """Return the box of an object within the image, and which pixels of it are inside.
+
+    Examples
+    --------
+    >>> filled([np.array([[1, 0], [3, 0], [3, 1], [1, 1]])], (2, 4))
+    ((slice(0, 1, None), slice(1, 3, None)), array([[ True,  True]]))
+    """
     from skimage.draw import polygon
 
     corners = np.concatenate(rings) if rings else np.zeros((0, 2))

@@ -54,8 +54,8 @@ def export(
     -----
     Lines run along the edges of pixels; x and y are counted from the corner of the image, as
     ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept (in
-    ImageJ as composite), and QuPath shows the class of predictions of classes. Files of ROI and of
-    GeoJSON are read again as labels, see `Data`.
+    ImageJ as composite), and QuPath shows the class of predictions of classes. All are read again
+    as labels to the pixel, see `Data`.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,13 @@ def collect(
         if renamed:
             yield note(renamed)
         rows, together = [], Coco()
+        called = _image_names(items) if format == "coco" else names
         for k, item in enumerate(items):
             if len(items) > 1:
                 yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
             lock.check()
             try:
-                row = _written(item, known, stage, format, names, together)
+                row = _written(item, known, stage, format, called, together)
             except DiskError:  # nothing else can be written, either
                 raise
             except (InvalidError, OSError) as error:
@@ -116,9 +117,7 @@ def _written(
         name = item.annotations[0].name
         raise invalid(name, expected="labels (y, x)", received=received, remedy=remedy)
     if format == "coco":
-        source = item.image
-        name = source.path.name if isinstance(source, FileSource) else item.id
-        together.add(name, numbers, classes)
+        together.add(names[item.id], numbers, classes)
         return {"status": "ok", "objects": len(np.unique(numbers[numbers != 0])), "file": ALL}
     write, suffix = EACH[format]
     objects = drawn(numbers, classes)
@@ -126,6 +125,17 @@ def _written(
     with told(stage / file):
         write(stage / file, objects, numbers.shape)
     return {"status": "ok", "objects": len(objects), "file": file}
+
+
+def _image_names(items: Sequence[Item]) -> dict[str, str]:
+    """Return what files of COCO call images: the ends of their paths that tell them apart."""
+    paths = [one.image.path for one in items if isinstance(one.image, FileSource)]
+    if len(paths) == len(items):
+        for count in range(1, max(len(path.parts) for path in paths) + 1):
+            names = ["/".join(path.parts[-count:]) for path in paths]
+            if len(set(names)) == len(names):
+                return {item.id: name for item, name in zip(items, names, strict=True)}
+    return {item.id: item.id for item in items}
 
 
 def _of_others(folder: Path, format: str, made: list[str]) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.data import Data
+from ..datasets.drawn import is_together
 from ..datasets.folders import is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels, listed
 from ..datasets.ids import make_ids, named
@@ -270,7 +271,8 @@ def _called(name: str, *usual: str) -> Iterator[None]:
 def _with_images(
     labels: Any, known: LabelImages | None, image: Any, options: ReadOptions
 ) -> Gathered:
-    if known is None and is_folder(labels) and is_folder(image):
+    together = is_file(labels) and is_together(labels)
+    if known is None and (is_folder(labels) or together) and is_folder(image):
         data = Data.from_pairs(image, labels, **_settings(options))
         if not data.items:
             received = joined("; ", data.problems) if data.problems else "none of the same name"
