@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .runs import changes
+
 Floats = NDArray[np.float64]
 STATISTICS = ("mean", "sd", "min", "max")
 
@@ -50,8 +52,11 @@ class Intensities:
 
     def _add(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:
         self._add_squares(k, n, ids, values)
-        np.minimum.at(self._low[k], ids, values)
-        np.maximum.at(self._high[k], ids, values)
+        # pixels of one object follow each other: the extremes of runs are far fewer
+        starts = np.flatnonzero(changes(ids))
+        if starts.size:
+            np.minimum.at(self._low[k], ids[starts], np.minimum.reduceat(values, starts))
+            np.maximum.at(self._high[k], ids[starts], np.maximum.reduceat(values, starts))
         self._n[k] += n
 
     def _add_squares(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:

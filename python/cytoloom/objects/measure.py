@@ -83,7 +83,7 @@ def measure(
         if image is None and foreground is None:
             break
         # object pixels alone: most of an image is background
-        positions = np.flatnonzero(numbers[rows])
+        positions = np.flatnonzero(numbers[rows] > 0)
         ids = numbers[rows].ravel()[positions].astype(np.intp, copy=False)
         if image is not None:
             pixels = image(rows)

@@ -71,7 +71,7 @@ def _of_rows(numbers: NDArray[Any], rows: slice, count: int) -> NDArray[np.int64
     outline = seen[1:-1].copy()
     outline[:, 1:-1][inside] = 0
     flat, step = outline.ravel(), width + 2
-    at = np.flatnonzero(outline[1:-1]) + step
+    at = np.flatnonzero(outline[1:-1] > 0) + step
     own = flat[at]
     code = np.ones(at.size, np.intp)
     for move in (1, step):

@@ -23,21 +23,46 @@ HALO_PX = 64
 pass over a block is rare."""
 
 
-def together(boxes: list[Box], chosen: NDArray[np.bool_]) -> Iterator[tuple[Box, list[int]]]:
-    """Group the chosen ids, whose boxes these are, into cells of `ASIDE_PX`; large ones alone."""
+def ends_of(boxes: Sequence[Box | None], ndim: int) -> NDArray[np.int64]:
+    """First px and one past the last of each box, (boxes, axes, 2); 0 where there is none.
+
+    Examples
+    --------
+    >>> ends_of([(slice(0, 3), slice(2, 4)), None], 2).tolist()
+    [[[0, 3], [2, 4]], [[0, 0], [0, 0]]]
+    """
+    none = [(0, 0)] * ndim
+    ends = [[(s.start, s.stop) for s in box] if box else none for box in boxes]
+    return np.array(ends, np.int64).reshape(-1, ndim, 2)
+
+
+def together(ends: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Iterator[tuple[Box, list[int]]]:
+    """Group the chosen boxes into cells of `ASIDE_PX`; large ones alone.
+
+    Parameters
+    ----------
+    ends : ndarray of int64
+        Of boxes numbered from 1 on, see `ends_of`.
+    chosen : ndarray of bool, shape (boxes,)
+        Which are asked for.
+
+    Yields
+    ------
+    around : box
+        What holds all of a group.
+    members : list of int
+        Their numbers.
+    """
+    side = round(ASIDE_PX ** (1 / ends.shape[1]))
+    large = np.prod(ends[:, :, 1] - ends[:, :, 0], axis=1) > ASIDE_PX
+    cells = np.where(large[:, None], -1, ends[:, :, 0] // side).tolist()
     groups: dict[tuple[int, ...], list[int]] = {}
-    for k, box in enumerate(boxes, start=1):
-        if chosen[k]:
-            side = round(ASIDE_PX ** (1 / len(box)))
-            cell = tuple(s.start // side for s in box)
-            groups.setdefault(cell if pixels_in(box) <= ASIDE_PX else (k,), []).append(k)
+    for k in np.flatnonzero(chosen).tolist():
+        groups.setdefault((k,) if large[k] else tuple(cells[k]), []).append(k)
     for members in groups.values():
-        own = [boxes[k - 1] for k in members]
-        around = tuple(
-            slice(min(s.start for s in ax), max(s.stop for s in ax))
-            for ax in zip(*own, strict=True)
-        )
-        yield around, members
+        low, high = ends[members, :, 0].min(axis=0), ends[members, :, 1].max(axis=0)
+        around = tuple(slice(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True))
+        yield around, [k + 1 for k in members]
 
 
 class Stack:

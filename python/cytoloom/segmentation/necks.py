@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..images.labels import renumbered
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from .boxes import ASIDE_PX, WHOLE_PX, Box, Stack, pixels_in, stacks, together, within
+from .boxes import ASIDE_PX, WHOLE_PX, Box, Stack, ends_of, stacks, together, within
 from .objects import Labels
 from .separation import Line, near, shifted
 
@@ -65,17 +65,18 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         labels[...] = np.concatenate([ids, new])[numbers]
         return labels
     boxes = ndi.find_objects(labels)
-    chosen = np.array([False, *(box is not None and pixels_in(box) <= WHOLE_PX for box in boxes)])
+    ends = ends_of(boxes, labels.ndim)
+    sides = ends[:, :, 1] - ends[:, :, 0]
+    pixels = np.prod(sides, axis=1)
     largest = len(boxes)
     ratio = np.ones(labels.ndim) if spacing is None else np.asarray(spacing) / min(spacing)
     margin = round(MARGIN_PX * ratio.max())
     # A bound on the depth, so that `_depth` counts no farther: half of the narrowest side of the
     # box, measured to the first pixel outside on either side.
-    across = [[s.stop - s.start + 1 for s in box] if box else [0] * labels.ndim for box in boxes]
-    deep = np.min([[0] * labels.ndim, *across] * ratio, axis=1) / 2
+    deep = ((sides + 1) * ratio).min(axis=1) / 2
     groups = (
         (tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box), members)
-        for box, members in together(boxes, chosen)
+        for box, members in together(ends, (pixels > 0) & (pixels <= WHOLE_PX))
     )
 
     def parts(job: tuple[Box, list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -83,9 +84,10 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         # Smoothing mixes in neighbours' pixels up to `SMOOTHED_PX` away, which are no deeper than
         # that: counted up to there, no depth depends on who else is in the group.
         around, members = job
-        deepest = max(deep[members].max(), SMOOTHED_PX * ratio.max())
+        deepest = max(deep[np.array(members) - 1].max(), SMOOTHED_PX * ratio.max())
         seen = _seen(labels[around], ratio, deepest)
-        return _parts(seen, {k: _local(boxes[k - 1], around) for k in members}, neck)
+        height = _heights(seen, set(members))
+        return _parts(seen, height, {k: _local(boxes[k - 1], around) for k in height}, neck)
 
     # in a small image threads would take longer to start than their work takes
     workers = cores() if labels.size > ASIDE_PX else 1
@@ -141,10 +143,12 @@ def _seen(labels: Labels, ratio: NDArray[np.float64], deepest: float) -> _Seen:
 
 
 def _parts(
-    seen: _Seen, boxes: Mapping[int, Box], neck: float
+    seen: _Seen, height: Mapping[int, np.float32], boxes: Mapping[int, Box], neck: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Find the pixels, flat in what is seen, of parts that are to be objects, numbered from 1."""
-    height = _heights(seen, boxes)
+    """Find the pixels, flat in what is seen, of parts that are to be objects, numbered from 1.
+
+    Looked at are the objects of which the height and the box are given.
+    """
     apart: list[tuple[int, Box]] = []
     for group in stacks([(k, boxes[k]) for k in height]):
         whole = _in_one(seen, Stack(group), [neck * height[k] for k, _ in group])
@@ -160,14 +164,16 @@ def _parts(
     return np.concatenate([at for _, at, _ in found]), number[np.concatenate(parts)]
 
 
-def _heights(seen: _Seen, boxes: Mapping[int, Box]) -> dict[int, np.float32]:
+def _heights(seen: _Seen, members: Container[int]) -> dict[int, np.float32]:
     """Depth of those of some objects that have more than one pixel at a top."""
     at = np.flatnonzero(seen.top)
     ids, which, count = np.unique(seen.objects.ravel()[at], return_inverse=True, return_counts=True)
     height = np.zeros(len(ids), np.float32)
     np.maximum.at(height, which, seen.width.ravel()[at])
     several = np.flatnonzero(count > 1)
-    return {k: height[n] for n, k in zip(several, ids[several].tolist(), strict=True) if k in boxes}
+    return {
+        k: height[n] for n, k in zip(several, ids[several].tolist(), strict=True) if k in members
+    }
 
 
 def _in_one(seen: _Seen, stack: Stack, limits: Sequence[np.float32]) -> NDArray[np.bool_]:

@@ -121,11 +121,12 @@ def spread_single_seeds(
     own[seedless] = seeds + 1 + np.arange(len(seedless))
     divided: NDArray[np.bool_] = per_piece > 1
     own[divided] = 0
-    # the larger wins: where a seed is, its piece has the same id or 0
     for rows in strips(labels.shape):
-        # all are in range; of the ways to say so this one makes no second copy
-        of_seed = number.take(labels[rows], mode="clip")
-        np.maximum(of_seed, own.take(pieces[rows], mode="clip"), out=labels[rows])
+        starts, of_seed, of_piece = _runs(labels[rows], pieces[rows])
+        # the larger wins: where a seed is, its piece has the same id or 0
+        value = np.maximum(number[of_seed], own[of_piece])
+        length = np.diff(starts, append=labels[rows].size)
+        labels[rows] = np.repeat(value, length).reshape(labels[rows].shape)
     return divided
 
 
@@ -133,14 +134,24 @@ def _seeds(labels: Labels, pieces: Labels) -> tuple[NDArray[np.int64], NDArray[n
     """Pixels of each seed, and the piece that it is in; of number 0 there are none."""
     area, piece = np.zeros((2, int(labels.max(initial=0)) + 1), np.int64)
     for rows in strips(labels.shape):
-        at = np.flatnonzero(labels[rows] > 0)
-        if at.size:
-            ids = labels[rows].ravel()[at]
-            lowest = int(ids.min())
-            found = np.bincount(ids - lowest)
-            area[lowest : lowest + len(found)] += found
-            piece[ids] = pieces[rows].ravel()[at]
+        starts, of_seed, of_piece = _runs(labels[rows], pieces[rows])
+        np.add.at(area, of_seed, np.diff(starts, append=labels[rows].size))
+        piece[of_seed] = of_piece
+    area[0] = 0
     return area, piece
+
+
+def _runs(labels: Labels, pieces: Labels) -> tuple[NDArray[np.intp], Labels, Labels]:
+    """Where runs of pixels begin, flat, in which both are the same, and what they are there.
+
+    Some thirty times fewer than pixels.
+    """
+    begins = np.ones(labels.size, bool)
+    one, other = labels.ravel(), pieces.ravel()
+    np.not_equal(one[1:], one[:-1], out=begins[1:])
+    begins[1:] |= other[1:] != other[:-1]
+    starts = np.flatnonzero(begins)
+    return starts, one[starts], other[starts]
 
 
 def floods(pieces: Labels, divided: NDArray[np.bool_]) -> Iterator[Pieces]:

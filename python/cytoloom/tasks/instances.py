@@ -206,7 +206,8 @@ class Instances(Task):
 
     def _drop(self, labels: Array, distance: Array) -> None:
         drop_flat(labels, distance, self.peak_threshold)
-        keep_objects(labels, min_area_px=self.min_area_px, exclude_border=self.exclude_border)
+        if self.min_area_px > 1 or self.exclude_border:
+            keep_objects(labels, min_area_px=self.min_area_px, exclude_border=self.exclude_border)
 
     def tune(
         self, maps: Sequence[Maps], truths: Sequence[Truth], spacing_um: Spacing = None
