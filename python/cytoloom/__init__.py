@@ -25,6 +25,7 @@ VERBS = {
     "export": "measurement.export:export",
     "export_model": "models.export_model:export_model",
     "report": "pages.report:report",
+    "review": "reviewing.review:review",
     "check": "datasets.check:check",
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",

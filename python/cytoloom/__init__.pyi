@@ -35,6 +35,7 @@ from .prediction.predictions import Predictions as Predictions
 from .prediction.rank import rank as rank
 from .prediction.ranking import Ranking as Ranking
 from .prediction.reopened import results as results
+from .reviewing.review import review as review
 from .training.plan import plan as plan
 from .training.recipe import Plan as Plan
 from .training.train import train as train

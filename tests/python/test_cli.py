@@ -36,6 +36,7 @@ COMMANDS = (
     "export",
     "export-model",
     "report",
+    "review",
     "simulate",
     "info",
     "doctor",

@@ -481,7 +481,7 @@ MAN = {
     "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
     "compare": "cl_compare", "rank": "cl_rank",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
-    "export_model": "cl_export_model", "report": "cl_report",
+    "export_model": "cl_export_model", "report": "cl_report", "review": "cl_review",
 }  # fmt: skip
 
 

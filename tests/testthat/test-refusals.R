@@ -48,6 +48,7 @@ usual_calls <- function() {
       cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
       cl_export_model = list(model = tiny_model(), path = taken, progress = FALSE),
       cl_report = list(results = nowhere, path = page, progress = FALSE),
+      cl_review = list(results = nowhere, progress = FALSE),
       cl_relate = list(nuclei = image, cells = image),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

@@ -196,7 +196,7 @@ test_that("the formals of verbs are what Python declares", {
     train = cl_train, plan = cl_plan, check = cl_check, simulate = cl_simulate, info = cl_info,
     evaluate = evaluate.cl_model, predict = predict.cl_model, measure = cl_measure,
     consensus = cl_consensus, export = cl_export, export_model = cl_export_model,
-    report = cl_report, compare = cl_compare, rank = cl_rank
+    report = cl_report, review = cl_review, compare = cl_compare, rank = cl_rank
   )
   expect_setequal(names(verbs), unlist(call_python("verbs")))
   for (name in names(verbs)) {

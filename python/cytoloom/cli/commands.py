@@ -99,6 +99,11 @@ def _reported(path: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _reviewed(table: Any, args: argparse.Namespace) -> int:
+    print(f"What was corrected is in {table.parent}")
+    return OK
+
+
 def _written(folder: Any, args: argparse.Namespace) -> int:
     print(f"Model as {args.format} in {folder}. Next: read {folder}/README.md")
     return OK
@@ -192,6 +197,17 @@ COMMANDS = {
             "path": {"metavar": "PAGE", "help": "file for the page, whose name ends in .html"},
             "images": {"nargs": "+", "metavar": "IMAGE"},
             "labels": {"nargs": "+", "metavar": "LABEL"},
+        },
+    ),
+    "review": Command(
+        "review results/",
+        _reviewed,
+        more={
+            "results": {
+                "nargs": "+",
+                "help": "folder that predict or consensus has written, or images",
+            },
+            "images": {"nargs": "+", "metavar": "IMAGE"},
         },
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),

@@ -114,11 +114,26 @@ def _numbers(objects: Sequence[Drawn]) -> list[int]:
 def filled(
     rings: Sequence[Ring], shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-    """Return the box of an object within the image, and which pixels of it are inside.
+    """Return the box of an object within an image, and which pixels of it are inside its lines.
+
+    Parameters
+    ----------
+    rings : sequence of float ndarray (n, 2)
+        Closed lines of x and y from the corner of the image; what is inside an even number of
+        them is outside.
+    shape : (int, int)
+        Of the image.
+
+    Returns
+    -------
+    box : (slice, slice)
+        Of y and x.
+    inside : bool ndarray
+        Of the size of the box.
 
     Examples
     --------
-    >>> filled([np.array([[1, 0], [3, 0], [3, 1], [1, 1]])], (2, 4))
+    >>> filled([np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 1.0], [1.0, 1.0]])], (2, 4))
     ((slice(0, 1, None), slice(1, 3, None)), array([[ True,  True]]))
     """
     from skimage.draw import polygon

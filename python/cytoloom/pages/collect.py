@@ -50,14 +50,14 @@ def collect(
     if labels is not None:
         items, known = label_images(labels)
         found = replace(found, labels=labels_by_name(items, known))
-    items_by_name, text = _items(found, images)
+    items_by_name, text = items_of(found, images)
     pictures = yield from _pictures(found, items_by_name)
     problems = {name: one.problem for name, one in pictures.items() if one.problem}
     notes = [*([text] if text else []), *_unseen(found, pictures)]
     for text in notes:
         yield warn(text)
     table = table_of(found, problems)
-    parts = _parts(found, table, pictures, place, notes)
+    parts = parts_of(found, table, pictures, place.stem, notes)
     size = sum(len(layer) for one in pictures.values() for layer in one.layers.values())
     apart = size * 4 / 3 > 0.95 * LARGEST_BYTES
     if apart:
@@ -74,7 +74,7 @@ def collect(
     return place
 
 
-def _items(found: Shown, images: Any) -> tuple[dict[str, Item], str]:
+def items_of(found: Shown, images: Any) -> tuple[dict[str, Item], str]:
     """Return the images by name, and what is to say of them."""
     remedy = say("Pass {}.", Argument("images"))
     if images is None:
@@ -175,8 +175,8 @@ def _unseen(found: Shown, pictures: Mapping[str, Picture]) -> Iterator[str]:
         yield f"Not all is shown of {shown_names(odd)}: {first}."
 
 
-def _parts(
-    found: Shown, table: Table, pictures: Mapping[str, Picture], place: Path, notes: Sequence[str]
+def parts_of(
+    found: Shown, table: Table, pictures: Mapping[str, Picture], title: str, notes: Sequence[str]
 ) -> dict[str, Any]:
     """Return what the template is filled with, but for where pictures are."""
     order = sorted(range(len(table.rows)), key=lambda k: table.rows[k].review)
@@ -190,7 +190,7 @@ def _parts(
         rows.append({"image": row.image, "review": row.review, "flags": row.flags,
                      "cells": cells, "layers": layers, "place": len(rows)})  # fmt: skip
     return {
-        "title": place.stem,
+        "title": title,
         "kind": words.TITLES[found.kind],
         "results": found.kind,
         "version": __version__,
@@ -208,7 +208,7 @@ def _parts(
         "citations": words.citations(found),
         "settings": words.settings(found),
         "review_list": page.review_list(table),
-        "review_name": f"{place.stem}_review.csv",
+        "review_name": f"{title}_review.csv",
         "pictures": [_picture(pictures[row["image"]]) for row in rows],
     }
 

@@ -33,8 +33,8 @@ class Shown:
 
     Attributes
     ----------
-    kind : {"predictions", "scores", "consensus"}
-        What they are.
+    kind : {"predictions", "scores", "consensus", "images"}
+        What they are; "images" are those without results.
     images : DataFrame
         A row per image, with a column image.
     objects : DataFrame

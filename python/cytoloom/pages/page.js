@@ -27,7 +27,8 @@
   function fill(row) {
     const box = row.querySelector(".open .thumb");
     if (!box || box.firstChild) return;
-    const { layers } = pictureOf(row);
+    const picture = pictureOf(row);
+    const layers = picture.thumbs ?? picture.layers;
     const some = layers.image ? THUMBS : ["labels", ...THUMBS];
     for (const layer of some) {
       if (layers[layer] && !(layer === "outlines" && layers.truth && layers.mistakes)) {
@@ -175,6 +176,8 @@
       sheet.append(ring);
     }
     stage.setAttribute("aria-label", `${nameOf(state.row)}: ${wanted.map((name) => WORDS[name]).join(", ")}`);
+    // an editor, where there is one, draws over it
+    sheet.dispatchEvent(new CustomEvent("drawn", { detail: { row: state.row, picture: pictureOf(state.row) } }));
     for (const input of viewer.querySelectorAll("fieldset input")) {
       input.checked = input.type === "radio" ? input.value === state.base : state.over.has(input.value);
     }

@@ -21,8 +21,16 @@ def need_templates() -> Any:
     return package("jinja2", Path("path"), EXTRA)
 
 
-def filled(**parts: Any) -> str:
+def filled(editor: Path | None = None, **parts: Any) -> str:
     """Fill the template; every text is escaped, whatever signs a name has.
+
+    Parameters
+    ----------
+    editor : Path, optional
+        A folder with style, script and parts of an editor, ``editor.css`` and so on, of a page
+        that is served by a program.
+    **parts
+        What the template is filled with.
 
     Returns
     -------
@@ -30,13 +38,14 @@ def filled(**parts: Any) -> str:
         HTML that loads nothing but what is in it, and pictures beside it.
     """
     jinja2 = need_templates()
-    style, script = (_text(name) for name in ("page.css", "page.js"))
+    style, script = _joined("css", editor), _joined("js", editor)
+    loader = jinja2.FileSystemLoader([HERE, *([editor] if editor else [])])
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     policy = {"style_hash": _hash(style), "script_hash": _hash(script)}
     made: str = environment.get_template("page.html").render(
-        style=style, script=script, **policy, **parts
+        style=style, script=script, editor=editor, **policy, **parts
     )
     return made
 
@@ -75,8 +84,10 @@ def suffix_of(content: bytes) -> str:
     return ".jpg" if content.startswith(b"\xff\xd8") else ".png"
 
 
-def _text(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
+def _joined(kind: str, editor: Path | None) -> str:
+    """Return the style or the script of the page, with that of its editor."""
+    files = [HERE / f"page.{kind}", *([editor / f"editor.{kind}"] if editor else [])]
+    return "".join(file.read_text("utf-8") for file in files)
 
 
 def _hash(text: str) -> str:

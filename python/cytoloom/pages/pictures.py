@@ -207,7 +207,7 @@ def _encoded(parts: Parts, drawn: NDArray[np.uint8] | None, most_px: int) -> Pic
     if drawn is not None:
         made["image"] = layers.photo(drawn, size)
     if parts.shares is not None:
-        made |= _heat(parts.shares, size)
+        made |= heats(parts.shares, size)
     if parts.labels is not None:
         small = layers.nearest(parts.labels, size)
         made |= {"labels": layers.fills(small), "outlines": layers.lines(small, inside)}
@@ -221,7 +221,7 @@ def _encoded(parts: Parts, drawn: NDArray[np.uint8] | None, most_px: int) -> Pic
     return Picture(whole[1], whole[0], made)
 
 
-def _heat(shares: NDArray[Any], size: tuple[int, int]) -> dict[str, bytes]:
+def heats(shares: NDArray[Any], size: tuple[int, int]) -> dict[str, bytes]:
     """Encode how probable the foreground is, and how undecided that: entropy, 1 at the most."""
     half = layers.smaller(size, max(1, max(size) // 2))
     shares = np.asarray(shares, np.float32)

@@ -16,6 +16,7 @@ WORST = {
     "predictions": ("predicted_ap50", "predicted_dice", "mean_foreground"),
     "scores": ("ap50", "dice"),
     "consensus": ("kappa", "dice"),
+    "images": (),
 }
 """By which column images are reviewed, the lowest first; the first that there is."""
 HEADINGS = {

@@ -28,7 +28,12 @@ STAPLE = (
     "Warfield SK, Zou KH, Wells WM (2004). Simultaneous truth and performance level estimation "
     "(STAPLE). IEEE Transactions on Medical Imaging 23, 903. doi:10.1109/TMI.2004.828354"
 )
-TITLES = {"predictions": "What was found", "scores": "Scores", "consensus": "Consensus"}
+TITLES = {
+    "predictions": "What was found",
+    "scores": "Scores",
+    "consensus": "Consensus",
+    "images": "Images",
+}
 METHODS = {
     "staple": "STAPLE (Warfield et al. 2004), which weighs experts by how well they do",
     "majority": "the majority of the experts in each pixel",
@@ -83,7 +88,7 @@ def figures(shown: Shown, table: Table) -> list[tuple[str, str]]:
         rows = shown.tables["Scores"].head(3).itertuples()
         known = [(row.metric, float(row.value)) for row in rows if not math.isnan(row.value)]
         found += [(f"{value:.2f}", heading_of(name)[0]) for name, value in known]
-    else:
+    elif shown.kind != "images":
         total = _total(shown.images)
         found.append((shown_number(total), "object" if total == 1 else "objects"))
     if shown.kind == "consensus":
@@ -108,7 +113,8 @@ def _total(images: pd.DataFrame) -> int:
 def summary(shown: Shown, table: Table) -> list[str]:
     """Return sentences on all images together."""
     told = {"predictions": _of_predictions, "scores": _of_scores, "consensus": _of_consensus}
-    return [*told[shown.kind](shown), *_of_flags(table)]
+    own = told[shown.kind](shown) if shown.kind in told else ()
+    return [*own, *_of_flags(table)]
 
 
 def _of_predictions(shown: Shown) -> Iterator[str]:
@@ -216,7 +222,9 @@ def settings(shown: Shown) -> list[tuple[str, str]]:
 
 
 def methods(shown: Shown) -> str:
-    """Return a paragraph for the methods of a paper."""
+    """Return a paragraph for the methods of a paper; nothing of images alone."""
+    if shown.kind == "images":
+        return ""
     of = _method_of_experts if shown.kind == "consensus" else _method_of_model
     return " ".join(of(shown))
 

@@ -256,7 +256,12 @@ def _experts(value: Plain) -> Any:
 
 
 def _results_shown(value: Plain) -> Any:
-    """Return results as `report` takes them: tables, and labels where there are any."""
+    """Return results as `report` takes them: tables, and labels where there are any.
+
+    Of `review` these may be images, too.
+    """
+    if not (isinstance(value["source"], dict) and "kind" in value["source"]):
+        return _images(value)
     from ..pages.given import of_tables, run_beside
 
     source, given = value["source"], value["source"].get("labels")
