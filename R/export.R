@@ -18,7 +18,9 @@
 #'
 #'   Lines run along the edges of pixels; x and y are counted from the corner of the image, as
 #'   ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept,
-#'   and QuPath shows the class of predictions of classes. A folder of ROI or GeoJSON is read again
+#'   and QuPath shows the class of predictions of classes. Where a model says how sure it is of
+#'   objects, ROI and GeoJSON are in the order of their `probability`, the least sure first; QuPath
+#'   has it as a measurement, COCO as `score`. A folder of ROI or GeoJSON is read again
 #'   as labels, `cl_data("images/", "rois/")`, and so is a file of COCO,
 #'   `cl_data("images/", "annotations.json")`.
 #' @export

@@ -106,11 +106,11 @@ of_origin <- function(found, images, column) {
   c(origin[[column]], "")[match(images, origin$image, nomatch = NROW(origin$image) + 1L)]
 }
 
-# Which class each object has; without rows where they are in Parquet files.
+# Which class each object has, and how sure it is; without rows where they are in Parquet files.
 classes_of <- function(found) {
   objects <- found$objects
   if (nrow(objects) > 0) {
-    return(objects[c("image", "object", "class")])
+    return(objects[intersect(c("image", "object", "class", "probability"), names(objects))])
   }
   data.frame(image = character(), object = integer(), class = character())
 }

@@ -133,6 +133,47 @@ def test_qupath_and_imagej_find_what_they_expect(tmp_path):
     assert (rois[3].left, rois[3].top, rois[3].right, rois[3].bottom) == (5, 20, 12, 30)
 
 
+@pytest.mark.parametrize("written", [True, False], ids=["folder", "memory"])
+def test_what_is_least_sure_comes_first(tmp_path, capsys, written):
+    """Whoever looks through objects begins with those that need it; names stay numbers."""
+    import pandas as pd
+
+    from cytoloom.measurement.given import predicted
+
+    numbers = [2, 4, 7, 8, 300]
+    sure = [0.9, None, 0.2, 0.9, 0.05]
+    columns = {"image": "a", "object": numbers, "class": "", "probability": sure}
+    objects, folder = pd.DataFrame(columns), tmp_path / "results"
+    files = {"image": "a", "status": "ok", "objects": 5, "labels": "labels/a.tif"}
+    files = pd.DataFrame([files])
+    given = predicted(files, objects, {"a": odd_labels()})
+    if written:
+        (folder / "labels").mkdir(parents=True)
+        tifffile.imwrite(folder / "labels/a.tif", odd_labels(), photometric="minisblack")
+        files.to_csv(folder / "files.csv", index=False)
+        objects.to_csv(folder / "objects.csv", index=False)
+        given = folder
+    cl.export(given, tmp_path / "roi", "roi")
+    assert "5 objects written to" in (said := capsys.readouterr().err)
+    assert "least sure first" in said
+    names = [roi.name for roi in roifile.roiread(tmp_path / "roi/a.zip")]
+    assert names == ["300", "7", "2", "8", "4"]
+    export(given, tmp_path / "geojson", "geojson")
+    features = json.loads((tmp_path / "geojson/a.geojson").read_text())["features"]
+    assert [one["properties"]["name"] for one in features] == names
+    measured = [one["properties"].get("measurements") for one in features]
+    assert measured == [{"probability": p} for p in (0.05, 0.2, 0.9, 0.9)] + [None]
+    export(given, tmp_path / "coco", "coco")
+    plain = json.loads((tmp_path / "coco/annotations.json").read_text())
+    assert {one["label"]: one.get("score") for one in plain["annotations"]} == dict(
+        zip(numbers, sure, strict=True)
+    )
+    tifffile.imwrite(tmp_path / "a.tif", odd_labels(), photometric="minisblack")
+    for path in ("roi/a.zip", "geojson/a.geojson", "coco/annotations.json"):
+        data = cl.Data.from_pairs([tmp_path / "a.tif"], [tmp_path / path])
+        assert np.array_equal(data.items[0].annotations[0].read(), odd_labels())
+
+
 def test_classes_are_those_of_the_prediction(tmp_path):
     import pandas as pd
 

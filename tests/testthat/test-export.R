@@ -26,6 +26,15 @@ test_that("objects go to other programs and come back as labels", {
   expect_error(cl_export(labels, folder, "svg"), "Expected one of")
 })
 
+test_that("what a model is least sure of comes first", {
+  need_python()
+  found <- plate_found()[1]
+  found$objects$probability <- seq(0.9, 0.1, length.out = nrow(found$objects))
+  files <- cl_export(found, tempfile(), "roi", progress = FALSE)
+  numbers <- as.integer(sub("[.]roi$", "", utils::unzip(files$file, list = TRUE)$Name))
+  expect_identical(numbers, as.integer(rev(found$objects$object)))
+})
+
 test_that("a model goes to other programs", {
   need_python()
   out <- file.path(tempfile(), "saved")

@@ -44,11 +44,16 @@ class Coco:
     categories: dict[str, int] = field(default_factory=dict)
 
     def add(
-        self, name: str, labels: NDArray[Any], classes: Mapping[int, str] | None = None
+        self,
+        name: str,
+        labels: NDArray[Any],
+        classes: Mapping[int, str] | None = None,
+        probabilities: Mapping[int, float] | None = None,
     ) -> None:
         """Add the objects (y, x) of an image."""
         number = len(self.images) + 1
         height, width = labels.shape
+        sure = probabilities or {}
         self.images.append({"id": number, "file_name": name, "height": height, "width": width})
         for value, place in _places(labels):
             label = (classes or {}).get(value) or ALONE
@@ -68,6 +73,7 @@ class Coco:
                     "area": len(place),
                     "bbox": [left, top, int(x.max()) - left + 1, int(y.max()) - top + 1],
                     "iscrowd": 0,
+                    **({"score": sure[value]} if value in sure else {}),
                 }
             )
 

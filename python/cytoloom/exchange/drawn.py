@@ -29,11 +29,14 @@ class Drawn:
         number of rings goes around is inside.
     label : str, default ""
         Its class.
+    probability : float, optional
+        That it is real, where a model says so.
     """
 
     name: str
     parts: Sequence[Sequence[Ring]]
     label: str = ""
+    probability: float | None = None
 
     @property
     def rings(self) -> list[Ring]:
@@ -41,7 +44,11 @@ class Drawn:
         return [ring for part in self.parts for ring in part]
 
 
-def drawn(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> list[Drawn]:
+def drawn(
+    labels: NDArray[Any],
+    classes: Mapping[int, str] | None = None,
+    probabilities: Mapping[int, float] | None = None,
+) -> list[Drawn]:
     """Draw the objects of a label image along the edges of their pixels.
 
     Parameters
@@ -50,6 +57,8 @@ def drawn(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> lis
         0 is background.
     classes : dict of int to str, optional
         The class of each object.
+    probabilities : dict of int to float, optional
+        That objects are real.
 
     Examples
     --------
@@ -66,11 +75,23 @@ def drawn(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> lis
         number, part, _ = keys[first].tolist()
         # the first corner is there again as the last
         objects.setdefault(number, {}).setdefault(part, []).append(corners[first : stop - 1])
-    known = classes or {}
+    known, sure = classes or {}, probabilities or {}
     return [
-        Drawn(str(number), list(parts.values()), known.get(number, ""))
+        Drawn(str(number), list(parts.values()), known.get(number, ""), sure.get(number))
         for number, parts in objects.items()
     ]
+
+
+def least_sure_first(objects: Sequence[Drawn]) -> list[Drawn]:
+    """Return objects in the order of their probabilities; as they were where these are unknown.
+
+    Examples
+    --------
+    >>> objects = [Drawn("1", [], "", 0.9), Drawn("2", []), Drawn("3", [], "", 0.2)]
+    >>> [one.name for one in least_sure_first(objects)]
+    ['3', '1', '2']
+    """
+    return sorted(objects, key=lambda one: 2.0 if one.probability is None else one.probability)
 
 
 def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray[np.int32], int]:

@@ -34,6 +34,8 @@ def _feature(one: Drawn, image: str) -> dict[str, Any]:
     said: dict[str, Any] = {"objectType": "annotation", "name": one.name}
     if one.label:
         said["classification"] = {"name": one.label, "color": _colour(one.label)}
+    if one.probability is not None:
+        said["measurements"] = {"probability": one.probability}
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(_OURS, f"{image}/{one.name}")),

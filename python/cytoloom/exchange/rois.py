@@ -28,7 +28,7 @@ def write(path: Path, objects: Sequence[Drawn], shape: tuple[int, ...]) -> None:
         for one in objects:
             roi = _roi(one, tool)
             roi.name = one.name
-            # in the order of their numbers where names are sorted
+            # as they come in the ROI Manager; in the order of their numbers once it sorts them
             archive.writestr(f"{one.name.zfill(digits)}.roi", roi.tobytes())
 
 

@@ -54,8 +54,10 @@ def export(
     -----
     Lines run along the edges of pixels; x and y are counted from the corner of the image, as
     ImageJ and QuPath do. Objects keep their number as name, holes and separate pieces are kept (in
-    ImageJ as composite), and QuPath shows the class of predictions of classes. All are read again
-    as labels to the pixel, see `Data`.
+    ImageJ as composite), and QuPath shows the class of predictions of classes. Where a model says
+    how sure it is of objects, ROI and GeoJSON are in the order of their ``probability``, the least
+    sure first; QuPath has it as a measurement, COCO as ``score``. All are read again as labels to
+    the pixel, see `Data`.
 
     Examples
     --------

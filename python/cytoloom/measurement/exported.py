@@ -17,7 +17,7 @@ from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..exchange import geojson, rois
 from ..exchange.coco import Coco
-from ..exchange.drawn import drawn
+from ..exchange.drawn import drawn, least_sure_first
 from ..images.vendor import package
 from ..messages import TABLES, Setting, VerbName, counted, one_of, say, spelled
 from ..models.manifest import MANIFEST
@@ -57,12 +57,13 @@ def collect(
             yield note(renamed)
         rows, together = [], Coco()
         called = _image_names(items) if format == "coco" else names
+        sure = known.probabilities()
         for k, item in enumerate(items):
             if len(items) > 1:
                 yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
             lock.check()
             try:
-                row = _written(item, known, stage, format, called, together)
+                row = _written(item, known, stage, format, called[item.id], together, sure)
             except DiskError:  # nothing else can be written, either
                 raise
             except (InvalidError, OSError) as error:
@@ -89,7 +90,8 @@ def collect(
             yield warn(f"{shown_names(kept)} in {folder} stay, {text}")
         put_in_place(stage, folder, {}, made, gone)
         table["file"] = [str(folder / name) if name else "" for name in table["file"]]
-        yield note(f"{counted(int(table['objects'].sum()), 'object')} written to {folder}.")
+        order = ", least sure first" if sure and format in EACH else ""
+        yield note(f"{counted(int(table['objects'].sum()), 'object')} written to {folder}{order}.")
     return table
 
 
@@ -107,8 +109,9 @@ def _written(
     known: LabelImages,
     stage: Path,
     format: str,
-    names: Mapping[str, str],
+    called: str,
     together: Coco,
+    sure: Mapping[str, Mapping[int, float]],
 ) -> dict[str, Any]:
     """Write the objects of an image, or add them to those of all; its row."""
     numbers, _, classes = read_object_labels(item, known)
@@ -117,11 +120,11 @@ def _written(
         name = item.annotations[0].name
         raise invalid(name, expected="labels (y, x)", received=received, remedy=remedy)
     if format == "coco":
-        together.add(names[item.id], numbers, classes)
+        together.add(called, numbers, classes, sure.get(item.id))
         return {"status": "ok", "objects": len(np.unique(numbers[numbers != 0])), "file": ALL}
     write, suffix = EACH[format]
-    objects = drawn(numbers, classes)
-    file = names[item.id] + suffix
+    objects = least_sure_first(drawn(numbers, classes, sure.get(item.id)))
+    file = called + suffix
     with told(stage / file):
         write(stage / file, objects, numbers.shape)
     return {"status": "ok", "objects": len(objects), "file": file}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class LabelImages:
         Where the labels of all images are numbers of classes: what these are called.
     spacing_um : dict, default {}
         From names to micrometres per pixel of each axis, where that is known of pixels in memory.
+    probabilities : callable
+        Returns from names to how sure it is of each object that it is real, as a prediction says.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class LabelImages:
     classes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     spacing_um: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    probabilities: Callable[[], Mapping[str, Mapping[int, float]]] = dict
 
     def are_classes(self, image: str) -> bool:
         """Whether the labels of an image are numbers of classes."""
@@ -109,7 +113,19 @@ def predicted(
         if rows["class"].fillna("").astype(bool).any()
     }
     images = {name: labels[name] for name in names}
-    return LabelImages(images, classes, spacing_um=spacing_um or {})
+    sure = partial(_probabilities, objects)
+    return LabelImages(images, classes, spacing_um=spacing_um or {}, probabilities=sure)
+
+
+def _probabilities(objects: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Return how sure it is of each object, by image, where the table says so."""
+    if "probability" not in objects:
+        return {}
+    known = objects[objects["probability"].notna()]
+    return {
+        str(image): dict(zip(rows["object"], rows["probability"].astype(float), strict=True))
+        for image, rows in known.groupby("image")
+    }
 
 
 def as_label_images(x: Any) -> LabelImages | None:
@@ -146,11 +162,26 @@ def _written(folder: Path) -> LabelImages | None:
         files = files_of(folder)
     below = {str(row.image): row.labels for row in files.itertuples() if row.labels}
     paths = {name: folder / path for name, path in below.items()}
+    sure = partial(_written_probabilities, folder, below)
     if (folder / CLASSES).is_file() and _tells_classes(folder):
         names = _called_classes(folder / CLASSES)
-        return replace(predicted(files, _without_rows(), paths), names=names)
+        found = predicted(files, _without_rows(), paths)
+        return replace(found, names=names, probabilities=sure)
     found = predicted(files, _written_objects(folder), paths)
-    return replace(found, classes=_as_written(folder, below, found.classes))
+    classes = _as_written(folder, below, found.classes)
+    return replace(found, classes=classes, probabilities=sure)
+
+
+def _written_probabilities(
+    folder: Path, below: Mapping[str, str]
+) -> dict[str, Mapping[int, float]]:
+    """Read how sure a prediction was of each object, but of label images changed since."""
+    record, found = Written(folder), _probabilities(_written_objects(folder, "probability"))
+    return {
+        name: sure
+        for name, sure in found.items()
+        if name in below and (record.holds(below[name]) or not record.digests(below[name]))
+    }
 
 
 def _called_classes(path: Path) -> dict[int, str]:
@@ -189,15 +220,21 @@ def _as_written(
     return {name: {} if name in changed else of for name, of in classes.items()}
 
 
-def _written_objects(folder: Path) -> pd.DataFrame:
-    """Read which class objects have that a prediction wrote, as CSV or Parquet."""
+def _written_objects(folder: Path, *more: str) -> pd.DataFrame:
+    """Read which class objects have that a prediction wrote, as CSV or Parquet.
+
+    Of columns that it may have besides, those that are there.
+    """
     import pandas as pd
 
     names = list(_without_rows().columns)
     if (folder / OBJECTS).is_file():
-        return read_table(folder / OBJECTS)[names]
+        table = read_table(folder / OBJECTS)
+        return table[[*names, *(name for name in more if name in table)]]
     parts = sorted((folder / Path(OBJECTS).stem).glob("*.parquet"))
-    tables = [pd.read_parquet(part, columns=names) for part in parts]
+    tables = [
+        pd.read_parquet(part) if more else pd.read_parquet(part, columns=names) for part in parts
+    ]
     return pd.concat([_without_rows(), *tables], ignore_index=True)
 
 
@@ -208,7 +245,7 @@ def _without_rows() -> pd.DataFrame:
 
 
 def with_classes_of(found: LabelImages, folder: Path, files: Iterable[str]) -> LabelImages:
-    """Take the classes of objects from the folder that a prediction wrote.
+    """Take what the folder that a prediction wrote says of objects: classes, and how sure it is.
 
     Parameters
     ----------
@@ -222,9 +259,18 @@ def with_classes_of(found: LabelImages, folder: Path, files: Iterable[str]) -> L
     written = as_label_images(folder) or LabelImages()
     own = {Path(path).name: name for name, path in written.images.items()}
     names = [own.get(Path(path).name, "") for path in files]
-    pairs = zip(found.images, names, strict=True)
-    classes = {n: written.classes[known] for n, known in pairs if known in written.classes}
-    return replace(found, classes=classes, names=written.names)
+    known = dict(zip(found.images, names, strict=True))
+
+    def of(values: Mapping[str, Mapping[int, Any]]) -> dict[str, Mapping[int, Any]]:
+        """Take what is known by the names of there."""
+        return {name: values[there] for name, there in known.items() if there in values}
+
+    return replace(
+        found,
+        classes=of(written.classes),
+        names=written.names,
+        probabilities=lambda: of(written.probabilities()),
+    )
 
 
 def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered, LabelImages]:
