@@ -63,7 +63,7 @@ test-pages:
 	$(VENV)-pages/bin/python -m pip --disable-pip-version-check --quiet install \
 		--editable ".[report]" --group test "playwright>=1.45"
 	$(VENV)-pages/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
-		--numprocesses 0 --durations=5 tests/python/long_pages.py
+		--numprocesses 0 --durations=5 tests/python/long_pages.py tests/python/long_review.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -293,7 +293,7 @@
   const press = (id) => get(id).click();
   const KEYS = {
     v: () => press("tool-select"), d: () => press("tool-draw"), r: () => press("tool-redraw"), x: () => press("delete"), Delete: () => press("delete"),
-    u: () => press("undo"), y: () => press("redo"), f: () => press("fill"), h: () => press("hide"), n: () => stepTo(1), p: () => stepTo(-1),
+    u: () => press("undo"), y: () => press("redo"), f: () => press("fill"), h: () => press("hide"), a: () => press("accept"), n: () => stepTo(1), p: () => stepTo(-1),
   };
   viewer.addEventListener("keydown", (event) => {
     if (!now.labels || event.altKey) return;
@@ -315,8 +315,6 @@
       }
     } else if (key === "Enter" && now.corners.length) {
       close();
-    } else if (key === "Enter" && event.target === stage) {
-      press("accept");
     } else if (KEYS[key] && !event.shiftKey) {
       KEYS[key]();
     } else {
@@ -328,7 +326,7 @@
   viewer.addEventListener("cancel", (event) => {
     if (now.corners.length || now.tool !== "select") event.preventDefault();
   });
-  get("keys").textContent += " v chooses, d draws, r redraws, x deletes, u undoes, y does again, n and p go from object to object, Enter accepts; Shift and dragging moves while drawing.";
+  get("keys").textContent += " v chooses, d draws, r redraws, x deletes, u undoes, y does again, n and p go from object to object, a accepts; Shift and dragging moves while drawing.";
 
   /* The page. */
   get("start").addEventListener("click", () => next()?.querySelector(".open").click());
