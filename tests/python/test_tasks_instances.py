@@ -15,7 +15,7 @@ from cytoloom.components import from_plain, to_plain
 from cytoloom.errors import InvalidError
 from cytoloom.metrics import average_precision
 from cytoloom.patches.sample import Sample
-from cytoloom.segmentation import boxes, necks
+from cytoloom.segmentation import boxes, necks, objects
 from cytoloom.segmentation import watershed as decoding
 from cytoloom.segmentation.necks import divide_at_necks
 from cytoloom.tasks import Found, Instances, Task
@@ -158,6 +158,44 @@ def test_objects_do_not_depend_on_how_pieces_are_grouped(monkeypatch, aside_px):
     assert reached.mean() > 0.4
     assert np.array_equal(np.where(reached, found, 0), whole)
     assert np.array_equal(found > 0, mask)
+
+
+@pytest.mark.parametrize("shape", [(120, 110), (24, 40, 40)])
+def test_pieces_side_by_side_are_flooded_as_the_whole(monkeypatch, shape):
+    """Over faces, then over corners; whatever is stacked, and in however many strips."""
+    from skimage.segmentation import watershed
+
+    rng = np.random.default_rng(5)
+    foreground = ndimage.gaussian_filter(rng.normal(size=shape), 1.0)
+    distance = ndimage.gaussian_filter(rng.normal(size=shape), 1.2).astype(np.float32)
+    mask, threshold = foreground > 0.12, float(np.quantile(distance, 0.9))
+    seeds, count = ndimage.label(mask & (distance > threshold))
+    over_faces = watershed(-distance, seeds, mask=mask)
+    whole = watershed(-distance, over_faces, connectivity=mask.ndim, mask=mask)
+    assert ((whole > 0) & (over_faces == 0)).any()
+    for module in (decoding, objects):
+        monkeypatch.setattr(module, "strips", lambda shape: boxes.strips(shape, 1000))
+    found = decoding.separate(
+        foreground, distance, foreground_threshold=0.12, seed_threshold=threshold
+    )
+    assert np.array_equal(found > 0, mask)
+    assert np.array_equal(np.where(found <= count, found, 0), whole)
+
+
+def test_holes_of_one_object_alone_are_filled(monkeypatch):
+    """Held against every piece of background by itself."""
+    scene = random_objects((60, 60), seed=2, count=90)
+    scene *= np.random.default_rng(2).random(scene.shape) < 0.9
+    wanted = scene.copy()
+    for k, box in enumerate(ndimage.find_objects(ndimage.label(scene == 0)[0]), start=1):
+        hole = ndimage.label(scene == 0)[0] == k
+        around = np.unique(scene[ndimage.binary_dilation(hole) & ~hole])
+        inner = all(0 < s.start and s.stop < n for s, n in zip(box, scene.shape, strict=True))
+        if inner and len(around) == 1:
+            wanted[hole] = around[0]
+    assert (wanted != scene).sum() > 50
+    monkeypatch.setattr(objects, "strips", lambda shape: boxes.strips(shape, 200))
+    assert (objects.fill_holes(scene.copy()) == wanted).all()
 
 
 def test_blocks_reach_pixels_far_from_any_seed(monkeypatch):

@@ -40,7 +40,7 @@ def fill_holes(labels: Labels) -> Labels:
     flat, line = labels.ravel(), math.prod(labels.shape[1:])
     steps = [math.prod(labels.shape[axis + 1 :]) for axis in range(labels.ndim)]
     for rows in strips(labels.shape):
-        at = np.flatnonzero(enclosed.take(holes[rows], mode="clip"))
+        at = np.flatnonzero(enclosed.take(holes[rows]))
         ids = holes[rows].ravel()[at]
         for step in steps:
             # what is enclosed touches no border: there are pixels on either side
@@ -53,7 +53,7 @@ def fill_holes(labels: Labels) -> Labels:
     owner = np.where(enclosed & (low == high), high, 0)
     if owner.any():
         for rows in strips(labels.shape):
-            np.maximum(labels[rows], owner.take(holes[rows], mode="clip"), out=labels[rows])
+            np.maximum(labels[rows], owner.take(holes[rows]), out=labels[rows])
     return labels
 
 
@@ -110,7 +110,7 @@ def _keep(labels: Labels, numbers: Array, keep: NDArray[np.bool_]) -> Labels:
         return labels
     new = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     for rows in strips(labels.shape):
-        labels[rows] = new[numbers[rows]]
+        labels[rows] = new.take(numbers[rows])
     return labels
 
 

@@ -185,9 +185,8 @@ def flood_in_blocks(
     while todo:
         left = []
         for inner, outer in todo:
-            mask = pieces[outer] == piece
-            seeded = mask & (distance[outer] > lowest)
-            grown = grow(np.where(seeded, labels[outer], 0), distance[outer], mask)
+            mask, height = pieces[outer] == piece, distance[outer]
+            grown = grow(np.where(mask & (height > lowest), labels[outer], 0), height, mask)
             core = within(inner, outer)
             empty = mask[core] & (labels[inner] == 0)
             labels[inner][empty] = grown[core][empty]
@@ -199,34 +198,38 @@ def flood_in_blocks(
         todo, lowest = left, -1.0
 
 
-def grow(markers: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
-    """Watershed inside `mask`: over faces, then over corners to what only these reach.
+def grow(labels: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
+    """Watershed inside `mask`, in place: over faces, then over corners to what only these reach.
 
     Over corners at once, rim pixels would go to the neighbour about as often as not.
     """
+    depth = -np.asarray(distance)
+    for corners in (False, True):
+        empty = mask & (labels == 0)
+        if empty.any():
+            _flood_empty(labels, empty, depth, corners)
+    return labels
+
+
+def _flood_empty(labels: Labels, empty: NDArray[np.bool_], depth: Array, corners: bool) -> None:
+    """Grow labels into empty pixels, in place.
+
+    Labels with nothing empty beside them are left out: the queue is a third as long over faces,
+    a hundredth over corners, with the same result.
+    """
     from skimage.segmentation import watershed
 
-    depth = -np.asarray(distance)
-    # Markers with nothing to grow into beside them are left out: the queue is a third as long, with
-    # the same labels.
-    inner = (markers > 0) & ~_beside(mask & (markers == 0))
-    grown: Labels = watershed(depth, np.where(inner, 0, markers), mask=mask & ~inner)
-    grown[inner] = markers[inner]
-    missed = np.flatnonzero((grown == 0) & mask)
-    if missed.size:
-        at = np.unravel_index(missed, mask.shape)
-        around = tuple(slice(max(0, i.min() - 1), i.max() + 2) for i in at)
-        grown[around] = watershed(
-            depth[around], grown[around], connectivity=mask.ndim, mask=mask[around]
-        )
-    return grown
+    reached = _with_neighbours(empty, corners) & (empty | (labels > 0))
+    found = watershed(depth, labels, connectivity=empty.ndim if corners else 1, mask=reached)
+    np.copyto(labels, found, where=empty)
 
 
-def _beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels that have a neighbour over a face in a mask."""
-    found = np.zeros_like(mask)
+def _with_neighbours(mask: NDArray[np.bool_], corners: bool) -> NDArray[np.bool_]:
+    """Return a mask with all neighbours of its pixels, over faces or over corners too."""
+    grown = mask.copy()
     for axis in range(mask.ndim):
+        before = grown.copy() if corners else mask
         low, high = shifted(axis, 1)
-        found[low] |= mask[high]
-        found[high] |= mask[low]
-    return found
+        grown[low] |= before[high]
+        grown[high] |= before[low]
+    return grown
