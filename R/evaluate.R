@@ -1,13 +1,16 @@
 #' Score a model on images with truth
 #'
 #' Images whose pixels the model saw in training are recognised and refused. What is scored is
-#' what [predict()][predict.cl_model] finds in the same images with the same `rescale`.
+#' what [predict()][predict.cl_model] finds in the same images with the same `rescale` and
+#' `views`.
 #'
 #' @param x A `cl_model`.
 #' @param data A folder, a table or [cl_data()], as for [cl_train()]. `NULL`: the images of an
 #'   ensemble's training, each as it was scored by the member that had not seen it.
 #' @param rescale Factor by which images are enlarged for the network, `NULL` for none, or `"auto"`,
 #'   as for [predict()][predict.cl_model]; which was used is said, and is in `per_image$scale`.
+#' @param views In how many views, flipped (4) and turned (8), the network sees each tile, as for
+#'   [predict()][predict.cl_model].
 #' @param out Folder for the tables as CSV files.
 #' @param overwrite Replace the scores that are in `out`.
 #' @param allow_training_images Score also images that the model was trained on.
@@ -30,14 +33,14 @@
 #' scores <- evaluate(model, test, progress = FALSE)
 #' scores
 #' plot(scores, n = 1)
-evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", out = NULL, overwrite = FALSE,
-                              allow_training_images = FALSE, progress = "auto") {
+evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, out = NULL,
+                              overwrite = FALSE, allow_training_images = FALSE, progress = "auto") {
   no_dots(...)
   plain <- if (!is.null(data)) plain_data(data)
   tables <- run_events(
     "evaluate",
     list(
-      model = model_path(x), data = plain, rescale = rescale,
+      model = model_path(x), data = plain, rescale = rescale, views = views,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
       allow_training_images = allow_training_images
     ),

@@ -20,6 +20,9 @@
 #'   none; `"auto"`: one factor for all images of a folder, or of a group of a table, by pixel
 #'   sizes, or for instances the one at which objects fit what the network sees clearly better, in
 #'   most of the images looked at; said in a warning, and kept in `files$scale`.
+#' @param views In how many views the network sees each tile: 1, as it is; 4, with its mirror images;
+#'   8, these turned by a right angle as well. Their mean is what is found, and it takes as many
+#'   times as long. Of a network trained with the default augmentation it changes little.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in the object, see [cl_found]. A prediction that was killed goes on when the same
 #'   call is made again.
@@ -124,8 +127,8 @@
 #' prob <- predict(model, cl_simulate(seed = 2)$image, type = "prob")
 #' range(prob[, , "object"])
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
-                             slices = FALSE, rescale = "auto", out = NULL, overlay = FALSE,
-                             maps = FALSE, uncertainty = FALSE, objects = "csv",
+                             slices = FALSE, rescale = "auto", views = 1, out = NULL,
+                             overlay = FALSE, maps = FALSE, uncertainty = FALSE, objects = "csv",
                              overwrite = FALSE, axes = NULL, pixel_size_um = NULL, pattern = NULL,
                              progress = "auto") {
   no_dots(...)
@@ -139,7 +142,8 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     found <- call_python(
       "probabilities",
-      model = path, images = given, channels = channels, slices = slices, rescale = rescale
+      model = path, images = given, channels = channels, slices = slices, rescale = rescale,
+      views = views
     )
     prob <- lapply(found$maps, function(map) as_class(name_classes(map, found$classes), like))
     return(if (is_one_array(images) && !isTRUE(slices)) prob[[1]] else prob)
@@ -149,7 +153,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
     "predict",
     list(
       model = path, images = given, channels = channels, slices = slices,
-      rescale = rescale, out = folder, overlay = overlay, maps = maps,
+      rescale = rescale, views = views, out = folder, overlay = overlay, maps = maps,
       uncertainty = uncertainty, objects = objects, overwrite = overwrite,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),

@@ -1,5 +1,17 @@
 # Intensities are in the units of what was passed, whatever the network is shown.
 
+test_that("views are averaged, in labels, scores and probabilities", {
+  need_python()
+  image <- cl_simulate(seed = 2)$image
+  one <- predict(bundled_model(), image, type = "prob")
+  several <- predict(bundled_model(), image, type = "prob", views = 4)
+  expect_false(identical(one, several))
+  turned <- predict(bundled_model(), image[nrow(image):1, ], type = "prob", views = 4)
+  expect_lt(max(abs(several - turned[nrow(image):1, , ])), 0.02)
+  expect_error(predict(bundled_model(), image, views = 3), "Invalid `views`. Expected 1, 4 or 8")
+  expect_error(predict(bundled_model(), image, type = "prob", views = "x"), "a whole number")
+})
+
 test_that("intensities of predict() are those of cl_measure(), in the units of the values", {
   need_python()
   whole <- plate()$images[c("A01", "A02")]

@@ -18,6 +18,7 @@ def evaluate(
     data: Any = None,
     *,
     rescale: float | str | None = "auto",
+    views: int = 1,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     allow_training_images: bool = False,
@@ -25,7 +26,7 @@ def evaluate(
 ) -> Work[Scores]:
     """Score a model on annotated images.
 
-    What is scored is what `predict` finds in the same images with the same `rescale`.
+    What is scored is what `predict` finds in the same images with the same `rescale` and `views`.
 
     Parameters
     ----------
@@ -38,6 +39,9 @@ def evaluate(
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged for the network, None, or "auto", as for `predict`.
         Which was used is said, and stands in the column scale of `per_image`.
+    views : int, default 1
+        In how many views, flipped (4) and turned (8), the network sees each tile, as for
+        `predict`.
     out : path, optional
         Folder for the tables: scores.csv, scores_per_image.csv and scores_per_object.csv.
     overwrite : bool, default False
@@ -68,6 +72,6 @@ def evaluate(
     from .scoring import score
 
     with results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write:
-        scores: Scores = yield from score(model, data, allow_training_images, rescale)
+        scores: Scores = yield from score(model, data, allow_training_images, rescale, views)
         yield from write(scores)
     return scores

@@ -33,6 +33,7 @@ from ..models.inputs import (
 )
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
+from ..models.turned import check_views, seen_in
 from ..storage.tables import typed
 from .experts import range_words, ranges, score_experts, with_ranges
 from .scores import SCALE, Scores, tables
@@ -47,11 +48,16 @@ def score(
     data: Any,
     allow_training_images: bool,
     rescale: Any = "auto",
+    views: int = 1,
 ) -> Work[Scores]:
     """Check the images, score each and put the tables together."""
     check_rescale(rescale)
+    check_views(views)
     model = as_model(model)
     if data is None:
+        if views != 1:
+            expected = "1 without images: these were scored so"
+            raise invalid("views", expected=expected, received=views)
         if rescale not in ("auto", None):
             expected = say('"auto" or {} without images: these were scored as they are', None)
             raise invalid("rescale", expected=expected, received=rescale)
@@ -59,7 +65,8 @@ def score(
         return replace(scores, run=run_of("evaluate", model, {}, {}))
     found = yield from checked(model, data)
     seen = {} if allow_training_images else images_seen(model)
-    asked = {"rescale": rescale, "allow_training_images": allow_training_images}
+    model = yield from seen_in(model, views)
+    asked = {"rescale": rescale, "views": views, "allow_training_images": allow_training_images}
     return (yield from scored(model, found, seen, asked, by_first(model)))
 
 

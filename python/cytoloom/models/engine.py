@@ -150,6 +150,17 @@ def logits_of_mean(logits: Sequence[np.ndarray], activation: str) -> np.ndarray:
     """
     # own copies, since activation works in place, and sums in the same order whoever is asked
     mean = sum(activate(one.copy(), activation) for one in logits) / np.float32(len(logits))
+    return as_logits(mean, activation)
+
+
+def as_logits(mean: np.ndarray, activation: str) -> np.ndarray:
+    """Return the logits of a map, which is changed.
+
+    Examples
+    --------
+    >>> as_logits(np.array([0.5, 1.0]), "sigmoid").round(3)
+    array([ 0.   , 16.118])
+    """
     if activation == "linear":
         return np.asarray(mean)
     np.clip(mean, LEAST, 1 - LEAST, out=mean)

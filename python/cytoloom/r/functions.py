@@ -368,15 +368,19 @@ def _probabilities(
     channels: Any = None,
     slices: bool = False,
     rescale: float | str | None = None,
+    views: int = 1,
 ) -> Plain:
     from ..models.rescale import check_rescale, factors_for
+    from ..models.turned import check_views, seen_in
     from ..prediction.collect import items_for
 
     check_rescale(rescale)
+    check_views(views)
     used, options = _model(model), _options(images)
     chosen = _channels(channels) or options["channels"]
     how = {name: options[name] for name in ("axes", "pattern", "pixel_size_um")}
     items = _warned(items_for(used, options["source"], chosen, slices, **how))
+    used = _warned(seen_in(used, int(views)))
     factors = _warned(factors_for(used, items, rescale))
     maps = {item.id: _shares(used, item, factors[item.id]) for item in items}
     return {"maps": maps, "classes": list(used.task.label_names)}
