@@ -9,7 +9,8 @@
 #'   they have ([cl_data()], or a folder with both) are corrected, others are drawn from nothing.
 #' @param ... Must be empty.
 #' @param images The images of results, where these were no files or are elsewhere now.
-#' @param model Finds what there is to begin with, where images are given.
+#' @param model Finds what there is to begin with, where images are given. A training that is begun
+#'   on the page goes on from it; without one it starts anew.
 #' @param out Folder for what is corrected; `NULL`: `corrected` in the folder of the results, or
 #'   beside the images.
 #' @param port Port of this machine at which the page is served; `NULL`: one that is free.

@@ -39,7 +39,7 @@ class Event:
     done, total : float
         How far the work is; `total` 0 when unknown.
     value : object
-        The result, for kind "result".
+        The result, for kind "result"; of progress perhaps numbers that it tells, by name.
     """
 
     kind: str

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from cytoloom.exchange.drawn import drawn
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 SIDE = 256
+MODEL = Path(__file__).parents[2] / "inst" / "extdata" / "simulated.cytoloom"
 MISSED, FALSE, WRONG = 4, 3, 3
 
 
@@ -243,6 +245,68 @@ def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, capsys
         assert (kept(name)[rest] == truth[rest]).all()
     data = cl.Data.from_table(folder / "corrected" / "corrected.csv")
     assert [item.id for item in data.items] == list(truths)
+
+
+def test_what_is_accepted_is_checked_and_trained_on(planted, browser):
+    """With its curve on the page; stopped, it keeps what it has, and with its server it ends."""
+    folder = planted[0]
+    server = Server(folder, "--model", MODEL)
+    with opened(browser, server.address) as page:
+        page.click("#jobs summary")
+        page.get_by_text("A training goes on from").wait_for()
+        page.click("#check")
+        page.get_by_text("at least one that is accepted").wait_for()
+        page.click("#start")
+        for k in range(2):
+            page.locator("#accept:not([disabled])").wait_for()
+            page.keyboard.press("a")
+            page.locator("#accepted-words", has_text=f"{k + 1} of").wait_for(state="attached")
+        page.click("#close")
+        assert page.odd == [refused_by_server()]
+        page.odd.clear()
+        page.click("#check")
+        page.locator("#job-text", has_text="2 images checked").wait_for()
+        page.fill("#minutes", "0.2")
+        page.click("#train")
+        page.locator("#curve svg").wait_for(timeout=90_000)
+        page.get_by_text("Trained.").wait_for(timeout=90_000)
+        assert "score" in page.locator("#curve svg").get_attribute("aria-label")
+        page.screenshot(path=folder / "trained.png")
+        better = cl.load(folder / "corrected" / "model_1.cytoloom")
+        scores = cl.evaluate(better, folder / "corrected" / "corrected.csv",
+                             allow_training_images=True, progress=False)  # fmt: skip
+        assert scores.summary["value"][0] > 0.8  # from nothing, in 12 s, it would be far below
+        page.fill("#minutes", "30")
+        page.click("#train")
+        page.locator("#stop:not([disabled])").wait_for()
+        page.locator("#curve svg").wait_for(timeout=90_000)
+        page.click("#stop")
+        page.get_by_text("Trained.").wait_for(timeout=60_000)
+        models = sorted(path.name for path in (folder / "corrected").glob("*.cytoloom"))
+        assert models == ["model_1.cytoloom", "model_2.cytoloom"]
+        loaded = [cl.load(folder / "corrected" / name) for name in models]
+        assert [model.predict(np.zeros((SIDE, SIDE))).shape for model in loaded] == 2 * [
+            (SIDE, SIDE)
+        ]
+        page.click("#train")
+        page.locator("#stop:not([disabled])").wait_for()
+        tasks = Path(f"/proc/{server.process.pid}/task")
+        told = [path.read_text().split() for path in tasks.glob("*/children")]
+        children = [Path("/proc", pid) for pids in told for pid in pids]
+        page.goto("about:blank")
+        page.odd.clear()
+    assert children
+    server.kill()
+    until = time.monotonic() + 60
+    while any(path.exists() for path in children) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not any(path.exists() for path in children)
+
+
+def refused_by_server() -> str:
+    """What Chromium says of an answer that is a refusal."""
+    words = "Failed to load resource: the server responded with a status of 422"
+    return f"console: {words} (Unprocessable Entity)"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

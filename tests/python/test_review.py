@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -295,7 +296,6 @@ def test_results_are_reviewed_the_worst_first_and_stay(results):
     assert [one["problem"] for one in state["images"]] == ["", ""]
     assert {path: path.read_bytes() for path in before} == before
     table = results / "corrected" / "corrected.csv"
-    assert cl.check(table, progress=False).ok
     assert cl.Data.from_table(table).items[0].id == shown[0]
 
 
@@ -305,12 +305,15 @@ def test_first_labels_are_drawn_from_nothing_or_from_what_a_model_finds(images, 
         assert not browser.labels(0, (40, 50)).any()
         assert browser.step("add", rings=[BLOCK])["last"] == 1
     out = images / "other"
+    with reviewing(images / "images", out=out) as browser:
+        browser.step("add", rings=[BLOCK])
     for _ in range(2):  # the second time what was found is there
         with reviewing(images / "images", model=trained, out=out) as browser:
-            begun = browser.labels(0, (40, 50))
-    found = cl.predict(trained, images / "images" / "a.tif", progress=False)
-    assert (begun > 0).tolist() == (found["a"] > 0).tolist()
-    assert (out / "predicted" / "files.csv").is_file()
+            names = re.findall(r"Look at ([^\"]+)", browser.get("").decode())
+            begun = {n: browser.labels(k, (40, 50)) for k, n in enumerate(names)}
+    found = cl.predict(trained, images / "images" / "b.tif", progress=False)
+    assert ((begun["b"] > 0) == (found["b"] > 0)).all()
+    assert (begun["a"] > 0).sum() == 48  # what was drawn before stays
 
 
 def test_planes_of_files_and_arrays_are_written_for_training(tmp_path):
@@ -344,7 +347,6 @@ def test_what_cannot_be_reviewed_is_said_in_a_sentence(images, results, tmp_path
     assert "`results`. Expected results, or" in said(tmp_path / "empty")
     assert "`results`. Expected results, or" in said(tmp_path / "nowhere")
     assert "`out`. Expected a folder for what is corrected" in said({"a": np.ones((8, 8))})
-    assert "none, where there are results" in said(results, model=trained)
     stack = {"a": np.zeros((5, 8, 9))}
     assert "a: a stack of 5 planes" in said(stack, out=tmp_path / "out")
     run = json.loads((results / "files_run.json").read_text())
@@ -370,12 +372,12 @@ def test_corrections_of_other_images_or_damaged_ones_are_not_gone_on_with(images
     other = Path(shutil.copytree(images, tmp_path / "other"))
     with pytest.raises(cl.InvalidError, match=r"with corrections of .*data"):
         cl.review(other, out=out, browser=False, progress=False)
-    # labels that were others when it began are not what its steps are of: that image alone rests
-    labels = tifffile.imread(images / "labels" / "a.tif")
-    tifffile.imwrite(images / "labels" / "a.tif", labels + np.uint16(1) * (labels > 0))
+    # an image goes on from what it began with, whatever has become of its labels
+    tifffile.imwrite(images / "labels" / "a.tif", np.ones((40, 50), np.uint8))
     with reviewing(images, out=out) as browser:
-        status, _, content = browser.ask("GET", f"/{browser.token}/labels/0")
-        assert (status, b"began with" in content) == (422, True)
+        assert set(np.unique(browser.labels(0, (40, 50)))) == {0, 7}
+        assert browser.step("undo")["done"] == 0
+        assert set(np.unique(browser.labels(0, (40, 50)))) == {0, 3, 7}
         browser.step("delete", object=3, image=1)
         # nor is what somebody has made of a file of it written over
         own = out / "labels" / "b.tif"
@@ -384,10 +386,34 @@ def test_corrections_of_other_images_or_damaged_ones_are_not_gone_on_with(images
         status, told = browser.post("step", {"kind": "undo", "image": 1})
         assert (status, "changed since" in told["error"]) == (422, True)
         assert own.read_bytes() == content
+    (out / "begun" / "a.tif").unlink()
+    with reviewing(images, out=out) as browser:
+        status, _, content = browser.ask("GET", f"/{browser.token}/labels/0")
+        assert (status, b"its steps began" in content) == (422, True)
+        assert browser.labels(1, (40, 50)).any()
     steps = (out / "steps.jsonl").read_bytes()
     (out / "steps.jsonl").write_bytes(steps.replace(b'"delete"', b'"dilate"'))
     with pytest.raises(cl.InvalidError, match="line 3, which is none"):
         cl.review(images, out=out, browser=False, progress=False)
+
+
+def test_what_is_accepted_is_checked_beside(images):
+    """In a process of its own, of which the page asks how far it is."""
+    with reviewing(images) as browser:
+        status, told = browser.post("job", {"kind": "check"})
+        assert (status, "at least one that is accepted" in told["error"]) == (422, True)
+        for image in (0, 1):
+            browser.step("accept", image=image)
+        assert browser.post("job", {"kind": "train", "minutes": 0})[0] == 422
+        assert browser.post("job", {"kind": "predict"})[0] == 422
+        assert browser.get("job") == b"{}"
+        status, told = browser.post("job", {"kind": "check"})
+        assert (status, told["running"]) == (200, True)
+        assert browser.post("job", {"kind": "check"})[0] == 422  # one at a time
+        while (told := json.loads(browser.get("job")))["running"]:
+            time.sleep(0.05)
+        assert told["result"].startswith("2 images checked")
+        assert told["error"] == ""
 
 
 def test_the_command_line_says_where_it_is_and_how_to_go_on(images, capsys):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from ..datasets.files import FileSource
 from ..datasets.items import Item
 from ..errors import InvalidError, invalid
-from ..images.files import write_labels
+from ..images.files import read_labels, write_labels
 from ..storage.names import file_names
 from ..storage.results import put_in_place, refuse_odd_folders, staged
 from ..storage.written import Written
@@ -24,7 +26,9 @@ from .steps import KINDS, Labels, applied, refuse_impossible, step_of
 from .subjects import Subject
 
 FOLDER, TABLE, JOURNAL = "corrected", "corrected.csv", "steps.jsonl"
-LABELS, IMAGES = "labels", "images"
+LABELS, IMAGES, BEGUN = "labels", "images", "begun"
+"""Folders of what is corrected, of images that are no files of their own, and of the labels that
+steps began with, from which they are done again whatever becomes of the results."""
 
 
 class Corrected:
@@ -46,7 +50,7 @@ class Corrected:
     """
 
     def __init__(self, folder: Path, subjects: Mapping[str, Subject], of: str = "") -> None:
-        refuse_odd_folders(folder, (LABELS, IMAGES))
+        refuse_odd_folders(folder, (LABELS, IMAGES, BEGUN))
         self.folder, self.subjects, self._of = folder, subjects, of
         self.journal = Journal(folder / JOURNAL)
         self._files = file_names(subjects)
@@ -77,6 +81,11 @@ class Corrected:
         """How many steps hold, of all images."""
         return sum(len(self.journal.of(name).done) for name in self.subjects)
 
+    def new_model(self) -> Path:
+        """Return a name for a model that is trained on what is accepted."""
+        names = (self.folder / f"model_{k}.cytoloom" for k in itertools.count(1))
+        return next(path for path in names if not os.path.lexists(path))
+
     def progress(self, name: str) -> Progress:
         """Return how far an image is."""
         return self.journal.of(name)
@@ -86,7 +95,7 @@ class Corrected:
         held = self._open
         if held is not None and held[0] == name:
             return held[2]
-        return applied(self.subjects[name].labels(), self.journal.of(name).done)
+        return applied(self._begun_with(name), self.journal.of(name).done)
 
     def labels(self, name: str) -> Labels:
         """Return the labels of an image as they are now, and keep them for its steps.
@@ -94,7 +103,7 @@ class Corrected:
         Raises
         ------
         InvalidError
-            It has none, or others than those that its steps began with.
+            It has none, or those that its steps began with are not there as they were written.
         """
         with self._lock:
             return self._opened(name)[1]
@@ -102,20 +111,27 @@ class Corrected:
     def _opened(self, name: str) -> tuple[Labels, Labels]:
         """Return the labels that an image began with, and as they are now."""
         if self._open is None or self._open[0] != name:
-            begun = self.subjects[name].labels()
-            self._refuse_others(name, begun)
+            begun = self._begun_with(name)
             self._open = (name, begun, applied(begun, self.journal.of(name).done))
         return self._open[1:]
 
-    def _refuse_others(self, name: str, begun: Labels) -> None:
-        known = self.journal.of(name).sha256
-        if known and known != sha256_of_labels(begun):
-            raise invalid(
-                name,
-                expected=f"the labels that its steps in {self.journal.path} began with",
-                received="others",
-                remedy="Pass another folder for what is corrected, or bring back those of before.",
-            )
+    def _begun_with(self, name: str) -> Labels:
+        """Return the labels that the steps of an image begin with."""
+        subject, known = self.subjects[name], self.journal.of(name).sha256
+        if not known:
+            return subject.labels()
+        path = self.folder / self._file(name, BEGUN)
+        with contextlib.suppress(InvalidError, OSError):
+            begun = read_labels(path).astype(np.int32)
+            if begun.shape == subject.size and sha256_of_labels(begun) == known:
+                return begun
+        raise invalid(
+            name,
+            expected=f"labels of {subject.size[0]} x {subject.size[1]} pixels in {path}, with "
+            "which its steps began",
+            received="none, or others",
+            remedy="Pass another folder for what is corrected, or bring that file back.",
+        )
 
     def take(self, name: str, plain: Mapping[str, Any]) -> Labels:
         """Do one step, write it, and return the labels as they are then.
@@ -164,6 +180,7 @@ class Corrected:
     def _begin(self, name: str, begun: Labels) -> None:
         self.journal.begin({"of": self._of})
         if not self.journal.of(name).sha256:
+            self._write_image(self._file(name, BEGUN), begun, self.subjects[name].item.spacing_um)
             self.journal.add(name, {"kind": BEGIN, "sha256": sha256_of_labels(begun)})
 
     def _write(self, name: str, now: Progress, before: Progress | None = None) -> None:
@@ -171,19 +188,21 @@ class Corrected:
         was = before is not None and before.accepted
         if before is None or now.done != before.done or (now.accepted and not was):
             self._write_labels(name)
-        if before is None or now.accepted != was:
+        if now.accepted != was or (before is None and self.table.is_file()):
             self._write_table()
 
     def _write_labels(self, name: str) -> None:
-        file = self._file(name)
-        item = self.subjects[name].item
+        spacing = self.subjects[name].item.spacing_um
+        self._write_image(self._file(name), self._opened(name)[1], spacing)
+
+    def _write_image(self, file: str, labels: Labels, spacing_um: Any) -> None:
         with staged(self.folder) as stage:
-            (stage / LABELS).mkdir()
-            write_labels(stage / file, self._opened(name)[1], item.spacing_um)
+            (stage / file).parent.mkdir()
+            write_labels(stage / file, labels, spacing_um)
             put_in_place(stage, self.folder, {}, [file])
 
-    def _file(self, name: str) -> str:
-        return f"{LABELS}/{self._files[name]}.tif"
+    def _file(self, name: str, folder: str = LABELS) -> str:
+        return f"{folder}/{self._files[name]}.tif"
 
     def _write_table(self) -> None:
         import pandas as pd

@@ -339,6 +339,65 @@
     over.append(Object.assign(document.createElement("h1"), { textContent: "Review ended" }), Object.assign(document.createElement("p"), { textContent: text }));
     document.body.replaceChildren(over);
   });
+  /* Work beside: asked for once a second while it runs. */
+  function curve(points) {
+    const [wide, high, left, low] = [640, 200, 40, 26];
+    const make = (tag, more, text = "") => {
+      const made = document.createElementNS(svg.namespaceURI, tag);
+      for (const [name, value] of Object.entries(more)) made.setAttribute(name, value);
+      made.textContent = text;
+      return made;
+    };
+    get("curve").hidden = points.length === 0;
+    if (!points.length) return;
+    const last = points.at(-1);
+    const most = Math.max(...points.map((one) => one.validation), 1e-9);
+    const x = (one) => left + (one.iteration / last.iteration) * (wide - left - 12);
+    const y = (share) => high - low - share * (high - low - 14);
+    const said = `score ${last.score.toFixed(3)}, loss ${last.validation.toFixed(3)} on images held out, at iteration ${last.iteration}`;
+    const plot = make("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `Curve of the training: ${said}` });
+    plot.append(make("line", { x1: left, x2: wide - 12, y1: y(0), y2: y(0) }), make("line", { x1: left, x2: left, y1: y(0), y2: y(1) }));
+    const along = (way) => points.map((one) => `${x(one)},${y(way(one))}`).join(" ");
+    plot.append(make("polyline", { class: "loss", points: along((one) => one.validation / most) }), make("polyline", { points: along((one) => one.score) }));
+    plot.append(make("circle", { cx: x(last), cy: y(last.score), r: 3.5 }));
+    for (const [share, text] of [[0, "0"], [1, "1"]]) plot.append(make("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, text));
+    plot.append(make("text", { x: wide - 12, y: high - 8, "text-anchor": "end" }, `iteration ${last.iteration}`));
+    const words = Object.assign(document.createElement("figcaption"), { textContent: `Solid: score; dashed: loss (its highest: ${most.toFixed(3)}). Now ${said}.` });
+    get("curve").replaceChildren(plot, words);
+  }
+  function showJob(job) {
+    const running = Boolean(job.running);
+    get("check").disabled = get("train").disabled = running;
+    get("stop").disabled = !running;
+    if (!job.verb) return;
+    get("jobs").open = true;
+    const notes = job.notes.at(-1);
+    const ended = job.error || (job.verb === "train" ? "Trained." : "Checked.");
+    get("job-words").textContent = running ? job.message || notes || "It begins, which takes some seconds." : ended;
+    get("job-text").hidden = running || !job.result;
+    get("job-text").textContent = [job.result, ...(job.verb === "train" ? job.notes : [])].join("\n");
+    curve(job.curve);
+    if (running) setTimeout(follow, 1000);
+  }
+  async function follow() {
+    const answer = await ask("job");
+    if (answer?.ok) showJob(await answer.json());
+  }
+  async function begin(kind, more = {}) {
+    await queue;
+    const answer = await ask("job", { kind, ...more });
+    if (!answer) {
+      get("job-words").textContent = GONE;
+      return;
+    }
+    const told = await answer.json();
+    if (answer.ok) return kind === "stop" || showJob(told);
+    get("job-words").textContent = told.error;
+  }
+  get("check").addEventListener("click", () => begin("check"));
+  get("train").addEventListener("click", () => begin("train", { minutes: Number(get("minutes").value) }));
+  get("stop").addEventListener("click", () => begin("stop"));
+  follow();
   all.forEach((_, image) => mark(image));
   markAll();
 })();

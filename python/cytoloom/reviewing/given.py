@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Reviewed:
         What is reviewed, where the folder is not within it.
     notes : tuple of str
         What is to say.
+    model : str, optional
+        Where the model is from which a training goes on.
     """
 
     shown: Shown
@@ -62,22 +64,20 @@ class Reviewed:
     folder: Path
     of: str = ""
     notes: tuple[str, ...] = ()
+    model: str | None = None
 
 
 def opened(given: Any, images: Any, model: Any, out: Any) -> Work[Reviewed]:
     """Open what was given; the parameters are those of the verb."""
     if _are_results(given):
-        if model is not None:
-            expected = "none, where there are results"
-            raise invalid("model", expected=expected, received=model)
-        return _of_results(given, images, out)
+        return replace(_of_results(given, images, out), model=_path_of(model))
     if images is not None:
         expected = "results, where images are given apart"
         raise invalid("results", expected=expected, received=given)
     folder = _beside(given) if out is None else meant(out)
     if model is not None:
         found = yield from _predicted(given, model, folder / PREDICTED)
-        return _of_results(found, given, folder, _said(given))
+        return replace(_of_results(found, given, folder, _said(given)), model=_path_of(model))
     return _of_images(given, folder)
 
 
@@ -122,6 +122,12 @@ def _folder(place: Path | None, out: Any) -> Path:
     return place / FOLDER
 
 
+def _path_of(model: Any) -> str | None:
+    """Return where a model is; None of none, and of one that was never saved."""
+    path = model if is_file(model) else getattr(model, "path", None)
+    return None if path is None else str(meant(path))
+
+
 def _place(given: Any) -> Path | None:
     """Return the folder of results, where they are in one."""
     if is_file(given):
@@ -162,13 +168,20 @@ def _is_whole(given: Any) -> bool:
 
 def _predicted(given: Any, model: Any, out: Path) -> Work[Predictions]:
     """Let a model find what there is to begin with, or take what it has found there before."""
+    from ..models.identity import model_sha256
+    from ..models.load import load
     from ..prediction.predict import predict
 
+    model = load(model) if is_file(model) else model
+    names = [item.id for item in named(_unlabelled(given))[0]]
     if is_predicted(out):
-        yield note(f"What was found before in {out} is taken: remove it to let a model find anew.")
-        return results(out)
+        before = results(out)
+        same = before.run.get("model", {}).get("sha256") == model_sha256(model)
+        if same and before.files["image"].tolist() == names:
+            yield note(f"What this model has found before in {out} is taken.")
+            return before
     found: Predictions | None = None
-    for event in predict.events(model, given, out=out):
+    for event in predict.events(model, given, out=out, overwrite=is_predicted(out)):
         if event.kind == "result":
             found = event.value
         else:
@@ -201,6 +214,10 @@ def _items(given: Any) -> list[Item]:
                 return list(data.items)
         except InvalidError:
             pass
+    return _unlabelled(given)
+
+
+def _unlabelled(given: Any) -> list[Item]:
     try:
         return list(gather_images(given).items)
     except InvalidError as error:

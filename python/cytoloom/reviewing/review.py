@@ -30,7 +30,8 @@ def review(
     images : folder, files, arrays, list or dict of arrays, table, or Data, optional
         The images of results, where these were no files or are elsewhere now.
     model : Model or path, optional
-        Finds what there is to begin with, where images are given.
+        Finds what there is to begin with, where images are given. A training that is begun on the
+        page goes on from it; without one it starts anew.
     out : path, optional
         Folder for what is corrected. Default: ``corrected`` in the folder of the results, or
         beside the images.
@@ -67,6 +68,9 @@ def review(
     takes free pixels only; of pieces into which others cut it the largest is kept. In `out` there
     are label images in ``labels/`` of every image that was edited or accepted, and every step in
     ``steps.jsonl``.
+
+    On the page a check of the accepted images and a short training on them can be begun and
+    stopped. Its models are ``model_1.cytoloom`` and so on, in `out`.
 
     Masks become objects, their connected pieces. Labels that are classes, stacks and images of more
     than 33 million pixels cannot be edited here.

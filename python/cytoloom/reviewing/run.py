@@ -33,7 +33,10 @@ def run(results: Any, images: Any, model: Any, out: Any, port: Any, browser: boo
             yield note("It ends by Finish on the page, or Ctrl-C; every step is kept.")
             if browser and _has_desktop():
                 webbrowser.open(address)
-            yield from _until_ended(site, corrected)
+            try:
+                yield from _until_ended(site, corrected)
+            finally:
+                site.close()
         yield note(_outcome(corrected))
         return corrected.table
 

@@ -22,12 +22,14 @@ from ..pages.rows import table_of
 from ..plots.overlays import channels_last, grey_limits, stretched
 from .corrected import Corrected
 from .given import Reviewed
+from .jobs import Job
 from .journal import Progress
 from .serve import BYTES, HTML, Answer, said
 from .steps import changed_box
 
 THUMB_PX = 160
 PICTURES_KEPT = 24
+LONGEST_MIN = 600.0
 MAPS = ("probability", "uncertainty")
 _LAYER = re.compile(r"layers/(\d{1,9})/(image|probability|uncertainty|thumb|outlines)(?:\?v=\d+)?")
 _LABELS = re.compile(r"labels/(\d{1,9})")
@@ -52,17 +54,23 @@ class Site:
         order = sorted(self._table.rows, key=lambda row: row.review)
         self.names = [row.image for row in order]
         self.ended = threading.Event()
+        self._job: Job | None = None
+        self._turn = threading.Lock()
         self._picture = functools.lru_cache(PICTURES_KEPT)(self._made)
 
     def __call__(self, method: str, path: str, body: Any) -> Answer | None:
         """Answer a request; None to what there is not."""
         if method == "POST":
-            does: dict[str, Callable[[Any], Answer]] = {"step": self._step, "end": self._end}
+            does: dict[str, Callable[[Any], Answer]] = {
+                "step": self._step, "job": self._begin_job, "end": self._end,
+            }  # fmt: skip
             return does[path](body) if path in does else None
         if path == "":
             return Answer(self._page(), HTML)
         if path == "state":
             return said(self._state())
+        if path == "job":
+            return said(self._job.state() if self._job else {})
         if found := _LABELS.fullmatch(path):
             return self._labels(self._name(found[1]))
         if found := _LAYER.fullmatch(path):
@@ -84,6 +92,7 @@ class Site:
         parts = parts_of(self._shown, self._table, pictures, self._given.title, notes)
         plain = [self._addresses(k, pictures[name]) for k, name in enumerate(self.names)]
         more = {"pictures": plain, "state": self._state(), "folder": str(self._corrected.folder)}
+        more["model"] = self._given.model or ""
         text = page.filled(Path(__file__).parent, **{**parts, **more})
         return text.encode("utf-8", "replace")
 
@@ -152,6 +161,41 @@ class Site:
         accepted = len(self._corrected.accepted)
         changed = {"box": [top, left, bottom, right], "labels": pixels}
         return said({**told, **changed, "all_accepted": accepted})
+
+    def _begin_job(self, body: Any) -> Answer:
+        """Begin to check or to train on what is accepted, or stop that."""
+        kind = body.get("kind") if isinstance(body, Mapping) else None
+        with self._turn:
+            if kind == "stop":
+                if self._job:
+                    self._job.stop()
+            else:
+                self._job = self._begun(kind, body)
+        return said(self._job.state() if self._job else {})
+
+    def _begun(self, kind: Any, body: Any) -> Job:
+        """Begin a job; one at a time, and on images that are accepted."""
+        if kind not in ("check", "train"):
+            raise invalid("kind", expected="check, train or stop", received=kind)
+        if self._job and self._job.running:
+            raise invalid("kind", expected="one thing at a time", received="another beside it")
+        if not self._corrected.accepted:
+            raise invalid("images", expected="at least one that is accepted", received="none")
+        data = str(self._corrected.table)
+        if kind == "check":
+            return Job("check", {"data": data})
+        minutes = body.get("minutes")
+        if not isinstance(minutes, (int, float)) or not 0 < minutes <= LONGEST_MIN:
+            expected = f"above 0, up to {LONGEST_MIN:g}"
+            raise invalid("minutes", expected=expected, received=minutes)
+        out = self._corrected.new_model()
+        return Job("train", {"data": data, "start": self._given.model, "out": str(out),
+                             "minutes": float(minutes)})  # fmt: skip
+
+    def close(self) -> None:
+        """End what runs beside."""
+        if self._job:
+            self._job.end()
 
     def _end(self, body: Any) -> Answer:
         self.ended.set()

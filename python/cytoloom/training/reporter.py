@@ -30,10 +30,10 @@ class Reporter:
     batch_size: int
     turn: tuple[int, int] = (1, 1)
 
-    def _progress(self, text: str, progress: float) -> Event:
+    def _progress(self, text: str, progress: float, **numbers: float) -> Event:
         number, of = self.turn
         label = f"member {number}/{of}, " if of > 1 else ""
-        return Event("progress", label + text, number - 1 + progress, of)
+        return Event("progress", label + text, number - 1 + progress, of, numbers or None)
 
     def step(self, state: State, loss: float, elapsed_s: float, speed: tuple[int, float]) -> Event:
         """Report a step; `speed` is so many steps in so many seconds."""
@@ -50,7 +50,10 @@ class Reporter:
     def segment(self, state: State, train: float, validation: float, score: float) -> Event:
         """Report a segment's end."""
         text = f"iteration {state.iteration}: loss {train:.3f}, validation {validation:.3f}"
-        return self._progress(f"{text}, score {score:.3f}", state.progress)
+        numbers = {"train": train, "validation": validation, "score": score}
+        numbers = {name: float(value) for name, value in numbers.items()}
+        text = f"{text}, score {score:.3f}"
+        return self._progress(text, state.progress, iteration=state.iteration, **numbers)
 
     def start(self, score: float) -> Event:
         """Report how good the weights are that training starts from."""
