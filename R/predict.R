@@ -20,9 +20,9 @@
 #'   none; `"auto"`: one factor for all images of a folder, or of a group of a table, by pixel
 #'   sizes, or for instances the one at which objects fit what the network sees clearly better, in
 #'   most of the images looked at; said in a warning, and kept in `files$scale`.
-#' @param views In how many views the network sees each tile: 1, as it is; 4, with its mirror images;
-#'   8, these turned by a right angle as well. Their mean is what is found, and it takes as many
-#'   times as long. Of a network trained with the default augmentation it changes little.
+#' @param views In how many views the network sees each tile: 1, as it is; 4, with its mirror
+#'   images; 8, these turned by a right angle as well. Their mean is what is found, and it takes as
+#'   many times as long. Of a network trained with the default augmentation it changes little.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in the object, see [cl_found]. A prediction that was killed goes on when the same
 #'   call is made again.
