@@ -4,7 +4,8 @@
 #' image: that some images are harder for both does not hide which model is better.
 #'
 #' @param model_a,model_b Two `cl_model`s of [cl_train()] or [cl_load()], or their folders. Of
-#'   models of different tasks the scores are compared that both have.
+#'   models of different tasks the scores are compared that both have; a copy of the first is
+#'   refused as the second.
 #' @param data A folder, a table or [cl_data()], as for [evaluate()][evaluate.cl_model]. A label
 #'   value that was unknown in the training of one of the models is so for both.
 #' @param rescale Factor by which images are enlarged for the networks, `NULL` for none, or
@@ -29,8 +30,13 @@
 #' @export
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
-#' test <- cl_simulate(tempfile("test"), images = 3, seed = 7)
-#' cl_compare(model, model, test, progress = FALSE)
+#' short <- cl_train(
+#'   cl_simulate(tempfile("train"), images = 2),
+#'   network = cl_unet(filters = 4, depth = 1),
+#'   trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32), # far too few
+#'   progress = FALSE
+#' )
+#' cl_compare(model, short, cl_simulate(tempfile("test"), images = 3, seed = 7), progress = FALSE)
 cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL,
                        overwrite = FALSE, allow_training_images = FALSE, progress = "auto") {
   no_dots(...)
@@ -45,50 +51,57 @@ cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL
     progress
   )
   found$per_image <- as_given(found$per_image, data)
-  parts <- found[c("summary", "per_image", "words", "metric")]
-  structure(parts, run = found$run, class = "cl_comparison")
+  new_verdict(found, "cl_comparison", "summary")
 }
 
-#' Comparisons of two models
+# What is said of several models: its table of them first, by which it is shown.
+new_verdict <- function(found, class, table) {
+  parts <- found[c(table, "per_image", "words", "metric")]
+  structure(parts, run = found$run, class = c(class, "cl_verdict"))
+}
+
+#' Comparisons and rankings of models
 #'
-#' Methods for what [cl_compare()] returns.
+#' Methods for what [cl_compare()] and [cl_rank()] return.
 #'
-#' @param x,object A `cl_comparison`.
+#' @param x,object A `cl_comparison` or a `cl_ranking`.
 #' @param digits Digits to print, 0 to 22.
 #' @param ... Must be empty.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
-#' @return `as.data.frame()` the table per image, `summary()` the table per metric, `print()` `x`,
-#'   invisibly.
+#' @return `summary()` the table per metric of a comparison, that of the models of a ranking;
+#'   `as.data.frame()` the table per image of a comparison, that of the models of a ranking;
+#'   `print()` `x`, invisibly.
 #' @name cl_comparison
+#' @aliases cl_ranking
 NULL
 
 #' @rdname cl_comparison
 #' @export
-print.cl_comparison <- function(x, digits = 3, ...) {
+print.cl_verdict <- function(x, digits = 3, ...) {
   no_dots(...)
   digits <- checked_digits(digits)
   cat(x$words, "\n", sep = "")
-  print(x$summary, digits = digits, row.names = FALSE)
+  print(summary(x), digits = digits, row.names = FALSE)
   invisible(x)
 }
 
 #' @rdname cl_comparison
 #' @export
-format.cl_comparison <- function(x, ...) {
-  paste0("<cl_comparison> ", x$words)
+format.cl_verdict <- function(x, ...) {
+  paste0("<", class(x)[1], "> ", x$words)
 }
 
 #' @export
-str.cl_comparison <- function(object, ...) {
+str.cl_verdict <- function(object, ...) {
   cat(" ", format(object), "\n", sep = "")
   utils::str(unclass(object), max.level = 1, give.attr = FALSE, no.list = TRUE)
 }
 
 #' @rdname cl_comparison
 #' @export
-summary.cl_comparison <- function(object, ...) {
+summary.cl_verdict <- function(object, ...) {
   no_dots(...)
-  object$summary
+  object[[1]]
 }
 
 #' @rdname cl_comparison
@@ -97,4 +110,12 @@ as.data.frame.cl_comparison <- function(x, row.names = NULL, optional = FALSE, .
                                         stringsAsFactors = FALSE) { # nolint
   no_dots(...)
   x$per_image
+}
+
+#' @rdname cl_comparison
+#' @export
+as.data.frame.cl_ranking <- function(x, row.names = NULL, optional = FALSE, ...,
+                                     stringsAsFactors = FALSE) { # nolint
+  no_dots(...)
+  x$ranking
 }

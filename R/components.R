@@ -90,6 +90,7 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
 #' taken over. Its default of 25 epochs of 400 tiles or more becomes 2500 iterations of 4 patches.
 #'
 #' @param path A file of its `Config.save`, such as `config.json`, of any version.
+#' @param ... Must be empty.
 #' @return A [cl_trainer()]. A warning says what is to be given elsewhere (members, folds, seed,
 #'   task), and what has no counterpart.
 #' @export
@@ -97,7 +98,8 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
 #' file <- tempfile(fileext = ".json")
 #' writeLines('{"n_iter": 1000, "batch_size": 4}', file)
 #' suppressWarnings(cl_trainer_from_deepflash2(file))$iterations
-cl_trainer_from_deepflash2 <- function(path) {
+cl_trainer_from_deepflash2 <- function(path, ...) {
+  no_dots(...)
   as_component(call_python("trainer_from_deepflash2", path = plain_path(path)))
 }
 

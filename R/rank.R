@@ -8,8 +8,11 @@
 #'   tables.
 #' @param images As for [predict()][predict.cl_model]. Of many images 50 are looked at, of large
 #'   ones the middle 2048 px.
-#' @param channels,slices,rescale As for [predict()][predict.cl_model].
+#' @param channels,slices,rescale,axes,pixel_size_um,pattern As for
+#'   [predict()][predict.cl_model].
 #' @param seed Decides the changes, which are the same for all models.
+#' @param out Folder for the tables as CSV files.
+#' @param overwrite Replace the ranking that is in `out`.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_ranking`: the data frames
@@ -28,18 +31,22 @@
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
 #' cl_rank(list(one = model, same = model), cl_simulate(seed = 2)$image, progress = FALSE)
 cl_rank <- function(models, images, ..., channels = NULL, slices = FALSE, rescale = "auto",
-                    seed = 0, progress = "auto") {
+                    seed = 0, out = NULL, overwrite = FALSE, axes = NULL, pixel_size_um = NULL,
+                    pattern = NULL, progress = "auto") {
   no_dots(...)
+  given <- plain_sources(images, axes, pixel_size_um, pattern)
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   found <- run_events(
     "rank",
     list(
-      models = plain_models(models), images = c(plain_sources(images), list(read = TRUE)),
-      channels = channels, slices = slices, rescale = rescale, seed = seed
+      models = plain_models(models), images = given, channels = channels, slices = slices,
+      rescale = rescale, seed = seed, out = if (!is.null(out)) plain_path(out, "out"),
+      overwrite = overwrite, axes = given$axes, pixel_size_um = given$pixel_size_um,
+      pattern = given$pattern
     ),
     progress
   )
-  structure(found[c("ranking", "per_image", "words", "metric")], class = "cl_ranking")
+  new_verdict(found, "cl_ranking", "ranking")
 }
 
 plain_models <- function(models) {
@@ -51,53 +58,4 @@ plain_models <- function(models) {
   names <- if (!is.null(names(many))) as.list(all_names(many))
   paths <- lapply(unname(many), model_path, "models")
   list(paths = paths, names = names)
-}
-
-#' Rankings of models
-#'
-#' Methods for what [cl_rank()] returns.
-#'
-#' @param x,object A `cl_ranking`.
-#' @param digits Digits to print, 0 to 22.
-#' @param ... Must be empty.
-#' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
-#' @return `as.data.frame()` and `summary()` the table of models, `print()` `x`, invisibly.
-#' @name cl_ranking
-NULL
-
-#' @rdname cl_ranking
-#' @export
-print.cl_ranking <- function(x, digits = 3, ...) {
-  no_dots(...)
-  digits <- checked_digits(digits)
-  cat(x$words, "\n", sep = "")
-  print(x$ranking, digits = digits, row.names = FALSE)
-  invisible(x)
-}
-
-#' @rdname cl_ranking
-#' @export
-format.cl_ranking <- function(x, ...) {
-  paste0("<cl_ranking> ", x$words)
-}
-
-#' @export
-str.cl_ranking <- function(object, ...) {
-  cat(" ", format(object), "\n", sep = "")
-  utils::str(unclass(object), max.level = 1, give.attr = FALSE, no.list = TRUE)
-}
-
-#' @rdname cl_ranking
-#' @export
-summary.cl_ranking <- function(object, ...) {
-  no_dots(...)
-  object$ranking
-}
-
-#' @rdname cl_ranking
-#' @export
-as.data.frame.cl_ranking <- function(x, row.names = NULL, optional = FALSE, ...,
-                                     stringsAsFactors = FALSE) { # nolint
-  no_dots(...)
-  x$ranking
 }

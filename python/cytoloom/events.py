@@ -8,6 +8,7 @@ likes. Nothing calls back.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import io
@@ -21,6 +22,7 @@ from typing import Any, Generic, ParamSpec, TextIO, TypeVar, cast
 from .components import docstrings
 from .components.arguments import fitted
 from .errors import disk_told, invalid
+from .messages import say
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,6 +72,40 @@ def result_of(work: Work[T]) -> T:
             next(work)
         except StopIteration as end:
             return cast(T, end.value)
+
+
+def said_of(name: str, work: Work[T], part: int | None = None, parts: int = 1) -> Work[T]:
+    """Pass on what happens in the work for one of several; progress is that of all together.
+
+    Parameters
+    ----------
+    name : str
+        What each message begins with.
+    work : generator
+        It is closed where this one is.
+    part, parts : int, optional
+        Which of how many it is, from 0; default one whose progress is its own.
+
+    Examples
+    --------
+    >>> def work():
+    ...     yield Event("progress", "image 2", 1, 4)
+    ...     return 3
+    >>> events = said_of("b", work(), 1, 2)
+    >>> next(events)
+    Event(kind='progress', message='b: image 2', done=5, total=8, value=None)
+    """
+    with contextlib.closing(work):
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as end:
+                return cast(T, end.value)
+            message = say("{}: {}", name, event.message) if event.message else ""
+            done, total = event.done, event.total
+            if part is not None and total:
+                done, total = part * total + done, parts * total
+            yield Event(event.kind, message, done, total, event.value)
 
 
 def drain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ EMPTY = {"images": DATA["images"], "labels": [np.zeros((96, 96), np.uint8)] * 6}
 def shifted(path: Path, logit: float) -> cl.Model:
     """A model that sees bright objects, larger or smaller by as much; far below 0 none."""
     model = kills.ruled(path)
+    model.info["seed"] = logit  # by which it is another one
     plain = model.engine.forward
 
     def forward(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -76,14 +78,21 @@ def test_each_image_has_a_difference_of_its_own(good, blind):
     assert not {"n_found", "n_truth"} & set(found.summary["metric"])
 
 
-def test_one_model_is_not_shown_to_differ_from_itself(good):
+def test_models_that_find_the_same_are_not_shown_to_differ(good, trained):
     """And never said to be equal: of six images that are alike others could be otherwise."""
-    found = compare(good, good)
+    found = compare(good, shifted(trained.path, 1e-9))
     assert (found.summary["difference"] == 0).all()
     assert (found.summary["low"] < -0.1).all()
     assert (found.summary["better"] == "no difference shown").all()
     assert str(found).startswith("No difference shown between a (m.cytoloom) and b")
     assert "equal" not in str(found)
+
+
+def test_a_model_is_not_compared_with_itself_wherever_it_lies(trained, tmp_path):
+    copy = shutil.copytree(trained.path, tmp_path / "copy.cytoloom")
+    for one, other in ((trained, trained), (trained.path, trained.path), (trained, copy)):
+        with pytest.raises(cl.InvalidError, match=r"`model_b`.*another model than `model_a`.*same"):
+            compare(one, other)
 
 
 def test_pairs_show_what_means_hide(trained):
@@ -138,14 +147,14 @@ def test_images_that_one_of_them_has_seen_are_refused(good, blind):
     assert compare(good, blind, small.nuclei(), allow_training_images=True).summary["n"].max() == 4
 
 
-def test_what_is_missing_is_said_of_its_argument(good, tmp_path):
+def test_what_is_missing_is_said_of_its_argument(good, blind, tmp_path):
     with pytest.raises(cl.InvalidError, match="`model_b`"):
         cl.compare(good, tmp_path, DATA)
     with pytest.raises(cl.InvalidError, match=r"`data`.*images with labels"):
-        cl.compare(good, good, None)
+        cl.compare(good, blind, None)
     two = {"images": [np.zeros((64, 64, 2), np.uint8)], "labels": [np.eye(64, dtype=int)]}
     with pytest.raises(cl.InvalidError, match=r"1 channel.*That is for `model_a`"):
-        compare(good, good, two)
+        compare(good, blind, two)
 
 
 def test_tables_are_those_on_disk_with_what_made_them(good, blind, tmp_path):

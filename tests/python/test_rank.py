@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cytoloom as cl
@@ -104,6 +106,24 @@ def test_one_bad_image_stops_nothing_and_what_is_missing_is_said(models, tmp_pat
         rank(models["bright"])
     with pytest.raises(cl.InvalidError, match=r"1 channel.*That is for nothing"):
         rank(two, np.zeros((64, 64, 2), np.uint8))
+
+
+def test_images_are_read_as_is_said_and_tables_are_written_with_what_made_them(models, tmp_path):
+    """A plain stack is time points only if its axes say so."""
+    movie = np.stack(list(IMAGES.values())[:2])
+    cl.images.write_labels(tmp_path / "movie.tif", movie)
+    two = {name: models[name] for name in ("nothing", "bright")}
+    found = rank(two, tmp_path / "movie.tif", axes="tyx", out=tmp_path / "out")
+    assert set(found.per_image["image"]) == {"movie_t000", "movie_t001"}
+    written = [pd.read_csv(tmp_path / f"out/ranking{end}.csv") for end in ("", "_per_image")]
+    pd.testing.assert_frame_equal(written[0], found.ranking, check_dtype=False)
+    pd.testing.assert_frame_equal(written[1], found.per_image, check_dtype=False)
+    run = json.loads((tmp_path / "out/ranking_run.json").read_text())
+    assert run == found.run
+    assert list(run["models"]) == ["nothing", "bright"]
+    assert (run["verb"], run["images"]["axes"], run["settings"]["seed"]) == ("rank", "tyx", 0)
+    with pytest.raises(cl.InvalidError, match="overwrite=True"):
+        rank(two, IMAGES, out=tmp_path / "out")
 
 
 def test_changes_are_gentle_and_keep_the_type():

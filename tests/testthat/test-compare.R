@@ -27,6 +27,7 @@ test_that("a comparison names the model that is none", {
   need_python()
   data <- cl_data(plate()$images, plate()$labels)
   expect_error(cl_compare(bundled_model(), "nowhere", data), "Invalid `model_b`. Expected a model")
+  expect_error(cl_compare(tiny_model(), tiny_model(), data), "than `model_a`. Received: the same")
 })
 
 test_that("models are ranked without labels, by their names", {
@@ -43,4 +44,8 @@ test_that("models are ranked without labels, by their names", {
   expect_identical(generics::tidy(found)$term, found$ranking$model)
   expect_identical(generics::glance(found)$model, "trained")
   expect_error(cl_rank(bundled_model(), plate()$images), "a list of two models or more")
+  out <- tempfile()
+  again <- cl_rank(models, plate()$images, rescale = NULL, axes = "yx", out = out, progress = FALSE)
+  expect_identical(again$ranking, found$ranking)
+  expect_equal(utils::read.csv(file.path(out, "ranking.csv"))$model, found$ranking$model)
 })

@@ -155,6 +155,7 @@ COMMANDS = {
     ),
     "rank": Command(
         "rank images/ --models old.cytoloom new.cytoloom",
+        _compared,
         defaults={"models": None},
         more={
             "models": {

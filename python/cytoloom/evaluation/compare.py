@@ -58,8 +58,8 @@ def compare(
     Raises
     ------
     InvalidError
-        Unusable data, images whose decoded pixels one of the models has seen in training, or
-        models without a score that both have.
+        Unusable data, images whose decoded pixels one of the models has seen in training,
+        models without a score that both have, or the same model twice.
 
     Notes
     -----

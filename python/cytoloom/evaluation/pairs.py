@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.data import Data, given_data
 from ..errors import InvalidError, invalid
-from ..events import Event, Work, note
+from ..events import Work, note, said_of
 from ..messages import Argument, say
+from ..models.identity import model_sha256
 from ..models.inputs import as_model
 from ..models.rescale import check_rescale
 from .comparison import Comparison, comparison
@@ -37,10 +37,11 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
     if data is None:
         raise invalid("data", expected="images with labels", received=None)
     models = as_model(model_a, "model_a"), as_model(model_b, "model_b")
+    _refuse_the_same(models)
     known = _with_unknown(given_data(data), models)
     fitting = []
     for side, model in zip(SIDES, models, strict=True):
-        fitting.append((yield from _of(side, _checked(side, model, known))))
+        fitting.append((yield from said_of(side, _checked(side, model, known))))
     first = all(map(by_first, models))
     seen: dict[str, str] = {}
     if not asked["allow_training_images"]:
@@ -49,13 +50,26 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
     each: list[Scores] = []
     for k, (side, model) in enumerate(zip(SIDES, models, strict=True)):
         work = scored(model, fitting[k], seen, asked, first)
-        each.append((yield from _of(side, work, k)))
+        each.append((yield from said_of(side, work, k, len(models))))
     names = tuple("" if model.path is None else model.path.name for model in models)
     groups = [item.group for item in known.items]
     found, without = comparison(each, [m.task for m in models], groups, (names[0], names[1]))
     for text in without:
         yield note(text)
     return replace(found, run=_run(each))
+
+
+def _refuse_the_same(models: tuple[Model, Model]) -> None:
+    """Raise where a model would be compared with itself, or with a copy: nothing would differ."""
+    a, b = models
+    if a is b or model_sha256(a) == model_sha256(b):
+        name = "" if b.path is None else f", {b.path}"
+        raise invalid(
+            "model_b",
+            expected=say("another model than {}", Argument("model_a")),
+            received=f"the same{name}",
+            remedy="Whatever the images, no score of theirs would differ.",
+        )
 
 
 def _with_unknown(data: Data, models: Sequence[Model]) -> Data:
@@ -72,21 +86,6 @@ def _checked(side: str, model: Model, data: Data) -> Work[Data]:
     except InvalidError as error:
         whose = say("That is for {}.", Argument(f"model_{side}"))
         raise error.told(say("{} {}", error.args[0], whose)) from None
-
-
-def _of(side: str, work: Work[Any], half: int | None = None) -> Work[Any]:
-    """Pass on what happens, said of one of the models; progress is that of both together."""
-    with contextlib.closing(work):
-        while True:
-            try:
-                event = next(work)
-            except StopIteration as end:
-                return end.value
-            message = say("{}: {}", side, event.message) if event.message else ""
-            done, total = event.done, event.total
-            if half is not None and total:
-                done, total = half * total + done, 2 * total
-            yield Event(event.kind, message, done, total, event.value)
 
 
 def _run(scores: Sequence[Scores]) -> dict[str, Any]:

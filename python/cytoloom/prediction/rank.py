@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..events import Work, verb
@@ -20,6 +21,11 @@ def rank(
     slices: bool = False,
     rescale: float | str | None = "auto",
     seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    axes: str | None = None,
+    pixel_size_um: float | tuple[float, ...] | None = None,
+    pattern: str | None = None,
     progress: bool | str = "auto",
 ) -> Work[Ranking]:
     """Rank models for images of which no truth is known, by how consistent they are.
@@ -43,6 +49,16 @@ def rank(
         `predict` decides it.
     seed : int, default 0
         Decides the changes, which are the same for all models.
+    out : path, optional
+        Folder for the tables: ranking.csv and ranking_per_image.csv.
+    overwrite : bool, default False
+        Replace the ranking that is in `out`.
+    axes : str, optional
+        What the stored axes of the images are, such as "tyx", overriding the files.
+    pixel_size_um : float or tuple of float, optional
+        Micrometres per pixel, overriding the files.
+    pattern : str, optional
+        How names of files tell channel, plane and time, as for `predict`.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -75,7 +91,18 @@ def rank(
     >>> found = cl.rank(["old.cytoloom", "new.cytoloom"], "images/")  # doctest: +SKIP
     >>> print(found)  # doctest: +SKIP
     """
+    from ..evaluation.folder import results_folder
     from .ranked import rank_models
+    from .ranking import FILES, write_ranking
 
-    found: Ranking = yield from rank_models(models, images, channels, slices, rescale, seed)
+    how = {
+        "channels": channels,
+        "slices": slices,
+        "axes": axes,
+        "pixel_size_um": pixel_size_um,
+        "pattern": pattern,
+    }
+    with results_folder(out, overwrite, images, "rank", FILES, write_ranking) as write:
+        found: Ranking = yield from rank_models(models, images, how, rescale, seed)
+        yield from write(found)
     return found

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..components.fits import is_path
 from ..errors import InvalidError, invalid
-from ..events import Event, Work, note
+from ..events import Work, note, said_of
 from ..messages import counted, say
+from ..models.identity import run_of
 from ..models.inputs import as_model
 from ..models.rescale import check_rescale
-from .collect import items_for
+from .collect import images_of, items_for
 from .consistency import Looked, looked_at
 from .ranking import Ranking, ranked
 
 if TYPE_CHECKING:
-    from ..images.channels import Channels
     from ..models.model import Model
 
 MOST_IMAGES = 50
 
 
 def rank_models(
-    models: Any, images: Any, channels: Channels, slices: bool, rescale: Any, seed: int
+    models: Any, images: Any, how: Mapping[str, Any], rescale: Any, seed: int
 ) -> Work[Ranking]:
-    """Look at the same images by each model, and rank these; the parameters are those of `rank`."""
+    """Look at the same images by each model, and rank these; the parameters are those of `rank`.
+
+    `how` images are read: its channels, slices, axes, pixel_size_um and pattern.
+    """
     check_rescale(rescale)
     given = named_models(models)
     metric = _shared_metric(given)
     looked: dict[str, dict[str, Looked]] = {}
     groups: dict[str, str | None] = {}
     for k, (name, model) in enumerate(given.items()):
-        items = yield from _of(name, items_for(model, images, channels, slices))
+        items = yield from _of(name, items_for(model, images, **how))
         chosen = _some(items)
         if k == 0 and len(chosen) < len(items):
             yield note(f"Of {counted(len(items), 'image')} {len(chosen)} are looked at.")
@@ -45,7 +48,20 @@ def rank_models(
         expected, received = "images that all models can use", f"none of {len(groups)}"
         raise invalid("images", expected=expected, received=received)
     same = {name: {image: of[image] for image in usable} for name, of in looked.items()}
-    return ranked(same, {image: groups[image] for image in usable}, metric)
+    found = ranked(same, {image: groups[image] for image in usable}, metric)
+    asked = {**how, "rescale": rescale, "seed": seed}
+    return replace(found, run=_run(given, images, asked))
+
+
+def _run(models: Mapping[str, Model], images: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what made a ranking, as that of a comparison."""
+    each = {
+        name: run_of("rank", model, images_of(model, images, asked), asked)
+        for name, model in models.items()
+    }
+    run = next(iter(each.values()))
+    rest = {name: value for name, value in run.items() if name != "model"}
+    return {**rest, "models": {name: one["model"] for name, one in each.items()}}
 
 
 def named_models(models: Any) -> dict[str, Model]:
@@ -91,18 +107,9 @@ def _some(items: Sequence[Any]) -> list[Any]:
     return [items[k * len(items) // count] for k in range(count)]
 
 
-def _of(name: str, work: Work[Any], k: int = 0, models: int = 0) -> Work[Any]:
-    """Pass on what happens, said of a model; progress is that of all together."""
-    with contextlib.closing(work):
-        while True:
-            try:
-                event = next(work)
-            except StopIteration as end:
-                return end.value
-            except InvalidError as error:
-                raise error.told(say("{} That is for {}.", error.args[0], name)) from None
-            message = say("{}: {}", name, event.message) if event.message else ""
-            done, total = event.done, event.total
-            if models and total:
-                done, total = k * total + done, models * total
-            yield Event(event.kind, message, done, total, event.value)
+def _of(name: str, work: Work[Any], k: int | None = None, models: int = 1) -> Work[Any]:
+    """Do the work for a model; what happens, and what is wrong, is said of this one."""
+    try:
+        return (yield from said_of(name, work, k, models))
+    except InvalidError as error:
+        raise error.told(say("{} That is for {}.", error.args[0], name)) from None

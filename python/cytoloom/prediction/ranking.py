@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..evaluation.intervals import mean_difference, mean_interval
 from ..messages import counted
+from ..storage.results import RANKED, RANKED_IMAGES, RUNS, put_in_place, staged, write_run
 from .consistency import Looked, odd_findings
 
 if TYPE_CHECKING:
     import pandas as pd
 
+RUN = RUNS["rank"]
+FILES = (RUN, RANKED_IMAGES, RANKED)
 MOST = "most consistent"
 LESS = "less consistent than the first"
 ALIKE = "no difference shown from the first"
@@ -36,11 +40,14 @@ class Ranking:
         image, model, consistency, objects: of each model and image.
     metric : str
         By which agreement is measured.
+    run : dict
+        What made this, as plain values; in ranking_run.json.
     """
 
     ranking: pd.DataFrame
     per_image: pd.DataFrame
     metric: str
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -56,6 +63,14 @@ class Ranking:
 
     def __str__(self) -> str:
         return f"{self.words}\n{self.ranking.to_string(index=False, float_format='%.3f')}"
+
+
+def write_ranking(folder: Path, found: Ranking) -> None:
+    """Write the tables of a ranking; that of the models last, by which it is known."""
+    tables = {RANKED_IMAGES: found.per_image, RANKED: found.ranking}
+    with staged(folder) as stage:
+        write_run(found.run, stage / RUN)
+        put_in_place(stage, folder, tables, [RUN])
 
 
 def ranked(

@@ -41,10 +41,12 @@ was found in each image."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
 COMPARED, COMPARED_IMAGES = "comparison.csv", "comparison_per_image.csv"
+RANKED, RANKED_IMAGES = "ranking.csv", "ranking_per_image.csv"
 RUNS = {
     "predict": "files_run.json",
     "evaluate": "scores_run.json",
     "compare": "comparison_run.json",
+    "rank": "ranking_run.json",
     "consensus": "consensus_run.json",
 }
 """What made the results of a verb: version, model, settings, and where the images were."""
@@ -62,6 +64,7 @@ _OF_VERBS = {
     "predict": ((CLASSES, OBJECTS, SUMMARY, PREDICTED), (PREDICTED, UNFINISHED)),
     "evaluate": ((SCORED, PER_IMAGE, PER_OBJECT), (SCORED,)),
     "compare": ((COMPARED, COMPARED_IMAGES), (COMPARED,)),
+    "rank": ((RANKED, RANKED_IMAGES), (RANKED,)),
     "consensus": ((AGREED,), (AGREED,)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
