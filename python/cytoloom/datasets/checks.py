@@ -41,8 +41,9 @@ def examine(data: Any, task: Any = None, training: bool = True) -> Work[Report]:
     """Find everything wrong with annotated images; the parameters are those of the verb."""
     from ..tasks import resolve
 
-    found = given_data(data)
-    findings = _Findings(None if task is None else resolve(task), found, training)
+    learned = None if task is None else resolve(task)
+    found = given_data(data).of_task(learned)
+    findings = _Findings(learned, found, training)
     began = time.monotonic()
     for done, item in enumerate(found.items):
         if time.monotonic() - began >= QUICK_S:

@@ -118,6 +118,34 @@ class Data:
         now = {**self.origin, "unknown": unknown} if self.origin else {}
         return replace(self, items=items, unknown=unknown, origin=now)
 
+    def of_task(self, task: Any) -> Data:
+        """Return the same images, with outlines read as labels that the task learns.
+
+        Where its label values are numbers of classes, an outline has that of its class.
+
+        Parameters
+        ----------
+        task : Task or None
+            None: outlines are objects.
+
+        Returns
+        -------
+        Data
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cytoloom.tasks import Classes
+        >>> as_data((np.zeros((8, 8)), np.ones((8, 8), int))).of_task(Classes())
+        Data(1 image)
+        """
+        names = task.label_names if task is not None and task.numbers_classes else ()
+        items = tuple(
+            replace(item, annotations=tuple(_of_classes(a, names) for a in item.annotations))
+            for item in self.items
+        )
+        return replace(self, items=items)
+
     @classmethod
     @checked
     def from_folder(cls, folder: str | Path, **options: Any) -> Data:
@@ -342,6 +370,11 @@ def _knowing(labels: Source, unknown: int | None) -> Source:
     """Tell labels in a file what counts nowhere; those in memory were understood before."""
     known = isinstance(labels, (FileSource, DrawnSource))
     return labels.knowing(unknown) if known else labels
+
+
+def _of_classes(labels: Source, names: Sequence[str]) -> Source:
+    """Tell outlines the classes of a task; other labels have their numbers."""
+    return labels.of_classes(names) if isinstance(labels, DrawnSource) else labels
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import copy
+from collections.abc import Hashable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 from ..errors import invalid
 from ..exchange import coco, geojson, rois
 from ..exchange.drawn import to_labels
+from ..exchange.fit import Fit
+from ..exchange.named import by_classes, class_or_name, class_values
 from ..images.cache import state_of
 from ..images.image import AnyArray
 from ..messages import say
@@ -23,6 +26,8 @@ READERS = {
     **dict.fromkeys(geojson.SUFFIXES, (geojson.read, "polygons of GeoJSON")),
 }
 SUFFIXES = tuple(READERS)
+_LOST: dict[Hashable, tuple[str, ...]] = {}
+"""What was lost of outlines, which another source may have read and kept."""
 
 
 class DrawnSource:
@@ -51,7 +56,7 @@ class DrawnSource:
     ) -> None:
         self.path = Path(path).expanduser()
         self._image, self._cache, self._unknown = image, cache, unknown
-        self.notes: tuple[str, ...] = ()
+        self._classes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,17 +79,30 @@ class DrawnSource:
 
     def knowing(self, unknown: int | None) -> DrawnSource:
         """Return the same labels, of which this value counts nowhere."""
-        return DrawnSource(self.path, self._image, self._cache, unknown)
+        other = copy.copy(self)
+        other._unknown = unknown
+        return other
+
+    def of_classes(self, names: Sequence[str]) -> DrawnSource:
+        """Return labels that are numbers of these classes, by their names; of objects, if none."""
+        other = copy.copy(self)
+        other._classes = tuple(names)
+        return other
 
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of what is kept."""
-        return (state_of(self.path), self.shape, self._image.name, self._unknown)
+        return (state_of(self.path), self.shape, self._image.name, self._unknown, self._classes)
 
     @property
     def understood(self) -> str:
         """What the file holds, and what of it could not be used; once it was read."""
         return UNDERSTOOD.get(self.identity, "")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is lost of outlines that do not lie within their image; once it was read."""
+        return _LOST.get(self.identity, ())
 
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the labels, or those within one slice per axis."""
@@ -93,22 +111,29 @@ class DrawnSource:
         return labels if slices is None else labels[slices]
 
     def _decode(self, shape: tuple[int, ...]) -> AnyArray:
-        together = self.path.suffix.lower() == coco.SUFFIX
-        labels, said = self._together(shape) if together else self._alone(shape)
+        together, fit = self.path.suffix.lower() == coco.SUFFIX, Fit(self.path, shape)
+        labels, said = self._together(shape, fit) if together else self._alone(shape, fit)
+        _LOST[self.identity] = tuple(fit.said())
         UNDERSTOOD[self.identity] = said
         labels.flags.writeable = False
         return labels
 
-    def _alone(self, shape: tuple[int, ...]) -> tuple[AnyArray, str]:
+    def _alone(self, shape: tuple[int, ...], fit: Fit) -> tuple[AnyArray, str]:
         """Read a file of this image."""
         read, what = READERS[self.path.suffix.lower()]
         objects, left_out = read(self.path)
-        labels, covered = to_labels(objects, shape)
+        names, values = [one.label for one in objects], None
+        if self._classes:
+            names = [class_or_name(one.label, one.name, self._classes) for one in objects]
+            values = class_values(self.path, names, self._classes)
+        labels, covered = to_labels(objects, shape, values, fit)
         above = f"{covered} px are in several, and taken for the later" if covered else ""
-        classes = coco.classes_said(one.label for one in objects)
+        classes = coco.classes_said(names)
+        if values is not None:
+            classes = by_classes(values, self._classes)
         return labels, "; ".join(text for text in (what, classes, left_out, above) if text)
 
-    def _together(self, shape: tuple[int, ...]) -> tuple[AnyArray, str]:
+    def _together(self, shape: tuple[int, ...], fit: Fit) -> tuple[AnyArray, str]:
         """Read what a file of many images says of this one."""
         told = told_in(self.path)
         entry = told.entry(self._image.name)
@@ -116,7 +141,7 @@ class DrawnSource:
             received = f"none of {len(told.images)} called so"
             expected = f"the image {Path(self._image.name).name}"
             raise invalid(self.name, expected=expected, received=received)
-        labels, said = told.labels(entry, shape, self._unknown)
+        labels, said = told.labels(entry, shape, self._unknown, self._classes, fit)
         return labels, "; ".join(text for text in ("annotations of COCO", said) if text)
 
 

@@ -182,7 +182,7 @@ def _with_columns(scores: Scores, items: Sequence[Item]) -> Scores:
 
 def checked(model: Model, data: Any) -> Work[Data]:
     """Take the images with the channels and the unknown value of training, and check them."""
-    found: Data = same_channels(given_data(data), model)
+    found: Data = same_channels(given_data(data).of_task(model.task), model)
     remembered = model.info["training"].get("unknown")
     if remembered is not None and found.unknown is None:
         found = found.with_unknown(remembered)

@@ -17,6 +17,8 @@ from ..errors import InvalidError, invalid
 from ..images.formats import stem
 from ..messages import counted, no_json, say
 from .drawn import filled
+from .fit import Fit
+from .named import by_classes, class_values
 from .run_lengths import Places, counts_of, places_of
 
 SUFFIX = ".json"
@@ -162,7 +164,12 @@ class Told:
         return alike[0] if alike else None
 
     def labels(
-        self, entry: Entry, shape: tuple[int, ...], unknown: int | None = None
+        self,
+        entry: Entry,
+        shape: tuple[int, ...],
+        unknown: int | None = None,
+        classes: Sequence[str] = (),
+        fit: Fit | None = None,
     ) -> tuple[NDArray[np.int32], str]:
         """Fill the objects of an image: where some lie over others, of the later.
 
@@ -174,6 +181,10 @@ class Told:
             Of the image itself.
         unknown : int, optional
             The label of what counts nowhere: crowds.
+        classes : sequence of str, default ()
+            Names of label values from 0 on, where labels are numbers of classes.
+        fit : Fit, optional
+            Counts how outlines lie in the image.
 
         Returns
         -------
@@ -198,8 +209,13 @@ class Told:
             raise invalid(str(self.path), expected="outlines", received=received, remedy=remedy)
         flat = np.zeros(shape[0] * shape[1], np.int32)
         covered = empty = 0
-        for number, one in zip(_numbers(objects, unknown), objects, strict=True):
+        called = [self.names.get(one.get("category_id"), "") for one in objects]
+        values = class_values(self.path, called, classes) if classes else None
+        numbers = _numbers(objects, unknown) if values is None else values
+        for number, one in zip(numbers, objects, strict=True):
             place = self._places(one, shape)
+            if fit is not None:
+                fit.add(_outlines_of(one), len(place))
             covered += int(np.count_nonzero(flat[place]))
             empty += not len(place)
             flat[place] = number
@@ -207,7 +223,7 @@ class Told:
             place = self._places(one, shape)
             flat[place[flat[place] == 0]] = unknown
         said = {
-            self._classes(objects): len(objects),
+            classes_said(called) if values is None else by_classes(values, classes): len(objects),
             _crowds_said(len(crowds), unknown): len(crowds),
             f"{len(given) - len(drawn)} with a box alone are left out": len(given) - len(drawn),
             f"{empty} cover no pixel": empty,
@@ -235,9 +251,6 @@ class Told:
                 expected="outlines or run lengths",
                 received=f"annotation {one.get('id')} that has none ({error})",
             ) from None
-
-    def _classes(self, objects: Sequence[Entry]) -> str:
-        return classes_said(self.names.get(one.get("category_id"), "") for one in objects)
 
 
 def classes_said(classes: Iterable[str]) -> str:
@@ -340,6 +353,12 @@ def _places_of(said: Any, shape: tuple[int, ...]) -> Places:
         y, x = np.nonzero(inside)
         found.append((x + columns.start) * shape[0] + y + rows.start)
     return np.unique(np.concatenate(found))
+
+
+def _outlines_of(one: Entry) -> list[NDArray[np.float64]]:
+    """Return the outlines of an annotation; none of runs, which are within their image."""
+    said = one["segmentation"]
+    return [] if isinstance(said, Mapping) else _rings(said)
 
 
 def _rings(said: Any) -> list[NDArray[np.float64]]:

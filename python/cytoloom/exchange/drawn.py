@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import invalid
 from ..objects.outlines import outlines
+from .fit import Fit
 
 Ring = NDArray[np.float64]
 """Corners (n, 2) of a closed line, x and y in px from the corner of the image, none twice."""
@@ -94,7 +97,39 @@ def least_sure_first(objects: Sequence[Drawn]) -> list[Drawn]:
     return sorted(objects, key=lambda one: 2.0 if one.probability is None else one.probability)
 
 
-def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray[np.int32], int]:
+def open_ring(corners: Any) -> Ring:
+    """Return the corners of a line, whether or not the first is there again as the last.
+
+    Examples
+    --------
+    >>> open_ring([[0, 0], [3, 0], [3, 3], [0, 0]]).tolist()
+    [[0.0, 0.0], [3.0, 0.0], [3.0, 3.0]]
+    """
+    ring = np.asarray(corners, np.float64)
+    if ring.ndim != 2 or ring.shape[1] < 2 or not np.isfinite(ring).all():
+        raise ValueError("corners that are no pairs of numbers")
+    again = len(ring) > 1 and bool((ring[0, :2] == ring[-1, :2]).all())
+    return ring[: len(ring) - again, :2]
+
+
+def refuse_planes(path: Path, planes: Iterable[Hashable]) -> None:
+    """Refuse outlines that are of different planes of a stack."""
+    count = len(set(planes))
+    if count > 1:
+        raise invalid(
+            str(path),
+            expected="outlines on one plane",
+            received=f"outlines on {count} planes of a stack",
+            remedy="Save those of each plane in a file of its own.",
+        )
+
+
+def to_labels(
+    objects: Sequence[Drawn],
+    shape: tuple[int, ...],
+    values: Sequence[int] | None = None,
+    fit: Fit | None = None,
+) -> tuple[NDArray[np.int32], int]:
     """Fill the lines: a pixel is inside where its middle is, and where some lie, of the later.
 
     Parameters
@@ -103,6 +138,10 @@ def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray
         They keep their numbers where each has one of its own for a name, else they are counted.
     shape : (int, int)
         Of the image.
+    values : sequence of int, optional
+        The label value of each, instead of its number.
+    fit : Fit, optional
+        Counts how they lie in the image.
 
     Returns
     -------
@@ -118,10 +157,13 @@ def to_labels(objects: Sequence[Drawn], shape: tuple[int, ...]) -> tuple[NDArray
     """
     labels = np.zeros(shape, np.int32)
     covered = 0
-    for number, one in zip(_numbers(objects), objects, strict=True):
+    given = _numbers(objects) if values is None else values
+    for number, one in zip(given, objects, strict=True):
         box, inside = filled(one.rings, shape)
         covered += int((labels[box][inside] != 0).sum())
         labels[box][inside] = number
+        if fit is not None:
+            fit.add(one.rings, int(np.count_nonzero(inside)))
     return labels, covered
 
 

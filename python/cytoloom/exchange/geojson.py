@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import InvalidError, invalid
 from ..messages import no_json
-from .drawn import Drawn, Ring
+from .drawn import Drawn, Ring, open_ring, refuse_planes
 
 SUFFIXES = (".geojson",)
 _OURS = uuid.UUID("2b0f7a3c-6d0e-5f6e-9a55-0b8f6f2f6b0e")
 """Ids of objects are made of it and their numbers, so that the same labels give the same file."""
+_KINDS = (
+    "Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "MultiLineString",
+)  # fmt: skip
 
 
 def write(path: Path, objects: Sequence[Drawn], shape: tuple[int, ...]) -> None:
@@ -59,38 +60,67 @@ def _colour(name: str) -> list[int]:
 
 
 def read(path: Path) -> tuple[list[Drawn], str]:
-    """Read polygons, and say what was left out: lines and points go around nothing."""
+    """Read polygons, and say what was left out: lines and points go around nothing.
+
+    A collection, a list, a single feature or a bare geometry.
+    """
     try:
         plain = json.loads(path.read_text(encoding="utf-8-sig"))
-        features = plain["features"] if isinstance(plain, Mapping) else plain
-        shapes = [(one.get("properties") or {}, one["geometry"]) for one in features]
+        given = _features(plain)
+        nuclei = sum("nucleusGeometry" in one for one in given)
+        features = [(one.get("properties") or {}, one["geometry"]) for one in given]
+        shapes = [(said, shape) for said, shape in features if shape is not None]
+        parts = [_parts(shape) for _, shape in shapes]
         found = [
-            Drawn(str(said.get("name") or k), _parts(shape), _class(said))
-            for k, (said, shape) in enumerate(shapes, 1)
-            if shape["type"] in ("Polygon", "MultiPolygon")
+            Drawn(str(said.get("name") or k), own, _class(said))
+            for k, ((said, _), own) in enumerate(zip(shapes, parts, strict=True), 1)
+            if own
         ]
+        planes = [_plane(shape) for (_, shape), own in zip(shapes, parts, strict=True) if own]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise _no_polygons(path, no_json(error)) from None
-    others = len(shapes) - len(found)
-    said = f"{others} of {len(shapes)} are lines or points, which go around nothing"
-    return found, said if others else ""
+    refuse_planes(path, planes)
+    others, bare = len(shapes) - len(found), len(features) - len(shapes)
+    words = {
+        f"{others} of {len(features)} are lines or points, which go around nothing": others,
+        f"of {nuclei} cells the nuclei within are left out": nuclei,
+        f"{bare} of {len(features)} have no geometry": bare,
+    }
+    return found, "; ".join(text for text, count in words.items() if count)
+
+
+def _features(plain: Any) -> list[Mapping[str, Any]]:
+    """Return features, of which a bare geometry is one."""
+    if isinstance(plain, list):
+        return plain
+    if plain["type"] == "FeatureCollection" or "features" in plain:
+        return list(plain["features"])
+    return [plain] if plain["type"] == "Feature" else [{"geometry": plain}]
 
 
 def _parts(shape: Mapping[str, Any]) -> list[list[Ring]]:
-    polygons = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
-    return [[_ring(ring) for ring in part] for part in polygons]
+    """Return the polygons of a geometry, and of those in it; none of lines and points."""
+    kind = shape["type"]
+    if kind == "GeometryCollection":
+        return [part for one in shape["geometries"] for part in _parts(one)]
+    if kind not in _KINDS:
+        raise ValueError(f"a geometry of type {kind!r}")
+    polygons = {"MultiPolygon": shape["coordinates"], "Polygon": [shape["coordinates"]]}
+    return [[open_ring(ring) for ring in part] for part in polygons.get(kind, []) if part]
 
 
-def _ring(corners: Any) -> Ring:
-    ring = np.asarray(corners, np.float64)
-    if ring.ndim != 2 or ring.shape[1] < 2 or not np.isfinite(ring).all():
-        raise ValueError("corners that are no pairs of numbers")
-    return ring[:-1, :2]
+def _plane(shape: Mapping[str, Any]) -> tuple[int, int]:
+    """Return plane and time point, which QuPath writes where they are not the first."""
+    plane = shape.get("plane") or {}
+    return int(plane.get("z", 0)), int(plane.get("t", 0))
 
 
 def _class(said: Mapping[str, Any]) -> str:
+    """Return a class; one within others has the names of all, as QuPath shows it."""
     kind = said.get("classification")
-    return str(kind.get("name", "")) if isinstance(kind, Mapping) else ""
+    if isinstance(kind, Mapping):
+        kind = kind.get("name") or ": ".join(map(str, kind.get("names") or ()))
+    return kind.strip() if isinstance(kind, str) else ""
 
 
 def _no_polygons(path: Path, received: str) -> InvalidError:

@@ -11,13 +11,15 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..images.vendor import package
-from .drawn import Drawn, Ring
+from .drawn import Drawn, open_ring, refuse_planes
 
 SUFFIXES = (".zip", ".roi")
 LARGEST = 2**28
 """Bytes that an archive may unpack to: a million objects."""
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 """Steps of a path of several lines."""
+_CLASS = "class"
+"""The property of an outline (*Properties* in ImageJ) that holds its class."""
 
 
 def write(path: Path, objects: Sequence[Drawn], shape: tuple[int, ...]) -> None:
@@ -28,6 +30,8 @@ def write(path: Path, objects: Sequence[Drawn], shape: tuple[int, ...]) -> None:
         for one in objects:
             roi = _roi(one, tool)
             roi.name = one.name
+            if one.label:
+                roi.properties = {_CLASS: one.label}
             # as they come in the ROI Manager; in the order of their numbers once it sorts them
             archive.writestr(f"{one.name.zfill(digits)}.roi", roi.tobytes())
 
@@ -60,17 +64,18 @@ def read(path: Path) -> tuple[list[Drawn], str]:
     try:
         found = tool.roiread(path, maxsize=LARGEST)
         rois = found if isinstance(found, list) else [found]
-        rings = [[_ring(one) for one in roi.coordinates(multi=True)] for roi in rois]
+        classes = [_class(roi) for roi in rois]
+        rings = [[open_ring(one) for one in roi.coordinates(multi=True)] for roi in rois]
     except MemoryError:
         raise
     except Exception as error:  # of which there are many for what is damaged
         raise _no_rois(path, f"what cannot be read ({error})") from error
     kinds = tool.ROI_TYPE
     around = {kinds.POLYGON, kinds.RECT, kinds.OVAL, kinds.FREEHAND, kinds.TRACED}
-    _refuse_planes(path, rois)
+    refuse_planes(path, ((roi.position, roi.z_position, roi.t_position) for roi in rois))
     kept = [
-        Drawn(roi.name or str(k), [one])
-        for k, (roi, one) in enumerate(zip(rois, rings, strict=True), 1)
+        Drawn(roi.name or str(k), [one], label)
+        for k, (roi, one, label) in enumerate(zip(rois, rings, classes, strict=True), 1)
         if roi.roitype in around
     ]
     others = len(rois) - len(kept)
@@ -78,22 +83,10 @@ def read(path: Path) -> tuple[list[Drawn], str]:
     return kept, said if others else ""
 
 
-def _ring(coordinates: Any) -> Ring:
-    ring = np.asarray(coordinates, np.float64)
-    closed = len(ring) > 1 and (ring[0] == ring[-1]).all()
-    return ring[:-1] if closed else ring
-
-
-def _refuse_planes(path: Path, rois: Sequence[Any]) -> None:
-    """Refuse outlines that are of different planes of a stack."""
-    planes = {(roi.position, roi.z_position, roi.t_position) for roi in rois}
-    if len(planes) > 1:
-        raise invalid(
-            str(path),
-            expected="outlines on one plane",
-            received=f"outlines on {len(planes)} planes of a stack",
-            remedy="Save those of each plane in a file of its own.",
-        )
+def _class(roi: Any) -> str:
+    """Return the class that an outline says it has: by a property, or its group, if it has one."""
+    said = str(roi.properties.get(_CLASS, "")).strip()
+    return said or (str(roi.group) if roi.group else "")
 
 
 def _refuse_absurd(path: Path) -> None:

@@ -83,6 +83,11 @@ class Classes(Task):
         return self.names
 
     @property
+    def numbers_classes(self) -> bool:
+        """Yes, also of two."""
+        return True
+
+    @property
     def channel_names(self) -> dict[str, tuple[str, ...]]:
         """The class names, of the only head."""
         return {"classes": self.names}

@@ -27,6 +27,14 @@ class Labelled:
         """
         return len(self.label_names) > 2
 
+    @property
+    def numbers_classes(self) -> bool:
+        """Whether label values are numbers of classes: outlines are then read by their classes.
+
+        Else these are objects, or the foreground of a mask.
+        """
+        return self.balances_classes
+
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Say why `labels` cannot be truth for this task.
 

@@ -85,6 +85,7 @@ def _checked(given: Given, data: Any, validation: Any) -> Work[tuple[Data, list[
     whole = given_data(data)
     own = not isinstance(validation, (int, float, type(None)))
     parts = [whole, held_out_of(whole, validation)] if own else [whole]
+    parts = [part.of_task(given.task) for part in parts]
     prefer = given.normalize.floor_dtype if given.normalize is not None else None
     whole, *others = of_one_type(parts, prefer)
     report = check(whole, given.task)
