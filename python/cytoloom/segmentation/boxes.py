@@ -180,16 +180,17 @@ def blocks(box: Box) -> Iterator[tuple[Box, Box]]:
         yield inner, outer
 
 
-def within(inner: Box, outer: Box) -> Box:
-    """Where `inner` lies in an array cut by `outer`.
+def within(inner: Box, outer: Box, rim: int = 0) -> Box:
+    """Where `inner` lies in an array cut by `outer`, with a rim of so many pixels.
 
     Examples
     --------
-    >>> within((slice(5, 7),), (slice(4, 9),))
-    (slice(1, 3, None),)
+    >>> within((slice(5, 7),), (slice(4, 9),)), within((slice(5, 7),), (slice(4, 9),), rim=1)
+    ((slice(1, 3, None),), (slice(2, 4, None),))
     """
     return tuple(
-        slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
+        slice(i.start - o.start + rim, i.stop - o.start + rim)
+        for i, o in zip(inner, outer, strict=True)
     )
 
 

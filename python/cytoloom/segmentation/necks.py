@@ -87,7 +87,7 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         deepest = max(deep[np.array(members) - 1].max(), SMOOTHED_PX * ratio.max())
         seen = _seen(labels[around], ratio, deepest)
         height = _heights(seen, set(members))
-        return _parts(seen, height, {k: _local(boxes[k - 1], around) for k in height}, neck)
+        return _parts(seen, height, {k: within(boxes[k - 1], around, rim=1) for k in height}, neck)
 
     # in a small image threads would take longer to start than their work takes
     workers = cores() if labels.size > ASIDE_PX else 1
@@ -102,11 +102,6 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
             part[tuple(i - 1 for i in rimmed)] = largest + number
             largest += int(number.max())
     return labels
-
-
-def _local(box: Box, around: Box) -> Box:
-    """Where a box lies in a part of the image with a rim of a pixel."""
-    return tuple(slice(s.start + 1, s.stop + 1) for s in within(box, around))
 
 
 class _Seen(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -165,8 +166,8 @@ def floods(pieces: Labels, divided: NDArray[np.bool_]) -> Iterator[Pieces]:
 def flood(labels: Labels, distance: Array, pieces: Labels, group: Pieces) -> None:
     """Grow the seeds within pieces, in place."""
     stack = Stack(group)
-    mask = stack.own(pieces)
-    grown = grow(stack.up(labels) * mask, stack.up(distance), mask)
+    mask, height = stack.own(pieces), stack.up(distance)
+    grown = grow(stack.up(labels) * mask, height, mask, from_seeds=True)
     for box, place in stack:
         np.copyto(labels[box], grown[place], where=mask[place])
 
@@ -185,9 +186,11 @@ def flood_in_blocks(
     while todo:
         left = []
         for inner, outer in todo:
-            mask, height = pieces[outer] == piece, distance[outer]
-            grown = grow(np.where(mask & (height > lowest), labels[outer], 0), height, mask)
-            core = within(inner, outer)
+            stack = Stack([(piece, outer)])
+            mask, height = stack.own(pieces), stack.up(distance)
+            seeds = stack.up(labels) * (mask & (height > lowest))
+            grown = grow(seeds, height, mask, from_seeds=lowest >= 0)
+            core = within(inner, outer, rim=1)
             empty = mask[core] & (labels[inner] == 0)
             labels[inner][empty] = grown[core][empty]
             if (empty & (grown[core] == 0)).any():
@@ -198,17 +201,48 @@ def flood_in_blocks(
         todo, lowest = left, -1.0
 
 
-def grow(labels: Labels, distance: Array, mask: NDArray[np.bool_]) -> Labels:
-    """Watershed inside `mask`, in place: over faces, then over corners to what only these reach.
+def grow(labels: Labels, height: Array, mask: NDArray[np.bool_], *, from_seeds: bool) -> Labels:
+    """Watershed inside `mask`: over faces, then over corners to what only these reach.
 
     Over corners at once, rim pixels would go to the neighbour about as often as not.
+
+    Parameters
+    ----------
+    labels : ndarray of int32
+        0 where to grow, and at the border of the array; changed in place.
+    height : ndarray of float
+        Grown into from the highest down; used up.
+    from_seeds : bool
+        Whether all labels are higher than what is beside them.
     """
-    depth = -np.asarray(distance)
+    empty = mask & (labels == 0)
+    if from_seeds:
+        _grow_by_one(labels, empty, height)
+        empty &= labels == 0
+    depth = np.negative(height, out=height)
     for corners in (False, True):
-        empty = mask & (labels == 0)
         if empty.any():
             _flood_empty(labels, empty, depth, corners)
+            empty &= labels == 0
     return labels
+
+
+def _grow_by_one(labels: Labels, empty: NDArray[np.bool_], height: Array) -> None:
+    """Grow seeds into what is beside them over faces, in place.
+
+    A watershed comes to all seed pixels before any other, to the highest first, and so gives each
+    pixel the label of the highest seed pixel beside it. Done at once the queue is half as long.
+    """
+    at = np.flatnonzero(_with_neighbours(labels > 0, corners=False) & empty)
+    ids, heights = labels.ravel(), height.ravel()
+    new, highest = np.zeros(at.size, labels.dtype), np.full(at.size, -np.inf, height.dtype)
+    for axis in range(labels.ndim):
+        step = math.prod(labels.shape[axis + 1 :])
+        for beside in (at - step, at + step):
+            better = (ids[beside] > 0) & (heights[beside] > highest)
+            new = np.where(better, ids[beside], new)
+            highest = np.where(better, heights[beside], highest)
+    ids[at] = new
 
 
 def _flood_empty(labels: Labels, empty: NDArray[np.bool_], depth: Array, corners: bool) -> None:
