@@ -50,6 +50,44 @@ def only(texts):
     return texts[0]
 
 
+def test_labels_that_look_inverted_are_named_in_a_set(folder):
+    """Black objects on white: nearly all is one label, up to the border."""
+    for i in range(2):
+        put(folder / "labels" / f"{i}.png", 1 - LABELS)
+    report = cl.check(folder)
+    assert report.ok
+    assert "0.png, " in only(report.warnings)
+    assert "1.png, up to the border: they look inverted" in report.warnings[0]
+    # one alone may be full of one object, and numbered cells may cover everything
+    dense = np.arange(320).reshape(16, 20) // 20 + 1
+    for labels in (
+        [1 - LABELS],
+        [1 - LABELS, LABELS, LABELS],
+        [dense, dense + 20],
+        [LABELS * 0 + 1] * 2,
+    ):
+        assert not cl.check(arrays(*labels)).warnings
+
+
+def test_tables_of_colours_are_compared(folder):
+    """Where each file has a table of its own, one colour has several numbers."""
+
+    def colour(i, *colours):
+        """Store labels with a table of colours, black first."""
+        picture = Pillow.fromarray(LABELS).convert("P")
+        picture.putpalette([0, 0, 0, *(part for one in colours for part in one)])
+        picture.save(folder / "labels" / f"{i}.png")
+
+    red, green = (255, 0, 0), (0, 255, 0)
+    for i in range(3):
+        colour(i, red, green)
+    report = cl.check(folder)
+    assert not report.warnings
+    assert "numbers of a table of colours (3 of 3 images)" in only(report.notes)
+    colour(2, green)
+    assert "1 is RGB 255 0 0 in" in only(cl.check(folder).warnings)
+
+
 def test_nothing_wrong(folder):
     report = cl.check(folder)
     assert report.ok

@@ -150,6 +150,35 @@ def test_a_mask_whose_white_has_the_number_0_is_what_it_shows(tmp_path, form):
     np.testing.assert_array_equal(read_labels(tmp_path / f"b.{form}"), LABELS)
 
 
+WHITE_FIRST = {
+    "two colours": [(255, 255, 255), (0, 0, 255)],
+    "many colours": [(255, 255, 255), (0, 0, 255), (255, 0, 0), (0, 255, 0)],
+    "greys": [(255, 255, 255), (0, 0, 0), (90, 90, 90)],
+}
+
+
+@pytest.mark.parametrize("form", ["tif", "png", "bmp"])
+@pytest.mark.parametrize("colours", WHITE_FIRST.values(), ids=WHITE_FIRST)
+def test_numbers_are_labels_whichever_of_the_colours_an_image_has(tmp_path, form, colours):
+    """Glasbey's table begins with white: background of an empty image, and of one object."""
+    path = tmp_path / f"a.{form}"
+    for labels in (0 * LABELS, np.minimum(LABELS, 1)):
+        if form == "tif":
+            tifffile.imwrite(path, labels, photometric="palette", colormap=palette(colours))
+        else:
+            picture = Pillow.fromarray(labels).convert("P")
+            picture.putpalette([part for colour in colours for part in colour])
+            picture.save(path)
+        np.testing.assert_array_equal(read_labels(path), labels)
+
+
+def test_an_empty_image_is_no_mask_turned_round(tmp_path):
+    """Numbers begin at white where white is zero, and an image without objects has no others."""
+    empty = write(tmp_path, 0 * LABELS, photometric="miniswhite")
+    with pytest.warns(UserWarning, match="white is zero"):
+        assert not read_labels(empty).any()
+
+
 @pytest.mark.parametrize("photometric", ["ycbcr", "rgb"])
 def test_jpeg_in_tiff_gives_red_green_and_blue(tmp_path, photometric):
     """Whichever way its colours are stored."""

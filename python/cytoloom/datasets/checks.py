@@ -18,6 +18,7 @@ from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
 from .across import Facts, differing, unusable
+from .across_labels import LabelFacts, odd_labels
 from .data import Data, given_data
 from .drawn import is_together
 from .files import pixel_sha256
@@ -66,6 +67,7 @@ class _Findings:
         self._kinds: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._wrong: dict[str, list[str]] = defaultdict(list)
         self._facts: list[Facts] = []
+        self._label_facts: list[LabelFacts] = []
         self._said: Counter[str] = Counter()
         self._empty: list[str] = []
         self._shown: dict[str, frozenset[int]] = {}
@@ -159,6 +161,7 @@ class _Findings:
         counting = understood_as if known is None else understood_as[known]
         self._shown[item.id] = kinds_in(counting, bool(self._classes))
         self._labelled += 1
+        self._label_facts.append(LabelFacts.of(source, labels))
         if not foreground:
             self._empty.append(item.id)
         self._kinds["masks"][bool(values.size and values[-1] == 255 and len(values) <= 2)].append(
@@ -171,6 +174,8 @@ class _Findings:
         said = list(_described(self._task, labels))
         if understood and not (said and understood == "0/255 mask"):
             said.append(f"labels understood as {understood}")
+        if self._label_facts[-1].colours is not None:
+            said.append("labels understood as the numbers of a table of colours")
         self._said.update(said)
 
     def _odd_label_files(self) -> Iterator[str]:
@@ -222,6 +227,7 @@ class _Findings:
             )
         elif self._empty:
             self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
+        self._warnings += odd_labels(self._label_facts, self._labelled - len(self._empty))
         self._warnings += self._absent_classes()
         own, theirs = getattr(self._task, "names", ()), self._data.classes
         if own and theirs and own != theirs:

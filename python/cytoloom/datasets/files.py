@@ -178,6 +178,14 @@ class FileSource:
         """How labels were understood, once they were read."""
         return UNDERSTOOD.get(self.identity, "") if self.role == "labels" else ""
 
+    @property
+    def colours(self) -> AnyArray | None:
+        """What the numbers of labels stand for, where the file has a table of colours."""
+        # of one byte a pixel: no other file is opened once more
+        if self.role != "labels" or self.info.dtype != np.uint8:
+            return None
+        return formats.reader_of(self.path).colours(self.path)
+
     def read(self, slices: Slices | None = None) -> AnyArray:
         """Return the pixels, read-only, or those within one slice per spatial axis."""
         kept = self._picked() if self.role == "image" else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import invalid
 from ..messages import Value, say
-from .image import AnyArray, ImageInfo, upright
+from .image import AnyArray, ImageInfo, turned, upright
 from .labels import as_shown
 from .reader import Part, Reader, refuse_too_large
 
@@ -36,14 +36,16 @@ class Bitmap(Reader):
             kept = _keeps_alpha(picture, path, part)
             height, width = picture.height, picture.width
             # orientations from 5 on are turned by 90 degrees: height and width change places
-            if _orientation(picture) >= 5:
+            orientation = _orientation(picture)
+            if orientation >= 5:
                 height, width = width, height
             coloured = _is_coloured(picture)
             alpha = "yxc" if _has_alpha(picture) and not kept else ""
         shape = (height, width, (3 if coloured else 1) + kept)
         names = _RGB if coloured and not kept else None
         dtype = np.dtype(np.uint8)
-        return ImageInfo(shape, dtype, "yxc", None, names, "", self.lossy, alpha=alpha)
+        notes = turned(orientation)
+        return ImageInfo(shape, dtype, "yxc", None, names, "", self.lossy, notes=notes, alpha=alpha)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode a picture into ``(y, x, c)``: colours or grey, without alpha unless asked for.
@@ -72,6 +74,11 @@ class Bitmap(Reader):
                 array = as_shown(array, _palette(picture))
             values = _turned(array.astype(np.uint8) if picture.mode == "1" else array, picture)
         return (values, None) if picture.mode == "CMYK" else _without_alpha(values)
+
+    def colours(self, path: Path) -> AnyArray | None:
+        """Return the palette."""
+        with self.opened(path) as picture:
+            return _palette(picture) if picture.mode == "P" else None
 
 
 class Bmp(Bitmap):
@@ -210,9 +217,8 @@ def _is_coloured(picture: Picture) -> bool:
 
 
 def _palette(picture: Picture) -> AnyArray:
-    """Return the colours ``(256, 3)`` of indices; black where the file says nothing of one."""
-    given = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    return np.concatenate([given, np.zeros((256 - len(given), 3), np.uint8)])
+    """Return the colours ``(n, 3)`` of indices, as many as the file says."""
+    return np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
 
 
 def _depth(path: Path) -> tuple[int, int]:

@@ -230,6 +230,18 @@ def upright(array: AnyArray, orientation: int) -> AnyArray:
     return array[..., ::down, ::across, :]
 
 
+def turned(orientation: int) -> tuple[Message, ...]:
+    """Say that a picture was turned, where it was, since some programs show it as it is stored.
+
+    Examples
+    --------
+    >>> print(*turned(6), *turned(1))
+    turned upright, as its tag says (Orientation 6), which some programs ignore
+    """
+    text = "turned upright, as its tag says (Orientation {}), which some programs ignore"
+    return () if orientation == 1 else (say(text, orientation),)
+
+
 def check_axes(axes: str, ndim: int, where: str) -> str:
     """Return `axes` in small letters, or say what is wrong with them.
 

@@ -77,30 +77,44 @@ def understand(
 
 
 def as_shown(indices: AnyArray, colours: AnyArray) -> AnyArray:
-    """Return the indices of a colour map, or 0 and 1 where it shows a mask in black on white.
+    """Return the indices of a colour map, or 0 and 1 where it is one of black and white alone.
 
-    Numbers of classes or objects are kept, whatever their colours; of a mask, white is what is
-    meant, and its number may be 0.
+    Numbers of classes or objects are kept, whatever their colours; of a mask in black and white,
+    white is what is meant, and its number may be 0. The map decides, not what one image uses of
+    it: images of one folder have the same.
 
     Parameters
     ----------
     indices : ndarray of unsigned integers
         As stored.
     colours : uint8 ndarray (n, 1) or (n, 3)
-        Of each index.
+        Of each index, as stored.
 
     Examples
     --------
     >>> as_shown(np.array([0, 1, 0]), np.array([[255], [0]]))
     array([1, 0, 1], dtype=uint8)
-    >>> as_shown(np.array([0, 1, 2]), np.array([[255], [0], [128]]))
-    array([0, 1, 2])
+    >>> as_shown(np.array([0, 1, 0]), np.array([[255], [0], [128]]))
+    array([0, 1, 0])
+    >>> as_shown(np.array([0, 1, 0]), np.array([[255, 255, 255], [0, 0, 255]]))
+    array([0, 1, 0])
     """
-    used = colours[values_of(indices)]
-    if len(colours) and (colours[0] == 255).all() and ((used == 0) | (used == 255)).all():
-        white: AnyArray = (colours == 255).all(axis=1)[indices].astype(np.uint8)
-        return white
-    return indices
+    if not is_white_first(colours):
+        return indices
+    white: AnyArray = np.isin(indices, np.flatnonzero(colours[:, 0])).astype(np.uint8)
+    return white
+
+
+def is_white_first(colours: AnyArray) -> bool:
+    """Whether a colour map is of white and black alone, white first.
+
+    Examples
+    --------
+    >>> is_white_first(np.array([[255], [0]])), is_white_first(np.array([[0], [255]]))
+    (True, False)
+    """
+    plain = (colours == colours[:, :1]).all() and np.isin(colours, (0, 255)).all()
+    return bool(plain and colours[:1].any() and not colours.all())
 
 
 def values_of(labels: Labels) -> Labels:

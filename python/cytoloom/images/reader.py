@@ -82,6 +82,10 @@ class Reader:
         """Decode labels: values as stored ``(..., c)``, and alpha ``(...)`` where there is some."""
         return self.pixels(path, part), None
 
+    def colours(self, path: Path) -> AnyArray | None:
+        """Return the colours ``(n, c)`` that the values of a file stand for, where they do."""
+        return None
+
     def members(self, path: Path) -> tuple[str, ...]:
         """Return the names of the files that are one image with this one, itself among them."""
         return (path.name,)

@@ -10,7 +10,16 @@ import numpy as np
 from ..errors import invalid
 from ..messages import Message, Setting, say
 from ..storage.atomic import write_whole
-from .image import AnyArray, ImageInfo, arrangement, check_axes, guess_axes, guessed, upright
+from .image import (
+    AnyArray,
+    ImageInfo,
+    arrangement,
+    check_axes,
+    guess_axes,
+    guessed,
+    turned,
+    upright,
+)
 from .labels import as_shown
 from .reader import Part, Reader, arranged_box, different, stored_box
 from .tiff_chunks import has_regions, stored
@@ -91,6 +100,11 @@ class Tiff(Reader):
             if _has_alpha(file, array.shape[-1], part.axes):
                 return array[..., :-1], array[..., -1]
             return array, None
+
+    def colours(self, path: Path) -> AnyArray | None:
+        """Return the colour map, unless it says only how to show the values."""
+        with opened(path) as file:
+            return _colour_map(file)
 
     def members(self, path: Path) -> tuple[str, ...]:
         """Return the names of the files that are one image with this one, itself among them."""
@@ -211,8 +225,9 @@ def _turned_round(array: AnyArray, page: Any) -> AnyArray:
 
 
 def _is_mask(array: AnyArray, page: Any) -> bool:
-    """Whether pixels are only black or white."""
-    return array.dtype == bool or bool(((array == 0) | (array == _top(page))).all())
+    """Whether pixels are only black or white; white alone is the background of numbers as well."""
+    ends = (array == 0) | (array == _top(page))
+    return array.dtype == bool or bool(array.any() and ends.all())
 
 
 def _has_alpha(file: Opened, channels: int, axes: str | None) -> bool:
@@ -253,12 +268,12 @@ def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
     bytes_ = colours is not None or file.series.dtype.kind == "b"
     dtype = np.dtype(np.uint8) if bytes_ else file.series.dtype
     size, odd = pixel_size_um(file, "z" in ordered)
-    turned = _orientation(file)
-    if turned >= 5:
+    orientation = _orientation(file)
+    if orientation >= 5:
         shape = (*shape[:-3], shape[-2], shape[-3], shape[-1])
         size = size and (*size[:-2], size[-1], size[-2])
     notes = (*file.notes, *_guesses(file, shape, axes), *odd)
-    regions = turned == 1 and has_regions(file.series)
+    regions = orientation == 1 and has_regions(file.series)
     names = _channel_names(file, shape[-1])
     kept = letters if alpha else ""
     return ImageInfo(shape, dtype, ordered, size, names, regions=regions, notes=notes, alpha=kept)
@@ -291,13 +306,11 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
     if _says_alpha(file, shape[-1]) and axes is None:
         text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
         found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
-    if _orientation(file) != 1:
-        text = "turned upright, as its tag says (Orientation {}), which some programs ignore"
-        found.append(say(text, _orientation(file)))
+    found += turned(_orientation(file))
     if file.page.photometric == 0 and not file.tiff.is_imagej and file.page.dtype.kind != "b":
-        turned = "images and masks of two values are turned round, numbers of labels are not"
+        rounds = "images and masks of two values are turned round, numbers of labels are not"
         kept = say("values of {} have no largest to turn them round by", file.page.dtype.name)
-        found.append(say("white is zero by its tag: {}", turned if _white_is_zero(file) else kept))
+        found.append(say("white is zero by its tag: {}", rounds if _white_is_zero(file) else kept))
     return found
 
 
