@@ -27,10 +27,11 @@
 #'     of the pixels), `kappa` (Fleiss'), `pair_dice` (mean over pairs of experts), `dice` (mean
 #'     over experts against the consensus), of instances also `pair_ap50` and `ap50`, `flags`,
 #'     `labels` (path, `NA` of labels in memory); counts are `NA` where there is no consensus;
-#'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`,
-#'     `sensitivity` and `specificity` against the consensus, `agreement` (Dice with the others), of
-#'     instances `agreement_ap50`; `flags`, `NA` where there are none. Of instances scores with
-#'     `ap50` are of objects, matched at an IoU of 0.5, all others of the foreground;
+#'   * `per_expert`: `expert`, `images`, and means over images of `dice`, `iou`, `ap50`, `ap`
+#'     (the mean over IoU 0.5 to 0.95), `sensitivity` and `specificity` against the consensus,
+#'     `agreement` (Dice with the others), of instances `agreement_ap50`; `flags`, `NA` where there
+#'     are none. Of instances `ap50`, matched at an IoU of 0.5, `ap` and `agreement_ap50` are of
+#'     objects, all others of the foreground;
 #'   * `per_label`: `image`, `expert`, `objects` and the same scores of each label image;
 #'   * `pairs`: `image`, `expert`, `other`, `dice`, `iou`, of instances `ap50`;
 #'   * `objects`, of instances: `image`, `object`, `area_px`, `drawn_by` (how many have it, too, at
@@ -162,10 +163,7 @@ print.cl_consensus <- function(x, digits = 3, ...) {
   cat(format(x), "\n", sep = "")
   print(x$per_expert[names(x$per_expert) != "flags"], digits = digits, row.names = FALSE)
   if (x$task == "instances") {
-    cat(
-      "ap50 and agreement_ap50 are of objects, matched at an IoU of 0.5; the others of the",
-      "foreground\n"
-    )
+    cat("ap50, ap and agreement_ap50 are of objects; the others of the foreground\n")
   }
   for (table in x[c("per_expert", "per_image")]) {
     odd <- table[!table$flags %in% c(NA, ""), ]

@@ -113,6 +113,7 @@
 #'   missed among them and false ones not, with its interval.
 #' * `predicted_ap50`, `predicted_dice`, each with `_low` and `_high`: scores that the result would
 #'   have, were there a truth to hold it against; those that a task is known by.
+#' * `uncertainty`: with `uncertainty = TRUE` only, the mean of the variance over the pixels found.
 #' * `unlikeness`: how far the image looks from those of the training. Beyond 1 lies one in twenty
 #'   images like these: look at what was found there.
 #' * `flags`: `"unlike"` (`unlikeness` is above 1), `"faint"` (its contrast was held down).

@@ -159,6 +159,8 @@ def test_objects_are_matched_and_voted():
     assert found.per_label["objects"].tolist() == [3, 2, 2]
     # A has both and one too many, C what it joined as the larger of them (IoU 4/7) and the speck
     assert found.per_expert["ap50"].tolist() == [2 / 3, 1, 1 / 3]
+    # at two of the ten IoU from 0.5 to 0.95 what C has joined is as much as is asked for
+    assert found.per_expert["ap"].tolist() == pytest.approx([2 / 3, 1, 1 / 15])
     assert found.pairs["ap50"].tolist() == [2 / 3, 1 / 4, 1 / 3], "A and B, A and C, B and C"
     expected = [11 / 24, 1 / 2, 7 / 24]
     assert found.per_expert["agreement_ap50"].tolist() == pytest.approx(expected)

@@ -109,12 +109,18 @@ def bits(p):
 
 
 def test_a_single_network_disagrees_with_nobody(trained, tmp_path):
-    image = small.nuclei(1)[0][0]
-    cl.predict(trained, {"a": image}, rescale=None, out=tmp_path, uncertainty=True, progress=False)
+    """Of an image in which nothing is found there are no pixels to be unsure of."""
+    images = {"a": small.nuclei(1)[0][0], "blank": np.zeros((64, 64), np.uint8)}
+    kept = cl.predict(trained, images, rescale=None, out=tmp_path, uncertainty=True, progress=False)
     found = cl.images.read(tmp_path / "uncertainty" / "a.tif").array
     assert found.shape == (64, 64, 3)
     assert found[..., 0].max() > 0
     assert not found[..., 1].any()
+    assert list(kept.summary)[-3:] == ["uncertainty", "unlikeness", "flags"]
+    unsure = found[..., 2][kept["a"] > 0].mean(dtype=float)
+    assert kept.summary["uncertainty"][0] == pytest.approx(unsure, abs=1e-3)
+    assert kept["blank"].any() or np.isnan(kept.summary["uncertainty"][1])
+    assert cl.results(tmp_path).summary.equals(kept.summary)
 
 
 def normalized(model, image):

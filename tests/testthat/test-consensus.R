@@ -83,7 +83,7 @@ test_that("objects are matched and voted, and who joins them is named", {
   expect_identical(agreed$per_expert$ap50, c(1, 1, 1 / 2))
   expect_identical(agreed$pairs$ap50, c(1, 1 / 2, 1 / 2))
   expect_equal(agreed$per_expert$agreement, c(1, 1, 1)) # of the foreground
-  expect_output(print(agreed), "on 1 image, of objects\n.*\nap50 and agreement_ap50 are of objects")
+  expect_output(print(agreed), "of objects\n.*\nap50, ap and agreement_ap50 are of objects")
   expect_identical(agreed$per_image$labels, NA_character_)
   counts <- generics::glance(agreed)
   expect_identical(nrow(counts), 1L)

@@ -28,7 +28,7 @@ from .numbers import MOST_CLASSES, TASKS, look, read, settled, understood
 from .outstanding import of_experts, of_images
 from .result import Consensus
 
-SCORES = ("dice", "iou", "ap50", "sensitivity", "specificity")
+SCORES = ("dice", "iou", "ap50", "ap", "sensitivity", "specificity")
 IMAGE = (
     "image", "status", "experts", "objects", "disputed", "foreground", "kappa", "pair_dice", "dice",
     "pair_ap50", "ap50",

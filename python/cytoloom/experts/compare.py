@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..images.labels import values_of
-from ..metrics.instances import average_precision
+from ..metrics.instances import IOUS_50_95, average_precision
 from ..metrics.overlap import Overlap
 from ..segmentation.objects import areas, components
 from .instances import agreed_objects, fates
@@ -103,7 +103,7 @@ def agree(said: Said, method: str, every: Array) -> Agreed:
             "expert": name,
             "objects": _count(own),
             **_overlap(found.overlap(answer, found.votes[k])),
-            "ap50": _objects(pieces, own),
+            **_objects(pieces, own),
             **rates(found, k, answer, estimate),
         }
         for k, (name, own) in enumerate(zip(said.experts, drawn, strict=True))
@@ -113,7 +113,7 @@ def agree(said: Said, method: str, every: Array) -> Agreed:
             "expert": a,
             "other": b,
             **_overlap(found.overlap(*found.votes[[i, j]])),
-            "ap50": math.nan if said.objects is None else _objects(drawn[i], drawn[j]),
+            "ap50": math.nan if said.objects is None else _objects(drawn[i], drawn[j])["ap50"],
         }
         for (i, a), (j, b) in itertools.combinations(enumerate(said.experts), 2)
     ]
@@ -177,10 +177,14 @@ def _count(pieces: Sequence[Array]) -> int:
     return sum(int((values_of(one) > 0).sum()) for one in pieces)
 
 
-def _objects(agreed: Sequence[Array], own: Sequence[Array]) -> float:
+def _objects(agreed: Sequence[Array], own: Sequence[Array]) -> dict[str, float]:
     """Return the average precision of objects, the mean over classes that one of the two has."""
-    both = zip(agreed, own, strict=True)
-    return mean([average_precision(a, b) for a, b in both if a.any() or b.any()])
+    both = [(a, b) for a, b in zip(agreed, own, strict=True) if a.any() or b.any()]
+    each = [average_precision(a, b, IOUS_50_95) for a, b in both]
+    return {
+        "ap50": mean([float(by_iou[0]) for by_iou in each]),
+        "ap": mean([float(by_iou.mean()) for by_iou in each]),
+    }
 
 
 def _fates(labels: Array, said: Said) -> list[dict[str, Any]]:

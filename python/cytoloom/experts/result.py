@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 WHAT = {"binary": "foreground", "classes": "classes", "instances": "objects"}
-OF_OBJECTS = (
-    "ap50 and agreement_ap50 are of objects, matched at an IoU of 0.5; the others of the foreground"
-)
+OF_OBJECTS = "ap50, ap and agreement_ap50 are of objects; the others of the foreground"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +33,10 @@ class Consensus:
         consensus), of instances also pair_ap50 and ap50, flags, labels (path or ""). One row per
         image; of one without consensus objects and disputed are missing.
     per_expert : DataFrame
-        expert, images, then means over images: dice, iou, ap50, sensitivity and specificity
-        against the consensus, agreement (Dice with the others), of instances agreement_ap50; flags.
-        Of instances the scores with ap50 are of objects, matched at an IoU of 0.5, the others of
-        the foreground.
+        expert, images, then means over images: dice, iou, ap50, ap (the mean over IoU 0.5 to
+        0.95), sensitivity and specificity against the consensus, agreement (Dice with the
+        others), of instances agreement_ap50; flags. Of instances ap50, matched at an IoU of 0.5,
+        ap and agreement_ap50 are of objects, the others of the foreground.
     per_label : DataFrame
         image, expert, objects, and the same scores of each label image.
     pairs : DataFrame

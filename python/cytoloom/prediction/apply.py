@@ -23,7 +23,7 @@ from ..models.rescale import scale_of as factor_of
 from ..storage.tables import write_parquet
 from ..tasks.found import Found
 from ..uncertainty.evidence import Evidence, evidence_of
-from .summary import trusted
+from .summary import UNCERTAINTY, trusted
 
 UNCERTAINTIES = ("entropy", "mutual_information", "variance")
 """Planes of the files in ``uncertainty/``."""
@@ -89,8 +89,9 @@ def predict_one(
         table = _objects(model, item, source, found, made, evidence)
         if maps and folder.path is not None:
             _write_probabilities(folder, model, item, made)
+        said = trusted(model.trust, evidence, table, faint)
         if uncertainty and folder.path is not None:
-            _write_uncertainty(folder, model, item, made)
+            said[UNCERTAINTY] = _write_uncertainty(folder, model, item, made, found.labels)
     passed = scale_of(item.image)
     row = {
         "image": item.id,
@@ -102,7 +103,7 @@ def predict_one(
         "labels": "",
         # kept with the row of an image, but no columns of its table
         "semantic": found.semantic,
-        "trusted": trusted(model.trust, evidence, table, faint),
+        "trusted": said,
     }
     if folder.path is None:
         return Predicted(row, table, found.labels, odd, held_down=faint)
@@ -201,12 +202,19 @@ def _write_probabilities(
 
 
 def _write_uncertainty(
-    folder: InMemory, model: Model, item: Any, maps: dict[str, np.ndarray]
-) -> None:
-    """Write how unsure each pixel is: entropy, disagreement of members, variance over its most."""
+    folder: InMemory, model: Model, item: Any, maps: dict[str, np.ndarray], labels: np.ndarray
+) -> float | None:
+    """Write how unsure each pixel is: entropy, disagreement of members, variance over its most.
+
+    Returns
+    -------
+    float or None
+        The mean of the last over the pixels found; None where there are none.
+    """
     from ..images.probability_maps import write_maps
 
     shape = (*next(iter(maps.values())).shape[:-1], len(UNCERTAINTIES))
+    inside: dict[Any, tuple[float, int]] = {}
 
     def part(rows: slice) -> np.ndarray:
         own = {head: values[rows] for head, values in maps.items()}
@@ -214,9 +222,13 @@ def _write_uncertainty(
         most = 1 - 1 / said.shape[-1]
         variance = (1 - (said * said).sum(axis=-1)) / most
         members = own[DISAGREEMENT][..., 0] if DISAGREEMENT in own else np.zeros_like(variance)
+        unsure = variance[labels[rows] > 0]
+        inside[rows.start, rows.stop] = float(unsure.sum(dtype=np.float64)), unsure.size
         return np.stack([entropy(said), members, variance], axis=-1)
 
     write_maps(folder.place("uncertainty", item.id), part, shape, item.spacing_um)
+    total, count = map(sum, zip(*inside.values(), strict=True))
+    return round(total / count, 4) if count else None
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

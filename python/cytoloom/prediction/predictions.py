@@ -43,7 +43,8 @@ class Predictions:
         How far to trust it, one row per image: image, count (objects found), count_low and
         count_high (between which the true count lies in 90 of 100 images), mean_area_px of the
         true objects, and predicted_<score> of each main score of the task, with such intervals in
-        <column>_low and <column>_high; unlikeness (how far the image looks from those of the
+        <column>_low and <column>_high; where `uncertainty` was asked for, uncertainty (mean of the
+        plane variance over the pixels found); unlikeness (how far the image looks from those of the
         training: beyond 1 lies one in twenty such images), flags ("unlike"; "faint": contrast held
         down). Missing where a model cannot tell, see `Trust`.
     out : Path or None

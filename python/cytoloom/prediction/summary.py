@@ -23,6 +23,8 @@ UNLIKE, FAINT = "unlike", "faint"
 """Flags: of an image that looks unlike those of the training; of one whose contrast was held
 down."""
 MEAN_AREA = "mean_area_px"
+UNCERTAINTY = "uncertainty"
+"""Of images of which it was asked how unsure each pixel is: the mean over those found."""
 USUAL, CHANCE, FAR = 0.05, 0.01, 2.5
 """Of images like those of the training one in twenty is flagged, which alone is not worth a word:
 more of them than by such a chance are, and those so far away."""
@@ -85,7 +87,10 @@ def summary_table(task: Task, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame
     rows : sequence of dict
         With ``"image"`` and what `trusted` gave; of an image that failed alone its name.
     """
-    table = pd.DataFrame([dict(row) for row in rows], columns=columns_of(task))
+    columns = list(columns_of(task))
+    if any(UNCERTAINTY in row for row in rows):
+        columns.insert(columns.index(UNLIKENESS), UNCERTAINTY)
+    table = pd.DataFrame([dict(row) for row in rows], columns=columns)
     numbers = [name for name in table if name not in ("image", *COUNTS, FLAGS)]
     table[numbers] = table[numbers].astype(float)
     table[FLAGS] = table[FLAGS].astype(object).where(table[FLAGS] != "", None)
