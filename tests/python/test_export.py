@@ -191,6 +191,12 @@ def test_classes_are_those_of_the_prediction(tmp_path):
     export(given, tmp_path, "coco")
     plain = json.loads((tmp_path / "annotations.json").read_text())
     assert [one["name"] for one in plain["categories"]] == ["red", "blue"]
+    tifffile.imwrite(tmp_path / "a.tif", labels.astype(np.uint8), photometric="minisblack")
+    for name in ("a.geojson", "annotations.json"):
+        table = {"image": [tmp_path / "a.tif"], "label": [tmp_path / name]}
+        source = cl.Data.from_table(table).items[0].annotations[0]
+        assert np.array_equal(source.read(), labels)
+        assert "numbered whatever their class (1 blue, 1 red)" in source.understood
 
 
 def test_what_people_draw_in_imagej_is_filled_as_there(drawn, tmp_path):
