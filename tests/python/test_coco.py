@@ -186,6 +186,17 @@ def test_the_file_is_found_where_programs_put_it(folder, place):
         cl.Data.from_folder(folder / "images" if place == "images" else folder)
 
 
+def test_of_a_folder_of_sets_one_is_to_be_given(folder):
+    """As Roboflow writes train/, valid/ and test/, each with its images and its file."""
+    for part in ("train", "valid"):
+        shutil.copytree(folder / "images", folder / "root" / part)
+        path = folder / "root" / part / "_annotations.coco.json"
+        path.write_text(json.dumps(coco([{"segmentation": [SQUARE]}])))
+    with pytest.raises(cl.InvalidError, match=r"train, valid. Give one of them: .*train"):
+        cl.Data.from_folder(folder / "root")
+    assert len(cl.Data.from_folder(folder / "root" / "train")) == 1
+
+
 def test_two_images_of_one_name_are_refused(folder):
     found = coco([{"segmentation": [SQUARE]}], ["x/a.tif", "y/a.tif"])
     (folder / "annotations.json").write_text(json.dumps(found))

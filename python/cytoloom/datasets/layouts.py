@@ -259,6 +259,8 @@ def _is_set(folder: Path) -> bool:
     if folder.name.startswith(".") or not folder.is_dir():
         return False
     try:
+        if _file_of_all(folder) is not None:
+            return True
         found = find_folders(folder)
         return all(inside is not None and walk(inside).images for inside in found)
     except (OSError, InvalidError):
