@@ -207,18 +207,10 @@ class Told:
             received = f"boxes alone for {entry['file_name']}"
             remedy = "Draw outlines, or take the boxes away where nothing is to be found."
             raise invalid(str(self.path), expected="outlines", received=received, remedy=remedy)
-        flat = np.zeros(shape[0] * shape[1], np.int32)
-        covered = empty = 0
         called = [self.names.get(one.get("category_id"), "") for one in objects]
         values = class_values(self.path, called, classes) if classes else None
         numbers = _numbers(objects, unknown) if values is None else values
-        for number, one in zip(numbers, objects, strict=True):
-            place = self._places(one, shape)
-            if fit is not None:
-                fit.add(_outlines_of(one), len(place))
-            covered += int(np.count_nonzero(flat[place]))
-            empty += not len(place)
-            flat[place] = number
+        flat, covered, empty = self._painted(objects, numbers, shape, fit)
         for one in crowds if unknown is not None else ():
             place = self._places(one, shape)
             flat[place[flat[place] == 0]] = unknown
@@ -231,6 +223,25 @@ class Told:
         }
         words = [text for text, count in said.items() if text and count]
         return flat.reshape(shape, order="F"), "; ".join(words)
+
+    def _painted(
+        self,
+        objects: Sequence[Entry],
+        numbers: Sequence[int],
+        shape: tuple[int, ...],
+        fit: Fit | None,
+    ) -> tuple[NDArray[np.int32], int, int]:
+        """Fill objects with their numbers; count pixels that are in several, and empty objects."""
+        flat = np.zeros(shape[0] * shape[1], np.int32)
+        covered = empty = 0
+        for number, one in zip(numbers, objects, strict=True):
+            place = self._places(one, shape)
+            if fit is not None:
+                fit.add(_outlines_of(one), len(place))
+            covered += int(np.count_nonzero(flat[place]))
+            empty += not len(place)
+            flat[place] = number
+        return flat, covered, empty
 
     def _refuse_other_size(self, entry: Entry, shape: tuple[int, ...]) -> None:
         size = (entry.get("height"), entry.get("width"))
