@@ -331,6 +331,25 @@ def test_planes_of_files_and_arrays_are_written_for_training(tmp_path):
         assert (item.annotations[0].read() > 0).sum() == 48
 
 
+def test_a_consensus_is_reviewed_and_masks_become_objects(tmp_path):
+    """Of images that are given apart; classes are refused, in which there are no objects."""
+    mask = np.zeros((40, 50), np.uint8)
+    mask[2:8, 2:9] = mask[20:28, 20:30] = 1
+    for name in ("anna", "ben", "images"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "a.tif", mask)
+    experts = [tmp_path / "anna", tmp_path / "ben"]
+    out = cl.consensus(experts, out=tmp_path / "agreed", progress=False).out
+    with reviewing(out, images=tmp_path / "images") as browser:
+        assert np.unique(browser.labels(0, mask.shape)).tolist() == [0, 1, 2]
+        browser.step("delete", object=1)
+    assert (kept(out / "corrected", "a") > 0).sum() == 80
+    drawn = {"anna": {"a": mask * 2}, "ben": {"a": mask * 2 - (mask.cumsum(1) > 3) * mask}}
+    classes = cl.consensus(drawn, task="classes", progress=False)
+    with pytest.raises(cl.InvalidError, match="labels that are classes"):
+        cl.review(classes, images={"a": mask}, out=tmp_path / "o", browser=False, progress=False)
+
+
 def one_line(error: BaseException) -> str:
     assert "\n" not in str(error)
     return str(error)
@@ -346,6 +365,7 @@ def test_what_cannot_be_reviewed_is_said_in_a_sentence(images, results, tmp_path
 
     assert "`results`. Expected results, or" in said(tmp_path / "empty")
     assert "`results`. Expected results, or" in said(tmp_path / "nowhere")
+    assert "`results`. Expected results, or at least one image" in said([])
     assert "`out`. Expected a folder for what is corrected" in said({"a": np.ones((8, 8))})
     stack = {"a": np.zeros((5, 8, 9))}
     assert "a: a stack of 5 planes" in said(stack, out=tmp_path / "out")

@@ -110,7 +110,8 @@ def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
     if found.kind == "scores" or found.run.get("verb") == "consensus":
         with contextlib.suppress(InvalidError):
             data = as_data(given, **{k: v for k, v in how.items() if k not in ("slices", "taken")})
-            return list(data.items)
+            if data.items:  # none of images alone
+                return list(data.items)
     known = {name: value for name, value in how.items() if name not in ("unknown", "pixel_size_um")}
     try:
         return list(gather_images(given, **known).items)

@@ -158,7 +158,9 @@ class Corrected:
             Written(self.folder).refuse_others([self._file(name), TABLE], "out")
             self._begin(name, begun)
             after = self.journal.add(name, line)
-            if after.done != before.done:
+            if len(after.done) > len(before.done):
+                self._open = (name, begun, applied(now, after.done[-1:]))
+            elif len(after.done) < len(before.done):
                 self._open = (name, begun, applied(begun, after.done))
             self._write(name, after, before)
             return self._open[2] if self._open else now
@@ -186,7 +188,7 @@ class Corrected:
     def _write(self, name: str, now: Progress, before: Progress | None = None) -> None:
         """Write the label image, and the table where an image comes or goes."""
         was = before is not None and before.accepted
-        if before is None or now.done != before.done or (now.accepted and not was):
+        if before is None or len(now.done) != len(before.done) or (now.accepted and not was):
             self._write_labels(name)
         if now.accepted != was or (before is None and self.table.is_file()):
             self._write_table()

@@ -19,14 +19,16 @@
     get("told").classList.toggle("wrong", wrong);
   }
   const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-  function count() {
-    const seen = new Set(now.labels);
-    seen.delete(0);
-    return seen.size;
+  function numbers() {
+    const top = now.labels.reduce((one, other) => (one > other ? one : other), 0);
+    if (top > 2 ** 26) return [...new Set(now.labels)].filter(Boolean).sort((a, b) => a - b);
+    const seen = new Uint8Array(top + 1);
+    for (const own of now.labels) seen[own] = 1;
+    return [...seen.keys()].filter((own) => own && seen[own]);
   }
   function tellHowFar() {
     const { done, accepted } = all[now.image];
-    tell(`${counted(count(), "object")}, ${counted(done, "step")}${accepted ? ", accepted" : ""}. All is kept.`);
+    tell(`${counted(numbers().length, "object")}, ${counted(done, "step")}${accepted ? ", accepted" : ""}. All is kept.`);
   }
   function enable() {
     const one = all[now.image];
@@ -85,11 +87,10 @@
   }
   function boxOf(number) {
     const box = [now.height, now.width, 0, 0];
-    now.labels.forEach((own, k) => {
-      if (own !== number) return;
+    for (let k = now.labels.indexOf(number); k >= 0; k = now.labels.indexOf(number, k + 1)) {
       const [y, x] = [Math.floor(k / now.width), k % now.width];
       [box[0], box[1], box[2], box[3]] = [Math.min(box[0], y), Math.min(box[1], x), Math.max(box[2], y + 1), Math.max(box[3], x + 1)];
-    });
+    }
     return box;
   }
   function choose(number) {
@@ -166,9 +167,11 @@
     markAll();
     fresh(image);
     if (image === now.image) {
+      const before = now.chosen;
       patch(told);
       if (kind === "add" || kind === "redraw") now.chosen = told.last;
-      if (!(kind === "accept" || kind === "reopen")) paint();
+      paint(told.box);
+      if (before && before !== now.chosen) paint(boxOf(before));
       tellHowFar();
       enable();
     }
@@ -275,9 +278,9 @@
     if (now.chosen) send("delete", { object: now.chosen });
   }
   function stepTo(way) {
-    const numbers = [...new Set(now.labels)].filter(Boolean).sort((a, b) => a - b);
-    const at = numbers.indexOf(now.chosen);
-    if (numbers.length) choose(numbers[(at + way + numbers.length) % numbers.length] ?? numbers[0]);
+    const each = numbers();
+    const at = each.indexOf(now.chosen);
+    if (each.length) choose(at < 0 ? each.at(way > 0 ? 0 : -1) : each[(at + way + each.length) % each.length]);
   }
   const turn = (name) => {
     if (name === "fill") now.fill = !now.fill;

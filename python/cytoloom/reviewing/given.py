@@ -151,19 +151,18 @@ def _failed(found: Shown) -> dict[str, str]:
 
 def _refuse_classes(given: Any, found: Shown) -> None:
     """Raise where labels are numbers of classes, in which there are no objects to correct."""
-    known = as_label_images(given) if found.kind == "predictions" and _is_whole(given) else None
-    named_so = known is not None and any(known.are_classes(name) for name in found.names)
-    if named_so or len(found.run.get("classes", ())) > 2:
+    names = {str(name) for name in found.objects.get("class", ()) if name and name == name}
+    known = as_label_images(given) if isinstance(given, Predictions) or is_file(given) else None
+    if found.kind == "predictions" and known is not None:
+        names |= set(map(str, known.names.values()))
+    agreed = found.run.get("settings", {}).get("task") if found.kind == "consensus" else ""
+    if len(names) > 1 or agreed == "classes":
         raise invalid(
             "results",
             expected="labels of objects, or masks",
             received="labels that are classes",
             remedy="Correct these in QuPath, as GeoJSON.",
         )
-
-
-def _is_whole(given: Any) -> bool:
-    return isinstance(given, Predictions) or is_file(given)
 
 
 def _predicted(given: Any, model: Any, out: Path) -> Work[Predictions]:
@@ -240,6 +239,7 @@ def _said(given: Any) -> str:
 def _beside(given: Any) -> Path:
     """Return the folder for what is corrected of images: beside that which they are in."""
     if not is_file(given) or not str(given):
+        _items(given)  # which says where there is none
         raise invalid(
             "out",
             expected="a folder for what is corrected, as these images are in none",

@@ -143,7 +143,11 @@ class Site:
         return {"images": images, "accepted": len(self._corrected.accepted)}
 
     def _step(self, body: Any) -> Answer:
-        """Do a step, and answer with the pixels that it changed."""
+        """Do a step, one at a time, and answer with the pixels that it changed."""
+        with self._turn:
+            return self._done(body)
+
+    def _done(self, body: Any) -> Answer:
         if not isinstance(body, Mapping):
             raise invalid("step", expected="kind, image, object and rings", received=body)
         name = self._name(body.get("image"))
