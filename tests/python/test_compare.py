@@ -144,7 +144,19 @@ def test_of_other_tasks_what_both_have_is_compared(trained, good):
 def test_images_that_one_of_them_has_seen_are_refused(good, blind):
     with pytest.raises(cl.InvalidError, match=r"of model_[ab]\).*allow_training_images=True"):
         compare(good, blind, small.nuclei())
+    images, labels = small.nuclei()
+    for kind in (np.float32, np.int64):
+        with pytest.raises(cl.InvalidError, match="same pixels as image_000"):
+            cl.evaluate(good, ([one.astype(kind) for one in images], labels), progress=False)
     assert compare(good, blind, small.nuclei(), allow_training_images=True).summary["n"].max() == 4
+
+
+def test_models_of_before_know_the_images_in_their_type_alone(trained):
+    model = cl.load(trained.path)
+    for row in (row for part in model.info["data"].values() for row in part):
+        del row["values_sha256"]
+    with pytest.raises(cl.InvalidError, match="same pixels as image_000"):
+        cl.evaluate(model, small.nuclei(), progress=False)
 
 
 def test_what_is_missing_is_said_of_its_argument(good, blind, tmp_path):

@@ -234,9 +234,12 @@ def test_images_of_different_kinds():
         check(arrays(LABELS, LABELS, LABELS, images=[IMAGE, colour, IMAGE + 1])).problems
     )
     assert "image_001: 3 channels; image_000, image_002: 1 channel" in problem
-    report = check(arrays(LABELS, LABELS, images=[IMAGE, deep]))
+    report = check(arrays(LABELS, LABELS, images=[IMAGE, deep + 1]))
     assert report.ok
     assert "uint16" in only(report.warnings)
+    # a copy is one in any type
+    report = check(arrays(LABELS, LABELS, images=[IMAGE, deep * 257]))
+    assert report.warnings[1].startswith("image_000, image_001 have the same pixels")
     stack, stack_labels = np.stack([IMAGE] * 2), np.stack([LABELS] * 2)
     report = check(arrays(LABELS, stack_labels, images=[IMAGE, stack]))
     assert "2-D" in only(report.problems)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from cytoloom.datasets.files import FileSource, pixel_sha256
+from cytoloom.datasets.files import FileSource, pixel_sha256, values_sha256
 from cytoloom.datasets.sources import ArraySource, Source
 from cytoloom.datasets.views import CachedSource, ChannelSource, CropSource, PlaneSource, part_of
 from cytoloom.errors import InvalidError
@@ -81,6 +81,32 @@ def test_arrays_that_are_no_image_are_refused():
 def test_hashes_tell_shape_and_type_apart():
     sources = [np.zeros((2, 8)), np.zeros((8, 2)), np.zeros((2, 8), np.float32)]
     assert len({pixel_sha256(ArraySource(a)) for a in sources}) == 3
+
+
+HELD = np.random.default_rng(3).integers(0, 256, (9, 8))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        HELD.astype(np.uint16),
+        HELD.astype(np.uint16) * 257,
+        HELD.astype(np.uint16) << 4,
+        HELD.astype(np.int32),
+        HELD.astype(np.float32),
+        (HELD / 255).astype(np.float32),
+        np.repeat(HELD[..., None], 3, -1).astype(np.uint8),
+    ],
+)
+def test_an_image_has_one_hash_of_its_values_in_any_type(same):
+    assert values_sha256(ArraySource(same)) == values_sha256(ArraySource(HELD.astype(np.uint8)))
+
+
+def test_other_values_have_another_hash():
+    """One grey value more everywhere is another image, and so is another value everywhere."""
+    others = [HELD, HELD + 1, HELD.T, HELD / 300, HELD[..., None] * [1, 1, 2], 0 * HELD + 5,
+              0 * HELD + 7, np.where(HELD > 9, HELD, np.nan)]  # fmt: skip
+    assert len({values_sha256(ArraySource(one)) for one in others}) == len(others)
 
 
 # The cache

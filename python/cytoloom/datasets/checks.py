@@ -21,7 +21,7 @@ from .across import Facts, differing, unusable
 from .across_labels import LabelFacts, odd_labels
 from .data import Data, given_data
 from .drawn import is_together
-from .files import pixel_sha256
+from .files import values_sha256
 from .given import where_to_give
 from .items import Item, notes_of, read_labels, said_once, shown_names
 from .padding import described, padding_around
@@ -135,7 +135,7 @@ class _Findings:
         for text in odd_pixels(source, ends):
             self._warnings.append(say("{} {}", source.name, text))
         if math.prod(source.shape) and item.roi is None:
-            self._same[pixel_sha256(source)].append(item.id)
+            self._same[values_sha256(source)].append(item.id)
 
     def _add_labels(self, item: Item, source: Source, first: bool, row: dict[str, Any]) -> None:
         if source.shape != _shape_or(item.image, source.shape):

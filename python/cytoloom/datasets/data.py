@@ -13,7 +13,7 @@ from ..images.channels import Channels
 from ..messages import counted, say
 from .across import aligned
 from .drawn import DrawnSource
-from .files import FileSource, pixel_sha256
+from .files import FileSource, pixel_sha256, values_sha256
 from .folders import folder_data, pair_data
 from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_settings
 from .ids import named
@@ -346,13 +346,15 @@ def manifest(data: Data) -> list[dict[str, Any]]:
     -------
     list of dict
         ``id``, ``image_sha256`` (of shape, type and pixels of the whole image, with the
-        channels used), ``label_sha256`` (of the first annotation; None without), ``shape``; where
-        this annotation is a consensus, ``drawn_sha256`` of what each annotator drew.
+        channels used), ``values_sha256`` (the same whichever type holds them), ``label_sha256``
+        (of the first annotation; None without), ``shape``; where this annotation is a consensus,
+        ``drawn_sha256`` of what each annotator drew.
     """
     return [
         {
             "id": item.id,
             "image_sha256": pixel_sha256(item.image),
+            "values_sha256": values_sha256(item.image),
             "label_sha256": pixel_sha256(item.annotations[0]) if item.annotations else None,
             "shape": list(item.image.shape),
             **_drawn(item),

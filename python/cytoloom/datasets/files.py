@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..images.cache import Cache, state_of
 from ..images.channels import Channels, Picked, pick_channels
 from ..images.image import AnyArray, ImageInfo
 from ..images.reader import Part
+from ..images.values import digest_of_values
 from ..storage.atomic import working_folder
 from .cache import SHARED
 from .sources import Role, Slices, Source
@@ -81,7 +82,7 @@ class FileSource:
         self._alive: weakref.ref[AnyArray] | None = None
         self._set: tuple[Hashable, tuple[str, ...]] | None = None
         self._lock = threading.Lock()
-        self.digest: tuple[Any, str] | None = None
+        self.digests: dict[str, tuple[Any, str]] = {}
 
     def __repr__(self) -> str:
         frame = "" if self.frame is None else f", frame={self.frame}"
@@ -110,7 +111,7 @@ class FileSource:
     def knowing(self, unknown: int | None) -> FileSource:
         """Return the same labels, of which another value counts nowhere."""
         other = copy.copy(self)
-        other.unknown, other.digest, other._alive = unknown, None, None
+        other.unknown, other.digests, other._alive = unknown, {}, None
         return other
 
     @property
@@ -266,14 +267,38 @@ def pixel_sha256(source: Source) -> str:
     >>> pixel_sha256(grey) == pixel_sha256(one_channel)
     True
     """
+    return _kept(source, _digest)
+
+
+def values_sha256(source: Source) -> str:
+    """Return the SHA-256 of an image's values, whichever type holds them; of a crop, the whole's.
+
+    The same image has the same hash as 8 and as 16 bits, multiplied by a whole number (257, 16),
+    as fractions of 1, as floating point, and as equal red, green and blue.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> image = np.array([[0, 3], [7, 200]], np.uint8)
+    >>> others = [image.astype(np.uint16) * 257, image.astype(np.float32), image / 255]
+    >>> len({values_sha256(ArraySource(one)) for one in (image, *others)})
+    1
+    """
+    return _kept(source, digest_of_values)
+
+
+def _kept(source: Source, digest: Callable[[Source], str]) -> str:
+    """Return a digest, of a file that was not written anew the one reckoned before."""
     source = getattr(source, "whole", source)
     if not isinstance(source, FileSource):
-        return _digest(source)
+        return digest(source)
     # a training asks for it when checking and again for its record
     state = (source.identity, source.channels)
-    if source.digest is None or source.digest[0] != state:
-        source.digest = (state, _digest(source))
-    return source.digest[1]
+    known = source.digests.get(digest.__name__)
+    if known is None or known[0] != state:
+        known = source.digests[digest.__name__] = (state, digest(source))
+    return known[1]
 
 
 def pixels_seen(source: Source, spacing_um: tuple[float, ...] | None = None) -> str:

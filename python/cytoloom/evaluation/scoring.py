@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.checks import check
 from ..datasets.data import Data, given_data
-from ..datasets.files import pixel_sha256
+from ..datasets.files import pixel_sha256, values_sha256
 from ..datasets.given import told_where
 from ..datasets.ids import named
 from ..datasets.items import Item, beside, read_labels, renamed_beside
@@ -213,15 +213,21 @@ def checked(model: Model, data: Any) -> Work[Data]:
 
 
 def images_seen(model: Model, of: str = "") -> dict[str, str]:
-    """Pixel hash to name and part of every image that training used, `of` which model."""
+    """Hash to name and part of every image that training used, `of` which model.
+
+    By its values; models of before know that of its pixels in the type that they had.
+    """
     parts: Mapping[str, Any] = model.info["data"]
     return {
-        row["image_sha256"]: f"{row['id']} ({part}{of})" for part in parts for row in parts[part]
+        row.get("values_sha256", row["image_sha256"]): f"{row['id']} ({part}{of})"
+        for part in parts
+        for row in parts[part]
     }
 
 
 def _refuse_seen(item: Any, seen: Mapping[str, str]) -> None:
-    known = seen.get(pixel_sha256(item.image)) if seen else None
+    hashes = (of(item.image) for of in (values_sha256, pixel_sha256)) if seen else ()
+    known = next((seen[one] for one in hashes if one in seen), None)
     if known:
         raise invalid(
             "data",

@@ -236,9 +236,9 @@ def survey(found: Split) -> Work[Surveyed]:
 
 
 def _seen_twice(validation: Data, rows: dict[str, list[dict[str, Any]]]) -> Iterable[Event]:
-    known = {row["image_sha256"] for row in rows["train"]}
+    known = {row["values_sha256"] for row in rows["train"]}
     items = zip(validation.items, rows["validation"], strict=True)
-    both = [row["id"] for item, row in items if row["image_sha256"] in known and item.roi is None]
+    both = [row["id"] for item, row in items if row["values_sha256"] in known and item.roi is None]
     if both:
         yield warn(
             f"Validation images that are training images too: {', '.join(both[:5])}. Scores on "
