@@ -70,7 +70,7 @@ def test_an_outline_has_the_class_of_its_name_in_whatever_order(tmp_path, plain)
     assert labels[2, 2] == 2
     assert labels[9, 9] == 1
     assert np.bincount(labels.ravel()).tolist() == [20 * 30 - 32, 16, 16]
-    assert "by their classes (1 cytoplasm, 1 nucleus)" in said
+    assert "by their classes (cytoplasm, nucleus)" in said
 
 
 @pytest.mark.parametrize("name", ["instances", "binary"])
@@ -110,7 +110,7 @@ def test_exported_classes_come_back_as_classes(tmp_path, format):
     data = cl.Data.from_pairs([tmp_path / "a.npy"], [written])
     found = data.of_task(cl.tasks.resolve(TASK)).items[0].annotations[0]
     assert np.array_equal(found.read(), labels)
-    assert found.understood.endswith("by their classes (2 cytoplasm, 2 nucleus)")
+    assert found.understood.endswith("by their classes (cytoplasm, nucleus)")
     # the same source without a task has the objects
     assert np.unique(data.items[0].annotations[0].read()).tolist() == [0, 1, 2, 3, 4]
 
@@ -225,7 +225,7 @@ def test_annotations_of_coco_outside_their_image_are_said_as_well(tmp_path):
     data = as_data(([tmp_path / "a.npy"], [tmp_path / "a.json"]))
     said = str(cl.check(data, TASK, progress=False))
     assert "1 of 2 outlines outside the image" in said
-    assert "by their classes (2 nucleus)" in said
+    assert "by their classes (nucleus)" in said
     assert "Expected objects of the classes" in str(
         cl.check(data, "classes:background,rim,cell", progress=False)
     )

@@ -199,6 +199,19 @@ def test_names_are_text_whatever_they_are(tmp_path):
     assert page.review[0]["well"] == ODD
 
 
+def test_labels_changed_since_the_prediction_are_said_in_a_line(found, tmp_path, capsys):
+    copy = tmp_path / "results"
+    shutil.copytree(found.out, copy)
+    path = copy / next(name for name in cl.results(copy).files["labels"] if name)
+    cl.images.write_labels(path, np.asarray(Image.open(path)) * 0, overwrite=True)
+    for given in ([], ["--labels", str(copy)]):
+        page = str(tmp_path / f"page{len(given)}.html")
+        assert cli.main(["report", str(copy), page, *given]) == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if "changed since" in line]
+        assert len(set(said)) == 1
+        assert said[0].startswith(f"Warning: {copy}: 1 label image changed since the prediction")
+
+
 def test_images_that_moved_have_rows_without_pictures(found, tmp_path, capsys):
     copy = shutil.copytree(found.out, tmp_path / "results")
     told = (copy / "files_run.json").read_text().replace("/images", "/gone")

@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 import cytoloom as cl
 import kills
 import small
+from cytoloom import cli
 from cytoloom.errors import GuessWarning
 from cytoloom.storage import results
 from cytoloom.storage.written import RECORD
@@ -667,6 +668,78 @@ def test_results_opened_again_say_which_labels_were_corrected_since(model, image
     os.utime(path, (later, later))
     with pytest.warns(UserWarning, match=r"1 label image changed since.*labels/w2\.tif.*measure"):
         assert (cl.results(out)["w2"] == corrected).all()
+
+
+def test_what_was_taken_out_of_results_is_said(model, images, tmp_path):
+    out = tmp_path / "out"
+    count = len(predict(model, images, out).objects)
+    for name in ("objects.csv", "summary.csv", "labels/w3.tif"):
+        (out / name).rename(tmp_path / Path(name).name)
+        with pytest.warns(GuessWarning, match=f"1 file .* no longer there .{name}.: what they"):
+            opened = cl.results(out)
+        assert len(opened.objects) == (0 if name == "objects.csv" else count)
+        (tmp_path / Path(name).name).rename(out / name)
+    # copied without what is hidden, nobody knows what was there, but objects are always
+    (out / ".written.sha256").unlink()
+    (out / "objects.csv").unlink()
+    with pytest.warns(GuessWarning, match=r"no longer there .objects\.csv"):
+        cl.results(out)
+
+
+def test_parts_of_objects_that_were_taken_out_are_said(model, images, tmp_path):
+    pytest.importorskip("pyarrow")
+    out = tmp_path / "out"
+    cl.predict(model, images, out=out, rescale=None, objects="parquet", progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cl.results(out)
+    shutil.rmtree(out / "objects")
+    with pytest.warns(GuessWarning, match=r"6 files .* no longer there .objects/w0\.parquet"):
+        cl.results(out)
+
+
+def as_excel(path, separator=";", encoding="utf-8-sig"):
+    """Save a table as a spreadsheet with decimal commas does."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    numbers = table.apply(lambda c: c.str.replace(r"^(-?\d+)\.(\d)", r"\1,\2", regex=True))
+    numbers.to_csv(path, sep=separator, index=False, encoding=encoding, lineterminator="\r\n")
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "cp1252"), ("\t", "utf-16")])
+def test_results_that_a_spreadsheet_saved_are_the_same(
+    model, images, tmp_path, separator, encoding
+):
+    out = tmp_path / "out"
+    predict(model, images, out)
+    before = cl.results(out)
+    for name in ("files", "objects", "summary"):
+        as_excel(out / f"{name}.csv", separator, encoding)
+    with pytest.warns(GuessWarning, match=r"objects\.csv and files\.csv changed since"):
+        after = cl.results(out)
+    for name in ("files", "objects", "summary"):
+        pd.testing.assert_frame_equal(getattr(before, name), getattr(after, name))
+    assert (cl.measure(out, progress=False)["area_px"] > 0).all()
+    (out / "objects.csv").write_text("image,object\na,1\nb,2,3\n")
+    with (
+        pytest.warns(GuessWarning),
+        pytest.raises(cl.InvalidError, match=r"objects\.csv`.* a table of text .*fields in line 3"),
+    ):
+        cl.results(out)
+
+
+def test_export_says_which_labels_were_changed_and_every_face_says_it_in_a_line(
+    model, images, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    predict(model, images, out)
+    other = np.eye(64, dtype=np.uint16)
+    cl.images.write_labels(out / "labels/w2.tif", other, overwrite=True)
+    for given in (out, out / "labels"):
+        assert cli.main(["export", str(given), str(tmp_path / given.name), "--format", "coco"]) == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if "changed since" in line]
+        assert len(said) == 1
+        assert said[0].startswith(f"Warning: {out}: 1 label image changed since the prediction (l")
+        assert "cytoloom measure gives them anew" in said[0]
 
 
 def test_what_was_found_stays_that_of_its_own_run(model, images, tmp_path, monkeypatch):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
-import itertools
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ import cytoloom
 
 from .. import VERBS
 from ..components import docstrings
-from ..events import Event, Parameter, Verb, drain, find_verb, warn
+from ..events import Event, Parameter, Verb, drain, find_verb
 from ..messages import InOptions, spelled
 from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, Command, doctor
 from .options import Option, component_of, component_options, file_options
@@ -127,18 +125,14 @@ class _Built:
         given = {option.name: option.value(args) for option in self._options}
         if self._foreign and args.task is not None:
             _know(given, args.task)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            for name, (component, fields) in self._components.items():
-                given[name] = component_of(component, fields, args)
+        for name, (component, fields) in self._components.items():
+            given[name] = component_of(component, fields, args)
         if self._reading and given["data"] is not None:
             from ..datasets.data import as_data
 
             how = {option.name: option.value(args) for option in self._reading}
             given["data"] = as_data(given["data"], **how)
-        notices = (warn(getattr(one.message, "words", str(one.message))) for one in said)
-        events = itertools.chain(notices, self._verb.events(**given))
-        return self._command.tell(_drained(events, args), args)
+        return self._command.tell(_drained(self._verb.events(**given), args), args)
 
 
 def _know(given: dict[str, Any], task: str) -> None:

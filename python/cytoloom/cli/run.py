@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from ..errors import BackendError, InvalidError
+from ..errors import BackendError, GuessWarning, InvalidError
+from ..events import standard_error
 from ..messages import InOptions, spelled
 from .commands import FAILED, INTERRUPTED, OK, complain
 from .parser import parser
@@ -30,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         args.command.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        code = int(args.run(args))
+        with _told(args.options):
+            code = int(args.run(args))
         if sys.stdout is not None:  # closed by whoever started this
             sys.stdout.flush()  # what nobody reads is told here, not when Python ends
         return code
@@ -44,6 +49,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         return complain(spelled(_sentence(error), InOptions(args.options)), FAILED)
+
+
+@contextlib.contextmanager
+def _told(options: Iterable[str]) -> Iterator[None]:
+    """Print warnings of our own as those of verbs are: a line each, and each once."""
+    usual, said = warnings.showwarning, set[str]()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        """Print one; those of others as they are."""
+        if not issubclass(category, GuessWarning):
+            usual(message, category, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            words = spelled(getattr(message, "words", str(message)), InOptions(options))
+            print(f"Warning: {words}", file=standard_error())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GuessWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _sentence(error: Exception) -> str:

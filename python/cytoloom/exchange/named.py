@@ -71,12 +71,12 @@ def class_or_name(label: str, name: str, names: Sequence[str]) -> str:
 
 
 def by_classes(values: Sequence[int], names: Sequence[str]) -> str:
-    """Say how many objects are of which class.
+    """Say which classes objects are of.
 
     Examples
     --------
-    >>> by_classes([1, 2, 1], ["background", "nucleus", "rim"])
-    'by their classes (2 nucleus, 1 rim)'
+    >>> by_classes([2, 1, 2], ["background", "nucleus", "rim"])
+    'by their classes (nucleus, rim)'
     """
-    count = sorted(Counter(values).items())
-    return f"by their classes ({', '.join(f'{n} {names[k]}' for k, n in count)})" if count else ""
+    said = ", ".join(names[k] for k in sorted(set(values)))
+    return f"by their classes ({said})" if said else ""

@@ -27,7 +27,7 @@ from ..storage.names import changes, file_names
 from ..storage.results import claimed, earlier_results_of, put_in_place, refuse_inputs, staged
 from ..storage.tables import with_counts
 from ..storage.written import Written
-from .given import LabelImages, label_images, read_object_labels
+from .given import LabelImages, corrected_since, label_images, read_object_labels
 
 EACH = {"roi": (rois.write, ".zip"), "geojson": (geojson.write, ".geojson")}
 """What writes the objects of an image, and how its files end."""
@@ -47,6 +47,8 @@ def collect(
     if format == "roi":  # before anything is read
         package("roifile", Path("format"), "export")
     items, known = label_images(labels)
+    for text in corrected_since(labels):
+        yield warn(text)
     names = file_names(item.id for item in items)
     targets = [ALL] if format == "coco" else [names[i.id] + EACH[format][1] for i in items]
     with claimed(out, "export") as (folder, lock), staged(folder) as stage:

@@ -25,7 +25,7 @@ from ..datasets.unlabelled import gather_images
 from ..errors import GuessWarning, InvalidError, invalid
 from ..messages import joined, say
 from ..prediction.predictions import Predictions
-from ..prediction.reopened import files_of, is_predicted
+from ..prediction.reopened import corrected, files_of, is_predicted
 from ..storage.atomic import meant
 from ..storage.results import CLASSES, OBJECTS, UNFINISHED, refuse_mixed
 from ..storage.tables import read_table
@@ -115,6 +115,27 @@ def predicted(
     images = {name: labels[name] for name in names}
     sure = partial(_probabilities, objects)
     return LabelImages(images, classes, spacing_um=spacing_um or {}, probabilities=sure)
+
+
+def corrected_since(labels: Any) -> list[str]:
+    """Say what somebody has changed in the folder of a prediction since it was written.
+
+    Parameters
+    ----------
+    labels : object
+        As `label_images` takes them: such a folder, that of its label images, or anything else,
+        of which nothing is said.
+    """
+    if isinstance(labels, Predictions):
+        labels = labels.out
+    if labels is None or not (is_file(labels) and str(labels)):
+        return []
+    given = meant(labels)
+    folder = next((one for one in (given, given.parent) if is_predicted(one)), None)
+    if folder is None or (given != folder and given.name != "labels"):
+        return []
+    below = [name for name in files_of(folder)["labels"] if name and (folder / name).is_file()]
+    return corrected(folder, below)
 
 
 def _probabilities(objects: pd.DataFrame) -> dict[str, dict[int, float]]:

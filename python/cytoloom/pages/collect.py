@@ -19,7 +19,7 @@ from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError
 from ..events import Event, Work, note, warn
 from ..experts.given import gather
-from ..measurement.given import label_images
+from ..measurement.given import corrected_since, label_images
 from ..messages import TABLES, Argument, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
@@ -49,6 +49,8 @@ def collect(
     found = shown(results)
     if labels is not None:
         items, known = label_images(labels)
+        for text in corrected_since(labels):
+            yield warn(text)
         found = replace(found, labels=labels_by_name(items, known))
     items_by_name, text = items_of(found, images)
     pictures = yield from _pictures(found, items_by_name)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..components.arguments import checked
-from ..errors import GuessWarning, invalid
+from ..errors import GuessWarning, InvalidError, invalid
 from ..messages import VerbName, counted, say
 from ..storage.atomic import meant, sha256_of
-from ..storage.results import OBJECTS, PREDICTED, RUNS, SUMMARY, UNFINISHED, read_run
+from ..storage.results import CLASSES, OBJECTS, PREDICTED, RUNS, SUMMARY, UNFINISHED, read_run
 from ..storage.tables import read_table, with_counts
 from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
@@ -80,7 +81,7 @@ def is_predicted(folder: Path) -> bool:
         return False
     with open(table, "rb") as stream:
         header = stream.readline(2**16).decode("utf-8-sig", "replace")
-    names = {name.strip(' "\r\n') for name in header.split(",")}
+    names = {name.strip(' "\r\n') for name in re.split("[,;\t]", header)}
     # ours that was saved by a spreadsheet is told of as what it is
     return {"image", "status", "labels"} <= names or PREDICTED in Written(folder).names()
 
@@ -99,31 +100,59 @@ def files_of(folder: Path) -> pd.DataFrame:
 
 
 def _tell_corrected(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Warn of label images that somebody has changed since; SHA-256 as they were written.
+    """Warn of what somebody has changed since; SHA-256 of label images as they were written."""
+    for text in corrected(path, names):
+        warnings.warn(GuessWarning(text), stacklevel=4)
+    written = Written(path)
+    return {n: max(written.digests(n) or {sha256_of(path / n)}) for n in names}
+
+
+def corrected(path: Path, names: Sequence[str]) -> list[str]:
+    """Say what somebody has changed or taken away since a prediction wrote it.
 
     Their dates tell nothing: a correction may be older, from a backup or from another computer.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    names : sequence of str
+        Its label images that are there, by their places below it.
     """
-    written, found = Written(path), {name: sha256_of(path / name) for name in names}
-    changed = [n for n, own in found.items() if own not in (written.digests(n) or {own})]
+    written = Written(path)
+    changed = [n for n in names if written.digests(n) and not written.holds(n)]
     unknown = [n for n in names if not written.digests(n)]
+    said = []
     if unknown:
         text = f"{path}: without {RECORD} in it nobody knows whether label images were changed "
-        text += f"since the prediction ({_first(unknown)})."
-        warnings.warn(GuessWarning(text), stacklevel=4)
+        said.append(f"{text}since the prediction ({_first(unknown)}).")
     tables = [n for n in (OBJECTS, PREDICTED) if written.digests(n) and not written.holds(n)]
     tables = [name for name in tables if (path / name).exists()]
     if tables:
         text = f"{path}: {' and '.join(tables)} changed since the prediction, or of another one: "
-        text += "they are read as they are now, beside these label images."
-        warnings.warn(GuessWarning(text), stacklevel=4)
+        said.append(f"{text}they are read as they are now, beside these label images.")
     if changed:
         text = say(
             "{}: {} changed since the prediction ({}), the tables are those of before; {} gives "
             "them anew.",
             str(path), counted(len(changed), "label image"), _first(changed), VerbName("measure"),
         )  # fmt: skip
-        warnings.warn(GuessWarning(text), stacklevel=4)
-    return {name: max(written.digests(name), default=own) for name, own in found.items()}
+        said.append(text)
+    gone = _gone(path, written)
+    if gone:
+        text = f"{path}: {counted(len(gone), 'file')} of the prediction no longer there "
+        said.append(f"{text}({_first(gone)}): what they tell is left out. Put them back.")
+    return said
+
+
+def _gone(path: Path, written: Written) -> list[str]:
+    """List tables and label images that a prediction wrote, and that are not there now."""
+    names = written.names() or [OBJECTS]
+    parts = ("labels/", f"{Path(OBJECTS).stem}/")
+    told = [n for n in names if n in (OBJECTS, SUMMARY, CLASSES) or n.startswith(parts)]
+    gone = [name for name in told if not os.path.lexists(path / name)]
+    # without a record, objects may have been written as Parquet
+    return gone if written.names() or not (path / parts[1]).is_dir() else []
 
 
 def _first(names: Sequence[str]) -> str:
@@ -134,6 +163,8 @@ def _table(path: Path, columns: Sequence[str], last: str, *counts: str) -> pd.Da
     try:
         table = read_table(path, own_to=last)
         table = with_counts(table, *(name for name in counts if name in table))
+    except InvalidError:
+        raise
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise invalid(

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,26 +57,40 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.exists() and not path.is_file():
-        raise _no_table(path, "a folder, a pipe or a device")
+        raise no_table(path, "a folder, a pipe or a device")
     try:
         rows = _rows(_decoded(path.read_bytes()))
     except (OSError, ValueError, csv.Error) as error:
-        raise _no_table(path, str(error)) from error
+        raise no_table(path, str(error)) from error
     if not rows:
-        raise _no_table(path, "an empty file")
+        raise no_table(path, "an empty file")
     (_, names), *body = rows
     longest = max((len(row) for _, row in body), default=0)
     if longest == len(names) + 1 and all(len(row) == longest for _, row in body):
         names = ["", *names]  # R's write.table gives row names no column name
     for number, row in body:
         if any(row[len(names) :]):
-            raise _no_table(path, f"more cells than column names in line {number}")
+            raise no_table(path, f"more cells than column names in line {number}")
     cells = [(row + [""] * len(names))[: len(names)] for _, row in body]
     table = pd.DataFrame(cells, [number for number, _ in body], names, dtype=object)
     return table.loc[:, [bool(name) for name in names]]
 
 
-def _no_table(path: Path, received: str) -> Exception:
+def is_of_spreadsheet(head: bytes) -> bool:
+    r"""Whether the first line of a table says that a spreadsheet has saved it, not a verb.
+
+    Examples
+    --------
+    >>> [is_of_spreadsheet(head) for head in (b"image;area\n", b"image,area\n")]
+    [True, False]
+    """
+    marked = any(head.startswith(mark) for mark, _ in _MARKS)
+    comma = head.count(b",")
+    return marked or any(head.count(one) > comma for one in (b";", b"\t"))
+
+
+def no_table(path: Path, received: str) -> InvalidError:
+    """Return the error of a file that is no table."""
     expected = "a table of text with a row of column names"
     return invalid(str(path), expected=expected, received=received, remedy=SAVE_AS)
 

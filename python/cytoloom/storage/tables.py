@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import invalid
 from .atomic import write_whole
+from .spreadsheets import is_of_spreadsheet, no_table, read_spreadsheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +43,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     """Read a table that `write_table` wrote: numbers to the last bit, text as it was.
 
+    Also as a spreadsheet saved it: with semicolons and decimal commas, tabs, or in UTF-16.
+
     Parameters
     ----------
     path : Path
@@ -48,6 +52,11 @@ def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     own_to : str, optional
         The last of our columns: those of somebody else behind it are numbers only where that
         changes nothing, see `told_by_text`.
+
+    Raises
+    ------
+    InvalidError
+        No table.
 
     Examples
     --------
@@ -63,8 +72,14 @@ def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     # pandas before 3.1 rounds unless told not to, later ones take it amiss to be told
     exact = {"float_precision": "round_trip"} if _version(pd) < (3, 1) else {}
     how: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
-    along = _behind(path, own_to) if own_to is not None and isinstance(path, Path) else []
-    table = pd.read_csv(path, dtype=dict.fromkeys((*TEXT, *along), str), **how, **exact)
+    along: list[str] = []
+    where = _saved(path) if isinstance(path, Path) else path
+    try:
+        if own_to is not None:
+            along = _behind(where, own_to)
+        table = pd.read_csv(where, dtype=dict.fromkeys((*TEXT, *along), str), **how, **exact)
+    except pd.errors.ParserError as error:
+        raise no_table(Path(str(path)), str(error).splitlines()[0]) from None
     for name in along:
         table[name] = told_by_text(table[name])
     # a text that is not there is empty, but for the class of an object, which may have none
@@ -188,11 +203,30 @@ def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:
     return read_table(io.StringIO(plain["csv"])).astype(dict(plain["types"]))
 
 
-def _behind(path: Path, last: str) -> list[str]:
-    """List the columns of a file behind one."""
+def _saved(path: Path) -> Path | IO[str]:
+    """Return a table as `write_table` has it, where a spreadsheet has saved it its own way."""
+    with open(path, "rb") as stream:
+        head = stream.readline(2**16)
+    if not is_of_spreadsheet(head):
+        return path
+    table = read_spreadsheet(path)
+    for name in table:
+        if name not in TEXT or name in ("low", "high"):
+            table[name] = table[name].str.replace(_DECIMAL, r"\1.\2", regex=True)
+    return io.StringIO(table.to_csv(index=False))
+
+
+_DECIMAL = re.compile(r"^(-?\d*),(\d+(?:[eE][-+]?\d+)?)$")
+"""A number with a comma, as spreadsheets of many languages write it."""
+
+
+def _behind(where: Path | IO[str], last: str) -> list[str]:
+    """List the columns of a table behind one."""
     import pandas as pd
 
-    names = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
+    names = list(pd.read_csv(where, nrows=0, encoding="utf-8").columns)
+    if not isinstance(where, Path):
+        where.seek(0)
     return names[names.index(last) + 1 :] if last in names else []
 
 
