@@ -182,6 +182,20 @@ def test_pieces_side_by_side_are_flooded_as_the_whole(monkeypatch, shape):
     assert np.array_equal(np.where(found <= count, found, 0), whole)
 
 
+def test_ties_do_not_depend_on_how_pieces_are_grouped(monkeypatch):
+    """Maps of eleven values: which of many pixels of one height comes first is settled."""
+    rng = np.random.default_rng(4)
+    smooth = [ndimage.gaussian_filter(rng.normal(size=(240, 200)), px) for px in (3, 2)]
+    one, other = (np.round(0.5 + a / a.std() / 3, 1).astype(np.float32)[..., None] for a in smooth)
+    maps = {"foreground": one, "distance": other.clip(0, 1)}
+    task = Instances(neck=0.9)
+    at_once = task.decode(maps).labels
+    monkeypatch.setattr(boxes, "ASIDE_PX", 500)
+    found = task.decode(maps).labels
+    pairs = np.unique(np.stack([at_once.ravel(), found.ravel()]), axis=1)
+    assert len(pairs.T) == len(np.unique(at_once)) == len(np.unique(found)) > 100
+
+
 def test_holes_of_one_object_alone_are_filled(monkeypatch):
     """Held against every piece of background by itself."""
     scene = random_objects((60, 60), seed=2, count=90)

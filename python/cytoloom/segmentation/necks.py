@@ -16,6 +16,7 @@ from ..runtime.parallel import side_by_side
 from .boxes import ASIDE_PX, WHOLE_PX, Box, Stack, ends_of, stacks, together, within
 from .objects import Labels
 from .separation import Line, near, shifted
+from .watershed import watershed
 
 MARGIN_PX = 16
 """How far around an object others are seen: more than smoothing and the search for tops reach."""
@@ -200,11 +201,10 @@ def _divided(
     its object keeps the object's id, and is none of them.
     """
     from scipy import ndimage as ndi
-    from skimage.segmentation import watershed
 
     own, width = stack.own(seen.objects), stack.up(seen.width)
     tops, count = ndi.label(stack.up(seen.top) & own, structure=np.ones((3,) * own.ndim))
-    basins = watershed(-width, tops, mask=stack.up(seen.inside) & own)
+    basins = watershed(width, tops, stack.up(seen.inside) & own)
     basins = np.ascontiguousarray(basins)
     passages = _passages(basins, width)
     _spread(basins, own)

@@ -211,7 +211,7 @@ def grow(labels: Labels, height: Array, mask: NDArray[np.bool_], *, from_seeds: 
     labels : ndarray of int32
         0 where to grow, and at the border of the array; changed in place.
     height : ndarray of float
-        Grown into from the highest down; used up.
+        Grown into from the highest down.
     from_seeds : bool
         Whether all labels are higher than what is beside them.
     """
@@ -219,10 +219,9 @@ def grow(labels: Labels, height: Array, mask: NDArray[np.bool_], *, from_seeds: 
     if from_seeds:
         _grow_by_one(labels, empty, height)
         empty &= labels == 0
-    depth = np.negative(height, out=height)
     for corners in (False, True):
         if empty.any():
-            _flood_empty(labels, empty, depth, corners)
+            _flood_empty(labels, empty, height, corners)
             empty &= labels == 0
     return labels
 
@@ -245,17 +244,40 @@ def _grow_by_one(labels: Labels, empty: NDArray[np.bool_], height: Array) -> Non
     ids[at] = new
 
 
-def _flood_empty(labels: Labels, empty: NDArray[np.bool_], depth: Array, corners: bool) -> None:
+def _flood_empty(labels: Labels, empty: NDArray[np.bool_], height: Array, corners: bool) -> None:
     """Grow labels into empty pixels, in place.
 
     Labels with nothing empty beside them are left out: the queue is a third as long over faces,
     a hundredth over corners, with the same result.
     """
-    from skimage.segmentation import watershed
-
     reached = _with_neighbours(empty, corners) & (empty | (labels > 0))
-    found = watershed(depth, labels, connectivity=empty.ndim if corners else 1, mask=reached)
-    np.copyto(labels, found, where=empty)
+    np.copyto(labels, watershed(height, labels, reached, corners=corners), where=empty)
+
+
+def watershed(
+    height: Array, markers: Labels, mask: NDArray[np.bool_], *, corners: bool = False
+) -> Labels:
+    """Flood a mask from markers, the highest pixels first, as if each object were alone.
+
+    Markers of the same height come in their order in the array. To scikit-image they are equal:
+    which comes first depends on what else is in its queue.
+
+    Examples
+    --------
+    >>> markers = np.array([[1, 0, 0, 0, 2]], np.int32)
+    >>> watershed(np.array([[0.9, 0.4, 0.5, 0.6, 0.9]]), markers, markers >= 0)
+    array([[1, 1, 2, 2, 2]], dtype=int32)
+    """
+    from skimage import segmentation
+
+    depth = np.negative(height, dtype=np.float64)
+    at = np.flatnonzero(mask & (markers > 0))
+    # by less than the next number that a float32 can be, also where it is 0
+    order = np.arange(at.size, 0, -1) * 2.0**-49
+    depth.ravel()[at] -= order * (np.abs(depth.ravel()[at]) + 2.0**-900)
+    connectivity = mask.ndim if corners else 1
+    found: Labels = segmentation.watershed(depth, markers, connectivity=connectivity, mask=mask)
+    return found
 
 
 def _with_neighbours(mask: NDArray[np.bool_], corners: bool) -> NDArray[np.bool_]:
