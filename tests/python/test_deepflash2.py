@@ -71,7 +71,7 @@ def test_settings_of_the_last_version_become_a_trainer(read):
     assert 'members = 5, folds = 5, seed = 42 and task = "binary" to cl_train()' in of_r
     # all are named: as what the trainer has, as what is given elsewhere, or as without counterpart
     elsewhere = {"n_models", "max_splits", "random_state", "num_classes", "instance_labels"}
-    elsewhere |= {"loss", "loss_alpha", "loss_beta", "loss_gamma", "min_pixel_export"}
+    elsewhere |= {"loss", "loss_alpha", "loss_beta", "loss_gamma", "min_pixel_export", "use_tta"}
     assert all(name in words for name in set(LAST) - elsewhere)
 
 
@@ -97,6 +97,7 @@ def test_settings_of_the_first_version_are_known_by_their_names_of_then(read):
         ({"loss": "LovaszLoss"}, "task=Binary(loss='dice') to `train`; its loss is the nearest"),
         ({"instance_labels": True, "min_pixel_export": 9}, "task=Instances(min_area_px=9)"),
         ({"min_pixel_export": 9}, "small objects are dropped by Instances(min_area_px=9)"),
+        ({"use_tta": True}, "views=4 to `predict`"),
         ({"n_models": 1, "max_splits": 4}, "validation=0.25, seed=42"),
         ({"optim": "SGD"}, "weight_decay (of SGD)"),
         ({"brand_new": 1}, "brand_new (nothing is known of it)"),

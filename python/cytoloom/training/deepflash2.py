@@ -18,7 +18,7 @@ EPOCH = 400
 OLD = {
     "lr": "base_lr", "bs": "batch_size", "wd": "weight_decay", "mpt": "mixed_precision_training",
     "n": "n_models", "c": "num_classes", "n_classes": "num_classes", "il": "instance_labels",
-    "light": "brightness_limit",
+    "light": "brightness_limit", "tta": "use_tta", "pred_tta": "use_tta",
 }  # fmt: skip
 """Settings that earlier versions had by another name."""
 IN_TRAINER = (
@@ -28,7 +28,7 @@ IN_TRAINER = (
 )  # fmt: skip
 ELSEWHERE = (
     "n_models", "max_splits", "random_state", "num_classes", "instance_labels", "loss",
-    "loss_alpha", "loss_beta", "loss_gamma", "min_pixel_export",
+    "loss_alpha", "loss_beta", "loss_gamma", "min_pixel_export", "use_tta",
 )  # fmt: skip
 _FOLDERS = "project_dir", "proj_dir", "gt_dir", "train_dir", "pred_dir", "ens_dir", "val_dir"
 WITHOUT: Mapping[tuple[str, ...], str] = {
@@ -42,7 +42,6 @@ WITHOUT: Mapping[tuple[str, ...], str] = {
         "{} is nearest", Call("Augment", {"elastic_p": 0.5})
     ),
     ("bwf", "bws", "fds", "fbr"): "touching objects are told apart by what is learned",
-    ("use_tta", "tta", "pred_tta"): "an image is looked at once",
     (
         "max_tile_shift", "shift", "border_padding_factor", "use_gaussian",
         "gaussian_kernel_sigma_scale",
@@ -258,6 +257,8 @@ def _elsewhere(given: Settings) -> list[Message]:
     if given.whole("min_pixel_export", 0) and not objects:
         least = Call("Instances", {"min_area_px": given.whole("min_pixel_export", 0)})
         said.append(say("small objects are dropped by {}", least))
+    if given.flag("use_tta", False):
+        said.append(say("{} to {}", Setting("views", 4), VerbName("predict")))
     return said
 
 
