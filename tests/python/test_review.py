@@ -150,6 +150,8 @@ def test_steps_are_kept_and_become_labels_that_train_takes(images, tmp_path, mon
         browser.step("reopen", image=1)
     result = browser.ended[-1]
     assert (result.kind, result.value) == ("result", out / "corrected.csv")
+    told = cl.check((images / "images", out / "labels"), progress=False)
+    assert not any("found by a model" in text for text in told.notes)
     data = cl.Data.from_table(result.value)
     assert [item.id for item in data.items] == ["a"]
     assert (data.items[0].annotations[0].read() == expected).all()

@@ -12,7 +12,7 @@ from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..messages import counted
 from ..storage.atomic import meant
-from ..storage.results import AGREED, refuse_mixed
+from ..storage.results import AGREED, STEPS, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
 from .drawn import is_together, told_in
@@ -105,7 +105,8 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
 def _predicted(layout: Layout) -> list[str]:
     """Say so where labels are what a model found: scores against these say nothing."""
     refuse_mixed(layout.labels_folder.parent, str(layout.labels_folder))
-    if (layout.labels_folder.parent / AGREED).is_file():  # of experts
+    drawn = (AGREED, STEPS)  # by experts, or corrected by somebody
+    if any((layout.labels_folder.parent / name).is_file() for name in drawn):
         return []
     written = Written(layout.labels_folder.parent)
     count = sum(written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels)

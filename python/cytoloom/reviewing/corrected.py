@@ -19,13 +19,13 @@ from ..datasets.items import Item
 from ..errors import InvalidError, invalid
 from ..images.files import read_labels, write_labels
 from ..storage.names import file_names
-from ..storage.results import put_in_place, refuse_odd_folders, staged
+from ..storage.results import ACCEPTED, STEPS, put_in_place, refuse_odd_folders, staged
 from ..storage.written import Written
 from .journal import BEGIN, Journal, Progress
 from .steps import KINDS, Labels, applied, refuse_impossible, step_of
 from .subjects import Subject
 
-FOLDER, TABLE, JOURNAL = "corrected", "corrected.csv", "steps.jsonl"
+FOLDER = "corrected"
 LABELS, IMAGES, BEGUN = "labels", "images", "begun"
 """Folders of what is corrected, of images that are no files of their own, and of the labels that
 steps began with, from which they are done again whatever becomes of the results."""
@@ -52,7 +52,7 @@ class Corrected:
     def __init__(self, folder: Path, subjects: Mapping[str, Subject], of: str = "") -> None:
         refuse_odd_folders(folder, (LABELS, IMAGES, BEGUN))
         self.folder, self.subjects, self._of = folder, subjects, of
-        self.journal = Journal(folder / JOURNAL)
+        self.journal = Journal(folder / STEPS)
         self._files = file_names(subjects)
         self._open: tuple[str, Labels, Labels] | None = None
         self._lock = threading.RLock()
@@ -69,7 +69,7 @@ class Corrected:
     @property
     def table(self) -> Path:
         """Where the table of accepted images is."""
-        return self.folder / TABLE
+        return self.folder / ACCEPTED
 
     @property
     def accepted(self) -> list[str]:
@@ -155,7 +155,7 @@ class Corrected:
             before = self.journal.of(name)
             before.after(line)
             # what somebody has made of these files since is not written over
-            Written(self.folder).refuse_others([self._file(name), TABLE], "out")
+            Written(self.folder).refuse_others([self._file(name), ACCEPTED], "out")
             self._begin(name, begun)
             after = self.journal.add(name, line)
             if len(after.done) > len(before.done):
@@ -217,7 +217,7 @@ class Corrected:
         if any(groups):
             table["group"] = groups
         with staged(self.folder) as stage:
-            put_in_place(stage, self.folder, {TABLE: table})
+            put_in_place(stage, self.folder, {ACCEPTED: table})
 
     def _image_of(self, name: str) -> str:
         """Return the file of an image; of one that is no file of its own, one that is made here."""

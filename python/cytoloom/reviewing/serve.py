@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -85,8 +86,8 @@ def serving(site: Site, port: int | None) -> Iterator[str]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # another program's address is not shared with it
-    allow_reuse_address = False
+    # a port is free again at once after a kill; on Windows this would share one that is in use
+    allow_reuse_address = os.name == "posix"
     site: Site
     token: str
 

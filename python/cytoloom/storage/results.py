@@ -40,6 +40,8 @@ CLASSES, SUMMARY = "classes.csv", "summary.csv"
 was found in each image."""
 PER_IMAGE, PER_OBJECT = "scores_per_image.csv", "scores_per_object.csv"
 AGREED = "consensus.csv"
+ACCEPTED, STEPS = "corrected.csv", "steps.jsonl"
+"""Of a review: the images that were accepted, and every step of it."""
 COMPARED, COMPARED_IMAGES = "comparison.csv", "comparison_per_image.csv"
 RANKED, RANKED_IMAGES = "ranking.csv", "ranking_per_image.csv"
 RUNS = {
@@ -66,6 +68,7 @@ _OF_VERBS = {
     "compare": ((COMPARED, COMPARED_IMAGES), (COMPARED,)),
     "rank": ((RANKED, RANKED_IMAGES), (RANKED,)),
     "consensus": ((AGREED,), (AGREED,)),
+    "review": ((ACCEPTED, STEPS), (STEPS,)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
 REPLACING = ".replacing"
