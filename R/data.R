@@ -8,10 +8,10 @@
 #' @param images A folder, a CSV file, a data frame (in its columns paths or arrays); or paths, or a
 #'   list of paths and arrays `[y, x]`, `[y, x, channel]` or `[z, y, x]`, named or not.
 #'   Images of EBImage (`Image`) and imager (`cimg`) are taken as they are.
-#' @param labels Paths or arrays of labels: by name where both lists have names, else in the same
-#'   order; a folder goes with a folder of images, as does one file of COCO. What cannot be used
-#'   is said by [cl_check()] of its image, such as labels with `NA`. `NULL` where `images` says
-#'   where they are.
+#' @param labels Paths or arrays of labels: by name where both lists have names, of which one may be
+#'   files of these names, else in the same order; a folder goes with a folder of images, as does
+#'   one file of COCO. What cannot be used is said by [cl_check()] of its image, such as labels
+#'   with `NA`. `NULL` where `images` says where they are.
 #' @param ... Must be empty.
 #' @param names Names of the images; default those of the list `images`.
 #' @param group One per image: plate, well, donor or recording. Images of one group are never on

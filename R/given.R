@@ -93,13 +93,15 @@ each_or_refused <- function(many, plain) {
   })
 }
 
+file_name <- function(path) sub("([.]ome)?[.][^.]*$", "", basename(path))
+
 # Names of all elements; those without get that of their file, or their place.
 all_names <- function(images) {
   given <- names(images)
   for (k in which(is.na(given) | !nzchar(given))) {
     one <- unfactored(images[[k]])
     place <- sprintf("image_%03d", k - 1L)
-    given[k] <- if (is.character(one)) sub("([.]ome)?[.][^.]*$", "", basename(one)) else place
+    given[k] <- if (is.character(one)) file_name(one) else place
   }
   given
 }
@@ -244,22 +246,32 @@ plain_data <- function(data, what = "data") {
   refuse_pair(data$labels, "labels", "labels")
   source <- labelled_source(data$images, options[c("axes", "pixel_size_um", "pattern")])
   names <- if (is.null(data$names)) source$names else data$names
-  labels <- by_name(as_list(data$labels), unlist(source$names))
+  labels <- by_name(as_list(data$labels), unlist(source$names), source$images)
   source$labels <- each_or_refused(labels, plain_label)
   source$names <- if (!is.null(names)) as.list(as.character(names))
   c(list(source = source), options)
 }
 
-# Labels in the order of the images where both have names, else as they are.
-by_name <- function(labels, images) {
+# Labels in the order of the images where both have names, else as they are. Files that are called
+# as the others have names.
+by_name <- function(labels, images, sources) {
   given <- names(labels)
   if (is.null(given) || is.null(images)) {
-    return(labels)
+    called <- if (is.null(given)) file_names(labels) else given
+    images <- if (is.null(images)) file_names(sources) else images
+    same <- !anyDuplicated(called) && length(called) > 0 && setequal(called, images)
+    return(if (same && length(called) == length(images)) labels[match(images, called)] else labels)
   }
   if (anyDuplicated(given) || !setequal(given, images)) {
     refuse("labels", paste("the names of the images,", toString(images)), I(toString(given)))
   }
   labels[images]
+}
+
+# What files are called, without folder and ending; nothing where some are no files.
+file_names <- function(many) {
+  files <- vapply(many, function(one) is.character(one) && length(one) == 1, NA)
+  if (length(files) > 0 && all(files)) file_name(unlist(many))
 }
 
 # Images to which labels are given: `images` and perhaps `names`, or parts of predictions.

@@ -474,6 +474,40 @@ def test_a_table_of_classes_of_ones_own_is_not_that_of_the_prediction(
     assert table_of(tmp_path).equals(before)
 
 
+def test_names_beside_files_pair_them_whatever_their_order(tmp_path):
+    """A dictionary on either side, and files that are called as its entries."""
+    labels = {f"a.{k}": np.pad(np.full((k, k), 1), (0, 8 - k)) for k in (1, 2, 3)}
+    images = {name: one * 10 * (k + 1) for k, (name, one) in enumerate(labels.items())}
+    paths: dict[str, list] = {"labels": [], "images": []}
+    for name, one in labels.items():
+        for what, array in (("labels", one), ("images", images[name])):
+            (tmp_path / what).mkdir(exist_ok=True)
+            path = tmp_path / what / f"{name}.tif"
+            paths[what].append(cl.images.write_labels(path, array))
+    right = [10, 20, 30]
+    ways = (
+        (labels, paths["images"][::-1]),
+        (paths["labels"][::-1], images),
+        (labels, [cl.images.read(path) for path in paths["images"][::-1]]),
+        (paths["labels"], images),
+    )
+    for one, image in ways:
+        table = cl.measure(one, image, progress=False).sort_values("image")
+        assert table["mean_intensity_0"].tolist() == right
+    # a name that is on both sides, but not in the same place, and lists in orders that differ
+    others = {"b": labels["a.1"], "a.1": labels["a.1"], "a.2": labels["a.1"]}
+    read = [cl.images.read(path) for path in paths["images"][::-1]]
+    for one, image in ((others, paths["images"]), (paths["labels"], read)):
+        with pytest.raises(cl.InvalidError, match="in the order of the"):
+            cl.measure(one, image, progress=False)
+    with pytest.raises(cl.InvalidError, match="in the order of the others"):
+        cl.check((read, paths["labels"]))
+    # names that have nothing to do with each other say nothing
+    table = cl.measure({"x": labels["a.1"], "y": labels["a.2"], "z": labels["a.3"]},
+                       paths["images"], progress=False)  # fmt: skip
+    assert table["mean_intensity_0"].tolist() == right
+
+
 def test_lists_of_files_in_orders_that_differ_by_their_names_are_refused(tmp_path):
     """As sorting makes them: img_10 comes behind img_1, but img_10_mask before img_1_mask."""
     labels = np.zeros((8, 8), np.uint8)

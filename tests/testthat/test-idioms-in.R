@@ -220,6 +220,12 @@ test_that("labels with names go to the images of these names", {
   expect_true(cl_check(cl_data(images, labels), progress = FALSE)$ok)
   expect_true(cl_check(list(images = images, labels = labels), progress = FALSE)$ok)
   expect_false(cl_check(cl_data(images, unname(labels)), progress = FALSE)$ok)
+  # files have names, too
+  files <- file.path(tempfile(), c("b.tif", "a.tif"))
+  source <- plain_data(cl_data(images, files))$source
+  expect_identical(basename(unlist(source$labels)), c("a.tif", "b.tif"))
+  source <- plain_data(cl_data(rev(files), labels))$source
+  expect_identical(source$labels, plain_data(cl_data(images, labels))$source$labels)
   expect_error(
     cl_check(cl_data(images, list(a = first$labels, z = other$labels)), progress = FALSE),
     "the names of the images, a, b. Received: a, z"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InvalidError, invalid
 from ..images import files, formats
+from ..images.image import Image
 from ..messages import counted
 from ..storage.atomic import meant
 from ..storage.results import AGREED, STEPS, refuse_mixed
@@ -247,10 +248,11 @@ def is_folder(x: Any) -> bool:
 
 
 def refuse_other_order(argument: str, images: Sequence[Any], labels: Sequence[Any]) -> None:
-    """Raise where two lists of files are in orders of which their names say that they differ.
+    """Raise where two lists are in orders of which their names say that they differ.
 
     Sorted by name, ``img_10.tif`` comes after ``img_1.tif``, but ``img_10_mask.tif`` before
-    ``img_1_mask.tif``. Names that do not pair all files say nothing.
+    ``img_1_mask.tif``. Names are those of files, and of images that have been read. Such that do
+    not pair all say nothing.
 
     Examples
     --------
@@ -258,9 +260,10 @@ def refuse_other_order(argument: str, images: Sequence[Any], labels: Sequence[An
     Traceback (most recent call last):
     cytoloom.errors.InvalidError: Invalid `labels`. Expected files in the order of the others, ...
     """
-    if len(images) < 2 or not all(is_file(one) for one in (*images, *labels)):
+    called = [[called_as(one) for one in several] for several in (images, labels)]
+    if len(images) < 2 or not all(map(all, called)):
         return
-    names = [_below([meant(one) for one in several]) for several in (images, labels)]
+    names = [_below([meant(one) for one in several]) for several in called]
     stems = [(formats.stem(one), formats.stem(own)) for one, own in zip(*names, strict=True)]
     if len({own.partition(one)[::2] if one in own else one for one, own in stems}) == 1:
         return  # the same around each, as is usual
@@ -275,6 +278,21 @@ def refuse_other_order(argument: str, images: Sequence[Any], labels: Sequence[An
             received=f"{odd[0][1]} for {odd[0][0]}",
             remedy="Sort both lists alike, give folders, or names of your own for the pairs.",
         )
+
+
+def called_as(one: Any) -> str:
+    """Return the path of a file, or the name of an image that has been read; else nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> called_as("1.png"), called_as(Image(np.eye(2), "yx", name="b")), called_as(np.eye(2))
+    ('1.png', 'b.tif', '')
+    """
+    if is_file(one):
+        return os.fspath(one)
+    # an ending of its own: what follows a dot in the name is no ending
+    return f"{one.name}.tif" if isinstance(one, Image) and one.name else ""
 
 
 def _file_of_all(labels: Any) -> Path | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..datasets.data import Data
 from ..datasets.drawn import is_together
-from ..datasets.folders import is_folder, refuse_other_order
+from ..datasets.folders import called_as, is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels, listed
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Gathered, Item, shown_names
@@ -352,7 +352,33 @@ def _with_images(
     names = list(known.images) if known else _names_beside(labels, image)
     images = list(image.values()) if _is_map(image) else image
     own = list(known.images.values()) if known else labels
+    if known:
+        images = _in_order_of(names, "image", images)
+    elif _is_map(image):
+        own = _in_order_of(names, "labels", own)
+    elif len(names) == len(listed(images)):
+        refuse_other_order("labels", listed(images), listed(own))
     return Gathered(Data.from_pairs(images, own, names, **_settings(options)).items)
+
+
+def _in_order_of(names: Sequence[str], argument: str, others: Any) -> Any:
+    """Put files into the order of names that they have; refuse some of them in another place."""
+    several = listed(others)
+    own = make_ids(several, ()) if all(map(called_as, several)) else []
+    if len(own) == len(names) and set(own) == set(names):
+        by_name = dict(zip(own, several, strict=True))
+        return [by_name[name] for name in names]
+    odd = [
+        pair for pair in zip(names, own, strict=False) if len(set(pair)) > 1 and pair[1] in names
+    ]
+    if odd and len(own) == len(names):
+        raise invalid(
+            argument,
+            expected="files in the order of the names, or of the same names",
+            received=f"{odd[0][1]} for {odd[0][0]}",
+            remedy="Name both alike, or neither.",
+        )
+    return others
 
 
 def label_images(labels: Any) -> tuple[tuple[Item, ...], LabelImages]:

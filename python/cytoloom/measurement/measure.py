@@ -37,7 +37,7 @@ def measure(
         mask, 0/1 or 0/255, each piece is an object (diagonal neighbours connect).
     image : path, list of paths, array, list or dict of arrays, optional
         The images of the labels, for intensities. Folders, dicts and predictions are paired by
-        name, lists by their order.
+        name, also with files that are called so, lists by their order.
     pixel_size_um : float or tuple of float, optional
         Micrometres per pixel, one number or one per axis. Default: as the image, or else the
         label file, says.
