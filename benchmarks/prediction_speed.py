@@ -85,7 +85,7 @@ def decoding(edge: int) -> Row:
         "decoding: labels, watershed, necks and table",
         times,
         unit="s",
-        aim=0.35,
+        aim=0.06,
         at_least=False,
         note=f"{edge} x {edge} px, {count} of {truth.max()} nuclei found",
     )

@@ -96,13 +96,18 @@ def divide_at_necks(labels: Labels, neck: float, spacing: Sequence[float] | None
         divided = [(box, finish()) for (box, _), finish in jobs]
     # Written after all groups are done: they see each other's objects, and the result must not
     # depend on which thread was first.
-    for box, (at, number) in divided:
-        if at.size:
-            part = labels[box]
-            rimmed = np.unravel_index(at, [n + 2 for n in part.shape])
-            part[tuple(i - 1 for i in rimmed)] = largest + number
-            largest += int(number.max())
+    for box, found in divided:
+        largest += _write(labels[box], largest, *found)
     return labels
+
+
+def _write(labels: Labels, largest: int, at: NDArray[np.int32], number: NDArray[np.int32]) -> int:
+    """Give new ids to pixels that lie flat in the labels with a rim; return how many ids."""
+    if not at.size:
+        return 0
+    rimmed = np.unravel_index(at, [n + 2 for n in labels.shape])
+    labels[tuple(i - 1 for i in rimmed)] = largest + number
+    return int(number.max())
 
 
 class _Seen(NamedTuple):
