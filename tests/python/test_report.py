@@ -212,6 +212,25 @@ def test_labels_changed_since_the_prediction_are_said_in_a_line(found, tmp_path,
         assert said[0].startswith(f"Warning: {copy}: 1 label image changed since the prediction")
 
 
+@pytest.mark.parametrize("by", ["results", "labels"])
+def test_outlines_are_not_drawn_on_an_image_that_took_the_place_of_theirs(found, tmp_path, by):
+    """Images a and b are swapped; blank is as it was, so is one of another type: unknown."""
+    images = shutil.copytree(found.out.parent / "images", tmp_path / "images")
+    for one, other in (("a", "b"), ("b", "a")):
+        shutil.copy(found.out.parent / "images" / f"{one}.tif", images / f"{other}.tif")
+    results = found if by == "results" else dataclasses.replace(found, run={})
+    labels = {} if by == "results" else {"labels": found.out / "labels"}
+    page = report(results, tmp_path / "page.html", images=images, **labels)
+    assert page.picture("a") == page.picture("b") == {}
+    assert "outlines" in page.picture("blank")
+    assert "Not all is shown of a, b: no picture: it is another image than was predicted" in (
+        page.said
+    )
+    pixels = tifffile.imread(found.out.parent / "images" / "a.tif")
+    tifffile.imwrite(images / "a.tif", pixels.astype(np.float32))
+    assert "outlines" in report(found, tmp_path / "b.html", images=images).picture("a")
+
+
 def test_images_that_moved_have_rows_without_pictures(found, tmp_path, capsys):
     copy = shutil.copytree(found.out, tmp_path / "results")
     told = (copy / "files_run.json").read_text().replace("/images", "/gone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import math
 import os
 import threading
@@ -24,7 +25,7 @@ from ..images.reader import Part
 from ..images.values import digest_of_values
 from ..storage.atomic import working_folder
 from .cache import SHARED
-from .sources import Role, Slices, Source
+from .sources import ArraySource, Role, Slices, Source
 
 FileName = str | os.PathLike[str]
 UNDERSTOOD: dict[Hashable, str] = {}
@@ -302,7 +303,7 @@ def _kept(source: Source, digest: Callable[[Source], str]) -> str:
 
 
 def pixels_seen(source: Source, spacing_um: tuple[float, ...] | None = None) -> str:
-    """Return the SHA-256 of what is seen of an image: its own pixels, and their size.
+    """Return what is seen of an image: the SHA-256 of its own pixels, their type, and their size.
 
     Examples
     --------
@@ -312,7 +313,46 @@ def pixels_seen(source: Source, spacing_um: tuple[float, ...] | None = None) -> 
     >>> pixels_seen(image) == pixels_seen(image, (0.5, 0.5))
     False
     """
-    return hashlib.sha256(f"{_digest(source)} {spacing_um}".encode()).hexdigest()
+    return f"{_digest(source)} {_kind(source)} {spacing_um}"
+
+
+def has_other_pixels(source: Source, seen: str) -> bool:
+    """Whether an image is another one than was seen, of the same type and shape.
+
+    Of other types or shapes nothing is known: it may have been seen in another way.
+
+    Parameters
+    ----------
+    source : Source
+        The image; its channels may be in another order.
+    seen : str
+        What `pixels_seen` told of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> image, other = ArraySource(np.zeros((2, 2))), ArraySource(np.ones((2, 2)))
+    >>> has_other_pixels(image, pixels_seen(image)), has_other_pixels(other, pixels_seen(image))
+    (False, True)
+    """
+    count = source.shape[-1]
+    if f" {_kind(source)} " not in seen or count > _CHANNELS:
+        return False
+    if seen.startswith(_digest(source)):
+        return False
+    orders = list(itertools.permutations(range(count)))[1:]
+    turned = (ArraySource(source.read()[..., list(one)], source.axes) for one in orders)
+    return not any(seen.startswith(_digest(one)) for one in turned)
+
+
+_CHANNELS = 4
+"""Of more there are too many orders to look for."""
+
+
+def _kind(source: Source) -> str:
+    """Return type and shape, without blanks."""
+    return f"{source.dtype}:{'x'.join(map(str, source.shape))}"
 
 
 def _digest(source: Source) -> str:

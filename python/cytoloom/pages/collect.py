@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..datasets.data import as_data
+from ..datasets.files import has_other_pixels
 from ..datasets.ids import named
 from ..datasets.items import Item, shown_names
 from ..datasets.origin import read_again
@@ -23,9 +24,10 @@ from ..measurement.given import corrected_since, label_images
 from ..messages import TABLES, Argument, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
+from ..storage.results import PIXELS
 from ..version import __version__
 from . import page, words
-from .given import Shown, labels_by_name, shown
+from .given import Shown, labels_by_name, run_beside, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
 from .place import beside, free, remove_pictures, write, write_pictures
@@ -38,6 +40,7 @@ PIXEL_BYTES = 0.4
 SIDES_PX = (256, 1600)
 """Longest side of pictures: at least, and at most."""
 BESIDE_PX = 1024
+_REPLACED = "no picture: it is another image than was predicted, to which its labels do not belong"
 
 
 def collect(
@@ -47,13 +50,15 @@ def collect(
     place = free(path, overwrite)
     page.need_templates()
     found = shown(results)
+    seen = found.run.get(PIXELS, {})
     if labels is not None:
         items, known = label_images(labels)
+        seen = _seen_beside(items)
         for text in corrected_since(labels):
             yield warn(text)
         found = replace(found, labels=labels_by_name(items, known))
     items_by_name, text = items_of(found, images)
-    pictures = yield from _pictures(found, items_by_name)
+    pictures = yield from _pictures(found, items_by_name, seen)
     problems = {name: one.problem for name, one in pictures.items() if one.problem}
     notes = [*([text] if text else []), *_unseen(found, pictures)]
     for text in notes:
@@ -121,8 +126,19 @@ def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
         raise error.renamed("images", "data") from None
 
 
-def _pictures(found: Shown, items: Mapping[str, Item]) -> Work[dict[str, Picture]]:
-    """Make the picture of each image; one that cannot be made stops no other."""
+def _seen_beside(items: Sequence[Item]) -> dict[str, str]:
+    """Return what the images were of which a prediction has written these label images."""
+    files = [one.annotations[0].path for one in items if hasattr(one.annotations[0], "path")]
+    return dict(run_beside(map(str, files)).get(PIXELS, {})) if len(files) == len(items) else {}
+
+
+def _pictures(
+    found: Shown, items: Mapping[str, Item], seen: Mapping[str, str]
+) -> Work[dict[str, Picture]]:
+    """Make the picture of each image; one that cannot be made stops no other.
+
+    What was seen of images tells whether labels belong to them: one replaced since has no picture.
+    """
     names, made, drawn = found.names, {}, _experts(found)
     most = _side(len(names))
 
@@ -133,6 +149,8 @@ def _pictures(found: Shown, items: Mapping[str, Item]) -> Work[dict[str, Picture
         if status != "ok":
             return Picture()
         try:
+            if item is not None and name in seen and has_other_pixels(item.image, seen[name]):
+                return Picture(problem=_REPLACED)
             by = drawn.get(name) or (item if found.kind == "consensus" else None)
             one = picture_of(found, name, item, most, by)
         except (InvalidError, OSError, MemoryError, ValueError) as error:

@@ -162,7 +162,7 @@ def of_tables(kind: str, tables: Mapping[str, Any], labels: Any, run: Mapping[st
 
 def run_beside(labels: Iterable[str]) -> dict[str, Any]:
     """Read what made the prediction that wrote these label images; nothing of several."""
-    folders = {Path(path).parents[1] for path in labels if path}
+    folders = {Path(path).absolute().parents[1] for path in labels if path}
     return read_run(folders.pop() / RUNS["predict"]) if len(folders) == 1 else {}
 
 

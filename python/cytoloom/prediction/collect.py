@@ -33,7 +33,7 @@ from ..models.inputs import (
 from ..models.rescale import check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
-from ..storage.results import CLASSES, OBJECTS, PREDICTED, SUMMARY
+from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
 from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
@@ -248,6 +248,9 @@ def _together(
     for text in unlike_words(summary):
         yield warn(text)
     status = [spelled(text, TABLES) for text in files["status"]]
+    # by which it is known later whether images are still those
+    seen = {one.row["image"]: one.pixels for one in usable if one.pixels}
+    folder.run = {**folder.run, **({PIXELS: seen} if seen else {})}
     written = folder.finish({**tables, PREDICTED: files.assign(status=status)})
     if folder.path is not None:
         below = [str(folder.path / path) if path else "" for path in files["labels"]]
@@ -264,7 +267,7 @@ def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:
 
 
 def _earlier(kept: Mapping[str, Any]) -> Predicted:
-    return Predicted(dict(kept["row"]), objects_of(kept), None)
+    return Predicted(dict(kept["row"]), objects_of(kept), None, pixels=kept["pixels"])
 
 
 def _finished(

@@ -52,6 +52,8 @@ RUNS = {
     "consensus": "consensus_run.json",
 }
 """What made the results of a verb: version, model, settings, and where the images were."""
+PIXELS = "pixels"
+"""Of what made a prediction: by image what was seen of it."""
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
 KINDS = {
