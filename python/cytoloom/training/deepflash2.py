@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
-from ..messages import Call, Either, Message, R, Setting, VerbName, joined, no_json, say
+from ..messages import Call, Message, Setting, VerbName, joined, no_json, say
 from ..patches.augment import Augment
+from ..tasks.deepflash2 import task_asked
 
 EPOCH = 400
 """Tiles that an epoch of deepflash2 has, unless ``sample_mult`` or very many images say more."""
@@ -58,12 +58,6 @@ WITHOUT: Mapping[tuple[str, ...], str] = {
     _FOLDERS: "each verb is told its folders",
 }  # fmt: skip
 """Settings without counterpart, and what is instead."""
-LOSSES = {
-    "CrossEntropyDiceLoss": "ce_dice", "CrossEntropyLoss": "ce", "SoftCrossEntropyLoss": "ce",
-    "Poly1CrossEntropyLoss": "ce", "DiceLoss": "dice", "JaccardLoss": "dice",
-    "LovaszLoss": "dice", "FocalLoss": "focal", "TverskyLoss": "tversky",
-}  # fmt: skip
-EXACT = {"CrossEntropyDiceLoss", "CrossEntropyLoss", "DiceLoss", "FocalLoss", "TverskyLoss"}
 _KNOWN = {*IN_TRAINER, *ELSEWHERE, *OLD, *(name for names in WITHOUT for name in names)}
 _WHAT = "settings that deepflash2 has written (Config.save)"
 
@@ -249,14 +243,8 @@ def _notice(given: Settings, nearest: str) -> Message:
 
 def _elsewhere(given: Settings) -> list[Message]:
     """Name arguments of `train` and others that stand for settings."""
-    said = [say("{}, {} and {} to {}", _members(given), _seed(given), _task(given), _TRAIN)]
-    loss = given.text("loss", "CrossEntropyDiceLoss")
-    objects = given.flag("instance_labels", False)
-    if loss not in EXACT and not objects:
-        said.append(f"its loss is the nearest to {loss}")
-    if given.whole("min_pixel_export", 0) and not objects:
-        least = Call("Instances", {"min_area_px": given.whole("min_pixel_export", 0)})
-        said.append(say("small objects are dropped by {}", least))
+    task, more = task_asked(given)
+    said = [say("{}, {} and {} to {}", _members(given), _seed(given), task, _TRAIN), *more]
     if given.flag("use_tta", False):
         said.append(say("{} to {}", Setting("views", 4), VerbName("predict")))
     return said
@@ -272,41 +260,6 @@ def _members(given: Settings) -> Message:
 
 def _seed(given: Settings) -> Message:
     return say("{}", Setting("seed", given.whole("random_state", 42)))
-
-
-def _task(given: Settings) -> Message:
-    """Name the task of these classes, with its loss where it is not the usual one."""
-    if given.flag("instance_labels", False):
-        least = given.whole("min_pixel_export", 0)
-        return _component("Instances", "instances", {"min_area_px": least} if least else {})
-    classes = given.whole("num_classes", 2, least=2)
-    loss = _loss(given)
-    chosen: dict[str, Any] = {} if loss == "ce_dice" else {"loss": loss}
-    if classes == 2:
-        return _component("Binary", "binary", chosen)
-    names = ["background", *(f"class {k}" for k in range(1, classes))]
-    word = f"classes:{','.join(names)}"
-    return _component("Classes", word, {"names": names, **chosen} if chosen else {})
-
-
-def _component(name: str, word: str, fields: Mapping[str, Any]) -> Message:
-    """Spell a task by its word, or with its settings, which the command line has not."""
-    plain = say("{}", Setting("task", word))
-    if not fields:
-        return plain
-    call = say("{}", Setting("task", Call(name, fields)))
-    option = f"--task {shlex.quote(word)} (settings of tasks are for Python and R)"
-    return say("{}", Either(str(call), call.spelled(R), option))
-
-
-def _loss(given: Settings) -> Any:
-    """Return the name of a loss, or the loss with settings that are not its defaults."""
-    name = LOSSES.get(given.text("loss", "CrossEntropyDiceLoss"), "ce_dice")
-    if name == "tversky":
-        pair = {n: given.number(f"loss_{n}", 0.5) for n in ("alpha", "beta")}
-        return Call("Tversky", pair)
-    gamma = given.number("loss_gamma", 2.0)
-    return Call("Focal", {"gamma": gamma}) if name == "focal" and gamma != 2 else name
 
 
 _TRAIN = VerbName("train")
