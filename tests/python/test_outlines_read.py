@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -229,3 +230,52 @@ def test_annotations_of_coco_outside_their_image_are_said_as_well(tmp_path):
     assert "Expected objects of the classes" in str(
         cl.check(data, "classes:background,rim,cell", progress=False)
     )
+
+
+def test_experts_may_draw_outlines_and_have_the_size_of_the_others_or_of_the_image(tmp_path):
+    labels = np.zeros((20, 30), np.uint8)
+    labels[1:5, 1:5], labels[8:12, 8:12] = 1, 2
+    for who in ("anna", "eva", "udo"):
+        (tmp_path / "labels" / who).mkdir(parents=True)
+    cl.images.write_labels(tmp_path / "labels/anna/a.tif", labels)
+    plain = [feature(square(1, 1)), feature(square(8, 8)), feature(square(1, 40))]
+    (tmp_path / "labels/eva/a.geojson").write_text(json.dumps(plain))
+    roifile.roiwrite(tmp_path / "labels/udo/a.zip", [roi(1, 1), roi(8, 8)])
+    drawn = [tmp_path / "labels" / who for who in ("udo", "anna")]
+    found = cl.consensus(drawn, task="instances", progress=False)
+    assert found.per_expert["expert"].tolist() == ["udo", "anna"]
+    assert np.array_equal(found["a"], labels)
+    # nobody's label image tells the size, an image does
+    shutil.rmtree(tmp_path / "labels/anna")
+    with pytest.raises(cl.InvalidError, match="outlines of an image whose size is known"):
+        cl.consensus([tmp_path / "labels" / who for who in ("udo", "eva")], progress=False)
+    (tmp_path / "images").mkdir()
+    cl.images.write_labels(tmp_path / "images/a.tif", labels * 9)
+    events = list(cl.consensus.events(tmp_path, task="instances"))
+    assert np.array_equal(events[-1].value["a"], labels)
+    said = [one.message for one in events if one.kind == "warning"]
+    assert any("a.geojson: 1 of 3 outlines outside the image (20 x 30 px)" in one for one in said)
+    with pytest.raises(cl.InvalidError, match="label images, whose values are numbers of classes"):
+        cl.consensus(tmp_path, task="classes", progress=False)
+
+
+def test_without_their_image_outlines_are_refused_with_what_takes_them(tmp_path):
+    for folder in ("images", "drawn"):
+        (tmp_path / folder).mkdir()
+    np.save(tmp_path / "images/a.npy", np.arange(600, dtype=np.uint16).reshape(20, 30))
+    plain = [feature(square(1, 1)), feature(square(1, 40))]
+    (tmp_path / "drawn/a.geojson").write_text(json.dumps(plain))
+    drawn = tmp_path / "drawn"
+    for call in (
+        lambda: cl.measure(drawn, progress=False),
+        lambda: cl.measure([drawn / "a.geojson"], progress=False),
+        lambda: cl.export(drawn, tmp_path / "out", "coco", progress=False),
+        lambda: cl.relate(drawn, drawn),
+    ):
+        with pytest.raises(
+            cl.InvalidError, match=r"no size of their own: 1 .*measure.* as `image`"
+        ):
+            call()
+    events = list(cl.measure.events(drawn, tmp_path / "images"))
+    assert events[-1].value["area_px"].tolist() == [16]
+    assert any("1 of 2 outlines outside the image" in one.message for one in events)

@@ -16,7 +16,7 @@ from ..exchange.fit import Fit
 from ..exchange.named import by_classes, class_or_name, class_values
 from ..images.cache import state_of
 from ..images.image import AnyArray
-from ..messages import say
+from ..messages import Message, say
 from .cache import SHARED, Cache
 from .files import UNDERSTOOD, FileName
 from .sources import Slices, Source
@@ -143,6 +143,12 @@ class DrawnSource:
             raise invalid(self.name, expected=expected, received=received)
         labels, said = told.labels(entry, shape, self._unknown, self._classes, fit)
         return labels, "; ".join(text for text in ("annotations of COCO", said) if text)
+
+
+def lost_of(source: Source) -> list[Message]:
+    """Say what is lost of outlines that do not lie within their image, once they were read."""
+    said = source.notes if isinstance(source, DrawnSource) else ()
+    return [say("{}: {}", source.name, text) for text in said]
 
 
 def told_in(path: Path) -> coco.Told:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.data import Data
+from ..datasets.drawn import lost_of
 from ..datasets.items import Item, shown_names
 from ..datasets.origin import origin
 from ..errors import InvalidError, invalid
@@ -24,7 +25,15 @@ from ..version import __version__
 from .compare import METHODS, Agreed, agree, mean
 from .folder import InMemory, open_folder
 from .given import Given, gather, said
-from .numbers import MOST_CLASSES, TASKS, look, read, settled, understood
+from .numbers import (
+    MOST_CLASSES,
+    TASKS,
+    look,
+    read,
+    refuse_outlines,
+    settled,
+    understood,
+)
 from .outstanding import of_experts, of_images
 from .result import Consensus
 
@@ -69,6 +78,8 @@ def collect(
         yield note(text)
     with open_folder(out, overwrite, given) as folder:
         kind, values = yield from _survey(given, task)
+        if kind == "classes":
+            refuse_outlines(given.items)
         if kind == "instances" and task == "auto":
             words = "Each number is taken for an object; pass {} where it is a class."
             yield note(say(words, Setting("task", "classes")))
@@ -134,10 +145,12 @@ def _judged(item: Item, method: str, kind: str, every: np.ndarray, folder: InMem
     """Do one image, and write it; what cannot be read is its row."""
     try:
         drawn, failed = read(item)
+        lost = [text for source in item.annotations for text in lost_of(source)]
         agreed = agree(understood(drawn, kind), method, every)
     except (InvalidError, OSError) as error:
         return Judged(item, failed=error)
     notes = [say("{} is left out of {}: {}", who, item.id, why) for who, why in failed.items()]
+    notes += lost
     path = folder.write(item, agreed)
     return Judged(item, folder.kept(agreed), notes=notes, path=path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.data import Data
+from ..datasets.drawn import DrawnSource, is_drawn
 from ..datasets.folders import is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels
 from ..datasets.ids import make_ids, named
@@ -22,6 +24,8 @@ from ..datasets.layouts import find_folders
 from ..datasets.listing import some, walk
 from ..datasets.make_items import make_items, raise_refused
 from ..datasets.pairing import natural_order
+from ..datasets.sources import Source
+from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError, invalid
 from ..images.formats import stem
 from ..messages import Either, counted, joined, say
@@ -122,10 +126,11 @@ def _are_paths(experts: Any) -> bool:
 def _of_folders(experts: Any) -> Given:
     """Match the files of a folder for each expert by their places below it, without endings."""
     folders, notes = _folders(experts)
+    images = _images_beside(experts)
     drawn: dict[str, dict[str, Path]] = {}
     warnings = []
     for name, folder in folders.items():
-        listing = walk(folder)
+        listing = walk(folder, labels=True)
         notes += listing.notes
         drawn[name], twice = _by_key(folder, listing.images)
         warnings += [f"{name} is left out of {key}, with files {_names(of)}" for key, of in twice]
@@ -134,9 +139,21 @@ def _of_folders(experts: Any) -> Given:
         raise invalid("experts", expected=WHAT, received=f"no image in {folders[empty[0]]}")
     warnings += [f"there is no image in {folders[name]}" for name in empty]
     kept = {name: of for name, of in drawn.items() if of}
-    items, left_out = _matched(kept)
+    items, left_out = _matched(kept, images)
     told = (*warnings, *left_out)
     return Given(items, tuple(kept), tuple(folders.values()), told, tuple(notes))
+
+
+def _images_beside(experts: Any) -> dict[str, Source]:
+    """Return the images of a folder of data by name, which have the sizes of outlines."""
+    if not is_file(experts) or not is_folder(experts):
+        return {}
+    images, labels = find_folders(Path(experts).expanduser())
+    if images is None or labels is None:
+        return {}
+    with contextlib.suppress(InvalidError):  # said where a size is wanted of them
+        return {item.id: item.image for item in gather_images(images).items}
+    return {}
 
 
 def _names(paths: Iterable[Path]) -> str:
@@ -265,20 +282,49 @@ def _is_rows(one: Sequence[Any]) -> bool:
 
 
 def _matched(
-    drawn: Mapping[str, Mapping[str, Any]],
+    drawn: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, Source] | None = None
 ) -> tuple[tuple[Item, ...], list[str]]:
-    """Make an item of each image, time points of series apart; say what is left out, and why."""
+    """Make an item of each image, time points of series apart; say what is left out, and why.
+
+    `sizes` are images by name, of which outlines have the size; else they have that of the label
+    image of another expert.
+    """
     made: dict[str, dict[str, Item]] = {}
     left_out = []
-    for expert, images in drawn.items():
-        for name, one in images.items():
+    every = [(expert, name, one) for expert, of in drawn.items() for name, one in of.items()]
+    outlines = [is_file(one) and is_drawn(one) for _, _, one in every]
+    for late in (False, True):
+        for (expert, name, one), has_no_size in zip(every, outlines, strict=True):
+            if has_no_size is not late:
+                continue
             try:
-                for item in _items(name, one):
+                items = [_outlined(name, one, made, sizes or {})] if late else _items(name, one)
+                for item in items:
                     made.setdefault(item.id, {})[expert] = item
             except InvalidError as error:
                 left_out.append(say("{} is left out of {}: {}", expert, name, str(error)))
     order = sorted(made, key=natural_order)
-    return tuple(_item(name, made[name]) for name in order), left_out
+    return tuple(_item(name, _in_order(made[name], drawn)) for name in order), left_out
+
+
+def _in_order(by: Mapping[str, Item], experts: Iterable[str]) -> dict[str, Item]:
+    return {expert: by[expert] for expert in experts if expert in by}
+
+
+def _outlined(
+    name: str, path: Any, made: Mapping[str, Mapping[str, Item]], sizes: Mapping[str, Source]
+) -> Item:
+    """Make the item of a file of outlines, of the size that is known of the image."""
+    others = [item.image for item in made.get(name, {}).values()]
+    image = sizes.get(name) or next(iter(others), None)
+    if image is None:
+        raise invalid(
+            str(path),
+            expected="outlines of an image whose size is known",
+            received="no label image of another expert, and no image",
+            remedy="Give a folder with images/ and, in labels/, a folder for each expert.",
+        )
+    return Item(name, image, (DrawnSource(path, image),))
 
 
 def _items(name: str, one: Any) -> list[Item]:

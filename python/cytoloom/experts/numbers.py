@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.drawn import DrawnSource
 from ..datasets.items import Item, shown_names
 from ..errors import InvalidError, invalid
 from ..images.labels import refuse_other_ids, renumbered, values_of
@@ -66,6 +68,22 @@ def _refuse_sizes(name: str, drawn: dict[str, Array]) -> None:
         raise invalid(name, expected="label images of one size", received=got)
     if 0 in next(iter(by_size)):
         raise invalid(name, expected="labels of at least one pixel", received="none")
+
+
+def refuse_outlines(items: Sequence[Item]) -> None:
+    """Raise where labels that are numbers of classes are outlines, whose numbers are of objects."""
+    drawn = [one for item in items for one in item.annotations if isinstance(one, DrawnSource)]
+    if drawn:
+        raise invalid(
+            "experts",
+            expected="label images, whose values are numbers of classes",
+            received=f"outlines, {drawn[0].name}",
+            remedy=say(
+                "Give label images, or pass {} or {}.",
+                Setting("task", "instances"),
+                Setting("task", "binary"),
+            ),
+        )
 
 
 @dataclass(frozen=True)

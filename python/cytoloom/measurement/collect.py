@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.drawn import lost_of
 from ..datasets.given import ReadOptions
 from ..datasets.items import Item, said_once, shown_names
 from ..datasets.views import CachedSource
@@ -77,6 +78,10 @@ def collect(
                 failed[item.id] = str(error)
     for name, text in failed.items():
         yield warn(say("{} is left out: {}", name, text))
+    for text in (
+        text for item in items if item.id in done for text in lost_of(item.annotations[0])
+    ):
+        yield warn(text)
     masks = [name for name, one in done.items() if one.mask]
     if masks:
         yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.data import Data
-from ..datasets.drawn import is_together
+from ..datasets.drawn import is_drawn, is_together
 from ..datasets.folders import called_as, is_folder, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels, listed
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Gathered, Item, shown_names
 from ..datasets.layouts import find_folders
-from ..datasets.listing import some
+from ..datasets.listing import some, walk
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import GuessWarning, InvalidError, invalid
-from ..messages import joined, say
+from ..messages import Argument, VerbName, joined, say
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import corrected, files_of, is_predicted
 from ..storage.atomic import meant
@@ -467,11 +467,29 @@ def _names(labels: Any, known: LabelImages | None) -> Mapping[str, Any]:
     if known is not None:
         return known.images
     if all(is_file(one) for one in many):
+        _refuse_outlines(many)
         with _called("labels"):
             # a file of labels is never joined with others
             found = gather_images(labels, pattern="{name}").items
         many = list(dict.fromkeys(item.image.name for item in found))
     return dict(zip(make_ids(many, ()), many, strict=True))
+
+
+def _refuse_outlines(labels: Sequence[Any]) -> None:
+    """Raise where labels are outlines, which have the size of their image, or some of them are."""
+    folders = [Path(one).expanduser() for one in labels if is_folder(one)]
+    inside = [folder / name for folder in folders for name in walk(folder, labels=True).images]
+    outlines = [str(one) for one in (*labels, *inside) if is_drawn(one) or is_together(one)]
+    if outlines:
+        raise invalid(
+            "labels",
+            expected="label images",
+            received=f"outlines, which have no size of their own: {some(outlines)}",
+            remedy=say(
+                "{} takes them with their images, as {}; elsewhere give label images.",
+                VerbName("measure"), Argument("image"),
+            ),
+        )  # fmt: skip
 
 
 def _alone(labels: Mapping[str, Any], options: ReadOptions) -> list[Item]:
