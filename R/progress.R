@@ -12,6 +12,9 @@ shower <- function(progress) {
   step <- if (progress == "auto" && in_document()) function(event) NULL else stepper()
   total <- NULL
   function(event) {
+    if (event$kind == "waiting") {
+      return(invisible())
+    }
     # a bar is closed for what follows, of which a message would be written into it
     goes_on <- event$kind == "progress" && identical(event$total, total)
     if (!goes_on) step(NULL)

@@ -34,8 +34,9 @@ class Event:
 
     Parameters
     ----------
-    kind : {"progress", "note", "warning", "result"}
-        What it is. "progress" may be dropped by whoever shows it; "result" comes last.
+    kind : {"progress", "note", "warning", "waiting", "result"}
+        What it is. "progress" may be dropped by whoever shows it; "waiting" is of work that waits
+        for somebody, so that who drives it is asked now and then; "result" comes last.
     message : str
         One line for people.
     done, total : float

@@ -53,3 +53,20 @@ test_that("results of R and a model's are begun with", {
   array <- list(a = cl_simulate(seed = 5)$image)
   expect_error(cl_review(array, progress = FALSE), "Invalid `out`")
 })
+
+test_that("Ctrl-C ends a review, and all is kept", {
+  skip_on_os("windows")
+  need_python()
+  folder <- cl_simulate(tempfile("stopped"), images = 1, seed = 6)
+  said <- fresh_r(sprintf(
+    "library(cytoloom)
+    press <- function(m) if (grepl('^Review at', conditionMessage(m))) {
+      system(sprintf('(sleep 1; kill -INT %%d) >/dev/null 2>&1 &', Sys.getpid()))
+    }
+    table <- withCallingHandlers(cl_review(%s, browser = FALSE), message = press)
+    message('ended: ', basename(table))",
+    deparse(folder)
+  ))
+  expect_null(attr(said, "status"))
+  expect_true(any(grepl("^ended: corrected.csv", said)))
+})

@@ -51,6 +51,7 @@ def _until_ended(site: Site, corrected: Corrected) -> Work[None]:
                 told, total = now, len(corrected.subjects)
                 text = f"{now[1]} of {counted(total, 'image')} accepted, {counted(now[0], 'step')}"
                 yield Event("progress", text, now[1], total)
+            yield Event("waiting")
 
 
 def _outcome(corrected: Corrected) -> str:
