@@ -226,6 +226,11 @@ def test_outlines_are_not_drawn_on_an_image_that_took_the_place_of_theirs(found,
     assert "Not all is shown of a, b: no picture: it is another image than was predicted" in (
         page.said
     )
+    events = list(cl.measure.events(found.out, [images / f"{one}.tif" for one in found.names]))
+    said = [one.message for one in events if one.kind == "warning"]
+    assert any("a, b: another image than was predicted" in text for text in said), said
+    events = cl.measure.events(found.out, found.out.parent / "images")
+    assert not [one.message for one in events if one.kind == "warning"]
     pixels = tifffile.imread(found.out.parent / "images" / "a.tif")
     tifffile.imwrite(images / "a.tif", pixels.astype(np.float32))
     assert "outlines" in report(found, tmp_path / "b.html", images=images).picture("a")

@@ -19,6 +19,7 @@ from ..images.image import AnyArray
 from ..messages import Message, say
 from .cache import SHARED, Cache
 from .files import UNDERSTOOD, FileName
+from .items import notes_of
 from .sources import Slices, Source
 
 READERS = {
@@ -147,7 +148,7 @@ class DrawnSource:
 
 def lost_of(source: Source) -> list[Message]:
     """Say what is lost of outlines that do not lie within their image, once they were read."""
-    said = source.notes if isinstance(source, DrawnSource) else ()
+    said = notes_of(source) if isinstance(source, DrawnSource) else ()
     return [say("{}: {}", source.name, text) for text in said]
 
 

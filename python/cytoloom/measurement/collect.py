@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.drawn import lost_of
+from ..datasets.files import has_other_pixels
 from ..datasets.given import ReadOptions
 from ..datasets.items import Item, said_once, shown_names
 from ..datasets.views import CachedSource
@@ -27,7 +28,7 @@ from ..storage.atomic import meant, remove_partial, told
 from ..storage.lock import locked
 from ..storage.results import refuse_tables_of_verbs, write_tables
 from ..storage.written import Written
-from .given import LabelImages, label_items, read_object_labels, with_spacing
+from .given import LabelImages, label_items, read_object_labels, seen_beside, with_spacing
 
 WAIT_S = 20.0
 """Others need a folder for milliseconds to write a table; who needs it for longer does more."""
@@ -35,10 +36,11 @@ WAIT_S = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The table of one image, and whether its labels were a mask."""
+    """The table of one image, whether its labels were a mask, and of another image than this."""
 
     table: pd.DataFrame
     mask: bool
+    other: bool = False
 
 
 def collect(
@@ -60,8 +62,13 @@ def collect(
         yield note(text)
     items = with_spacing(found.items, known)
 
+    seen = {} if image is None else seen_beside(items)
+
     def work(item: Item) -> Measured:
-        return measured(item, image is not None, around_um, known)
+        item = replace(item, image=CachedSource(item.image)) if item.id in seen else item
+        one = measured(item, image is not None, around_um, known)
+        other = item.id in seen and has_other_pixels(item.image, seen[item.id])
+        return replace(one, other=other)
 
     done: dict[str, Measured] = {}
     failed: dict[str, str] = {}
@@ -82,6 +89,10 @@ def collect(
         text for item in items if item.id in done for text in lost_of(item.annotations[0])
     ):
         yield warn(text)
+    others = [name for name, one in done.items() if one.other]
+    if others:
+        text = "another image than was predicted is measured, to which these labels do not belong."
+        yield warn(f"{shown_names(others)}: {text}")
     masks = [name for name, one in done.items() if one.mask]
     if masks:
         yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")

@@ -27,7 +27,15 @@ from ..messages import Argument, VerbName, joined, say
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import corrected, files_of, is_predicted
 from ..storage.atomic import meant
-from ..storage.results import CLASSES, OBJECTS, UNFINISHED, refuse_mixed
+from ..storage.results import (
+    CLASSES,
+    OBJECTS,
+    PIXELS,
+    RUNS,
+    UNFINISHED,
+    read_run,
+    refuse_mixed,
+)
 from ..storage.tables import read_table
 from ..storage.written import Written
 
@@ -136,6 +144,18 @@ def corrected_since(labels: Any) -> list[str]:
         return []
     below = [name for name in files_of(folder)["labels"] if name and (folder / name).is_file()]
     return corrected(folder, below)
+
+
+def seen_beside(items: Iterable[Item]) -> dict[str, str]:
+    """Return what the images were of which one prediction has written these label images.
+
+    By name, see `has_other_pixels`; nothing of others, or where that was not written.
+    """
+    files = [getattr(item.annotations[0], "path", None) for item in items]
+    folders = {Path(path).absolute().parent.parent for path in files if path is not None}
+    if len(folders) != 1 or None in files:
+        return {}
+    return dict(read_run(folders.pop() / RUNS["predict"]).get(PIXELS) or {})
 
 
 def _probabilities(objects: pd.DataFrame) -> dict[str, dict[int, float]]:

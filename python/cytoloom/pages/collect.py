@@ -20,14 +20,14 @@ from ..datasets.unlabelled import gather_images
 from ..errors import InvalidError
 from ..events import Event, Work, note, warn
 from ..experts.given import gather
-from ..measurement.given import corrected_since, label_images
+from ..measurement.given import corrected_since, label_images, seen_beside
 from ..messages import TABLES, Argument, counted, say, spelled
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.results import PIXELS
 from ..version import __version__
 from . import page, words
-from .given import Shown, labels_by_name, run_beside, shown
+from .given import Shown, labels_by_name, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
 from .place import beside, free, remove_pictures, write, write_pictures
@@ -53,7 +53,7 @@ def collect(
     seen = found.run.get(PIXELS, {})
     if labels is not None:
         items, known = label_images(labels)
-        seen = _seen_beside(items)
+        seen = seen_beside(items)
         for text in corrected_since(labels):
             yield warn(text)
         found = replace(found, labels=labels_by_name(items, known))
@@ -124,12 +124,6 @@ def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
         return list(gather_images(given, **known).items)
     except InvalidError as error:
         raise error.renamed("images", "data") from None
-
-
-def _seen_beside(items: Sequence[Item]) -> dict[str, str]:
-    """Return what the images were of which a prediction has written these label images."""
-    files = [one.annotations[0].path for one in items if hasattr(one.annotations[0], "path")]
-    return dict(run_beside(map(str, files)).get(PIXELS, {})) if len(files) == len(items) else {}
 
 
 def _pictures(
