@@ -97,3 +97,24 @@ def test_channels_in_another_order_are_put_right_for_each_image(tmp_path, two_ch
     )
     for name, found in same:
         np.testing.assert_array_equal(found, dict(mixed)[name])
+
+
+def test_channels_asked_for_by_number_are_taken_in_this_order(tmp_path, two_channels, capsys):
+    """Names of a file may be wrong: who says numbers knows better, and is told of the names."""
+    image = small.pairs_of_channels()[0][0].array
+    right = write(tmp_path / "right.ome.tif", image, ("A", "B"))
+    misnamed = write(tmp_path / "misnamed.ome.tif", image[..., ::-1], ("A", "B"))
+    asked = {"rescale": None, "progress": False}
+    wanted = dict(cl.predict(two_channels, right, **asked))["right"]
+    found = dict(cl.predict(two_channels, misnamed, channels=[1, 0], rescale=None))["misnamed"]
+    words = "misnamed: channels B, A, where the model was trained on A, B; they are taken in this"
+    assert words in capsys.readouterr().err
+    np.testing.assert_array_equal(found, wanted)
+    by_name = dict(cl.predict(two_channels, right, channels=["B", "A"], **asked))["right"]
+    np.testing.assert_array_equal(by_name, wanted)
+
+
+def test_channels_of_one_name_are_said(tmp_path):
+    path = write(tmp_path / "a.ome.tif", np.ones((4, 5, 2), np.uint8), ("A", "A"))
+    with pytest.warns(UserWarning, match=r"one name \(A, A\)"):
+        assert cl.images.read(path).channel_names is None

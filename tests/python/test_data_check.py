@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -86,6 +86,32 @@ def test_tables_of_colours_are_compared(folder):
     assert "numbers of a table of colours (3 of 3 images)" in only(report.notes)
     colour(2, green)
     assert "1 is RGB 255 0 0 in" in only(cl.check(folder).warnings)
+
+
+def test_labels_of_another_pixel_size_than_their_image_are_named(tmp_path, capsys):
+    """The image counts, also in tables; a size that is given says which is right."""
+    for name, per_um in (("images", 2), ("labels", 4)):
+        (tmp_path / name).mkdir()
+        options = {"resolution": (per_um, per_um), "metadata": {"unit": "um"}}
+        tifffile.imwrite(tmp_path / name / "a.tif", LABELS, imagej=True, **options)
+    words = "a: pixels are 0.25 x 0.25 um by the labels and 0.5 x 0.5 um by the image"
+    assert only(cl.check(tmp_path).warnings).startswith(words)
+    assert not check(as_data(tmp_path, pixel_size_um=0.25)).warnings
+    paths = tmp_path / "labels" / "a.tif", tmp_path / "images" / "a.tif"
+    cl.measure(*paths)
+    assert words in capsys.readouterr().err
+    cl.measure(*paths, pixel_size_um=0.25)
+    assert words not in capsys.readouterr().err
+
+
+def test_groups_in_several_splits_are_named():
+    rows = arrays(*[LABELS] * 4).items
+    splits = ("train", "validation", "test", None)
+    items = [replace(item, group="dish", split=one) for item, one in zip(rows, splits, strict=True)]
+    assert only(check(Data(tuple(items))).warnings).startswith(
+        "group dish is in several splits (test, train, validation)"
+    )
+    assert not check(Data(tuple(replace(item, split=None) for item in items))).warnings
 
 
 def test_nothing_wrong(folder):

@@ -1,5 +1,7 @@
 """Simulated microscopy: exact truth, seeds, and images that are hard for a threshold only."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -252,6 +254,31 @@ def test_what_a_kill_left_is_named(tmp_path):
     (tmp_path / "s/images/nuclei_000.tif").write_bytes(b"")
     with pytest.raises(InvalidError, match=r"with files in images/.*remove what is in it"):
         simulate.write(tmp_path / "s", images=1)
+
+
+def test_what_had_begun_to_appear_ends_by_the_same_call(tmp_path, monkeypatch):
+    """Broken off when the images are in their place and the labels are not."""
+    folder = tmp_path / "s"
+
+    def replace(source, target, real=os.replace):
+        """Move, but for the labels."""
+        if os.path.basename(target) == "labels":
+            raise KeyboardInterrupt
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            simulate.write(folder, images=2, seed=3)
+    assert len(list((folder / "images").iterdir())) == 2
+    assert not (folder / "labels").exists()
+    simulate.write(folder, images=2, seed=3)
+    simulate.write(tmp_path / "other", images=2, seed=3)
+    for name in ("images/nuclei_001.tif", "labels/nuclei_000.tif", "labels/nuclei_001.tif"):
+        assert (folder / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    assert {path.name for path in folder.iterdir()} == {"images", "labels"}
+    with pytest.raises(InvalidError, match=r"with files in images/"):
+        simulate.write(folder, images=2, seed=3)
 
 
 def test_a_link_is_not_written_through(tmp_path):

@@ -16,6 +16,8 @@ from .views import ChannelSource
 
 _SIZES_ALIKE = 1.2
 _SHOWN_KINDS = 5
+_SAME_SIZE = 0.01
+"""How far pixel sizes of one image may differ by rounding: files keep them as fractions."""
 _OTHER_DEPTH = 16
 """Images whose largest values are so many times apart, 4 bits, were hardly stored alike."""
 
@@ -170,6 +172,33 @@ def _spacings(facts: Sequence[Facts]) -> Iterator[str]:
         if (largest > _SIZES_ALIKE * smallest).any():
             low, high = (tuple(round(float(v), 4) for v in s) for s in (smallest, largest))
             yield f"pixel sizes differ, from {low} to {high} um"
+
+
+def other_sizes(items: Sequence[Item]) -> Iterator[str]:
+    """Say so where label images have another pixel size than their images, which counts."""
+    odd: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        sizes = _sizes_of(item)
+        if sizes and not np.allclose(*sizes, rtol=_SAME_SIZE):
+            own, labels = (" x ".join(f"{v:.4g}" for v in one) for one in sizes)
+            odd[f"{labels} um by the labels and {own} um by the image, which counts"].append(
+                item.id
+            )
+    for text, names in odd.items():
+        yield say("{}: pixels are {}; else give {}", shown_names(names), text,
+                  Argument("pixel_size_um"))  # fmt: skip
+
+
+def _sizes_of(item: Item) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return what files say of the pixels of an image and of its labels, if nobody else did."""
+    try:
+        own = item.image.spacing_um
+        labels = item.annotations[0].spacing_um if item.annotations else None
+    except InvalidError:  # said when they are read
+        return None
+    given = item.spacing_um is not None and item.spacing_um != own
+    known = own is not None and labels is not None and not given
+    return (own, labels) if known and len(own) == len(labels) else None  # type: ignore[arg-type, return-value]
 
 
 def _by(facts: Sequence[Facts], kind: Any) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from ..images.image import AnyArray, no_numbers
 from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..messages import Argument, joined, say, unsettled
-from .across import Facts, differing, unusable
+from .across import Facts, differing, other_sizes, unusable
 from .across_labels import LabelFacts, odd_labels
 from .data import Data, given_data
 from .drawn import is_together
@@ -27,7 +27,7 @@ from .items import Item, notes_of, read_labels, said_once, shown_names
 from .padding import described, padding_around
 from .report import Report
 from .sources import Source
-from .splits import kinds_in, odd_splits
+from .splits import divided_groups, kinds_in, odd_splits
 
 QUICK_S = 2.0
 """A check of so many seconds says nothing but its report."""
@@ -108,6 +108,8 @@ class _Findings:
         self._compare_labels()
         self._warnings += [
             *differing(self._facts),
+            *other_sizes(self._data.items),
+            *divided_groups(self._data.items),
             *said_once(self._data.items),
             *self._odd_label_files(),
         ]

@@ -15,7 +15,7 @@ from ..images.image import AnyArray
 from ..images.labels import values_of
 from ..messages import counted, say
 from .data import Data, as_data
-from .items import Item, read_labels
+from .items import Item, read_labels, shown_names
 from .sources import Source
 from .views import CropSource
 
@@ -160,6 +160,39 @@ def odd_splits(items: Sequence[Item]) -> list[str]:
     """Say which items name a split that there is not."""
     known = (*_TRAIN, *_VALIDATION, "test", None)
     return [f"{item.id} with {item.split}" for item in items if _named(item) not in known]
+
+
+def divided_groups(items: Sequence[Item]) -> list[str]:
+    """Say which groups have images in several splits, where items name these.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> source = ArraySource(np.zeros((8, 9)))
+    >>> divided_groups([Item(k, source, group="g", split=k) for k in ("train", "test")])
+    ['group g is in several splits (test, train): scores then say little of other groups']
+    """
+    if not any(item.split for item in items):
+        return []
+    sides: dict[str, set[str]] = {}
+    for item in items:
+        if item.group:
+            sides.setdefault(item.group, set()).add(_side(item))
+    odd = {group: found for group, found in sides.items() if len(found) > 1}
+    if not odd:
+        return []
+    several = sorted(set[str]().union(*odd.values()))
+    words = f"{'groups' if len(odd) > 1 else 'group'} {shown_names(sorted(odd))}"
+    are = "are" if len(odd) > 1 else "is"
+    return [
+        f"{words} {are} in several splits ({', '.join(several)}): scores then say little of other "
+        "groups"
+    ]
+
+
+def _side(item: Item) -> str:
+    name = _named(item)
+    return "train" if name in (*_TRAIN, None) else "validation" if name in _VALIDATION else name
 
 
 def _named(item: Item) -> str | None:

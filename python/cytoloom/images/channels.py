@@ -65,6 +65,20 @@ class Picked:
         return names and tuple("+".join(names[k] for k in part) for part in self.parts)
 
 
+def by_number(channels: Channels) -> bool:
+    """Whether channels were chosen by their numbers, or some of them: in this order and no other.
+
+    Examples
+    --------
+    >>> by_number([1, 0]), by_number(["GFP", "DAPI"]), by_number(None)
+    (True, False, False)
+    """
+    if channels is None or isinstance(channels, str):
+        return False
+    several = channels if isinstance(channels, (list, tuple)) else [channels]
+    return any(not isinstance(one, str) for one in several)
+
+
 def is_grey(pixels: AnyArray) -> bool:
     """Whether colours (..., 3), also with an alpha that is the same everywhere, are all grey.
 

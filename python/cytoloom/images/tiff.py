@@ -307,6 +307,10 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
         text = "the last of {} channels is marked as alpha, but kept; leave it out with {}"
         found.append(say(text, shape[-1], Setting("channels", list(range(shape[-1] - 1)))))
     found += turned(_orientation(file))
+    names = _ome_names(file) if file.tiff.is_ome else []
+    if 1 < len(names) == shape[-1] and all(names) and len(set(names)) < len(names):
+        text = "several of its channels have one name ({}), and are taken in the order of the file"
+        found.append(say(text, ", ".join(names)))
     if file.page.photometric == 0 and not file.tiff.is_imagej and file.page.dtype.kind != "b":
         rounds = "images and masks of two values are turned round, numbers of labels are not"
         kept = say("values of {} have no largest to turn them round by", file.page.dtype.name)
@@ -314,12 +318,16 @@ def _guesses(file: Opened, shape: tuple[int, ...], axes: str | None) -> list[Mes
     return found
 
 
+def _ome_names(file: Opened) -> list[str]:
+    pixels_ = ome_pixels(file.tiff)
+    found = [] if pixels_ is None else pixels_.findall("{*}Channel")
+    return [c.get("Name", "") for c in found]
+
+
 def _channel_names(file: Opened, channels: int) -> tuple[str, ...] | None:
     tiff, names = file.tiff, []
     if tiff.is_ome:
-        pixels_ = ome_pixels(tiff)
-        found = [] if pixels_ is None else pixels_.findall("{*}Channel")
-        names = [c.get("Name", "") for c in found]
+        names = _ome_names(file)
     elif tiff.is_imagej:
         slices = (tiff.imagej_metadata or {}).get("Labels", [])
         slices = [slices] if isinstance(slices, str) else slices

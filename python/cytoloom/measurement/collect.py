@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.across import other_sizes
 from ..datasets.drawn import lost_of
 from ..datasets.files import has_other_pixels
 from ..datasets.given import ReadOptions
@@ -56,7 +57,7 @@ def collect(
         raise invalid("around_um", expected="a width above 0", received=around_um)
     path = None if out is None else _free(meant(out), overwrite)
     found, known = label_items(labels, image, ReadOptions(cached=False, **settings))
-    for text in (*found.problems, *said_once(found.items)):
+    for text in (*found.problems, *said_once(found.items), *other_sizes(found.items)):
         yield warn(text)
     for text in found.notes:
         yield note(text)

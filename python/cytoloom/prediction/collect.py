@@ -18,6 +18,7 @@ from ..datasets.stored import as_trained, taken_for
 from ..datasets.unlabelled import gather_images
 from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..images.channels import by_number
 from ..images.units import odd_size
 from ..messages import TABLES, Argument, Setting, counted, say, spelled, unsettled
 from ..models.contrast import held_down_words
@@ -86,7 +87,9 @@ def items_for(
     items = yield from as_stacks(items, model)
     if pixel_size_um is not None:
         items = [_spaced(item, pixel_size_um) for item in items]
-    items = yield from as_grey([trained_channels(item, model) for item in items], model)
+    if not by_number(images.channels if isinstance(images, Data) else channels):
+        items = [trained_channels(item, model) for item in items]
+    items = yield from as_grey(items, model)
     items = as_trained(items, model.pixel_type)
     yield from taken_for(items)
     yield from unlike(items, model)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..images.files import write_labels
 from ..messages import one_of
-from ..storage.atomic import leave_empty, told, write_whole
+from ..storage.atomic import leave_empty, remove_folder, told, write_whole
 from ..storage.results import refuse_odd_folders, staged
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
@@ -27,6 +28,8 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "annotators": nuclei,
 }
 PARTS = ("images", "labels", "truth")
+PLACING, _ASKED = ".simulated", "asked.json"
+"""Where all are that are ready, until they have taken their place."""
 _SPACING_UM = {"nuclei_3d": (1.0, 0.5, 0.5)}
 
 
@@ -64,19 +67,39 @@ def _label_images(
 
 
 @contextlib.contextmanager
-def all_at_once(folder: Path) -> Iterator[Path]:
+def all_at_once(folder: Path, asked: Mapping[str, Any]) -> Iterator[Path]:
     """Have a folder in which images and labels are made; they appear when all are there.
 
-    What is broken off or killed leaves none, and the same call makes them anew.
+    What is broken off or killed leaves none, and the same call makes them anew; killed while they
+    appear, it leaves the others in `PLACING`, see `end_placing`.
     """
     _refuse_taken(folder)
     with staged(folder) as stage:
         yield stage
         _refuse_taken(folder)
-        for part in sorted(stage.iterdir()):
-            with told(folder / part.name, "folder"):
+        with told(folder / PLACING, "folder"):
+            (stage / _ASKED).write_text(json.dumps(asked), encoding="utf-8")
+            os.replace(stage, folder / PLACING)
+        _place(folder)
+
+
+def end_placing(folder: Path, asked: Mapping[str, Any]) -> bool:
+    """Let what a kill has left take its place; return whether it is what is asked for now."""
+    if not (folder / PLACING / _ASKED).is_file():
+        return False
+    with told(folder / PLACING, "folder"):
+        then = (folder / PLACING / _ASKED).read_text(encoding="utf-8")
+    _place(folder)
+    return then == json.dumps(asked)
+
+
+def _place(folder: Path) -> None:
+    for part in (folder / PLACING / name for name in PARTS):
+        with told(folder / part.name, "folder"):
+            if part.is_dir():
                 leave_empty(folder / part.name)
                 os.replace(part, folder / part.name)
+    remove_folder(folder / PLACING)
 
 
 def _refuse_taken(folder: Path) -> None:

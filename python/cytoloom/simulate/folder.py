@@ -61,12 +61,16 @@ def write(
      'labels/nuclei_000.tif', 'labels/nuclei_001.tif']
     """
     from ..storage.results import claimed
-    from .files import all_at_once, check_request, write_one
+    from .files import all_at_once, check_request, end_placing, write_one
 
     check_request(kind, kinds, images, seed)
-    with claimed(folder, "simulate", "folder") as (path, lock), all_at_once(path) as stage:
-        for number in range(images):
-            yield Event("progress", f"image {number + 1}/{images}", number, images)
-            lock.check()
-            write_one(stage, kind, number, seed, people)
+    asked = {"kind": kind, "images": images, "seed": seed, "people": people}
+    with claimed(folder, "simulate", "folder") as (path, lock):
+        if end_placing(path, asked):
+            return path
+        with all_at_once(path, asked) as stage:
+            for number in range(images):
+                yield Event("progress", f"image {number + 1}/{images}", number, images)
+                lock.check()
+                write_one(stage, kind, number, seed, people)
     return path

@@ -78,7 +78,7 @@ REPLACING = ".replacing"
 until all have: the new results, whole."""
 OF_MODEL = ("model.json", "history.csv", "README.md")
 HASHES, GONE = ".hashes.json", "gone"
-OF_RUNS = (UNFINISHED, REPLACING, RECORD, ".training", ".saved")
+OF_RUNS = (UNFINISHED, REPLACING, RECORD, ".training", ".saved", ".simulated")
 ANOTHER_NAME = "Pass another name."
 
 
