@@ -371,6 +371,12 @@ def test_what_cannot_be_reviewed_is_said_in_a_sentence(images, results, tmp_path
     assert "`out`. Expected a folder for what is corrected" in said({"a": np.ones((8, 8))})
     stack = {"a": np.zeros((5, 8, 9))}
     assert "a: a stack of 5 planes" in said(stack, out=tmp_path / "out")
+    large = {"a": np.zeros((6000, 6000), np.uint8)}
+    assert "6000 x 6000 pixels are too many" in said(large, out=tmp_path / "out")
+    huge = cl.Data.from_pairs([np.ones((8, 8))], [np.full((8, 8), 2**31, np.uint32)], names=["a"])
+    with reviewing(huge, out=tmp_path / "huge") as browser:
+        status, _, content = browser.ask("GET", f"/{browser.token}/labels/0")
+        assert (status, b"from 0 to 2147483647" in content) == (422, True)
     run = json.loads((results / "files_run.json").read_text())
     run["images"]["given"] = str(tmp_path / "gone")
     (results / "files_run.json").write_text(json.dumps(run))
