@@ -92,6 +92,29 @@ def test_folders_of_annotators(tmp_path):
     assert "2 annotators: anna, ben" in data.notes
 
 
+@pytest.mark.parametrize("image", ["p1_{}.tif", "{}-p1.tif"])
+@pytest.mark.parametrize("label", ["{}.png", "{}_mask.png"])
+def test_folders_that_names_of_images_hold_are_no_annotators(tmp_path, image, label):
+    """Labels of plate p0 are those of other images, not a second drawing of these."""
+    for i in "ab":
+        put(tmp_path / "images" / image.format(i), IMAGE)
+        for plate in ("p0", "p1"):
+            put(tmp_path / "masks" / plate / label.format(i), LABELS)
+    data = as_data(tmp_path)
+    assert [len(item.annotations) for item in data.items] == [1, 1]
+    assert all("/p1/" in item.annotations[0].name for item in data.items)
+    assert sum("/p0/" in text and "has no image" in text for text in data.problems) == 2
+
+
+def test_annotators_whose_names_images_have_too(tmp_path):
+    """Labels called as the images are tell that the folders are no part of the names."""
+    for i in range(2):
+        put(tmp_path / "images" / f"anna_{i}.tif", IMAGE)
+        for who in ("anna", "ben"):
+            put(tmp_path / "masks" / who / f"anna_{i}.png", LABELS)
+    assert [len(item.annotations) for item in as_data(tmp_path).items] == [2, 2]
+
+
 def test_lonely_files_are_problems_not_errors(folder):
     put(folder / "images" / "0009.tif", IMAGE)
     put(folder / "masks" / "0010_mask.png", LABELS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -183,24 +183,28 @@ def _paired(layout: Layout, fields: Fields) -> _Partners:
     found = _Partners(lonely=set(fields.images))
     images, labels = list(fields.images), list(fields.labels)
     annotators = _annotators(images, labels)
+    called = _with_folders(images, labels) if annotators != [""] else {}
+    annotators = [""] if called else annotators
     for annotator in annotators:
-        own = [n.removeprefix(annotator) for n in labels if n.startswith(annotator)]
+        own = [n.removeprefix(annotator) for n in called or labels if n.startswith(annotator)]
         named = pairs.pair_names(images, own)
         for image, label in named.pairs:
-            of = fields.labels[annotator + label]
+            of = fields.labels[called.get(label, annotator + label)]
             found.partners.setdefault(image, []).append(files_of(layout.labels_folder, of))
             if annotator:
                 found.annotators.setdefault(image, []).append(annotator.rstrip("/"))
         found.lonely &= set(named.lonely_images)
         found.problems += named.duplicates
         found.problems += [
-            f"{layout.labels_folder / fields.labels[annotator + n].shown} has no image: add it, "
-            "or move them away"
+            f"{layout.labels_folder / fields.labels[called.get(n, annotator + n)].shown} has no "
+            "image: add it, or move them away"
             for n in named.lonely_labels
         ]
         found.problems += [f"{one.fault}, of labels" for one in fields.labels.values() if one.fault]
         if named.affixes != pairs.Affixes():
             found.notes.append(f"images and labels are paired by name: {named.affixes}")
+    if called:
+        found.notes.append("folders of labels are a part of the names of images, not annotators")
     if len(annotators) > 1:
         names = ", ".join(one.rstrip("/") for one in annotators)
         found.notes.append(f"{len(annotators)} annotators: {names}")
@@ -235,6 +239,51 @@ def _annotators(images: list[str], labels: list[str]) -> list[str]:
     if inside and not of_images & set(inside) and all("/" in n for n in labels):
         return [f"{folder}/" for folder in inside]
     return [""]
+
+
+def _with_folders(images: list[str], labels: list[str]) -> dict[str, str]:
+    """Return labels by names that hold their folder, where those of images do; else none.
+
+    Images ``p1_a`` and labels ``p1/a``: what another plate has is no other drawing of them.
+    Annotators that have a name of images as well have labels which are called as these.
+
+    Examples
+    --------
+    >>> _with_folders(["p1_a.tif"], ["p0/a.tif", "p1/a.tif"])
+    {'p0_a.tif': 'p0/a.tif', 'p1_a.tif': 'p1/a.tif'}
+    >>> _with_folders(["a.tif"], ["p0/a.tif", "p1/a.tif"])
+    {}
+    """
+    parts = [(name, *name.split("/", 1)) for name in labels]
+    for between in "_-. ":
+        for first in (True, False):
+            told = {_joined(folder, rest, between, first): name for name, folder, rest in parts}
+            if any(_holds(one, told[own], between, first) for one, own in _pairs_of(images, told)):
+                return told
+    return {}
+
+
+def _pairs_of(images: list[str], told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Pair names if one begins or ends as a folder is called: of many annotators none does."""
+    folders = {name.split("/")[0] for name in told.values()}
+    ends = tuple(folders)
+    near = any(formats.stem(one).startswith(ends) or formats.stem(one).endswith(ends)
+               for one in images)  # fmt: skip
+    return pairs.pair_names(images, list(told)).pairs if near else ()
+
+
+def _holds(image: str, label: str, between: str, first: bool) -> bool:
+    """Whether the name of an image holds the folder of its label, whose own name does not."""
+    folder, stem, own = label.split("/")[0], formats.stem(image), formats.stem(label)
+    at_end = stem.startswith(folder + between) if first else stem.endswith(between + folder)
+    return at_end and stem not in own
+
+
+def _joined(folder: str, name: str, between: str, first: bool) -> str:
+    """Put a folder before the name of a file in it, or behind it."""
+    flat = name.replace("/", between)
+    stem = formats.stem(flat)
+    return f"{folder}{between}{flat}" if first else f"{stem}{between}{folder}{flat[len(stem) :]}"
 
 
 def _folder(name: str) -> str | None:
