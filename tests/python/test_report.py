@@ -297,6 +297,22 @@ def test_a_consensus_is_shown_with_its_experts(tmp_path):
         assert "anna" in page.said
 
 
+def test_what_of_a_consensus_was_changed_or_taken_out_is_said(tmp_path, capsys):
+    drawn = {"anna": [[[0, 1, 1]]], "ben": [[[0, 1, 2]]]}
+    out = tmp_path / "agreed"
+    cl.consensus(drawn, task="instances", out=out, progress=False)
+    page = tmp_path / "page.html"
+    assert cli.main(["report", str(out), str(page)]) == 0
+    assert "the consensus" not in capsys.readouterr().err
+    labels = next((out / "labels").iterdir())
+    cl.images.write_labels(labels, np.ones((1, 3), np.uint8), overwrite=True)
+    (out / "consensus_objects.csv").unlink()
+    assert cli.main(["report", str(out), str(page), "--overwrite"]) == 0
+    said = capsys.readouterr().err
+    assert f"Warning: {out}: 1 file changed since the consensus (labels/{labels.name})." in said
+    assert f"Warning: {out}: 1 file of the consensus no longer there (consensus_obj" in said
+
+
 def test_what_each_expert_drew_is_a_layer(tmp_path):
     drawn = {"anna": np.zeros((12, 16), np.uint8), "ben": np.zeros((12, 16), np.uint8)}
     drawn["anna"][2:6, 2:6] = drawn["ben"][2:6, 2:9] = 255

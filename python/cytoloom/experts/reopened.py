@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import invalid
+from ..errors import GuessWarning, invalid
+from ..messages import counted
 from ..storage.results import read_run
 from ..storage.tables import read_table, with_counts
 from ..storage.written import Written
@@ -40,9 +43,24 @@ def consensus_in(folder: Path) -> Consensus:
     settings = run.get("settings", {})
     method, task = (str(settings.get(name, "")) for name in ("method", "task"))
     record = Written(folder)
+    _tell_corrected(record, [name for name in per_image["labels"] if name])
     digests = {name: max(record.digests(name)) for name in record.names()}
     per_image = per_image.assign(labels=labels)
     return Consensus(
         per_image, per_expert, per_label, pairs, objects, method, task, folder, (), {}, {},
         digests, run,
     )  # fmt: skip
+
+
+def _tell_corrected(record: Written, names: Sequence[str]) -> None:
+    """Warn of what somebody has changed or taken away since it was written."""
+    said = {
+        "changed since the consensus": record.changed([*names, *TABLES]),
+        "of the consensus no longer there": record.gone(TABLES, ("labels/",)),
+    }
+    for what, files in said.items():
+        if files:
+            text = (
+                f"{record.folder}: {counted(len(files), 'file')} {what} ({', '.join(files[:3])})."
+            )
+            warnings.warn(GuessWarning(text), stacklevel=3)

@@ -120,14 +120,13 @@ def corrected(path: Path, names: Sequence[str]) -> list[str]:
         Its label images that are there, by their places below it.
     """
     written = Written(path)
-    changed = [n for n in names if written.digests(n) and not written.holds(n)]
+    changed = written.changed(names)
     unknown = [n for n in names if not written.digests(n)]
     said = []
     if unknown:
         text = f"{path}: without {RECORD} in it nobody knows whether label images were changed "
         said.append(f"{text}since the prediction ({_first(unknown)}).")
-    tables = [n for n in (OBJECTS, PREDICTED) if written.digests(n) and not written.holds(n)]
-    tables = [name for name in tables if (path / name).exists()]
+    tables = written.changed((OBJECTS, PREDICTED))
     if tables:
         text = f"{path}: {' and '.join(tables)} changed since the prediction, or of another one: "
         said.append(f"{text}they are read as they are now, beside these label images.")
@@ -147,12 +146,11 @@ def corrected(path: Path, names: Sequence[str]) -> list[str]:
 
 def _gone(path: Path, written: Written) -> list[str]:
     """List tables and label images that a prediction wrote, and that are not there now."""
-    names = written.names() or [OBJECTS]
-    parts = ("labels/", f"{Path(OBJECTS).stem}/")
-    told = [n for n in names if n in (OBJECTS, SUMMARY, CLASSES) or n.startswith(parts)]
-    gone = [name for name in told if not os.path.lexists(path / name)]
+    parts = f"{Path(OBJECTS).stem}/"
+    if written.names():
+        return written.gone((OBJECTS, SUMMARY, CLASSES), ("labels/", parts))
     # without a record, objects may have been written as Parquet
-    return gone if written.names() or not (path / parts[1]).is_dir() else []
+    return [] if (path / OBJECTS).exists() or (path / parts).is_dir() else [OBJECTS]
 
 
 def _first(names: Sequence[str]) -> str:

@@ -70,6 +70,16 @@ class Written:
         """List the files that runs wrote, whatever became of them."""
         return sorted(self._known)
 
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """List those of some files that are there, and not as a run wrote them."""
+        there = [n for n in names if self._known.get(n) and os.path.lexists(self.folder / n)]
+        return [name for name in there if not self.holds(name)]
+
+    def gone(self, names: Iterable[str] = (), below: Iterable[str] = ()) -> list[str]:
+        """List files that runs wrote and that are gone, of these names or in these folders."""
+        told = [n for n in self.names() if n in set(names) or n.startswith(tuple(below))]
+        return [name for name in told if not os.path.lexists(self.folder / name)]
+
     def refuse_others(self, names: Iterable[str], argument: str = "out") -> None:
         """Raise where a file that would be replaced is not as a run wrote it."""
         if not self._whole:
