@@ -45,6 +45,20 @@ class Server:
         self.process.stderr.close()
 
 
+@pytest.fixture
+def serve():
+    """Start servers, of which none is left at the end."""
+    started: list[Server] = []
+
+    def begin(*arguments: object) -> Server:
+        started.append(Server(*arguments))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.kill()
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
@@ -165,7 +179,7 @@ class Hand:
         self.page.get_by_role("status").filter(has_text=f", {words}").first.wait_for()
 
 
-def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, capsys):
+def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, serve, capsys):
     folder, truths, tasks = planted
     assert len(tasks) == 10
 
@@ -189,7 +203,7 @@ def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, capsys
         hand.steps(counts[name])
         figures.append(ap(folder, truths, kept))
 
-    server = Server(folder)
+    server = serve(folder)
     with opened(browser, server.address) as page:
         hand = Hand(page)
         for task in tasks[:5]:
@@ -212,7 +226,7 @@ def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, capsys
         page.get_by_role("status").filter(has_text="Not kept").wait_for()
         assert [one for one in page.odd if "ERR_CONNECTION_REFUSED" not in one] == []
         page.odd.clear()
-    server = Server(folder)
+    server = serve(folder)
     with opened(browser, server.address, "dark") as page:
         assert all((kept(one) == state[one]).all() for one in truths)
         hand = Hand(page)
@@ -247,10 +261,10 @@ def test_ten_mistakes_are_corrected_and_nothing_is_lost(planted, browser, capsys
     assert [item.id for item in data.items] == list(truths)
 
 
-def test_what_is_accepted_is_checked_and_trained_on(planted, browser):
+def test_what_is_accepted_is_checked_and_trained_on(planted, browser, serve):
     """With its curve on the page; stopped, it keeps what it has, and with its server it ends."""
     folder = planted[0]
-    server = Server(folder, "--model", MODEL)
+    server = serve(folder, "--model", MODEL)
     with opened(browser, server.address) as page:
         page.click("#jobs summary")
         page.get_by_text("A training goes on from").wait_for()
@@ -311,10 +325,10 @@ def refused_by_server() -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 900), (390, 800)])
-def test_it_can_be_read_and_drawn_on_everywhere(planted, browser, scheme, size):
+def test_it_can_be_read_and_drawn_on_everywhere(planted, browser, serve, scheme, size):
     from long_pages import CONTRASTS
 
-    server = Server(planted[0])
+    server = serve(planted[0])
     with opened(browser, server.address, scheme, size) as page:
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
         assert min(page.evaluate(CONTRASTS).values()) >= 4.5
@@ -336,4 +350,3 @@ def test_it_can_be_read_and_drawn_on_everywhere(planted, browser, scheme, size):
         assert not page.locator("#viewer").evaluate("one => one.open")
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(20) == 0
-    server.process.stderr.close()

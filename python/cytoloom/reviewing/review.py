@@ -78,7 +78,7 @@ def review(
     Examples
     --------
     >>> import cytoloom as cl
-    >>> cl.review({})
+    >>> cl.review({"a": cl.simulate.nuclei(shape=(64, 64), count=5, seed=1)[0]})
     Traceback (most recent call last):
     cytoloom.errors.InvalidError: Invalid `out`. Expected a folder for what is corrected, ...
     """
