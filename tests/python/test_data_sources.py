@@ -109,6 +109,15 @@ def test_other_values_have_another_hash():
     assert len({values_sha256(ArraySource(one)) for one in others}) == len(others)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "largest", [1e30, 1e300, -(2.0**63), np.inf, np.nan, np.longdouble("1e4000")]
+)
+def test_values_beyond_all_whole_numbers_are_hashed_as_well(largest):
+    image, other = np.array([[largest, 1]]), np.array([[largest, 2]])
+    assert values_sha256(ArraySource(image)) != values_sha256(ArraySource(other))
+
+
 # The cache
 
 

@@ -71,6 +71,9 @@ class Values:
         """Look at all values."""
         if not array.size:
             return cls(np.nan, np.nan, False)
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):  # what no usual number can say is infinite
+                array = array.astype(np.float64)
         low, high = float(array.min()), float(array.max())
         if array.dtype.kind in "bui":
             return cls(low, high, True)

@@ -16,6 +16,8 @@ from .pixel_type import SHARES, Values
 
 _MOST = "uint16"
 """The type whose largest value fractions of 1 are taken for shares of: 255 goes into it."""
+_EXACT = 2.0**53
+"""Beyond this floating point does not hold each whole number, and what it holds is none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class _Form:
         """Return the values of some pixels, in a type that only they decide."""
         kept = pixels[..., :1] if self.grey else pixels
         if not self.whole:
-            return kept.astype(np.float32)
+            with np.errstate(over="ignore"):
+                return kept.astype(np.float32)
         numbers = _whole(kept, self.times)
         numbers = numbers // self.divisor if self.divisor > 1 else numbers
         narrow = numbers.dtype.itemsize < 4 or int(abs(numbers).max(initial=0)) < 2**31
@@ -83,7 +86,8 @@ def _form(pixels: Any) -> _Form:
     if pixels.dtype.kind == "f":
         found = [Values.of(block) for block in blocks(pixels)]
         shares = all(v.finite and (_MOST in v.shares or v.ends) for v in found)
-        whole = all(v.finite and v.whole for v in found) or shares
+        exact = all(v.finite and v.whole and max(-v.low, v.high) < _EXACT for v in found)
+        whole = exact or shares
         times = SHARES[_MOST] if shares else 1
     grey = pixels.shape[-1] in (3, 4) and all(is_grey(block) for block in blocks(pixels))
     return _Form(whole, times, _divisor(pixels, times) if whole else 1, grey)
