@@ -288,7 +288,10 @@ def test_what_names_no_data_is_refused(x):
     refused(x, "data|labels|numbers")
 
 
-@pytest.mark.parametrize(("key", "value"), [("folder", 3), ("base", None), ("names", [[1], [2]])])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("folder", 3), ("base", None), ("names", [[1], [2]]), ("names", [iter("b")])],
+)
 def test_a_dictionary_of_other_types_is_refused_by_its_key(key, value):
     x = {"base": {"table": {}}, "folder": {}}.get(key, {"images": [IMAGE], "labels": [LABELS]})
     refused({**x, key: value}, f"`{key}`")

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import invalid
 from ..images.formats import stem
 from ..images.image import Image
@@ -32,6 +34,9 @@ def make_ids(images: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
     if not len(images):
         return []
     if len(names):
+        odd = [n for n in names if not isinstance(n, (str, int, float, np.generic, Path))]
+        if odd:
+            raise invalid("names", expected="texts or numbers", received=odd[0])
         texts = [str(n) for n in names]
         if len(texts) != len(images) or len(set(texts)) != len(texts):
             expected = f"{len(images)} different names"
