@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -387,3 +389,19 @@ def test_files_of_others_in_a_model_folder_stay(folder):
     small.train(out=folder, overwrite=True, trainer=small.trainer(iterations=1))
     for name in ("members/2/mine.keras", "snapshots/mine.png"):
         assert (folder / name).read_bytes() == b"mine"
+
+
+def test_a_manifest_that_was_edited_is_taken_and_named(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cl.load(folder)
+    text = (folder / "model.json").read_text()
+    edited = re.sub(r'"seed_threshold": [0-9.]+', '"seed_threshold": 0.95', text)
+    (folder / "model.json").write_text(edited)
+    with pytest.warns(GuessWarning, match=r"model\.json was changed since it was written"):
+        assert cl.load(folder).task.seed_threshold == 0.95
+    # without the record, as copying may leave it, nothing is known
+    (folder / ".written.sha256").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cl.load(folder)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from ..components.fits import is_path
-from ..errors import InvalidError, disk_told, invalid
+from ..errors import GuessWarning, InvalidError, disk_told, invalid
 from ..messages import Value, say
 from ..storage.atomic import meant, sha256_of
+from ..storage.written import Written
 from ..tasks import Task, resolve
 from .manifest import MANIFEST
 from .model import Model
@@ -36,6 +38,11 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     Model
         Its networks are read when first needed.
 
+    Warns
+    -----
+    UserWarning
+        Its ``model.json`` was changed since it was written.
+
     Raises
     ------
     InvalidError
@@ -54,6 +61,7 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
     folder = Path(path).expanduser()
     wanted = None if task is None else type(resolve(task))
     plain = read_manifest(folder)
+    _say_changed(folder)
     names = [name for name in plain["files"] if name.endswith(".keras")]
     try:
         parts = parts_of(plain)
@@ -75,3 +83,12 @@ def load(path: str | os.PathLike[str], task: str | Task | None = None) -> Model:
             key: plain["files"].get(name) or sha256_of(folder / name) for key, name in files.items()
         },
     )
+
+
+def _say_changed(folder: Path) -> None:
+    """Warn of a manifest that is not as it was written; where no record tells, nothing is known."""
+    record = Written(folder)
+    if record.digests(MANIFEST) and not record.holds(MANIFEST):
+        text = "{} was changed since it was written; its settings are taken as they are now"
+        # past `disk_told`, to whoever called
+        warnings.warn(GuessWarning(say(text, folder / MANIFEST)), stacklevel=4)
