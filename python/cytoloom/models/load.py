@@ -90,5 +90,6 @@ def _say_changed(folder: Path) -> None:
     record = Written(folder)
     if record.digests(MANIFEST) and not record.holds(MANIFEST):
         text = "{} was changed since it was written; its settings are taken as they are now"
-        # past `disk_told`, to whoever called
-        warnings.warn(GuessWarning(say(text, folder / MANIFEST)), stacklevel=4)
+        # of the file, whoever called, and through however many verbs
+        file = str(folder / MANIFEST)
+        warnings.warn_explicit(GuessWarning(say(text, file)), None, file, 1, MANIFEST)
