@@ -258,14 +258,18 @@ by_name <- function(labels, images, sources) {
   given <- names(labels)
   if (is.null(given) || is.null(images)) {
     called <- if (is.null(given)) file_names(labels) else given
-    images <- if (is.null(images)) file_names(sources) else images
-    same <- !anyDuplicated(called) && length(called) > 0 && setequal(called, images)
-    return(if (same && length(called) == length(images)) labels[match(images, called)] else labels)
+    return(by_file_name(labels, called, if (is.null(images)) file_names(sources) else images))
   }
   if (anyDuplicated(given) || !setequal(given, images)) {
     refuse("labels", paste("the names of the images,", toString(images)), I(toString(given)))
   }
   labels[images]
+}
+
+# Labels in the order of the images where each is called as one of them; else as they are.
+by_file_name <- function(labels, called, images) {
+  same <- !anyDuplicated(called) && length(called) > 0 && setequal(called, images)
+  if (same && length(called) == length(images)) labels[match(images, called)] else labels
 }
 
 # What files are called, without folder and ending; nothing where some are no files.
