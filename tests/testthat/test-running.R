@@ -189,6 +189,15 @@ test_that("a limit of time ends a call as Ctrl-C does, with what R says of it", 
     on.exit(setTimeLimit())
     tryCatch(code, error = identity)
   }
+  # a limit may be reached in what hears the messages, too, whose errors only those outside catch
+  limited <- function(code, when, ...) {
+    said <- character()
+    failed <- in_limits(progress_of(code, function(text) {
+      said <<- c(said, text)
+      if (grepl(when, text)) setTimeLimit(..., transient = TRUE)
+    }))
+    list(error = conditionMessage(failed), said = said)
+  }
   # outside of what goes with the session, of which there is nothing to say
   out <- tempfile("models", tmpdir = dirname(tempdir()))
   on.exit(unlink(out, recursive = TRUE))
@@ -200,20 +209,16 @@ test_that("a limit of time ends a call as Ctrl-C does, with what R says of it", 
     )
   }
   for (keeps in c(FALSE, TRUE)) {
-    said <- progress_of(
-      failed <- in_limits(with_kept(keeps, train())),
-      function(text) if (grepl("^iteration", text)) setTimeLimit(elapsed = 0.1, transient = TRUE)
+    ended <- limited(with_kept(keeps, train()), "^iteration", elapsed = 0.1)
+    expect_match(ended$error, "^reached elapsed time limit$")
+    expect_match(
+      ended$said[length(ended$said)], "^Interrupted: iteration [0-9]+ is kept in .*, the same call"
     )
-    expect_match(conditionMessage(failed), "^reached elapsed time limit$")
-    expect_match(said[length(said)], "^Interrupted: iteration [0-9]+ is kept in .*, the same call")
   }
-  expect_true(any(grepl("^Going on from iteration", said)))
+  expect_true(any(grepl("^Going on from iteration", ended$said)))
   images <- rep(list(plate()$images$A01), 100)
-  progress_of(
-    failed <- in_limits(predict(bundled_model(), images, progress = TRUE)),
-    function(text) if (grepl("^image", text)) setTimeLimit(cpu = 0.1, transient = TRUE)
-  )
-  expect_match(conditionMessage(failed), "reached CPU time limit")
+  ended <- limited(predict(bundled_model(), images, progress = TRUE), "^image", cpu = 0.1)
+  expect_match(ended$error, "reached CPU time limit")
   failed <- in_limits({
     setTimeLimit(elapsed = 0.1, transient = TRUE)
     predict(bundled_model(), images, type = "prob") # takes longer on any machine
