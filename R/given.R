@@ -272,9 +272,12 @@ by_file_name <- function(labels, called, images) {
   if (same && length(called) == length(images)) labels[match(images, called)] else labels
 }
 
-# What files are called, without folder and ending; nothing where some are no files.
+# What files are called, without folder and ending; nothing where some are no files, or have paths
+# that are longer than any system takes, at which basename() stops.
 file_names <- function(many) {
-  files <- vapply(many, function(one) is.character(one) && length(one) == 1, NA)
+  files <- vapply(many, function(one) {
+    is.character(one) && length(one) == 1 && isTRUE(nchar(one, "bytes") < 4096)
+  }, NA)
   if (length(files) > 0 && all(files)) file_name(unlist(many))
 }
 
