@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,6 @@ def collect(
     for text in found.notes:
         yield note(text)
     items = with_spacing(found.items, known)
-
     seen = {} if image is None else seen_beside(items)
 
     def work(item: Item) -> Measured:
@@ -86,17 +85,7 @@ def collect(
                 failed[item.id] = str(error)
     for name, text in failed.items():
         yield warn(say("{} is left out: {}", name, text))
-    for text in (
-        text for item in items if item.id in done for text in lost_of(item.annotations[0])
-    ):
-        yield warn(text)
-    others = [name for name, one in done.items() if one.other]
-    if others:
-        text = "another image than was predicted is measured, to which these labels do not belong."
-        yield warn(f"{shown_names(others)}: {text}")
-    masks = [name for name, one in done.items() if one.mask]
-    if masks:
-        yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")
+    yield from _worth_knowing([item for item in items if item.id in done], done)
     table = pd.concat([one.table for one in done.values()], ignore_index=True)
     if path is not None:
         # of others that measure into this folder, each has it for as long as writing takes
@@ -106,6 +95,20 @@ def collect(
             write_tables(path.parent, {path.name: table})
         yield note(f"{counted(len(table), 'object')} written to {path}.")
     return table
+
+
+def _worth_knowing(items: Sequence[Item], done: Mapping[str, Measured]) -> Iterable[Event]:
+    """Say what of outlines was lost, which images were exchanged, and which labels were masks."""
+    for item in items:
+        for text in lost_of(item.annotations[0]):
+            yield warn(text)
+    others = [name for name, one in done.items() if one.other]
+    if others:
+        text = "another image than was predicted is measured, to which these labels do not belong."
+        yield warn(f"{shown_names(others)}: {text}")
+    masks = [name for name, one in done.items() if one.mask]
+    if masks:
+        yield note(f"{shown_names(masks)}: a mask; each of its pieces is taken for an object.")
 
 
 def measured(item: Item, shining: bool, around_um: float | None, known: LabelImages) -> Measured:
