@@ -8,25 +8,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from .distances import hausdorff, mean_false_distances, overlap_within
 from .instances import IOUS_50_95, aggregated_jaccard, average_precision, panoptic_quality
 from .matching import Matches, match
 from .outlines import boundary_f
 from .overlap import Overlap, dice, iou, per_class, precision, recall
+from .partitions import adapted_rand_error, seg, variation_of_information
 
 __all__ = [
     "IOUS_50_95",
     "Matches",
     "Overlap",
+    "adapted_rand_error",
     "aggregated_jaccard",
     "average_precision",
     "boundary_f",
     "dice",
+    "hausdorff",
     "iou",
     "match",
+    "mean_false_distances",
+    "overlap_within",
     "panoptic_quality",
     "per_class",
     "precision",
     "recall",
+    "seg",
+    "variation_of_information",
 ]
 
 _NEEDS_KERAS = {
