@@ -371,7 +371,9 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
-    assert named == ["fast", "parquet", "vendor", "export", "report", "onnx", "bioimageio"]
+    assert named == [
+        "fast", "parquet", "vendor", "volumes", "export", "report", "onnx", "bioimageio",
+    ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
     assert f'"{project["requires-python"]}"' in text

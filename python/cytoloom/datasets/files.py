@@ -81,7 +81,7 @@ class FileSource:
         self._cache = cache
         self._info: ImageInfo | None = None
         self._alive: weakref.ref[AnyArray] | None = None
-        self._set: tuple[Hashable, tuple[str, ...]] | None = None
+        self._set: tuple[Hashable, tuple[Path, ...]] | None = None
         self._lock = threading.Lock()
         self.digests: dict[str, tuple[Any, str]] = {}
 
@@ -226,8 +226,8 @@ class FileSource:
         own = state_of(self.path)
         # to find the files of a set opens one of them
         if self._set is None or self._set[0] != own:
-            self._set = (own, formats.members(self.path))
-        return (own, *(state_of(self.path.parent / name) for name in self._set[1]), *how)
+            self._set = (own, formats.watched(self.path, self.scene))
+        return (own, *(state_of(one) for one in self._set[1]), *how)
 
     def _one_frame(self) -> int | None:
         if self.info.frames > 1 and self.frame is None:

@@ -42,14 +42,15 @@ def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     layout = layout_of(folder)
     if layout.together is not None:
         return _gathered(layout, options)
-    if not layout.labels and _beside_labels(folder):
+    labelled = layout.labels or layout.within
+    if not labelled and _beside_labels(folder):
         raise invalid(
             "data",
             expected="the folder that holds images and labels",
             received=f"{folder}, the images alone",
             remedy=f"Give {folder.parent}.",
         )
-    if not layout.labels:
+    if not labelled:
         refuse_parent(folder)
     return _gathered(layout, options)
 
@@ -150,6 +151,8 @@ def _found(layout: Layout, fields: Fields) -> _Partners:
     """Find the labels of each image, as the layout has them."""
     if layout.together is not None:
         return _told_together(layout, layout.together, fields)
+    if layout.within:
+        return _held(layout, fields)
     return _objects(layout) if layout.per_object else _paired(layout, fields)
 
 
@@ -174,6 +177,24 @@ def _told_together(layout: Layout, path: Path, fields: Fields) -> _Partners:
         found.problems.append(
             f"{path} is also of images that are not in {layout.images_folder}: {some(missing)}"
         )
+    return found
+
+
+def _held(layout: Layout, fields: Fields) -> _Partners:
+    """Take the labels that each image holds itself."""
+    found = _Partners(lonely=set(fields.images))
+    for name in fields.images:
+        paths = layout.within.get(name, ())
+        if len(paths) > 1:
+            names = some([path.name for path in paths])
+            found.problems.append(
+                f"{layout.images_folder / name} holds {len(paths)} label images, {names}: give "
+                f"the one that is meant as a path, such as {paths[0]}"
+            )
+        if paths:
+            found.partners[name] = [paths[0]]
+            found.lonely.discard(name)
+    found.notes.append("labels are those that the images hold themselves")
     return found
 
 

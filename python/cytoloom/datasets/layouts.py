@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import InvalidError, invalid
@@ -61,6 +62,8 @@ class Layout:
         That it is damaged.
     together : Path, optional
         A file of COCO that holds the labels of all images.
+    within : dict, default {}
+        The label images of each image that holds some itself, as OME-Zarr does.
     """
 
     images_folder: Path
@@ -73,6 +76,7 @@ class Layout:
     description: Description | None = None
     problems: tuple[str, ...] = ()
     together: Path | None = None
+    within: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
@@ -111,7 +115,9 @@ def layout_of(folder: Path) -> Layout:
     if not folder.is_dir():
         remedy = "Give the path of a folder; relative paths start at the working directory."
         raise invalid("data", expected=WHAT, received=str(folder), remedy=remedy)
-    formats.refuse_zarr(folder)
+    formats.refuse_n5(folder)
+    if formats.is_image_folder(folder):
+        return _with_own_labels(Layout(folder.parent, [folder.name], folder.parent, []))
     images_folder, labels_folder = find_folders(folder)
     if labels_folder is None:
         mixed = _mixed(_holder(folder, images_folder))
@@ -219,7 +225,19 @@ def _mixed(folder: Path) -> Layout:
     if per_image := _image_folders(folder, listing):
         return per_image
     images, labels = pairs.split_mixed(listing.images)
-    return Layout(folder, images, folder, labels, listing.notes, pickled=listing.pickled)
+    found = Layout(folder, images, folder, labels, listing.notes, pickled=listing.pickled)
+    return found if labels else _with_own_labels(found)
+
+
+def _with_own_labels(layout: Layout) -> Layout:
+    """Take the labels that images hold themselves, where they do."""
+    found = {}
+    for name in layout.images:
+        try:
+            found[name] = formats.labels_within(layout.images_folder / name)
+        except InvalidError:  # said when the image is read
+            found[name] = ()
+    return replace(layout, within={name: paths for name, paths in found.items() if paths})
 
 
 def _image_folders(folder: Path, listing: Listing) -> Layout | None:
@@ -256,7 +274,7 @@ def refuse_parent(folder: Path) -> None:
 
 def _is_set(folder: Path) -> bool:
     """Whether a folder holds folders with images and with labels."""
-    if folder.name.startswith(".") or not folder.is_dir():
+    if folder.name.startswith(".") or not folder.is_dir() or formats.is_image_folder(folder):
         return False
     try:
         if _file_of_all(folder) is not None:

@@ -159,7 +159,7 @@ def _fields(found: Fields, folder: Path, said: _Said) -> _Found:
 
 def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -> list[Item]:
     path = Path(x).expanduser()
-    formats.refuse_zarr(path)
+    formats.refuse_n5(path)
     if path.is_dir() and not formats.is_image_folder(path):
         return _list_images(*_folder_images(path, options, said), options=options)
     if path.suffix.lower() in TABLES and path.is_file():

@@ -115,7 +115,8 @@ def read(
     """Read an image file, channels last.
 
     PNG, JPEG, BMP, TIFF (OME, ImageJ, plain), NPY and, with ``cytoloom[vendor]``, CZI, LIF and
-    ND2, for which no axes can be given. Palette pictures give their colours (one channel where
+    ND2, for which no axes can be given; with ``cytoloom[volumes]`` Zarr, OME's at full resolution.
+    Palette pictures give their colours (one channel where
     the palette is grey), alpha is left out unless `axes` asks for it, 1-bit pictures give 0 and
     255, photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
     says; without such metadata a stack is z. Colour maps of ImageJ are ways of showing and
@@ -124,7 +125,7 @@ def read(
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file; of Zarr a folder, of an image, a label image or an array.
     channels : int, str or sequence of them, optional
         Channels to keep, by index from 0 or by name; ``[0, [2, 3]]`` keeps two, of which the
         second is a sum. Default: all.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InvalidError, invalid
-from . import bitmaps, czi, lif, nd2, npy, tiff
+from . import bitmaps, czi, lif, nd2, npy, tiff, zarr
 from .reader import Reader
 
 READERS: tuple[Reader, ...] = (
@@ -19,6 +19,7 @@ READERS: tuple[Reader, ...] = (
     czi.CZI,
     lif.LIF,
     nd2.ND2,
+    zarr.ZARR,
 )
 """Every format, the first that can open a file reads it."""
 
@@ -30,7 +31,7 @@ _CONVERT = {
     "Read the data set you need with h5py, then pass the array or save it with tifffile.imwrite.": (
         ".h5 .hdf5 .ilp .hdf"
     ),
-    "Load it and pass the array, or save it as TIFF or .npy.": ".zarr .n5 .npz .mat .pkl",
+    "Load it and pass the array, or save it as TIFF or .npy.": ".npz .mat .pkl",
     "Outlines of ImageJ are labels: put them into a folder of labels, with the names of the images "
     "(a.tif, a.zip).": ".roi .zip",
     "Save it as PNG or TIFF from Fiji or an image editor.": (
@@ -43,7 +44,9 @@ _REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in 
 _BESIDE_IMAGES = (
     ".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl", ".roi", ".zip",
 )  # fmt: skip
-_OF_ZARR = ("zarr.json", ".zgroup", ".zarray", "attributes.json")
+_N5 = (
+    "Convert it to OME-Zarr (in Fiji), or open it with the package tensorstore and pass the array."
+)
 _START_BYTES = 16
 
 
@@ -98,35 +101,39 @@ def is_image_folder(path: str | Path) -> bool:
     return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
 
 
-def is_zarr(path: str | Path) -> bool:
-    """Whether a folder is a Zarr or N5 store, which is one image.
+def is_n5(path: str | Path) -> bool:
+    """Whether a folder is an N5 store, which is not read.
 
     Examples
     --------
     >>> import tempfile
-    >>> is_zarr(tempfile.mkdtemp(suffix=".zarr")), is_zarr(tempfile.mkdtemp())
+    >>> is_n5(tempfile.mkdtemp(suffix=".n5")), is_n5(tempfile.mkdtemp())
     (True, False)
     """
     path = Path(path).expanduser()
-    named = path.suffix.lower() in (".zarr", ".n5")
-    return path.is_dir() and (named or any((path / name).exists() for name in _OF_ZARR))
+    named = path.suffix.lower() == ".n5"
+    return path.is_dir() and (named or _is_of_n5(path / "attributes.json"))
 
 
-def refuse_zarr(path: str | Path) -> None:
-    """Say what to do with a Zarr store; other paths pass."""
-    if is_zarr(path):
-        raise invalid(
-            str(path),
-            expected="an image in a file",
-            received="a Zarr folder, which is not read yet",
-            remedy="Open one of its resolutions with the package zarr and pass the array, or save "
-            "it from Fiji as TIFF.",
-        )
+def _is_of_n5(path: Path) -> bool:
+    """Whether a file says that it is of N5, or of an array in it; others are called so, too."""
+    try:
+        text = path.read_bytes()[:4096] if path.is_file() else b""
+    except OSError:
+        return False
+    return b'"n5"' in text or (b'"dimensions"' in text and b'"blockSize"' in text)
+
+
+def refuse_n5(path: str | Path) -> None:
+    """Say what to do with an N5 store; other paths pass."""
+    if is_n5(path):
+        got = "an N5 folder, which is not read"
+        raise invalid(str(path), expected="an image in a file or in Zarr", received=got, remedy=_N5)
 
 
 def reader_of(path: Path) -> Reader:
     """Return what reads a file, as its first bytes tell, or raise saying what to do with it."""
-    refuse_zarr(path)
+    refuse_n5(path)
     start = b"" if is_image_folder(path) else _first_bytes(path)
     found = next((reader for reader in READERS if reader.can_open(path, start)), None)
     if found is None:
@@ -160,12 +167,39 @@ def members(path: Path) -> tuple[str, ...]:
     ('a.png',)
     """
     # other names are not opened, of which a folder may hold thousands
-    if ".ome." not in path.name.lower():
+    if ".ome." not in path.name.lower() or path.suffix.lower() in zarr.ZARR.suffixes:
         return (path.name,)
     try:
         return reader_of(path).members(path)
     except Exception:  # whatever is wrong with it is said when it is read
         return (path.name,)
+
+
+def labels_within(path: Path) -> tuple[Path, ...]:
+    """Return the label images that an image holds itself, of formats whose images are folders.
+
+    Examples
+    --------
+    >>> labels_within(Path("images/a.png"))
+    ()
+    """
+    return reader_of(path).labels(path) if is_image_folder(path) else ()
+
+
+def watched(path: Path, scene: str | None) -> tuple[Path, ...]:
+    """Return files and folders that are others once an image was written anew.
+
+    Examples
+    --------
+    >>> watched(Path("images/a.png"), None) == (Path("images/a.png"),)
+    True
+    """
+    if not is_image_folder(path):
+        return tuple(path.parent / name for name in members(path))
+    try:
+        return reader_of(path).watched(path, scene)
+    except Exception:  # whatever is wrong with it is said when it is read
+        return (path,)
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -42,6 +42,9 @@ class ImageInfo:
         What had to be guessed, and what is odd about the file.
     alpha : str, default ""
         The axes with which an alpha channel is kept that is left out.
+    origin_um : tuple of float, optional
+        Where the centre of the first pixel is, in micrometres along each spatial axis, where the
+        file places the image in a larger one.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class ImageInfo:
     regions: bool = False
     notes: tuple[str, ...] = ()
     alpha: str = ""
+    origin_um: tuple[float, ...] | None = None
 
     @property
     def notes_of_image(self) -> tuple[str, ...]:

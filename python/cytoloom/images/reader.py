@@ -90,6 +90,14 @@ class Reader:
         """Return the names of the files that are one image with this one, itself among them."""
         return (path.name,)
 
+    def labels(self, path: Path) -> tuple[Path, ...]:
+        """Return the label images that an image holds itself."""
+        return ()
+
+    def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
+        """Return files and folders that are others once an image was written anew."""
+        return tuple(path.parent / name for name in self.members(path))
+
 
 def stored_box(
     shape: Sequence[int], letters: str, part: Part, where: str, dtype: np.dtype[Any]

@@ -13,6 +13,7 @@ from ..datasets.given import is_file
 from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
+from ..images.formats import is_image_folder
 from ..messages import Setting, counted, say
 from ..storage.atomic import is_regular, leave_empty, meant, sha256_of, told
 from ..storage.durable import durable
@@ -341,7 +342,8 @@ def open_results(
     read = _read_paths(items, given)
     # not by pathlib, which raises another error for a link to itself
     real = os.path.realpath
-    if real(out) in {os.path.dirname(real(path)) for path in read if path.is_file()}:
+    images = [path for path in read if path.is_file() or is_image_folder(path)]
+    if real(out) in {os.path.dirname(real(path)) for path in images}:
         expected = "a folder other than that of the images"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
     with claimed(out, "predict") as (path, lock):

@@ -97,7 +97,7 @@ _OTHERS: dict[str, Callable[[Path, Pixels], object]] = {
     "a.h5": lambda path, grey: path.write_bytes(b"\x89HDF\r\n\x1a\n" + grey.tobytes()),
     "a.zarr": lambda path, grey: _zarr(path, grey),
 }
-"""What is not read here, but said so."""
+"""What is not read here, but said so, and a store of Zarr, which is a folder."""
 READ = (".tif", ".png", ".npy", ".jpg", ".czi", ".lif", ".nd2")
 CHECKED = (".png",)
 """Endings of files whose bytes all have checksums, so that no damage may stay unnoticed."""
@@ -146,7 +146,7 @@ def _refuse_other_pixels(path: Path, whole: Pixels | None) -> None:
 
 
 def _other_format(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
-    """Write what is no image here: archives, outlines, HDF5, and Zarr folders, damaged or not."""
+    """Write what is no image here (archives, outlines, HDF5), and Zarr folders, damaged or not."""
     name = str(rng.choice(list(_OTHERS)))
     _OTHERS[name](folder / name, _READY["grey"])
     files = sorted(p for p in [folder / name, *(folder / name).rglob("*")] if p.is_file())
@@ -167,8 +167,10 @@ def _zarr(path: Path, grey: Pixels) -> None:
     group = {"zarr_format": 3, "node_type": "group"}
     group["attributes"] = {"ome": {"version": "0.5", "multiscales": [image]}}
     chunks = {"name": "regular", "configuration": {"chunk_shape": grey.shape}}
+    codec = {"name": "bytes", "configuration": {"endian": "little"}}
     array = {"zarr_format": 3, "node_type": "array", "shape": grey.shape, "data_type": "uint16",
-             "chunk_grid": chunks, "fill_value": 0, "codecs": [{"name": "bytes"}]}  # fmt: skip
+             "chunk_grid": chunks, "fill_value": 0, "codecs": [codec],
+             "chunk_key_encoding": {"name": "default"}}  # fmt: skip
     (path / "0" / "c" / "0").mkdir(parents=True)
     (path / "zarr.json").write_text(json.dumps(group))
     (path / "0" / "zarr.json").write_text(json.dumps(array))

@@ -1,0 +1,329 @@
+"""What metadata of OME-Zarr say: which images are in a store, their axes, sizes and channels."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import invalid
+from ..messages import Argument, Message, say
+from .cache import state_of
+from .image import check_axes, guess_axes, guessed
+from .reader import different
+from .units import is_unknown, um_per
+from .zarr_store import Node, listed, metadata_file, node_at
+
+_OLD_AXES = "tczyx"
+"""Of versions before 0.3, which do not name them."""
+_AXES_OF_ARRAYS = ("_ARRAY_DIMENSIONS", "axis_names", "axes")
+_SIZES_OF_ARRAYS = ("voxel_size", "resolution", "pixelResolution")
+_GROUPS_BESIDE = ("labels", "OME", "tables", "shapes", "points")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One image of a store: the array of its full resolution, and what is said of it.
+
+    Parameters
+    ----------
+    array : Node
+        The array.
+    letters : str
+        One of t z y x c for each of its axes.
+    sizes_um, origin_um : dict
+        Micrometres along ``z``, ``y`` and ``x``: of a pixel, and where the centre of the first
+        one is; those that are known.
+    channel_names : tuple of str, optional
+        Where each has its own.
+    notes : tuple of Message, default ()
+        What had to be guessed.
+    """
+
+    array: Node
+    letters: str
+    sizes_um: Mapping[str, float | None]
+    origin_um: Mapping[str, float]
+    channel_names: tuple[str, ...] | None = None
+    notes: tuple[Message, ...] = ()
+
+
+def scenes_of(path: Path) -> Mapping[str, Path]:
+    """Return the folders of the images in a store by their names; one without a name is all.
+
+    Raises
+    ------
+    InvalidError
+        There is no image, or several arrays of which nothing says which one is meant.
+    """
+    # what is listed in metadata, or lies in the folder
+    return _scenes(path, (state_of(metadata_file(_node(path))), state_of(path)))
+
+
+@functools.lru_cache(maxsize=32)
+def _scenes(path: Path, state: object) -> Mapping[str, Path]:
+    node = _node(path)
+    said = said_by_ome(node)
+    if node.array or listed(said.get("multiscales")):
+        return {"": path}
+    if isinstance(said.get("plate"), Mapping):
+        return _fields_of_plate(node, said["plate"])
+    if isinstance(said.get("well"), Mapping):
+        return _fields_of_well(node, said["well"])
+    if listed(said.get("labels")):
+        raise _choose(node, "a group of labels", [str(name) for name in said["labels"]])
+    return _images_in_group(node, _series(node))
+
+
+def _images_in_group(node: Node, series: Sequence[str] | None) -> Mapping[str, Path]:
+    """Return the images that lie in a group beside each other."""
+    if series is not None:
+        return {name: node.within(name) for name in series}
+    inside = [one for one in node.children() if one.path.name not in _GROUPS_BESIDE]
+    images = [one for one in inside if not one.array and is_multiscale(one)]
+    arrays = [one for one in inside if one.array]
+    if images:
+        return {one.path.name: one.path for one in images}
+    if len(arrays) == 1:
+        return {"": arrays[0].path}
+    names = [one.path.name for one in (arrays or inside)]
+    raise _choose(node, f"a group of {len(names)} {'arrays' if arrays else 'groups'}", names)
+
+
+def _choose(node: Node, what: str, names: Sequence[str]) -> Exception:
+    shown = f"{what}: {', '.join(names[:5])}" if names else what
+    remedy = f"Give one of them, such as {node.path / names[0]}." if names else ""
+    return node.wrong("the image that is meant", shown, remedy)
+
+
+def _series(node: Node) -> list[str] | None:
+    """Return the names of images as Bio-Formats numbers them; None where it did not write them."""
+    if said_by_ome(node).get("bioformats2raw.layout") is None:
+        return None
+    beside = node_at(node.path / "OME")
+    named = listed(said_by_ome(beside).get("series")) if beside is not None else ()
+    if named:
+        return [str(name) for name in named]
+    numbered = [p.name for p in node.path.iterdir() if p.name.isdecimal() and p.is_dir()]
+    return sorted(numbered, key=int) or None
+
+
+def _fields_of_plate(node: Node, plate: Mapping[str, Any]) -> Mapping[str, Path]:
+    """Return the fields of all wells, called by row, column and field."""
+    found: dict[str, Path] = {}
+    for well in listed(plate.get("wells")):
+        name = well.get("path") if isinstance(well, Mapping) else None
+        inside = node_at(node.within(name))
+        # wells that were never imaged have no folder in some plates
+        said = said_by_ome(inside).get("well") if inside is not None else None
+        if inside is not None and isinstance(said, Mapping):
+            fields = _fields_of_well(inside, said)
+            found.update({f"{name}/{field}": path for field, path in fields.items()})
+    if not found:
+        raise node.wrong("a plate with images", "one whose wells hold none")
+    return found
+
+
+def _fields_of_well(node: Node, well: Mapping[str, Any]) -> Mapping[str, Path]:
+    names = [one.get("path") if isinstance(one, Mapping) else None for one in _images(well)]
+    return {str(name): node.within(name) for name in names}
+
+
+def _images(well: Mapping[str, Any]) -> Sequence[Any]:
+    return listed(well.get("images"))
+
+
+def labels_of(path: Path) -> tuple[Path, ...]:
+    """Return the folders of the label images that an image of OME-Zarr lists as its own."""
+    group = node_at(path / "labels")
+    if group is None or group.array or not is_multiscale(_node(path)):
+        return ()
+    return tuple(group.within(name) for name in listed(said_by_ome(group).get("labels")))
+
+
+def said_by_ome(node: Node) -> Mapping[str, Any]:
+    """Return what OME-Zarr says of a group: in ``ome`` from version 0.5 on."""
+    ome = node.attributes.get("ome")
+    return ome if isinstance(ome, Mapping) else node.attributes
+
+
+def is_multiscale(node: Node) -> bool:
+    """Whether a group is an image in several resolutions, as OME-Zarr has them."""
+    return bool(listed(said_by_ome(node).get("multiscales")))
+
+
+def stored_at(path: Path, axes: str | None) -> Stored:
+    """Return what is said of the image in a folder: an array, or a group with resolutions.
+
+    Raises
+    ------
+    InvalidError
+        A resolution that is missing, or axes that are none of time, space and channel.
+    """
+    node = _node(path)
+    return _plain(node, axes) if node.array else _multiscale(node, axes)
+
+
+def _node(path: Path) -> Node:
+    node = node_at(path)
+    if node is None:
+        remedy = "It may be cut off: copy or export it again."
+        expected = "a Zarr store, with zarr.json, .zgroup or .zarray"
+        raise invalid(str(path), expected=expected, received="a folder without", remedy=remedy)
+    return node
+
+
+def _multiscale(node: Node, axes: str | None) -> Stored:
+    """Read an image of OME-Zarr."""
+    images = listed(said_by_ome(node).get("multiscales"))
+    image = images[0] if images and isinstance(images[0], Mapping) else {}
+    levels = [one for one in listed(image.get("datasets")) if isinstance(one, Mapping)]
+    if not levels:
+        raise node.wrong("an image with resolutions (datasets)", "none")
+    array = node_at(node.within(levels[0].get("path")))
+    if array is None or not array.array:
+        got = "none: its array is missing"
+        raise node.wrong(f"the resolution {levels[0]['path']}", got)
+    named = _axes_named(node, image, len(array.shape))
+    letters = check_axes(axes, len(array.shape), str(node.path)) if axes else named
+    units = [one.get("unit") if isinstance(one, Mapping) else None for one in _axes(image)]
+    scales, moved = _transformed(node, (levels[0], image), len(letters))
+    # what is said of axes is of those that the file names
+    same = letters == named
+    sizes, notes = _in_um(letters, scales if same else (), units)
+    per_unit = {a: um_per(u) or 0.0 for a, u in zip(letters, units, strict=False)}
+    origin = {a: m * per_unit.get(a, 0.0) for a, m in zip(letters, moved, strict=True)}
+    known = {a: o for a, o in origin.items() if sizes.get(a)} if same else {}
+    return Stored(array, letters, sizes, known, _channels(node), notes)
+
+
+def _plain(node: Node, axes: str | None) -> Stored:
+    """Read an array by itself: axes and sizes as xarray, funlib and N5 write them, or guessed."""
+    shape, said = node.shape, node.attributes
+    named = _names(node.metadata.get("dimension_names"), len(shape))
+    for key in _AXES_OF_ARRAYS:
+        named = named or _names(said.get(key), len(shape))
+    notes: list[Message] = []
+    if axes is not None:
+        letters = check_axes(axes, len(shape), str(node.path))
+    elif named is not None:
+        letters = named
+    else:
+        letters = guess_axes(shape, str(node.path))
+        notes = guessed(shape, letters)
+    spatial = [a for a in letters if a in "zyx"]
+    sizes: Any = next((said[key] for key in _SIZES_OF_ARRAYS if key in said), None)
+    units = said.get("units") or said.get("unit")
+    units = units if isinstance(units, list) else [units] * len(spatial)
+    # of all axes, or of those in space alone
+    for along in (letters, "".join(spatial)):
+        if _is_numbers(sizes, len(along)) and len(units) in (len(along), len(spatial)):
+            units = units if len(units) == len(along) else [None] * len(along)
+            found, more = _in_um(along, sizes, units)
+            return Stored(node, letters, found, {}, None, (*notes, *more))
+    return Stored(node, letters, {}, {}, None, tuple(notes))
+
+
+def _axes(image: Mapping[str, Any]) -> Sequence[Any]:
+    return listed(image.get("axes"))
+
+
+def _axes_named(node: Node, image: Mapping[str, Any], ndim: int) -> str:
+    """Return a letter for each axis of an image of OME-Zarr."""
+    axes = _axes(image)
+    if not axes and ndim == len(_OLD_AXES):
+        return _OLD_AXES
+    letters = "".join(_letter(one) for one in axes)
+    each_once = len(set(letters) - {"?"}) == len(letters)
+    if len(letters) != ndim or not each_once or not set("yx") <= set(letters):
+        names = ", ".join(str(one.get("name") if isinstance(one, Mapping) else one) for one in axes)
+        remedy = "Say what they are with `axes`, or save it with other ones."
+        expected = f"axes of its {ndim} dimensions, among time, channel, z, y, x"
+        raise node.wrong(expected, f"the axes {names or None}", remedy)
+    return letters
+
+
+def _letter(axis: Any) -> str:
+    """Return the letter of an axis; a question mark where it has none here.
+
+    Examples
+    --------
+    >>> _letter({"name": "channel", "type": "channel"}), _letter("Y"), _letter({"name": "angle"})
+    ('c', 'y', '?')
+    """
+    kind = axis.get("type") if isinstance(axis, Mapping) else None
+    name = str(axis.get("name") if isinstance(axis, Mapping) else axis).lower()
+    if kind in ("time", "channel"):
+        return {"time": "t", "channel": "c"}[kind]
+    return name if len(name) == 1 and name in _OLD_AXES else "?"
+
+
+def _names(names: Any, ndim: int) -> str | None:
+    """Return the letters of axes by their names, if all are known."""
+    several = list(names) if isinstance(names, str) else listed(names)
+    # funlib marks axes that are not in space
+    words = {"time": "t", "t^": "t", "channel": "c", "channels": "c", "c^": "c"}
+    known = words | {a: a for a in _OLD_AXES}
+    letters = "".join(known.get(str(name).lower(), "?") for name in several)
+    fits = len(letters) == ndim == len(set(letters)) and "?" not in letters
+    return letters if fits and set("yx") <= set(letters) else None
+
+
+def _transformed(
+    node: Node, places: Sequence[Mapping[str, Any]], ndim: int
+) -> tuple[list[float], list[float]]:
+    """Return scale and translation of an image: those of the resolution, then those of all."""
+    scale, moved = [1.0] * ndim, [0.0] * ndim
+    for place in places:
+        for one in listed(place.get("coordinateTransformations")):
+            kind = one.get("type") if isinstance(one, Mapping) else None
+            if kind not in ("scale", "translation"):
+                continue
+            values = one.get(kind)
+            if not _is_numbers(values, ndim):
+                raise node.wrong(f"{ndim} numbers as its {kind}", f"{values!r}")
+            if kind == "scale":
+                scale = [a * b for a, b in zip(scale, values, strict=True)]
+                moved = [a * b for a, b in zip(moved, values, strict=True)]
+            else:
+                moved = [a + b for a, b in zip(moved, values, strict=True)]
+    return scale, moved
+
+
+def _is_numbers(values: Any, count: int) -> bool:
+    several = isinstance(values, list) and len(values) == count
+    return several and all(type(v) in (int, float) and math.isfinite(v) for v in values)
+
+
+def _in_um(
+    letters: str, scales: Sequence[float], units: Sequence[Any]
+) -> tuple[dict[str, float | None], tuple[Message, ...]]:
+    """Return the size of a pixel along axes in space, and what of it was not understood.
+
+    Examples
+    --------
+    >>> _in_um("zyx", [2, 500, 500], ["micrometer", "nanometer", "nanometer"])[0]
+    {'z': 2.0, 'y': 0.5, 'x': 0.5}
+    """
+    units = [*units, *[None] * len(letters)]
+    along = [(a, s, u) for a, s, u in zip(letters, scales, units, strict=False) if a in "zyx"]
+    odd = next((u for _, s, u in along if is_unknown(u)), None)
+    # scales without a unit, all 1: of pixels, of which nothing is known
+    bare = any(um_per(u) is None and s != 1 for _, s, u in along)
+    notes = []
+    if odd is not None or bare:
+        text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
+        notes = [say(text, odd if odd is not None else "no unit", Argument("pixel_size_um"))]
+    sizes = {a: s * (um_per(u) or 0.0) for a, s, u in along}
+    return {a: size if size > 0 else None for a, size in sizes.items()}, tuple(notes)
+
+
+def _channels(node: Node) -> tuple[str, ...] | None:
+    """Return the names of channels as ``omero`` has them."""
+    omero = said_by_ome(node).get("omero")
+    channels = listed(omero.get("channels")) if isinstance(omero, Mapping) else ()
+    names = [one.get("label") if isinstance(one, Mapping) else None for one in channels]
+    return different([name if isinstance(name, str) else None for name in names])

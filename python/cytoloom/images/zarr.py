@@ -1,0 +1,101 @@
+"""Read OME-Zarr and plain Zarr with the package zarr, chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import invalid
+from ..messages import said_by, say
+from .image import AnyArray, ImageInfo, arrangement
+from .ome_zarr import Stored, labels_of, scenes_of, stored_at
+from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
+from .units import along_axes
+from .vendor import chosen_scene
+from .zarr_store import METADATA, has_chunks, metadata_file, opened, watched
+
+
+class Zarr(Reader):
+    """Zarr, versions 2 and 3: OME-Zarr at full resolution with plates and series, or an array."""
+
+    name = "Zarr"
+    suffixes = (".zarr",)
+    folders = True
+
+    def can_open(self, path: Path, start: bytes) -> bool:
+        """Whether a folder is a store, or one of the groups and arrays in it."""
+        return path.is_dir() and is_store(path)
+
+    def scenes(self, path: Path) -> tuple[str, ...]:
+        """Return the images of a series, or the fields of a plate by row, column and field."""
+        names = tuple(scenes_of(path))
+        return names if names != ("",) else ()
+
+    def info(self, path: Path, part: Part) -> ImageInfo:
+        """Read shape, type, axes, pixel size and channel names."""
+        stored = _stored(path, part)
+        _ = opened(stored.array)
+        shape, _, axes = arrangement(stored.array.shape, stored.letters)
+        size, notes = along_axes(stored.sizes_um, "z" in axes)
+        names = stored.channel_names
+        names = names if names is not None and len(names) == shape[-1] else None
+        notes = (*stored.notes, *notes)
+        if not has_chunks(stored.array):
+            notes += (say("no pixel of it is stored, so that all are the same: is it whole?"),)
+        found = ImageInfo(shape, stored.array.dtype, axes, size, names, regions=True, notes=notes)
+        origin = tuple(stored.origin_um.get(axis, 0.0) for axis in axes if axis in "zyx")
+        return replace(found, origin_um=origin if any(origin) else None)
+
+    def pixels(self, path: Path, part: Part) -> AnyArray:
+        """Decode the chunks that a part meets."""
+        stored = _stored(path, part)
+        shape, dtype = stored.array.shape, stored.array.dtype
+        array = opened(stored.array)
+        box = stored_box(shape, stored.letters, part, str(path), dtype)
+        refuse_too_large(stored.array.chunk_shape, dtype, str(path))
+        try:
+            pixels = np.asarray(array[box])
+        except Exception as error:
+            at = ", ".join(f"{b.start}:{b.stop}" for b in box)
+            raise invalid(
+                str(path),
+                expected="chunks that can be decoded",
+                received=f"one or more in [{at}] of {stored.array.path} that cannot be "
+                f"({said_by(error)})",
+                remedy="It may be cut off or damaged: copy or export it again.",
+            ) from error
+        return arranged_box(pixels, shape, stored.letters)
+
+    def labels(self, path: Path) -> tuple[Path, ...]:
+        """Return the label images in an image, as its group of labels lists them."""
+        return labels_of(path)
+
+    def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
+        """Return metadata, folders and the first chunks of an image."""
+        array = _stored(path, Part(scene=scene)).array
+        return (path, metadata_file(array), *watched(array.path))
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is called as stores of Zarr are, or has the files that they have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> is_store(Path(tempfile.mkdtemp(suffix=".zarr"))), is_store(Path(tempfile.mkdtemp()))
+    (True, False)
+    """
+    named = path.suffix.lower() == ".zarr"
+    return named or any((path / name).is_file() for name in METADATA)
+
+
+def _stored(path: Path, part: Part) -> Stored:
+    scenes = scenes_of(path)
+    chosen = chosen_scene(path, tuple(scenes), part.scene)
+    folder = list(scenes.values())[chosen]
+    return stored_at(folder, part.axes)
+
+
+ZARR = Zarr()
