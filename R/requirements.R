@@ -24,7 +24,7 @@ extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8"),
-  volumes = c("zarr>=3.1", "yaozarrs>=0.3"),
+  volumes = "zarr>=3.1",
   export = "roifile>=2024.9.15",
   report = "jinja2>=3.1",
   onnx = c("onnx>=1.17", "tf2onnx>=1.16.1", "onnxruntime>=1.20"),

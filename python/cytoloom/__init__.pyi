@@ -4,6 +4,7 @@ from . import metrics as metrics
 from . import plots as plots
 from . import simulate as simulate
 from . import tasks as tasks
+from . import volumes as volumes
 from .datasets.check import check as check
 from .datasets.data import Data as Data
 from .errors import BackendError as BackendError
