@@ -20,7 +20,7 @@
 #'     score), `difference` (mean of a - b), `low` and `high` (95 % interval of the mean difference
 #'     over all such images or, where they have groups, groups), `n` (images), `better`: `"a is
 #'     better"`, `"b is better"` or `"no difference shown"`. More is better, but of
-#'     `n_found_on_empty`, objects found where there are none;
+#'     errors, distances and `n_found_on_empty`, objects found where there are none;
 #'   * `per_image`: `image`, `metric`, `a`, `b`, `difference`.
 #'
 #'   and `words`, a sentence about `metric`, that by which such models are known. `print()` shows it

@@ -5,7 +5,8 @@ component <- function(name, settings) {
   settings <- lapply(settings, unfactored)
   check_settings(name, settings)
   losses <- vapply(loss_settings, `[[`, "", 1L)
-  class <- if (name %in% losses) "cl_loss" else paste0("cl_", tolower(name))
+  snake <- tolower(gsub("([a-z])([A-Z])", "\\1_\\2", name))
+  class <- if (name %in% losses) "cl_loss" else paste0("cl_", snake)
   structure(c(list(name = name), settings), class = c(class, "cl_component"))
 }
 
@@ -209,6 +210,62 @@ cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FA
                          foreground_threshold = 0.5, seed_threshold = 0.25, min_seed_px = 4,
                          neck = 0, peak_threshold = 0) {
   component("Instances", settings())
+}
+
+#' What to learn: objects told apart by the boundaries between them
+#'
+#' For cells in tissue and neurites that fill the image. Seeds are where the boundary is unlikely;
+#' they grow by watershed over the foreground. Scored as [cl_instances()], and by bits of split and
+#' of merge and the adapted Rand error.
+#'
+#' @param min_area_px Objects below this area are dropped.
+#' @param thickness_px An object pixel is boundary where its middle is nearer than this to something
+#'   else, in units of the smallest pixel spacing.
+#' @param loss Loss of the boundary, as for [cl_binary()].
+#' @param foreground_threshold,boundary_threshold,min_seed_px Set in training.
+#' @return A list of class `cl_boundary`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
+#' @export
+#' @examples
+#' cl_boundary(min_area_px = 30)
+cl_boundary <- function(min_area_px = 0, thickness_px = 1, loss = "ce_dice",
+                        foreground_threshold = 0.5, boundary_threshold = 0.5, min_seed_px = 4) {
+  component("Boundary", settings())
+}
+
+#' What to learn: foreground by the distance to its surface
+#'
+#' `cl_distance()`: tanh of the distance over a scale, positive inside and negative outside.
+#' `cl_inner_distance()`: 0 outside. `cl_hot_distance()`: a mask and the distance, together.
+#' Scored by Dice and by how far what is wrong lies from what is right: Hausdorff and mean false
+#' distances in micrometres where pixels have a size.
+#'
+#' @param threshold Value above which a pixel is foreground; fitted in training.
+#' @param loss Loss of the distance, in `cl_hot_distance()` of the mask: `"mse"` or `"l1"` for
+#'   `cl_distance()`, else as for [cl_binary()].
+#' @param scale_px Distance at which the target is 0.76, in units of the smallest pixel spacing.
+#' @param scale_um The same in micrometres, where images have a pixel size; `NULL`: `scale_px`.
+#' @param distance_loss Loss of the distance: `"mse"` or `"l1"`.
+#' @return A list of class `cl_distance`, `cl_inner_distance` or `cl_hot_distance`, for
+#'   [cl_train()]; a setting that cannot be used is refused here, before any training.
+#' @export
+#' @examples
+#' cl_distance(scale_um = 0.5)
+cl_distance <- function(threshold = 0.5, loss = "mse", scale_px = 3, scale_um = NULL) {
+  component("Distance", settings())
+}
+
+#' @rdname cl_distance
+#' @export
+cl_inner_distance <- function(threshold = 0.08, loss = "ce", scale_px = 3, scale_um = NULL) {
+  component("InnerDistance", settings())
+}
+
+#' @rdname cl_distance
+#' @export
+cl_hot_distance <- function(threshold = 0.5, loss = "ce_dice", scale_px = 3, scale_um = NULL,
+                            distance_loss = "mse") {
+  component("HotDistance", settings())
 }
 
 #' What to learn: foreground and background

@@ -294,7 +294,8 @@ class InR(Face):
                 fields = [self.setting(*pair) for pair in value.fields.items()]
                 return f"cl_loss({', '.join([json.dumps(LOSSES[value.name]), *fields])})"
             case Call():
-                name = f"cl_{value.name.lower()}" if value.own else value.name
+                snake = re.sub("([a-z])([A-Z])", r"\1_\2", value.name).lower()
+                name = f"cl_{snake}" if value.own else value.name
                 return super().value(Call(name, value.fields))
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self.value(changed(value))

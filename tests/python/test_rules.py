@@ -114,7 +114,7 @@ def test_numbers_have_rules() -> None:
     """Of all number fields of the usual components."""
     without = {
         f"{cls.__name__}.{field.name}"
-        for cls in (cl.Trainer, cl.UNet, cl.Augment, cl.tasks.Binary, cl.tasks.Instances)
+        for cls in (cl.Trainer, cl.UNet, cl.Augment, *cl.tasks.NAMES.values())
         for field in fields(cls)
         if {"int", "float"} & set(str(field.type).replace("|", " ").split())
         and field.name not in {one.name for one, _ in rules_of(cls)}

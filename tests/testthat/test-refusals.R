@@ -29,7 +29,10 @@ usual_calls <- function() {
   page <- tempfile(fileext = ".html")
   pair <- list(truth = image, found = image)
   data <- list(data = nowhere, progress = FALSE)
-  made <- c("cl_augment", "cl_binary", "cl_classes", "cl_instances", "cl_normalize", "cl_trainer")
+  made <- c(
+    "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance", "cl_hot_distance",
+    "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer"
+  )
   c(
     stats::setNames(rep(list(list()), length(made)), made),
     list(

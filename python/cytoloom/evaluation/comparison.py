@@ -35,8 +35,9 @@ class Comparison:
         metric, a and b (means of the models over the images of which both have a score),
         difference (mean of a - b), low, high (95 % interval of the mean difference over all such
         images or, where they have groups, groups), n (images), better: "a is better", "b is
-        better" or "no difference shown". More is better, but of `n_found_on_empty`, objects found
-        where there are none; other counts are in `per_image` alone.
+        better" or "no difference shown". More is better, but of errors, distances and
+        `n_found_on_empty`, objects found where there are none; other counts are in `per_image`
+        alone.
     per_image : DataFrame
         image, metric, a, b, difference: a row for each image and metric.
     names : tuple of str
@@ -127,7 +128,8 @@ def comparison(
         means[metric] = mean
         of_models = (float(pair[side][known].mean()) for side in "ab")
         ends = mean.value, mean.low, mean.high, mean.n
-        rows.append((metric, *of_models, *ends, better(metric, mean)))
+        less = any(task.less_is_better(metric) for task in tasks)
+        rows.append((metric, *of_models, *ends, better(mean, less)))
     columns = ["metric", "a", "b", "difference", "low", "high", "n", "better"]
     summary = pd.DataFrame(rows, columns=columns)
     order = [m for task in tasks for m in task.main_scores if m in means] + list(means)
@@ -136,17 +138,17 @@ def comparison(
     return found, unpromised(means)
 
 
-def better(metric: str, difference: Mean) -> str:
+def better(difference: Mean, less: bool = False) -> str:
     """Say which of two models is better: the one on whose side the whole interval is.
 
     Examples
     --------
-    >>> better("dice", Mean(0.1, 0.02, 0.2)), better("n_found_on_empty", Mean(3, 1, 5))
+    >>> better(Mean(0.1, 0.02, 0.2)), better(Mean(3, 1, 5), less=True)
     ('a is better', 'b is better')
-    >>> better("dice", Mean(0.1, -0.02, 0.2)), better("dice", Mean(0.1))
+    >>> better(Mean(0.1, -0.02, 0.2)), better(Mean(0.1))
     ('no difference shown', 'no difference shown')
     """
-    more, less = (B_BETTER, A_BETTER) if metric.startswith(EMPTY) else (A_BETTER, B_BETTER)
+    more, less = (B_BETTER, A_BETTER) if less else (A_BETTER, B_BETTER)
     return more if difference.low > 0 else less if difference.high < 0 else NEITHER
 
 

@@ -15,7 +15,7 @@ from ..errors import InvalidError, invalid
 from ..images.labels import refuse_other_ids, renumbered, values_of
 from ..messages import Setting, counted, joined, say
 from ..segmentation.objects import components, in_pieces
-from ..tasks.instances import is_mask
+from ..tasks.objects import is_mask
 from .patterns import Patterns, patterns
 
 Array = NDArray[Any]

@@ -10,9 +10,20 @@ from .components import (
     SquaredError,
     Tversky,
 )
-from .losses import LOSS, NAMES, HeadLoss, dice_coef, dice_coef_loss, fitting, get, named
+from .losses import (
+    LINEAR_LOSS,
+    LOSS,
+    NAMES,
+    HeadLoss,
+    dice_coef,
+    dice_coef_loss,
+    fitting,
+    get,
+    named,
+)
 
 __all__ = [
+    "LINEAR_LOSS",
     "LOSS",
     "NAMES",
     "AbsoluteError",

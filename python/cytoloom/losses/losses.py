@@ -62,13 +62,20 @@ NAMES: dict[str, type[Loss]] = {
 }
 
 
-_WORDS = ", ".join(f'"{name}"' for name in sorted(NAMES))
-LOSS = Rule(
-    say("{}", Either(f"a Loss, or one of {_WORDS}", f"a cl_loss(), or one of {_WORDS}", _WORDS)),
-    words=tuple(sorted(NAMES)),
-    component="Loss",
-)
+def _rule(names: Sequence[str]) -> Rule:
+    """Make the rule of a field that is one of these losses."""
+    words = ", ".join(f'"{name}"' for name in names)
+    return Rule(
+        say("{}", Either(f"a Loss, or one of {words}", f"a cl_loss(), or one of {words}", words)),
+        words=tuple(names),
+        component="Loss",
+    )
+
+
+LOSS = _rule(sorted(NAMES))
 """What a field that is a loss must be."""
+LINEAR_LOSS = _rule(sorted(name for name, loss in NAMES.items() if loss.linear))
+"""What a field that is the loss of a head without activation must be."""
 
 
 @checked

@@ -572,8 +572,8 @@ def read_object_labels(
     """
     from ..images.labels import refuse_other_ids
     from ..segmentation.objects import components
-    from ..tasks.instances import is_mask
     from ..tasks.labels import components_of_classes
+    from ..tasks.objects import is_mask
 
     source = item.annotations[0]
     labels = source.read()

@@ -17,7 +17,7 @@ from ..messages import TABLES, say, spelled
 from ..metrics.matching import match
 from ..plots.overlays import TRUTH, channels_last, grey_limits, stretched
 from ..segmentation.objects import components
-from ..tasks.instances import is_mask
+from ..tasks.objects import is_mask
 from . import layers, stacks
 from .given import Shown
 

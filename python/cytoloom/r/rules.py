@@ -25,6 +25,10 @@ COMPONENTS = (
     cl.tasks.Binary,
     cl.tasks.Classes,
     cl.tasks.Instances,
+    cl.tasks.Boundary,
+    cl.tasks.Distance,
+    cl.tasks.HotDistance,
+    cl.tasks.InnerDistance,
     *cl.losses.NAMES.values(),
 )
 FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered", "some")

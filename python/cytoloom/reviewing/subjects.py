@@ -13,7 +13,7 @@ from ..datasets.items import Item
 from ..errors import InvalidError, invalid
 from ..messages import TABLES, Argument, say, spelled
 from ..segmentation.objects import components
-from ..tasks.instances import is_mask
+from ..tasks.objects import is_mask
 from .steps import Labels
 
 MOST_PIXELS = 2**25

@@ -1,6 +1,6 @@
 """What a network can learn: tasks as components.
 
-A string stands for a task with its defaults: ``"instances"``, ``"binary"``, or
+A string stands for a task with its defaults: ``"instances"``, ``"binary"``, others of `NAMES`, or
 ``"classes:background,cytoplasm,nucleus"``; see `resolve`.
 """
 
@@ -14,15 +14,42 @@ from ..components import is_component
 from ..components.arguments import checked
 from ..errors import invalid
 from .binary import Binary
+from .boundary import Boundary
 from .classes import Classes
+from .distance import Distance
 from .found import Found
 from .head import Head
+from .hot_distance import HotDistance
+from .inner_distance import InnerDistance
 from .instances import Instances
 from .task import Task
 
-TASKS = 'a task, "instances", "binary", "classes:background,name,..." or "module:Class"'
+NAMES: dict[str, type[Task]] = {
+    "instances": Instances,
+    "boundary": Boundary,
+    "binary": Binary,
+    "distance": Distance,
+    "hot_distance": HotDistance,
+    "inner_distance": InnerDistance,
+}
+"""Tasks that a word alone stands for."""
 
-__all__ = ["Binary", "Classes", "Found", "Head", "Instances", "Task", "resolve"]
+_WORDS = ", ".join(f'"{name}"' for name in NAMES)
+TASKS = f'a task, {_WORDS}, "classes:background,name,..." or "module:Class"'
+
+__all__ = [
+    "Binary",
+    "Boundary",
+    "Classes",
+    "Distance",
+    "Found",
+    "Head",
+    "HotDistance",
+    "InnerDistance",
+    "Instances",
+    "Task",
+    "resolve",
+]
 
 
 @checked
@@ -32,9 +59,10 @@ def resolve(task: str | Task) -> Task:
     Parameters
     ----------
     task : str or Task
-        ``"instances"``, ``"binary"``, or ``"classes:"`` and the comma-separated names of the
-        class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task
-        outside this package, which is then imported.
+        ``"instances"``, ``"boundary"``, ``"binary"``, ``"distance"``, ``"hot_distance"``,
+        ``"inner_distance"``, or ``"classes:"`` and the comma-separated names of the class ids
+        from 0 on; or ``"my_task:Ridges"``, the module and the class of a task outside this
+        package, which is then imported.
 
     Returns
     -------
@@ -60,8 +88,8 @@ def resolve(task: str | Task) -> Task:
     names = tuple(part.strip() for part in rest.split(",") if part.strip())
     if name == "classes" and names:
         return Classes(names)
-    if name in ("instances", "binary") and not rest:
-        return Instances() if name == "instances" else Binary()
+    if name in NAMES and not rest:
+        return NAMES[name]()
     if rest and name != "classes":
         return _of_module(name, rest.strip())
     raise invalid("task", expected=TASKS, received=task)

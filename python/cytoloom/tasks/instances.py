@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,38 +12,21 @@ from numpy.typing import NDArray
 from ..components import component
 from ..components.rules import at_least, below_one, count, fraction, ruled
 from ..losses import LOSS, Loss
-from ..metrics.instances import IOUS_50_95, average_precision, counts_by_score
-from ..metrics.matching import match
+from ..metrics.instances import counts_by_score
 from ..segmentation.necks import divide_at_necks
-from ..segmentation.objects import (
-    components,
-    drop_flat,
-    fill_holes,
-    in_pieces,
-    keep_objects,
-    tops,
-)
+from ..segmentation.objects import drop_flat, fill_holes, keep_objects, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
-from .found import Found, found_on_empty
+from .found import Found
 from .head import Head
-from .labels import (
-    Array,
-    Spacing,
-    check_known_values,
-    labels_and_known,
-    overlap_scores,
-    two_classes,
-    unknown_marked,
-    weight_of,
-)
-from .task import LOOK, Maps, Target, Task, Truth
-from .tuning import SLACK, Settings, coordinate_ascent, middle_of_best
+from .labels import Array, Spacing, labels_and_known, two_classes, unknown_marked, weight_of
+from .objects import Objects
+from .task import Maps, Target, Truth
+from .tuning import SLACK, TUNED_IOUS, Settings, coordinate_ascent, middle_of_best
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
-TUNED_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
 PEAKS = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 STEPS: tuple[tuple[str, Any], ...] = (
     ("seed_threshold", (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85)),
@@ -57,7 +40,7 @@ STEPS: tuple[tuple[str, Any], ...] = (
 
 @component
 @dataclass(frozen=True)
-class Instances(Task):
+class Instances(Objects):
     """Find every object, and tell touching ones apart.
 
     Two heads are learned: the foreground, and how well each object pixel is separated from
@@ -144,27 +127,6 @@ class Instances(Task):
     def locality(self) -> int | str:
         """Objects grow inside their connected piece of foreground."""
         return "component"
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Background and object."""
-        return ("background", "object")
-
-    @property
-    def main_scores(self) -> tuple[str, ...]:
-        """Average precision at IoU 0.5, then Dice of the foreground."""
-        return ("ap50", "dice")
-
-    def doubts(self, scores: Mapping[str, float]) -> list[str]:
-        """Say so where no object was found though there were some, else where little area was."""
-        if scores.get("ap50") == 0 and scores.get("n_truth", 1) > 0:
-            none = "No object of the validation images was found: the model is of no use yet."
-            return [f"{none} {LOOK}"]
-        return super().doubts(scores)
-
-    def objects(self, labels: Array) -> Array:
-        """Return `labels`: each value is an object."""
-        return labels
 
     def keeping_all(self) -> Instances:
         """Return this task without minimal area and peak, and with objects at the border."""
@@ -253,73 +215,6 @@ class Instances(Task):
         peak = PEAKS[middle_of_best(values, SLACK)] if needed else 0.0
         return replace(self, **best, peak_threshold=peak)
 
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Average precision, F1, panoptic quality and foreground Dice; one row per object.
-
-        Objects found mostly on unknown pixels count nowhere. Without objects in truth and
-        result these are NaN; `n_found_on_empty` counts what is found where there is none.
-        """
-        marked = unknown_marked(truth, known)
-        matches = match(marked, found.labels, unknown=-1)
-        by_iou = average_precision(marked, found.labels, IOUS_50_95, unknown=-1)
-        n_truth, n_found = matches.tp + matches.fn, matches.tp + matches.fp
-        scores = {
-            "ap50": float(by_iou[0]),
-            "ap70": float(by_iou[4]),
-            "ap": float(by_iou.mean()),
-            "f1_50": matches.f1,
-            "panoptic_quality": matches.panoptic_quality,
-        }
-        if not n_truth + n_found:
-            scores = dict.fromkeys(scores, float("nan"))
-        return {
-            **scores,
-            "dice": overlap_scores(truth > 0, found.labels > 0, known)["dice"],
-            "n_truth": float(n_truth),
-            "n_found": float(n_found),
-            **found_on_empty(truth, found, known),
-        }, matches.objects()
-
-    def never_below(self, metric: str) -> tuple[str, ...]:
-        """Say that what matches at a larger IoU matches at a smaller one, and F1 is above AP."""
-        pairs = {"ap50": ("ap70", "ap"), "f1_50": ("ap50", "panoptic_quality")}
-        return pairs.get(metric, ())
-
-    def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
-        """Refuse what is not whole numbers from 0 on."""
-        return check_known_values(labels, known)
-
-    def describe_labels(self, labels: Array) -> list[str]:
-        """Say when nothing is background, objects are pieces of a mask, a number is in pieces."""
-        if not labels.size or labels.min() < 0:
-            return []
-        if labels.min() > 0:
-            values, counts = np.unique(labels, return_counts=True)
-            return [
-                "no pixel is 0, which is background: all are of objects, most of object "
-                f"{values[counts.argmax()]}; if that is the background, write it as 0"
-            ]
-        if is_mask(labels):
-            return [
-                "a mask without object ids: its connected components are taken for objects, so "
-                "objects that touch are one"
-            ]
-        if not in_pieces(labels):
-            return []
-        return [
-            "labels in pieces that do not touch: each number is one object, as scores count it; "
-            "if numbers are classes, give every object a number of its own"
-        ]
-
-    def prepare(self, labels: Array) -> Array:
-        """Return `labels`; a mask, 0/1 or 0/255, becomes its connected components.
-
-        In all other labels a number is one object, in however many pieces.
-        """
-        return components(labels > 0) if is_mask(labels) else labels
-
     def coherence(self, maps: Maps, found: Found) -> float:
         """Correlation of the second map with its target for the objects found, inside these.
 
@@ -347,15 +242,3 @@ class Instances(Task):
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
         """Foreground probability (spatial...)."""
         return np.asarray(maps["foreground"][..., 0])
-
-
-def is_mask(labels: Array) -> bool:
-    """Whether labels are a mask without object ids: one value above 0, which is 1 or 255.
-
-    Examples
-    --------
-    >>> is_mask(np.array([[0, 255]])), is_mask(np.array([[0, 7]])), is_mask(np.array([[0, 0]]))
-    (True, False, False)
-    """
-    top = int(labels.max(initial=0))
-    return top in (1, 255) and bool(((labels == 0) | (labels == top)).all())

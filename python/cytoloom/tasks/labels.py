@@ -97,3 +97,16 @@ def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str,
 def unknown_marked(labels: Array, known: Array | None) -> Array:
     """Labels as int32 with -1 where not known."""
     return labels if known is None else np.where(known, labels, -1).astype(np.int32)
+
+
+def ratio(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:
+    """Pixel sizes in units of the smallest; equal where they are not known.
+
+    Examples
+    --------
+    >>> ratio((0.5, 0.25, 0.25), 3), ratio(None, 2)
+    ((2.0, 1.0, 1.0), (1.0, 1.0))
+    """
+    if spacing_um is None:
+        return (1.0,) * ndim
+    return tuple(float(size / min(spacing_um)) for size in spacing_um)

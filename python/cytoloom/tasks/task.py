@@ -261,6 +261,28 @@ class Task(Labelled):
         """
         return (metric.replace("dice", "iou", 1),) if metric.startswith("dice") else ()
 
+    def less_is_better(self, metric: str) -> bool:
+        """Whether a smaller value of a metric is the better one.
+
+        By it models are compared. Unless a task says otherwise, that is so of what is found where
+        there is nothing.
+
+        Parameters
+        ----------
+        metric : str
+            A name that `score` gives.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> Task().less_is_better("dice"), Task().less_is_better("n_found_on_empty")
+        (False, True)
+        """
+        return metric.startswith(EMPTY)
+
     def doubts(self, scores: Mapping[str, float]) -> list[str]:
         """Say why a model with these scores may be of no use.
 

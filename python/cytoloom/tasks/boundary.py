@@ -1,0 +1,173 @@
+"""Separate objects by the boundaries between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..components import component
+from ..components.rules import count, fraction, positive, ruled
+from ..losses import LOSS, Loss
+from ..segmentation.objects import keep_objects
+from ..segmentation.surfaces import beside_others
+from ..segmentation.watershed import separate
+from .found import Found
+from .head import Head
+from .labels import Array, Spacing, labels_and_known, ratio, weight_of
+from .objects import PARTITION, Objects, partition_scores
+from .task import Maps, Target, Truth
+from .tuning import Steps, best_for_objects
+
+if TYPE_CHECKING:
+    from ..patches.sample import Sample
+
+STEPS: Steps = (
+    ("boundary_threshold", (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)),
+    ("foreground_threshold", (0.3, 0.5, 0.7)),
+    ("min_seed_px", (1, 4, 10, 30)),
+)
+"""Which settings `Boundary.tune` tries, in which order."""
+
+
+@component
+@dataclass(frozen=True)
+class Boundary(Objects):
+    """Separate objects by the boundaries between them: cells in tissue, neurites.
+
+    Two heads are learned: the foreground, and the boundary, which are the object pixels beside
+    another object or background. Seeds are where the second is low; they grow by watershed over
+    the foreground, boundaries last.
+
+    Parameters
+    ----------
+    min_area_px : int, default 0
+        Smaller objects are dropped from the result (pixels, in 3-D voxels).
+    thickness_px : float, default 1.0
+        An object pixel is boundary where its middle is nearer than this to the surface of
+        something else, in units of the smallest pixel spacing: along an axis whose pixels are
+        more than twice as long, what lies beside makes no boundary.
+    loss : str or Loss, default "ce_dice"
+        Of the boundary: a name or a component of `losses`.
+    foreground_threshold : float, default 0.5
+        Foreground is where the probability is larger. Fitted by `tune`.
+    boundary_threshold : float, default 0.5
+        Seeds are where the probability of boundary is smaller. Fitted by `tune`.
+    min_seed_px : int, default 4
+        Smaller seeds are no seeds. Fitted by `tune`.
+
+    Examples
+    --------
+    >>> from cytoloom.patches.sample import Sample
+    >>> labels = np.zeros((12, 20), np.int32)
+    >>> labels[2:10, 2:10], labels[2:10, 10:18] = 1, 2
+    >>> task = Boundary()
+    >>> target = task.target(Sample({"labels": labels}, {"labels": "labels"}))
+    >>> found = task.decode({head: value for head, (value, weight) in target.items()})
+    >>> bool((found.labels == labels).all())
+    True
+    """
+
+    min_area_px: int = count(0, 0)
+    thickness_px: float = positive(1.0)
+    loss: str | Loss = ruled("ce_dice", LOSS)
+    foreground_threshold: float = fraction(0.5)
+    boundary_threshold: float = fraction(0.5)
+    min_seed_px: int = count(4, 0)
+
+    def __post_init__(self) -> None:
+        _ = self.heads  # a loss that does not go with its head is refused now
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """Two sigmoid heads, ``"foreground"`` and ``"boundary"``."""
+        return {
+            "foreground": Head(1, "sigmoid", "ce_dice"),
+            "boundary": Head(1, "sigmoid", self.loss),
+        }
+
+    @property
+    def class_heads(self) -> tuple[str, ...]:
+        """The probability of foreground."""
+        return ("foreground",)
+
+    @property
+    def context_px(self) -> int:
+        """How far a boundary reaches."""
+        return math.ceil(self.thickness_px + 0.5)
+
+    def keeping_all(self) -> Boundary:
+        """Return this task without minimal area."""
+        return replace(self, min_area_px=0)
+
+    def kept(self, maps: Maps, found: Found) -> Found:
+        """Drop small objects from a copy of what was found."""
+        return Found(keep_objects(found.labels.copy(), min_area_px=self.min_area_px))
+
+    def target(self, sample: Sample) -> Target:
+        """Foreground and boundary, 0 or 1; see `Task.target`."""
+        labels, known = labels_and_known(sample)
+        spacing = ratio(sample.spacing_um, labels.ndim)
+        near, doubt = beside_others(labels, known, self.thickness_px, spacing)
+        foreground = ((labels > 0) & known)[..., None].astype(np.float32)
+        return {
+            "foreground": (foreground, weight_of(known)),
+            "boundary": (near[..., None].astype(np.float32), weight_of(known & ~doubt)),
+        }
+
+    def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
+        """Seeds, watershed, sizes; int32 labels, numbered from 1."""
+        labels = separate(
+            maps["foreground"][..., 0],
+            1 - maps["boundary"][..., 0],
+            foreground_threshold=self.foreground_threshold,
+            seed_threshold=1 - self.boundary_threshold,
+            min_seed_px=self.min_seed_px,
+        )
+        if self.min_area_px > 1:
+            keep_objects(labels, min_area_px=self.min_area_px)
+        return Found(labels)
+
+    def tune(
+        self, maps: Sequence[Maps], truths: Sequence[Truth], spacing_um: Spacing = None
+    ) -> Boundary:
+        """Choose thresholds with the best mean average precision; see `Task.tune`."""
+        return replace(self, **best_for_objects(self, maps, truths, spacing_um, STEPS))
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Those of `Instances`, and bits of split and of merge and the adapted Rand error."""
+        scores, rows = super().score(truth, found, known, spacing_um)
+        return scores | partition_scores(truth, found.labels, known), rows
+
+    def score_range(self, metric: str) -> tuple[float, float]:
+        """Say that bits have no end."""
+        low, high = super().score_range(metric)
+        return (low, math.inf if metric.startswith("voi") else high)
+
+    def less_is_better(self, metric: str) -> bool:
+        """Say so of errors."""
+        return metric in PARTITION or super().less_is_better(metric)
+
+    def coherence(self, maps: Maps, found: Found) -> float:
+        """Correlation of the second map with the boundaries of what was found, inside it."""
+        inside = found.labels > 0
+        every = np.ones(inside.shape, bool)
+        near, _ = beside_others(found.labels, every, self.thickness_px, (1.0,) * inside.ndim)
+        seen, drawn = maps["boundary"][..., 0][inside], near[inside]
+        if seen.size == 0 or min(seen.std(), drawn.std()) < 1e-6:
+            return 0.0
+        return float(np.corrcoef(seen, drawn)[0, 1])
+
+    def evidence(self, maps: Maps, labels: Array) -> dict[str, Array]:
+        """How sure it is that a pixel is none of a boundary."""
+        return {"inside": 1 - maps["boundary"][..., 0]}
+
+    def foreground(self, maps: Maps) -> NDArray[np.float32]:
+        """Foreground probability (spatial...)."""
+        return np.asarray(maps["foreground"][..., 0])

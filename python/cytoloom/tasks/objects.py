@@ -1,0 +1,144 @@
+"""What all tasks share that tell objects apart: which labels they take, and how they are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..metrics.instances import IOUS_50_95, average_precision
+from ..metrics.matching import match
+from ..metrics.partitions import adapted_rand_error, variation_of_information
+from ..segmentation.objects import components, in_pieces
+from .found import Found, found_on_empty
+from .labels import Array, Spacing, check_known_values, overlap_scores, unknown_marked
+from .task import LOOK, Task
+
+PARTITION = ("voi_split", "voi_merge", "adapted_rand_error")
+"""Scores of how an image is divided, of which less is better."""
+
+
+class Objects(Task):
+    """Base of tasks whose labels are objects, each with a number of its own.
+
+    Examples
+    --------
+    >>> Objects().label_names
+    ('background', 'object')
+    """
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Background and object."""
+        return ("background", "object")
+
+    @property
+    def main_scores(self) -> tuple[str, ...]:
+        """Average precision at IoU 0.5, then Dice of the foreground."""
+        return ("ap50", "dice")
+
+    def doubts(self, scores: Mapping[str, float]) -> list[str]:
+        """Say so where no object was found though there were some, else where little area was."""
+        if scores.get("ap50") == 0 and scores.get("n_truth", 1) > 0:
+            none = "No object of the validation images was found: the model is of no use yet."
+            return [f"{none} {LOOK}"]
+        return super().doubts(scores)
+
+    def objects(self, labels: Array) -> Array:
+        """Return `labels`: each value is an object."""
+        return labels
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Average precision, F1, panoptic quality and foreground Dice; one row per object.
+
+        Objects found mostly on unknown pixels count nowhere. Without objects in truth and
+        result these are NaN; `n_found_on_empty` counts what is found where there is none.
+        """
+        marked = unknown_marked(truth, known)
+        matches = match(marked, found.labels, unknown=-1)
+        by_iou = average_precision(marked, found.labels, IOUS_50_95, unknown=-1)
+        n_truth, n_found = matches.tp + matches.fn, matches.tp + matches.fp
+        scores = {
+            "ap50": float(by_iou[0]),
+            "ap70": float(by_iou[4]),
+            "ap": float(by_iou.mean()),
+            "f1_50": matches.f1,
+            "panoptic_quality": matches.panoptic_quality,
+        }
+        if not n_truth + n_found:
+            scores = dict.fromkeys(scores, float("nan"))
+        return {
+            **scores,
+            "dice": overlap_scores(truth > 0, found.labels > 0, known)["dice"],
+            "n_truth": float(n_truth),
+            "n_found": float(n_found),
+            **found_on_empty(truth, found, known),
+        }, matches.objects()
+
+    def never_below(self, metric: str) -> tuple[str, ...]:
+        """Say that what matches at a larger IoU matches at a smaller one, and F1 is above AP."""
+        pairs = {"ap50": ("ap70", "ap"), "f1_50": ("ap50", "panoptic_quality")}
+        return pairs.get(metric, ())
+
+    def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
+        """Refuse what is not whole numbers from 0 on."""
+        return check_known_values(labels, known)
+
+    def describe_labels(self, labels: Array) -> list[str]:
+        """Say when nothing is background, objects are pieces of a mask, a number is in pieces."""
+        if not labels.size or labels.min() < 0:
+            return []
+        if labels.min() > 0:
+            values, counts = np.unique(labels, return_counts=True)
+            return [
+                "no pixel is 0, which is background: all are of objects, most of object "
+                f"{values[counts.argmax()]}; if that is the background, write it as 0"
+            ]
+        if is_mask(labels):
+            return [
+                "a mask without object ids: its connected components are taken for objects, so "
+                "objects that touch are one"
+            ]
+        if not in_pieces(labels):
+            return []
+        return [
+            "labels in pieces that do not touch: each number is one object, as scores count it; "
+            "if numbers are classes, give every object a number of its own"
+        ]
+
+    def prepare(self, labels: Array) -> Array:
+        """Return `labels`; a mask, 0/1 or 0/255, becomes its connected components.
+
+        In all other labels a number is one object, in however many pieces.
+        """
+        return components(labels > 0) if is_mask(labels) else labels
+
+
+def partition_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
+    """Bits of split and of merge, and the adapted Rand error; NaN where nothing is true.
+
+    Examples
+    --------
+    >>> partition_scores(np.array([[1, 1, 1, 1]]), np.array([[1, 1, 2, 2]]), None)["voi_split"]
+    1.0
+    """
+    marked = unknown_marked(truth, known)
+    if not (marked > 0).any():
+        return dict.fromkeys(PARTITION, float("nan"))
+    bits = variation_of_information(marked, found, unknown=-1)
+    return dict(zip(PARTITION, (*bits, adapted_rand_error(marked, found, unknown=-1)), strict=True))
+
+
+def is_mask(labels: Array) -> bool:
+    """Whether labels are a mask without object ids: one value above 0, which is 1 or 255.
+
+    Examples
+    --------
+    >>> is_mask(np.array([[0, 255]])), is_mask(np.array([[0, 7]])), is_mask(np.array([[0, 0]]))
+    (True, False, False)
+    """
+    top = int(labels.max(initial=0))
+    return top in (1, 255) and bool(((labels == 0) | (labels == top)).all())
