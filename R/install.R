@@ -13,7 +13,8 @@
 #' @param extras What else to install, by name: `"vendor"` reads Zeiss CZI, Leica LIF and Nikon
 #'   ND2; `"volumes"` reads OME-Zarr; `"parquet"` writes tables of objects as Parquet; `"export"`
 #'   reads and writes outlines of ImageJ; `"report"` makes pages of results; `"onnx"` and
-#'   `"bioimageio"` write models for other programs; `"fast"` is OpenVINO.
+#'   `"bioimageio"` write models for other programs; `"runs"` keeps runs in databases; `"fast"` is
+#'   OpenVINO.
 #' @param envname Name of the environment.
 #' @param force Remove the environment first, if it is there, and make it anew.
 #' @param ... Must be empty.

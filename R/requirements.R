@@ -11,7 +11,8 @@ packages_needed <- c(
   "imagecodecs>=2024.1.1",
   "pandas>=2.1",
   "matplotlib>=3.8",
-  "lazy-loader>=0.4"
+  "lazy-loader>=0.4",
+  "pyyaml>=6"
 )
 
 # Any of these computes; the first is what cl_install() takes where there are wheels of it.
@@ -19,7 +20,7 @@ backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
 # Parquet; vendors' formats; OME-Zarr; outlines of ImageJ; pages of results; models as ONNX and for
-# the BioImage Model Zoo.
+# the BioImage Model Zoo; stores of runs in databases.
 extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
@@ -31,7 +32,8 @@ extras_known <- list(
   bioimageio = c(
     "onnx>=1.17", "tf2onnx>=1.16.1", "onnxruntime>=1.20", "bioimageio.core>=0.11",
     "pydantic!=2.14.*"
-  )
+  ),
+  runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31")
 )
 
 backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi"))) {

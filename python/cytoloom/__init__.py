@@ -30,6 +30,12 @@ VERBS = {
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",
     "info": "models.info:info",
+    "run_start": "runs.verbs:start",
+    "run_list": "runs.verbs:table",
+    "run_show": "runs.verbs:show",
+    "run_compare": "runs.verbs:compare",
+    "run_resume": "runs.verbs:resume",
+    "run_remove": "runs.verbs:remove",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

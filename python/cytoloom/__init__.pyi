@@ -2,6 +2,7 @@ from . import images as images
 from . import losses as losses
 from . import metrics as metrics
 from . import plots as plots
+from . import runs as runs
 from . import simulate as simulate
 from . import tasks as tasks
 from . import volumes as volumes
@@ -37,6 +38,10 @@ from .prediction.rank import rank as rank
 from .prediction.ranking import Ranking as Ranking
 from .prediction.reopened import results as results
 from .reviewing.review import review as review
+from .runs.grids import grid as grid
+from .runs.parts import DataSplit as DataSplit
+from .runs.parts import Run as Run
+from .runs.store import Store as Store
 from .training.plan import plan as plan
 from .training.recipe import Plan as Plan
 from .training.train import train as train

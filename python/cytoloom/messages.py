@@ -233,7 +233,7 @@ class Face:
 
     def verb(self, name: str) -> str:
         """Spell the name of a verb."""
-        return f"`{name}`"
+        return f"`{name.replace('run_', 'runs.', 1) if name.startswith('run_') else name}`"
 
     def either(self, words: Either) -> str:
         """Choose this face's words."""
@@ -322,6 +322,22 @@ def _in_words_of_r(value: Any) -> str:
     return in_words(value)
 
 
+GROUPS = ("run",)
+"""Commands that have commands of their own."""
+
+
+def command_of(verb: str) -> str:
+    """Return the words of a verb's command.
+
+    Examples
+    --------
+    >>> command_of("export_model"), command_of("run_start")
+    ('export-model', 'run start')
+    """
+    first, _, rest = verb.partition("_")
+    return f"{first} {rest}" if first in GROUPS and rest else verb.replace("_", "-")
+
+
 @dataclass(frozen=True)
 class InOptions(Face):
     r"""How the command line spells them: settings that are options of the command, as such.
@@ -373,7 +389,7 @@ class InOptions(Face):
 
     def verb(self, name: str) -> str:
         """Spell a verb as its command."""
-        return f"cytoloom {name.replace('_', '-')}"
+        return f"cytoloom {command_of(name)}"
 
     def either(self, words: Either) -> str:
         """Choose the command line's words."""

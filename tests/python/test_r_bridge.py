@@ -372,7 +372,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     extras = project["optional-dependencies"]
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
     assert named == [
-        "fast", "parquet", "vendor", "volumes", "export", "report", "onnx", "bioimageio",
+        "fast", "parquet", "vendor", "volumes", "export", "report", "onnx", "bioimageio", "runs",
     ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
@@ -484,6 +484,8 @@ MAN = {
     "compare": "cl_compare", "rank": "cl_rank",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
     "export_model": "cl_export_model", "report": "cl_report", "review": "cl_review",
+    "run_start": "cl_run_start", "run_list": "cl_run_start", "run_show": "cl_run_start",
+    "run_compare": "cl_run_start", "run_resume": "cl_run_start", "run_remove": "cl_run_start",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ exit codes:
   1    failed; the reason is one sentence on standard error (--debug: the traceback)
   2    the command line itself was wrong
   3    predict, consensus, export: some images could not be used, the others are done
-       (see files.csv or consensus.csv)
+       (see files.csv or consensus.csv); run start, run resume: some runs failed
   130  interrupted"""
 
 
@@ -114,6 +114,31 @@ def _simulated(folder: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _listed(table: Any, args: argparse.Namespace) -> int:
+    if not len(table):
+        print(f"No runs in {args.store}. Next: cytoloom run start FILE --store {args.store}")
+        return OK
+    columns = ["run", "status", "set", "metric", "score", "minutes"]
+    print(table[columns].to_string(index=False, float_format="%.3f", na_rep=""))
+    for name, why in table.loc[table["why"] != "", ["run", "why"]].itertuples(index=False):
+        print(f"\n{name} failed: {why}")
+    return OK
+
+
+def _trained_all(table: Any, args: argparse.Namespace) -> int:
+    _listed(table, args)
+    failed = int((table["status"] == "failed").sum())
+    if not failed:
+        return OK
+    code = PARTIAL if failed < len(table) else FAILED
+    return complain(f"{failed} of {len(table)} runs failed", code)
+
+
+def _removed(names: Any, args: argparse.Namespace) -> int:
+    print(f"{counted(len(names), 'run')} removed from {args.store}")
+    return OK
+
+
 @dataclass(frozen=True)
 class Command:
     """One command beside its verb's declaration.
@@ -135,6 +160,8 @@ class Command:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+
+_SOME = {"nargs": "*", "metavar": "RUN", "help": "names of runs (default: all)"}
 
 COMMANDS = {
     "train": Command(
@@ -225,7 +252,31 @@ COMMANDS = {
         more={"path": {"metavar": "DIR", "help": "folder for the files"}},
     ),
     "info": Command("info nuclei.cytoloom"),
+    "run_start": Command(
+        "run start grid.yaml --store runs/",
+        _trained_all,
+        more={
+            "runs": {
+                "nargs": "+",
+                "metavar": "FILE",
+                "help": "YAML with data, network, task, trainer, each settings by name",
+            }
+        },
+    ),
+    "run_list": Command("run list --store runs/", _listed),
+    "run_show": Command("run show nuclei.small.instances.quick.seed0 --store runs/"),
+    "run_compare": Command(
+        "run compare --store runs/ --out comparison/", _compared, more={"names": _SOME}
+    ),
+    "run_resume": Command("run resume --store runs/", _trained_all, more={"names": _SOME}),
+    "run_remove": Command(
+        "run remove nuclei.small.instances.quick.seed0 --store runs/",
+        _removed,
+        more={"names": {**_SOME, "nargs": "+", "help": "names of runs"}},
+    ),
 }
+WORDS = {"run": "train, keep and compare runs: named data, networks, tasks and trainers"}
+"""What is said of commands that have commands of their own."""
 MORE: Mapping[str, Mapping[str, Any]] = {
     "data": {
         "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, label"

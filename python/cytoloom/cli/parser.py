@@ -13,8 +13,8 @@ import cytoloom
 from .. import VERBS
 from ..components import docstrings
 from ..events import Event, Parameter, Verb, drain, find_verb
-from ..messages import InOptions, spelled
-from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, Command, doctor
+from ..messages import GROUPS, InOptions, command_of, spelled
+from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, WORDS, Command, doctor
 from .options import Option, component_of, component_options, file_options
 
 DOCTOR = "say what this machine offers and what is missing"
@@ -51,13 +51,16 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     group = top.add_subparsers(metavar="COMMAND", required=True)
-    word = next((word for word in argv if not word.startswith("-")), "")
-    chosen = word.replace("-", "_")
+    chosen, word = _chosen(argv)
     alone = chosen in VERBS and not {"-h", "--help"} & set(argv[: argv.index(word)])
+    places: dict[str, Any] = {"": group}
     for name in [chosen] if alone else VERBS:
         verb = find_verb(VERBS[name])
         command = COMMANDS.get(name) or Command(_example(name, verb))
-        added = _command(group, name.replace("_", "-"), verb.summary, command.example)
+        above, _, own = command_of(name).rpartition(" ")
+        if above not in places:
+            places[above] = _group(group, above)
+        added = _command(places[above], own, verb.summary, command.example)
         if name == chosen:
             _Built(verb, command).add_to(added)
     if not alone:
@@ -65,6 +68,28 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="for programs")
         added.set_defaults(run=doctor, options=("json",))
     return top
+
+
+def _chosen(argv: Sequence[str]) -> tuple[str, str]:
+    """Return the verb that is asked for, and the last word of its command; empty without one."""
+    words = [word for word in argv if not word.startswith("-")]
+    if len(words) > 1 and words[0] in GROUPS:
+        return "_".join(words[:2]).replace("-", "_"), words[1]
+    return (words[0].replace("-", "_"), words[0]) if words else ("", "")
+
+
+def _group(group: Any, name: str) -> Any:
+    """Add a command that has commands of its own."""
+    words = WORDS[name]
+    added = group.add_parser(
+        name,
+        help=words,
+        description=f"{words[:1].upper()}{words[1:]}.",
+        epilog=f"example:\n  cytoloom {name} list",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    return added.add_subparsers(metavar="COMMAND", required=True)
 
 
 def _command(group: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -148,7 +173,7 @@ def _know(given: dict[str, Any], task: str) -> None:
 
 def _example(name: str, verb: Verb[..., Any]) -> str:
     required = [parameter.name.upper() for parameter in verb.parameters() if parameter.required]
-    return " ".join([name.replace("_", "-"), *required])
+    return " ".join([command_of(name), *required])
 
 
 def _option(parameter: Parameter, command: Command) -> Option | None:
@@ -160,7 +185,7 @@ def _option(parameter: Parameter, command: Command) -> Option | None:
     more = {**MORE.get(name, {}), **command.more.get(name, {})}
     words = parameter.annotation, default, parameter.description
     first = parameter.required and name not in command.defaults
-    option = Option(name, *words, more, positional=first or more.get("nargs") == "?")
+    option = Option(name, *words, more, positional=first or more.get("nargs") in ("?", "*"))
     return option if option.settings() else None
 
 

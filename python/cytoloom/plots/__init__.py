@@ -1,4 +1,4 @@
-"""Pictures: training history, reliability, outlines, worst and best images, agreement.
+"""Pictures: training history, reliability, outlines, worst and best images, agreement, runs.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot, so that no global state
 changes and nothing has to be closed; with `ax` it draws there and returns that axes' figure.
@@ -15,6 +15,7 @@ from .figures import (
     worst_best,
 )
 from .overlays import outlines_rgb, write_overlay
+from .repetitions import repetitions
 
 __all__ = [
     "agreement",
@@ -23,6 +24,7 @@ __all__ = [
     "outlines_rgb",
     "overlay",
     "reliability",
+    "repetitions",
     "save",
     "worst_best",
     "write_overlay",

@@ -29,6 +29,7 @@ COMPONENTS = (
     cl.tasks.Distance,
     cl.tasks.HotDistance,
     cl.tasks.InnerDistance,
+    cl.DataSplit,
     *cl.losses.NAMES.values(),
 )
 FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered", "some")

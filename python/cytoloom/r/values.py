@@ -36,6 +36,7 @@ COMPONENT_HOMES = (
     "networks.unet",
     "images.normalize",
     "patches.augment",
+    "runs.parts",
 )
 ARRAYS = ("uint8", "uint16", "int32", "float32", "float64", "bool")
 

@@ -194,6 +194,22 @@ def locked(folder: Path, verb: str, argument: str = "out", wait_s: float = 0.0) 
         lock.release()
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a run that may still be at work has a folder.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with locked(folder, "predict"):
+    ...     in_use(folder)
+    True
+    >>> in_use(folder)
+    False
+    """
+    owner = _read(folder / LOCK)
+    return owner is not None and _lives(owner, folder / LOCK)
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """Return what a file says; {} where it says nothing that can be understood, None without it."""
     if not is_regular(path):

@@ -1,0 +1,10 @@
+from .grids import grid as grid
+from .parts import DataSplit as DataSplit
+from .parts import Run as Run
+from .store import Store as Store
+from .verbs import compare as compare
+from .verbs import remove as remove
+from .verbs import resume as resume
+from .verbs import show as show
+from .verbs import start as start
+from .verbs import table as table

@@ -1,0 +1,282 @@
+"""Runs: trained by their names, each once, and what is told of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import cytoloom as cl
+import small
+from cytoloom import cli
+from cytoloom.cli import commands
+from cytoloom.runs.outcomes import RunComparison, best_points, compared
+from cytoloom.storage.lock import locked
+
+ONE = "nuclei.tiny.instances.quick.seed0"
+GONE = "gone.tiny.instances.quick.seed0"
+
+
+def written(folder: Path) -> Path:
+    """Write images to train on and images to test on below a folder."""
+    cl.simulate.write(folder / "train", images=3, progress=False)
+    cl.simulate.write(folder / "test", images=2, seed=9, progress=False)
+    shutil.copytree(folder / "train", folder / "classes")
+    for file in (folder / "classes" / "labels").iterdir():
+        labels = cl.images.read_labels(file)
+        file.unlink()
+        cl.images.write_labels(file, (labels > 0).astype("uint8"))
+    return folder
+
+
+def told(runs: Any, store: Any) -> tuple[pd.DataFrame, list[str]]:
+    """Start runs; return their table and what was said."""
+    events = list(cl.runs.start.events(runs, store=store))
+    return events[-1].value, [event.message for event in events if event.kind != "progress"]
+
+
+def runs_of(folder: Path, **changes: Any) -> list[cl.Run]:
+    """A grid of small runs, whose data are in a folder."""
+    data = cl.DataSplit(folder / "train", test=folder / "test")
+    trainer = {"quick": small.trainer(iterations=4)}
+    given = {"data": {"nuclei": data}, "network": {"tiny": small.NETWORK}, "trainer": trainer}
+    return cl.grid(**(given | changes))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> tuple[cl.Store, pd.DataFrame, list[str]]:
+    """A store in which one run has failed and the next is done; to be looked at only."""
+    store = cl.Store(folder / "store")
+    gone = runs_of(folder, data={"gone": cl.DataSplit(folder / "gone")})
+    table, said = told([*gone, *runs_of(folder)], store)
+    return store, table, said
+
+
+@pytest.fixture
+def copied(first: tuple[cl.Store, Any, Any], tmp_path: Path) -> cl.Store:
+    """A copy of that store, to be changed."""
+    shutil.copytree(first[0].place, tmp_path / "store")
+    return cl.Store(tmp_path / "store")
+
+
+def test_one_that_fails_says_why_and_the_others_are_trained(first: Any) -> None:
+    store, table, said = first
+    assert table["run"].tolist() == [GONE, ONE]
+    assert table["status"].tolist() == ["failed", "done"]
+    assert "Invalid `data`. Expected a folder with images/" in table["why"][0]
+    assert table["why"][1] == ""
+    assert any(text.startswith(f"{GONE}: It failed: Invalid `data`") for text in said)
+    assert said[-2] == f"2 runs: 1 failed, 1 done, in {store.place}."
+
+
+def test_scores_are_those_of_training_and_of_evaluate(first: Any, folder: Path) -> None:
+    store, table, _ = first
+    model, rows = store.model(ONE), store.scores(ONE)
+    of_training = rows[rows["set"] == "validation"].set_index("metric")["value"].to_dict()
+    assert of_training == pytest.approx(model.info["training"]["scores"])
+    means = rows[rows["set"] == "test"].groupby("metric")["value"].mean()
+    summary = cl.evaluate(model, folder / "test", progress=False).summary.set_index("metric")
+    assert means["dice"] == pytest.approx(summary["value"]["dice"])
+    assert (table["set"][1], table["metric"][1]) == ("test", "ap50")
+    assert table["score"][1] == pytest.approx(summary["value"]["ap50"])
+
+
+def test_what_is_done_is_not_trained_again(first: Any, folder: Path) -> None:
+    store = first[0]
+    before = (store.model_folder(ONE) / "model.json").stat().st_mtime_ns
+    table, said = told(runs_of(folder), store)
+    assert (store.model_folder(ONE) / "model.json").stat().st_mtime_ns == before
+    assert said[0] == f"{ONE}: It is done."
+    assert table["status"].tolist() == ["done"]
+
+
+def test_the_same_under_another_name_is_not_trained(copied: cl.Store, folder: Path) -> None:
+    again = dataclasses.replace(runs_of(folder)[0], name="again")
+    table, _ = told(again, copied)
+    assert table["status"].tolist() == ["failed"]
+    assert f"Received: the same as {ONE}, which is done" in table["why"][0]
+    assert not copied.model_folder("again").exists()
+
+
+def test_a_part_that_was_changed_by_hand_is_noticed(copied: cl.Store, folder: Path) -> None:
+    """A model that was learned with 4 iterations is not said to be one of 5."""
+    file = Path(copied.place) / "trainer" / "quick.yaml"
+    file.write_text(file.read_text().replace("iterations: 4", "iterations: 5"))
+    _, said = told([], copied)
+    found = list(cl.runs.resume.events(ONE, store=copied))
+    assert said == ["0 runs, in " + copied.place + ".", ""]
+    assert found[-1].value["status"].tolist() == ["done"]
+    changed = copied.run(ONE)
+    assert changed.trainer.iterations == 5
+    _, said = told(changed, copied)
+    assert (
+        "It was not trained: Invalid `run`. Expected the parts with which it was begun" in said[0]
+    )
+
+
+def test_one_that_is_trained_elsewhere_is_left_to_it(copied: cl.Store, folder: Path) -> None:
+    run = runs_of(folder, seed=5)[0]
+    copied.add(run)
+    (copied.models / run.name).mkdir(exist_ok=True)
+    with locked(copied.models / run.name, "run_start"):
+        table, said = told(run, copied)
+        assert said[0] == f"{run.name}: Another process trains it."
+        assert table["status"].tolist() == ["running"]
+        with pytest.raises(cl.InvalidError, match="one that no process trains"):
+            copied.remove(run.name)
+    assert copied.status(run.name) == "waiting"
+
+
+def test_what_was_cut_off_goes_on(first: Any, folder: Path, tmp_path: Path) -> None:
+    """Ctrl-C in the middle; resumed, the weights are those of the run that was not stopped."""
+    store = cl.Store(f"sqlite:///{tmp_path}/runs.db")
+    events = cl.runs.start.events(runs_of(folder), store=store)
+    for event in events:
+        if "iteration 2" in event.message:
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())
+    assert store.status(ONE) == "cut off"
+    assert not (store.model_folder(ONE) / "model.json").exists()
+    table = cl.runs.resume(store=store, progress=False)
+    assert table["status"].tolist() == ["done"]
+    assert small.same_weights(store.model(ONE), first[0].model(ONE))
+    pd.testing.assert_frame_equal(store.scores(ONE), first[0].scores(ONE))
+    curves = [one.history(ONE).drop(columns="seconds") for one in (store, first[0])]
+    pd.testing.assert_frame_equal(*curves, check_dtype=False)
+    cl.runs.remove(ONE, store=store, progress=False)
+    assert not store.model_folder(ONE).parent.exists()
+
+
+def test_a_run_goes_on_from_another_run(copied: cl.Store, folder: Path) -> None:
+    """Heads of the same name are taken over, that of classes is fresh, and this is said."""
+    later = runs_of(
+        folder,
+        data=cl.DataSplit(folder / "classes"),
+        task="classes:background,cell",
+        start=ONE,
+        trainer=small.trainer(iterations=1),
+    )[0]
+    table, said = told(later, copied)
+    assert table["status"].tolist() == ["done"], table["why"][0]
+    assert any("All but this is taken over from `start`" in text for text in said)
+    assert copied.model(later.name).info["start"] == str(copied.model_folder(ONE))
+    waiting = runs_of(folder, start=GONE, seed=3)[0]
+    table, _ = told(waiting, copied)
+    assert (
+        f"Invalid `start`. Expected a run that is done. Received: {GONE}, failed"
+        in (table["why"][0])
+    )
+
+
+def test_one_run_is_shown(first: Any) -> None:
+    store = first[0]
+    found = cl.runs.show(ONE, store=store, progress=False)
+    losses = found.history[(found.history["set"] == "validation")]
+    losses = losses[losses["metric"] == "loss"]["value"]
+    best = found.best.set_index(["set", "metric"])["value"]
+    assert best["validation", "loss"] == losses.min()
+    assert found.parts["name"].tolist() == ["nuclei", "tiny", "instances", "quick"]
+    assert "network tiny\n  name: UNet\n  filters: 8" in str(found)
+    with pytest.raises(cl.InvalidError, match=r"Invalid `run`. Expected one of"):
+        cl.runs.show("other", store=store, progress=False)
+
+
+def test_scores_are_at_their_best_where_they_are_largest() -> None:
+    rows = [(1, "loss", 3.0), (2, "loss", 1.0), (3, "loss", 2.0), (1, "score", 0.5)]
+    rows += [(2, "score", float("nan")), (3, "score", 0.75)]
+    table = pd.DataFrame(rows, columns=["iteration", "metric", "value"]).assign(set="validation")
+    assert best_points(table)[["iteration", "value"]].to_numpy().tolist() == [[2, 1.0], [3, 0.75]]
+
+
+def scored(tmp_path: Path, values: Iterable[tuple[str, int, float]]) -> cl.Store:
+    """A store of runs that are said to be done, each with a Dice on two test images."""
+    store = cl.Store(tmp_path / "scored")
+    networks = {"a": cl.UNet(filters=4), "b": cl.UNet(filters=8)}
+    runs = {run.name: run for run in cl.grid("d", networks, "binary", repetitions=4)}
+    store.add(list(runs.values()))
+    for network, seed, dice in values:
+        name = f"d.{network}.binary.trainer.seed{seed}"
+        rows = [("validation", "", "dice", 0.0)]
+        rows += [("test", "1", "dice", dice - 0.125), ("test", "2", "dice", dice + 0.125)]
+        columns = ["set", "image", "metric", "value"]
+        store.write_tables(name, scores=pd.DataFrame(rows, columns=columns))
+        store.record(name, {"status": "done", "metric": "dice", "bounds": {"dice": [0.0, 1.0]}})
+    return store
+
+
+def test_means_are_over_repetitions(tmp_path: Path) -> None:
+    """Of a three runs of mean .5, .625 and .75; of b a single one, which has no interval."""
+    values = [("a", 0, 0.5), ("a", 1, 0.625), ("a", 2, 0.75), ("b", 0, 0.25)]
+    found: RunComparison = compared(scored(tmp_path, values), ())
+    rows = found.summary.set_index("network")
+    assert list(rows.index) == ["a", "b"]
+    assert rows["value"].tolist() == [0.625, 0.25]
+    assert rows["n"].tolist() == [3, 1]
+    assert (rows["set"] == "test").all()
+    assert 0.25 < rows["low"]["a"] < 0.5
+    assert 0.75 < rows["high"]["a"] < 0.9
+    assert rows[["low", "high"]].loc["b"].isna().all()
+    assert "network" in str(found)
+    with pytest.raises(cl.InvalidError, match=r'Invalid `metric`. Expected one of "dice"'):
+        compared(scored(tmp_path / "again", values), (), "ap50")
+
+
+def test_a_comparison_is_written_and_not_over_another(tmp_path: Path) -> None:
+    store = scored(tmp_path, [("a", 0, 0.5), ("a", 1, 0.75), ("b", 0, 0.25)])
+    out = tmp_path / "comparison"
+    cl.runs.compare(store=store, out=out, progress=False)
+    assert {file.name for file in out.iterdir()} == {"comparison.csv", "comparison.png", "runs.csv"}
+    assert len(pd.read_csv(out / "runs.csv")) == 3
+    with pytest.raises(cl.InvalidError, match="Expected a new file"):
+        cl.runs.compare(store=store, out=out, progress=False)
+    cl.runs.compare(
+        "d.a.binary.trainer.seed0", store=store, out=out, overwrite=True, progress=False
+    )
+    assert len(pd.read_csv(out / "runs.csv")) == 1
+    figure = cl.plots.repetitions(*dataclasses.astuple(cl.runs.compare(store=store))[:2])
+    (panel,) = figure.axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["a", "b"]
+    assert sorted(panel.lines[0].get_xdata()) == [0.5, 0.75]
+
+
+def test_the_command_line_tells_of_runs(
+    copied: cl.Store, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And ends with 3 where some have failed."""
+    store = copied.place
+    assert cli.main(["run", "list", "--store", store]) == commands.OK
+    text = capsys.readouterr().out
+    assert f"{GONE} failed: Invalid `data`" in text
+    assert "test   ap50" in text
+    grid = folder / "grid.yaml"
+    grid.write_text(
+        f"data:\n  nuclei: {{train: {folder}/train, test: {folder}/test}}\n"
+        "  gone: nowhere\nnetwork: tiny\ntrainer: quick\n"
+    )
+    assert cli.main(["run", "start", str(grid), "--store", store]) == commands.FAILED
+    assert "no other data in the store has. Received: gone" in capsys.readouterr().err
+    grid.write_text(grid.read_text().replace("gone:", "nothing:"))
+    assert cli.main(["run", "start", str(grid), "--store", store, "--quiet"]) == commands.PARTIAL
+    captured = capsys.readouterr()
+    assert f"{ONE} " in captured.out
+    assert captured.err.endswith("cytoloom: 1 of 2 runs failed\n")
+    assert cli.main(["run", "compare", "--store", store]) == commands.OK
+    assert "ap50, means over runs" in capsys.readouterr().out
+    assert cli.main(["run", "show", ONE, "--store", store]) == commands.OK
+    assert f"{ONE}: done" in capsys.readouterr().out
+    assert cli.main(["run", "remove", GONE, "--store", store]) == commands.OK
+    assert "1 run removed" in capsys.readouterr().out
+    assert GONE not in copied.names()
+    assert cli.main(["run", "list", "--store", str(folder / "empty")]) == commands.OK
+    assert "No runs in" in capsys.readouterr().out
