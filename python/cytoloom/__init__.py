@@ -30,6 +30,7 @@ VERBS = {
     "plan": "training.plan:plan",
     "simulate": "simulate.folder:write",
     "info": "models.info:info",
+    "convert": "volumes.convert:convert",
     "run_start": "runs.verbs:start",
     "run_list": "runs.verbs:table",
     "run_show": "runs.verbs:show",

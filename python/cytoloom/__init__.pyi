@@ -46,6 +46,7 @@ from .training.plan import plan as plan
 from .training.recipe import Plan as Plan
 from .training.train import train as train
 from .training.trainer import Trainer as Trainer
+from .volumes.convert import convert as convert
 
 VERBS: dict[str, str]
 __version__: str

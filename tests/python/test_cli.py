@@ -35,6 +35,7 @@ COMMANDS = (
     "consensus",
     "export",
     "export-model",
+    "convert",
     "report",
     "review",
     "simulate",

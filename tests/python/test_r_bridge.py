@@ -484,6 +484,7 @@ MAN = {
     "compare": "cl_compare", "rank": "cl_rank",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
     "export_model": "cl_export_model", "report": "cl_report", "review": "cl_review",
+    "convert": "cl_convert",
     "run_start": "cl_run_start", "run_list": "cl_run_start", "run_show": "cl_run_start",
     "run_compare": "cl_run_start", "run_resume": "cl_run_start", "run_remove": "cl_run_start",
 }  # fmt: skip

@@ -142,6 +142,7 @@ def test_time_comes_first_and_channels_next_as_the_format_wants(tmp_path):
     write(tmp_path / "a.zarr", array, axes="tyxc")
     assert [a["name"] for a in ome(tmp_path / "a.zarr")["multiscales"][0]["axes"]] == list("tcyx")
     np.testing.assert_array_equal(read(tmp_path / "a.zarr").array, array)
+    assert read(tmp_path / "a.zarr").channel_names is None
     valid(tmp_path / "a.zarr")
 
 

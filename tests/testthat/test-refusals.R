@@ -51,6 +51,7 @@ usual_calls <- function() {
       cl_measure = list(labels = image, progress = FALSE), cl_outlines = list(labels = image),
       cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
       cl_export_model = list(model = tiny_model(), path = taken, progress = FALSE),
+      cl_convert = list(image = nowhere, out = nowhere, progress = FALSE),
       cl_report = list(results = nowhere, path = page, progress = FALSE),
       cl_review = list(results = nowhere, progress = FALSE),
       cl_relate = list(nuclei = image, cells = image),

@@ -200,6 +200,7 @@ test_that("the formals of verbs are what Python declares", {
     evaluate = evaluate.cl_model, predict = predict.cl_model, measure = cl_measure,
     consensus = cl_consensus, export = cl_export, export_model = cl_export_model,
     report = cl_report, review = cl_review, compare = cl_compare, rank = cl_rank,
+    convert = cl_convert,
     run_start = cl_run_start, run_list = cl_runs, run_show = cl_run_show,
     run_compare = cl_run_compare, run_resume = cl_run_resume, run_remove = cl_run_remove
   )

@@ -109,6 +109,11 @@ def _written(folder: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _converted(path: Any, args: argparse.Namespace) -> int:
+    print(f"Image in {path}")
+    return OK
+
+
 def _simulated(folder: Any, args: argparse.Namespace) -> int:
     print(f"{counted(args.images, 'image')} of kind {args.kind} in {folder}")
     return OK
@@ -252,6 +257,14 @@ COMMANDS = {
         more={"path": {"metavar": "DIR", "help": "folder for the files"}},
     ),
     "info": Command("info nuclei.cytoloom"),
+    "convert": Command(
+        "convert slide.czi slide.zarr",
+        _converted,
+        more={
+            "image": {"help": "image file in any format that is read"},
+            "out": {"metavar": "ZARR", "help": "NAME.zarr, or NAME.zarr/labels/CELLS"},
+        },
+    ),
     "run_start": Command(
         "run start grid.yaml --store runs/",
         _trained_all,

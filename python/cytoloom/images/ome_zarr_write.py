@@ -279,12 +279,12 @@ class ImageWriter:
     def described(self, source: str) -> dict[str, Any]:
         """Say what channels are called, and how they are shown."""
         count = self.shape[self.axes.index("c")] if "c" in self.axes else 1
-        names = self.channel_names or tuple(f"Channel {k}" for k in range(count))
-        colours = self.colours or _default_colours(count)
-        channels = [
-            {"label": name, "color": colour, "active": True, "window": self._window(k)}
-            for k, (name, colour) in enumerate(zip(names, colours, strict=True))
+        channels: list[dict[str, Any]] = [
+            {"color": colour, "active": True, "window": self._window(k)}
+            for k, colour in enumerate(self.colours or _default_colours(count))
         ]
+        for channel, name in zip(channels, self.channel_names, strict=False):
+            channel["label"] = name
         return {"omero": {"channels": channels}}
 
     def _window(self, channel: int) -> dict[str, float]:

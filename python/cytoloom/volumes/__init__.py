@@ -1,5 +1,8 @@
 """Volumes of any size: images and labels in OME-Zarr, blocks, and what is put together of them."""
 
-from .stores import read_labels, write
+import lazy_loader
 
-__all__ = ["read_labels", "write"]
+# the command line reads declarations of verbs in this room, for which NumPy is not loaded
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"stores": ["read_labels", "write"]}
+)

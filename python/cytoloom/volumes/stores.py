@@ -110,7 +110,7 @@ def write(
     """
     need_zarr("path")
     path = meant(path)
-    store, name = _place(path)
+    store, name = place(path)
     as_labels = bool(name) if labels is None else labels
     if name and not as_labels:
         raise invalid("labels", expected="True in a folder labels/", received=labels)
@@ -122,15 +122,15 @@ def write(
     spatial = "".join(a for a in letters if a in "zyx")
     spacing, origin = _along("spacing_um", spacing_um, spatial), _floats(origin_um, spatial)
     if name:
-        spacing, origin = _as_image(store, pixels.shape, spatial, spacing, origin)
+        spacing, origin = as_image(store, pixels.shape, spatial, spacing, origin)
     kind = LabelsWriter if as_labels else ImageWriter
     names, colours = _channels(channels, letters, pixels.shape)
     temporary = path.parent / partial_name() if not name else store / partial_name()
     writer = kind(
         temporary, pixels.shape, pixels.dtype.name, chunks_for(pixels.shape, letters), spacing,
-        origin, _version(version, store, name), letters, names, colours,
+        origin, version_to_write(version, store, name), letters, names, colours,
     )  # fmt: skip
-    _refuse_taken(path, overwrite)
+    refuse_taken(path, overwrite)
     _written(writer, pixels, path, name)
     if name:
         list_label(store, name)
@@ -174,15 +174,15 @@ def read_labels(path: str | os.PathLike[str]) -> AnyArray:
     return files.read_labels(within[0] if within else path)
 
 
-def _place(path: Path) -> tuple[Path, str]:
+def place(path: Path, argument: str = "path") -> tuple[Path, str]:
     """Return the store, and the name of labels in it."""
     try:
         store, name = place_of(path)
     except InvalidError as error:
-        raise error.renamed("path") from None
+        raise error.renamed(argument) from None
     if name and not is_multiscale(store):
         raise invalid(
-            "path",
+            argument,
             expected="labels of an image in OME-Zarr",
             received=f"{path}, where {store} is none",
             remedy="Write the image first, or the labels by themselves, as cells.zarr.",
@@ -234,7 +234,7 @@ def _floats(origin_um: Sequence[float] | None, spatial: str) -> tuple[float, ...
     return found
 
 
-def _as_image(
+def as_image(
     store: Path,
     shape: tuple[int, ...],
     spatial: str,
@@ -272,7 +272,7 @@ def _channels(
     return names, tuple(colour.upper() for colour in colours)
 
 
-def _version(version: str | None, store: Path, name: str) -> str:
+def version_to_write(version: str | None, store: Path, name: str) -> str:
     """Return the version to write: of labels that of their image."""
     if version not in (None, *VERSIONS):
         raise invalid("version", expected='"0.5" or "0.4"', received=version)
@@ -282,15 +282,15 @@ def _version(version: str | None, store: Path, name: str) -> str:
     return own
 
 
-def _refuse_taken(path: Path, overwrite: bool) -> None:
+def refuse_taken(path: Path, overwrite: bool, argument: str = "path") -> None:
     """Refuse a place with something in it, or in a folder that is not there."""
     if os.path.lexists(path):
         if not overwrite:
-            raise new_file(path)
+            raise new_file(path).renamed(argument)
         if not is_store(path) or path.is_symlink():
-            raise invalid("path", expected="a store of Zarr to replace", received=str(path))
+            raise invalid(argument, expected="a store of Zarr to replace", received=str(path))
     if not (path.parent.is_dir() or path.parent.name == "labels"):
-        raise invalid("path", expected="a place in a folder that exists", received=str(path))
+        raise invalid(argument, expected="a place in a folder that exists", received=str(path))
 
 
 def _written(writer: ImageWriter, pixels: Any, path: Path, name: str) -> None:

@@ -34,10 +34,11 @@ BASES = {
     "consensus": ["data/labels", "data/labels"],
     "export": ["data/labels", "new"],
     "report": ["data/results", "new.html"],
+    "convert": ["data/images/0.npy", "new.zarr"],
     "info": ["m.cytoloom"],
     "doctor": [],
 }
-WEIGHTS = (1, 2, 1, 5, 1, 3, 2, 2, 2, 2, 2, 2, 2, 1)
+WEIGHTS = (1, 2, 1, 5, 1, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1)
 
 
 def case(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], object]]:

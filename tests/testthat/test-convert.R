@@ -1,0 +1,17 @@
+test_that("an image becomes OME-Zarr, and labels of it", {
+  need_python()
+  labels <- matrix(0L, 12, 16)
+  labels[2:9, 2:9] <- 300L
+  folder <- tempfile()
+  dir.create(folder)
+  image <- file.path(folder, "a.tif")
+  cl_write_labels(labels, image, pixel_size_um = 0.5)
+  store <- cl_convert(image, file.path(folder, "a.zarr"), progress = FALSE)
+  expect_identical(basename(store), "a.zarr")
+  expect_equal(cl_read(store), cl_read(image), ignore_attr = FALSE)
+  inside <- cl_convert(image, file.path(store, "labels", "cells"), progress = FALSE)
+  expect_identical(cl_read(inside, labels = TRUE), cl_read(image, labels = TRUE))
+  expect_identical(cl_measure(inside, store, progress = FALSE)$area_um2, 16)
+  expect_error(cl_convert(image, store), "Pass overwrite = TRUE")
+  expect_error(cl_convert(image, image), "such as cells.zarr")
+})
