@@ -307,6 +307,27 @@ def test_a_pickle_is_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@BOTH
+def test_a_pipe_in_place_of_a_chunk_is_not_waited_for(tmp_path, version):
+    """Nobody may ever write into it."""
+    write_image(tmp_path / "a.zarr", grey(), "yx", version=version)
+    chunk = tmp_path / "a.zarr/0" / ("c/1/2" if version == 3 else "1.2")
+    chunk.unlink()
+    os.mkfifo(chunk)
+    refused(tmp_path / "a.zarr", "chunks in files")
+    (tmp_path / "a.zarr/0" / (".zarray" if version == 2 else "zarr.json")).unlink()
+    os.mkfifo(tmp_path / "a.zarr/0" / (".zarray" if version == 2 else "zarr.json"))
+    refused(tmp_path / "a.zarr", "its array is missing")
+
+
+def test_chunks_in_shards_are_read_by_region(tmp_path):
+    array = grey((64, 64))
+    write_array(tmp_path / "a.zarr", array, chunks=(8, 8), shards=(32, 32))
+    region = (slice(5, 41), slice(30, 34))
+    found = read_part(tmp_path / "a.zarr", Part(region=region))
+    np.testing.assert_array_equal(found[..., 0], array[region])
+
+
 def test_a_store_without_a_chunk_is_said_to_be_so(tmp_path):
     write_image(tmp_path / "a.zarr", np.zeros((30, 40), np.uint16), "yx")
     with pytest.warns(UserWarning, match="no pixel of it is stored"):

@@ -14,7 +14,7 @@ from .ome_zarr import Stored, labels_of, scenes_of, stored_at
 from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
 from .units import along_axes
 from .vendor import chosen_scene
-from .zarr_store import METADATA, has_chunks, metadata_file, opened, watched
+from .zarr_store import METADATA, has_chunks, metadata_file, opened, refuse_odd_files, watched
 
 
 class Zarr(Reader):
@@ -55,6 +55,7 @@ class Zarr(Reader):
         array = opened(stored.array)
         box = stored_box(shape, stored.letters, part, str(path), dtype)
         refuse_too_large(stored.array.chunk_shape, dtype, str(path))
+        refuse_odd_files(stored.array, array, box)
         try:
             pixels = np.asarray(array[box])
         except Exception as error:

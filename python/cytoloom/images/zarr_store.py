@@ -209,6 +209,27 @@ def _opened(path: Path, version: int, state: object) -> Any:
         ) from error
 
 
+def refuse_odd_files(node: Node, array: Any, box: Sequence[slice]) -> None:
+    """Refuse a box of which a chunk is a pipe, a device or a folder, which may be waited for.
+
+    Parameters
+    ----------
+    node : Node
+        The array.
+    array : zarr.Array
+        The same, opened.
+    box : sequence of slice
+        Start and stop along each axis.
+    """
+    edges = array.shards or array.chunks
+    spans = zip(box, edges, strict=True)
+    places = [range(b.start // edge, -(-b.stop // edge)) for b, edge in spans]
+    for place in itertools.product(*places):
+        path = node.path / array.metadata.encode_chunk_key(place)
+        if path.exists() and not path.is_file():
+            raise node.wrong("chunks in files", f"{path}, which is none")
+
+
 def metadata_file(node: Node) -> Path:
     """Return the file that says what a folder is."""
     if node.version == 3:
