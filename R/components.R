@@ -233,6 +233,33 @@ cl_boundary <- function(min_area_px = 0, thickness_px = 1, loss = "ce_dice",
   component("Boundary", settings())
 }
 
+#' What to learn: objects told apart by which pixels are of one object
+#'
+#' For objects of any shape that lie side by side, such as neurites. A part of the network says of
+#' each pixel and each offset whether the pixel there is of the same object; the mutex watershed
+#' makes objects of that. Needs `cl_install(extras = "affinities")`. Scored as [cl_boundary()].
+#'
+#' @param ndim 2 for images, 3 for stacks.
+#' @param neighbourhood A list of offsets in pixels, each `c(z, y, x)`, of either sign; z is 0 for
+#'   images. Neighbours over a face join, all others only part. `NULL`: neighbours, and along each
+#'   axis 3 and 9 px, in stacks 3 planes and 9 px.
+#' @param lsds Whether the network also learns local shape descriptors, which help the affinities.
+#' @param balance Whether pairs of one object and all others weigh the same.
+#' @param loss Loss of the affinities, as for [cl_binary()].
+#' @param lsd_sigma_px Of the window of the descriptors, in units of the smallest pixel spacing.
+#' @param min_area_px Objects below this area are dropped.
+#' @param bias,foreground_threshold,min_piece_px Set in training.
+#' @return A list of class `cl_affinities`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
+#' @export
+#' @examples
+#' cl_affinities(ndim = 3, lsds = TRUE)
+cl_affinities <- function(ndim = 2, neighbourhood = NULL, lsds = FALSE, balance = TRUE,
+                          loss = "ce", lsd_sigma_px = 4, min_area_px = 0, bias = 0.5,
+                          foreground_threshold = 0.5, min_piece_px = 4) {
+  component("Affinities", settings())
+}
+
 #' What to learn: foreground by the distance to its surface
 #'
 #' `cl_distance()`: tanh of the distance over a scale, positive inside and negative outside.

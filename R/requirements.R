@@ -19,11 +19,12 @@ packages_needed <- c(
 backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
-# Parquet; vendors' formats; OME-Zarr; outlines of ImageJ; pages of results; models as ONNX and for
-# the BioImage Model Zoo; stores of runs in databases.
+# Parquet; objects of affinities; vendors' formats; OME-Zarr; outlines of ImageJ; pages of results;
+# models as ONNX and for the BioImage Model Zoo; stores of runs in databases.
 extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
+  affinities = "bioimage-cpp>=0.10",
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8"),
   volumes = "zarr>=3.1",
   export = "roifile>=2024.9.15",

@@ -99,6 +99,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "torch",
             "fast",
             "parquet",
+            "affinities",
             "export",
             "report",
             "onnx",

@@ -30,8 +30,8 @@ usual_calls <- function() {
   pair <- list(truth = image, found = image)
   data <- list(data = nowhere, progress = FALSE)
   made <- c(
-    "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance", "cl_hot_distance",
-    "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer"
+    "cl_affinities", "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance",
+    "cl_hot_distance", "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer"
   )
   c(
     stats::setNames(rep(list(list()), length(made)), made),

@@ -120,7 +120,7 @@ test_that("plain values keep their shape", {
 makers <- list(
   Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
   Binary = cl_binary, Classes = cl_classes, Instances = cl_instances, Boundary = cl_boundary,
-  Distance = cl_distance, InnerDistance = cl_inner_distance, HotDistance = cl_hot_distance,
+  Affinities = cl_affinities, Distance = cl_distance, InnerDistance = cl_inner_distance, HotDistance = cl_hot_distance,
   CrossEntropyDice = function(class_weights = NULL, smooth = 1) {
     cl_loss("ce_dice", class_weights, smooth)
   },
@@ -157,6 +157,7 @@ test_that("a setting out of its range is told where it is made, without Python",
     quote(cl_classes(class_weights = 1:3)), quote(cl_classes(loss = cl_unet())),
     quote(cl_binary(loss = NULL)), quote(cl_binary(loss = "x")), quote(cl_binary(loss = NA)),
     quote(cl_distance(scale_px = 0)), quote(cl_hot_distance(distance_loss = NULL)),
+    quote(cl_affinities(ndim = 4)), quote(cl_affinities(neighbourhood = 3)),
     quote(cl_boundary(boundary_threshold = 1)), quote(cl_inner_distance(scale_um = -1)),
     quote(cl_instances(distance_loss = 1)), quote(cl_instances(fill_holes = "yes")),
     quote(cl_loss("dice", class_weights = c(0, 0))), quote(cl_normalize(floor = -1)),

@@ -134,9 +134,9 @@ class HeadLoss:
 
         Parameters
         ----------
-        target : tensor (batch, spatial..., channels + 1)
-            What the channels should say, then the pixel weight. Without the last channel every
-            pixel weighs 1.
+        target : tensor (batch, spatial..., channels + 1 or 2 channels)
+            What the channels should say, then the pixel weight, one for all channels or one for
+            each. Without any every pixel weighs 1.
         logits : tensor (batch, spatial..., channels)
             The network's output.
 

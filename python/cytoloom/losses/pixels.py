@@ -19,14 +19,15 @@ class Pixels:
     ----------
     target, logits, predicted : tensor (batch, spatial..., channels)
         What the channels should say, what they say, and that after the activation.
-    weight : tensor (batch, spatial..., 1)
-        Of each pixel.
+    weight : tensor (batch, spatial..., 1 or channels)
+        Of each pixel, or of each of its channels.
     activation : {"sigmoid", "softmax", "linear"}
         What was applied to the logits.
     class_weights : tuple of float
         Factor of each channel, or (background, foreground) of a single one.
     known : tensor (batch,)
-        Pixels of each image with a weight, at least 1.
+        Pixels of each image with a weight, at least 1; where channels have weights of their own,
+        their mean number.
     """
 
     target: Tensor
@@ -74,16 +75,17 @@ def pixels_of(
     target, logits = (ops_.cast(v, "float32") for v in (target, logits))
     channels = logits.shape[-1]
     weight = ops_.ones_like(logits[..., :1])
-    if target.shape[-1] == channels + 1:
-        target, weight = target[..., :-1], target[..., -1:]
+    if target.shape[-1] in (channels + 1, 2 * channels):
+        target, weight = target[..., :channels], target[..., channels:]
     if target.shape[-1] != channels:
-        expected = f"{channels} channels as the logits, or one more with the weight"
+        expected = f"{channels} channels as the logits, one more with the weight, or twice as many"
         raise invalid("target", expected=expected, received=tuple(target.shape))
     counts = weight > 0
     # Selecting, not multiplying: 0 * inf would be NaN.
     target, logits = (ops_.where(counts, v, 0.0) for v in (target, logits))
     # pixels with a weight, not their weights: a class that weighs more shall count more
     known = ops_.sum(ops_.cast(counts, "float32"), axis=tuple(range(1, len(logits.shape))))
+    known = known / weight.shape[-1]
     return Pixels(
         target,
         logits,

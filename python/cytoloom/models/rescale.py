@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..components.arguments import refused
 from ..datasets.sources import ArraySource
-from ..errors import InvalidError
+from ..errors import InvalidError, invalid
 from ..events import Event, Work, warn
 from ..images.padding import filled
 from ..images.resize import enlarged, resize_into
@@ -74,6 +74,11 @@ def factors_for(model: Model, items: Sequence[Any], rescale: Any) -> Work[dict[s
     dict of str to (list of float or None)
         Factor per axis by image; None where it stays as it is.
     """
+    if model.task.directional:
+        if rescale not in ("auto", None):
+            expected = say("{} for a task whose maps speak of steps in pixels", None)
+            raise invalid("rescale", expected=expected, received=rescale)
+        rescale = None
     if rescale != "auto":
         given = None if rescale is None else [float(rescale)] * model.ndim
         return {item.id: given for item in items}

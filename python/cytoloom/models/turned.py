@@ -46,11 +46,15 @@ def seen_in(model: Model, views: int) -> Work[Model]:
     Raises
     ------
     InvalidError
-        Turned by right angles, where the network treats y and x in different ways.
+        Turned by right angles, where the network treats y and x in different ways; any but one,
+        where maps speak of directions.
     """
     check_views(views)
     if views == 1:
         return model
+    if model.task.directional:
+        expected = "1 for a task whose maps speak of directions"
+        raise invalid("views", expected=expected, received=views)
     network = model.network
     reach = [own[-2:] for own in (network.grid_px, network.halo_px) if own is not None]
     if views == 8 and any(y != x for y, x in reach):

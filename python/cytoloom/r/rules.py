@@ -26,6 +26,7 @@ COMPONENTS = (
     cl.tasks.Classes,
     cl.tasks.Instances,
     cl.tasks.Boundary,
+    cl.tasks.Affinities,
     cl.tasks.Distance,
     cl.tasks.HotDistance,
     cl.tasks.InnerDistance,

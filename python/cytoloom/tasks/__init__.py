@@ -13,6 +13,7 @@ import sys
 from ..components import is_component
 from ..components.arguments import checked
 from ..errors import invalid
+from .affinities import Affinities
 from .binary import Binary
 from .boundary import Boundary
 from .classes import Classes
@@ -27,6 +28,7 @@ from .task import Task
 NAMES: dict[str, type[Task]] = {
     "instances": Instances,
     "boundary": Boundary,
+    "affinities": Affinities,
     "binary": Binary,
     "distance": Distance,
     "hot_distance": HotDistance,
@@ -38,6 +40,7 @@ _WORDS = ", ".join(f'"{name}"' for name in NAMES)
 TASKS = f'a task, {_WORDS}, "classes:background,name,..." or "module:Class"'
 
 __all__ = [
+    "Affinities",
     "Binary",
     "Boundary",
     "Classes",
@@ -59,10 +62,10 @@ def resolve(task: str | Task) -> Task:
     Parameters
     ----------
     task : str or Task
-        ``"instances"``, ``"boundary"``, ``"binary"``, ``"distance"``, ``"hot_distance"``,
-        ``"inner_distance"``, or ``"classes:"`` and the comma-separated names of the class ids
-        from 0 on; or ``"my_task:Ridges"``, the module and the class of a task outside this
-        package, which is then imported.
+        ``"instances"``, ``"boundary"``, ``"affinities"``, ``"binary"``, ``"distance"``,
+        ``"hot_distance"``, ``"inner_distance"``, or ``"classes:"`` and the comma-separated names
+        of the class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task
+        outside this package, which is then imported.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ..segmentation.watershed import separate
 from .found import Found
 from .head import Head
 from .labels import Array, Spacing, labels_and_known, ratio, weight_of
-from .objects import PARTITION, Objects, partition_scores
+from .objects import Partitions
 from .task import Maps, Target, Truth
 from .tuning import Steps, best_for_objects
 
@@ -36,7 +36,7 @@ STEPS: Steps = (
 
 @component
 @dataclass(frozen=True)
-class Boundary(Objects):
+class Boundary(Partitions):
     """Separate objects by the boundaries between them: cells in tissue, neurites.
 
     Two heads are learned: the foreground, and the boundary, which are the object pixels beside
@@ -137,22 +137,6 @@ class Boundary(Objects):
     ) -> Boundary:
         """Choose thresholds with the best mean average precision; see `Task.tune`."""
         return replace(self, **best_for_objects(self, maps, truths, spacing_um, STEPS))
-
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Those of `Instances`, and bits of split and of merge and the adapted Rand error."""
-        scores, rows = super().score(truth, found, known, spacing_um)
-        return scores | partition_scores(truth, found.labels, known), rows
-
-    def score_range(self, metric: str) -> tuple[float, float]:
-        """Say that bits have no end."""
-        low, high = super().score_range(metric)
-        return (low, math.inf if metric.startswith("voi") else high)
-
-    def less_is_better(self, metric: str) -> bool:
-        """Say so of errors."""
-        return metric in PARTITION or super().less_is_better(metric)
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """Correlation of the second map with the boundaries of what was found, inside it."""

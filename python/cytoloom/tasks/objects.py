@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -115,6 +116,32 @@ class Objects(Task):
         In all other labels a number is one object, in however many pieces.
         """
         return components(labels > 0) if is_mask(labels) else labels
+
+
+class Partitions(Objects):
+    """Base of tasks whose objects lie side by side: how an image is divided is scored, too.
+
+    Examples
+    --------
+    >>> Partitions().less_is_better("voi_split")
+    True
+    """
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Those of `Instances`, and bits of split and of merge and the adapted Rand error."""
+        scores, rows = super().score(truth, found, known, spacing_um)
+        return scores | partition_scores(truth, found.labels, known), rows
+
+    def score_range(self, metric: str) -> tuple[float, float]:
+        """Say that bits have no end."""
+        low, high = super().score_range(metric)
+        return (low, math.inf if metric.startswith("voi") else high)
+
+    def less_is_better(self, metric: str) -> bool:
+        """Say so of errors."""
+        return metric in PARTITION or super().less_is_better(metric)
 
 
 def partition_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:

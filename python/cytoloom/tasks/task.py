@@ -87,6 +87,26 @@ class Task(Labelled):
         return "component"
 
     @property
+    def directional(self) -> bool:
+        """Whether maps speak of directions or steps in pixels.
+
+        Then images are neither looked at flipped and turned, nor enlarged: the mean of such maps
+        would say nothing.
+        """
+        return False
+
+    def check_ready(self) -> None:
+        """Refuse to start where something is missing that decoding needs, such as a package.
+
+        Called before a training starts.
+
+        Raises
+        ------
+        InvalidError
+            With what to install.
+        """
+
+    @property
     def channel_names(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the channels of heads, where these stand for something that has one.
 
@@ -116,8 +136,8 @@ class Task(Labelled):
         Returns
         -------
         dict of (value, weight)
-            Per head float32 arrays (spatial..., channels) and (spatial..., 1) of the sample's
-            spatial shape; the caller crops the context away. Weight 0 means unknown.
+            Per head float32 arrays (spatial..., channels) and (spatial..., 1 or channels) of the
+            sample's spatial shape; the caller crops the context away. Weight 0 means unknown.
 
         Examples
         --------

@@ -17,8 +17,8 @@ def agreement(targets: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> floa
 
     Parameters
     ----------
-    targets : sequence of ndarray, shape (batch, spatial..., channels + 1)
-        The last channel is the weight w.
+    targets : sequence of ndarray, shape (batch, spatial..., channels + 1 or 2 channels)
+        Behind the truth is the weight w, one for all channels or one for each.
     maps : sequence of ndarray, shape (batch, spatial..., channels)
         After activation.
 
@@ -32,7 +32,8 @@ def agreement(targets: Sequence[np.ndarray], maps: Sequence[np.ndarray]) -> floa
     both, total, there = 0.0, 0.0, 0.0
     for target, found in zip(targets, maps, strict=True):
         axes = tuple(range(found.ndim - 1))
-        weight, truth = target[..., -1:].astype(np.float64), target[..., :-1]
+        channels = found.shape[-1]
+        weight, truth = target[..., channels:].astype(np.float64), target[..., :channels]
         both = both + 2 * (weight * found * truth).sum(axes)
         total = total + (weight * (found**2 + truth**2)).sum(axes)
         there = there + (weight * truth**2).sum(axes)

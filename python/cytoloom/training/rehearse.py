@@ -38,10 +38,12 @@ def rehearse(task: Task, batch: Callable[[int], Batch]) -> None:
         raise invalid(_name(task, "target"), expected=expected, received=say("{}", sorted(targets)))
     maps: dict[str, Any] = {}
     for name, head in task.heads.items():
-        maps[name] = targets[name][0][..., :-1]
-        if maps[name].shape[-1] != head.channels:
+        maps[name] = targets[name][0][..., : head.channels]
+        # behind the values is the weight, one for all channels or one for each
+        wide = targets[name].shape[-1]
+        if wide not in (head.channels + 1, 2 * head.channels):
             expected = f"{head.channels} channels for the head {name}"
-            received = f"{maps[name].shape[-1]}"
+            received = f"{wide - 1}"
             raise invalid(_name(task, "target"), expected=expected, received=received)
     shape = max((m.shape[:-1] for m in maps.values()), key=len)
     found = _tried(task, "decode", lambda: task.decode(maps))

@@ -141,6 +141,7 @@ def asked(
     named = None if task is None else resolve(task)  # first: a model may have this very task
     base = as_model(start, "start") if start is not None else None
     chosen = named or (base.task if base is not None else resolve("instances"))
+    chosen.check_ready()
     if base is not None:
         _as_base(base, network)
         network, normalize = network or base.network, normalize or base.normalize

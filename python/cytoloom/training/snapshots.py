@@ -39,7 +39,7 @@ class Snapshots:
         """
         shown = [values[0] for values in inputs.values()]
         for head, found in maps.items():
-            shown += [targets[head][0][..., :-1], found[0]]
+            shown += [targets[head][0][..., : found.shape[-1]], found[0]]
         planes = [_plane(values) for values in shown if values.ndim > 2]
         if self._folder is None or not planes:
             return
