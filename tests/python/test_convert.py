@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -82,6 +83,8 @@ def test_labels_go_into_their_image(tmp_path):
     out = cl.convert(tmp_path / "labels.tif", tmp_path / "a.zarr/labels/cells", progress=False)
     np.testing.assert_array_equal(read_labels(tmp_path / "a.zarr"), labels)
     assert probe(out).pixel_size_um == (0.5, 0.5)
+    said = json.loads((out / "zarr.json").read_text())["attributes"]["ome"]
+    assert said["image-label"] == {"source": {"image": "../../"}}
     assert set(np.unique(read(out / "1").array)) == {0, 700}
     assert cl.check(tmp_path / "a.zarr").ok
 
@@ -175,7 +178,18 @@ def test_an_image_that_breaks_off_leaves_nothing_that_looks_whole(tmp_path):
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(InvalidError, match=r"a.tif"):
         cl.convert(path, tmp_path / "a.zarr", progress=False)
-    assert not (tmp_path / "a.zarr").exists()
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_one_conversion_at_a_time(tmp_path):
+    """The second is refused, and takes nothing from the first."""
+    np.save(tmp_path / "a.npy", grey())
+    first = cl.convert.events(tmp_path / "a.npy", tmp_path / "a.zarr")
+    assert next(first).kind == "progress"
+    with pytest.raises(InvalidError, match="Wait until it has ended"):
+        cl.convert(tmp_path / "a.npy", tmp_path / "a.zarr", progress=False)
+    assert [event.kind for event in first][-1] == "result"
+    np.testing.assert_array_equal(read(tmp_path / "a.zarr").array[..., 0], grey())
 
 
 def test_an_image_of_a_microscope(tmp_path, real_data):

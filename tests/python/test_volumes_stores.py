@@ -213,6 +213,25 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
     np.testing.assert_array_equal(read(tmp_path / "a.zarr").array[..., 0], grey())
 
 
+def test_what_cannot_take_its_place_leaves_what_was_there(tmp_path, monkeypatch):
+    write(tmp_path / "a.zarr", grey())
+    replace = os.replace
+
+    def full(old, new):
+        if new == tmp_path / "a.zarr" and "cytoloom-" in str(old) and (old / "0").exists():
+            if not moved:
+                moved.append(new)
+                raise OSError(28, "No space left on device")
+        replace(old, new)
+
+    moved = []
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InvalidError, match="No space left on device"):
+        write(tmp_path / "a.zarr", grey(seed=1), overwrite=True)
+    assert os.listdir(tmp_path) == ["a.zarr"]
+    np.testing.assert_array_equal(read(tmp_path / "a.zarr").array[..., 0], grey())
+
+
 def test_killed_in_the_middle_nothing_looks_whole(tmp_path):
     script = """
         import os, sys

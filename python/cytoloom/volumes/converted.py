@@ -30,9 +30,9 @@ from ..images.ome_zarr_write import (
 from ..images.reader import Part
 from ..images.units import odd_size
 from ..messages import say, unsettled
-from ..storage.atomic import leave_empty, meant, remove_folder, told
+from ..storage.atomic import meant, told
 from ..storage.lock import locked
-from .stores import ORDER, as_image, place, refuse_taken, version_to_write
+from .stores import ORDER, as_image, place, put_in_place, refuse_taken, version_to_write
 
 PLAN, DONE, NEW = "plan.json", "done", "new"
 BOX_PX = 2**24
@@ -140,12 +140,14 @@ def converted(
     pieces = _pieces(meant(image), folder / NEW, store, name, settings)
     for text in _odd(pieces, settings):
         yield warn(say("{}: {}", str(image), text))
-    made = not folder.exists()
     with told(path, "out"):
         folder.mkdir(exist_ok=True)
+    ours = False
     try:
         with locked(folder, "convert", "out"):
-            yield from _made(pieces, folder, name or path.name.removesuffix(".zarr"), settings)
+            ours = True
+            called, source = (name, "../../") if name else (path.name.removesuffix(".zarr"), "")
+            yield from _made(pieces, folder, called, source, settings)
             _publish(folder, path)
             if name:
                 list_label(store, name)
@@ -153,9 +155,9 @@ def converted(
         kept = "The same call goes on from there."
         raise KeyboardInterrupt(f"Stopped before {path} was complete. {kept}") from None
     finally:
-        if made:
-            leave_empty(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+        # nothing to go on from, or all is done
+        if ours and (not _size(folder / DONE) or not (folder / NEW).exists()):
+            shutil.rmtree(folder, ignore_errors=True)
     yield note(f"{image} is in {path}")
     return path
 
@@ -211,8 +213,10 @@ def _odd(pieces: Sequence[Piece], settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*unsettled(notes, given), *sizes)))
 
 
-def _made(pieces: Sequence[Piece], folder: Path, name: str, settings: Settings) -> Work[None]:
-    """Make what is not made yet, and write what describes it."""
+def _made(
+    pieces: Sequence[Piece], folder: Path, name: str, source: str, settings: Settings
+) -> Work[None]:
+    """Make what is not made yet, and write what describes it: its name, and of what it is."""
     done = _begun(pieces, folder, settings)
     total = sum(1 for piece in pieces for _ in piece.steps())
     if done:
@@ -231,7 +235,7 @@ def _made(pieces: Sequence[Piece], folder: Path, name: str, settings: Settings) 
                 finished.write(".")
                 finished.flush()
                 yield Event("progress", f"box {count} of {total}", count, total)
-            piece.writer.finish(piece.scene or name)
+            piece.writer.finish(piece.scene or name, source)
     if len(pieces) > 1:
         _describe_group(pieces, folder / NEW)
 
@@ -244,11 +248,15 @@ def _begun(pieces: Sequence[Piece], folder: Path, settings: Settings) -> int:
     except (OSError, ValueError):
         before = None
     if before == plan:
-        return (folder / DONE).stat().st_size if (folder / DONE).exists() else 0
+        return _size(folder / DONE)
     shutil.rmtree(folder / NEW, ignore_errors=True)
     (folder / DONE).unlink(missing_ok=True)
     (folder / PLAN).write_text(json.dumps(plan), encoding="utf-8")
     return 0
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _plan(pieces: Sequence[Piece], settings: Settings) -> dict[str, Any]:
@@ -260,10 +268,7 @@ def _plan(pieces: Sequence[Piece], settings: Settings) -> dict[str, Any]:
 
 def _publish(folder: Path, path: Path) -> None:
     with told(path, "out"):
-        path.parent.mkdir(exist_ok=True)
-        if os.path.lexists(path):
-            remove_folder(path)
-        os.replace(folder / NEW, path)
+        put_in_place(folder / NEW, path)
 
 
 def _group(pieces: Sequence[Piece], folder: Path) -> None:

@@ -30,7 +30,7 @@ from ..images.ome_zarr_write import (
     version_of,
 )
 from ..images.zarr import is_store
-from ..storage.atomic import meant, new_file, partial_name, remove_folder, told
+from ..storage.atomic import meant, new_file, partial_name, told
 
 ORDER = "tczyx"
 """Of axes in OME-Zarr."""
@@ -293,6 +293,21 @@ def refuse_taken(path: Path, overwrite: bool, argument: str = "path") -> None:
         raise invalid(argument, expected="a place in a folder that exists", received=str(path))
 
 
+def put_in_place(new: Path, path: Path) -> None:
+    """Give a store its name; what was there goes when the new one is in its place."""
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_name(partial_name())
+    if os.path.lexists(path):
+        os.replace(path, aside)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if aside.exists():
+            os.replace(aside, path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def _written(writer: ImageWriter, pixels: Any, path: Path, name: str) -> None:
     """Write under another name, and give it its own when it is whole."""
     try:
@@ -303,10 +318,7 @@ def _written(writer: ImageWriter, pixels: Any, path: Path, name: str) -> None:
             for _ in writer.shrink_all():
                 pass
             writer.finish(name or path.name.removesuffix(".zarr"), "../../" if name else "")
-            path.parent.mkdir(exist_ok=True)
-            if os.path.lexists(path):
-                remove_folder(path)
-            os.replace(writer.folder, path)
+            put_in_place(writer.folder, path)
     except BaseException:
         shutil.rmtree(writer.folder, ignore_errors=True)
         raise
