@@ -24,7 +24,9 @@
 #'   images; 8, these turned by a right angle as well. Their mean is what is found, and it takes as
 #'   many times as long. Of a network trained with the default augmentation it changes little.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
-#'   kept in the object, see [cl_found]. A prediction that was killed goes on when the same
+#'   kept in the object, see [cl_found]. Or the place of a label image in OME-Zarr,
+#'   `"big.zarr/labels/cells"` or `"cells.zarr"`: one image is then predicted block by block, whatever
+#'   its size, with the tables in that folder. A prediction that was killed goes on when the same
 #'   call is made again.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
@@ -41,6 +43,11 @@
 #' @param overwrite Replace the results that are in `out` once the new ones are whole, and give up a
 #'   prediction that was begun there with other settings, model or images. Files that no prediction
 #'   wrote, or that were changed since, are never touched.
+#' @param block_px Edges of the blocks of an image that goes to OME-Zarr, one number or one per axis;
+#'   `NULL`: as large as memory allows. Labels do not depend on it where objects are smaller than
+#'   what is seen around a block; those that are larger are counted and named.
+#' @param workers Processes of this machine that work on blocks side by side; above 1 after
+#'   `cl_install(extras = "cluster")`.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
@@ -130,8 +137,8 @@
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", views = 1, out = NULL,
                              overlay = FALSE, maps = FALSE, uncertainty = FALSE, objects = "csv",
-                             overwrite = FALSE, axes = NULL, pixel_size_um = NULL, pattern = NULL,
-                             progress = "auto") {
+                             overwrite = FALSE, block_px = NULL, workers = 1, axes = NULL,
+                             pixel_size_um = NULL, pattern = NULL, progress = "auto") {
   no_dots(...)
   type <- one_of(type, c("labels", "prob"), "type")
   given <- plain_sources(images, axes, pixel_size_um, pattern)
@@ -156,6 +163,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
       model = path, images = given, channels = channels, slices = slices,
       rescale = rescale, views = views, out = folder, overlay = overlay, maps = maps,
       uncertainty = uncertainty, objects = objects, overwrite = overwrite,
+      block_px = block_px, workers = workers,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress

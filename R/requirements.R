@@ -19,14 +19,15 @@ packages_needed <- c(
 backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
-# Parquet; objects of affinities; vendors' formats; OME-Zarr; outlines of ImageJ; pages of results;
-# models as ONNX and for the BioImage Model Zoo; stores of runs in databases.
+# Parquet; objects of affinities; vendors' formats; OME-Zarr; several processes; outlines of ImageJ;
+# pages of results; models as ONNX and for the BioImage Model Zoo; stores of runs in databases.
 extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
   affinities = "bioimage-cpp>=0.10",
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8"),
   volumes = "zarr>=3.1",
+  cluster = "distributed>=2025.3",
   export = "roifile>=2024.9.15",
   report = "jinja2>=3.1",
   onnx = c("onnx>=1.17", "tf2onnx>=1.16.1", "onnxruntime>=1.20"),

@@ -372,7 +372,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     extras = project["optional-dependencies"]
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
     assert named == [
-        "fast", "parquet", "affinities", "vendor", "volumes", "export", "report", "onnx",
+        "fast", "parquet", "affinities", "vendor", "volumes", "cluster", "export", "report", "onnx",
         "bioimageio", "runs",
     ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}

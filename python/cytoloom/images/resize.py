@@ -50,6 +50,17 @@ class Resized:
         self.shape = (*shape, channels)
         self.dtype = np.dtype(np.float32)
 
+    def needed(self, slices: tuple[slice, ...]) -> tuple[slice, ...]:
+        """Return what is read for a region.
+
+        Examples
+        --------
+        >>> Resized(np.zeros((1, 3, 1)).__getitem__, (1, 3), (1, 6), 1).needed(np.s_[0:1, 0:2])
+        (slice(0, 1, None), slice(0, 2, None))
+        """
+        steps = zip(slices, self._steps, self._size, strict=True)
+        return tuple(_weights(*step)[0] for step in steps)
+
     def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
         """Return the region, float32 (spatial..., c)."""
         wanted = slices or tuple(slice(0, n) for n in self.shape[:-1])

@@ -93,8 +93,9 @@ def predict_maps(
     tile_px: int | None = None,
     store: Store = in_memory,
     workers: int = 1,
+    part: tuple[slice, ...] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Run the network over an image, tile by tile.
+    """Run the network over an image, or a part of it, tile by tile.
 
     Parameters
     ----------
@@ -115,26 +116,34 @@ def predict_maps(
         From head and shape to the array of zeros that takes its map; may be a memory map.
     workers : int, default 1
         Tiles that are worked on side by side.
+    part : tuple of slice, optional
+        Of which part of the image maps are wanted, by default of all; what is around it is read
+        too, so that they are those of the whole. Starts and ends on multiples of twice the grid,
+        or at the end of the image.
 
     Returns
     -------
     dict of ndarray, float32, shape (spatial..., channels)
-        Maps after activation by head.
+        Maps of the image or the part, after activation by head.
     """
     shape = tuple(source.shape[:-1])
+    part = part or tuple(slice(0, n) for n in shape)
+    size = tuple(p.stop - p.start for p in part)
     margin = [min(h, HALO_LIMIT_PX) for h in halo]
-    maps = {name: store(name, (*shape, head.channels)) for name, head in heads.items()}
+    maps = {name: store(name, (*size, head.channels)) for name, head in heads.items()}
     # Tiles of an even number of grid cells: the backend's last bit differs between even and odd
     # sizes, and a tile would not give what the whole image gives.
     cells = [2 * g for g in grid]
-    cut = tiles(shape, tile_shape(shape, tile_px, workers), margin, cells)
+    of_image = tiles(shape, tile_shape(size, tile_px, workers), margin, cells, part)
+    # read from the image, written to the maps of the part
+    cut = [Tile(tile.read, _moved(tile.write, part), tile.crop) for tile in of_image]
     # exact tiles are written side by side; only cut-short ones have seams that blending hides
-    ramp = _ramp(cut, shape, margin) if max(halo) > HALO_LIMIT_PX else 0
+    ramp = _ramp(cut, size, margin) if max(halo) > HALO_LIMIT_PX else 0
 
     def run(tile: Tile) -> dict[str, np.ndarray]:
         """Make the maps of one tile, without its margin."""
         region = normalized(read_mirrored(source.read, shape, tile.read))
-        crop = blended(tile, shape, ramp)[0].crop
+        crop = blended(tile, size, ramp)[0].crop
         # cropped before the activation: NumPy's exp then runs over the pixels that are kept
         return {
             name: activate(logits[0][crop], heads[name].activation)
@@ -144,13 +153,18 @@ def predict_maps(
     with side_by_side(cut, run, min(workers, len(cut))) as worked:
         for tile, finish in worked:
             # added up here, in order and in one thread: sums do not depend on the number of workers
-            wide, weights = blended(tile, shape, ramp)
+            wide, weights = blended(tile, size, ramp)
             for name, found in finish().items():
                 if ramp == 0:
                     maps[name][wide.write] = found
                 else:
                     _add(maps[name][wide.write], found, weights)
     return maps
+
+
+def _moved(box: tuple[slice, ...], part: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return a box as seen from the corner of a part."""
+    return tuple(slice(b.start - p.start, b.stop - p.start) for b, p in zip(box, part, strict=True))
 
 
 def _ramp(cut: Sequence[Tile], shape: Sequence[int], margin: Sequence[int]) -> int:

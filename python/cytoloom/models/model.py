@@ -139,6 +139,7 @@ class Model(Record):
         workers: int | None = None,
         engine: Engine | None = None,
         disagreement: bool = False,
+        part: tuple[slice, ...] | None = None,
     ) -> dict[str, np.ndarray]:
         """Predict the maps of a source, read by regions; see `inference.tiled.predict_maps`.
 
@@ -159,6 +160,8 @@ class Model(Record):
         disagreement : bool, default False
             Add the map of how far members disagree, where there are several; see
             `engine.mutual_information`.
+        part : tuple of slice, optional
+            Of which part maps are wanted, see there; default: of all of it.
 
         Returns
         -------
@@ -171,6 +174,9 @@ class Model(Record):
             forward, heads[DISAGREEMENT] = engine.disagreeing, Head(1, "linear", "mse")
         halo = self.network.halo_px
         if halo is None:  # it sees all of an image: one tile, whatever the size
+            if part is not None:
+                raise invalid("model", expected="a network that sees a part of an image at a time",
+                              received="one that sees all of it")  # fmt: skip
             halo, tile_px = (0,) * self.ndim, max(source.shape[:-1])
         return inference.predict_maps(
             lambda images: self.part.calibrated(forward(images)),
@@ -182,6 +188,7 @@ class Model(Record):
             tile_px=tile_px,
             store=store,
             workers=workers or engine.tile_workers,
+            part=part,
         )
 
     @checked

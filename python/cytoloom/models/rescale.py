@@ -11,7 +11,7 @@ from ..datasets.sources import ArraySource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, warn
 from ..images.padding import filled
-from ..images.resize import enlarged, resize_into
+from ..images.resize import Resized, enlarged, resize_into
 from ..inference.tiled import Store, in_memory
 from ..messages import Argument, Setting, counted, say
 from ..objects.size import FEW_OBJECTS
@@ -40,6 +40,7 @@ STRONG, STRONG_OBJECTS, STRONG_POWER = 2.0, 10, 1
 at least so many octaves away, and as in training."""
 CHECK = "Check that these images fit the model."
 Factors = list[float] | None
+Box = tuple[slice, ...]
 
 
 def is_factor(value: Any) -> bool:
@@ -106,8 +107,9 @@ def scaled_maps(
     store: Store = in_memory,
     workers: int | None = None,
     disagreement: bool = False,
+    part: Box | None = None,
 ) -> dict[str, np.ndarray]:
-    """Make the maps of an image at its own size, the network seeing it enlarged.
+    """Make the maps of an image, or of a part, at its own size, the network seeing it enlarged.
 
     Parameters
     ----------
@@ -115,16 +117,54 @@ def scaled_maps(
         As for `Model.source_maps`.
     factors : list of float, optional
         Per axis; None: as it is.
+    part : tuple of slice, optional
+        Of which part maps are wanted, any; default: of all of it.
     """
     how: dict[str, Any] = {"store": store, "workers": workers, "disagreement": disagreement}
     if factors is None:
-        return model.source_maps(source, stats, **how)
-    scaled = model.source_maps(enlarged(filled(source, stats), factors), stats, **how)
+        return _part_of(model, source, stats, part, how)
+    large = enlarged(filled(source, stats), factors)
     size = source.shape[:-1]
-    return {
-        head: resize_into(store(head, (*size, values.shape[-1])), values)
-        for head, values in scaled.items()
-    }
+    if part is None:
+        scaled = model.source_maps(large, stats, **how)
+        return {
+            head: resize_into(store(head, (*size, values.shape[-1])), values)
+            for head, values in scaled.items()
+        }
+    # only places are asked for: nothing is read
+    back = Resized(large.read, large.shape[:-1], size, large.shape[-1])
+    seen = back.needed(part)
+    scaled = _part_of(model, large, stats, seen, how)
+    return {head: _resized_part(values, seen, large, size, part) for head, values in scaled.items()}
+
+
+def _part_of(
+    model: Model, source: Any, stats: Any, part: Box | None, how: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Make maps of any part, by those of the smallest around it that the network can see."""
+    if part is None:
+        return model.source_maps(source, stats, **how)
+    steps = [2 * g for g in model.network.grid_px]
+    axes = list(zip(part, steps, source.shape[:-1], strict=True))
+    wide = tuple(slice(p.start // s * s, min(-(-p.stop // s) * s, n)) for p, s, n in axes)
+    crop = tuple(
+        slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, wide, strict=True)
+    )
+    maps = model.source_maps(source, stats, part=wide, **how)
+    return {head: values[crop] for head, values in maps.items()}
+
+
+def _resized_part(
+    values: np.ndarray, seen: Box, large: Any, size: Sequence[int], part: Box
+) -> np.ndarray:
+    """Return a part of maps at the image's size, of the part `seen` of the enlarged ones."""
+
+    def read(box: Box) -> np.ndarray:
+        """Return a box of the enlarged maps."""
+        here = zip(box, seen, strict=True)
+        return values[tuple(slice(b.start - s.start, b.stop - s.start) for b, s in here)]
+
+    return Resized(read, large.shape[:-1], size, values.shape[-1]).read(part)
 
 
 def group_of(item: Any) -> tuple[str, str]:

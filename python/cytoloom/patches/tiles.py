@@ -80,7 +80,9 @@ class Tile:
         return f"Tile(write {axes}; read {', '.join(map(_ends, self.read))})"
 
 
-def tiles_1d(size: int, tile: int | None, halo: int, grid: int) -> list[Tile1D]:
+def tiles_1d(
+    size: int, tile: int | None, halo: int, grid: int, part: slice | None = None
+) -> list[Tile1D]:
     """Cut one axis into tiles.
 
     Parameters
@@ -93,11 +95,13 @@ def tiles_1d(size: int, tile: int | None, halo: int, grid: int) -> list[Tile1D]:
         Pixels read on either side, rounded up to a multiple of `grid`.
     grid : int
         Total pooling of the network along this axis.
+    part : slice, optional
+        The part of the axis to cut, by default all of it; both ends on the grid, or at the end.
 
     Returns
     -------
     list of Tile1D
-        In order; the `write` regions partition ``range(size)``.
+        In order; the `write` regions partition ``range(size)``, or `part` of it.
     """
     if min(size, 1 if tile is None else tile, grid) < 1 or halo < 0:
         raise invalid(
@@ -105,14 +109,20 @@ def tiles_1d(size: int, tile: int | None, halo: int, grid: int) -> list[Tile1D]:
             expected="size, tile and grid of 1 or more, halo of 0 or more",
             received=f"size={size}, tile={tile}, halo={halo}, grid={grid}",
         )
-    cells = -(-size // grid)
+    part = part or slice(0, size)
+    if part.start % grid or (part.stop % grid and part.stop != size):
+        expected, got = f"a part that starts and ends on multiples of {grid} px", _ends(part)
+        raise invalid("tiles", expected=expected, received=got)
+    first = part.start // grid
+    cells = -(-part.stop // grid) - first
     count = 1 if tile is None else -(-cells // -(-tile // grid))
     # shares that differ by one grid cell at most: no sliver at the end that is nearly all halo
-    bounds = [cells * i // count * grid for i in range(count + 1)]
+    bounds = [(first + cells * i // count) * grid for i in range(count + 1)]
     # reading starts on the grid too, else poolings would pair other pixels than in the whole image
     edge = -(-halo // grid) * grid
+    padded = -(-size // grid) * grid
     return [
-        _tile_1d(start, stop, size, edge, cells * grid, grid)
+        _tile_1d(start, stop, size, edge, padded, grid)
         for start, stop in itertools.pairwise(bounds)
     ]
 
@@ -129,8 +139,9 @@ def tiles(
     tile_px: int | Sequence[int] | None,
     halo_px: int | Sequence[int],
     grid_px: int | Sequence[int],
+    part: Slices | None = None,
 ) -> list[Tile]:
-    """Cut an image into tiles, the last axis running fastest.
+    """Cut an image, or a part of one, into tiles, the last axis running fastest.
 
     Parameters
     ----------
@@ -142,12 +153,14 @@ def tiles(
         Pixels read beyond that on either side, rounded up to the grid.
     grid_px : int or sequence of int
         Total pooling of the network per axis; `Tile.read` starts and ends on multiples of it.
+    part : tuple of slice, optional
+        What of the image to cut, by default all of it; on multiples of the grid, or at the end.
 
     Returns
     -------
     list of Tile
-        The `write` regions partition the image. `read` stays within the image as padded by
-        `padded_shape`; fetch it with `read_mirrored`.
+        The `write` regions partition the image, or that part. `read` stays within the image as
+        padded by `padded_shape`; fetch it with `read_mirrored`.
 
     Examples
     --------
@@ -155,7 +168,10 @@ def tiles(
     [Tile(write 0:20, 0:16; read 0:24, 0:24), Tile(write 0:20, 16:30; read 0:24, 8:32)]
     """
     axes = [_per_axis(v, shape) for v in (tile_px, halo_px, grid_px)]
-    lists = [tiles_1d(n, t, h or 0, g or 1) for n, t, h, g in zip(shape, *axes, strict=True)]
+    parts = part or tuple(slice(0, n) for n in shape)
+    lists = [
+        tiles_1d(n, t, h or 0, g or 1, p) for n, t, h, g, p in zip(shape, *axes, parts, strict=True)
+    ]
     return [
         Tile(tuple(t.read for t in ts), tuple(t.write for t in ts), tuple(t.crop for t in ts))
         for ts in itertools.product(*lists)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +98,8 @@ def predict_one(
         "status": "ok",
         "objects": len(table),
         "scale": factor_of(factors),
-        "low": _joined(stats.low, passed),
-        "high": _joined(stats.high, passed),
+        "low": in_words(stats.low, passed),
+        "high": in_words(stats.high, passed),
         "labels": "",
         # kept with the row of an image, but no columns of its table
         "semantic": found.semantic,
@@ -133,28 +133,9 @@ def _objects(
     maps: dict[str, np.ndarray],
     evidence: Evidence | None,
 ) -> pd.DataFrame:
-    from ..objects.measure import measure
-
-    names = model.task.label_names
     given = as_passed(item.image)
-    measured = source if given is item.image else given
-    classes = {i: names[c] for i, c in found.classes.items()} or None
-
-    def foreground(rows: slice) -> np.ndarray:
-        return model.task.foreground({head: m[rows] for head, m in maps.items()})
-
-    def pixels(rows: slice) -> np.ndarray:
-        region = (rows, *(slice(0, n) for n in source.shape[1:-1]))
-        return np.asarray(measured.read(region))
-
-    table = measure(
-        found.objects_labels,
-        image=pixels,
-        foreground=foreground,
-        channel_names=channel_names(model),
-        classes=classes,
-        pixel_size_um=item.spacing_um,
-    )
+    pixels = source if given is item.image else given
+    table = measured(model, found.objects_labels, found.classes, pixels, maps, item.spacing_um)
     table.insert(0, "image", item.id)
     # both in the order of their numbers
     judged = evidence is not None and model.trust is not None
@@ -163,7 +144,59 @@ def _objects(
     return table
 
 
-def _joined(values: Sequence[float], scale: int) -> str:
+def measured(
+    model: Model,
+    labels: np.ndarray,
+    classes: Mapping[int, int],
+    pixels: Any,
+    maps: Mapping[str, np.ndarray],
+    spacing_um: Sequence[float] | None,
+) -> pd.DataFrame:
+    """Measure the objects of an image, or of a part of one.
+
+    Parameters
+    ----------
+    model : Model
+        That found them.
+    labels : ndarray of int (spatial...)
+        Objects.
+    classes : dict of int to int
+        The class of each, where they have some.
+    pixels : Source
+        The image (spatial..., c), in the units in which it was given.
+    maps : dict of ndarray, float32 (spatial..., channels)
+        What they were found in.
+    spacing_um : sequence of float, optional
+        Micrometres per pixel of each axis.
+    """
+    from ..objects.measure import measure
+
+    names = model.task.label_names
+
+    def foreground(rows: slice) -> np.ndarray:
+        return model.task.foreground({head: m[rows] for head, m in maps.items()})
+
+    def read(rows: slice) -> np.ndarray:
+        return np.asarray(pixels.read((rows, *(slice(0, n) for n in labels.shape[1:]))))
+
+    return measure(
+        labels,
+        image=read,
+        foreground=foreground,
+        channel_names=channel_names(model),
+        classes={i: names[c] for i, c in classes.items()} or None,
+        pixel_size_um=spacing_um,
+    )
+
+
+def in_words(values: Sequence[float], scale: int) -> str:
+    """Return limits of normalisation as tables have them, in the units that were passed.
+
+    Examples
+    --------
+    >>> in_words((0.5, 32768.0), 2)
+    '0.25 16384'
+    """
     return " ".join(f"{v / scale:g}" for v in values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -209,7 +210,7 @@ def collect(
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
-    found = yield from _together(
+    found = yield from together(
         items, [done[item.id] for item in items], folder, model.task, parquet
     )
     if folder.path is not None:
@@ -217,7 +218,7 @@ def collect(
     return found
 
 
-def _together(
+def together(
     items: Sequence[Item],
     done: Sequence[Predicted],
     folder: InMemory,
@@ -256,7 +257,7 @@ def _together(
     folder.run = {**folder.run, **({PIXELS: seen} if seen else {})}
     written = folder.finish({**tables, PREDICTED: files.assign(status=status)})
     if folder.path is not None:
-        below = [str(folder.path / path) if path else "" for path in files["labels"]]
+        below = [os.path.normpath(folder.path / p) if p else "" for p in files["labels"]]
         files = files.assign(labels=below)
     kept = {one.row["image"]: one.labels for one in usable if one.labels is not None}
     spacing_um = {item.id: item.spacing_um for item in items if item.spacing_um}

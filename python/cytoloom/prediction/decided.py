@@ -79,10 +79,10 @@ def _made_of(items: Sequence[Item], rescale: Any, folder: InMemory) -> dict[str,
     """Return by what to know the images again by which it is decided; by none where it is given."""
     if rescale != "auto" or folder.path is None:
         return {}
-    return {item.id: _state(item) for item in items}
+    return {item.id: state_of(item) for item in items}
 
 
-def _state(item: Item) -> str:
+def state_of(item: Item) -> str:
     """Return what is different for other pixels, or in another group: their hash, or their file's.
 
     To hash each file would read all of them before the first is predicted. One that only looks

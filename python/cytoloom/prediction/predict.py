@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from ..images.channels import Channels
     from ..models.model import Model
     from .predictions import Predictions
@@ -28,6 +30,9 @@ def predict(
     uncertainty: bool = False,
     objects: str = "csv",
     overwrite: bool = False,
+    block_px: int | tuple[int, ...] | None = None,
+    workers: int = 1,
+    client: Client | None = None,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
@@ -66,8 +71,10 @@ def predict(
         times as long. Of a network trained with the default augmentation it changes little.
     out : path, optional
         Folder for label images (``labels/<name>.tif``), objects.csv, files.csv, overlays and maps.
-        Without it labels stay in memory. A prediction that was killed goes on when the same call
-        is made again.
+        Without it labels stay in memory. Or the place of a label image in OME-Zarr,
+        ``big.zarr/labels/cells`` or ``cells.zarr``: one image is then predicted block by block,
+        whatever its size, with the tables in that folder. A prediction that was killed goes on when
+        the same call is made again.
     overlay : bool, default False
         Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
     maps : bool, default False
@@ -87,6 +94,15 @@ def predict(
         Replace the results that are in `out` once the new ones are whole, and give up a
         prediction that was begun there with other settings, model or images. Files that no
         prediction wrote, or that were changed since, are never touched.
+    block_px : int or tuple of int, optional
+        Edges of the blocks of an image that goes to OME-Zarr, one number or one per axis. By
+        default as large as memory allows. Labels do not depend on it where objects are smaller than
+        what is seen around a block; those that are larger are counted and named.
+    workers : int, default 1
+        Processes of this machine that work on blocks side by side; above 1 with the extra
+        ``cluster``.
+    client : dask.distributed.Client, optional
+        Whose workers do that instead: of a cluster, whatever its kind.
     axes : str, optional
         What the axes of the images are, such as "yxc" or "zyx", overriding files and guesses.
     pixel_size_um : float or tuple of float, optional
@@ -121,6 +137,7 @@ def predict(
     from ..models.turned import check_views, seen_in
     from .collect import check_options, collect, go_on_or_begin, images_of, items_for
     from .folder import open_results
+    from .volume import check_blocks, collect_volume, is_volume
 
     # all that results depend on beside model and images; by it an unfinished one is known again
     asked = {
@@ -139,9 +156,17 @@ def predict(
     pictures = {"overlay": overlay, "maps": maps, "uncertainty": uncertainty}
     check_options(rescale, out, objects, **pictures)
     check_views(views)
+    check_blocks(out, block_px, workers, client, **pictures)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)
+    if is_volume(out):
+        run = run_of("predict", model, images_of(model, images, asked), asked)
+        return (
+            yield from collect_volume(
+                model, items, out, overwrite, asked, run, block_px, workers, client
+            )
+        )
     with open_results(out, overwrite, items, images) as folder:
         given, written = images_of(model, images, asked), out is not None
         folder.run = run_of("predict", model, given, asked, hashed=written)

@@ -107,7 +107,9 @@ class Predictions:
     def refuse_another_run(self, paths: Iterable[str | os.PathLike[str]]) -> None:
         """Raise where label images in files are not those of this prediction any more."""
         if self.out is not None:
-            names = (Path(path).relative_to(self.out).as_posix() for path in paths)
+            # a label image in a store is replaced with its tables, which lie within it
+            files = (Path(path) for path in paths if not Path(path).is_dir())
+            names = (path.relative_to(self.out).as_posix() for path in files)
             refuse_another_run(self.out, self._written, names)
 
     def __str__(self) -> str:

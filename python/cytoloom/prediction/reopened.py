@@ -13,7 +13,16 @@ from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
 from ..messages import VerbName, counted, say
 from ..storage.atomic import meant, sha256_of
-from ..storage.results import CLASSES, OBJECTS, PREDICTED, RUNS, SUMMARY, UNFINISHED, read_run
+from ..storage.results import (
+    CLASSES,
+    OBJECTS,
+    PREDICTED,
+    RUNS,
+    SUMMARY,
+    UNFINISHED,
+    WITHIN,
+    read_run,
+)
 from ..storage.tables import read_table, with_counts
 from ..storage.written import RECORD, Written
 from .predictions import FILES_COLUMNS, Predictions
@@ -35,7 +44,7 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     Parameters
     ----------
     folder : path
-        What was `out` of the prediction.
+        What was `out` of the prediction, or the folder of tables in a label image in Zarr.
 
     Returns
     -------
@@ -61,12 +70,14 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     (['a'], (8, 8))
     """
     path = meant(folder)
+    if (path / WITHIN / PREDICTED).is_file():  # a label image in a store
+        path = path / WITHIN
     files = files_of(path)
     # 0 in files of earlier versions
     files.loc[files["status"] != "ok", "objects"] = None
     there = [name for name in files["labels"] if name and (path / name).is_file()]
     written = _tell_corrected(path, there)
-    labels = [str(path / name) if name else "" for name in files["labels"]]
+    labels = [os.path.normpath(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
     run, summary = read_run(path / RUNS["predict"]), _summary(path, files)

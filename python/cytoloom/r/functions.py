@@ -88,7 +88,7 @@ def _origin(result: Any) -> Any:
 
     table = result.files if hasattr(result, "files") else result.per_image
     done = table[table["status"] == "ok"]
-    below = [Path(path).relative_to(result.out).as_posix() for path in done["labels"]]
+    below = [Path(os.path.relpath(path, result.out)).as_posix() for path in done["labels"]]
     sizes = getattr(result, "spacing_um", {})
     return pd.DataFrame(
         {

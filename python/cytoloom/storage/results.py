@@ -56,6 +56,8 @@ PIXELS = "pixels"
 """Of what made a prediction: by image what was seen of it."""
 UNFINISHED = ".predicting"
 """There from before the first label image until the tables are written."""
+WITHIN = "tables"
+"""Of a label image in a Zarr store, the group in it that has the tables of the prediction."""
 KINDS = {
     "labels": ".tif",
     "overlays": ".png",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..images.labels import renumbered
 from ..objects.runs import blocks
-from .linear import odds
+from .linear import odds, share
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
@@ -108,9 +108,8 @@ def evidence_of(
     objects = np.column_stack([traits, np.isin(present, border)])
     area = sums.area[present] * scale**labels.ndim
     image = _of_image(objects, area, sums)
-    look = np.concatenate([
-        _texture(source, stats, normalize, scale), image[-3:], sums.usual_evidence()
-    ])  # fmt: skip
+    texture = texture_of(source, stats, normalize, scale)
+    look = np.concatenate([texture, image[-3:], sums.usual_evidence()])
     return Evidence(
         names[present], objects, area, float(sums.left) * scale**labels.ndim, image, look
     )
@@ -182,7 +181,43 @@ def _of_image(objects: Array, area: Array, sums: _Sums) -> Array:
     ])  # fmt: skip
 
 
-def _texture(source: Any, stats: Any, normalize: Any, scale: float) -> Array:
+def joined(
+    numbers: Array, objects: Array, area_px: Array, whole: Mapping[str, float], texture: Array
+) -> Evidence:
+    """Put together what parts of an image say of the objects found in them.
+
+    Parameters
+    ----------
+    numbers, objects, area_px
+        Of all objects, see `Evidence`.
+    whole : dict of str to float
+        Sums over all pixels: ``total`` and ``left`` foreground, ``undecided`` and ``pixels``, as
+        `sums_of` gives them; areas in pixels of the network.
+    texture : ndarray of float
+        Of `texture_of`.
+    """
+    sums = _Sums(0)
+    sums.total, sums.left = whole["total"], whole["left"]
+    sums.undecided, sums.pixels = whole["undecided"], whole["pixels"]
+    image = _of_image(objects, area_px, sums)
+    said = share(objects[:, 2:-2])
+    usual = odds((said * area_px[:, None]).sum(axis=0) / max(area_px.sum(), 1))
+    look = np.concatenate([texture, image[-3:], usual])
+    return Evidence(numbers, objects, area_px, whole["left"], image, look)
+
+
+def sums_of(task: Task, maps: Mapping[str, Array], labels: Array) -> dict[str, float]:
+    """Return sums over the pixels of a part of an image, see `joined`."""
+    foreground = task.foreground(maps).astype(float)
+    return {
+        "total": float(foreground.sum()),
+        "left": float(foreground[labels == 0].sum()),
+        "undecided": float((4 * foreground * (1 - foreground)).sum()),
+        "pixels": float(foreground.size),
+    }
+
+
+def texture_of(source: Any, stats: Any, normalize: Any, scale: float) -> Array:
     """Measure contrast, saturation and texture in the middle of an image, as a network sees it."""
     pixels = np.asarray(source.read(_middle(source.shape)))
     grey = np.clip(np.asarray(normalize.apply(pixels, stats), np.float32).mean(axis=-1), -2, 3)

@@ -1,0 +1,212 @@
+"""Predict a large image block by block, into a label image in OME-Zarr."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..components import from_plain, to_plain
+from ..datasets.items import said_once
+from ..errors import invalid
+from ..events import Event, Work, note, warn
+from ..images.normalize import Stats
+from ..images.ome_zarr_write import ENDING, need_zarr, place_of
+from ..messages import Argument, Setting, counted, say
+from ..models.identity import model_sha256
+from ..models.inputs import fitting_source
+from ..models.rescale import Factors, factors_for
+from ..runtime.machine import cores
+from ..storage.atomic import meant
+from ..version import __version__
+from ..volumes.blocks import Blocks
+from ..volumes.work import Work as OfBlock
+from ..volumes.work import each_block, need_dask, workers_of
+from .block import Job, find_in_block
+from .blocks_joined import Joined, join
+from .collect import together
+from .decided import state_of
+from .volume_cut import CHUNK_PX, blocks_for, plain_edges, words_of
+from .volume_place import Place, open_place
+from .volume_written import Writing, predicted, write_block
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+    from .predictions import Predictions
+
+MOST_NAMED = 10_000
+"""Objects that are named of those larger than what blocks see."""
+
+
+def is_volume(out: Any) -> bool:
+    """Whether results are to be a label image in a Zarr store.
+
+    Examples
+    --------
+    >>> is_volume("big.zarr/labels/cells"), is_volume("results"), is_volume(None)
+    (True, False, False)
+    """
+    named = out is not None and isinstance(out, (str, os.PathLike))
+    parts = Path(os.fspath(out)).parts if named else ()
+    return any(part.lower().endswith(ENDING) for part in parts)
+
+
+def check_blocks(out: Any, block_px: Any, workers: Any, client: Any, **pictures: bool) -> None:
+    """Refuse what cannot be meant of blocks before anything is read."""
+    if not is_volume(out):
+        asked = {"block_px": block_px is not None, "workers": workers != 1, "client": client}
+        for name in (name for name, given in asked.items() if given):
+            expected = say("{} in a Zarr store with it, such as cells.zarr", Argument("out"))
+            received = say("{}", Setting("out", out if out is None else str(out)))
+            raise invalid(name, expected=expected, received=received)
+        return
+    for name in (name for name, wanted in pictures.items() if wanted):
+        got = f"a label image in Zarr, {out}"
+        raise invalid(name, expected="a folder of results for it", received=got)
+    several = block_px if isinstance(block_px, (tuple, list)) else [block_px]
+    whole = [isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several]
+    if block_px is not None and not all(whole):
+        raise invalid("block_px", expected="whole numbers above 0", received=block_px)
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise invalid("workers", expected="a whole number above 0", received=workers)
+    if workers > 1 or client is not None:
+        need_dask()
+    place_of(meant(out))
+    need_zarr()
+
+
+def collect_volume(
+    model: Model,
+    items: Sequence[Any],
+    out: Any,
+    overwrite: bool,
+    asked: Mapping[str, Any],
+    run: dict[str, Any],
+    block_px: int | Sequence[int] | None,
+    workers: int,
+    client: Any,
+) -> Work[Predictions]:
+    """Predict one image in blocks; the arguments are those of `predict`.
+
+    Parameters
+    ----------
+    model : Model
+        What is applied.
+    items : sequence of Item
+        The image; one alone.
+    out, overwrite, block_px, workers, client
+        See `predict`.
+    asked : dict
+        What results depend on beside model and image; JSON.
+    run : dict
+        What makes these results.
+    """
+    item = _only(items)
+    source = fitting_source(model, item)
+    for text in said_once(items):
+        yield warn(text)
+    with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
+        count = workers if client is None else max(1, len(client.nthreads()))
+        state = {"model": model_sha256(model), "image": state_of(item), "cytoloom": __version__}
+        place.go_on({**state, **asked, "block_px": plain_edges(block_px)})
+        stats, factors = yield from _decided(model, item, source, asked["rescale"], place)
+        blocks = blocks_for(model, source, factors, block_px, count)
+        yield note(words_of(model, source, blocks, count))
+        job = Job(model, item, stats, factors, blocks, place.blocks, asked["views"])
+        threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
+        yield from _all(find_in_block, job, pool, threads, "block {}/{}")
+        found = join(job)
+        writing = Writing.of(job, found, place.new, CHUNK_PX[model.ndim], place.version)
+        alone = None if not writing.side_by_side else pool
+        yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
+        one = predicted(writing, found)
+        for done in writing.writer.shrink_all():
+            yield Event("progress", "smaller copies", done, 0)
+        writing.writer.finish(place.target.name, place.source)
+        place.run = {**run, "blocks": told_of(found, blocks)}
+        for text in _differing(found):
+            yield warn(text)
+        made: Predictions = yield from together(
+            items, [one], place, model.task, parquet=asked["objects"] == "parquet"
+        )
+    yield note(f"{made}.")
+    return made
+
+
+def told_of(found: Joined, blocks: Blocks) -> dict[str, Any]:
+    """Return what is to be known later of how blocks were put together; JSON."""
+    return {
+        "block_px": blocks.block_px,
+        "margin_px": blocks.margin_px,
+        "blocks": len(blocks),
+        "differing_px": found.differing_px,
+        "larger_than_seen": found.cut[:MOST_NAMED].tolist(),
+    }
+
+
+def _differing(found: Joined) -> Iterator[Any]:
+    """Say where the result may be another than that of the whole image."""
+    if not found.differing_px and not len(found.cut):
+        return
+    which = ", ".join(map(str, found.cut[:3])) + (", ..." if len(found.cut) > 3 else "")
+    larger = f"{counted(len(found.cut), 'object')} ({which}) reach" if len(found.cut) else ""
+    larger += " farther than what is seen around a block" if larger else ""
+    text = f"{counted(found.differing_px, 'pixel')} at the ends of blocks of which two said "
+    text = text + "different things" if found.differing_px else ""
+    both = "; ".join(filter(None, (larger, text)))
+    yield say("{}: there labels may differ from those of the whole image. Larger blocks ({}) help.",
+              both, Argument("block_px"))  # fmt: skip
+
+
+def _only(items: Sequence[Any]) -> Any:
+    if len(items) != 1:
+        raise invalid(
+            "images",
+            expected="one image, for a label image in Zarr",
+            received=counted(len(items), "image"),
+            remedy=say("Give them one by one, or a folder as {}.", Argument("out")),
+        )
+    return items[0]
+
+
+def _decided(
+    model: Model, item: Any, source: Any, rescale: Any, place: Place
+) -> Work[tuple[Stats, Factors]]:
+    """Measure the whole image and decide its size once; kept, as both take reading much of it."""
+    decided = place.state.decided
+    if "stats" not in decided:
+        yield Event("progress", "the whole image is measured", 0, 0)
+        place.state.decide("stats", to_plain(model.normalize.fit(source)))
+    if "factors" not in decided:
+        factors = yield from factors_for(model, [item], rescale)
+        place.state.decide("factors", factors[item.id])
+    return from_plain(decided["stats"], Stats), decided["factors"]
+
+
+def _all(work: OfBlock, job: Any, pool: Any, threads: int | None, words: str) -> Work[None]:
+    """Do something with all blocks that are not done, and tell how long it will take."""
+    count = len(job.blocks)
+    left = [k for k in range(count) if not job.is_done(k)]
+    began, done = time.monotonic(), count - len(left)
+    if done and left:
+        yield note(f"Going on: {done} of {counted(count, 'block')} are finished.")
+    for n, (_, finish) in enumerate(each_block(work, job, left, pool, threads), start=1):
+        finish()
+        rest = (time.monotonic() - began) / n * (len(left) - n)
+        text = words.format(done + n, count) + (f", about {_time(rest)} left" if n > 1 else "")
+        yield Event("progress", text, done + n, count)
+
+
+def _time(seconds: float) -> str:
+    """Say a time in words.
+
+    Examples
+    --------
+    >>> _time(12), _time(200), _time(9000)
+    ('12 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

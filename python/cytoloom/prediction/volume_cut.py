@@ -1,0 +1,93 @@
+"""How a large image is cut into blocks: by memory, and by what is to be seen around each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import invalid
+from ..messages import counted
+from ..models.rescale import Factors
+from ..runtime.machine import free_memory_gb
+from ..volumes.blocks import Blocks
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+
+CHUNK_PX = {2: 1024, 3: 128}
+"""Edge of what is written at once, by dimensions; blocks are multiples of it where they can."""
+BLOCK_PX = {2: 4096, 3: 512}
+"""Largest edge of a block, by dimensions: of a larger one the margin would hardly weigh less."""
+MARGIN_PX = {2: (32, 256), 3: (16, 64)}
+"""Least and most that is seen around a block for the sake of objects that reach beyond it."""
+BYTES_PER_PX = 24
+"""Memory that decoding and measuring take for each pixel, beside pixels and maps."""
+SHARE = 0.5
+"""Of the free memory, for all workers together: what else runs needs some, too."""
+
+
+def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, workers: int) -> Blocks:
+    """Choose how the image is cut: blocks as large as the memory of each worker allows.
+
+    Raises
+    ------
+    InvalidError
+        Blocks of other axes, or smaller than what is seen around each.
+    """
+    shape = tuple(source.shape[:-1])
+    margin = tuple(min(m, n) for m, n in zip(_margin(model, factors), shape, strict=True))
+    if block_px is not None:
+        edges = tuple(block_px) if isinstance(block_px, Sequence) else (block_px,) * len(shape)
+        if len(edges) != len(shape):
+            expected = f"one number, or {len(shape)} for this image"
+            raise invalid("block_px", expected=expected, received=block_px)
+        return Blocks(shape, _within(edges, shape), margin)
+    chunk, most = CHUNK_PX[model.ndim], BLOCK_PX[model.ndim]
+    budget = SHARE * free_memory_gb() * 1e9 / workers
+    edge = most
+    while (
+        edge > chunk and _bytes(model, source, _within([edge] * len(shape), shape), margin) > budget
+    ):
+        edge -= chunk
+    return Blocks(shape, _within([edge] * len(shape), shape), margin)
+
+
+def _within(edges: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    """Return edges that are no longer than the image."""
+    return tuple(min(e, n) for e, n in zip(edges, shape, strict=True))
+
+
+def _margin(model: Model, factors: Factors) -> tuple[int, ...]:
+    """Return how much is seen around a block: twice the larger objects, or what a task asks for."""
+    least, most = MARGIN_PX[model.ndim]
+    sizes = model.info["diameter_px"]
+    wanted = 2 * sizes["high"] if sizes else least
+    if not isinstance(model.task.locality, str):
+        wanted = max(wanted, model.task.locality)
+    scale = factors or [1.0] * model.ndim
+    return tuple(math.ceil(min(max(wanted, least), most) / f) for f in scale)
+
+
+def _bytes(model: Model, source: Any, edges: Sequence[int], margin: Sequence[int]) -> float:
+    """Estimate the memory that a worker needs for a block."""
+    maps = 4 * sum(head.channels for head in model.task.heads.values())
+    pixels = source.dtype.itemsize * source.shape[-1]
+    axes = zip(edges, margin, source.shape, strict=False)
+    seen = math.prod(min(e + 2 * m, n) for e, m, n in axes)
+    return float(seen) * (BYTES_PER_PX + maps + pixels)
+
+
+def plain_edges(block_px: int | Sequence[int] | None) -> Any:
+    """Return what was asked for as JSON takes it."""
+    return list(block_px) if isinstance(block_px, Sequence) else block_px
+
+
+def words_of(model: Model, source: Any, blocks: Blocks, workers: int) -> str:
+    """Say into what the image is cut, how much more is seen, and what memory that takes."""
+    edges = " x ".join(str(min(b, n)) for b, n in zip(blocks.block_px, blocks.shape, strict=True))
+    margin = " x ".join(map(str, blocks.margin_px))
+    need = _bytes(model, source, blocks.block_px, blocks.margin_px) / 1e9
+    text = f"{counted(len(blocks), 'block')} of {edges} px, each seen with {margin} px around it "
+    text += f"({blocks.seen_more - 1:.0%} more pixels); about {need:.2g} GB of memory"
+    return text + (f" for each of {workers} workers" if workers > 1 else "")

@@ -1,0 +1,113 @@
+"""Where the label image of a volume comes to be, and what is kept of one that did not end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import invalid
+from ..images.ome_zarr_write import is_multiscale, list_label, make_group, place_of, version_of
+from ..messages import Setting, say
+from ..storage.atomic import leave_empty, make_folder, meant, remove_folder, told
+from ..storage.lock import locked
+from ..storage.results import ANOTHER_NAME, RUNS, WITHIN, write_run
+from ..storage.tables import write_table
+from ..storage.unfinished import Unfinished
+from .folder import InMemory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Place(InMemory):
+    """Where a label image in Zarr comes to be, and the tables beside it.
+
+    All is made in a folder next to it, and takes its place when it is whole.
+
+    Parameters
+    ----------
+    target : Path
+        Of the label image, a group.
+    overwrite : bool
+        Whether one that a prediction wrote may be replaced.
+    """
+
+    def __init__(self, target: Path, overwrite: bool) -> None:
+        super().__init__()
+        self.target, self.path = target, target / WITHIN
+        self.folder = target.with_name(f".{target.name}.predicting")
+        self.blocks, self.new = self.folder / "blocks", self.folder / "new"
+        self.state = Unfinished(self.folder / "state")
+        store, name = place_of(target)
+        self.source = "../../" if name and is_multiscale(store) else ""
+        self.version = version_of(store)
+        self._overwrite = overwrite
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Raise where something is there that must stay."""
+        if not os.path.lexists(self.target):
+            return
+        ours = (self.path / RUNS["predict"]).is_file()
+        if self._overwrite and ours:
+            return
+        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
+        got = str(self.target) if ours else f"{self.target}, which no prediction wrote"
+        raise invalid("out", expected="a new name", received=got,
+                      remedy=remedy if ours else ANOTHER_NAME)  # fmt: skip
+
+    def go_on(self, asked: Mapping[str, Any]) -> None:
+        """Go on with what was begun here, or begin; another prediction is given up if said so."""
+        differing = self.state.differences(asked) if self.state.begun else []
+        if differing and not self._overwrite:
+            remedy = "Use these again to go on, {} to start anew, or another name."
+            raise invalid(
+                "out",
+                expected=f"the same prediction as was begun in {self.folder}",
+                received=f"other {', '.join(differing)}",
+                remedy=say(remedy, Setting("overwrite", True)),
+            )
+        if differing or not self.state.begun:
+            for folder in (self.blocks, self.new):
+                remove_folder(folder)
+            self.state.forget()
+        self.state.begin(asked, {})
+        with told(self.blocks):
+            self.blocks.mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Leave nothing behind where nothing is finished."""
+        if not any(self.blocks.glob("*")):
+            remove_folder(self.blocks)
+            self.state.forget()
+
+    def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
+        inside = make_group(self.new, WITHIN, self.version)
+        write_run(self.run, inside / RUNS["predict"])
+        for name, table in tables.items():
+            write_table(table, inside / name)
+        self.refuse()
+        with told(self.target):
+            remove_folder(self.target)
+            os.replace(self.new, self.target)
+        store, name = place_of(self.target)
+        if name:
+            list_label(store, name)
+        self.state.forget()
+        remove_folder(self.blocks)
+        return {}
+
+
+@contextlib.contextmanager
+def open_place(out: str | os.PathLike[str], overwrite: bool) -> Iterator[Place]:
+    """Have the place of a label image for one run alone."""
+    place = Place(meant(out), overwrite)
+    make_folder(place.folder, place.folder)
+    try:
+        with locked(place.folder, "predict"), contextlib.closing(place):
+            yield place
+    finally:
+        leave_empty(place.folder)

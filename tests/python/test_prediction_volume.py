@@ -1,0 +1,359 @@
+"""Images of any size: predicted block by block they give what the whole image gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cytoloom as cl
+from cytoloom.errors import InvalidError
+from cytoloom.models.untrained import untrained
+from cytoloom.prediction import volume, volume_cut
+from cytoloom.tasks import Classes, Instances
+
+zarr = pytest.importorskip("zarr")
+yaozarrs = pytest.importorskip("yaozarrs")
+
+MODEL = Path(__file__).parents[2] / "inst" / "extdata" / "simulated.cytoloom"
+
+
+@pytest.fixture(scope="module")
+def model() -> cl.Model:
+    """The model of the examples, which finds nuclei."""
+    return cl.load(MODEL)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    """Touching nuclei, many of them at the ends of blocks."""
+    return cl.simulate.nuclei(shape=(300, 420), count=130, seed=1)[0]
+
+
+@pytest.fixture(scope="module")
+def whole(model: cl.Model, image: np.ndarray) -> Any:
+    """What is found in all of it at once."""
+    return cl.predict(model, {"a": image}, rescale=None, progress=False)
+
+
+def level(out: Path, k: int = 0) -> np.ndarray:
+    """Read a level of a label image."""
+    return np.asarray(zarr.open_array(out / str(k), mode="r")[...])
+
+
+def pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return which labels lie upon which."""
+    return np.unique(np.stack([one.ravel(), other.ravel()]), axis=1).T
+
+
+def equal(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether labels are the same up to their numbers."""
+    both = pairs(one, other)
+    own, others = both.T
+    zero = [0, 0] in both.tolist() or not (own == 0).any()
+    return zero and len(set(own)) == len(set(others)) == len(both)
+
+
+def in_order_of(table: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
+    """Return the rows of objects in the order of these numbers, without numbers."""
+    rows = table.set_index("object").loc[numbers].reset_index(drop=True)
+    return rows.drop(columns="image")
+
+
+@pytest.mark.parametrize("block_px", [128, 100, (300, 150), 1000])
+def test_blocks_give_the_objects_of_the_whole(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, block_px: Any
+) -> None:
+    out = tmp_path / "cells.zarr"
+    found = cl.predict(
+        model, {"a": image}, rescale=None, out=out, block_px=block_px, progress=False
+    )
+    labels = level(out)
+    assert equal(labels, whole["a"])
+    numbers = pairs(labels, whole["a"])[:, 1]
+    expected = in_order_of(whole.objects, numbers[numbers > 0])
+    mine = in_order_of(found.objects, np.arange(1, len(numbers)))
+    pd.testing.assert_frame_equal(mine, expected, check_dtype=False, rtol=1e-9, atol=1e-9)
+    pd.testing.assert_frame_equal(found.summary, whole.summary, rtol=1e-6)
+    columns = ["status", "objects", "scale", "low", "high"]
+    pd.testing.assert_frame_equal(found.files[columns], whole.files[columns])
+
+
+def test_numbers_are_in_the_order_of_first_pixels(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    cl.predict(model, {"a": image}, out=tmp_path / "a.zarr", block_px=128, progress=False)
+    flat = level(tmp_path / "a.zarr").ravel()
+    values, first = np.unique(flat, return_index=True)
+    assert values.tolist() == list(range(len(values)))
+    assert (np.diff(first[1:]) > 0).all()
+
+
+@pytest.mark.parametrize("more", [{"rescale": 0.7}, {"rescale": 1.3}, {"views": 4}])
+def test_other_settings_give_the_same_in_blocks(
+    model: cl.Model, image: np.ndarray, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    how = {"rescale": None, "progress": False, **more}
+    expected = cl.predict(model, {"a": image[:200, :300]}, **how)
+    out = tmp_path / "a.zarr"
+    cl.predict(model, {"a": image[:200, :300]}, out=out, block_px=120, **how)
+    assert equal(level(out), expected["a"])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_classes_and_stacks(tmp_path: Path, ndim: int) -> None:
+    task = Classes(("background", "a", "b"))
+    network = cl.UNet(filters=2, depth=1, ndim=ndim)
+    of_nothing = untrained(task, network)
+    shape = (90, 80) if ndim == 2 else (40, 44, 48)
+    image = np.random.default_rng(0).normal(size=(*shape, 1)).astype(np.float32)
+    expected = cl.predict(of_nothing, {"a": image}, rescale=None, progress=False)
+    out = tmp_path / "a.zarr"
+    found = cl.predict(of_nothing, {"a": image}, rescale=None, out=out, block_px=33, progress=False)
+    assert (level(out) == expected["a"]).all()
+    sizes = ["class", "area_px", *(f"bbox_{a}_min" for a in "zyx"[-ndim:])]
+    by = sizes[1:]
+    mine, other = (
+        t.objects[sizes].sort_values(by).reset_index(drop=True) for t in (found, expected)
+    )
+    pd.testing.assert_frame_equal(mine, other, check_dtype=False)
+
+
+def test_objects_larger_than_what_is_seen_are_measured_and_named(
+    model: cl.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(volume_cut.MARGIN_PX, 2, (4, 4))
+    image = cl.simulate.nuclei(shape=(200, 200), count=60, seed=3)[0]
+    out = tmp_path / "a.zarr"
+    found = cl.predict(model, {"a": image}, rescale=None, out=out, block_px=40, progress=False)
+    said = capsys.readouterr().err
+    assert "40 objects (1, 6, 7, ...) reach farther than what is seen around a block" in said
+    table = cl.measure(level(out), image, progress=False)
+    columns = [c for c in table if c not in ("image", "class", "mean_foreground", "probability")]
+    shared = [c for c in columns if c in found.objects]
+    assert {"area_px", "centroid_x", "mean_intensity_0", "solidity"} <= set(shared)
+    pd.testing.assert_frame_equal(
+        found.objects[shared], table[shared], check_dtype=False, rtol=1e-9
+    )
+    assert found.objects["mean_foreground"].between(0.4, 1).all()
+    assert found.objects["probability"].between(0, 1).all()
+    told = json.loads((out / "tables" / "files_run.json").read_text())["blocks"]
+    assert told["block_px"] == [40, 40]
+    assert len(told["larger_than_seen"]) > 10
+
+
+def test_objects_at_the_border_are_left_out_of_the_whole_alone(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    part = image[:150, :200]
+    one = cl.load(MODEL)
+    (name,) = one.parts
+    one.parts[name] = type(one.part)(
+        **{
+            **{f: getattr(one.part, f) for f in one.part.__dataclass_fields__},
+            "task": Instances(
+                **{
+                    **{f: getattr(model.task, f) for f in model.task.__dataclass_fields__},
+                    "exclude_border": True,
+                }
+            ),
+        }
+    )
+    expected = cl.predict(one, {"a": part}, rescale=None, progress=False)
+    out = tmp_path / "a.zarr"
+    cl.predict(one, {"a": part}, rescale=None, out=out, block_px=64, progress=False)
+    every = cl.predict(model, {"a": part}, rescale=None, progress=False)
+    assert 0 < len(expected.objects) < len(every.objects)
+    assert equal(level(out), expected["a"])
+
+
+def test_what_is_written_is_a_label_image(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    out = tmp_path / "cells.zarr"
+    large = np.tile(image, (2, 2))
+    cl.predict(model, {"a": large}, out=out, pixel_size_um=0.5, progress=False)
+    yaozarrs.validate_zarr_store(str(out))
+    ome = zarr.open_group(out, mode="r").attrs["ome"]
+    (scales,) = ome["multiscales"]
+    assert [axis["unit"] for axis in scales["axes"]] == ["micrometer"] * 2
+    first, second = (one["coordinateTransformations"][0] for one in scales["datasets"])
+    assert (first["scale"], second["scale"]) == ([0.5, 0.5], [1.0, 1.0])
+    assert (level(out, 1) == level(out)[::2, ::2]).all()
+    assert level(out).dtype == np.uint16
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_labels_go_into_the_store_of_their_image(
+    model: cl.Model, image: np.ndarray, tmp_path: Path, kind: int
+) -> None:
+    store = tmp_path / "big.zarr"
+    group = zarr.open_group(store, mode="w", zarr_format=kind)
+    group.create_array("0", data=image)
+    scale = {"type": "scale", "scale": [1.0, 1.0]}
+    axes = [{"name": n, "type": "space"} for n in "yx"]
+    sets = [{"path": "0", "coordinateTransformations": [scale]}]
+    scales = {"axes": axes, "datasets": sets, "name": "big"}
+    if kind == 2:
+        group.attrs["multiscales"] = [{**scales, "version": "0.4"}]
+    else:
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+    for name in ("cells", "again"):
+        out = store / "labels" / name
+        cl.predict(model, {"a": image}, out=out, block_px=200, progress=False)
+    yaozarrs.validate_zarr_store(str(store))
+    labels = zarr.open_group(store / "labels", mode="r").attrs.asdict()
+    listed = labels["labels"] if kind == 2 else labels["ome"]["labels"]
+    assert listed == ["cells", "again"]
+    assert (level(out) == level(store / "labels" / "cells")).all()
+
+
+def _stopping(after: int) -> Callable[..., str]:
+    """Return work on a block that is broken off after some blocks."""
+    done = []
+
+    def work(job: Any, k: int, workers: int | None = None) -> str:
+        if len(done) == after:
+            raise KeyboardInterrupt
+        done.append(k)
+        return find(job, k, workers)
+
+    find = volume.find_in_block
+    return work
+
+
+def test_a_prediction_that_was_broken_off_goes_on(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    how: dict[str, Any] = {"rescale": None, "block_px": 100, "progress": False}
+    out = tmp_path / "cells.zarr"
+    with monkeypatch.context() as patched:
+        patched.setattr(volume, "find_in_block", _stopping(4))
+        with pytest.raises(KeyboardInterrupt):
+            cl.predict(model, {"a": image}, out=out, **how)
+    assert not out.exists()
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / ".cells.zarr.predicting").rglob("*.npz")}
+    assert len(kept) == 4
+    with pytest.raises(InvalidError, match="the same prediction as was begun"):
+        cl.predict(model, {"a": image}, out=out, **{**how, "block_px": 128})
+    with monkeypatch.context() as patched:
+        patched.setattr(volume, "find_in_block", _stopping(8))
+        # 15 blocks less the 4 that are done are more than 8
+        with pytest.raises(KeyboardInterrupt):
+            cl.predict(model, {"a": image}, out=out, **how)
+    assert all(path.stat().st_mtime_ns == then for path, then in kept.items())
+    cl.predict(model, {"a": image}, out=out, **how)
+    assert equal(level(out), whole["a"])
+    assert not list(tmp_path.glob(".*"))
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+import cytoloom as cl
+from cytoloom.storage import atomic
+left = int(sys.argv[3])
+replace = os.replace
+def count(*args, **more):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*args, **more)
+os.replace = count
+image = np.load(sys.argv[1])
+cl.predict({model!r}, {{"a": image}}, rescale=None, out=sys.argv[2], block_px=150, progress=False)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same(
+    image: np.ndarray, whole: Any, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "image.npy", image)
+    out = tmp_path / "cells.zarr"
+    script = KILLED.format(model=str(MODEL))
+    for left in (2, 7, 18, 10_000):
+        command = [sys.executable, "-c", script, str(tmp_path / "image.npy"), str(out), str(left)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
+        if ended.returncode == 0:
+            break
+        # what is there is whole, or nothing is
+        assert not out.exists() or equal(level(out), whole["a"])
+    assert ended.returncode == 0
+    assert equal(level(out), whole["a"])
+    assert len(cl.results(out / "tables").objects) == len(whole.objects)
+    assert os.listdir(tmp_path / "cells.zarr" / "tables")
+
+
+def test_results_are_opened_again(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:
+    out = tmp_path / "cells.zarr"
+    found = cl.predict(model, {"a": image}, out=out, progress=False)
+    for place in (out / "tables", out):
+        again = cl.results(place)
+        assert again.names == ["a"]
+        assert (again["a"] == level(out)).all()
+        assert len(again.objects) == len(found.objects)
+    assert (found["a"] == level(out)).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"out": None, "block_px": 64}, r"`block_px`.*`out`"),
+        ({"out": "results", "workers": 2}, r"`workers`.*`out`"),
+        ({"block_px": 0}, r"`block_px`.*whole numbers above 0"),
+        ({"block_px": (64, 64, 64)}, r"`block_px`.*2 for this image"),
+        ({"block_px": 8}, r"`block_px`.*which is seen around each"),
+        ({"workers": 0}, r"`workers`.*above 0"),
+        ({"overlay": True}, r"`overlay`.*a folder of results"),
+        ({"out": "a.zarr/b/c/d"}, r"`out`.*big\.zarr/labels/cells"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    model: cl.Model, image: np.ndarray, tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    out = more.get("out", "a.zarr")
+    given = {**more, "out": out and str(tmp_path / out)}
+    with pytest.raises(InvalidError, match=words):
+        cl.predict(model, {"a": image}, progress=False, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_image_at_a_time(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="one image"):
+        cl.predict(model, {"a": image, "b": image}, out=tmp_path / "a.zarr", progress=False)
+
+
+def test_what_is_there_stays(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:
+    part, out = image[:100, :100], tmp_path / "a.zarr"
+    zarr.open_group(out, mode="w")
+    for overwrite in (False, True):
+        with pytest.raises(InvalidError, match="which no prediction wrote"):
+            cl.predict(model, {"a": part}, out=out, overwrite=overwrite, progress=False)
+    other = tmp_path / "b.zarr"
+    cl.predict(model, {"a": part}, out=other, progress=False)
+    before = level(other)
+    with pytest.raises(InvalidError, match="a new name"):
+        cl.predict(model, {"a": part}, out=other, progress=False)
+    cl.predict(model, {"a": part[::-1]}, out=other, overwrite=True, progress=False)
+    assert not (level(other) == before).all()
+
+
+def test_workers_of_dask_give_the_same(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed")
+    out = tmp_path / "cells.zarr"
+    cl.predict(model, {"a": image}, rescale=None, out=out, block_px=128, workers=2, progress=False)
+    assert equal(level(out), whole["a"])

@@ -1,0 +1,30 @@
+test_that("an image of any size goes to a label image in Zarr", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  image <- cl_simulate(shape = c(120, 160), count = 20, seed = 2)$image
+  out <- file.path(tempfile("store"), "cells.zarr")
+  dir.create(dirname(out))
+  whole <- predict(model, list(a = image), rescale = NULL, progress = FALSE)
+  found <- predict(
+    model, list(a = image),
+    rescale = NULL, out = out, block_px = c(64, 80), progress = FALSE
+  )
+  expect_identical(sort(found$objects$area_px), sort(whole$objects$area_px))
+  expect_identical(found[["a"]] > 0, whole[["a"]] > 0)
+  expect_equal(found$summary$count_low, whole$summary$count_low)
+  again <- cl_results(out)
+  expect_identical(again[["a"]], found[["a"]])
+  expect_identical(again$objects$area_px, found$objects$area_px)
+})
+
+test_that("what cannot be meant of blocks is refused in R's words", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  image <- cl_simulate(shape = c(64, 64), count = 5, seed = 2)$image
+  expect_error(predict(model, image, block_px = 64), "Invalid `block_px`.*`out`")
+  out <- file.path(tempdir(), "cells.zarr")
+  expect_error(predict(model, image, out = out, block_px = 1.5), "Invalid `block_px`")
+  expect_error(predict(model, image, out = out, workers = 0), "Invalid `workers`")
+  expect_error(predict(model, image, out = out, overlay = TRUE), "Invalid `overlay`")
+  expect_false(dir.exists(out))
+})
