@@ -499,7 +499,9 @@ def test_man_documents_every_parameter(name: str) -> None:
     documented = {one.strip() for item in items for one in item.split(",")}
     if {"x", "object"} & documented:
         documented.add("model")
-    assert {p.name for p in find_verb(cl.VERBS[name]).parameters()} <= documented
+    # a client of Dask is a living thing of Python's
+    declared = {p.name for p in find_verb(cl.VERBS[name]).parameters()} - {"client"}
+    assert declared <= documented
 
 
 def test_what_is_no_value_is_refused_in_the_words_of_R(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def collect_volume(
         threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
         yield from _all(find_in_block, job, pool, threads, "block {}/{}")
         found = join(job)
-        writing = Writing.of(job, found, place.new, CHUNK_PX[model.ndim], place.version)
+        writing = Writing.of(job, found, place, CHUNK_PX[model.ndim])
         alone = None if not writing.side_by_side else pool
         yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
         one = predicted(writing, found)

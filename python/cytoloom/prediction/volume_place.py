@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import invalid
+from ..images.ome_zarr import stored_at
 from ..images.ome_zarr_write import is_multiscale, list_label, make_group, place_of, version_of
 from ..messages import Setting, say
 from ..storage.atomic import leave_empty, make_folder, meant, remove_folder, told
@@ -44,8 +45,14 @@ class Place(InMemory):
         store, name = place_of(target)
         self.source = "../../" if name and is_multiscale(store) else ""
         self.version = version_of(store)
+        self.store = store
         self._overwrite = overwrite
         self.refuse()
+
+    def origin_um(self, axes: str) -> tuple[float, ...] | None:
+        """Return where the image begins that these are labels of, where its store says so."""
+        known = stored_at(self.store, None).origin_um if self.source else None
+        return tuple(known.get(a, 0.0) for a in axes) if known else None
 
     def refuse(self) -> None:
         """Raise where something is there that must stay."""

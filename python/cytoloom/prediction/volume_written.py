@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,8 @@ from .summary import trusted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .volume_place import Place
+
 NUMBERS, STARTS = "numbers.npy", "starts.npy"
 FEW = {"area_px", "area_um2", "volume_um3", "perimeter_px", "perimeter_um"}
 
@@ -46,8 +47,8 @@ class Writing:
     writer: LabelsWriter
 
     @classmethod
-    def of(cls, job: Job, found: Joined, new: Path, chunk_px: int, version: str) -> Writing:
-        """Lay out the label image in the folder `new`, and share the numbers of its objects."""
+    def of(cls, job: Job, found: Joined, place: Place, chunk_px: int) -> Writing:
+        """Lay out the label image, and share the numbers of its objects."""
         for name, values in ((NUMBERS, found.numbers), (STARTS, found.starts)):
             np.save(job.folder / name, values)
         largest = len(job.model.task.label_names) - 1 if found.semantic else found.count
@@ -55,12 +56,13 @@ class Writing:
         chunks = tuple(chunk_px if b % chunk_px == 0 else min(b, chunk_px) for b in blocks.block_px)
         spacing = job.item.spacing_um
         writer = LabelsWriter(
-            new,
+            place.new,
             blocks.shape,
             np.min_scalar_type(max(largest, 1)).name,
             tuple(min(c, n) for c, n in zip(chunks, blocks.shape, strict=True)),
             tuple(spacing) if spacing else None,
-            version=version,
+            place.origin_um("".join(AXES[len(blocks.shape)])),
+            place.version,
         )
         writer.begin()
         return cls(job, writer)
