@@ -189,6 +189,17 @@ def test_of_several_label_images_the_one_that_is_meant_has_to_be_given(tmp_path)
     assert as_data((path, path / "labels/nuclei")).problems == ()
 
 
+def test_labels_that_a_model_has_put_into_an_image_are_said_to_be_no_truth(tmp_path, trained):
+    image, labels = cl.simulate.nuclei(shape=(64, 64), count=4, seed=1)
+    for name in "ab":
+        write_image(tmp_path / f"{name}.zarr", image, "yx", (0.5, 0.5))
+    write_labels(tmp_path / "a.zarr", labels.astype(np.uint16))
+    cl.predict(trained, tmp_path / "b.zarr", out=tmp_path / "b.zarr/labels/cells", progress=False)
+    notes = as_data(tmp_path).notes
+    assert any("1 of 2 label images in" in n and "were found by a model" in n for n in notes)
+    assert not any("found by a model" in note for note in as_data(tmp_path / "a.zarr").notes)
+
+
 def test_measuring_and_predicting_take_a_store_as_a_file(tmp_path, trained):
     image, labels = cl.simulate.nuclei(shape=(64, 64), count=4, seed=1)
     write_image(tmp_path / "a.zarr", image, "yx", (0.5, 0.5))

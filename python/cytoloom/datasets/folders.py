@@ -13,7 +13,7 @@ from ..images import files, formats
 from ..images.image import Image
 from ..messages import counted
 from ..storage.atomic import meant
-from ..storage.results import AGREED, STEPS, refuse_mixed
+from ..storage.results import AGREED, PREDICTED, STEPS, WITHIN, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
 from .drawn import is_together, told_in
@@ -111,10 +111,12 @@ def _predicted(layout: Layout) -> list[str]:
     if any((layout.labels_folder.parent / name).is_file() for name in drawn):
         return []
     written = Written(layout.labels_folder.parent)
-    count = sum(written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels)
-    if not count:
+    found = [written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels]
+    # beside a label image in a store lie the tables of its prediction
+    found += [(paths[0] / WITHIN / PREDICTED).is_file() for paths in layout.within.values()]
+    if not any(found):
         return []
-    text = f"{count} of {counted(len(layout.labels), 'label image')} in {layout.labels_folder}"
+    text = f"{sum(found)} of {counted(len(found), 'label image')} in {layout.labels_folder}"
     return [f"{text} were found by a model, and are no truth until somebody has corrected them"]
 
 
