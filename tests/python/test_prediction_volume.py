@@ -17,9 +17,11 @@ import pytest
 
 import cytoloom as cl
 from cytoloom.errors import InvalidError
+from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
 from cytoloom.prediction import volume, volume_cut
 from cytoloom.tasks import Classes, Instances
+from cytoloom.volumes.work import workers_of
 
 zarr = pytest.importorskip("zarr")
 yaozarrs = pytest.importorskip("yaozarrs")
@@ -294,6 +296,55 @@ def test_killed_at_any_moment_it_goes_on_to_the_same(
     assert equal(level(out), whole["a"])
     assert len(cl.results(out / "tables").objects) == len(whole.objects)
     assert os.listdir(tmp_path / "cells.zarr" / "tables")
+
+
+def test_a_chunk_that_cannot_be_read_costs_its_block(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, capsys: Any
+) -> None:
+    store, out = tmp_path / "big.zarr", tmp_path / "big.zarr" / "labels" / "cells"
+    group = zarr.open_group(store, mode="w", zarr_format=3)
+    group.create_array("0", data=image, chunks=(100, 100), dimension_names=["y", "x"])
+    scales = {
+        "axes": [{"name": n, "type": "space"} for n in "yx"],
+        "datasets": [
+            {
+                "path": "0",
+                "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}],
+            }
+        ],
+    }
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [scales]}
+    chunk = store / "0" / "c" / "2" / "4"
+    kept = chunk.read_bytes()
+    chunk.write_bytes(kept[: len(kept) // 2])
+    how: dict[str, Any] = {"rescale": None, "block_px": 100, "progress": False}
+    stats = model.normalize.fit(image[..., None])
+    with pytest.MonkeyPatch.context() as patched:
+        # as a volume is: read by regions, and measured before the chunk was damaged
+        patched.setattr(blocks, "LARGE_PX", 1000)
+        patched.setattr(type(model.normalize), "fit", lambda self, source: stats)
+        with pytest.raises(InvalidError, match=r"9 blocks of 15.*at y 0:100, x 200:300"):
+            cl.predict(model, store, out=out, **how)
+        assert "x 400:420" in capsys.readouterr().err
+        assert not out.exists()
+        done = list((store / "labels" / ".cells.predicting" / "blocks").glob("*.npz"))
+        assert len(done) == 6  # those that see nothing of the chunk
+        chunk.write_bytes(kept)
+        cl.predict(model, store, out=out, **how)
+    assert equal(level(out), whole["a"])
+    yaozarrs.validate_zarr_store(str(store))
+
+
+def test_a_cluster_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nobody:
+        """A client without workers."""
+
+        def wait_for_workers(self, count: int, timeout: float) -> None:
+            raise TimeoutError
+
+    with pytest.raises(InvalidError, match=r"`client`.*none after 30 minutes"):
+        with workers_of(1, Nobody()):
+            pass
 
 
 def test_results_are_opened_again(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..components import from_plain, to_plain
 from ..datasets.items import said_once
-from ..errors import invalid
+from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Stats
 from ..images.ome_zarr_write import ENDING, need_zarr, place_of
@@ -18,10 +18,11 @@ from ..messages import Argument, Setting, counted, say
 from ..models.identity import model_sha256
 from ..models.inputs import fitting_source
 from ..models.rescale import Factors, factors_for
+from ..objects.measure import AXES
 from ..runtime.machine import cores
 from ..storage.atomic import meant
 from ..version import __version__
-from ..volumes.blocks import Blocks
+from ..volumes.blocks import Blocks, Box
 from ..volumes.work import Work as OfBlock
 from ..volumes.work import each_block, need_dask, workers_of
 from .block import Job, find_in_block
@@ -190,13 +191,43 @@ def _all(work: OfBlock, job: Any, pool: Any, threads: int | None, words: str) ->
     count = len(job.blocks)
     left = [k for k in range(count) if not job.is_done(k)]
     began, done = time.monotonic(), count - len(left)
+    failed: dict[int, Exception] = {}
     if done and left:
         yield note(f"Going on: {done} of {counted(count, 'block')} are finished.")
-    for n, (_, finish) in enumerate(each_block(work, job, left, pool, threads), start=1):
-        finish()
+    for n, (k, finish) in enumerate(each_block(work, job, left, pool, threads), start=1):
+        try:
+            finish()
+        except DiskError:  # no other can be written, either
+            raise
+        except (InvalidError, OSError) as error:
+            failed[k] = error
+            yield warn(say("{}: {}", _place_of(job.blocks.core(k)), str(error)))
         rest = (time.monotonic() - began) / n * (len(left) - n)
         text = words.format(done + n, count) + (f", about {_time(rest)} left" if n > 1 else "")
         yield Event("progress", text, done + n, count)
+
+    if failed:
+        k, error = next(iter(failed.items()))
+        raise invalid(
+            "images",
+            expected="pixels that can be read",
+            received=f"{counted(len(failed), 'block')} of {count} that cannot be worked on, the "
+            f"first at {_place_of(job.blocks.core(k))}: {error}",
+            remedy="The others are kept. Mend what is damaged, or remove the damaged chunk, "
+            "which is then empty, and the same call goes on.",
+        )
+
+
+def _place_of(box: Box) -> str:
+    """Say where a block is.
+
+    Examples
+    --------
+    >>> _place_of((slice(0, 64), slice(64, 128)))
+    'y 0:64, x 64:128'
+    """
+    axes = zip(AXES[len(box)], box, strict=True)
+    return ", ".join(f"{name} {part.start}:{part.stop}" for name, part in axes)
 
 
 def _time(seconds: float) -> str:

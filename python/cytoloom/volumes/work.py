@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..errors import invalid
+from ..messages import Argument, say
 
 AHEAD = 4
 """Blocks that wait for each worker: a scheduler need not know millions of them at once."""
+CLUSTER_S = 1800
+"""So long the first worker of a cluster is waited for."""
 RETRIES = 2
 """How often a block is tried again whose worker was lost or ran out of memory."""
 
@@ -41,6 +45,7 @@ def workers_of(workers: int, client: Any = None) -> Iterator[Any]:
         Dask is not installed.
     """
     if client is not None:
+        _wait_for(client)
         yield client
         return
     if workers == 1:
@@ -64,6 +69,17 @@ def _cluster(workers: int) -> Any:
     if os.name == "nt":
         return LocalCluster(**how, memory_limit=0)
     return SubprocessCluster(**how, worker_kwargs={"memory_limit": 0})
+
+
+def _wait_for(client: Any) -> None:
+    """Wait until a cluster has a worker; a queue may take its time, but not for ever."""
+    try:
+        client.wait_for_workers(1, timeout=CLUSTER_S)
+    except TimeoutError:
+        got = f"none after {CLUSTER_S // 60} minutes"
+        remedy = "Look whether its jobs are in the queue, and whether they reach this machine."
+        raise invalid("client", expected="a cluster with workers", received=got,
+                      remedy=remedy) from None  # fmt: skip
 
 
 def need_dask() -> None:
@@ -119,8 +135,21 @@ def each_block(
     running = {start(k): k for k in itertools.islice(rest, AHEAD * per_worker)}
     waiting = as_completed(list(running))
     for future in waiting:
-        yield running.pop(future), future.result
+        yield running.pop(future), functools.partial(_result_of, future)
         for k in itertools.islice(rest, 1):
             added = start(k)
             running[added] = k
             waiting.add(added)
+
+
+def _result_of(future: Any) -> str:
+    """Return what came of a block, or raise why nothing did."""
+    from distributed import KilledWorker
+
+    try:
+        return str(future.result())
+    except KilledWorker:
+        got = "one that ended several workers, as it does where memory is short"
+        remedy = say("Give each more memory, or pass a smaller {}.", Argument("block_px"))
+        raise invalid("workers", expected="workers that finish a block", received=got,
+                      remedy=remedy) from None  # fmt: skip
