@@ -210,3 +210,44 @@ plot.cl_run_comparison <- function(x, metric = x$metric, ...) {
   graphics::segments(rev(rows$low), seq_along(names), rev(rows$high), seq_along(names))
   invisible(x)
 }
+
+#' Train again as a model was trained
+#'
+#' All settings are those of its model.json: task, network, scaling, trainer, seed, which images
+#' were learned from and which were held out; a training by time is replayed step by step. On one
+#' machine with the same versions the weights are equal to the last bit.
+#'
+#' @param model A `cl_model` of [cl_train()] or [cl_load()], or its folder.
+#' @param data Its images with labels, as for [cl_train()]; they are known by name and pixels.
+#'   `NULL`: of a run in a folder of runs, those of the run.
+#' @param out Model folder for the new one; `NULL`: it is not kept.
+#' @param overwrite Replace the model that `out` holds.
+#' @param progress `TRUE`, `FALSE` or `"auto"`.
+#' @param ... Must be empty.
+#' @return A list of class `cl_rerun`: `equal`, whether all weights are equal to the last bit;
+#'   `difference`, the largest one; the data frame `changed` with `what`, `then` and `now`:
+#'   versions, device and so on that are not as they were.
+#' @export
+#' @examplesIf cl_available()
+#' images <- cl_simulate(tempfile("train"), images = 3)
+#' model <- cl_train(images,
+#'   network = cl_unet(filters = 4, depth = 1),
+#'   trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32), # far too few
+#'   progress = FALSE
+#' )
+#' cl_rerun(model, images, progress = FALSE)
+cl_rerun <- function(model, data = NULL, ..., out = NULL, overwrite = FALSE, progress = "auto") {
+  no_dots(...)
+  found <- run_events(
+    "rerun",
+    list(
+      model = model_path(model), data = if (!is.null(data)) plain_data(data),
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
+    ),
+    progress
+  )
+  structure(found[c("equal", "difference", "changed", "text")], class = "cl_rerun")
+}
+
+#' @export
+print.cl_rerun <- print.cl_run

@@ -37,6 +37,7 @@ VERBS = {
     "run_compare": "runs.verbs:compare",
     "run_resume": "runs.verbs:resume",
     "run_remove": "runs.verbs:remove",
+    "rerun": "runs.rerun:rerun",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

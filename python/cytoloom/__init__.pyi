@@ -41,6 +41,7 @@ from .reviewing.review import review as review
 from .runs.grids import grid as grid
 from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
+from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
 from .training.plan import plan as plan
 from .training.recipe import Plan as Plan

@@ -46,6 +46,7 @@ COMMANDS = (
     "run compare",
     "run resume",
     "run remove",
+    "rerun",
     "doctor",
 )
 

@@ -488,6 +488,7 @@ MAN = {
     "convert": "cl_convert",
     "run_start": "cl_run_start", "run_list": "cl_run_start", "run_show": "cl_run_start",
     "run_compare": "cl_run_start", "run_resume": "cl_run_start", "run_remove": "cl_run_start",
+    "rerun": "cl_rerun",
 }  # fmt: skip
 
 

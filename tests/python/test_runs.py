@@ -15,6 +15,7 @@ import cytoloom as cl
 import small
 from cytoloom import cli
 from cytoloom.cli import commands
+from cytoloom.runs import repeated
 from cytoloom.runs.outcomes import RunComparison, best_points, compared
 from cytoloom.storage.lock import locked
 
@@ -280,3 +281,64 @@ def test_the_command_line_tells_of_runs(
     assert GONE not in copied.names()
     assert cli.main(["run", "list", "--store", str(folder / "empty")]) == commands.OK
     assert "No runs in" in capsys.readouterr().out
+
+
+def test_a_run_is_rerun_from_its_model(first: Any) -> None:
+    """The images are those of the run, and the weights are equal."""
+    found = cl.rerun(first[0].model_folder(ONE), progress=False)
+    assert found.equal
+    assert found.difference == 0
+    assert found.changed.empty
+    assert str(found) == "The weights are equal to the last bit."
+    assert small.same_weights(found.model, first[0].model(ONE))
+
+
+def test_other_weights_are_said_with_what_has_changed(trained: cl.Model) -> None:
+    """One weight is larger by .5, and the version of another library is told."""
+    other = cl.load(trained.path)
+    values = other.keras.get_weights()
+    values[0] = values[0].copy()
+    values[0].flat[0] += 0.5
+    other.keras.set_weights(values)
+    apart = repeated._difference(trained, other)
+    assert apart == pytest.approx(0.5)
+    then = {**trained.info, "libraries": {**trained.info["libraries"], "keras": "3.0"}}
+    changed = repeated._changed(then, trained.info)
+    now = trained.info["libraries"]["keras"]
+    assert changed.to_numpy().tolist() == [["keras", "3.0", now]]
+    told = str(repeated.Rerun(other, False, apart, changed))
+    assert told.startswith("The weights differ, by up to 0.5. Not as they were:")
+
+
+def test_a_training_by_time_is_replayed(trained: cl.Model) -> None:
+    """Ten minutes that came to 37 steps are 37 steps with the same knots."""
+    trainer = {**trained.info["trainer"], "iterations": None, "minutes": 10.0}
+    steps = {**trained.info["training"], "iterations": 37, "knots": [[0, 0.0, 0.1], [9, 0.5, 0.2]]}
+    timed = dataclasses.replace(
+        trained, info={**trained.info, "trainer": trainer, "training": steps}
+    )
+    given = repeated._given(timed)
+    assert (given.trainer.minutes, given.trainer.iterations) == (None, 37)
+    assert given.trainer.knots == ((0, 0.0, 0.1), (9, 0.5, 0.2))
+    assert repeated._given(trained).trainer.knots is None
+
+
+def test_what_cannot_be_rerun_is_refused(trained: cl.Model) -> None:
+    images, labels = small.nuclei()
+    with pytest.raises(cl.InvalidError, match=r"Invalid `data`. Expected the images that .*none"):
+        cl.rerun(trained, progress=False)
+    with pytest.raises(
+        cl.InvalidError, match=r"by the names that they had .* no image as image_003"
+    ):
+        cl.rerun(trained, (images[:3], labels[:3]), progress=False)
+    changed = [*images[:3], images[3] + 1]
+    with pytest.raises(cl.InvalidError, match=r"pixels and channels .* another image as image_003"):
+        cl.rerun(trained, (changed, labels), progress=False)
+    stopped = dataclasses.replace(trained, info={**trained.info, "interrupted": True})
+    with pytest.raises(cl.InvalidError, match=r"Received: one that was interrupted"):
+        cl.rerun(stopped, (images, labels), progress=False)
+    with pytest.raises(cl.InvalidError, match=r"of one network: .* Received: 2 members"):
+        cl.rerun(dataclasses.replace(trained, members=2), (images, labels), progress=False)
+    gone = dataclasses.replace(trained, info={**trained.info, "start": "/nowhere"})
+    with pytest.raises(cl.InvalidError, match=r"fine-tuned in /nowhere. Received: no such folder"):
+        cl.rerun(gone, (images, labels), progress=False)

@@ -58,6 +58,7 @@ usual_calls <- function() {
       cl_data_split = list(train = nowhere), cl_grid = list(data = nowhere),
       cl_run_start = list(runs = nowhere, progress = FALSE), cl_runs = list(progress = FALSE),
       cl_run_show = list(name = "a", progress = FALSE), cl_run_compare = list(progress = FALSE),
+      cl_rerun = c(list(model = tiny_model()), data),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

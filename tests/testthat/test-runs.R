@@ -55,3 +55,13 @@ test_that("the settings of data are those of Python", {
   expect_identical(c("name", ours), names(theirs))
   expect_identical(theirs$validation, 0.2)
 })
+
+test_that("a model is trained again, and the weights are equal", {
+  need_python()
+  found <- suppressWarnings(cl_rerun(tiny_model(), train_folder(), progress = FALSE))
+  expect_true(found$equal)
+  expect_identical(found$difference, 0)
+  expect_identical(nrow(found$changed), 0L)
+  expect_output(print(found), "The weights are equal to the last bit.")
+  expect_error(cl_rerun(tiny_model(), progress = FALSE), "Invalid `data`. Expected the images")
+})

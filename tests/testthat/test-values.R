@@ -203,7 +203,8 @@ test_that("the formals of verbs are what Python declares", {
     report = cl_report, review = cl_review, compare = cl_compare, rank = cl_rank,
     convert = cl_convert,
     run_start = cl_run_start, run_list = cl_runs, run_show = cl_run_show,
-    run_compare = cl_run_compare, run_resume = cl_run_resume, run_remove = cl_run_remove
+    run_compare = cl_run_compare, run_resume = cl_run_resume, run_remove = cl_run_remove,
+    rerun = cl_rerun
   )
   expect_setequal(names(verbs), unlist(call_python("verbs")))
   for (name in names(verbs)) {

@@ -139,6 +139,13 @@ def _trained_all(table: Any, args: argparse.Namespace) -> int:
     return complain(f"{failed} of {len(table)} runs failed", code)
 
 
+def _repeated(found: Any, args: argparse.Namespace) -> int:
+    _print(found, args)
+    if args.out:
+        print(f"\nModel in {args.out}")
+    return OK
+
+
 def _removed(names: Any, args: argparse.Namespace) -> int:
     print(f"{counted(len(names), 'run')} removed from {args.store}")
     return OK
@@ -287,6 +294,7 @@ COMMANDS = {
         _removed,
         more={"names": {**_SOME, "nargs": "+", "help": "names of runs"}},
     ),
+    "rerun": Command("rerun nuclei.cytoloom data/train", _repeated, more={"data": {"nargs": "?"}}),
 }
 WORDS = {"run": "train, keep and compare runs: named data, networks, tasks and trainers"}
 """What is said of commands that have commands of their own."""

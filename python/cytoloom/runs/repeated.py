@@ -1,0 +1,204 @@
+"""Train once more from what a model remembers, and compare what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..components import from_plain
+from ..datasets.data import Data, as_data, given_data, manifest
+from ..errors import invalid
+from ..events import Work, note
+from ..messages import Argument, say, shortened
+from ..models.inputs import as_model
+from ..training.session import asked, training
+from ..training.trainer import Trainer
+from .documents import RUN
+from .folder import STORE
+from .store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..models.model import Model
+    from ..training.stages import Given
+
+ENSEMBLE = "a model of one network: which fold each member of an ensemble held out is drawn anew"
+SHARE = 0.2
+"""Held out where sides are drawn anew: the default of `train`."""
+SURROUNDINGS = ("cytoloom", "backend", "device", "precision", "threads", "reproducible")
+"""What may be other than it was, beside versions of libraries, and so may change weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """What came of the same training once more.
+
+    Attributes
+    ----------
+    model : Model
+        The new one.
+    equal : bool
+        Whether all weights are equal to the last bit.
+    difference : float
+        The largest difference between two weights.
+    changed : DataFrame
+        what, then, now: versions, device and so on that are not as they were.
+    """
+
+    model: Model
+    equal: bool
+    difference: float
+    changed: pd.DataFrame
+
+    def __str__(self) -> str:
+        if self.equal:
+            return "The weights are equal to the last bit."
+        words = f"The weights differ, by up to {self.difference:.2g}."
+        if not len(self.changed):
+            return f"{words} Nothing that is known of the machine and its software has changed."
+        return f"{words} Not as they were:\n{self.changed.to_string(index=False)}"
+
+
+def repeated(
+    model: Model | str | os.PathLike[str],
+    data: Any,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+) -> Work[Rerun]:
+    """Train again with the settings of a model, on the same images; see `rerun`."""
+    old = as_model(model)
+    _refuse_unknown(old)
+    given = _given(old)
+    found = _as_they_were(old, _found(old, data))
+    new: Model = yield from training(given, found, SHARE, out=out, overwrite=overwrite)
+    if _rows(new) != _rows(old):
+        yield note("Labels or parts of images are not those of then.")
+    apart = _difference(old, new)
+    return Rerun(new, apart == 0, apart, _changed(old.info, new.info))
+
+
+def _refuse_unknown(model: Model) -> None:
+    """Refuse a model of which it is not known how it was trained, before any image is read."""
+    if model.members > 1:
+        raise invalid("model", expected=ENSEMBLE, received=f"{model.members} members")
+    if model.info["interrupted"] or not model.info["trainer"] or not model.info["data"]:
+        why = "one that was interrupted" if model.info["interrupted"] else "one made otherwise"
+        raise invalid("model", expected="a model whose training came to its end", received=why)
+    start = model.info["start"]
+    if start is not None and not Path(start).is_dir():
+        expected = f"the model from which it was fine-tuned in {start}"
+        raise invalid("model", expected=expected, received="no such folder")
+
+
+def _given(model: Model) -> Given:
+    """Return what was asked for; of a training by time, the steps that it came to."""
+    info, part = model.info, model.part
+    trainer: Trainer = from_plain(info["trainer"], Trainer)
+    precise = replace(trainer, precision=info["precision"])
+    if trainer.length(1)[1] is not None:
+        steps = info["training"]
+        knots = tuple(tuple(one) for one in steps["knots"])
+        length = {"minutes": None, "iterations": steps["iterations"], "knots": knots}
+        precise = replace(precise, **length)
+    start = info["start"]
+    return asked(part.task, part.network, precise, part.normalize, start, int(info["seed"]))
+
+
+def _found(model: Model, data: Any) -> Data:
+    """Return the images that were given, or those of the run whose model this is."""
+    if data is not None:
+        found = given_data(data)
+    else:
+        found = _of_run(model)
+    unknown = model.info["training"]["unknown"]
+    # what the training understood of each of several values is in no data of one
+    one = unknown if isinstance(unknown, int) else None
+    return found.with_unknown(one) if one is not None and found.unknown is None else found
+
+
+def _of_run(model: Model) -> Data:
+    folder = None if model.path is None else model.path.parent
+    if folder is None or not (folder.parent.parent / STORE).is_file() or folder.parent.name != RUN:
+        raise invalid(
+            "data",
+            expected="the images that the model was trained on",
+            received="none",
+            remedy=say("Give them as {}: a model knows them by name and pixels.", Argument("data")),
+        )
+    split = Store(folder.parent.parent).run(folder.name).data
+    data = as_data(split.train, **split.reading)
+    if isinstance(split.validation, (int, float)):
+        return data
+    held_out = as_data(split.validation, **split.reading)
+    return replace(data, items=(*data.items, *held_out.items))
+
+
+def _as_they_were(model: Model, data: Data) -> Data:
+    """Return the images in the order of then, each with its side of the split.
+
+    Where a region of an image was held out, sides are drawn anew, as they were by default.
+    """
+    rows = {part: model.info["data"][part] for part in ("train", "validation")}
+    there = {item.id: item for item in data.items}
+    wanted = [row["id"] for part in rows.values() for row in part]
+    _refuse(
+        [name for name in wanted if name not in there],
+        "images by the names that they had in training",
+        "no image",
+    )
+    both = len(set(wanted)) < len(wanted)
+    items = tuple(
+        replace(there[row["id"]], split=None if both else part)
+        for part, each in rows.items()
+        for row in each
+    )
+    if both:
+        items = tuple({item.id: item for item in data.items if item.id in wanted}.values())
+    found = replace(data, items=items)
+    known = {row["id"]: row["values_sha256"] for part in rows.values() for row in part}
+    now = {row["id"]: row["values_sha256"] for row in manifest(found)}
+    _refuse(
+        [name for name in now if now[name] != known[name]],
+        "images with the pixels and channels that they had in training",
+        "another image",
+    )
+    return found
+
+
+def _refuse(names: Sequence[str], expected: str, received: str) -> None:
+    if names:
+        words = shortened(", ".join(names))
+        raise invalid("data", expected=expected, received=f"{received} as {words}")
+
+
+def _rows(model: Model) -> list[tuple[str, Any, Any]]:
+    """List what identifies images and labels of a training, by its sides."""
+    data = model.info["data"]
+    sides = ("train", "validation")
+    return [(side, row["id"], row["label_sha256"]) for side in sides for row in data[side]]
+
+
+def _difference(old: Model, new: Model) -> float:
+    """Return the largest difference between two weights; infinite of other shapes."""
+    pairs = [one.network_of().get_weights() for one in (old, new)]
+    if [w.shape for w in pairs[0]] != [w.shape for w in pairs[1]]:
+        return float("inf")
+    each = zip(*pairs, strict=True)
+    return max((float(np.abs(a - b).max()) for a, b in each if a.size), default=0.0)
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what surrounded the trainings and is not the same, a row each."""
+    import pandas as pd
+
+    sides = [{**{n: one.get(n) for n in SURROUNDINGS}, **one["libraries"]} for one in (old, new)]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    each = [(name, sides[0].get(name), sides[1].get(name)) for name in names]
+    rows = [(name, str(a), str(b)) for name, a, b in each if a != b]
+    return pd.DataFrame(rows, columns=["what", "then", "now"])
