@@ -63,7 +63,7 @@ def test_each_benchmark_gives_its_rows(
         assert row.low <= row.value <= row.high
 
 
-@pytest.mark.parametrize("name", ["blocks", "records", "memory", "recipe_search"])
+@pytest.mark.parametrize("name", ["blocks", "records", "memory", "recipe_search", "volumes_em"])
 def test_examples_in_docstrings(name: str) -> None:
     """The examples say what comes out."""
     options = doctest.NORMALIZE_WHITESPACE
