@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..components import from_plain, to_plain
-from ..datasets.items import said_once
+from ..datasets.items import Item, said_once
 from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..images.cache import state_of as state_of_file
 from ..images.normalize import Stats
 from ..images.ome_zarr_write import ENDING, need_zarr, place_of
+from ..images.zarr_store import METADATA
 from ..messages import Argument, Setting, counted, say
 from ..models.identity import model_sha256
 from ..models.inputs import fitting_source
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from ..models.model import Model
     from .predictions import Predictions
 
+LABELS = "labels"
 MOST_NAMED = 10_000
 """Objects that are named of those larger than what blocks see."""
 
@@ -110,7 +113,7 @@ def collect_volume(
         yield warn(text)
     with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
         count = workers if client is None else max(1, len(client.nthreads()))
-        state = {"model": model_sha256(model), "image": state_of(item), "cytoloom": __version__}
+        state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
         place.go_on({**state, **asked, "block_px": plain_edges(block_px)})
         stats, factors = yield from _decided(model, item, source, asked["rescale"], place)
         blocks = blocks_for(model, source, factors, block_px, count)
@@ -134,6 +137,22 @@ def collect_volume(
         )
     yield note(f"{made}.")
     return made
+
+
+def _state_of(item: Item) -> Any:
+    """Return what is another for another image.
+
+    Of a store what describes it counts: a chunk of it may be mended while blocks are worked on.
+    """
+    try:
+        store = Path(item.image.name)
+    except InvalidError:  # told when it is read
+        return ""
+    if not store.is_dir():
+        return state_of(item)
+    inside = (path for name in METADATA for path in (*store.glob(name), *store.glob(f"*/{name}")))
+    kept = sorted(path for path in inside if path.parent.name != LABELS)
+    return [str(item.spacing_um), *(state_of_file(path) for path in kept)]
 
 
 def told_of(found: Joined, blocks: Blocks) -> dict[str, Any]:
