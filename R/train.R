@@ -8,9 +8,9 @@
 #'
 #' @param data A folder with `images/` and `masks/` or `labels/`, a CSV file or data frame with
 #'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].
-#' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"`, `"binary"`, `"distance"`,
-#'   `"hot_distance"`, `"inner_distance"`, `"classes:a,b,c"`, `"MODULE:CLASS"` for one of your own
-#'   in Python, or with settings [cl_instances()], [cl_boundary()], [cl_affinities()],
+#' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"` (of stacks
+#'   `"affinities:3d"`), `"binary"`, `"distance"`, `"hot_distance"`, `"inner_distance"`,
+#'   `"classes:a,b,c"`, `"MODULE:CLASS"` for one of your own in Python, or with settings [cl_instances()], [cl_boundary()], [cl_affinities()],
 #'   [cl_binary()], [cl_distance()], [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
 #' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.

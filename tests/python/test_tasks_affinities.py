@@ -253,7 +253,11 @@ def test_what_cannot_be_is_refused():
         Affinities(neighbourhood=((-1, 0), (0, -1)))
     with pytest.raises(InvalidError, match="`ndim`"):
         Affinities(ndim=4)
-    assert "2 axes" in Affinities(ndim=3).check_labels(SCENE)[0]
+    assert Affinities(ndim=3).check_labels(SCENE)[0].endswith('take "affinities"')
+    stack = np.stack([SCENE] * 3)
+    assert Affinities().check_labels(stack)[0].endswith('take "affinities:3d"')
+    assert cl.tasks.resolve("affinities:3d") == Affinities(ndim=3)
+    assert Affinities(ndim=3).check_labels(stack) == []
     assert Affinities().check_labels(SCENE) == []
     task = Affinities(neighbourhood=((0, 1, 0), (0, 0, 1), (0, 4, 0)))
     assert from_plain(to_plain(task), Task) == task

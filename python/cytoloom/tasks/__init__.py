@@ -35,8 +35,10 @@ NAMES: dict[str, type[Task]] = {
     "inner_distance": InnerDistance,
 }
 """Tasks that a word alone stands for."""
+STACKS = "affinities:3d"
+"""Affinities of stacks, whose offsets have an axis more."""
 
-_WORDS = ", ".join(f'"{name}"' for name in NAMES)
+_WORDS = ", ".join(f'"{name}"' for name in (*NAMES, STACKS))
 TASKS = f'a task, {_WORDS}, "classes:background,name,..." or "module:Class"'
 
 __all__ = [
@@ -63,9 +65,9 @@ def resolve(task: str | Task) -> Task:
     ----------
     task : str or Task
         ``"instances"``, ``"boundary"``, ``"affinities"``, ``"binary"``, ``"distance"``,
-        ``"hot_distance"``, ``"inner_distance"``, or ``"classes:"`` and the comma-separated names
-        of the class ids from 0 on; or ``"my_task:Ridges"``, the module and the class of a task
-        outside this package, which is then imported.
+        ``"hot_distance"``, ``"inner_distance"``; ``"affinities:3d"`` for stacks; ``"classes:"``
+        and the comma-separated names of the class ids from 0 on; or ``"my_task:Ridges"``, the
+        module and the class of a task outside this package, which is then imported.
 
     Returns
     -------
@@ -91,6 +93,8 @@ def resolve(task: str | Task) -> Task:
     names = tuple(part.strip() for part in rest.split(",") if part.strip())
     if name == "classes" and names:
         return Classes(names)
+    if str(task) == STACKS:
+        return Affinities(ndim=3)
     if name in NAMES and not rest:
         return NAMES[name]()
     if rest and name != "classes":

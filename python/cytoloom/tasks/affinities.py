@@ -165,7 +165,8 @@ class Affinities(Partitions):
         """Refuse what is no labels, and labels of other axes than the offsets."""
         if labels.ndim == self.ndim:
             return super().check_labels(labels, known)
-        return [f"labels have {labels.ndim} axes, and the task is of {self.ndim} (its `ndim`)"]
+        other = "affinities:3d" if labels.ndim == 3 else "affinities"
+        return [f'labels have {labels.ndim} axes, the task is of {self.ndim}; take "{other}"']
 
     def keeping_all(self) -> Affinities:
         """Return this task without minimal area."""

@@ -43,9 +43,10 @@ def train(
         arrays or of lists of arrays; a table with columns image, label[, group, split].
     task : str or task, optional
         What to learn: "instances" (touching objects told apart; the default), "boundary",
-        "affinities", "binary", "distance", "hot_distance", "inner_distance" or
-        "classes:background,NAME,...", or "MODULE:CLASS" for a task of your own. A component such
-        as `tasks.Classes` says more. With `start`, default that of this model.
+        "affinities" (of stacks "affinities:3d"), "binary", "distance", "hot_distance",
+        "inner_distance" or "classes:background,NAME,...", or "MODULE:CLASS" for a task of your
+        own. A component such as `tasks.Classes` says more. With `start`, default that of this
+        model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional
