@@ -16,14 +16,15 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports test-pages lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages test-store lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
-	@echo "make test-long      5,000 damaged files and odd arguments (an hour), test-exports, test-pages"
+	@echo "make test-long      5,000 damaged files and odd arguments (an hour), test-exports, -pages, -store"
 	@echo "make test-exports   models in other programs, by the runtime of each format (5 minutes)"
 	@echo "make test-pages     pages of results in Chromium, without a window (a minute)"
+	@echo "make test-store     a store of runs on a PostgreSQL server of its own, on loopback (minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -47,6 +48,7 @@ test-long: $(VENV)/.test
 	$(PY) -m tests.python.fuzz --cases 5000 --seed 1 --workers 2
 	$(MAKE) test-exports
 	$(MAKE) test-pages
+	$(MAKE) test-store
 
 # Every format of a model by its own runtime, in an environment that has them all.
 test-exports:
@@ -64,6 +66,12 @@ test-pages:
 		--editable ".[report]" --group test "playwright>=1.45"
 	$(VENV)-pages/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_pages.py tests/python/long_review.py
+
+# A store of runs on Debian's PostgreSQL, begun for the tests and stopped after them.
+test-store: $(VENV)/.test
+	sh tools/setup-postgresql.sh
+	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--numprocesses 0 --durations=5 tests/python/long_store.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -10,6 +10,7 @@ import pytest
 import cytoloom as cl
 import stores
 from cytoloom.runs import yaml_text
+from cytoloom.runs.documents import without_password
 from cytoloom.runs.parts import checked_name, part_of
 
 
@@ -130,6 +131,20 @@ def test_an_address_that_is_none_is_refused_without_its_password(address: str, s
     with pytest.raises(cl.InvalidError, match=said) as refused:
         cl.Store(address)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("postgresql://a:s@e:cret@host/b", "postgresql://a:***@host/b"),
+        ("postgresql://a:s/e:cret@host/b", "postgresql://a:***@host/b"),
+        ("postgresql://a@host:5432/b", "postgresql://a@host:5432/b"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+        ("a:b@c", "a:b@c"),
+    ],
+)
+def test_a_password_is_not_shown(place: str, shown: str) -> None:
+    assert without_password(place) == shown
 
 
 def test_another_database_is_left_alone(tmp_path: Path) -> None:

@@ -121,13 +121,20 @@ def _simulated(folder: Any, args: argparse.Namespace) -> int:
 
 def _listed(table: Any, args: argparse.Namespace) -> int:
     if not len(table):
-        print(f"No runs in {args.store}. Next: cytoloom run start FILE --store {args.store}")
+        place = _place(args)
+        print(f"No runs in {place}. Next: cytoloom run start FILE --store {place}")
         return OK
     columns = ["run", "status", "set", "metric", "score", "minutes"]
     print(table[columns].to_string(index=False, float_format="%.3f", na_rep=""))
     for name, why in table.loc[table["why"] != "", ["run", "why"]].itertuples(index=False):
         print(f"\n{name} failed: {why}")
     return OK
+
+
+def _place(args: argparse.Namespace) -> str:
+    from ..runs.documents import without_password
+
+    return without_password(args.store)
 
 
 def _trained_all(table: Any, args: argparse.Namespace) -> int:
@@ -147,7 +154,7 @@ def _repeated(found: Any, args: argparse.Namespace) -> int:
 
 
 def _removed(names: Any, args: argparse.Namespace) -> int:
-    print(f"{counted(len(names), 'run')} removed from {args.store}")
+    print(f"{counted(len(names), 'run')} removed from {_place(args)}")
     return OK
 
 

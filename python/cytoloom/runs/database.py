@@ -40,13 +40,23 @@ class Database:
         self._url = self._address(place)
         file = self._url.database if self._url.drivername == "sqlite" else None
         self.models = meant(models or (f"{file}.models" if file else "runs-models"))
-        # a connection for each call: none is shared with a process that was forked
-        pool = {"poolclass": self._sa.pool.NullPool}
-        self._engine = self._sa.create_engine(self._url, connect_args={"timeout": WAIT_S}, **pool)
+        # opening a file costs nothing; a server asks for proof of the password, which does
+        kept = {"pool_size": 1, "pool_pre_ping": True}
+        pool: dict[str, Any] = {"poolclass": self._sa.pool.NullPool} if file else kept
+        self._made = self._sa.create_engine(self._url, connect_args={"timeout": WAIT_S}, **pool)
+        self._process = os.getpid()
         if file:
             self._begin_in_words()
         self._tables(self._sa.MetaData())
         self._begin()
+
+    @property
+    def _engine(self) -> Any:
+        """What connects; a process that was forked has connections of its own."""
+        if self._process != os.getpid():
+            self._made.dispose(close=False)
+            self._process = os.getpid()
+        return self._made
 
     def _address(self, place: str) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,6 +69,17 @@ def check_format(found: Any, where: str) -> None:
         if newer
         else "Use the version of cytoloom that wrote it, which it names, or another store.",
     )
+
+
+def without_password(place: str) -> str:
+    """Return a place as it may be shown: an address of a database without its password.
+
+    Examples
+    --------
+    >>> without_password("postgresql://anna:secret@host/runs"), without_password("runs/")
+    ('postgresql://anna:***@host/runs', 'runs/')
+    """
+    return re.sub(r"(://[^/@:]*:).*@", r"\1***@", place)
 
 
 def as_rows(table: str, rows: pd.DataFrame) -> pd.DataFrame:

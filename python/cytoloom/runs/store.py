@@ -13,7 +13,7 @@ from ..errors import InvalidError, invalid
 from ..messages import one_of, say
 from ..storage.lock import in_use
 from ..storage.names import folded
-from .documents import OUTCOME, RUN, Documents
+from .documents import OUTCOME, RUN, Documents, without_password
 from .parts import KINDS, MORE, Run, checked_kind, checked_name, digest, part_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class Store:
 
     A name means one thing: another part, or another run, under a name that is there is refused.
     Several people and processes may use one store at once.
+
+    Attributes
+    ----------
+    place : str
+        Where it is, without a password.
 
     Parameters
     ----------
@@ -58,7 +63,7 @@ class Store:
         place: str | os.PathLike[str] = "runs",
         models: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.place = str(place)
+        self.place = without_password(str(place))
         self._kept: Documents = _opened(place, models)
 
     def __repr__(self) -> str:
