@@ -381,6 +381,20 @@ def test_what_cannot_be_meant_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_objects_go_into_parquet(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.zarr"
+    found = cl.predict(
+        model, {"a b": image}, rescale=None, out=out, objects="parquet", progress=False
+    )
+    assert len(found.objects) == 0
+    (file,) = (out / "tables" / "objects").glob("*.parquet")
+    assert len(pd.read_parquet(file)) == len(whole.objects)
+    assert found.files["objects"].tolist() == [len(whole.objects)]
+    assert cl.results(out).summary["count"].tolist() == [len(whole.objects)]
+
+
 def test_one_image_at_a_time(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="one image"):
         cl.predict(model, {"a": image, "b": image}, out=tmp_path / "a.zarr", progress=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,9 +133,11 @@ def collect_volume(
         place.run = {**run, "blocks": told_of(found, blocks)}
         for text in _differing(found):
             yield warn(text)
-        made: Predictions = yield from together(
-            items, [one], place, model.task, parquet=asked["objects"] == "parquet"
-        )
+        parquet = asked["objects"] == "parquet"
+        if parquet:
+            place.write_objects(one.objects, item.id)
+            one = replace(one, objects=one.objects[:0])
+        made: Predictions = yield from together(items, [one], place, model.task, parquet)
     yield note(f"{made}.")
     return made
 

@@ -14,8 +14,9 @@ from ..images.ome_zarr_write import is_multiscale, list_label, make_group, place
 from ..messages import Setting, say
 from ..storage.atomic import leave_empty, make_folder, meant, remove_folder, told
 from ..storage.lock import locked
+from ..storage.names import file_names
 from ..storage.results import ANOTHER_NAME, RUNS, WITHIN, write_run
-from ..storage.tables import write_table
+from ..storage.tables import write_parquet, write_table
 from ..storage.unfinished import Unfinished
 from .folder import InMemory
 
@@ -90,6 +91,13 @@ class Place(InMemory):
         if not any(self.blocks.glob("*")):
             remove_folder(self.blocks)
             self.state.forget()
+
+    def write_objects(self, objects: pd.DataFrame, name: str) -> None:
+        """Write the table of objects as Parquet, in a folder of its own."""
+        folder = make_group(self.new, WITHIN, self.version) / "objects"
+        folder.mkdir(exist_ok=True)
+        (file,) = file_names([name]).values()
+        write_parquet(objects, folder / f"{file}.parquet")
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         inside = make_group(self.new, WITHIN, self.version)
