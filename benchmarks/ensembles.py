@@ -13,7 +13,7 @@ Steps instead of minutes, so that cells may run beside other work: `--steps` are
 members together. Scores are paired by image, means over seeds first. Agreement is the Dice of the
 foregrounds that models of two seeds find.
 
-    python -m benchmarks.ensembles --out ensembles --steps 7500 --record
+    python -m benchmarks.ensembles --steps 7500 --record
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from cytoloom.uncertainty.reliability import calibration_error, reliability
 
 from . import machine, records
 
+CELLS = Path(__file__).with_name("cells") / "ensembles"
+"""Cells that were run are kept with the figures, to go on from; masks, for agreement, are not."""
 COPIES = 5
 SCORES = ("ap50", "ap70", "dice")
 MORE = tuple(f"{name} more" for name in SCORES)
@@ -215,7 +217,7 @@ def beside_single(every: pd.DataFrame, own: pd.DataFrame, steps: int) -> dict[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ensembles", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the cells")
+    parser.add_argument("--out", type=Path, default=CELLS, help="folder of the cells")
     parser.add_argument("--set", default="dsb2018_fluo", help="with train/ and test/")
     parser.add_argument("--steps", type=int, nargs="+", default=[])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 import cytoloom as cl
+from cytoloom.datasets.files import FileSource
 from cytoloom.errors import InvalidError
 from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
@@ -172,10 +176,11 @@ def test_objects_at_the_border_are_left_out_of_the_whole_alone(
     )
     expected = cl.predict(one, {"a": part}, rescale=None, progress=False)
     out = tmp_path / "a.zarr"
-    cl.predict(one, {"a": part}, rescale=None, out=out, block_px=64, progress=False)
+    found = cl.predict(one, {"a": part}, rescale=None, out=out, block_px=64, progress=False)
     every = cl.predict(model, {"a": part}, rescale=None, progress=False)
     assert 0 < len(expected.objects) < len(every.objects)
     assert equal(level(out), expected["a"])
+    pd.testing.assert_frame_equal(found.summary, expected.summary, rtol=1e-6)
 
 
 def test_what_is_written_is_a_label_image(
@@ -419,6 +424,90 @@ def test_workers_of_dask_give_the_same(
     model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path
 ) -> None:
     pytest.importorskip("distributed")
-    out = tmp_path / "cells.zarr"
-    cl.predict(model, {"a": image}, rescale=None, out=out, block_px=128, workers=2, progress=False)
+    store = cl.volumes.write(tmp_path / "big.zarr", image)
+    out = store / "labels" / "cells"
+    cl.predict(model, store, rescale=None, out=out, block_px=128, workers=2, progress=False)
     assert equal(level(out), whole["a"])
+
+
+def test_a_file_goes_to_other_processes_without_its_pixels(
+    image: np.ndarray, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    source = FileSource(tmp_path / "a.tif")
+    assert source.read().sum() == image.sum()
+    sent = pickle.dumps(source)
+    assert len(sent) < 5000
+    assert (pickle.loads(sent).read() == source.read()).all()
+
+
+def test_what_others_put_there_is_not_replaced(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    part, out = image[:100, :100], tmp_path / "a.zarr"
+    how: dict[str, Any] = {"out": out, "overwrite": True, "progress": False}
+    cl.predict(model, {"a": part}, **how)
+    (out / "labels").mkdir()
+    with pytest.raises(InvalidError, match="labels in it, which no prediction wrote"):
+        cl.predict(model, {"a": part}, **how)
+    (out / "labels").rmdir()
+    cl.predict(model, {"a": part}, **how)
+    zarr.open_array(out / "0", mode="r+")[:5, :5] = 0
+    with pytest.raises(InvalidError, match="changed since"):
+        cl.predict(model, {"a": part}, **how)
+
+
+def test_labels_belong_to_their_image(model: cl.Model, image: np.ndarray, tmp_path: Path) -> None:
+    store = cl.volumes.write(tmp_path / "big.zarr", image)
+    with pytest.raises(InvalidError, match="labels as large as the image"):
+        cl.predict(model, {"a": image[:90]}, out=store / "labels" / "a", progress=False)
+    with pytest.raises(InvalidError, match="Write the image first"):
+        cl.predict(model, {"a": image}, out=tmp_path / "b.zarr" / "labels" / "a", progress=False)
+
+
+def test_odd_images_are_told_of(model: cl.Model, tmp_path: Path, capsys: Any) -> None:
+    nothing = np.full((90, 90), np.nan, np.float32)
+    with pytest.raises(InvalidError, match="pixels that are numbers"):
+        cl.predict(model, {"a": nothing}, out=tmp_path / "a.zarr", progress=False)
+    out = tmp_path / "b.zarr"
+    cl.predict(model, {"b": np.zeros((90, 90), np.uint8)}, out=out, progress=False)
+    assert "has one value everywhere" in capsys.readouterr().err
+    assert cl.volumes.read_labels(out).max() == 0
+    assert "is it whole" not in capsys.readouterr().err
+
+
+def test_labels_of_another_run_are_not_taken_for_these(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.zarr"
+    how: dict[str, Any] = {"out": out, "overwrite": True, "progress": False}
+    found = cl.predict(model, {"a": image[:100, :100]}, **how)
+    again = cl.results(out)
+    cl.predict(model, {"a": image[:100, :100]}, rescale=1.5, **how)
+    for one in (found, again):
+        with pytest.raises(InvalidError, match="another run wrote since"):
+            one["a"]
+    shutil.rmtree(out)
+    with pytest.raises(InvalidError, match="which is gone"):
+        found["a"]
+
+
+def test_a_page_shows_a_label_image_by_its_place(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    pytest.importorskip("jinja2")
+    out = tmp_path / "a.zarr"
+    cl.predict(model, {"a": image[:100, :100]}, out=out, progress=False)
+    page = cl.report(out, tmp_path / "page.html", progress=False)
+    assert page.is_file()
+
+
+def test_what_is_wrong_with_blocks_is_said_before_the_image_is_measured(
+    model: cl.Model, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(self: Any, source: Any) -> Any:
+        raise AssertionError("the whole image is measured")
+
+    monkeypatch.setattr(type(model.normalize), "fit", measured)
+    with pytest.raises(InvalidError, match="2 for this image"):
+        cl.predict(model, {"a": image}, out=tmp_path / "a.zarr", block_px=(9, 9, 9), progress=False)

@@ -85,6 +85,19 @@ class FileSource:
         self._lock = threading.Lock()
         self.digests: dict[str, tuple[Any, str]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs: where the file is and how it is read, no pixels."""
+        own = {name: value for name, value in vars(self).items() if name != "_lock"}
+        shared = self._cache is SHARED
+        return {**own, "_path": self.path.absolute(), "_alive": None, "_cache": None} | (
+            {"_cache": "shared"} if shared else {}
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._cache = SHARED if state["_cache"] == "shared" else None
+        self._where, self._lock = working_folder(), threading.Lock()
+
     def __repr__(self) -> str:
         frame = "" if self.frame is None else f", frame={self.frame}"
         scene = "" if self.scene is None else f", scene={self.scene!r}"

@@ -150,6 +150,11 @@ def said_by_ome(node: Node) -> Mapping[str, Any]:
     return ome if isinstance(ome, Mapping) else node.attributes
 
 
+def is_label_image(path: Path) -> bool:
+    """Whether a folder says of itself that it is a label image."""
+    return "image-label" in said_by_ome(_node(path))
+
+
 def is_multiscale(node: Node) -> bool:
     """Whether a group is an image in several resolutions, as OME-Zarr has them."""
     return bool(listed(said_by_ome(node).get("multiscales")))

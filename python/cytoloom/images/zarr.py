@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import invalid
 from ..messages import said_by, say
 from .image import AnyArray, ImageInfo, arrangement
-from .ome_zarr import Stored, labels_of, scenes_of, stored_at
+from .ome_zarr import Stored, is_label_image, labels_of, scenes_of, stored_at
 from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
 from .units import along_axes
 from .vendor import chosen_scene
@@ -42,7 +42,8 @@ class Zarr(Reader):
         names = stored.channel_names
         names = names if names is not None and len(names) == shape[-1] else None
         notes = (*stored.notes, *notes)
-        if not has_chunks(stored.array):
+        # of labels there may be none
+        if not has_chunks(stored.array) and not is_label_image(path):
             notes += (say("no pixel of it is stored, so that all are the same: is it whole?"),)
         found = ImageInfo(shape, stored.array.dtype, axes, size, names, regions=True, notes=notes)
         origin = tuple(stored.origin_um.get(axis, 0.0) for axis in axes if axis in "zyx")

@@ -19,7 +19,7 @@ from ..measurement.given import label_images, read_object_labels
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import is_predicted, results
 from ..storage.atomic import meant
-from ..storage.results import AGREED, RUNS, SCORED, read_run
+from ..storage.results import AGREED, RUNS, SCORED, WITHIN, read_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +94,8 @@ def _shown(given: Any) -> Shown:
 
 def _opened(folder: Path) -> Any:
     """Open the results of a folder; those of a prediction where there are several."""
+    if is_predicted(folder / WITHIN):  # a label image in a store
+        folder = folder / WITHIN
     try:
         if is_predicted(folder):
             return results(folder)

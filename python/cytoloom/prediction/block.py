@@ -83,7 +83,8 @@ def find_in_block(job: Job, k: int, workers: int | None = None) -> str:
 def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
     model, blocks = job.seen(), job.blocks
     core, region = blocks.core(k), blocks.region(k)
-    task, scale = for_parts(model.task), factor_of(job.factors)
+    task_of_whole, scale = model.task, factor_of(job.factors)
+    task = for_parts(task_of_whole)
     source = Window(job.item.image, _seen(job, region))
     here = CropSource(source, tuple((s.start, s.stop) for s in region))
     inner = inside(core, region)
@@ -102,11 +103,16 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {}
         if model.trust is not None:
             # what is beside an object counts, in the block or not
-            every = found.objects_labels
+            every = _without_border(task_of_whole, found.objects_labels, region, blocks.shape)
             evidence = evidence_of(task, maps, every, here, job.stats, model.normalize, scale)
+            traits = np.zeros((len(old) - 1, evidence.objects.shape[1]))
+            seen = np.zeros(len(old) - 1)
+            # objects at the border that are left out have none, and need none
             own = np.isin(evidence.numbers, old[1:])
-            arrays |= {"traits": evidence.objects[own], "seen_px": evidence.area_px[own]}
-            sums = sums_of(task, {h: m[inner] for h, m in maps.items()}, labels[inner])
+            at = np.searchsorted(old[1:], evidence.numbers[own])
+            traits[at], seen[at] = evidence.objects[own], evidence.area_px[own]
+            arrays |= {"traits": traits, "seen_px": seen}
+            sums = sums_of(task, {h: m[inner] for h, m in maps.items()}, every[inner])
             arrays["sums"] = np.array([sums[name] for name in SUMS]) * scale**model.ndim
     if found.semantic:
         arrays["classes"] = np.asarray(found.labels[inner])
@@ -133,6 +139,17 @@ def for_parts(task: Task) -> Task:
 def drops_border(task: Task) -> bool:
     """Whether a task drops objects that touch the border of an image."""
     return bool(getattr(task, "exclude_border", False))
+
+
+def _without_border(task: Task, labels: np.ndarray, region: Box, shape: Any) -> np.ndarray:
+    """Return labels without the objects that the whole image has not, for touching its border."""
+    if not drops_border(task):
+        return labels
+    sides = [np.zeros(1, labels.dtype)]
+    for axis, (part, n) in enumerate(zip(region, shape, strict=True)):
+        sides += [np.unique(np.take(labels, 0, axis))] if part.start == 0 else []
+        sides += [np.unique(np.take(labels, -1, axis))] if part.stop == n else []
+    return np.where(np.isin(labels, np.concatenate(sides)), 0, labels)
 
 
 def only_those_in(labels: np.ndarray, inner: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..messages import counted
+from ..storage.results import RUNS
 from ..storage.written import refuse_another_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+RUN = RUNS["predict"]
 FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
 
 
@@ -108,8 +110,10 @@ class Predictions:
         """Raise where label images in files are not those of this prediction any more."""
         if self.out is not None:
             # a label image in a store is replaced with its tables, which lie within it
-            files = (Path(path) for path in paths if not Path(path).is_dir())
-            names = (path.relative_to(self.out).as_posix() for path in files)
+            names = [
+                path.relative_to(self.out).as_posix() if path.is_relative_to(self.out) else RUN
+                for path in map(Path, paths)
+            ]
             refuse_another_run(self.out, self._written, names)
 
     def __str__(self) -> str:

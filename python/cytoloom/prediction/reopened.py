@@ -82,6 +82,8 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
     run, summary = read_run(path / RUNS["predict"]), _summary(path, files)
     files = files.assign(labels=labels)
+    if path.name == WITHIN and (path / RUNS["predict"]).is_file():
+        written[RUNS["predict"]] = sha256_of(path / RUNS["predict"])
     return Predictions(table, files, summary, path, {}, written, run=run)
 
 

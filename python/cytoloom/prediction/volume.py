@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..components import from_plain, to_plain
+from ..datasets.checks import odd_pixels
 from ..datasets.items import Item, said_once
 from ..errors import DiskError, InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..images.blocks import by_regions
 from ..images.cache import state_of as state_of_file
 from ..images.normalize import Stats
 from ..images.ome_zarr_write import ENDING, need_zarr, place_of
 from ..images.zarr_store import METADATA
 from ..messages import Argument, Setting, counted, say
+from ..models.contrast import held_down_words
 from ..models.identity import model_sha256
 from ..models.inputs import fitting_source
 from ..models.rescale import Factors, factors_for
 from ..objects.measure import AXES
 from ..runtime.machine import cores
-from ..storage.atomic import meant
+from ..storage.atomic import meant, told
 from ..version import __version__
 from ..volumes.blocks import Blocks, Box
 from ..volumes.work import Work as OfBlock
@@ -114,24 +117,28 @@ def collect_volume(
         yield warn(text)
     with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
         count = workers if client is None else max(1, len(client.nthreads()))
+        place.refuse_other_size(tuple(source.shape[:-1]), "".join(AXES[model.ndim]))
+        # what is wrong with it is said before the whole image is measured, for most images
+        blocks_for(model, source, None, block_px, count)
         state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
         place.go_on({**state, **asked, "block_px": plain_edges(block_px)})
         stats, factors = yield from _decided(model, item, source, asked["rescale"], place)
-        blocks = blocks_for(model, source, factors, block_px, count)
+        blocks = _cut(model, source, factors, block_px, count, place)
         yield note(words_of(model, source, blocks, count))
         job = Job(model, item, stats, factors, blocks, place.blocks, asked["views"])
         threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
         yield from _all(find_in_block, job, pool, threads, "block {}/{}")
         found = join(job)
-        writing = Writing.of(job, found, place, CHUNK_PX[model.ndim])
-        alone = None if not writing.side_by_side else pool
-        yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
-        one = predicted(writing, found)
-        for done in writing.writer.shrink_all():
-            yield Event("progress", "smaller copies", done, 0)
-        writing.writer.finish(place.target.name, place.source)
+        with told(place.new):
+            writing = Writing.of(job, found, place, CHUNK_PX[model.ndim])
+            alone = None if not writing.side_by_side else pool
+            yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
+            one = predicted(writing, found)
+            for done in writing.writer.shrink_all():
+                yield Event("progress", "smaller copies", done, 0)
+            writing.writer.finish(place.target.name, place.source)
         place.run = {**run, "blocks": told_of(found, blocks)}
-        for text in _differing(found):
+        for text in (*_differing(found), *held_down_words([item.id] if one.held_down else [])):
             yield warn(text)
         parquet = asked["objects"] == "parquet"
         if parquet:
@@ -156,6 +163,18 @@ def _state_of(item: Item) -> Any:
     inside = (path for name in METADATA for path in (*store.glob(name), *store.glob(f"*/{name}")))
     kept = sorted(path for path in inside if path.parent.name != LABELS)
     return [str(item.spacing_um), *(state_of_file(path) for path in kept)]
+
+
+def _cut(
+    model: Model, source: Any, factors: Factors, block_px: Any, workers: int, place: Place
+) -> Blocks:
+    """Cut the image, or as it was before a kill: memory may be another now."""
+    if "blocks" not in place.state.decided:
+        made = blocks_for(model, source, factors, block_px, workers)
+        kept = {"block_px": list(made.block_px), "margin_px": list(made.margin_px)}
+        place.state.decide("blocks", kept)
+    kept = place.state.decided["blocks"]
+    return Blocks(tuple(source.shape[:-1]), tuple(kept["block_px"]), tuple(kept["margin_px"]))
 
 
 def told_of(found: Joined, blocks: Blocks) -> dict[str, Any]:
@@ -189,7 +208,10 @@ def _only(items: Sequence[Any]) -> Any:
             "images",
             expected="one image, for a label image in Zarr",
             received=counted(len(items), "image"),
-            remedy=say("Give them one by one, or a folder as {}.", Argument("out")),
+            remedy=say(
+                "Give one plane or time point as an array, or a folder of results as {}.",
+                Argument("out"),
+            ),
         )
     return items[0]
 
@@ -201,7 +223,12 @@ def _decided(
     decided = place.state.decided
     if "stats" not in decided:
         yield Event("progress", "the whole image is measured", 0, 0)
-        place.state.decide("stats", to_plain(model.normalize.fit(source)))
+        stats = model.normalize.fit(source)
+        # a large one is read once more only where something is odd
+        flat = all(low == high for low, high in zip(stats.low, stats.high, strict=True))
+        for text in odd_pixels(source) if flat or not by_regions(source) else ():
+            yield warn(say("{}: {}", item.id, text))
+        place.state.decide("stats", to_plain(stats))
     if "factors" not in decided:
         factors = yield from factors_for(model, [item], rescale)
         place.state.decide("factors", factors[item.id])

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 from ..errors import invalid
 from ..images.ome_zarr import stored_at
 from ..images.ome_zarr_write import is_multiscale, list_label, make_group, place_of, version_of
+from ..images.zarr_store import METADATA
 from ..messages import Setting, say
-from ..storage.atomic import leave_empty, make_folder, meant, remove_folder, told
+from ..storage.atomic import (
+    leave_empty,
+    make_folder,
+    meant,
+    remove_folder,
+    sha256_of,
+    told,
+)
 from ..storage.lock import locked
 from ..storage.names import file_names
-from ..storage.results import ANOTHER_NAME, RUNS, WITHIN, write_run
+from ..storage.results import ANOTHER_NAME, RUNS, WITHIN, read_run, write_run
 from ..storage.tables import write_parquet, write_table
 from ..storage.unfinished import Unfinished
 from .folder import InMemory
@@ -60,12 +68,34 @@ class Place(InMemory):
         if not os.path.lexists(self.target):
             return
         ours = (self.path / RUNS["predict"]).is_file()
-        if self._overwrite and ours:
+        others = _of_others(self.target) if ours else ""
+        if self._overwrite and ours and not others:
             return
         remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
         got = str(self.target) if ours else f"{self.target}, which no prediction wrote"
+        if others and self._overwrite:
+            got, remedy = f"{self.target} with {others}", ANOTHER_NAME
         raise invalid("out", expected="a new name", received=got,
                       remedy=remedy if ours else ANOTHER_NAME)  # fmt: skip
+
+    def refuse_other_size(self, shape: tuple[int, ...], axes: str) -> None:
+        """Raise where labels would lie on an image of another size, or on none."""
+        store, name = place_of(self.target)
+        if not name:
+            return
+        if not self.source:
+            raise invalid(
+                "out",
+                expected="labels of an image in OME-Zarr",
+                received=f"{self.target}, where {store} is none",
+                remedy="Write the image first, or the labels by themselves, as cells.zarr.",
+            )
+        image = stored_at(store, None)
+        sizes = dict(zip(image.letters, image.array.shape, strict=True))
+        wanted = tuple(sizes.get(a, 1) for a in axes)
+        if wanted != shape:
+            expected = say("labels as large as the image in {}, {}", str(store), wanted)
+            raise invalid("images", expected=expected, received=say("{}", shape))
 
     def go_on(self, asked: Mapping[str, Any]) -> None:
         """Go on with what was begun here, or begin; another prediction is given up if said so."""
@@ -101,6 +131,8 @@ class Place(InMemory):
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         inside = make_group(self.new, WITHIN, self.version)
+        told_of = {**self.run["blocks"], "newest_ns": _newest_ns(self.new)}
+        self.run = {**self.run, "blocks": told_of}
         write_run(self.run, inside / RUNS["predict"])
         for name, table in tables.items():
             write_table(table, inside / name)
@@ -113,7 +145,27 @@ class Place(InMemory):
             list_label(store, name)
         self.state.forget()
         remove_folder(self.blocks)
-        return {}
+        return {RUNS["predict"]: sha256_of(self.path / RUNS["predict"])}
+
+
+def _of_others(target: Path) -> str:
+    """Say what in a label image is not as a prediction wrote it; "" where all is."""
+    for path in sorted(target.iterdir()):
+        if path.name not in (WITHIN, *METADATA) and not path.name.isdecimal():
+            return f"{path.name} in it, which no prediction wrote"
+    known = read_run(target / WITHIN / RUNS["predict"]).get("blocks", {}).get("newest_ns")
+    if known != _newest_ns(target):
+        return "labels that were changed since"
+    return ""
+
+
+def _newest_ns(target: Path) -> int:
+    """Return when the levels of a label image were written last."""
+    times = [0]
+    for level in (path for path in target.iterdir() if path.name.isdecimal()):
+        for inner, _, names in os.walk(level):
+            times += [os.stat(os.path.join(inner, name)).st_mtime_ns for name in names]
+    return max(times)
 
 
 @contextlib.contextmanager

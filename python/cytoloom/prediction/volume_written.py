@@ -14,6 +14,7 @@ from ..datasets.views import CropSource
 from ..images.ome_zarr_write import LabelsWriter
 from ..models.rescale import scale_of as factor_of
 from ..objects.measure import AXES, measure
+from ..storage.atomic import told
 from ..uncertainty.evidence import Evidence, joined, texture_of
 from ..volumes.blocks import Blocks, Box, inside, shared
 from ..volumes.kept import file_of, read_block
@@ -87,10 +88,9 @@ def write_block(writing: Writing, k: int, workers: int | None = None) -> str:
     """Write the labels of a block, or their classes."""
     box = writing.blocks.core(k)
     kept = read_block(file_of(writing.job.folder, k), "labels", "classes")
-    if "classes" in kept:
-        writing.writer.write(box, kept["classes"])
-    else:
-        writing.writer.write(box, _numbers_of(writing, k)[kept["labels"]])
+    labels = kept["classes"] if "classes" in kept else _numbers_of(writing, k)[kept["labels"]]
+    with told(writing.writer.folder):
+        writing.writer.write(box, labels)
     return "done"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..errors import invalid
-from ..messages import Argument, say
+from ..messages import Argument, Setting, say
 
 AHEAD = 4
 """Blocks that wait for each worker: a scheduler need not know millions of them at once."""
@@ -54,8 +54,28 @@ def workers_of(workers: int, client: Any = None) -> Iterator[Any]:
     need_dask()
     from distributed import Client
 
-    with _cluster(workers) as cluster, Client(cluster) as own:
+    try:
+        with _without_libraries_of_r():
+            cluster = _cluster(workers)
+    except (OSError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
+        remedy = say("Pass {} for this process alone.", Setting("workers", 1))
+        raise invalid("workers", expected="processes that start", received=why,
+                      remedy=remedy) from error  # fmt: skip
+    with cluster, Client(cluster) as own:
         yield own
+
+
+@contextlib.contextmanager
+def _without_libraries_of_r() -> Iterator[None]:
+    """Start processes without R's place of libraries: Python would take those of another."""
+    name = "LD_LIBRARY_PATH"
+    kept = os.environ.pop(name, None) if "R_HOME" in os.environ else None
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ[name] = kept
 
 
 def _cluster(workers: int) -> Any:
