@@ -12,6 +12,7 @@
 #' cl_data_split("data/train", test = "data/test")
 cl_data_split <- function(train, validation = 0.2, test = NULL, channels = NULL, unknown = NULL,
                           axes = NULL, pixel_size_um = NULL, pattern = NULL, normalize = NULL) {
+  all_given(sys.nframe())
   given <- settings()
   given$train <- plain_path(train, "train")
   if (is.character(validation)) given$validation <- plain_path(validation, "validation")
