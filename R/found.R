@@ -83,7 +83,8 @@ as_numbers <- function(texts) {
   if (width == 1) as.numeric(rows) else t(rows)
 }
 
-# All labels, or NULL where they are too large to be kept in memory, as those in a Zarr store may be.
+# All labels, or NULL where they are too large to be kept in memory, as those in a Zarr store
+# may be.
 labels_in_memory <- function(paths, like) {
   if (any(dir.exists(paths))) {
     return(NULL)

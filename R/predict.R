@@ -25,8 +25,8 @@
 #'   many times as long. Of a network trained with the default augmentation it changes little.
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in the object, see [cl_found]. Or the place of a label image in OME-Zarr,
-#'   `"big.zarr/labels/cells"` or `"cells.zarr"`: one image is then predicted block by block, whatever
-#'   its size, with the tables in that folder. A prediction that was killed goes on when the same
+#'   `"big.zarr/labels/cells"` or `"cells.zarr"`: one image is then predicted block by block,
+#'   whatever its size, with the tables in that folder. A prediction that was killed goes on when the same
 #'   call is made again.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
@@ -43,9 +43,9 @@
 #' @param overwrite Replace the results that are in `out` once the new ones are whole, and give up a
 #'   prediction that was begun there with other settings, model or images. Files that no prediction
 #'   wrote, or that were changed since, are never touched.
-#' @param block_px Edges of the blocks of an image that goes to OME-Zarr, one number or one per axis;
-#'   `NULL`: as large as memory allows. Labels do not depend on it where objects are smaller than
-#'   what is seen around a block; those that are larger are counted and named.
+#' @param block_px Edges of the blocks of an image that goes to OME-Zarr, one number or one per
+#'   axis; `NULL`: as large as memory allows. Labels do not depend on it where objects are smaller
+#'   than what is seen around a block; those that are larger are counted and named.
 #' @param workers Processes of this machine that work on blocks side by side; above 1 after
 #'   `cl_install(extras = "cluster")`.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one

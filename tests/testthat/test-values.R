@@ -120,7 +120,8 @@ test_that("plain values keep their shape", {
 makers <- list(
   Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
   Binary = cl_binary, Classes = cl_classes, Instances = cl_instances, Boundary = cl_boundary,
-  Affinities = cl_affinities, Distance = cl_distance, InnerDistance = cl_inner_distance, HotDistance = cl_hot_distance,
+  Affinities = cl_affinities, Distance = cl_distance, InnerDistance = cl_inner_distance,
+  HotDistance = cl_hot_distance,
   CrossEntropyDice = function(class_weights = NULL, smooth = 1) {
     cl_loss("ce_dice", class_weights, smooth)
   },
