@@ -26,8 +26,8 @@
 #' @param out Folder for label TIFFs, `objects.csv`, `files.csv` and overlays; `NULL`: labels are
 #'   kept in the object, see [cl_found]. Or the place of a label image in OME-Zarr,
 #'   `"big.zarr/labels/cells"` or `"cells.zarr"`: one image is then predicted block by block,
-#'   whatever its size, with the tables in that folder. A prediction that was killed goes on when the same
-#'   call is made again.
+#'   whatever its size, with the tables in that folder. A prediction that was killed goes on when
+#'   the same call is made again.
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,

@@ -11,7 +11,8 @@
 #' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"` (of stacks
 #'   `"affinities:3d"`), `"binary"`, `"distance"`, `"hot_distance"`, `"inner_distance"`,
 #'   `"classes:a,b,c"`, `"MODULE:CLASS"` for one of your own in Python, or with settings
-#'   [cl_instances()], [cl_boundary()], [cl_affinities()], [cl_binary()], [cl_distance()], [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
+#'   [cl_instances()], [cl_boundary()], [cl_affinities()], [cl_binary()], [cl_distance()],
+#'   [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
 #' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.
