@@ -98,7 +98,7 @@ bench-quick: $(VENV)/.core
 setup-r:
 	sh tools/setup-r.sh
 
-check-r: setup-r $(VENV)/.core
+check-r: setup-r $(VENV)/.test
 	sh tools/check-r.sh
 
 # Not part of `make test`: gigabytes to install for what differs in backend.py alone.
