@@ -144,7 +144,8 @@ def each_block(
         return
     from distributed import as_completed
 
-    sent = client.scatter(job, broadcast=True, hash=False)
+    # in a list: of a dictionary each value would be sent by itself
+    (sent,) = client.scatter([job], broadcast=True, hash=False)
     rest = iter(numbers)
     per_worker = sum(client.nthreads().values()) or 1
 
