@@ -509,5 +509,11 @@ def test_what_is_wrong_with_blocks_is_said_before_the_image_is_measured(
         raise AssertionError("the whole image is measured")
 
     monkeypatch.setattr(type(model.normalize), "fit", measured)
+    how: dict[str, Any] = {"out": tmp_path / "a.zarr", "progress": False}
     with pytest.raises(InvalidError, match="2 for this image"):
-        cl.predict(model, {"a": image}, out=tmp_path / "a.zarr", block_px=(9, 9, 9), progress=False)
+        cl.predict(model, {"a": image}, block_px=(9, 9, 9), **how)
+    with pytest.raises(InvalidError, match="at least 57 px, which is seen around each"):
+        cl.predict(model, {"a": image}, rescale=None, block_px=40, **how)
+    # the network sees it twice as large, and so half as much around each block is enough
+    with pytest.raises(AssertionError, match="is measured"):
+        cl.predict(model, {"a": image}, rescale=2.0, block_px=40, **how)

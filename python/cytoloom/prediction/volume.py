@@ -35,7 +35,7 @@ from .block import Job, find_in_block
 from .blocks_joined import Joined, join
 from .collect import together
 from .decided import state_of
-from .volume_cut import CHUNK_PX, blocks_for, plain_edges, words_of
+from .volume_cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .volume_place import Place, open_place
 from .volume_written import Writing, predicted, write_block
 
@@ -118,8 +118,11 @@ def collect_volume(
     with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
         count = workers if client is None else max(1, len(client.nthreads()))
         place.refuse_other_size(tuple(source.shape[:-1]), "".join(AXES[model.ndim]))
-        # what is wrong with it is said before the whole image is measured, for most images
-        blocks_for(model, source, None, block_px, count)
+        # said before the whole image is measured; "auto" may come to blocks that see less
+        edges_of(block_px, model.ndim)
+        if asked["rescale"] != "auto":
+            factors = (yield from factors_for(model, [item], asked["rescale"]))[item.id]
+            blocks_for(model, source, factors, block_px, count)
         state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
         place.go_on({**state, **asked, "block_px": plain_edges(block_px)})
         stats, factors = yield from _decided(model, item, source, asked["rescale"], place)

@@ -38,11 +38,7 @@ def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, worke
     shape = tuple(source.shape[:-1])
     margin = tuple(min(m, n) for m, n in zip(_margin(model, factors), shape, strict=True))
     if block_px is not None:
-        edges = tuple(block_px) if isinstance(block_px, Sequence) else (block_px,) * len(shape)
-        if len(edges) != len(shape):
-            expected = f"one number, or {len(shape)} for this image"
-            raise invalid("block_px", expected=expected, received=block_px)
-        return Blocks(shape, _within(edges, shape), margin)
+        return Blocks(shape, _within(edges_of(block_px, len(shape)), shape), margin)
     chunk, most = CHUNK_PX[model.ndim], BLOCK_PX[model.ndim]
     budget = SHARE * free_memory_gb() * 1e9 / workers
     edge = most
@@ -51,6 +47,17 @@ def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, worke
     ):
         edge -= chunk
     return Blocks(shape, _within([edge] * len(shape), shape), margin)
+
+
+def edges_of(block_px: Any, ndim: int) -> tuple[int, ...]:
+    """Return an edge for each axis; none where none was asked for."""
+    if block_px is None:
+        return ()
+    edges = tuple(block_px) if isinstance(block_px, Sequence) else (block_px,) * ndim
+    if len(edges) != ndim:
+        expected = f"one number, or {ndim} for this image"
+        raise invalid("block_px", expected=expected, received=block_px)
+    return edges
 
 
 def _within(edges: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
