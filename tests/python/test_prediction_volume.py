@@ -23,7 +23,7 @@ from cytoloom.datasets.files import FileSource
 from cytoloom.errors import InvalidError
 from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
-from cytoloom.prediction import volume, volume_cut
+from cytoloom.prediction.blockwise import cut, volume
 from cytoloom.tasks import Classes, Instances
 from cytoloom.volumes.work import workers_of
 
@@ -137,7 +137,7 @@ def test_classes_and_stacks(tmp_path: Path, ndim: int) -> None:
 def test_objects_larger_than_what_is_seen_are_measured_and_named(
     model: cl.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setitem(volume_cut.MARGIN_PX, 2, (4, 4))
+    monkeypatch.setitem(cut.MARGIN_PX, 2, (4, 4))
     image = cl.simulate.nuclei(shape=(200, 200), count=60, seed=3)[0]
     out = tmp_path / "a.zarr"
     found = cl.predict(model, {"a": image}, rescale=None, out=out, block_px=40, progress=False)

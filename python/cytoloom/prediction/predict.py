@@ -135,9 +135,9 @@ def predict(
     from ..models.identity import run_of
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
+    from .blockwise.volume import check_blocks, collect_volume, is_volume
     from .collect import check_options, collect, go_on_or_begin, images_of, items_for
     from .folder import open_results
-    from .volume import check_blocks, collect_volume, is_volume
 
     # all that results depend on beside model and images; by it an unfinished one is known again
     asked = {

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import invalid
-from ..messages import counted
-from ..models.rescale import Factors
-from ..runtime.machine import free_memory_gb
-from ..volumes.blocks import Blocks
+from ...errors import invalid
+from ...messages import counted
+from ...models.rescale import Factors
+from ...runtime.machine import free_memory_gb
+from ...volumes.blocks import Blocks
 
 if TYPE_CHECKING:
-    from ..models.model import Model
+    from ...models.model import Model
 
 CHUNK_PX = {2: 1024, 3: 128}
 """Edge of what is written at once, by dimensions; blocks are multiples of it where they can."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import invalid
-from ..images.ome_zarr import stored_at
-from ..images.ome_zarr_write import is_multiscale, list_label, make_group, place_of, version_of
-from ..images.zarr_store import METADATA
-from ..messages import Setting, say
-from ..storage.atomic import (
+from ...errors import invalid
+from ...images.ome_zarr import stored_at
+from ...images.ome_zarr_write import is_multiscale, list_label, make_group, place_of, version_of
+from ...images.zarr_store import METADATA
+from ...messages import Setting, say
+from ...storage.atomic import (
     leave_empty,
     make_folder,
     meant,
@@ -21,12 +21,12 @@ from ..storage.atomic import (
     sha256_of,
     told,
 )
-from ..storage.lock import locked
-from ..storage.names import file_names
-from ..storage.results import ANOTHER_NAME, RUNS, WITHIN, read_run, write_run
-from ..storage.tables import write_parquet, write_table
-from ..storage.unfinished import Unfinished
-from .folder import InMemory
+from ...storage.lock import locked
+from ...storage.names import file_names
+from ...storage.results import ANOTHER_NAME, RUNS, WITHIN, read_run, write_run
+from ...storage.tables import write_parquet, write_table
+from ...storage.unfinished import Unfinished
+from ..folder import InMemory
 
 if TYPE_CHECKING:
     import pandas as pd

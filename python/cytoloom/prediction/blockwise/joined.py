@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..objects.measure import AXES
-from ..volumes.kept import as_table, file_of, read_block
-from ..volumes.stitch import Faces, joined, numbered, same_objects
+from ...objects.measure import AXES
+from ...volumes.kept import as_table, file_of, read_block
+from ...volumes.stitch import Faces, joined, numbered, same_objects
 from .block import SUMS, Job, drops_border
 
 if TYPE_CHECKING:

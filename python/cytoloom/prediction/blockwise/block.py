@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.stored import as_passed
-from ..datasets.views import CropSource
-from ..inference.memory_map import MemoryMaps
-from ..inference.tiled import HALO_LIMIT_PX
-from ..models.padding import without_padding
-from ..models.rescale import Factors, scaled_maps
-from ..models.rescale import scale_of as factor_of
-from ..models.turned import in_views
-from ..objects.measure import AXES
-from ..uncertainty.evidence import evidence_of, sums_of
-from ..volumes.blocks import Blocks, Box, grown, inside
-from ..volumes.kept import as_arrays, file_of, is_done, keep_block
-from ..volumes.stitch import cut_off, faces_of, first_pixels
-from .apply import measured
+from ...datasets.stored import as_passed
+from ...datasets.views import CropSource
+from ...inference.memory_map import MemoryMaps
+from ...inference.tiled import HALO_LIMIT_PX
+from ...models.padding import without_padding
+from ...models.rescale import Factors, scaled_maps
+from ...models.rescale import scale_of as factor_of
+from ...models.turned import in_views
+from ...objects.measure import AXES
+from ...uncertainty.evidence import evidence_of, sums_of
+from ...volumes.blocks import Blocks, Box, grown, inside
+from ...volumes.kept import as_arrays, file_of, is_done, keep_block
+from ...volumes.stitch import cut_off, faces_of, first_pixels
+from ..apply import measured
 
 if TYPE_CHECKING:
-    from ..models.model import Model
-    from ..tasks.task import Task
+    from ...models.model import Model
+    from ...tasks.task import Task
 
 SUMS = ("total", "left", "undecided", "pixels")
 

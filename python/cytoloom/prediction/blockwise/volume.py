@@ -9,39 +9,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..components import from_plain, to_plain
-from ..datasets.checks import odd_pixels
-from ..datasets.items import Item, said_once
-from ..errors import DiskError, InvalidError, invalid
-from ..events import Event, Work, note, warn
-from ..images.blocks import by_regions
-from ..images.cache import state_of as state_of_file
-from ..images.normalize import Stats
-from ..images.ome_zarr_write import ENDING, need_zarr, place_of
-from ..images.zarr_store import METADATA
-from ..messages import Argument, Setting, counted, say
-from ..models.contrast import held_down_words
-from ..models.identity import model_sha256
-from ..models.inputs import fitting_source
-from ..models.rescale import Factors, factors_for
-from ..objects.measure import AXES
-from ..runtime.machine import cores
-from ..storage.atomic import meant, told
-from ..version import __version__
-from ..volumes.blocks import Blocks, Box
-from ..volumes.work import Work as OfBlock
-from ..volumes.work import each_block, need_dask, workers_of
+from ...components import from_plain, to_plain
+from ...datasets.checks import odd_pixels
+from ...datasets.items import Item, said_once
+from ...errors import DiskError, InvalidError, invalid
+from ...events import Event, Work, note, warn
+from ...images.blocks import by_regions
+from ...images.cache import state_of as state_of_file
+from ...images.normalize import Stats
+from ...images.ome_zarr_write import ENDING, need_zarr, place_of
+from ...images.zarr_store import METADATA
+from ...messages import Argument, Setting, counted, say
+from ...models.contrast import held_down_words
+from ...models.identity import model_sha256
+from ...models.inputs import fitting_source
+from ...models.rescale import Factors, factors_for
+from ...objects.measure import AXES
+from ...runtime.machine import cores
+from ...storage.atomic import meant, told
+from ...version import __version__
+from ...volumes.blocks import Blocks, Box
+from ...volumes.work import Work as OfBlock
+from ...volumes.work import each_block, need_dask, workers_of
+from ..collect import together
+from ..decided import state_of
 from .block import Job, find_in_block
-from .blocks_joined import Joined, join
-from .collect import together
-from .decided import state_of
-from .volume_cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
-from .volume_place import Place, open_place
-from .volume_written import Writing, predicted, write_block
+from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
+from .joined import Joined, join
+from .place import Place, open_place
+from .written import Writing, predicted, write_block
 
 if TYPE_CHECKING:
-    from ..models.model import Model
-    from .predictions import Predictions
+    from ...models.model import Model
+    from ..predictions import Predictions
 
 LABELS = "labels"
 MOST_NAMED = 10_000

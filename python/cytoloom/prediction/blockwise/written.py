@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..datasets.stored import as_passed
-from ..datasets.stored import scale_of as passed_scale
-from ..datasets.views import CropSource
-from ..images.ome_zarr_write import LabelsWriter
-from ..models.rescale import scale_of as factor_of
-from ..objects.measure import AXES, measure
-from ..storage.atomic import told
-from ..uncertainty.evidence import Evidence, joined, texture_of
-from ..volumes.blocks import Blocks, Box, inside, shared
-from ..volumes.kept import file_of, read_block
-from .apply import Predicted, channel_names, in_words
+from ...datasets.stored import as_passed
+from ...datasets.stored import scale_of as passed_scale
+from ...datasets.views import CropSource
+from ...images.ome_zarr_write import LabelsWriter
+from ...models.rescale import scale_of as factor_of
+from ...objects.measure import AXES, measure
+from ...storage.atomic import told
+from ...uncertainty.evidence import Evidence, joined, texture_of
+from ...volumes.blocks import Blocks, Box, inside, shared
+from ...volumes.kept import file_of, read_block
+from ..apply import Predicted, channel_names, in_words
+from ..summary import trusted
 from .block import Job, moved
-from .blocks_joined import Joined
-from .summary import trusted
+from .joined import Joined
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .volume_place import Place
+    from .place import Place
 
 NUMBERS, STARTS = "numbers.npy", "starts.npy"
 FEW = {"area_px", "area_um2", "volume_um3", "perimeter_px", "perimeter_um"}
