@@ -26,7 +26,7 @@ from ..segmentation.objects import keep_objects
 from ..segmentation.watershed import watershed
 from .found import Found
 from .head import Head
-from .labels import Array, Spacing, labels_and_known, ratio, weight_of
+from .labels import Array, Spacing, foreground_of, labels_and_known, ratio, weight_of
 from .objects import Partitions
 from .task import Maps, Target, Truth
 from .tuning import Steps, best_for_objects
@@ -141,11 +141,6 @@ class Affinities(Partitions):
         return heads | ({"lsds": Head(channels(self.ndim), "sigmoid", "mse")} if self.lsds else {})
 
     @property
-    def class_heads(self) -> tuple[str, ...]:
-        """The probability of foreground."""
-        return ("foreground",)
-
-    @property
     def context_px(self) -> int:
         """The longest step, or the window of the descriptors."""
         longest = max(abs(k) for offset in self.offsets for k in offset)
@@ -185,8 +180,7 @@ class Affinities(Partitions):
         weight = sure.astype(np.float32)
         if self.balance:
             weight *= balanced(value, sure)
-        foreground = ((labels > 0) & known)[..., None].astype(np.float32)
-        target = {"foreground": (foreground, weight_of(known)), "affinities": (value, weight)}
+        target = {"foreground": foreground_of(labels, known), "affinities": (value, weight)}
         if self.lsds:
             spacing = ratio(sample.spacing_um, labels.ndim)
             shape = descriptors(np.where(known, labels, 0), self.lsd_sigma_px, spacing, DOWNSAMPLE)
@@ -217,10 +211,6 @@ class Affinities(Partitions):
         value, sure = affinities(labels, self.offsets)
         wrong = np.abs(np.asarray(maps["affinities"]) - value) * sure
         return {"agreement": 1 - wrong.sum(axis=-1) / np.maximum(sure.sum(axis=-1), 1)}
-
-    def foreground(self, maps: Maps) -> NDArray[np.float32]:
-        """Foreground probability (spatial...)."""
-        return np.asarray(maps["foreground"][..., 0])
 
 
 def balanced(value: NDArray[np.float32], sure: NDArray[np.bool_]) -> NDArray[np.float32]:

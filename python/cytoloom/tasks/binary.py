@@ -19,9 +19,9 @@ from .labels import (
     Array,
     Spacing,
     check_known_values,
+    foreground_of,
     labels_and_known,
     two_classes,
-    weight_of,
 )
 from .task import Maps, Target, Task, Truth
 
@@ -76,8 +76,7 @@ class Binary(Task):
     def target(self, sample: Sample) -> Target:
         """Return 1 on foreground, 0 on background; see `Task.target`."""
         labels, known = labels_and_known(sample)
-        value = ((labels > 0) & known)[..., None].astype(np.float32)
-        return {"foreground": (value, weight_of(known))}
+        return {"foreground": foreground_of(labels, known)}
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
         """Threshold the foreground probability; labels are uint8, 0 and 1."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..components import component
 from ..components.rules import count, fraction, positive, ruled
@@ -18,8 +17,8 @@ from ..segmentation.surfaces import beside_others
 from ..segmentation.watershed import separate
 from .found import Found
 from .head import Head
-from .labels import Array, Spacing, labels_and_known, ratio, weight_of
-from .objects import Partitions
+from .labels import Array, Spacing, foreground_of, labels_and_known, ratio, weight_of
+from .objects import Partitions, correlation
 from .task import Maps, Target, Truth
 from .tuning import Steps, best_for_objects
 
@@ -91,11 +90,6 @@ class Boundary(Partitions):
         }
 
     @property
-    def class_heads(self) -> tuple[str, ...]:
-        """The probability of foreground."""
-        return ("foreground",)
-
-    @property
     def context_px(self) -> int:
         """How far a boundary reaches."""
         return math.ceil(self.thickness_px + 0.5)
@@ -113,9 +107,8 @@ class Boundary(Partitions):
         labels, known = labels_and_known(sample)
         spacing = ratio(sample.spacing_um, labels.ndim)
         near, doubt = beside_others(labels, known, self.thickness_px, spacing)
-        foreground = ((labels > 0) & known)[..., None].astype(np.float32)
         return {
-            "foreground": (foreground, weight_of(known)),
+            "foreground": foreground_of(labels, known),
             "boundary": (near[..., None].astype(np.float32), weight_of(known & ~doubt)),
         }
 
@@ -140,18 +133,11 @@ class Boundary(Partitions):
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """Correlation of the second map with the boundaries of what was found, inside it."""
-        inside = found.labels > 0
-        every = np.ones(inside.shape, bool)
-        near, _ = beside_others(found.labels, every, self.thickness_px, (1.0,) * inside.ndim)
-        seen, drawn = maps["boundary"][..., 0][inside], near[inside]
-        if seen.size == 0 or min(seen.std(), drawn.std()) < 1e-6:
-            return 0.0
-        return float(np.corrcoef(seen, drawn)[0, 1])
+        every = np.ones(found.labels.shape, bool)
+        alike = (1.0,) * every.ndim
+        near, _ = beside_others(found.labels, every, self.thickness_px, alike)
+        return correlation(maps["boundary"][..., 0], near, found.labels > 0)
 
     def evidence(self, maps: Maps, labels: Array) -> dict[str, Array]:
         """How sure it is that a pixel is none of a boundary."""
         return {"inside": 1 - maps["boundary"][..., 0]}
-
-    def foreground(self, maps: Maps) -> NDArray[np.float32]:
-        """Foreground probability (spatial...)."""
-        return np.asarray(maps["foreground"][..., 0])

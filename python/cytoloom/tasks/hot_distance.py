@@ -13,7 +13,7 @@ from ..components.rules import ruled
 from ..losses import LINEAR_LOSS, LOSS, Loss
 from .distance import Distance, half_of
 from .head import Head
-from .labels import labels_and_known, weight_of
+from .labels import foreground_of, labels_and_known
 from .task import Maps, Target
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class HotDistance(Distance):
     def target(self, sample: Sample) -> Target:
         """Return 1 on foreground, and the distance; see `Task.target`."""
         labels, known = labels_and_known(sample)
-        mask = ((labels > 0) & known)[..., None].astype(np.float32)
-        return {"foreground": (mask, weight_of(known)), **super().target(sample)}
+        return {"foreground": foreground_of(labels, known), **super().target(sample)}
 
     def foreground(self, maps: Maps) -> NDArray[np.float32]:
         """Mean of the probability and of (1 + distance) / 2 (spatial...)."""

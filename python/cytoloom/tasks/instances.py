@@ -19,8 +19,8 @@ from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
 from .found import Found
 from .head import Head
-from .labels import Array, Spacing, labels_and_known, two_classes, unknown_marked, weight_of
-from .objects import Objects
+from .labels import Array, Spacing, foreground_of, labels_and_known, unknown_marked
+from .objects import Objects, correlation
 from .task import Maps, Target, Truth
 from .tuning import SLACK, TUNED_IOUS, Settings, coordinate_ascent, middle_of_best
 
@@ -114,11 +114,6 @@ class Instances(Objects):
         }
 
     @property
-    def class_heads(self) -> tuple[str, ...]:
-        """The probability of foreground."""
-        return ("foreground",)
-
-    @property
     def context_px(self) -> int:
         """How far the second head's target looks."""
         return context(self.reach_px)
@@ -136,8 +131,7 @@ class Instances(Objects):
         """Foreground 0 or 1, and separation 0 to 1; see `Task.target`."""
         labels, known = labels_and_known(sample)
         distance = separation(labels, known, reach_px=self.reach_px, spacing=sample.spacing_um)
-        weight = weight_of(known)
-        foreground = ((labels > 0) & known)[..., None].astype(np.float32)
+        foreground, weight = foreground_of(labels, known)
         # height of a rim without neighbours: what lies below it is near another object
         free = (0.5 + FREE_GAP_PX) / self.reach_px
         close = np.maximum(0, 1 - distance[..., None] / np.float32(free)) * foreground
@@ -221,24 +215,11 @@ class Instances(Objects):
         A network that sees objects of a size it has learned knows how deep inside them a pixel
         lies; on others the map is flat, or has several tops.
         """
-        labels = found.labels
-        inside = labels > 0
-        seen = maps["distance"][..., 0][inside]
-        deep = separation(labels, reach_px=self.reach_px)[inside]
-        if seen.size == 0 or min(seen.std(), deep.std()) < 1e-6:
-            return 0.0
-        return float(np.corrcoef(seen, deep)[0, 1])
+        deep = separation(found.labels, reach_px=self.reach_px)
+        return correlation(maps["distance"][..., 0], deep, found.labels > 0)
 
     def evidence(self, maps: Maps, labels: Array) -> dict[str, Array]:
         """How deep inside an object each pixel is said to lie, and how well that fits it."""
         depth = maps["distance"][..., 0]
         fits = 1 - np.abs(separation(labels, reach_px=self.reach_px) - depth)
         return {"depth": depth, "fit": fits}
-
-    def probabilities(self, maps: Maps) -> NDArray[np.float32]:
-        """Probabilities (spatial..., 2) of background and object."""
-        return two_classes(self.foreground(maps))
-
-    def foreground(self, maps: Maps) -> NDArray[np.float32]:
-        """Foreground probability (spatial...)."""
-        return np.asarray(maps["foreground"][..., 0])

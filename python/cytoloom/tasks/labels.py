@@ -64,6 +64,20 @@ def weight_of(known: NDArray[np.bool_]) -> NDArray[np.float32]:
     return known[..., None].astype(np.float32)
 
 
+def foreground_of(
+    labels: Array, known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Value and weight (spatial..., 1) of a head that learns the foreground.
+
+    Examples
+    --------
+    >>> value, weight = foreground_of(np.array([0, 3, 0]), np.array([True, True, False]))
+    >>> value[:, 0].tolist(), weight[:, 0].tolist()
+    ([0.0, 1.0, 0.0], [1.0, 1.0, 0.0])
+    """
+    return weight_of((labels > 0) & known), weight_of(known)
+
+
 def two_classes(foreground: Array) -> NDArray[np.float32]:
     """Probabilities (spatial..., 2) of background and foreground."""
     return np.stack([1 - foreground, foreground], axis=-1).astype(np.float32, copy=False)

@@ -46,6 +46,11 @@ class Objects(Task):
             return [f"{none} {LOOK}"]
         return super().doubts(scores)
 
+    @property
+    def class_heads(self) -> tuple[str, ...]:
+        """The probability of foreground, where a head says that."""
+        return ("foreground",) if "foreground" in self.heads else ()
+
     def objects(self, labels: Array) -> Array:
         """Return `labels`: each value is an object."""
         return labels
@@ -142,6 +147,21 @@ class Partitions(Objects):
     def less_is_better(self, metric: str) -> bool:
         """Say so of errors."""
         return metric in PARTITION or super().less_is_better(metric)
+
+
+def correlation(seen: Array, drawn: Array, inside: Array) -> float:
+    """Correlation of a map with its target for what was found, inside it; 0 where either is flat.
+
+    Examples
+    --------
+    >>> seen, drawn = np.array([0.1, 0.2, 0.9]), np.array([1.0, 2.0, 0.0])
+    >>> round(correlation(seen, drawn, np.array([True, True, False])), 6)
+    1.0
+    """
+    seen, drawn = seen[inside], drawn[inside]
+    if seen.size == 0 or min(seen.std(), drawn.std()) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(seen, drawn)[0, 1])
 
 
 def partition_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
