@@ -166,21 +166,26 @@ cl_augment <- function(flip_p = 0.5, right_angle_p = 1, rotate_p = 0.3, rotate_d
   component("Augment", settings())
 }
 
-#' Scaling of each image by its own percentiles
+#' Scaling of each image by its own percentiles, or of all by a fixed range
 #'
-#' Per image and channel, the `low` percentile becomes 0 and the `high` percentile 1. It is
-#' stored in the model, so that training and prediction cannot differ.
+#' Per image and channel, the `low` percentile becomes 0 and the `high` percentile 1; with `range`
+#' the same two values in all images. It is stored in the model, so that training and prediction
+#' cannot differ.
 #'
 #' @param low,high Percentiles, 0 to 100.
 #' @param floor Least distance of the two percentiles of each channel, so that an empty field of
 #'   noise stays empty; `NULL`: learned in training.
 #' @param floor_dtype Pixel type for which `floor` holds.
+#' @param range Instead of percentiles: the two values that become 0 and 1 in every image;
+#'   `"dtype"`: the least and the largest value of its pixel type, which must be of whole numbers of
+#'   8 or 16 bits.
 #' @return A list of class `cl_normalize`, for [cl_train()];
 #'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_normalize(low = 0.1, high = 99.9)
-cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL) {
+#' cl_normalize(range = c(0, 65535))
+cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL, range = NULL) {
   component("Normalize", settings())
 }
 

@@ -62,7 +62,7 @@ check_increasing <- function(rule, given) {
 }
 
 hold_value <- function(rule, value) {
-  if (nzchar(rule$words)) {
+  if (nzchar(rule$words) && (is.character(value) || rule$length == 1)) {
     return(hold_words(rule, value))
   }
   if (rule$texts > 0) {
@@ -107,6 +107,6 @@ hold_numbers <- function(rule, x) {
   all(
     inside | (rule$or_zero & x == 0),
     !rule$some | any(x > 0), !rule$whole | x == trunc(x), !rule$odd | x %% 2 == 1,
-    !(rule$ordered & is.unsorted(x))
+    !(rule$ordered & is.unsorted(x)), !(rule$rising & is.unsorted(x, strictly = TRUE))
   )
 }

@@ -288,6 +288,9 @@ def test_options_become_components(monkeypatch: pytest.MonkeyPatch) -> None:
     assert passed["normalize"] is None
     passed = passed_to(monkeypatch, "train", "d", "--low", "0.1")
     assert (passed["trainer"], passed["normalize"]) == (None, cl.Normalize(low=0.1))
+    for words, given in (("0 4095", (0.0, 4095.0)), ("dtype", "dtype")):
+        passed = passed_to(monkeypatch, "train", "d", "--range", *words.split())
+        assert passed["normalize"] == cl.Normalize(range=given)  # type: ignore[arg-type]
 
 
 def test_options_become_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,9 @@ import pytest
 import cytoloom as cl
 from cytoloom import cli
 from cytoloom.inference.tiled import activate
+from cytoloom.models.portable import bioimageio, runtimes
 from cytoloom.models.portable import export as exporting
-from cytoloom.models.portable import runtimes
+from cytoloom.models.portable.facts import facts_of
 from cytoloom.runtime import backend
 from cytoloom.storage import results
 from cytoloom.storage.atomic import sha256_of
@@ -66,6 +67,7 @@ def test_the_package_holds_the_network_and_all_that_it_must_be_told(saved, floor
     assert 0 <= told["tried"]["largest_difference"] <= 1e-3
     assert told["normalize"] == {
         "low": 1.0, "high": 99.8, "floor": [500.0], "floor_dtype": "uint16",
+        "range": None,
     }  # fmt: skip
     assert told["input"]["axes"] == "yxc"
     assert told["task"]["name"] == "Instances"
@@ -98,6 +100,21 @@ def test_the_example_gives_the_maps_of_the_model(saved, example, floored, dimmer
         assert np.abs(maps[head] - values).max() < 1e-5
     mask = expected["foreground"][..., 0] > floored.task.foreground_threshold
     assert np.mean(example.labels_of(maps, facts(saved)) != mask) < 1e-4
+
+
+@pytest.mark.parametrize(("given", "ends"), [("dtype", (0, 65535)), ((10, 90), (10, 90))])
+def test_a_fixed_range_is_told_and_used(floored, example, monkeypatch, given, ends):
+    scaling = cl.Normalize(range=given, floor_dtype="uint16")
+    parts = {floored.name: replace(floored.part, normalize=scaling)}
+    monkeypatch.setattr(floored, "parts", parts)
+    told = facts_of(floored, "bioimageio")
+    assert told["normalize"]["range"] == list(ends)
+    assert "Pixel type" in "".join(told["limits"]) if given == "dtype" else True
+    image = np.arange(60, dtype=np.uint16).reshape(5, 6, 2)
+    np.testing.assert_allclose(example.scaled(image, told), scaling(image), rtol=1e-6)
+    # the Model Zoo's scale_linear is gain * image + offset
+    how = bioimageio._scaled(told)["kwargs"]
+    np.testing.assert_allclose(how["gain"] * image + how["offset"], scaling(image), atol=1e-6)
 
 
 def test_the_example_is_a_program_that_names_no_difference(saved, example, tmp_path, capsys):

@@ -93,8 +93,54 @@ def test_the_wrong_number_of_channels_is_refused():
         Normalize().apply(np.zeros((2, 2, 3)), Stats((0.0,), (1.0,)))
 
 
+class Unread:
+    """A volume of which nothing may be read: 100 GB."""
+
+    shape, dtype, axes, name = (4096, 5120, 5120, 2), np.dtype(np.uint16), "zyxc", "big.zarr"
+
+    def read(self, slices=None):
+        raise AssertionError("read")
+
+
+def test_a_fixed_range_is_the_same_for_all_images_and_reads_none():
+    scaling = Normalize(range=(100, 300))
+    stats = scaling.fit(Unread())
+    assert stats == Stats((100.0, 100.0), (300.0, 300.0), "uint16")
+    block = np.array([[[100, 200], [300, 500]]], np.uint16)
+    assert scaling.apply(block, stats).tolist() == [[[0, 0.5], [1, 2]]]
+    # fractions have a range, too
+    assert scaling(np.full((1, 1, 1), 150.0)).item() == 0.25
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [(np.uint8, 0, 255), (np.uint16, 0, 65535), (np.int16, -32768, 32767), (bool, 0, 1)],
+)
+def test_the_range_of_a_type_is_that_of_each_image(dtype, low, high):
+    image = np.array([[[low], [high]]], dtype)
+    assert Normalize(range="dtype")(image).ravel().tolist() == [0, 1]
+    assert Normalize(range="dtype").fit(image).high == (float(high),)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint64])
+def test_types_whose_range_says_nothing_are_refused(dtype):
+    with pytest.raises(InvalidError, match=f"8 or 16 bits for range='dtype'.*{dtype.__name__}"):
+        Normalize(range="dtype").fit(np.zeros((3, 3, 1), dtype))
+
+
+def test_of_a_fixed_range_training_keeps_the_type_and_learns_no_floor():
+    scaling = Normalize(range="dtype")
+    image = np.zeros((4, 4, 1), np.uint16)
+    learned = scaling.with_floor([scaling.fit(image)] * 3)
+    assert (learned.floor, learned.floor_dtype) == (None, "uint16")
+    assert not learned.held_down(learned.fit(image))
+    assert from_plain({"name": "Normalize", "low": 1, "high": 99}).range is None
+
+
 def test_normalize_and_stats_survive_json():
-    for component in (Normalize(floor=3.0), Normalize(), Stats((1.0, 2.0), (3.0, 4.0), "uint8")):
+    fixed = Normalize(range=(0, 65535)), Normalize(range="dtype")
+    measured = Stats((1.0, 2.0), (3.0, 4.0), "uint8")
+    for component in (Normalize(floor=3.0), Normalize(), *fixed, measured):
         assert from_plain(json.loads(json.dumps(to_plain(component)))) == component
 
 

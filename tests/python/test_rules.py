@@ -75,6 +75,10 @@ def test_whole_floats_become_ints() -> None:
         (lambda: cl.Trainer(minutes=1, epochs=2), "one of minutes, iterations, epochs"),
         (lambda: cl.Normalize(low=99, high=1), "low < high <= 100. Received: low=99, high=1."),
         (lambda: cl.Normalize(high=101), "low < high <= 100"),
+        (lambda: cl.Normalize(range=(5, 5)), '"dtype". Received: (5, 5).'),
+        (lambda: cl.Normalize(range=(0, 1, 2)), '"dtype". Received: (0, 1, 2).'),  # type: ignore[arg-type]
+        (lambda: cl.Normalize(range="type"), "\"dtype\". Received: 'type'."),  # type: ignore[arg-type]
+        (lambda: cl.Normalize(range=(0, 1), floor=(3.0,)), "one of floor, range"),
         (lambda: cl.UNet(filters=np.timedelta64(3, "s")), "`filters`"),  # type: ignore[arg-type]
         (lambda: cl.Normalize(floor=-1), "`floor`. Expected a finite number, 0 or more"),  # type: ignore[arg-type]
         (lambda: cl.UNet(stem_stride=(2, 2, 2)), "`stem_stride`. Expected a whole number, 1 or"),

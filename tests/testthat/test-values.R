@@ -162,13 +162,18 @@ test_that("a setting out of its range is told where it is made, without Python",
     quote(cl_boundary(boundary_threshold = 1)), quote(cl_inner_distance(scale_um = -1)),
     quote(cl_instances(distance_loss = 1)), quote(cl_instances(fill_holes = "yes")),
     quote(cl_loss("dice", class_weights = c(0, 0))), quote(cl_normalize(floor = -1)),
-    quote(cl_normalize(floor = Inf)), quote(cl_normalize(floor_dtype = 1))
+    quote(cl_normalize(floor = Inf)), quote(cl_normalize(floor_dtype = 1)),
+    quote(cl_normalize(range = c(5, 5))), quote(cl_normalize(range = c(0, NA))),
+    quote(cl_normalize(range = 3)), quote(cl_normalize(range = "type"))
   )) {
     setting <- utils::tail(names(made), 1)
     if (is.null(setting)) setting <- "names"
     expect_error(eval(made), paste0("^Invalid `", setting, "`"), label = deparse(made))
   }
   expect_s3_class(cl_classes(factor(c("a", "b")), c(1, 2), cl_loss("dice")), "cl_classes")
+  expect_identical(cl_normalize(range = c(0, 4095))$range, c(0, 4095))
+  expect_identical(cl_normalize(range = "dtype")$range, "dtype")
+  expect_error(cl_normalize(floor = 1, range = "dtype"), "one of floor, range")
   expect_s3_class(cl_unet(depth = 1, stem_stride = 1:2, pooling = list(c(1, 2))), "cl_unet")
   expect_s3_class(cl_trainer(augment = cl_augment(), knots = list(c(1, 0, 2))), "cl_trainer")
 })

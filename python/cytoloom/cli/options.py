@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -72,10 +73,12 @@ class Option:
         if types & _CHANNELS:
             return {"type": _index_or_name, "nargs": "+"}
         for number in (int, float):
-            several = f"tuple[{number.__name__}, ...]"
-            if types <= {number.__name__, several}:
-                return {"type": number, **(_SEVERAL if several in types else {})}
-        words = types & _WORDS or all(one.startswith("Literal[") for one in types)
+            several = {f"tuple[{number.__name__}, {more}]" for more in ("...", number.__name__)}
+            if types <= {number.__name__, *several}:
+                return {"type": number, **(_SEVERAL if several & types else {})}
+            if types & several and all(_is_choice(one) for one in types - several):
+                return {"type": functools.partial(_number_or_word, number), **_SEVERAL}
+        words = types & _WORDS or all(_is_choice(one) for one in types)
         return {"type": self._read} if words else None
 
     def _read(self, word: str) -> Any:
@@ -164,6 +167,17 @@ def component_of(cls: Any, options: list[Option], args: argparse.Namespace) -> A
 
 def _index_or_name(word: str) -> int | str:
     return int(word) if word.isdecimal() else word
+
+
+def _is_choice(annotation: str) -> bool:
+    return annotation.startswith("Literal[")
+
+
+def _number_or_word(number: type, word: str) -> Any:
+    try:
+        return number(word)
+    except ValueError:
+        return word
 
 
 def _spelled(name: str, names: Container[str]) -> str:

@@ -37,12 +37,12 @@ class Rule:
         Whether 0 is one of them, too.
     length : int, default 1
         How many such numbers it is; 0 is one or more.
-    ordered : bool, default False
-        Whether these must not fall.
+    ordered, rising : bool, default False
+        Whether these must not fall; whether each must be above the one before.
     columns : int, default 0
         Where it is a table: how many numbers a row has.
     words : tuple of str, default ()
-        Where it is a choice: the words.
+        Where it is a choice: the words; of several numbers: what may stand for them.
     component : str, default ""
         Where it is a choice: the component that is one too, or a base of such.
     some : bool, default False
@@ -66,6 +66,7 @@ class Rule:
     or_zero: bool = False
     length: int = 1
     ordered: bool = False
+    rising: bool = False
     columns: int = 0
     words: tuple[str, ...] = ()
     component: str = ""
@@ -74,7 +75,7 @@ class Rule:
 
     def holds(self, value: Any) -> bool:
         """Whether a value is what it must be."""
-        if self.words:
+        if self.words and (isinstance(value, str) or self.length == 1):
             return value in self.words if isinstance(value, str) else self._named(value)
         if self.texts:
             return isinstance(value, (list, tuple)) and self._differ(value)
@@ -87,6 +88,8 @@ class Rule:
         ):
             return False
         if self.some and not any(numbers):
+            return False
+        if self.rising and any(a >= b for a, b in pairwise(numbers)):
             return False
         return not self.ordered or list(numbers) == sorted(numbers)
 

@@ -1,10 +1,10 @@
-"""Bring images to a common scale by percentiles of each channel."""
+"""Bring images to a common scale: by percentiles of each channel, or by a fixed range."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from ..components import component
 from ..components.arguments import checked
 from ..components.rules import Between, Rule, ruled
 from ..errors import invalid
-from ..messages import say
+from ..messages import Setting, say
 from .blocks import at_hand
 from .image import AnyArray
 from .padding import fill, padding_of
@@ -33,6 +33,14 @@ class Readable(Protocol):
         ...
 
 
+_RANGE = Rule(
+    'two finite numbers, the first below the second, or "dtype"',
+    length=2,
+    rising=True,
+    words=("dtype",),
+)
+
+
 @component
 @dataclass(frozen=True)
 class Stats:
@@ -41,7 +49,8 @@ class Stats:
     Parameters
     ----------
     low, high : tuple of float
-        The two percentiles of each channel, in the image's own units.
+        The two percentiles of each channel, or the ends of a fixed range, in the image's own
+        units.
     dtype : str, default "float32"
         The image's pixel type; uint16 for whole numbers of 16 bits in a wider one.
     padding : tuple of (float or None), default ()
@@ -85,12 +94,18 @@ class Normalize:
     floor_dtype : str, optional
         The pixel type for which `floor` holds; images of other types have other units and are
         normalised without it.
+    range : tuple of float, or "dtype", optional
+        Instead of percentiles: the two values that become 0 and 1 in every image; "dtype": the
+        least and the largest value of its pixel type, which must be of whole numbers of 8 or 16
+        bits. Nothing is measured then, and nothing is taken for what an image was filled up with.
 
     Examples
     --------
     >>> image = np.arange(101, dtype=np.uint8).reshape(101, 1, 1)
     >>> Normalize(low=0, high=50)(image)[[0, 50, 100], 0, 0]
     array([0., 1., 2.], dtype=float32)
+    >>> Normalize(range=(0, 200))(image)[[0, 50, 100], 0, 0]
+    array([0.  , 0.25, 0.5 ], dtype=float32)
     """
 
     low: float = 1.0
@@ -99,8 +114,28 @@ class Normalize:
         None, Rule("a finite number, 0 or more, or one for each channel", 0, length=0)
     )
     floor_dtype: str | None = None
+    range: tuple[float, float] | Literal["dtype"] | None = ruled(None, _RANGE)
 
-    between: ClassVar = (Between(("low", "high"), "increasing", "0 <= low < high <= 100", 0, 100),)
+    between: ClassVar = (
+        Between(("low", "high"), "increasing", "0 <= low < high <= 100", 0, 100),
+        Between(("floor", "range"), "one_of", "one of floor, range"),
+    )
+
+    @property
+    def words(self) -> str:
+        """Between what images are scaled.
+
+        Examples
+        --------
+        >>> Normalize().words, Normalize(range=(0, 4095)).words
+        ('percentiles 1 and 99.8', '0 and 4095')
+        """
+        if self.range is None:
+            return f"percentiles {self.low:g} and {self.high:g}"
+        if self.range == "dtype":
+            return "the least and the largest value of their pixel type"
+        low, high = self.range
+        return f"{low:.10g} and {high:.10g}"
 
     @checked
     def __call__(self, image: AnyArray) -> npt.NDArray[np.float32]:
@@ -109,7 +144,7 @@ class Normalize:
 
     @checked
     def fit(self, source: AnyArray | Readable) -> Stats:
-        """Measure the percentiles of a whole image.
+        """Measure the percentiles of a whole image; a fixed range is taken as it is.
 
         Parameters
         ----------
@@ -122,15 +157,28 @@ class Normalize:
         Stats
             The two percentiles of each channel.
 
+        Raises
+        ------
+        InvalidError
+            No pixels; or no type of whole numbers of 8 or 16 bits, where its range is asked for.
+
         Examples
         --------
         >>> Normalize(0, 50).fit(np.arange(5, dtype=np.uint8).reshape(1, 5, 1)).high
         (2.0,)
+        >>> Normalize(range="dtype").fit(np.zeros((1, 5, 2), np.int8)).low
+        (-128.0, -128.0)
         """
-        whole = at_hand(getattr(source, "whole", source))
+        whole: Any = getattr(source, "whole", source)
         if len(whole.shape) < 3 or not all(whole.shape):
             expected = "pixels (y, x, c) or (z, y, x, c)"
             raise invalid("image", expected=expected, received=say("shape {}", whole.shape))
+        if self.range is not None:
+            dtype = np.dtype(whole.dtype)
+            ends = type_range(dtype, source) if self.range == "dtype" else self.range
+            low, high = ((float(end),) * whole.shape[-1] for end in ends)
+            return Stats(low, high, str(dtype))
+        whole = at_hand(whole)
         around = padding_of(whole)
         padding = around.finite if around is not None else ()
         found, dtype = percentiles(whole, (self.low, self.high), around)
@@ -190,7 +238,8 @@ class Normalize:
         Returns
         -------
         Normalize
-            With `floor` and `floor_dtype`; unchanged without images.
+            With `floor` and `floor_dtype`; unchanged without images. With a fixed range there is
+            no floor, and `floor_dtype` tells the type of the training images.
 
         Examples
         --------
@@ -201,8 +250,10 @@ class Normalize:
         if not stats:
             return self
         dtype = max((s.dtype for s in stats), key=[s.dtype for s in stats].count)
+        if self.range is not None:
+            return replace(self, floor_dtype=dtype)
         ranges = np.array([np.subtract(s.high, s.low) for s in stats if s.dtype == dtype])
-        floors = [_floor(ranges[:, c][ranges[:, c] > 0]) for c in range(ranges.shape[1])]
+        floors = [_floor(channel[channel > 0]) for channel in ranges.T]
         return replace(self, floor=tuple(floors), floor_dtype=dtype)
 
     def held_down(self, stats: Stats) -> bool:
@@ -232,6 +283,35 @@ class Normalize:
             got = f"{len(ranges)} channels"
             raise invalid("image", expected=f"{len(floors)} channels", received=got)
         return [max(r, f) or 1.0 for r, f in zip(ranges, floors, strict=True)]
+
+
+def type_range(dtype: np.dtype[Any], source: Any = None) -> tuple[float, float]:
+    """Return the least and the largest value of a pixel type.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of whole numbers of 8 or 16 bits: those of wider ones, and of fractions, say nothing of
+        what a camera gives.
+    source : Source, optional
+        What has it, for the error.
+
+    Examples
+    --------
+    >>> type_range(np.dtype("uint16"))
+    (0.0, 65535.0)
+    """
+    if dtype.kind not in "bui" or dtype.itemsize > 2:
+        raise invalid(
+            getattr(source, "name", "image"),
+            expected=say("whole numbers of 8 or 16 bits for {}", Setting("range", "dtype")),
+            received=f"pixels of {dtype}",
+            remedy=say("Give the range as two numbers, such as {}.", Setting("range", (0, 4095))),
+        )
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    info = np.iinfo(dtype)
+    return float(info.min), float(info.max)
 
 
 def _floor(ranges: npt.NDArray[np.float64]) -> float:

@@ -102,8 +102,8 @@ which also chose the thresholds (measure on images of your own with `evaluate`):
 |---|---|
 {measured}
 
-Images are scaled per image and channel between percentiles {model.normalize.low:g} and
-{model.normalize.high:g}. {_tiles(model)}
+Images are scaled per image and channel between {model.normalize.words}.
+{_tiles(model)}
 
 Python: `cytoloom.predict(cytoloom.load("{name}"), "images/", out="results/")`
 

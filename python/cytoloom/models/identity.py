@@ -64,6 +64,8 @@ def run_of(
     name = "" if model.path is None else model.path.name
     sha = model_sha256(model) if hashed else ""
     scaled = {"low": model.normalize.low, "high": model.normalize.high}
+    if model.normalize.range is not None:
+        scaled = {"range": model.normalize.words}
     told = {"name": name, "sha256": sha, "facts": summary_of(model), "normalize": scaled}
     run = {"verb": verb, "version": __version__, "model": told}
     whole = {**run, "images": dict(images), "settings": dict(settings)}

@@ -139,10 +139,14 @@ def unlike(items: Iterable[Any], model: Model) -> Iterator[Event]:
             f"{shown_names(ids)}: channels {kind}, where the model was trained on "
             f"{', '.join(names)}; they are taken in this order"
         )
-    for kind, ids in types.items():
+    for kind, ids in types.items() if model.normalize.range != "dtype" else ():
+        text = f"{shown_names(ids)}: pixels of {kind}, where the model was trained on {depth}; "
+        if model.normalize.range is not None:
+            yield warn(f"{text}they are scaled as such: {model.normalize.words} become 0 and 1")
+            continue
         yield note(
-            f"{shown_names(ids)}: pixels of {kind}, where the model was trained on {depth}; the "
-            "least contrast that counts as signal, learned in training, holds for such alone"
+            f"{text}the least contrast that counts as signal, learned in training, holds for such "
+            "alone"
         )
 
 

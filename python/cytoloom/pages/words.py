@@ -241,9 +241,11 @@ def _method_of_model(shown: Shown) -> Iterator[str]:
         yield f"The model is a U-Net (Ronneberger et al. 2015) for the task {facts.get('task')}, "
         yield f"trained on {facts.get('trained on')}."
     if "normalize" in model:
-        low, high = model["normalize"]["low"], model["normalize"]["high"]
-        ends = f"{low:g} and {high:g}"
-        yield f"Intensities of each image and channel were scaled between percentiles {ends}."
+        scaled = model["normalize"]
+        ends = scaled.get("range")
+        if ends is None:
+            ends = f"percentiles {scaled['low']:g} and {scaled['high']:g}"
+        yield f"Intensities of each image and channel were scaled between {ends}."
     if shown.kind == "scores":
         yield from _compared(shown)
     else:

@@ -33,7 +33,7 @@ COMPONENTS = (
     cl.DataSplit,
     *cl.losses.NAMES.values(),
 )
-FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered", "some")
+FLAGS = ("above", "below", "whole", "odd", "or_zero", "ordered", "rising", "some")
 HEAD = ("component", "fields", "test", "expected", "low", "high", *FLAGS)
 HEAD += ("length", "columns", "texts", "words", "or", "optional")
 TYPES = {"bool": "flag", "str | None": "text"}

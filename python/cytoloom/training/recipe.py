@@ -182,7 +182,7 @@ def choose(
     reasons += [
         Reason("patch", f"{sides} px", why_patch),
         Reason("batch", f"{batch} patch{'' if batch == 1 else 'es'}", why_batch),
-        Reason("normalisation", f"{scaling.low:g} to {scaling.high:g} %", why_scaling),
+        Reason("normalisation", _scaled_words(scaling), why_scaling),
     ]
     trainer = replace(trainer, patch_px=patch, batch_size=batch)
     return Plan(network, trainer, scaling, data, tuple(reasons))
@@ -304,6 +304,10 @@ def _normalize(data: DatasetFingerprint, normalize: Normalize | None) -> tuple[N
         return usual, "per image and channel"
     high = round(100 * (1 - data.share * BRIGHTEST), 4)
     return replace(usual, high=high), f"only {100 * data.share:.2g} % of the pixels are foreground"
+
+
+def _scaled_words(scaling: Normalize) -> str:
+    return f"{scaling.low:g} to {scaling.high:g} %" if scaling.range is None else scaling.words
 
 
 def training_gb(network: Network, channels: int, pixels: int, heads: int = 2) -> float:

@@ -132,8 +132,8 @@ def _scales(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _input(stage: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe the image: sizes, channels, and its scaling by percentiles."""
-    scaling, tiles, image = facts["normalize"], facts["tiles"], facts["input"]
+    """Describe the image: sizes, channels, and its scaling."""
+    tiles, image = facts["tiles"], facts["input"]
     names = image["channel_names"] or [f"channel{k}" for k in range(image["channels"])]
     axes = zip(
         axes_of(facts), tiles["least_halo_px"], tiles["multiple_px"], _scales(facts), strict=True
@@ -149,19 +149,29 @@ def _input(stage: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         }
         for axis, halo, step, scale in axes
     ]
+    return {
+        "id": INPUT,
+        "axes": [{"type": "batch"}, *space, _channels(names)],
+        "data": {"type": "float32"},
+        "test_tensor": _file(stage / "test_input.npy"),
+        "preprocessing": [_scaled(facts)],
+    }
+
+
+def _scaled(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how the image is scaled."""
+    scaling = facts["normalize"]
+    if scaling["range"] is not None:
+        low, high = scaling["range"]
+        gain = 1 / (high - low)
+        return {"id": "scale_linear", "kwargs": {"gain": gain, "offset": -low * gain}}
     how = {
         "axes": list(axes_of(facts)),
         "min_percentile": scaling["low"],
         "max_percentile": scaling["high"],
         "eps": EPS,
     }
-    return {
-        "id": INPUT,
-        "axes": [{"type": "batch"}, *space, _channels(names)],
-        "data": {"type": "float32"},
-        "test_tensor": _file(stage / "test_input.npy"),
-        "preprocessing": [{"id": "scale_range", "kwargs": how}],
-    }
+    return {"id": "scale_range", "kwargs": how}
 
 
 def _output(stage: Path, facts: Mapping[str, Any], head: str) -> dict[str, Any]:

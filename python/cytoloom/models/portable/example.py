@@ -42,10 +42,13 @@ def network(facts):
 
 
 def scaled(image, facts):
-    """Scale each channel of the whole image: its low percentile becomes 0, its high one 1."""
+    """Scale each channel of the whole image: two percentiles, or fixed values, become 0 and 1."""
     how = facts["normalize"]
-    each = image.reshape(-1, image.shape[-1])
-    low, high = np.percentile(each, [how["low"], how["high"]], axis=0)
+    if how["range"]:
+        low, high = np.asarray(how["range"])[:, np.newaxis].repeat(image.shape[-1], axis=1)
+    else:
+        each = image.reshape(-1, image.shape[-1])
+        low, high = np.percentile(each, [how["low"], how["high"]], axis=0)
     span = high - low
     # images of noise alone stay dark; holds for pixels of the type that the model was trained on
     if how["floor"] and how["floor_dtype"] in (None, image.dtype.name):

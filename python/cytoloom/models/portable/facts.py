@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...components import to_plain
+from ...images.normalize import type_range
 from ...inference.tiled import HALO_LIMIT_PX
 from ...version import __version__
 from .graph import INPUT
@@ -63,6 +66,7 @@ def facts_of(model: Record, format: str) -> dict[str, Any]:
             "high": scaling.high,
             "floor": None if scaling.floor is None else list(scaling.floor),
             "floor_dtype": scaling.floor_dtype,
+            "range": _range(scaling),
         },
         "tiles": _tiles(model),
         "outputs": {
@@ -116,7 +120,19 @@ def limits(model: Record, format: str) -> list[str]:
         found.append(_BORDER.format(" x ".join(map(str, _tiles(model)["least_halo_px"]))))
     if model.info["pixel_size_um"] or model.info["diameter_px"]:
         found.append(_SIZE)
-    return [*found, _FILLED, _PRECISION]
+    if model.normalize.range is None:
+        return [*found, _FILLED, _PRECISION]
+    if model.normalize.range == "dtype":
+        found.append(_OWN_TYPE.format(model.pixel_type))
+    return [*found, _NO_NAN, _PRECISION]
+
+
+def _range(scaling: Normalize) -> list[float] | None:
+    """Return the values that become 0 and 1 in every image, where these are fixed."""
+    if scaling.range != "dtype":
+        return None if scaling.range is None else list(scaling.range)
+    # of a network that was not trained nobody knows the images
+    return list(type_range(np.dtype(scaling.floor_dtype or "uint8")))
 
 
 def _floor(scaling: Normalize) -> str:
@@ -147,6 +163,11 @@ _FILLED = (
     "Filled-up borders: what a stitched or turned image was filled up with (0, white) counts as "
     "image here; cytoloom leaves it out of the percentiles. NaN has to be replaced before. Of "
     "fractional pixels above 4 million cytoloom takes the percentiles of a part."
+)
+_NO_NAN = "Filled-up borders: NaN has to be replaced before."
+_OWN_TYPE = (
+    "Pixel type: cytoloom scales by the range of each image's own type; here it is that of {}, as "
+    "in training."
 )
 _PRECISION = (
     "Precision: all is float32 here; on processors with bfloat16 cytoloom computes in that, and "

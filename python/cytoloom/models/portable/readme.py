@@ -28,9 +28,10 @@ found = predict(model="rdf.yaml", inputs={"image": image})
 maps = {str(name): one.data.to_numpy() for name, one in found.members.items()}""",
 }
 OF_NETWORK = """Scaling is per image and channel, of the whole image before it is cut:
-`(image - low) / (high - low)` of the two percentiles, as float32. Sizes are multiples of the number
-above: mirror the image at its far ends and cut the maps. Tiles start on multiples of it and are
-read with the halo around them, within the image; the network itself pads its border.
+`(image - low) / (high - low)` of the two percentiles or fixed values, as float32. Sizes are
+multiples of the number above: mirror the image at its far ends and cut the maps. Tiles start on
+multiples of it and are read with the halo around them, within the image; the network itself pads
+its border.
 """
 OF_ZOO = """The package scales the image itself. Sizes start at two halos and one multiple, and grow
 by multiples: mirror the image at its far ends and cut the maps.
@@ -115,11 +116,18 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("channels", f"{image['channels']}" + (f" ({', '.join(names)})" if names else "")),
         ("pixel size", " x ".join(f"{s:g}" for s in size) + " um" if size else "unknown"),
         ("outputs", "; ".join(outputs) + mean),
-        ("scaling", f"percentiles {scaling['low']:g} and {scaling['high']:g} become 0 and 1"),
+        ("scaling", f"{_ends(scaling)} become 0 and 1"),
         ("sizes", "multiples of " + " x ".join(map(str, tiles["multiple_px"])) + " px"),
         ("halo", _halo(tiles)),
         ("task", ", ".join([facts["task"]["name"], *(f"{k} {v}" for k, v in decoding.items())])),
     ]
+
+
+def _ends(scaling: Mapping[str, Any]) -> str:
+    """Name the values that become 0 and 1."""
+    if scaling["range"] is not None:
+        return " and ".join(f"{end:.10g}" for end in scaling["range"])
+    return f"percentiles {scaling['low']:g} and {scaling['high']:g}"
 
 
 def _halo(tiles: Mapping[str, Any]) -> str:
