@@ -31,12 +31,13 @@
 #' @param overlay Also write pictures of the outlines, of stacks the plane with most objects;
 #'   needs `out`.
 #' @param maps Also write the probability of each class in each pixel, `maps/<name>.tif` (float16,
-#'   background first; [cl_read()] reads them); needs `out`.
+#'   background first; [cl_read()] reads them); needs `out`. In a store the image `maps` within the
+#'   label image, with a channel for each class.
 #' @param uncertainty Also write how unsure each pixel is, `uncertainty/<name>.tif` (float16;
 #'   [cl_read()] reads them): three planes, the entropy of the probabilities of classes (bits, 0 to
 #'   1 of two classes), the mutual information of members, which is how far they disagree (bits; 0
 #'   of a single network), and the variance over the largest there is, of two classes
-#'   `p * (1 - p) / 0.25`; needs `out`.
+#'   `p * (1 - p) / 0.25`; needs `out`. In a store the image `uncertainty` within the label image.
 #' @param objects How objects are written: `"csv"`, or `"parquet"`, for many millions of them: a
 #'   folder `objects/` with the table of each image, for `arrow::open_dataset()`; needs `out` and
 #'   `cl_install(extras = "parquet")`. `objects` of the result is then without rows.

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,46 @@ def test_objects_at_the_border_are_left_out_of_the_whole_alone(
     assert 0 < len(expected.objects) < len(every.objects)
     assert equal(level(out), expected["a"])
     pd.testing.assert_frame_equal(found.summary, expected.summary, rtol=1e-6)
+
+
+def test_maps_and_uncertainty_are_those_of_the_whole(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {"maps": True, "uncertainty": True, "progress": False}
+    how |= {"rescale": 0.7, "pixel_size_um": 0.5}
+    expected = cl.predict(model, {"a": image}, out=tmp_path / "whole", **how)
+    out = tmp_path / "cells.zarr"
+    found = cl.predict(model, {"a": image}, out=out, block_px=130, **how)
+    for kind in ("maps", "uncertainty"):
+        yaozarrs.validate_zarr_store(str(out / kind))
+        mine = cl.images.read(out / kind)
+        whole = cl.images.read(tmp_path / "whole" / kind / "a.tif")
+        assert mine.pixel_size_um == (0.5, 0.5)
+        assert abs(mine.array - whole.array).max() < 2e-3
+        assert np.ptp(whole.array[..., 0]) > 0.5
+    assert cl.images.read(out / "maps").channel_names == ("background", "object")
+    pd.testing.assert_frame_equal(found.summary, expected.summary, rtol=1e-3)
+    yaozarrs.validate_zarr_store(str(out))
+    assert (cl.results(out)["a"] == level(out)).all()
+    cl.predict(model, {"a": image[:99, :99]}, out=out, overwrite=True, progress=False)
+    assert not (out / "maps").exists()
+
+
+def test_maps_of_a_stack_and_of_an_ensemble(tmp_path: Path) -> None:
+    task, network = Classes(("background", "a", "b")), cl.UNet(filters=2, depth=1, ndim=3)
+    two = [untrained(task, network, seed=seed) for seed in range(2)]
+    networks = {(k, m.name): m.network_of(1) for k, m in enumerate(two, start=1)}
+    one = replace(two[0], members=2, networks=networks, _engine=None)
+    stack = np.random.default_rng(0).normal(size=(24, 40, 48, 1)).astype(np.float32)
+    how: dict[str, Any] = {"maps": True, "uncertainty": True, "rescale": None, "progress": False}
+    cl.predict(one, {"a": stack}, out=tmp_path / "whole", **how)
+    cl.predict(one, {"a": stack}, out=tmp_path / "a.zarr", block_px=17, **how)
+    for kind in ("maps", "uncertainty"):
+        mine = cl.images.read(tmp_path / "a.zarr" / kind)
+        whole = cl.images.read(tmp_path / "whole" / kind / "a.tif")
+        assert mine.array.shape == whole.array.shape == (24, 40, 48, 3)
+        assert abs(mine.array - whole.array).max() < 2e-3
+    assert mine.array[..., 1].max() > 0.01  # the members disagree
 
 
 def test_what_is_written_is_a_label_image(

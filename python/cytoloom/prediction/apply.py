@@ -250,18 +250,23 @@ def _write_uncertainty(
     inside: dict[Any, tuple[float, int]] = {}
 
     def part(rows: slice) -> np.ndarray:
-        own = {head: values[rows] for head, values in maps.items()}
-        said = model.task.probabilities(own)
-        most = 1 - 1 / said.shape[-1]
-        variance = (1 - (said * said).sum(axis=-1)) / most
-        members = own[DISAGREEMENT][..., 0] if DISAGREEMENT in own else np.zeros_like(variance)
-        unsure = variance[labels[rows] > 0]
+        planes = unsure_of(model, {head: values[rows] for head, values in maps.items()})
+        unsure = planes[..., -1][labels[rows] > 0]
         inside[rows.start, rows.stop] = float(unsure.sum(dtype=np.float64)), unsure.size
-        return np.stack([entropy(said), members, variance], axis=-1)
+        return planes
 
     write_maps(folder.place("uncertainty", item.id), part, shape, item.spacing_um)
     total, count = map(sum, zip(*inside.values(), strict=True))
     return round(total / count, 4) if count else None
+
+
+def unsure_of(model: Model, maps: dict[str, np.ndarray]) -> np.ndarray:
+    """Return how unsure each pixel is, (..., 3): see `UNCERTAINTIES`."""
+    said = model.task.probabilities(maps)
+    most = 1 - 1 / said.shape[-1]
+    variance = (1 - (said * said).sum(axis=-1)) / most
+    members = maps[DISAGREEMENT][..., 0] if DISAGREEMENT in maps else np.zeros_like(variance)
+    return np.stack([entropy(said), members, variance], axis=-1)
 
 
 def shown_plane(source: Any, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -79,13 +79,15 @@ def predict(
         Also write ``overlays/<name>.png``, of stacks the plane with most objects; needs `out`.
     maps : bool, default False
         Also write ``maps/<name>.tif``, the probability of each class in each pixel, background
-        first: float16, (class, y, x) or (z, class, y, x); needs `out`.
+        first: float16, (class, y, x) or (z, class, y, x); needs `out`. In a store the image
+        ``maps`` within the label image, float32, with a channel for each class.
     uncertainty : bool, default False
         Also write ``uncertainty/<name>.tif``, how unsure each pixel is: float16, (plane, y, x) or
         (z, plane, y, x), with three planes: entropy of the probabilities of classes (bits: 0 to 1
         of two classes); mutual information of members, how far they disagree (bits; 0 of a single
         network); variance of the class over the largest there is, of two classes
-        p (1 - p) / 0.25. On these scales, whatever the image. Needs `out`.
+        p (1 - p) / 0.25. On these scales, whatever the image. Needs `out`. In a store the image
+        ``uncertainty`` within the label image, float32, with three channels.
     objects : str, default "csv"
         How objects are written: "csv", one table objects.csv, or "parquet", for many millions of
         them, a folder ``objects/`` with the table of each image as it comes; needs `out` and the
@@ -156,7 +158,7 @@ def predict(
     pictures = {"overlay": overlay, "maps": maps, "uncertainty": uncertainty}
     check_options(rescale, out, objects, **pictures)
     check_views(views)
-    check_blocks(out, block_px, workers, client, **pictures)
+    check_blocks(out, block_px, workers, client, overlay)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)

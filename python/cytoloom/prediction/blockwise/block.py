@@ -22,6 +22,7 @@ from ...volumes.blocks import Blocks, Box, grown, inside
 from ...volumes.kept import as_arrays, file_of, is_done, keep_block
 from ...volumes.stitch import cut_off, faces_of, first_pixels
 from ..apply import measured
+from .pictures import UNCERTAINTY, pictures_of
 
 if TYPE_CHECKING:
     from ...models.model import Model
@@ -50,6 +51,8 @@ class Job:
         Where what is found in each block is kept.
     views : int
         In how many views the network sees each tile.
+    pictures : tuple of str
+        Which of `KINDS` are wanted beside the labels.
     """
 
     model: Model
@@ -59,6 +62,7 @@ class Job:
     blocks: Blocks
     folder: Path
     views: int = 1
+    pictures: tuple[str, ...] = ()
 
     def is_done(self, k: int) -> bool:
         """Whether a block has been worked on, by whatever run."""
@@ -89,7 +93,10 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
     here = CropSource(source, tuple((s.start, s.stop) for s in region))
     inner = inside(core, region)
     with MemoryMaps() as store:
-        maps = scaled_maps(model, source, job.stats, job.factors, store, workers, part=region)
+        unsure = UNCERTAINTY in job.pictures
+        maps = scaled_maps(
+            model, source, job.stats, job.factors, store, workers, unsure, part=region
+        )
         store.trim()
         found = task.decode(maps, job.item.spacing_um)
         # padding is that of the whole image
@@ -100,7 +107,8 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
         given = as_passed(job.item.image)
         pixels = here if given is job.item.image else CropSource(given, here.roi)
         table = measured(model, labels, named, pixels, maps, job.item.spacing_um)
-        arrays: dict[str, np.ndarray] = {}
+        own = {head: values[inner] for head, values in maps.items()}
+        arrays = pictures_of(model, own, labels[inner], job.pictures)
         if model.trust is not None:
             # what is beside an object counts, in the block or not
             every = _without_border(task_of_whole, found.objects_labels, region, blocks.shape)
@@ -108,11 +116,11 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
             traits = np.zeros((len(old) - 1, evidence.objects.shape[1]))
             seen = np.zeros(len(old) - 1)
             # objects at the border that are left out have none, and need none
-            own = np.isin(evidence.numbers, old[1:])
-            at = np.searchsorted(old[1:], evidence.numbers[own])
-            traits[at], seen[at] = evidence.objects[own], evidence.area_px[own]
+            here_too = np.isin(evidence.numbers, old[1:])
+            at = np.searchsorted(old[1:], evidence.numbers[here_too])
+            traits[at], seen[at] = evidence.objects[here_too], evidence.area_px[here_too]
             arrays |= {"traits": traits, "seen_px": seen}
-            sums = sums_of(task, {h: m[inner] for h, m in maps.items()}, every[inner])
+            sums = sums_of(task, own, every[inner])
             arrays["sums"] = np.array([sums[name] for name in SUMS]) * scale**model.ndim
     if found.semantic:
         arrays["classes"] = np.asarray(found.labels[inner])

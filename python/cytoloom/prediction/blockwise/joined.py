@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from ...objects.measure import AXES
 from ...volumes.kept import as_table, file_of, read_block
 from ...volumes.stitch import Faces, joined, numbered, same_objects
 from .block import SUMS, Job, drops_border
+from .pictures import UNSURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class Joined:
         Whether labels are classes, and objects connected pieces of them.
     differing_px : int
         Pixels at the ends of blocks of which two blocks said different things.
+    unsure : float or None
+        How unsure the pixels of objects are in the mean, where that was asked for.
     """
 
     numbers: Ints
@@ -58,6 +61,7 @@ class Joined:
     sums: dict[str, float]
     semantic: bool
     differing_px: int
+    unsure: float | None
 
     @property
     def count(self) -> int:
@@ -71,7 +75,7 @@ class Joined:
 
 def join(job: Job) -> Joined:
     """Find out which objects of blocks are one, number them, and put their rows together."""
-    names = ("begins", "area", "cut", "traits", "seen_px", "sums", "semantic", "column.")
+    names = ("begins", "area", "cut", "traits", "seen_px", "sums", "semantic", UNSURE, "column.")
     kept = [read_block(file_of(job.folder, k), *names) for k in range(len(job.blocks))]
     starts = np.cumsum([0, *(len(one["area"]) for one in kept)]).astype(np.int64)
     pairs, differing = same_objects(job.blocks, _FacesOnDisk(job), starts)
@@ -92,7 +96,16 @@ def join(job: Job) -> Joined:
     semantic = bool(kept) and bool(kept[0]["semantic"])
     cut = np.unique(numbers[1:][labels[".cut"].to_numpy(bool)])
     cut = cut[cut > 0]
-    return Joined(numbers, starts, rows, traits, seen, anew, cut, sums, semantic, differing)
+    unsure = _mean_over(kept, labels[".area"].to_numpy(), numbers[1:] > 0)
+    return Joined(numbers, starts, rows, traits, seen, anew, cut, sums, semantic, differing, unsure)
+
+
+def _mean_over(kept: list[dict[str, np.ndarray]], area: np.ndarray, there: np.ndarray) -> Any:
+    """Return how unsure pixels are in the mean over the labels that are there; None of no pixel."""
+    if not all(UNSURE in one for one in kept) or not area[there].sum():
+        return None
+    unsure = np.concatenate([one[UNSURE] for one in kept])
+    return round(float(unsure[there].sum() / area[there].sum()), 4)
 
 
 def _without(numbers: Ints, dropped: Ints) -> Ints:

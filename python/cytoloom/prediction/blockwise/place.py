@@ -150,20 +150,21 @@ class Place(InMemory):
 
 def _of_others(target: Path) -> str:
     """Say what in a label image is not as a prediction wrote it; "" where all is."""
+    told_of = read_run(target / WITHIN / RUNS["predict"]).get("blocks", {})
+    ours = (WITHIN, *METADATA, *told_of.get("pictures", ()))
     for path in sorted(target.iterdir()):
-        if path.name not in (WITHIN, *METADATA) and not path.name.isdecimal():
+        if path.name not in ours and not path.name.isdecimal():
             return f"{path.name} in it, which no prediction wrote"
-    known = read_run(target / WITHIN / RUNS["predict"]).get("blocks", {}).get("newest_ns")
-    if known != _newest_ns(target):
+    if told_of.get("newest_ns") != _newest_ns(target):
         return "labels that were changed since"
     return ""
 
 
 def _newest_ns(target: Path) -> int:
-    """Return when the levels of a label image were written last."""
+    """Return when a label image, and what lies beside it, was written last."""
     times = [0]
-    for level in (path for path in target.iterdir() if path.name.isdecimal()):
-        for inner, _, names in os.walk(level):
+    for part in (path for path in target.iterdir() if path.is_dir() and path.name != WITHIN):
+        for inner, _, names in os.walk(part):
             times += [os.stat(os.path.join(inner, name)).st_mtime_ns for name in names]
     return max(times)
 

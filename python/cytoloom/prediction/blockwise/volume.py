@@ -36,6 +36,7 @@ from ..decided import state_of
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .joined import Joined, join
+from .pictures import KINDS
 from .place import Place, open_place
 from .written import Writing, predicted, write_block
 
@@ -61,7 +62,7 @@ def is_volume(out: Any) -> bool:
     return any(part.lower().endswith(ENDING) for part in parts)
 
 
-def check_blocks(out: Any, block_px: Any, workers: Any, client: Any, **pictures: bool) -> None:
+def check_blocks(out: Any, block_px: Any, workers: Any, client: Any, overlay: bool) -> None:
     """Refuse what cannot be meant of blocks before anything is read."""
     if not is_volume(out):
         asked = {"block_px": block_px is not None, "workers": workers != 1, "client": client}
@@ -70,9 +71,9 @@ def check_blocks(out: Any, block_px: Any, workers: Any, client: Any, **pictures:
             received = say("{}", Setting("out", out if out is None else str(out)))
             raise invalid(name, expected=expected, received=received)
         return
-    for name in (name for name, wanted in pictures.items() if wanted):
+    if overlay:
         got = f"a label image in Zarr, {out}"
-        raise invalid(name, expected="a folder of results for it", received=got)
+        raise invalid("overlay", expected="a folder of results for it", received=got)
     several = block_px if isinstance(block_px, (tuple, list)) else [block_px]
     whole = [isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several]
     if block_px is not None and not all(whole):
@@ -128,7 +129,8 @@ def collect_volume(
         stats, factors = yield from _decided(model, item, source, asked["rescale"], place)
         blocks = _cut(model, source, factors, block_px, count, place)
         yield note(words_of(model, source, blocks, count))
-        job = Job(model, item, stats, factors, blocks, place.blocks, asked["views"])
+        kinds = tuple(kind for kind in KINDS if asked[kind])
+        job = Job(model, item, stats, factors, blocks, place.blocks, asked["views"], kinds)
         threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
         yield from _all(find_in_block, job, pool, threads, "block {}/{}")
         found = join(job)
@@ -137,10 +139,10 @@ def collect_volume(
             alone = None if not writing.side_by_side else pool
             yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
             one = predicted(writing, found)
-            for done in writing.writer.shrink_all():
+            for done in writing.shrink_all():
                 yield Event("progress", "smaller copies", done, 0)
-            writing.writer.finish(place.target.name, place.source)
-        place.run = {**run, "blocks": told_of(found, blocks)}
+            writing.finish(place.target.name, place.source)
+        place.run = {**run, "blocks": {**told_of(found, blocks), "pictures": kinds}}
         for text in (*_differing(found), *held_down_words([item.id] if one.held_down else [])):
             yield warn(text)
         parquet = asked["objects"] == "parquet"

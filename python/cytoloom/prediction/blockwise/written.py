@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ...datasets.stored import as_passed
 from ...datasets.stored import scale_of as passed_scale
 from ...datasets.views import CropSource
-from ...images.ome_zarr_write import LabelsWriter
+from ...images.ome_zarr_write import ImageWriter, LabelsWriter
 from ...models.rescale import scale_of as factor_of
 from ...objects.measure import AXES, measure
 from ...storage.atomic import told
@@ -19,9 +20,10 @@ from ...uncertainty.evidence import Evidence, joined, texture_of
 from ...volumes.blocks import Blocks, Box, inside, shared
 from ...volumes.kept import file_of, read_block
 from ..apply import Predicted, channel_names, in_words
-from ..summary import trusted
+from ..summary import UNCERTAINTY, trusted
 from .block import Job, moved
 from .joined import Joined
+from .pictures import PICTURE, writers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +44,13 @@ class Writing:
         By which blocks were worked on.
     writer : LabelsWriter
         Of the label image.
+    pictures : dict of str to ImageWriter
+        Of what lies beside it, by kind.
     """
 
     job: Job
     writer: LabelsWriter
+    pictures: Mapping[str, ImageWriter]
 
     @classmethod
     def of(cls, job: Job, found: Joined, place: Place, chunk_px: int) -> Writing:
@@ -65,8 +70,10 @@ class Writing:
             place.origin_um("".join(AXES[len(blocks.shape)])),
             place.version,
         )
-        writer.begin()
-        return cls(job, writer)
+        pictures = writers(writer, job.model, job.pictures)
+        for one in (writer, *pictures.values()):
+            one.begin()
+        return cls(job, writer, pictures)
 
     @property
     def blocks(self) -> Blocks:
@@ -83,14 +90,27 @@ class Writing:
         """Whether a block is to be left out: none, for writing is quickly done again."""
         return False
 
+    def shrink_all(self) -> Iterator[int]:
+        """Make all smaller copies, and yield how many chunks are done."""
+        every = (self.writer, *self.pictures.values())
+        yield from (done for done, _ in enumerate(chain(*(one.shrink_all() for one in every)), 1))
+
+    def finish(self, name: str, source: str) -> None:
+        """Write what describes labels and pictures, so that they are images."""
+        for kind, one in self.pictures.items():
+            one.finish(f"{name}: {kind}")
+        self.writer.finish(name, source)
+
 
 def write_block(writing: Writing, k: int, workers: int | None = None) -> str:
     """Write the labels of a block, or their classes."""
     box = writing.blocks.core(k)
-    kept = read_block(file_of(writing.job.folder, k), "labels", "classes")
+    kept = read_block(file_of(writing.job.folder, k), "labels", "classes", PICTURE)
     labels = kept["classes"] if "classes" in kept else _numbers_of(writing, k)[kept["labels"]]
     with told(writing.writer.folder):
         writing.writer.write(box, labels)
+        for kind, one in writing.pictures.items():
+            one.write((slice(None), *box), kept[PICTURE + kind])
     return "done"
 
 
@@ -112,7 +132,9 @@ def predicted(writing: Writing, found: Joined) -> Predicted:
     judged = model.trust.probabilities(evidence).round(4) if evidence is not None else np.nan
     table.insert(0, "image", item.id)
     table.insert(table.columns.get_loc("touches_border"), "probability", judged)
-    faint = model.normalize.held_down(job.stats)
+    said = trusted(model.trust, evidence, table, faint := model.normalize.held_down(job.stats))
+    if found.unsure is not None:
+        said[UNCERTAINTY] = found.unsure
     passed = passed_scale(item.image)
     row = {
         "image": item.id,
@@ -123,7 +145,7 @@ def predicted(writing: Writing, found: Joined) -> Predicted:
         "high": in_words(job.stats.high, passed),
         "labels": "..",
         "semantic": found.semantic,
-        "trusted": trusted(model.trust, evidence, table, faint),
+        "trusted": said,
     }
     return Predicted(row, table, None, (), "", faint)
 
