@@ -33,7 +33,9 @@ plain_setting <- function(x) {
   if ("name" %in% names(x)) {
     return(as_component(x))
   }
-  if (length(x) > 0 && all(vapply(x, is.atomic, NA))) unlist(x) else lapply(x, plain_setting)
+  # what has names is no vector: ids by class
+  flat <- length(x) > 0 && is.null(names(x)) && all(vapply(x, is.atomic, NA))
+  if (flat) unlist(x) else lapply(x, plain_setting)
 }
 
 # The arguments of the calling function, as they are.

@@ -27,6 +27,10 @@
 #'   joined. Default: those with the usual names (`_w1`, `_ch1`, `_c1`, `_DAPI`, `_z01`), also in
 #'   a folder per field or per channel (`A01/w1.tif`, `DAPI/A01.tif`);
 #'   `"{name}"`: each file is an image.
+#' @param class_ids Which ids of the labels are which class: `list(mito = 3:5, er = 7)` makes label
+#'   values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the ids
+#'   that are named. Ids that are not named are background; where `background` is named itself they
+#'   are unknown, as are those named `unknown`. (`group` is of images.)
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export
 #' @examples
@@ -34,16 +38,30 @@
 #' image <- matrix(0:255, 16, 16)
 #' cl_data(list(a = image), list(image > 100), pixel_size_um = 0.5)
 cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
-                    unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL) {
+                    unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL,
+                    class_ids = NULL) {
   no_dots(...)
   how <- list(
     names = names, group = group, channels = channels, unknown = unknown, axes = axes,
-    pixel_size_um = pixel_size_um, pattern = pattern
+    pixel_size_um = pixel_size_um, pattern = pattern, class_ids = plain_class_ids(class_ids)
   )
   # what is no text or number is told here, and not when the data are used
   pack_arguments(how)
   # of one working directory, wherever R works when they are used
   new_data(lasting(images), lasting(labels), how)
+}
+
+# Ids by class, as lists of numbers.
+plain_class_ids <- function(class_ids) {
+  if (is.null(class_ids)) {
+    return(NULL)
+  }
+  fits <- function(ids) is.numeric(ids) && length(ids) > 0 && all(is.finite(ids))
+  named <- !is.null(names(class_ids)) && all(nzchar(names(class_ids)))
+  if (!named || !all(vapply(as.list(class_ids), fits, NA))) {
+    refuse("class_ids", "names with ids each, such as list(mito = 3:5)", class_ids)
+  }
+  lapply(as.list(class_ids), as.numeric)
 }
 
 new_data <- function(images, labels = NULL, how = NULL) {
@@ -55,6 +73,7 @@ print.cl_data <- function(x, ...) {
   no_dots(...)
   cat("Images with labels: ", where_from(x), "\n", sep = "")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
+  given$class_ids <- names(x$class_ids)
   for (name in names(Filter(Negate(is.null), given))) {
     shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")
     cat(sprintf("  %-15s%s\n", name, paste(shown, collapse = ", ")))

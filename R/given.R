@@ -239,7 +239,9 @@ as_cl_data <- function(data, what = "data") {
 # Annotated images: `source` and options; arrays in our index order.
 plain_data <- function(data, what = "data") {
   data <- as_cl_data(data, what)
-  options <- data[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
+  options <- data[c(
+    "group", "channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids"
+  )]
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, what)), options))
   }

@@ -4,19 +4,22 @@
 #'   directory.
 #' @param validation Share that is held out, or a folder or CSV file.
 #' @param test Folder or CSV file with images that the trained model is scored on, or `NULL`.
-#' @param channels,unknown,axes,pixel_size_um,pattern How images are read, as for [cl_data()].
+#' @param channels,unknown,axes,pixel_size_um,pattern,class_ids How images are read, as for
+#'   [cl_data()].
 #' @param normalize A [cl_normalize()]; `NULL`: as [cl_train()] has it.
 #' @return A list of class `cl_data_split`, for [cl_grid()].
 #' @export
 #' @examples
 #' cl_data_split("data/train", test = "data/test")
 cl_data_split <- function(train, validation = 0.2, test = NULL, channels = NULL, unknown = NULL,
-                          axes = NULL, pixel_size_um = NULL, pattern = NULL, normalize = NULL) {
+                          axes = NULL, pixel_size_um = NULL, pattern = NULL, class_ids = NULL,
+                          normalize = NULL) {
   all_given(sys.nframe())
   given <- settings()
   given$train <- plain_path(train, "train")
   if (is.character(validation)) given$validation <- plain_path(validation, "validation")
   if (!is.null(test)) given$test <- plain_path(test, "test")
+  given["class_ids"] <- list(plain_class_ids(class_ids))
   component("DataSplit", given)
 }
 

@@ -16,6 +16,7 @@ from ..messages import InOptions, spelled
 
 _WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
 _CHANNELS = {"Channels"}
+_NAMED = "Mapping[str, Any]"
 _SEVERAL = {"nargs": "+", "metavar": "N"}
 FEW = 3
 
@@ -70,6 +71,8 @@ class Option:
         if types == {"bool"}:
             yes = argparse.BooleanOptionalAction if self.default is True else "store_true"
             return {"action": yes}
+        if types == {_NAMED}:
+            return {"type": _name_with_numbers, "nargs": "+", "metavar": "NAME=N,N"}
         if types & _CHANNELS:
             return {"type": _index_or_name, "nargs": "+"}
         for number in (int, float):
@@ -97,6 +100,8 @@ class Option:
         given = getattr(args, self.name)
         if not isinstance(given, list) or self.types & _CHANNELS:
             return given
+        if self.types == {_NAMED}:
+            return dict(given)
         if len(given) == 1 and not all(one.startswith("tuple[") for one in self.types):
             return given[0]
         return given if "Any" in self.types else tuple(given)
@@ -167,6 +172,18 @@ def component_of(cls: Any, options: list[Option], args: argparse.Namespace) -> A
 
 def _index_or_name(word: str) -> int | str:
     return int(word) if word.isdecimal() else word
+
+
+def _name_with_numbers(word: str) -> tuple[str, list[int]]:
+    """Read ``mito=3,4,5``.
+
+    Examples
+    --------
+    >>> _name_with_numbers("mito=3,4,5")
+    ('mito', [3, 4, 5])
+    """
+    name, _, numbers = word.partition("=")
+    return name, [int(number) for number in numbers.split(",")]
 
 
 def _is_choice(annotation: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..components.arguments import EMPTY, checked
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
@@ -19,6 +21,17 @@ from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_
 from .ids import named
 from .items import Gathered, Item
 from .layouts import WHAT
+from .mapped import (
+    MARK,
+    ClassIds,
+    MappedSource,
+    checked_class_ids,
+    described,
+    marked,
+    may_be_unknown,
+    names_of,
+    with_unknown,
+)
 from .origin import origin
 from .sources import Source
 from .tables import TABLES, table_data
@@ -42,6 +55,8 @@ class Data:
     classes : tuple of str, default ()
         Names of label values from 0 on, where the set says so; `check` compares them with the
         task's.
+    class_ids : dict, optional
+        Which ids of the labels are which class, see `as_data`.
     origin : dict, default {}
         Where files are and how they are read, as plain values; empty of what is in memory.
 
@@ -59,6 +74,7 @@ class Data:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    class_ids: ClassIds | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -116,7 +132,52 @@ class Data:
             for item in self.items
         )
         now = {**self.origin, "unknown": unknown} if self.origin else {}
-        return replace(self, items=items, unknown=unknown, origin=now)
+        marks = unknown is not None and marked(a for i in self.items for a in i.annotations)
+        value = MARK if marks else unknown
+        return replace(self, items=items, unknown=value, origin=now)
+
+    def with_class_ids(self, class_ids: Any) -> Data:
+        """Return the same images, their labels put together to classes.
+
+        Parameters
+        ----------
+        class_ids : dict of str to list of int
+            See `as_data`.
+
+        Returns
+        -------
+        Data
+
+        Raises
+        ------
+        InvalidError
+            Labels that are classes already.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = as_data((np.zeros((1, 4)), np.array([[0, 3, 4, 7]])))
+        >>> data.with_class_ids({"mito": [3, 4], "er": 7}).items[0].annotations[0].read()
+        array([[0, 1, 1, 2]])
+        """
+        ids = checked_class_ids(class_ids)
+        if ids is None or ids == self.class_ids:
+            return self
+        if self.class_ids is not None:
+            received = ", ".join(names_of(self.class_ids))
+            raise invalid("class_ids", expected="labels as they are stored", received=received)
+        ids = with_unknown(ids, self.unknown)
+        items = tuple(
+            replace(item, annotations=tuple(MappedSource(a, ids) for a in item.annotations))
+            for item in self.items
+        )
+        unknown = MARK if self.unknown is not None or may_be_unknown(ids) else None
+        notes = (*self.notes, described(ids))
+        now = {**self.origin, "class_ids": dict(ids)} if self.origin else {}
+        return replace(
+            self, items=items, unknown=unknown, notes=notes, classes=names_of(ids), class_ids=ids,
+            origin=now,
+        )  # fmt: skip
 
     def of_task(self, task: Any) -> Data:
         """Return the same images, with outlines read as labels that the task learns.
@@ -140,8 +201,11 @@ class Data:
         Data(1 image)
         """
         names = task.label_names if task is not None and task.numbers_classes else ()
+        objects = task is not None and not names and _are_objects(task)
         items = tuple(
-            replace(item, annotations=tuple(_of_classes(a, names) for a in item.annotations))
+            replace(
+                item, annotations=tuple(_as_learned(a, names, objects) for a in item.annotations)
+            )
             for item in self.items
         )
         return replace(self, items=items)
@@ -161,7 +225,7 @@ class Data:
         folder : str or Path
             The folder.
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
 
         Returns
         -------
@@ -198,7 +262,7 @@ class Data:
         names : sequence of str, optional
             Ids; default: names of files, else ``image_000``, ``image_001``, ...
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
 
         Returns
         -------
@@ -233,7 +297,7 @@ class Data:
         folder : str or Path, default "."
             What paths of a DataFrame are relative to.
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um` and `pattern` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
 
         Returns
         -------
@@ -265,6 +329,7 @@ def as_data(
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
+    class_ids: Mapping[str, Any] | None = None,
 ) -> Data:
     """Turn whatever names annotated images into `Data`; no pixel is decoded.
 
@@ -290,6 +355,11 @@ def as_data(
         apart. Default: ``_w1``, ``_ch1``, ``_c1``, stains such as ``_DAPI``, ``_z01``, ``_t001``
         and names of nnU-Net, Opera and CellVoyager, also where folders tell field or channel
         (``A01/w1.tif``, ``DAPI/A01.tif``); ``"{name}"``: each file is an image.
+    class_ids : dict of str to list of int, optional
+        Which ids of the labels are which class: ``{"mito": [3, 4, 5], "er": [7]}`` makes label
+        values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the
+        ids that are named. Ids that are not named are background; where ``background`` is named
+        itself they are unknown, as are those named ``unknown``. (Groups are groups of images.)
 
     Returns
     -------
@@ -301,7 +371,9 @@ def as_data(
     InvalidError
         Where there is nothing to take.
     """
-    options = ReadOptions(channels, unknown, axes, pixel_size_um, pattern=pattern)
+    options = ReadOptions(
+        channels, unknown, axes, pixel_size_um, pattern=pattern, class_ids=class_ids
+    )
     if isinstance(x, Data):
         return _reread(x, options)
     return replace(_as_data(x, options), origin=_origin(x, options))
@@ -327,7 +399,7 @@ def _as_data(x: Any, options: ReadOptions) -> Data:
 
 
 def _origin(x: Any, options: ReadOptions) -> dict[str, Any]:
-    names = ("channels", "unknown", "axes", "pixel_size_um", "pattern")
+    names = ("channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids")
     return origin(x, **{name: getattr(options, name) for name in names})
 
 
@@ -370,13 +442,20 @@ def _drawn(item: Item) -> dict[str, list[str]]:
 
 def _knowing(labels: Source, unknown: int | None) -> Source:
     """Tell labels in a file what counts nowhere; those in memory were understood before."""
-    known = isinstance(labels, (FileSource, DrawnSource))
+    known = isinstance(labels, (FileSource, DrawnSource, MappedSource))
     return labels.knowing(unknown) if known else labels
 
 
-def _of_classes(labels: Source, names: Sequence[str]) -> Source:
-    """Tell outlines the classes of a task; other labels have their numbers."""
+def _as_learned(labels: Source, names: Sequence[str], objects: bool) -> Source:
+    """Tell outlines the classes of a task, and labels put together whether these are objects."""
+    if isinstance(labels, MappedSource):
+        return labels.of_objects(objects)
     return labels.of_classes(names) if isinstance(labels, DrawnSource) else labels
+
+
+def _are_objects(task: Any) -> bool:
+    """Whether label values are numbers of objects to a task."""
+    return task.objects(np.zeros((1, 1), int)) is not None
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:
@@ -384,7 +463,8 @@ def _data(found: Gathered, options: ReadOptions) -> Data:
     items, turned = aligned(items)
     notes = (*found.notes, *changed, *turned)
     unknown = found.unknown if options.unknown is None else options.unknown
-    return Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
+    data = Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
+    return data.with_class_ids(options.class_ids)
 
 
 def _paired(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Data:
@@ -396,7 +476,7 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
 
     Keys: either ``folder``, or ``table`` (columns), or ``images`` and ``labels`` with optional
     ``names``, ``groups``, ``splits``; and any of ``channels``, ``unknown``, ``axes``,
-    ``pixel_size_um``, ``pattern``.
+    ``pixel_size_um``, ``pattern``, ``class_ids``.
     """
     options = with_settings(x, options)
     if "folder" in x:
@@ -444,6 +524,7 @@ def _reread(data: Data, options: ReadOptions) -> Data:
         data = replace(data, items=items, notes=(*data.notes, *turned))
     if options.unknown not in (None, data.unknown):
         data = data.with_unknown(options.unknown)
+    data = data.with_class_ids(options.class_ids)
     if options.channels is None or options.channels == data.channels:
         return data
     return data.with_channels(options.channels)

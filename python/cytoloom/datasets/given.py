@@ -15,7 +15,7 @@ from ..images.channels import Channels
 from ..images.image import Image
 from ..messages import Either, Message, arguments_of, in_words, joined, say
 
-SETTINGS = ("channels", "unknown", "axes", "pattern", "pixel_size_um")
+SETTINGS = ("channels", "unknown", "axes", "pattern", "pixel_size_um", "class_ids")
 """How data are read; a message about data may tell to give one of these."""
 _WITH_THE_DATA = Either(
     python="Such settings go with the data, as in cl.Data.from_folder(folder, {}=...).",
@@ -45,6 +45,8 @@ class ReadOptions:
         Spatial axes and channels of the arrays that are expected, if known.
     pattern : str, optional
         How names of files tell channel, plane and time.
+    class_ids : dict of str to list of int, optional
+        Which ids of the labels are which class.
     """
 
     channels: Channels = None
@@ -54,6 +56,7 @@ class ReadOptions:
     cached: bool = True
     taken: tuple[int, int] | None = None
     pattern: str | None = None
+    class_ids: Mapping[str, Any] | None = None
 
 
 def is_file(x: Any) -> bool:

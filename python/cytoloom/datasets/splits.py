@@ -37,7 +37,11 @@ def held_out_of(data: Data, validation: Any) -> Data:
         Anything `as_data` accepts.
     """
     try:
-        return as_data(validation, channels=data.channels, unknown=data.unknown)
+        # of labels put together, what is unknown is told among the ids
+        unknown = data.unknown if data.class_ids is None else None
+        return as_data(
+            validation, channels=data.channels, unknown=unknown, class_ids=data.class_ids
+        )
     except InvalidError as error:
         raise error.renamed("validation", of="data") from None
 

@@ -319,9 +319,17 @@ def _options(value: Any) -> Plain:
         "unknown": _whole(given.get("unknown"), "unknown"),
         "axes": given.get("axes"),
         "pattern": given.get("pattern"),
+        "class_ids": _class_ids(given.get("class_ids")),
         "pixel_size_um": (tuple(size) if len(size) > 1 else float(size[0])) if size else None,
         "group": [str(g) for g in _listed(given.get("group"))],
     }
+
+
+def _class_ids(given: Any) -> Any:
+    """Return ids by class; R sends a vector as a list, and one number alone."""
+    if not isinstance(given, dict):
+        return given or None
+    return {str(name): _listed(ids) for name, ids in given.items()}
 
 
 def _data(value: Any) -> Data:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..components import component, from_plain, to_plain
 from ..components.arguments import checked_seed
+from ..datasets.mapped import checked_class_ids
 from ..errors import invalid
 from ..images.normalize import Normalize
 from ..messages import one_of, shortened
@@ -42,7 +43,7 @@ class DataSplit:
     test : path, optional
         Images that the trained model is scored on.
     channels : int, str or sequence of them, optional
-        Channels to use, as for `as_data`; so are the next four.
+        Channels to use, as for `as_data`; so are the next five.
     unknown : int, optional
         The label value that counts nowhere.
     axes : str, optional
@@ -51,6 +52,8 @@ class DataSplit:
         Micrometres per pixel, overriding the files.
     pattern : str, optional
         How names of files tell which are one image.
+    class_ids : dict of str to list of int, optional
+        Which ids of the labels are which class, as for `as_data`.
     normalize : Normalize, optional
         Scaling of each image; default as `train` has it.
 
@@ -68,6 +71,7 @@ class DataSplit:
     axes: str | None = None
     pixel_size_um: float | tuple[float, ...] | None = None
     pattern: str | None = None
+    class_ids: Any = None
     normalize: Normalize | None = None
 
     def __post_init__(self) -> None:
@@ -76,11 +80,12 @@ class DataSplit:
             if isinstance(value, os.PathLike):
                 object.__setattr__(self, name, os.fspath(value))
         object.__setattr__(self, "channels", _channels(self.channels))
+        object.__setattr__(self, "class_ids", checked_class_ids(self.class_ids))
 
     @property
     def reading(self) -> dict[str, Any]:
         """How images are read, by the names that `as_data` has."""
-        names = ("channels", "unknown", "axes", "pixel_size_um", "pattern")
+        names = ("channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids")
         return {name: getattr(self, name) for name in names}
 
 

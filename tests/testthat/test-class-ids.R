@@ -1,0 +1,15 @@
+test_that("ids of labels are put together to classes", {
+  need_python()
+  image <- matrix(0:15, 4)
+  labels <- matrix(c(0L, 3L, 5L, 7L), 4, 4)
+  data <- cl_data(list(image), list(labels), class_ids = list(mito = 3:5, er = 7))
+  expect_output(print(data), "class_ids +mito, er")
+  checked <- cl_check(data, cl_classes(c("background", "mito", "er")), progress = FALSE)
+  expect_true(checked$ok)
+  expect_identical(as.integer(checked$table$values), 2L)
+  expect_match(checked$text, "mito \\(1\\) of 3 ids, er \\(2\\) of 1 id")
+  expect_error(cl_data(list(image), list(labels), class_ids = c(3, 4)), "^Invalid `class_ids`")
+  split <- cl_data_split("a", class_ids = list(mito = 3:5, er = 7))
+  back <- as_component(call_python("plain", value = split))$class_ids
+  expect_identical(lapply(back, as.integer), list(mito = 3:5, er = 7L))
+})
