@@ -329,9 +329,11 @@ lasting <- function(x, labels = TRUE) {
   x <- unfactored(x)
   if (is.character(x)) {
     given <- !is.na(x) & nzchar(x)
-    relative <- given & !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
+    remote <- grepl("^[A-Za-z][A-Za-z0-9]+://", x)
+    relative <- given & !remote & !grepl("^(/|~|[A-Za-z]:|\\\\\\\\)", x)
     x[relative] <- file.path(getwd(), x[relative])
-    x[given] <- normalizePath(x[given], winslash = "/", mustWork = FALSE)
+    local <- given & !remote
+    x[local] <- normalizePath(x[local], winslash = "/", mustWork = FALSE)
   } else if (is.data.frame(x)) {
     paths <- path_columns(x, labels)
     x[paths] <- lapply(x[paths], lasting)

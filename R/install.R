@@ -11,7 +11,7 @@
 #' @param fast Whether to install OpenVINO too (about 60 MB): on CPUs without bfloat16, models that
 #'   are trained with it then predict in half the time or less. The same as `extras = "fast"`.
 #' @param extras What else to install, by name: `"vendor"` reads Zeiss CZI, Leica LIF and Nikon
-#'   ND2; `"volumes"` reads and writes OME-Zarr;
+#'   ND2; `"volumes"` reads and writes OME-Zarr, and reads HDF5, Imaris, BigDataViewer and N5;
 #'   `"cluster"` has several processes work on it; `"parquet"` writes tables of objects as Parquet;
 #'   `"affinities"` is for [cl_affinities()]; `"export"` reads and writes outlines of ImageJ;
 #'   `"report"` makes pages of results; `"onnx"` and `"bioimageio"` write models for other

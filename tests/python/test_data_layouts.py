@@ -12,7 +12,6 @@ from PIL import Image as Pillow
 import cytoloom as cl
 from cytoloom.datasets.data import as_data
 from cytoloom.datasets.unlabelled import as_images, gather_images
-from cytoloom.errors import InvalidError
 
 IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)
 LABELS = np.zeros((6, 8), np.uint8)
@@ -198,7 +197,7 @@ def test_an_image_called_a_mask_is_one_where_it_belongs_to_none(tmp_path):
 def test_everything_passed_over_is_named_with_its_number(tmp_path):
     put(tmp_path / "images" / "a.tif", IMAGE)
     put(tmp_path / "labels" / "a.tif", LABELS)
-    for name in ("._a.tif", "RoiSet.zip", "a.roi", "b.roi", "README", ".cache/x.tif", "s.n5/0"):
+    for name in ("._a.tif", "RoiSet.zip", "a.roi", "b.roi", "README", ".cache/x.tif"):
         put(tmp_path / "images" / name, None)
     put(tmp_path / "old" / "b.tif", IMAGE)
     put(tmp_path / "overview.tif", IMAGE)
@@ -211,20 +210,10 @@ def test_everything_passed_over_is_named_with_its_number(tmp_path):
         "2 files ending in .roi (a.roi, b.roi)",
         "1 file without an ending (README)",
         "1 hidden folder (.cache)",
-        "1 N5 folder, not read (s.n5)",
         "1 link to a folder (link)",
     ):
         assert words in inside
     assert inside in cl.check(tmp_path).notes
-
-
-def test_an_n5_folder_gets_its_own_sentence(tmp_path):
-    put(tmp_path / "set" / "a.n5" / "attributes.json", None)
-    for x in (tmp_path / "set", tmp_path / "set" / "a.n5"):
-        for action in (as_images, as_data, cl.images.read):
-            if action is not cl.images.read or x.suffix:
-                with pytest.raises(InvalidError, match="N5 folder"):
-                    action(x)
 
 
 def test_an_image_left_over_beside_a_paired_one_is_named(tmp_path):

@@ -110,9 +110,9 @@ def test_no_format_opens_what_is_not_its_own(start):
 
 
 def test_an_ending_is_foreign_only_while_no_format_has_it(monkeypatch):
-    """A reader for HDF5 would take its advice away by being listed."""
-    assert formats.is_foreign("a.h5")
+    """A reader for NRRD would take its advice away by being listed."""
+    assert formats.is_foreign("a.nrrd")
     reader = Drawer()
-    monkeypatch.setattr(reader, "suffixes", (".h5",), raising=False)
+    monkeypatch.setattr(reader, "suffixes", (".nrrd",), raising=False)
     monkeypatch.setattr(formats, "READERS", (*formats.READERS, reader))
-    assert not formats.is_foreign("a.h5")
+    assert not formats.is_foreign("a.nrrd")

@@ -349,9 +349,6 @@ def test_folders_that_are_no_stores_are_said_to_be_so(tmp_path):
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(InvalidError, match=r"with zarr.json, .zgroup or .zarray"):
         read(tmp_path / "empty.zarr")
-    (tmp_path / "a.n5").mkdir()
-    with pytest.raises(InvalidError, match=r"N5 folder.*tensorstore"):
-        read(tmp_path / "a.n5")
 
 
 def test_a_missing_package_is_named_with_how_to_install_it(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..images.image import Image
+from ..images.remote import address, shown
 from ..messages import counted
 from ..storage.atomic import meant
 from ..storage.results import AGREED, PREDICTED, STEPS, WITHIN, refuse_mixed
@@ -43,6 +44,8 @@ def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     if layout.together is not None:
         return _gathered(layout, options)
     labelled = layout.labels or layout.within
+    if not labelled and address(folder) is not None:
+        _refuse_bare(folder)
     if not labelled and _beside_labels(folder):
         raise invalid(
             "data",
@@ -53,6 +56,13 @@ def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     if not labelled:
         refuse_parent(folder)
     return _gathered(layout, options)
+
+
+def _refuse_bare(folder: Path) -> None:
+    """Say what is wrong with an image on a server, which is read only with labels of its own."""
+    formats.labels_within(folder)
+    expected, got = "an image with label images of its own", f"{shown(folder)}, which has none"
+    raise invalid("data", expected=expected, received=got)
 
 
 def _beside_labels(folder: Path) -> bool:

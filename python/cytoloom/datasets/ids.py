@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import invalid
 from ..images.formats import stem
 from ..images.image import Image
+from ..images.inside import divided
 from ..messages import shortened
 from ..storage.names import changes, table_name, told_apart
 from .given import is_file
@@ -71,6 +72,7 @@ def named(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
 
 
 def _file_ids(paths: Sequence[Path]) -> list[str]:
+    paths = _of_containers(paths)
     longer = _below_common(paths)
     # the shortest names that differ: alone, with their folders, with their endings too
     without = [n.parent / stem(n) for n in longer]
@@ -88,6 +90,26 @@ def _file_ids(paths: Sequence[Path]) -> list[str]:
         seen[name] += 1
         unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return unique
+
+
+def _of_containers(paths: Sequence[Path]) -> list[Path]:
+    """Name data sets within files by the files, where each has one; else by both.
+
+    Examples
+    --------
+    >>> [p.as_posix() for p in _of_containers([Path("b/a.h5:/raw"), Path("a.h5:/t/1")])]
+    ['b/a.h5', 'a.h5']
+    >>> [p.as_posix() for p in _of_containers([Path("a.h5:/raw"), Path("a.h5:/t/1")])]
+    ['a_raw.h5', 'a_t_1.h5']
+    """
+    apart = [divided(path) for path in paths]
+    if len({file for file, _ in apart}) == len(paths):
+        return [file for file, _ in apart]
+    words = [name.replace("/", "_") for _, name in apart]
+    return [
+        file.with_name(f"{stem(file)}_{word}{file.suffix}") if word else file
+        for (file, _), word in zip(apart, words, strict=True)
+    ]
 
 
 def _below_common(paths: Sequence[Path]) -> list[Path]:

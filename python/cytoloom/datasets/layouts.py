@@ -112,12 +112,11 @@ def layout_of(folder: Path) -> Layout:
     InvalidError
         No such folder, no images in it, or folders of several sets.
     """
+    if formats.is_image_folder(folder):
+        return _with_own_labels(Layout(folder.parent, [folder.name], folder.parent, []))
     if not folder.is_dir():
         remedy = "Give the path of a folder; relative paths start at the working directory."
         raise invalid("data", expected=WHAT, received=str(folder), remedy=remedy)
-    formats.refuse_n5(folder)
-    if formats.is_image_folder(folder):
-        return _with_own_labels(Layout(folder.parent, [folder.name], folder.parent, []))
     images_folder, labels_folder = find_folders(folder)
     if labels_folder is None:
         mixed = _mixed(_holder(folder, images_folder))

@@ -140,8 +140,6 @@ def _folder_kind(path: Path) -> str:
     """Say why a folder is not walked into; nothing where it is."""
     if path.name.startswith("."):
         return _OURS if is_of_runs(path.name) else "hidden folder"
-    if formats.is_n5(path):
-        return "N5 folder, not read"
     if any((path / name).exists() for name in (AGREED, PREDICTED, UNFINISHED, "model.json")):
         return "folder of results or of a model"
     # links may lead in circles, and to what was listed already

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..images.channels import Channels
+from ..images.inside import is_there
 from ..messages import joined
 from . import pairing as pairs
 from .across import aligned
@@ -159,15 +160,14 @@ def _fields(found: Fields, folder: Path, said: _Said) -> _Found:
 
 def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -> list[Item]:
     path = Path(x).expanduser()
-    formats.refuse_n5(path)
     if path.is_dir() and not formats.is_image_folder(path):
         return _list_images(*_folder_images(path, options, said), options=options)
     if path.suffix.lower() in TABLES and path.is_file():
         return _table_images(path, options, said)
     # a file may have brackets in its name: it is a pattern only where there is no such file
-    if not path.exists() and glob.has_magic(str(path)):
+    if not is_there(path) and glob.has_magic(str(path)):
         return _several([path], options, said)
-    if not path.exists():
+    if not is_there(path):
         remedy = "Relative paths start at the working directory."
         expected = "a folder, a file or a pattern that is there"
         raise invalid("images", expected=expected, received=str(path), remedy=remedy)
@@ -187,7 +187,7 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
     images: list[Any] = []
     for one in x:
         path = Path(one).expanduser() if is_file(one) else None
-        if path is None or path.is_file() or formats.is_image_folder(path):
+        if path is None or formats.is_one_image(path):
             images.append(one)
         elif path.is_dir():
             images += _folder_images(path, options, said)[0]

@@ -41,6 +41,7 @@ _CUT = (
     "too short",
     "premature",
     "eof",
+    "corrupt",
     "mmap length",
     "failed to read",
     "can not read",

@@ -18,6 +18,7 @@ from .decoding import reading
 from .formats import reader_of, stem, suffixes
 from .image import AnyArray, Image, ImageInfo, per_axis
 from .reader import Part, Reader
+from .remote import shown
 from .units import odd_size, storable
 
 SUFFIXES = suffixes()
@@ -115,7 +116,8 @@ def read(
     """Read an image file, channels last.
 
     PNG, JPEG, BMP, TIFF (OME, ImageJ, plain), NPY and, with ``cytoloom[vendor]``, CZI, LIF and
-    ND2, for which no axes can be given; with ``cytoloom[volumes]`` Zarr, OME's at full resolution.
+    ND2, for which no axes can be given; with ``cytoloom[volumes]`` Zarr, OME's at full resolution,
+    N5, data sets of HDF5 (``a.h5:/raw``), Imaris and BigDataViewer, and Zarr and N5 on servers.
     Palette pictures give their colours (one channel where
     the palette is grey), alpha is left out unless `axes` asks for it, 1-bit pictures give 0 and
     255, photographs are turned upright. Pages of a TIFF are time, z or channels as its metadata
@@ -125,7 +127,8 @@ def read(
     Parameters
     ----------
     path : str or Path
-        The file; of Zarr a folder, of an image, a label image or an array.
+        The file; of Zarr and N5 a folder, of an image, a label image or an array, or its address
+        (``https://``, ``s3://``, ``gs://``).
     channels : int, str or sequence of them, optional
         Channels to keep, by index from 0 or by name; ``[0, [2, 3]]`` keeps two, of which the
         second is a sum. Default: all.
@@ -363,7 +366,7 @@ def _tell(path: Path, notes: Iterable[str]) -> None:
     """Warn whoever called `read` or `read_labels` of what had to be guessed."""
     for text in notes:
         # past `checked`, to whoever called a function that has it
-        warnings.warn(GuessWarning(say("{}: {}", str(path), text)), stacklevel=4)
+        warnings.warn(GuessWarning(say("{}: {}", shown(path), text)), stacklevel=4)
 
 
 def _check_axes(axes: str | None, reader: Reader, path: Path) -> None:

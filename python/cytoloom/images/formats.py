@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InvalidError, invalid
-from . import bitmaps, czi, lif, nd2, npy, tiff, zarr
+from . import bdv, bitmaps, czi, hdf5, imaris, lif, n5, nd2, npy, tiff, zarr
+from .inside import divided
 from .reader import Reader
+from .remote import address, not_a_store, refuse_unread
 
 READERS: tuple[Reader, ...] = (
     tiff.TIFF,
@@ -20,16 +23,17 @@ READERS: tuple[Reader, ...] = (
     lif.LIF,
     nd2.ND2,
     zarr.ZARR,
+    n5.N5_FOLDER,
+    imaris.IMARIS,
+    hdf5.HDF5,
+    bdv.BDV,
 )
 """Every format, the first that can open a file reads it."""
 
 _CONVERT = {
     "Open it in Fiji (Bio-Formats) and save it as TIFF, or run `bfconvert {0} {1}.ome.tif`.": (
-        ".lsm .oib .oif .oir .vsi .stk .dv .ims .zvi .sld .flex .mvd2 .ndpi .svs .scn .mrxs .r3d"
+        ".lsm .oib .oif .oir .vsi .stk .dv .zvi .sld .flex .mvd2 .ndpi .svs .scn .mrxs .r3d"
         " .ics .xdce .qptiff"
-    ),
-    "Read the data set you need with h5py, then pass the array or save it with tifffile.imwrite.": (
-        ".h5 .hdf5 .ilp .hdf"
     ),
     "Load it and pass the array, or save it as TIFF or .npy.": ".npz .mat .pkl",
     "Outlines of ImageJ are labels: put them into a folder of labels, with the names of the images "
@@ -44,9 +48,6 @@ _REMEDIES = {suffix: remedy for remedy, group in _CONVERT.items() for suffix in 
 _BESIDE_IMAGES = (
     ".pdf", ".svg", ".psd", ".avi", ".mp4", ".mov", ".npz", ".mat", ".pkl", ".roi", ".zip",
 )  # fmt: skip
-_N5 = (
-    "Convert it to OME-Zarr (in Fiji), or open it with the package tensorstore and pass the array."
-)
 _START_BYTES = 16
 
 
@@ -66,10 +67,10 @@ def stem(path: str | Path) -> str:
 
     Examples
     --------
-    >>> stem("plate/B03.s1.ome.tif"), stem("0001_mask.png")
-    ('B03.s1', '0001_mask')
+    >>> stem("plate/B03.s1.ome.tif"), stem("0001_mask.png"), stem("a.h5:/raw")
+    ('B03.s1', '0001_mask', 'a')
     """
-    name = Path(path).stem
+    name = divided(path)[0].stem
     return name[:-4] if name.lower().endswith(".ome") else name
 
 
@@ -83,7 +84,7 @@ def is_foreign(path: str | Path) -> bool:
     >>> is_foreign("a.oib"), is_foreign("a.png"), is_foreign("README.md"), is_foreign("fig.pdf")
     (True, False, False, False)
     """
-    suffix = Path(path).suffix.lower()
+    suffix = divided(path)[0].suffix.lower()
     return _is_unread(suffix) and suffix not in _BESIDE_IMAGES
 
 
@@ -97,47 +98,45 @@ def is_image_folder(path: str | Path) -> bool:
     False
     """
     path = Path(path).expanduser()
+    if address(path) is not None:
+        # only such are read from servers
+        return True
     folders = [reader for reader in READERS if reader.folders]
     return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
 
 
-def is_n5(path: str | Path) -> bool:
-    """Whether a folder is an N5 store, which is not read.
+def is_one_image(path: str | Path) -> bool:
+    """Whether a file, a data set in one, or a folder that is one image is there.
 
     Examples
     --------
     >>> import tempfile
-    >>> is_n5(tempfile.mkdtemp(suffix=".n5")), is_n5(tempfile.mkdtemp())
-    (True, False)
+    >>> is_one_image("nothing.tif"), is_one_image(tempfile.mkdtemp())
+    (False, False)
     """
     path = Path(path).expanduser()
-    named = path.suffix.lower() == ".n5"
-    return path.is_dir() and (named or _is_of_n5(path / "attributes.json"))
-
-
-def _is_of_n5(path: Path) -> bool:
-    """Whether a file says that it is of N5, or of an array in it; others are called so, too."""
-    try:
-        text = path.read_bytes()[:4096] if path.is_file() else b""
-    except OSError:
-        return False
-    return b'"n5"' in text or (b'"dimensions"' in text and b'"blockSize"' in text)
-
-
-def refuse_n5(path: str | Path) -> None:
-    """Say what to do with an N5 store; other paths pass."""
-    if is_n5(path):
-        got = "an N5 folder, which is not read"
-        raise invalid(str(path), expected="an image in a file or in Zarr", received=got, remedy=_N5)
+    return divided(path)[0].is_file() or is_image_folder(path)
 
 
 def reader_of(path: Path) -> Reader:
     """Return what reads a file, as its first bytes tell, or raise saying what to do with it."""
-    refuse_n5(path)
-    start = b"" if is_image_folder(path) else _first_bytes(path)
+    url = address(path)
+    if url is not None:
+        refuse_unread(url)
+        return _reader_at(url, path)
+    start = b"" if is_image_folder(path) else _first_bytes(divided(path)[0])
     found = next((reader for reader in READERS if reader.can_open(path, start)), None)
     if found is None:
-        raise _unreadable(path, start)
+        raise _unreadable(divided(path)[0], start)
+    return found
+
+
+def _reader_at(url: str, path: Path) -> Reader:
+    """Return what reads a store on a server."""
+    folders = (reader for reader in READERS if reader.folders)
+    found = next((reader for reader in folders if reader.can_open(path, b"")), None)
+    if found is None:
+        raise not_a_store(url)
     return found
 
 
@@ -194,7 +193,8 @@ def watched(path: Path, scene: str | None) -> tuple[Path, ...]:
     >>> watched(Path("images/a.png"), None) == (Path("images/a.png"),)
     True
     """
-    if not is_image_folder(path):
+    within = divided(path)[1]
+    if not within and not is_image_folder(path):
         return tuple(path.parent / name for name in members(path))
     try:
         return reader_of(path).watched(path, scene)
@@ -215,11 +215,19 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_START_BYTES)
     except FileNotFoundError:
-        raise invalid(str(path), expected="a file that exists", received="nothing there") from None
+        raise _nothing(path) from None
     except OSError as error:
         raise invalid(
             str(path), expected="a file to read", received=error.strerror or str(error)
         ) from None
+
+
+def _nothing(path: Path) -> InvalidError:
+    """Build the error where there is no file; of folders no colon divides what is in them."""
+    divided_so = re.fullmatch(r"(.+\.(?:zarr|n5)):[/\\]*(.*)", str(path), re.I)
+    remedy = f"Write {Path(divided_so[1]) / divided_so[2]}." if divided_so else ""
+    expected, got = "a file that exists", "nothing there"
+    return invalid(str(path), expected=expected, received=got, remedy=remedy)
 
 
 def _shown(start: bytes) -> str:

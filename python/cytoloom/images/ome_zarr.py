@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import functools
-import math
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from ..messages import Argument, Message, say
+from ..messages import Message
 from .cache import state_of
-from .image import check_axes, guess_axes, guessed
+from .described import described, in_um, is_numbers, names_of_axes
+from .image import check_axes
 from .reader import different
-from .units import is_unknown, um_per
+from .remote import address
+from .units import um_per
 from .zarr_store import Node, listed, metadata_file, node_at
 
 _OLD_AXES = "tczyx"
 """Of versions before 0.3, which do not name them."""
-_AXES_OF_ARRAYS = ("_ARRAY_DIMENSIONS", "axis_names", "axes")
-_SIZES_OF_ARRAYS = ("voxel_size", "resolution", "pixelResolution")
 _GROUPS_BESIDE = ("labels", "OME", "tables", "shapes", "points")
 
 
@@ -107,6 +107,9 @@ def _series(node: Node) -> list[str] | None:
     named = listed(said_by_ome(beside).get("series")) if beside is not None else ()
     if named:
         return [str(name) for name in named]
+    if address(node.path) is not None:
+        first = itertools.takewhile(lambda k: node_at(node.path / str(k)), itertools.count())
+        return [str(k) for k in first] or None
     numbered = [p.name for p in node.path.iterdir() if p.name.isdecimal() and p.is_dir()]
     return sorted(numbered, key=int) or None
 
@@ -198,7 +201,7 @@ def _multiscale(node: Node, axes: str | None) -> Stored:
     scales, moved = _transformed(node, (levels[0], image), len(letters))
     # what is said of axes is of those that the file names
     same = letters == named
-    sizes, notes = _in_um(letters, scales if same else (), units)
+    sizes, notes = in_um(letters, scales if same else (), units)
     per_unit = {a: um_per(u) or 0.0 for a, u in zip(letters, units, strict=False)}
     origin = {a: m * per_unit.get(a, 0.0) for a, m in zip(letters, moved, strict=True)}
     known = {a: o for a, o in origin.items() if sizes.get(a)} if same else {}
@@ -207,29 +210,12 @@ def _multiscale(node: Node, axes: str | None) -> Stored:
 
 def _plain(node: Node, axes: str | None) -> Stored:
     """Read an array by itself: axes and sizes as xarray, funlib and N5 write them, or guessed."""
-    shape, said = node.shape, node.attributes
-    named = _names(node.metadata.get("dimension_names"), len(shape))
-    for key in _AXES_OF_ARRAYS:
-        named = named or _names(said.get(key), len(shape))
-    notes: list[Message] = []
-    if axes is not None:
-        letters = check_axes(axes, len(shape), str(node.path))
-    elif named is not None:
-        letters = named
-    else:
-        letters = guess_axes(shape, str(node.path))
-        notes = guessed(shape, letters)
-    spatial = [a for a in letters if a in "zyx"]
-    sizes: Any = next((said[key] for key in _SIZES_OF_ARRAYS if key in said), None)
-    units = said.get("units") or said.get("unit")
-    units = units if isinstance(units, list) else [units] * len(spatial)
-    # of all axes, or of those in space alone
-    for along in (letters, "".join(spatial)):
-        if _is_numbers(sizes, len(along)) and len(units) in (len(along), len(spatial)):
-            units = units if len(units) == len(along) else [None] * len(along)
-            found, more = _in_um(along, sizes, units)
-            return Stored(node, letters, found, {}, None, (*notes, *more))
-    return Stored(node, letters, {}, {}, None, tuple(notes))
+    said = dict(node.attributes)
+    # Zarr's own names come first
+    if names_of_axes(node.metadata.get("dimension_names"), len(node.shape)):
+        said["axistags"], said["DIMENSION_LABELS"] = None, node.metadata["dimension_names"]
+    found = described(node.shape, said, axes, str(node.path))
+    return Stored(node, found.letters, found.sizes_um, {}, None, found.notes)
 
 
 def _axes(image: Mapping[str, Any]) -> Sequence[Any]:
@@ -266,17 +252,6 @@ def _letter(axis: Any) -> str:
     return name if len(name) == 1 and name in _OLD_AXES else "?"
 
 
-def _names(names: Any, ndim: int) -> str | None:
-    """Return the letters of axes by their names, if all are known."""
-    several = list(names) if isinstance(names, str) else listed(names)
-    # funlib marks axes that are not in space
-    words = {"time": "t", "t^": "t", "channel": "c", "channels": "c", "c^": "c"}
-    known = words | {a: a for a in _OLD_AXES}
-    letters = "".join(known.get(str(name).lower(), "?") for name in several)
-    fits = len(letters) == ndim == len(set(letters)) and "?" not in letters
-    return letters if fits and set("yx") <= set(letters) else None
-
-
 def _transformed(
     node: Node, places: Sequence[Mapping[str, Any]], ndim: int
 ) -> tuple[list[float], list[float]]:
@@ -288,7 +263,7 @@ def _transformed(
             if kind not in ("scale", "translation"):
                 continue
             values = one.get(kind)
-            if not _is_numbers(values, ndim):
+            if not is_numbers(values, ndim):
                 raise node.wrong(f"{ndim} numbers as its {kind}", f"{values!r}")
             if kind == "scale":
                 scale = [a * b for a, b in zip(scale, values, strict=True)]
@@ -296,34 +271,6 @@ def _transformed(
             else:
                 moved = [a + b for a, b in zip(moved, values, strict=True)]
     return scale, moved
-
-
-def _is_numbers(values: Any, count: int) -> bool:
-    several = isinstance(values, list) and len(values) == count
-    return several and all(type(v) in (int, float) and math.isfinite(v) for v in values)
-
-
-def _in_um(
-    letters: str, scales: Sequence[float], units: Sequence[Any]
-) -> tuple[dict[str, float | None], tuple[Message, ...]]:
-    """Return the size of a pixel along axes in space, and what of it was not understood.
-
-    Examples
-    --------
-    >>> _in_um("zyx", [2, 500, 500], ["micrometer", "nanometer", "nanometer"])[0]
-    {'z': 2.0, 'y': 0.5, 'x': 0.5}
-    """
-    units = [*units, *[None] * len(letters)]
-    along = [(a, s, u) for a, s, u in zip(letters, scales, units, strict=False) if a in "zyx"]
-    odd = next((u for _, s, u in along if is_unknown(u)), None)
-    # scales without a unit, all 1: of pixels, of which nothing is known
-    bare = any(um_per(u) is None and s != 1 for _, s, u in along)
-    notes = []
-    if odd is not None or bare:
-        text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
-        notes = [say(text, odd if odd is not None else "no unit", Argument("pixel_size_um"))]
-    sizes = {a: s * (um_per(u) or 0.0) for a, s, u in along}
-    return {a: size if size > 0 else None for a, size in sizes.items()}, tuple(notes)
 
 
 def _channels(node: Node) -> tuple[str, ...] | None:

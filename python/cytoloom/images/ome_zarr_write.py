@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import invalid
 from .image import AnyArray
+from .remote import address
 
 Box = tuple[slice, ...]
 ENDING = ".zarr"
@@ -44,6 +45,10 @@ def place_of(path: Path) -> tuple[Path, str]:
     >>> place_of(Path("cells.zarr")) == (Path("cells.zarr"), "")
     True
     """
+    url = address(path)
+    if url is not None:
+        remedy = "Write it to a disk, and copy it there."
+        raise invalid("path", expected="a place on disk", received=url, remedy=remedy)
     for store in (path, *path.parents):
         if store.name.lower().endswith(ENDING):
             rest = path.relative_to(store).parts

@@ -64,6 +64,18 @@ def _plain(unit: Any) -> str:
     return text.replace("\\u00c5".lower(), "å").removesuffix(".")
 
 
+def unknown_unit(unit: Any) -> tuple[Message, ...]:
+    """Say that a unit of length means nothing here, where one is given.
+
+    Examples
+    --------
+    >>> len(unknown_unit("furlong")), unknown_unit("um"), unknown_unit(None)
+    (1, (), ())
+    """
+    text = "its pixel size is in {}, which is not understood; give it in micrometres with {}"
+    return (say(text, str(unit), Argument("pixel_size_um")),) if is_unknown(unit) else ()
+
+
 def positive(number: Any) -> float | None:
     """Return a number above 0, of which files write some with a comma; None for anything else.
 

@@ -7,14 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..messages import said_by, say
 from .image import AnyArray, ImageInfo, arrangement
 from .ome_zarr import Stored, is_label_image, labels_of, scenes_of, stored_at
 from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
+from .remote import address
+from .tensor_store import box_of
 from .units import along_axes
 from .vendor import chosen_scene
-from .zarr_store import METADATA, has_chunks, metadata_file, opened, refuse_odd_files, watched
+from .zarr_store import (
+    METADATA,
+    has_chunks,
+    metadata_file,
+    node_at,
+    opened,
+    refuse_odd_files,
+    watched,
+)
 
 
 class Zarr(Reader):
@@ -26,6 +36,8 @@ class Zarr(Reader):
 
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether a folder is a store, or one of the groups and arrays in it."""
+        if address(path) is not None:
+            return node_at(path) is not None
         return path.is_dir() and is_store(path)
 
     def scenes(self, path: Path) -> tuple[str, ...]:
@@ -58,7 +70,10 @@ class Zarr(Reader):
         refuse_too_large(stored.array.chunk_shape, dtype, str(path))
         refuse_odd_files(stored.array, array, box)
         try:
-            pixels = np.asarray(array[box])
+            remote = address(stored.array.path) is not None
+            pixels = box_of(array, box, stored.array.path) if remote else np.asarray(array[box])
+        except InvalidError:
+            raise
         except Exception as error:
             at = ", ".join(f"{b.start}:{b.stop}" for b in box)
             raise invalid(
@@ -76,6 +91,8 @@ class Zarr(Reader):
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return metadata, folders and the first chunks of an image."""
+        if address(path) is not None:
+            return (path,)
         array = _stored(path, Part(scene=scene)).array
         return (path, metadata_file(array), *watched(array.path))
 

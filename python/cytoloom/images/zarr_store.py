@@ -16,7 +16,9 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..messages import said_by
+from . import tensor_store
 from .cache import state_of
+from .remote import address, shown
 from .vendor import package
 
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
@@ -131,7 +133,7 @@ class Node:
     def wrong(self, expected: str, received: str, remedy: str = "") -> InvalidError:
         """Build the error that something is wrong with it."""
         remedy = remedy or "It may be damaged: copy or export it again."
-        return invalid(str(self.path), expected=expected, received=received, remedy=remedy)
+        return invalid(shown(self.path), expected=expected, received=received, remedy=remedy)
 
     def within(self, name: Any) -> Path:
         """Return the folder of this name in a group; names that lead out of it are refused."""
@@ -142,6 +144,9 @@ class Node:
 
     def children(self) -> list[Node]:
         """Return the arrays and groups in a group, in the order of their names."""
+        if address(self.path) is not None:
+            remedy = "Give the address of one of the images or arrays in it."
+            raise self.wrong("an image", "a group, whose content a server does not list", remedy)
         inside = sorted(p for p in self.path.iterdir() if p.name[0] != "." and p.is_dir())
         return [node for path in inside if (node := node_at(path)) is not None]
 
@@ -164,7 +169,7 @@ def node_at(path: Path) -> Node | None:
 
 @functools.lru_cache(maxsize=256)
 def _node(path: Path, states: object) -> Node | None:
-    if (path / "zarr.json").is_file():
+    if _is_there(path / "zarr.json"):
         said = _json(path / "zarr.json")
         kind = said.get("node_type")
         if kind not in ("array", "group"):
@@ -173,7 +178,7 @@ def _node(path: Path, states: object) -> Node | None:
         attributes = said.get("attributes")
         known = attributes if isinstance(attributes, Mapping) else {}
         return Node(path, 3, kind == "array", said, known)
-    there = [name for name in METADATA[1:] if (path / name).is_file()]
+    there = [name for name in METADATA[1:] if _is_there(path / name)]
     if not there:
         return None
     attributes = _json(path / ".zattrs") if ".zattrs" in there else {}
@@ -191,7 +196,14 @@ def opened(node: Node) -> Any:
     """
     _ = node.shape, node.dtype, node.chunk_shape
     node.refuse_odd_codecs()
+    if address(node.path) is not None:
+        return _opened_at(node.path, node.version)
     return _opened(node.path, node.version, state_of(metadata_file(node)))
+
+
+@functools.lru_cache(maxsize=64)
+def _opened_at(path: Path, version: int) -> Any:
+    return tensor_store.opened(path, "zarr" if version == 2 else "zarr3")
 
 
 @functools.lru_cache(maxsize=64)
@@ -221,6 +233,8 @@ def refuse_odd_files(node: Node, array: Any, box: Sequence[slice]) -> None:
     box : sequence of slice
         Start and stop along each axis.
     """
+    if address(node.path) is not None:
+        return
     edges = array.shards or array.chunks
     spans = zip(box, edges, strict=True)
     places = [range(b.start // edge, -(-b.stop // edge)) for b, edge in spans]
@@ -269,23 +283,35 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def has_chunks(node: Node) -> bool:
     """Whether an array has a chunk; without any, all pixels are the value for what is missing."""
+    if address(node.path) is not None:
+        return True  # a server does not say
     names = {entry.name for entry in _entries(node.path)}
     return bool({name for name in names if name not in METADATA and name[0] != "."})
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file of metadata, on disk or on a server."""
+    if address(path) is None:
+        return path.is_file()
+    return tensor_store.fetched(path) is not None
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     """Read a file of metadata."""
     try:
-        if path.stat().st_size > _LARGEST_METADATA:
+        if address(path) is not None:
+            said = json.loads(tensor_store.fetched(path) or b"")
+        elif path.stat().st_size > _LARGEST_METADATA:
             raise ValueError("too long")
-        said = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            said = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         said = said_by(error)
     if isinstance(said, dict):
         return said
     remedy = "It may be cut off or damaged: copy or export it again."
     got = f"something else ({said})" if isinstance(said, str) else type(said).__name__
-    raise invalid(str(path), expected="metadata in JSON", received=got, remedy=remedy)
+    raise invalid(shown(path), expected="metadata in JSON", received=got, remedy=remedy)
 
 
 def _codecs_of(codecs: Any, depth: int = 0) -> Iterable[tuple[str, Mapping[str, Any]]]:

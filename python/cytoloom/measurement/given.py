@@ -23,7 +23,7 @@ from ..datasets.listing import some, walk
 from ..datasets.make_items import make_items
 from ..datasets.unlabelled import gather_images
 from ..errors import GuessWarning, InvalidError, invalid
-from ..images.formats import is_image_folder
+from ..images.formats import is_one_image
 from ..messages import Argument, VerbName, joined, say
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import corrected, files_of, is_predicted
@@ -460,7 +460,7 @@ def _inside(labels: Any) -> Any:
 
 def _is_place(x: Any) -> bool:
     """Whether something may stand for several files: a folder or a pattern."""
-    return is_file(x) and not Path(x).expanduser().is_file() and not is_image_folder(x)
+    return is_file(x) and not is_one_image(x)
 
 
 def _in_order(labels: Any, known: LabelImages | None, image: Any) -> bool:

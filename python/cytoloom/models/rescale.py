@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..components.arguments import refused
 from ..datasets.sources import ArraySource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, warn
+from ..images.inside import divided
 from ..images.padding import filled
 from ..images.resize import Resized, enlarged, resize_into
 from ..inference.tiled import Store, in_memory
@@ -172,7 +172,7 @@ def group_of(item: Any) -> tuple[str, str]:
     if isinstance(item.image, ArraySource):
         return "", item.group or ""
     try:
-        return str(Path(item.image.name).parent), item.group or ""
+        return str(divided(item.image.name)[0].parent), item.group or ""
     except (InvalidError, OSError):
         return "", item.group or ""
 

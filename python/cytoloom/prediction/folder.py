@@ -14,6 +14,7 @@ from ..datasets.items import Item
 from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..images.formats import is_image_folder
+from ..images.inside import divided
 from ..messages import Setting, counted, say
 from ..storage.atomic import is_regular, leave_empty, meant, sha256_of, told
 from ..storage.durable import durable
@@ -370,4 +371,5 @@ def _read_paths(items: Sequence[Item], given: Any) -> list[Path]:
     # a source of a file has its path as its name; an array may be called anything
     paths = [item.image.name for item in items if not isinstance(item.image, ArraySource)]
     several = given if isinstance(given, (list, tuple)) else [given]
-    return [Path(path) for path in (*paths, *(one for one in several if is_file(one)))]
+    named = (*paths, *(one for one in several if is_file(one)))
+    return [divided(path)[0] for path in named]

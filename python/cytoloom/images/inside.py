@@ -1,0 +1,47 @@
+"""Paths that name more than a file on disk: a data set within a file, a store on a server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .remote import address
+
+_ENDINGS = "h5|hdf5|hdf|he5|ilp|ims"
+_WITHIN = re.compile(rf"(.+?\.(?:{_ENDINGS}))(:[/\\]*|[/\\]+)(.*)", re.I | re.S)
+"""A file that holds data sets, what divides it from one of them, and that one."""
+
+
+def divided(path: str | Path) -> tuple[Path, str]:
+    r"""Return a file, and the data set within it that a path names; nothing for all of the file.
+
+    A colon divides them, or a slash alone, as in ilastik, where there is such a file.
+
+    Examples
+    --------
+    >>> divided("set/a.h5:/raw/t0") == (Path("set/a.h5"), "raw/t0")
+    True
+    >>> str(divided(r"C:\data\a.h5:\raw")[0]), divided(r"C:\data\a.h5:\raw")[1]
+    ('C:\\data\\a.h5', 'raw')
+    >>> divided("set/a.tif") == (Path("set/a.tif"), "")
+    True
+    """
+    match = _WITHIN.fullmatch(str(path))
+    if match is None or address(path) is not None:
+        return Path(path), ""
+    if match[2][0] != ":" and not Path(match[1]).is_file():
+        return Path(path), ""
+    return Path(match[1]), match[3].replace("\\", "/").strip("/")
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is a file or folder of this name, or the file of a data set within it.
+
+    Of addresses it is taken for granted: what is there, a server says when it is read.
+
+    Examples
+    --------
+    >>> is_there("nothing.h5:/raw"), is_there(".")
+    (False, True)
+    """
+    return address(path) is not None or divided(Path(path).expanduser())[0].exists()
