@@ -2,7 +2,7 @@
 #'
 #' As the core reads them: 16-bit values stay whole numbers, and labels stay labels.
 #'
-#' @param path A file: PNG, JPEG, BMP, TIFF (also OME and ImageJ) or NPY; CZI, LIF or ND2 after
+#' @param path A file: PNG, JPEG, BMP, TIFF (also OME, ImageJ and slides) or NPY; CZI, LIF or ND2 after
 #'   `cl_install(extras = "vendor")`; a folder of Zarr (OME-Zarr at full resolution) or N5, a data
 #'   set of HDF5 (`"a.h5:/raw"`), a file of Imaris (`.ims`) or BigDataViewer (`.xml`), or the
 #'   address of a store on a server (`"https://host/a.zarr"`, `"s3://bucket/a.zarr"`) after

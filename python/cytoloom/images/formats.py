@@ -32,8 +32,7 @@ READERS: tuple[Reader, ...] = (
 
 _CONVERT = {
     "Open it in Fiji (Bio-Formats) and save it as TIFF, or run `bfconvert {0} {1}.ome.tif`.": (
-        ".lsm .oib .oif .oir .vsi .stk .dv .zvi .sld .flex .mvd2 .ndpi .svs .scn .mrxs .r3d"
-        " .ics .xdce .qptiff"
+        ".lsm .oib .oif .oir .vsi .stk .dv .zvi .sld .flex .mvd2 .mrxs .r3d .ics .xdce"
     ),
     "Load it and pass the array, or save it as TIFF or .npy.": ".npz .mat .pkl",
     "Outlines of ImageJ are labels: put them into a folder of labels, with the names of the images "

@@ -47,10 +47,11 @@ _JPEG, _JPEG_2000, _WEBP = (6, 7, 33007, 34892), (33003, 33004, 33005, 34712), 5
 
 
 class Tiff(Reader):
-    """TIFF: of OME, of ImageJ and plain; pages are time, z or channels as its metadata says."""
+    """TIFF: of OME, ImageJ, slide scanners and plain; pages are what its metadata says."""
 
     name = "TIFF"
-    suffixes = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+    # slides, too: what their scanners write is TIFF, of which tifffile knows the kinds
+    suffixes = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".svs", ".ndpi", ".scn", ".bif", ".qptiff")
     starts = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
     def info(self, path: Path, part: Part) -> ImageInfo:
