@@ -13,3 +13,17 @@ test_that("ids of labels are put together to classes", {
   back <- as_component(call_python("plain", value = split))$class_ids
   expect_identical(lapply(back, as.integer), list(mito = 3:5, er = 7L))
 })
+
+test_that("crops in folders are data, and their mask hides labels", {
+  need_python()
+  folder <- file.path(tempfile(), "train", "a")
+  dir.create(folder, recursive = TRUE)
+  made <- cl_simulate(shape = c(64, 64), count = 8, seed = 1)
+  cl_write_labels(made$image, file.path(folder, "raw.tif"))
+  cl_write_labels(made$labels, file.path(folder, "labels.tif"))
+  cl_write_labels((row(made$labels) > 32) * 1L, file.path(folder, "mask.tif"))
+  checked <- cl_check(dirname(dirname(folder)), progress = FALSE)
+  expect_true(checked$ok)
+  expect_match(checked$text, "1 crop \\(raw, labels, mask\\): 1 of train")
+  expect_equal(checked$table$foreground, round(mean(made$labels[33:64, ] > 0), 4))
+})

@@ -149,6 +149,10 @@ class _Findings:
             source.read()
             return
         labels, known = read_labels(item, self._data.unknown)
+        if known is not None and not known.any() and getattr(source, "mask", None) is not None:
+            self._problems.append(
+                f"{source.mask.name} is 0 wherever there are labels: nothing of {item.id} is known"
+            )
         self._unknown_seen |= known is not None and not known.all()
         understood = getattr(source, "understood", "")
         values = values_of(labels if known is None else labels[known])

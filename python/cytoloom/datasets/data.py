@@ -33,6 +33,7 @@ from .mapped import (
     with_unknown,
 )
 from .origin import origin
+from .placed import PlacedSource
 from .sources import Source
 from .tables import TABLES, table_data
 from .views import ChannelSource
@@ -442,7 +443,7 @@ def _drawn(item: Item) -> dict[str, list[str]]:
 
 def _knowing(labels: Source, unknown: int | None) -> Source:
     """Tell labels in a file what counts nowhere; those in memory were understood before."""
-    known = isinstance(labels, (FileSource, DrawnSource, MappedSource))
+    known = isinstance(labels, (FileSource, DrawnSource, MappedSource, PlacedSource))
     return labels.knowing(unknown) if known else labels
 
 
@@ -450,7 +451,7 @@ def _as_learned(labels: Source, names: Sequence[str], objects: bool) -> Source:
     """Tell outlines the classes of a task, and labels put together whether these are objects."""
     if isinstance(labels, MappedSource):
         return labels.of_objects(objects)
-    return labels.of_classes(names) if isinstance(labels, DrawnSource) else labels
+    return labels.of_classes(names) if isinstance(labels, (DrawnSource, PlacedSource)) else labels
 
 
 def _are_objects(task: Any) -> bool:
@@ -462,7 +463,8 @@ def _data(found: Gathered, options: ReadOptions) -> Data:
     items, changed = named(found.items)
     items, turned = aligned(items)
     notes = (*found.notes, *changed, *turned)
-    unknown = found.unknown if options.unknown is None else options.unknown
+    marks = marked(one for item in items for one in item.annotations)
+    unknown = found.unknown if marks or options.unknown is None else options.unknown
     data = Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
     return data.with_class_ids(options.class_ids)
 

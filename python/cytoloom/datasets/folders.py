@@ -17,6 +17,7 @@ from ..storage.atomic import meant
 from ..storage.results import AGREED, PREDICTED, STEPS, WITHIN, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
+from .crops import crops_data, find_crops
 from .drawn import is_together, told_in
 from .fields import Field, Fields, join, with_channels
 from .given import ReadOptions, is_file, listed
@@ -40,6 +41,9 @@ from .places import Place
 
 def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     """Do the work of `Data.from_folder`."""
+    crops = find_crops(folder) if folder.is_dir() else []
+    if crops:
+        return crops_data(crops, options)
     layout = layout_of(folder)
     if layout.together is not None:
         return _gathered(layout, options)

@@ -158,6 +158,16 @@ class MappedSource:
         """What had to be guessed of the labels."""
         return getattr(self._source, "notes", ())
 
+    @property
+    def inside(self) -> Slices | None:
+        """Where the labels are within their image; None: everywhere."""
+        return getattr(self._source, "inside", None)
+
+    @property
+    def mask(self) -> Source | None:
+        """What hides some of the labels."""
+        return getattr(self._source, "mask", None)
+
     def knowing(self, unknown: int | None) -> MappedSource:
         """Return the same labels, of which another value counts nowhere."""
         return MappedSource(self._source, with_unknown(self._class_ids, unknown), self._objects)

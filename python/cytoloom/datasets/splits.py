@@ -57,7 +57,8 @@ def split(
         The images.
     validation : float, str, Path, Data or None, default 0.2
         A fraction of the images, from 0 (none) to below 1; or images of their own (anything
-        `as_data` accepts). Items that name a split themselves are parted by that.
+        `as_data` accepts). Items that name a split themselves are parted by that; where none is
+        named for validation, the fraction is of those that are not for test.
     seed : int, default 0
         Chooses the images or the region.
     shows : callable, optional
@@ -87,7 +88,7 @@ def split(
     if not 0 <= fraction < 1:
         raise invalid("validation", expected="0 to below 1, or images", received=validation)
     if any(item.split for item in data.items):
-        return _split_named(data)
+        return _split_named(data, fraction, seed, shows)
     if fraction == 0:
         return data, replace(data, items=()), "no images held out for validation"
     groups, shows = groups_of(data.items), shows or shown_by(data.unknown)
@@ -143,7 +144,9 @@ def kinds_in(labels: AnyArray, classes: bool = False) -> Kinds:
     return Kinds([1] if labels.any() else [])
 
 
-def _split_named(data: Data) -> tuple[Data, Data, str]:
+def _split_named(
+    data: Data, fraction: float, seed: int, shows: Shows | None
+) -> tuple[Data, Data, str]:
     def chosen(names: Sequence[str | None]) -> tuple[Item, ...]:
         return tuple(i for i in data.items if _named(i) in names)
 
@@ -153,6 +156,10 @@ def _split_named(data: Data) -> tuple[Data, Data, str]:
     train, held, left = chosen((*_TRAIN, None)), chosen(_VALIDATION), chosen(("test",))
     if not train:
         raise invalid("split", expected="at least one image to train on", received="none")
+    if not held and fraction:  # what is for test alone is named: a share of the others
+        free = replace(data, items=tuple(replace(item, split=None) for item in train))
+        kept, part, words = split(free, fraction, seed, shows)
+        return kept, part, f"{words}; {len(left)} for test left out" if left else words
     both = sorted({i.group for i in train if i.group} & {i.group for i in held if i.group})
     note = f"split as given: {counted(len(train), 'image')} to train, {len(held)} for validation"
     note += f", {len(left)} for test left out" if left else ""
@@ -276,12 +283,15 @@ Box = tuple[tuple[int, int], ...]
 def _region(item: Item, fraction: float, rng: np.random.Generator, shows: Shows) -> tuple[Box, Box]:
     """Return boxes kept and held: an end of y or x, with as much in both as is possible."""
     shape = item.image.shape[:-1]
+    # of labels for a part of the image a share of this part
+    inside = getattr(item.annotations[0], "inside", None) if item.annotations else None
+    labelled = [(s.start, s.stop) for s in inside] if inside else [(0, n) for n in shape]
     boxes = [
-        _cut(shape, axis, fraction, end)
+        _cut(shape, axis, fraction, end, labelled[axis])
         # not along z: planes next to each other show the same objects
         for axis in (len(shape) - 2, len(shape) - 1)
         for end in (True, False)
-        if shape[axis] > 1
+        if labelled[axis][1] - labelled[axis][0] > 1
     ]
     if not boxes:
         got = say("{} of shape {}", item.id, shape)
@@ -295,10 +305,13 @@ def _region(item: Item, fraction: float, rng: np.random.Generator, shows: Shows)
     )
 
 
-def _cut(shape: tuple[int, ...], axis: int, fraction: float, end: bool) -> tuple[Box, Box]:
-    size = shape[axis]
-    width = min(max(round(fraction * size), 1), size - 1)
-    low, high = ((0, size - width), (size - width, size)) if end else ((width, size), (0, width))
+def _cut(
+    shape: tuple[int, ...], axis: int, fraction: float, end: bool, labelled: tuple[int, int]
+) -> tuple[Box, Box]:
+    size, (first, last) = shape[axis], labelled
+    width = min(max(round(fraction * (last - first)), 1), last - first - 1)
+    at = last - width if end else first + width
+    low, high = ((0, at), (at, size)) if end else ((at, size), (0, at))
     whole = [(0, n) for n in shape]
     kept, held = list(whole), list(whole)
     kept[axis], held[axis] = low, high
@@ -310,7 +323,14 @@ def _crop(item: Item, box: Box) -> Item:
         return CropSource(source, box)
 
     annotations = tuple(crop(a) for a in item.annotations)
-    return replace(item, image=crop(item.image), annotations=annotations, roi=box)
+    image = item.image
+    if not isinstance(image, CropSource):
+        return replace(item, image=crop(image), annotations=annotations, roi=box)
+    # of a part of a larger image: normalisation measures the whole of that in any case
+    axes = zip(image.roi, box, strict=True)
+    roi = tuple((first + start, first + stop) for (first, _), (start, stop) in axes)
+    part = CropSource(image.whole, roi)
+    return replace(item, image=part, annotations=annotations, roi=roi)
 
 
 def fraction_or_path(validation: Any) -> float | Path | Any:

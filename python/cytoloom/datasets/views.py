@@ -77,6 +77,18 @@ class CropSource:
         return getattr(self.whole, "bare", False)
 
     @property
+    def inside(self) -> Slices | None:
+        """Where the labels of the box are, which have none elsewhere; None: everywhere."""
+        inside = getattr(self.whole, "inside", None)
+        if inside is None:
+            return None
+        ends = zip(inside, self.roi, strict=True)
+        return tuple(
+            slice(max(one.start, start) - start, max(min(one.stop, stop), start) - start)
+            for one, (start, stop) in ends
+        )
+
+    @property
     def sources(self) -> tuple[CropSource, ...]:
         """The box of each that a consensus was made of; none of any other source."""
         return tuple(CropSource(one, self.roi) for one in getattr(self.whole, "sources", ()))

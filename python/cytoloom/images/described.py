@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..messages import Argument, Message, say
@@ -32,11 +32,14 @@ class Described:
         Micrometres of a pixel along ``z``, ``y`` and ``x``; those that are known.
     notes : tuple of Message
         What had to be guessed.
+    origin_um : dict, default {}
+        Where the first pixel is, as funlib writes it, along these axes.
     """
 
     letters: str
     sizes_um: Mapping[str, float | None]
     notes: tuple[Message, ...] = ()
+    origin_um: Mapping[str, float] = field(default_factory=dict)
 
 
 def described(
@@ -75,14 +78,13 @@ def described(
         sized = len(shape) == 3 and is_numbers(said.get(_SIZES_UM), 3)
         notes = [] if sized else guessed(shape, letters)
     sizes, more = _sizes(letters, said)
-    return Described(letters, sizes, (*notes, *more))
+    return Described(letters, sizes, (*notes, *more), _origin(letters, said))
 
 
 def _sizes(
     letters: str, said: Mapping[str, Any]
 ) -> tuple[Mapping[str, float | None], tuple[Message, ...]]:
     """Return the sizes of pixels: of all axes, of those in space, or of a stack of one plane."""
-    spatial = "".join(a for a in letters if a in "zyx")
     if is_numbers(said.get(_SIZES_UM), 3):
         return in_um("zyx", said[_SIZES_UM], ["um"] * 3)
     sizes: Any = next((said[key] for key in _SIZES if key in said), None)
@@ -90,11 +92,33 @@ def _sizes(
     if isinstance(sizes, Mapping):
         # of N5's viewer: one unit, and a number along each axis
         sizes, units = sizes.get("dimensions"), sizes.get("unit")
+    for along, own in _along(letters, sizes, units):
+        return in_um(along, sizes, own)
+    return {}, ()
+
+
+def _origin(letters: str, said: Mapping[str, Any]) -> dict[str, float]:
+    """Return where the first pixel is, in the units of its size.
+
+    Examples
+    --------
+    >>> _origin("zyx", {"offset": [80, 8, 0], "units": ["nm"] * 3})
+    {'z': 0.08, 'y': 0.008, 'x': 0.0}
+    """
+    offset = said.get("offset")
+    for along, own in _along(letters, offset, said.get("units") or said.get("unit")):
+        axes = zip(along, offset or (), own, strict=True)
+        return {a: o * (um_per(u) or 0.0) for a, o, u in axes if a in "zyx"}
+    return {}
+
+
+def _along(letters: str, values: Any, units: Any) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the axes that values are of, all or those in space, with their units."""
+    spatial = "".join(a for a in letters if a in "zyx")
     units = units if isinstance(units, list) else [units] * len(spatial)
     for along in (letters, spatial):
-        if is_numbers(sizes, len(along)) and len(units) in (len(along), len(spatial)):
-            return in_um(along, sizes, units if len(units) == len(along) else [None] * len(along))
-    return {}, ()
+        if is_numbers(values, len(along)) and len(units) in (len(along), len(spatial)):
+            yield along, units if len(units) == len(along) else [None] * len(along)
 
 
 def names_of_axes(names: Any, ndim: int) -> str | None:

@@ -104,6 +104,24 @@ def is_image_folder(path: str | Path) -> bool:
     return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
 
 
+def is_single(path: str | Path) -> bool:
+    """Whether a folder is one image, and no group of several.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> is_single(tempfile.mkdtemp())
+    False
+    """
+    path = Path(path)
+    if not is_image_folder(path):
+        return False
+    try:
+        return not reader_of(path).scenes(path)
+    except InvalidError:
+        return False
+
+
 def is_one_image(path: str | Path) -> bool:
     """Whether a file, a data set in one, or a folder that is one image is there.
 

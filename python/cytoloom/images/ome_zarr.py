@@ -215,7 +215,7 @@ def _plain(node: Node, axes: str | None) -> Stored:
     if names_of_axes(node.metadata.get("dimension_names"), len(node.shape)):
         said["axistags"], said["DIMENSION_LABELS"] = None, node.metadata["dimension_names"]
     found = described(node.shape, said, axes, str(node.path))
-    return Stored(node, found.letters, found.sizes_um, {}, None, found.notes)
+    return Stored(node, found.letters, found.sizes_um, found.origin_um, None, found.notes)
 
 
 def _axes(image: Mapping[str, Any]) -> Sequence[Any]:

@@ -363,6 +363,7 @@ def _readers(
             labels=_labels(seen.split, part, item),
             unknown=UNKNOWN,
             spacing_um=item.spacing_um,
+            roi=getattr(item.annotations[0], "inside", None),
             weight=item.weight,
         )
         for item, own in zip(part.items, stats, strict=True)
