@@ -2,11 +2,13 @@
 #'
 #' As the core reads them: 16-bit values stay whole numbers, and labels stay labels.
 #'
-#' @param path A file: PNG, JPEG, BMP, TIFF (also OME, ImageJ and slides) or NPY; CZI, LIF or ND2 after
-#'   `cl_install(extras = "vendor")`; a folder of Zarr (OME-Zarr at full resolution) or N5, a data
-#'   set of HDF5 (`"a.h5:/raw"`), a file of Imaris (`.ims`) or BigDataViewer (`.xml`), or the
-#'   address of a store on a server (`"https://host/a.zarr"`, `"s3://bucket/a.zarr"`) after
-#'   `cl_install(extras = "volumes")`. To write: TIFF.
+#' @param path A file: PNG, JPEG, BMP, TIFF (also OME, ImageJ and slides) or NPY; CZI, LIF or ND2
+#'   after `cl_install(extras = "vendor")`; after `cl_install(extras = "volumes")` a folder of Zarr
+#'   (OME-Zarr at full resolution) or N5, a data set of HDF5 (`"a.h5:/raw"`), a file of Imaris
+#'   (`.ims`) or BigDataViewer (`.xml`), or the address of a store on a server
+#'   (`"https://host/a.zarr"`, `"s3://bucket/a.zarr"`). A smaller copy in a file is named behind a
+#'   colon, by number (`"slide.svs:/1"`) or size of its pixels (`"slide.svs:/0.5um"`). To write:
+#'   TIFF.
 #' @param channels Channels to read, by number from 0 or by name; default all.
 #' @param labels Read a label image or mask; `cl_write_labels()`: the labels to write.
 #' @param scene Which image of a file that holds several (CZI, LIF, ND2, Zarr,

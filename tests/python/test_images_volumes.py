@@ -373,7 +373,8 @@ def test_n5_has_x_first_and_is_read_z_first(tmp_path):
     said = {"axes": ["x", "y", "z"], "units": ["nm"] * 3, "resolution": [4, 8, 40]}
     write_n5(tmp_path / "a.n5" / "volumes" / "raw", STACK, **said)
     write_n5_said(tmp_path / "a.n5", {"n5": "2.5.1"})
-    for path in (tmp_path / "a.n5", tmp_path / "a.n5" / "volumes" / "raw"):
+    store = tmp_path / "a.n5"
+    for path in (f"{store}:/volumes/raw", store, store / "volumes" / "raw"):
         image = read(path)
         assert image.axes == "zyxc"
         assert image.pixel_size_um == pytest.approx((0.04, 0.008, 0.004))
@@ -400,7 +401,7 @@ def test_of_several_resolutions_in_n5_the_full_one_is_read(tmp_path):
 
 def test_bad_n5_gets_one_sentence(tmp_path):
     path = tmp_path / "a.n5"
-    with pytest.raises(InvalidError, match=r"Write .*a.n5.raw"):
+    with pytest.raises(InvalidError, match="nothing there"):
         read(f"{path}:/raw")
     path.mkdir()
     with pytest.raises(InvalidError, match="a folder without"):

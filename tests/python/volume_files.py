@@ -113,11 +113,13 @@ def _bdv_h5(path, arrays, missing):
 def _bdv_n5(path, arrays, missing):
     write_n5_said(path, {"n5": "4.0.0"})
     for s, array in enumerate(arrays):
-        said = {"downsamplingFactors": [[1, 1, 1]], "dataType": "uint16"}
+        said = {"downsamplingFactors": [[1, 1, 1], [2, 2, 1]], "dataType": "uint16"}
         write_n5_said(path / f"setup{s}", said)
         for t, volume in enumerate(array):
             if (t, s) not in missing:
-                write_n5(path / f"setup{s}" / f"timepoint{t}" / "s0", volume)
+                group = path / f"setup{s}" / f"timepoint{t}"
+                write_n5(group / "s0", volume)
+                write_n5(group / "s1", volume[:, ::2, ::2], downsamplingFactors=[2, 2, 1])
 
 
 def write_n5_said(path, said):

@@ -11,8 +11,10 @@ import numpy as np
 
 from ..errors import invalid
 from ..messages import counted, say
+from . import levels
 from .hdf5_file import box_of, dataset_in, node_in, opened
 from .image import AnyArray, ImageInfo
+from .inside import divided
 from .n5 import array_at
 from .reader import Part, Reader, Region, different
 from .recordings import Recording
@@ -34,12 +36,12 @@ class Bdv(Reader):
         """Whether it is XML that speaks of its data."""
         if not start.startswith(self.starts):
             return False
-        with path.open("rb") as file:
+        with divided(path)[0].open("rb") as file:
             return b"<SpimData" in file.read(4096)
 
     def scenes(self, path: Path) -> tuple[str, ...]:
         """Return the views by what they differ in: angle, tile, illumination."""
-        names = tuple(spim_data(path).views())
+        names = tuple(spim_data(divided(path)[0]).views())
         return names if len(names) > 1 else ()
 
     def info(self, path: Path, part: Part) -> ImageInfo:
@@ -54,7 +56,8 @@ class Bdv(Reader):
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return the XML and its data."""
-        return (path, spim_data(path).data)
+        file = divided(path)[0]
+        return (file, spim_data(file).data)
 
 
 class _Hdf5Data:
@@ -63,9 +66,9 @@ class _Hdf5Data:
     def __init__(self, path: Path, file: Any) -> None:
         self.path, self._file = path, file
 
-    def volume(self, frame: int, setup: int) -> Any:
+    def volume(self, frame: int, setup: int, level: int) -> Any:
         """Return the data set of a view; None where there is none."""
-        name = f"t{frame:05d}/s{setup:02d}/0/cells"
+        name = f"t{frame:05d}/s{setup:02d}/{level}/cells"
         found = node_in(self._file, self.path, name) is not None
         return dataset_in(self._file, self.path, name) if found else None
 
@@ -84,10 +87,11 @@ class _N5Data:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def volume(self, frame: int, setup: int) -> Any:
+    def volume(self, frame: int, setup: int, level: int) -> Any:
         """Return the array of a view; None where there is none."""
         # some writers fill numbers up with zeros
-        names = (f"setup{setup}/timepoint{frame}/s0", f"setup{setup:02d}/timepoint{frame:05d}/s0")
+        plain, long = f"setup{setup}/timepoint{frame}", f"setup{setup:02d}/timepoint{frame:05d}"
+        names = (f"{plain}/s{level}", f"{long}/s{level}")
         return next((a for n in names if (a := array_at(self.path / n)) is not None), None)
 
     def dtype(self, volume: Any) -> np.dtype[Any]:
@@ -104,53 +108,87 @@ class _N5Data:
 @contextmanager
 def _recording(path: Path, part: Part) -> Iterator[Recording]:
     """Open the data of a view; what the XML says is read, pixels are not yet."""
+    path, level = divided(path)
     said = spim_data(path)
     views = said.views()
     names = tuple(views)
     chosen = views[names[chosen_scene(path, names if len(names) > 1 else (), part.scene)]]
     with opened(said.data) if said.kind == "bdv.hdf5" else nullcontext() as file:
         data = _N5Data(said.data) if file is None else _Hdf5Data(said.data, file)
-        yield _of_view(path, said, chosen, data)
+        yield _of_view(path, said, chosen, data, level)
 
 
 def _of_view(
-    path: Path, said: SpimData, setups: tuple[Setup, ...], data: _Hdf5Data | _N5Data
+    path: Path, said: SpimData, setups: tuple[Setup, ...], data: _Hdf5Data | _N5Data, name: str
 ) -> Recording:
     frames, missing = said.frames, said.missing
     taken = [(t, s.number) for t in frames for s in setups if (t, s.number) not in missing]
     if not taken:
         raise _wrong(path, "a view that was taken", "missing ones alone")
-    dtype = data.dtype(_volume(path, data, *taken[0], setups[0].size))
+    first = setups[0]
+    copies = _copies(path, data, *taken[0], first.size)
+    dtype = data.dtype(copies[0])
+    sizes = [_sizes_um(first, tuple(copy.shape)) for copy in copies]
+    level = _level(path, name, sizes) if name else 0
+    size = tuple(copies[level].shape)
 
     def read(frame: int, channel: int, box: Region) -> AnyArray:
         view = frames[frame], setups[channel].number
         if view in missing:
             return np.zeros([b.stop - b.start for b in box], dtype)
-        volume = _volume(path, data, *view, setups[channel].size)
+        volume = _volume(path, data, *view, level, size)
         if data.dtype(volume) != dtype:
             raise _wrong(path, f"pixels of {dtype} in all views", str(data.dtype(volume)))
         return data.read(volume, box)
 
-    first = setups[0]
-    scale = um_per(first.unit)
-    voxel = first.voxel or (0.0, 0.0, 0.0)
-    sizes = {a: s * scale if scale and s else None for a, s in zip("zyx", voxel, strict=True)}
     gone = len(frames) * len(setups) - len(taken)
     notes = unknown_unit(first.unit) if first.voxel else ()
     if gone:
         text = "{} of it {} never taken, as its XML says, and read as zeros"
         notes += (say(text, counted(gone, "volume"), "was" if gone == 1 else "were"),)
     return Recording(
-        (len(frames), len(setups), *first.size), dtype, sizes, read,
+        (len(frames), len(setups), size[0], size[1], size[2]), dtype, sizes[level], read,
         different([said.channel_name(one) for one in setups]), None, notes,
     )  # fmt: skip
 
 
+def _copies(
+    path: Path, data: _Hdf5Data | _N5Data, frame: int, setup: int, size: tuple[int, ...]
+) -> list[Any]:
+    """Return the volume of a view, which has the size that the XML says, and its smaller copies."""
+    found = [_volume(path, data, frame, setup, 0, size)]
+    while (copy := data.volume(frame, setup, len(found))) is not None and len(copy.shape) == 3:
+        found.append(copy)
+    return found
+
+
+def _sizes_um(setup: Setup, shape: tuple[int, ...]) -> dict[str, float | None]:
+    """Return micrometres along z, y and x of a copy of this shape."""
+    scale = um_per(setup.unit)
+    found: dict[str, float | None] = dict.fromkeys("zyx")
+    for axis, voxel, n, whole in zip("zyx", setup.voxel or (), shape, setup.size, strict=False):
+        found[axis] = voxel * scale * whole / n if scale else None
+    return found
+
+
+def _level(path: Path, name: str, sizes: list[dict[str, float | None]]) -> int:
+    level = levels.wanted(name)
+    if level is None:
+        expected = "the number of a level, or a pixel size such as 0.5um, behind the colon"
+        raise invalid(str(path), expected=expected, received=name)
+    return levels.chosen(level, sizes, str(path))
+
+
 def _volume(
-    path: Path, data: _Hdf5Data | _N5Data, frame: int, setup: int, size: tuple[int, int, int]
+    path: Path,
+    data: _Hdf5Data | _N5Data,
+    frame: int,
+    setup: int,
+    level: int,
+    size: tuple[int, ...],
 ) -> Any:
-    """Return the volume of a view, which has the size that the XML says."""
-    volume = data.volume(frame, setup)
+    """Return the volume of a view at a level, which has this size."""
+    volume = data.volume(frame, setup, level)
     if volume is None:
         got = f"none in {data.path.name}"
         raise _wrong(path, f"time point {frame} of setup {setup}", got)

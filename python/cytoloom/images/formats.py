@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +100,8 @@ def is_image_folder(path: str | Path) -> bool:
         # only such are read from servers
         return True
     folders = [reader for reader in READERS if reader.folders]
-    return bool(folders) and path.is_dir() and any(r.can_open(path, b"") for r in folders)
+    there = divided(path)[0].is_dir()
+    return bool(folders) and there and any(r.can_open(path, b"") for r in folders)
 
 
 def is_single(path: str | Path) -> bool:
@@ -232,19 +232,11 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_START_BYTES)
     except FileNotFoundError:
-        raise _nothing(path) from None
+        raise invalid(str(path), expected="a file that exists", received="nothing there") from None
     except OSError as error:
         raise invalid(
             str(path), expected="a file to read", received=error.strerror or str(error)
         ) from None
-
-
-def _nothing(path: Path) -> InvalidError:
-    """Build the error where there is no file; of folders no colon divides what is in them."""
-    divided_so = re.fullmatch(r"(.+\.(?:zarr|n5)):[/\\]*(.*)", str(path), re.I)
-    remedy = f"Write {Path(divided_so[1]) / divided_so[2]}." if divided_so else ""
-    expected, got = "a file that exists", "nothing there"
-    return invalid(str(path), expected=expected, received=got, remedy=remedy)
 
 
 def _shown(start: bytes) -> str:

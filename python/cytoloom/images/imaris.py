@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..messages import Message
+from . import levels
 from .cache import state_of
 from .hdf5_file import START, attributes_of, box_of, dataset_in, node_in, opened, text_of
 from .image import AnyArray, ImageInfo
@@ -36,7 +37,8 @@ class Imaris(Reader):
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether it is HDF5 as Imaris lays it out; a data set within is one of HDF5."""
         file, name = divided(path)
-        return start.startswith(START) and not name and is_imaris(file)
+        level = not name or levels.wanted(name) is not None
+        return start.startswith(START) and level and is_imaris(file)
 
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read shape, type, voxel size, place and channel names."""
@@ -47,6 +49,10 @@ class Imaris(Reader):
         """Decode the chunks that a part meets."""
         with _recording(path) as found:
             return found.pixels(part, str(path))
+
+    def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
+        """Return the file, also of a smaller copy in it."""
+        return (divided(path)[0],)
 
 
 def is_imaris(path: Path) -> bool:
@@ -66,15 +72,17 @@ def _is_imaris(path: Path, state: object) -> bool:
 @contextmanager
 def _recording(path: Path) -> Iterator[Recording]:
     """Open a file; what it says is read, pixels are not yet."""
+    path, level = divided(path)
     with opened(path) as file:
-        frames = _numbered(file, path, _FULL, "TimePoint ")
-        channels = _numbered(file, path, f"{_FULL}/{frames[0]}", "Channel ")
         said = _said(file, path, "Image")
-        first = dataset_in(file, path, f"{_FULL}/{frames[0]}/{channels[0]}/Data")
-        size = _size(file, path, first, said, f"{_FULL}/{frames[0]}/{channels[0]}")
+        where = _level(file, path, level, said) if level else _FULL
+        frames = _numbered(file, path, where, "TimePoint ")
+        channels = _numbered(file, path, f"{where}/{frames[0]}", "Channel ")
+        first = dataset_in(file, path, f"{where}/{frames[0]}/{channels[0]}/Data")
+        size = _size(file, path, first, said, f"{where}/{frames[0]}/{channels[0]}")
 
         def read(frame: int, channel: int, box: Region) -> AnyArray:
-            name = f"{_FULL}/{frames[frame]}/{channels[channel]}/Data"
+            name = f"{where}/{frames[frame]}/{channels[channel]}/Data"
             data = dataset_in(file, path, name)
             if data.ndim != 3 or data.dtype != first.dtype or not _holds(data.shape, size):
                 got = f"{data.dtype} of shape {data.shape} in {name}"
@@ -93,13 +101,28 @@ def _recording(path: Path) -> Iterator[Recording]:
         )  # fmt: skip
 
 
+def _level(file: Any, path: Path, name: str, said: Mapping[str, str]) -> str:
+    """Return the group of the level that is meant."""
+    groups = _numbered(file, path, "DataSet", "ResolutionLevel ")
+    lengths, _, _ = _lengths_um(said)
+    sizes = []
+    for group in groups:
+        channel = f"DataSet/{group}/TimePoint 0/Channel 0"
+        size = _size(file, path, dataset_in(file, path, f"{channel}/Data"), said, channel)
+        counts = zip("zyx", size, strict=True)
+        sizes.append({a: lengths[a] / n if a in lengths else None for a, n in counts})
+    meant = levels.wanted(name)
+    assert meant is not None
+    return f"DataSet/{groups[levels.chosen(meant, sizes, str(path))]}"
+
+
 def _numbered(file: Any, path: Path, group: str, start: str) -> list[str]:
     """Return the groups that are numbered in a group, in their order."""
     node = node_in(file, path, group)
     names = [str(name) for name in node] if hasattr(node, "keys") else []
     found = [n for n in names if n.startswith(start) and n[len(start) :].isdecimal()]
     if not found:
-        got = f"none in {group}"
+        got = f"none in /{group}"
         expected = f"an image as Imaris stores it ({start.strip()} 0, ...)"
         raise invalid(str(path), expected=expected, received=got, remedy=_AGAIN)
     return sorted(found, key=lambda name: int(name[len(start) :]))

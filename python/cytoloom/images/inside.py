@@ -7,15 +7,19 @@ from pathlib import Path
 
 from .remote import address
 
-_ENDINGS = "h5|hdf5|hdf|he5|ilp|ims"
-_WITHIN = re.compile(rf"(.+?\.(?:{_ENDINGS}))(:[/\\]*|[/\\]+)(.*)", re.I | re.S)
-"""A file that holds data sets, what divides it from one of them, and that one."""
+_SETS = "h5|hdf5|hdf|he5|ilp|ims"
+_OTHERS = "tiff?|btf|tf2|tf8|svs|ndpi|scn|bif|qptiff|xml|zarr|n5"
+_WITHIN = re.compile(
+    rf"(.+?\.(?:{_SETS}))(:[/\\]*|[/\\]+)(.*)|(.+?\.(?:{_OTHERS})):[/\\]*(.*)", re.I | re.S
+)
+"""A file that holds data sets or smaller copies, what divides it from one of them, and that one."""
 
 
 def divided(path: str | Path) -> tuple[Path, str]:
-    r"""Return a file, and the data set within it that a path names; nothing for all of the file.
+    r"""Return a file, and what within it a path names: a data set, a level; nothing for all of it.
 
-    A colon divides them, or a slash alone, as in ilastik, where there is such a file.
+    A colon divides them, or of files with data sets a slash, as in ilastik, where there is such a
+    file.
 
     Examples
     --------
@@ -23,12 +27,14 @@ def divided(path: str | Path) -> tuple[Path, str]:
     True
     >>> str(divided(r"C:\data\a.h5:\raw")[0]), divided(r"C:\data\a.h5:\raw")[1]
     ('C:\\data\\a.h5', 'raw')
-    >>> divided("set/a.tif") == (Path("set/a.tif"), "")
-    True
+    >>> divided("set/a.tif") == (Path("set/a.tif"), ""), divided("set/a.svs:/1")[1]
+    (True, '1')
     """
     match = _WITHIN.fullmatch(str(path))
     if match is None or address(path) is not None:
         return Path(path), ""
+    if match[1] is None:
+        return Path(match[4]), match[5].replace("\\", "/").strip("/")
     if match[2][0] != ":" and not Path(match[1]).is_file():
         return Path(path), ""
     return Path(match[1]), match[3].replace("\\", "/").strip("/")

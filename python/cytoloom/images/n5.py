@@ -17,6 +17,7 @@ from ..messages import Message, said_by
 from .cache import state_of
 from .described import described, is_numbers
 from .image import AnyArray, ImageInfo, arrangement
+from .inside import divided
 from .reader import Part, Reader, Region, arranged_box, refuse_too_large, stored_box
 from .remote import address
 from .tensor_store import box_of, fetched, opened
@@ -44,11 +45,11 @@ class N5(Reader):
 
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether a folder is a store, or a group or array in one."""
-        return is_n5(path)
+        return is_n5(_located(path))
 
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read shape and type; axes and pixel size, where attributes say them."""
-        stored = stored_at(path, part.axes)
+        stored = stored_at(_located(path), part.axes)
         shape, _, axes = arrangement(stored.array.shape, stored.letters)
         size, notes = along_axes(stored.sizes_um, "z" in axes)
         notes = (*stored.notes, *notes)
@@ -57,15 +58,22 @@ class N5(Reader):
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode the blocks that a part meets."""
-        stored = stored_at(path, part.axes)
+        stored = stored_at(_located(path), part.axes)
         shape, dtype = stored.array.shape, stored.array.dtype
         box = stored_box(shape, stored.letters, part, str(path), dtype)
         return arranged_box(stored.array.read(box), shape, stored.letters)
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return the folder and the metadata of an image."""
-        array = stored_at(path, None).array.path
-        return (path, array, array / SAYS)
+        folder = _located(path)
+        array = stored_at(folder, None).array.path
+        return (folder, array, array / SAYS)
+
+
+def _located(path: Path) -> Path:
+    """Return the folder that is meant: what follows a colon is in it, as behind a slash."""
+    folder, name = divided(path)
+    return folder / name if name else folder
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import invalid
 from ..messages import Message
+from . import levels
 from .cache import state_of
 from .described import described, in_um, is_numbers, names_of_axes
 from .image import check_axes
@@ -163,8 +164,11 @@ def is_multiscale(node: Node) -> bool:
     return bool(listed(said_by_ome(node).get("multiscales")))
 
 
-def stored_at(path: Path, axes: str | None) -> Stored:
+def stored_at(path: Path, axes: str | None, level: str = "") -> Stored:
     """Return what is said of the image in a folder: an array, or a group with resolutions.
+
+    Of a group the full resolution, or the level that is meant: by number or pixel size. An array
+    that a group lists as one of its resolutions is described there.
 
     Raises
     ------
@@ -172,7 +176,16 @@ def stored_at(path: Path, axes: str | None) -> Stored:
         A resolution that is missing, or axes that are none of time, space and channel.
     """
     node = _node(path)
-    return _plain(node, axes) if node.array else _multiscale(node, axes)
+    if not node.array:
+        return _multiscale(node, axes, level)
+    if level:
+        raise node.wrong("an image with resolutions", "an array alone", "Give it without a level.")
+    around = node_at(path.parent)
+    if around is not None and not around.array:
+        listed_as = [one.get("path") for one in _levels(around)]
+        if path.name in listed_as:
+            return _level_at(around, axes, listed_as.index(path.name))
+    return _plain(node, axes)
 
 
 def _node(path: Path) -> Node:
@@ -184,21 +197,37 @@ def _node(path: Path) -> Node:
     return node
 
 
-def _multiscale(node: Node, axes: str | None) -> Stored:
-    """Read an image of OME-Zarr."""
+def _image(node: Node) -> Mapping[str, Any]:
     images = listed(said_by_ome(node).get("multiscales"))
-    image = images[0] if images and isinstance(images[0], Mapping) else {}
-    levels = [one for one in listed(image.get("datasets")) if isinstance(one, Mapping)]
-    if not levels:
+    return images[0] if images and isinstance(images[0], Mapping) else {}
+
+
+def _levels(node: Node) -> list[Mapping[str, Any]]:
+    return [one for one in listed(_image(node).get("datasets")) if isinstance(one, Mapping)]
+
+
+def _multiscale(node: Node, axes: str | None, level: str) -> Stored:
+    """Read an image of OME-Zarr, at full resolution or at a level."""
+    if not _levels(node):
         raise node.wrong("an image with resolutions (datasets)", "none")
-    array = node_at(node.within(levels[0].get("path")))
+    meant = levels.wanted(level)
+    if meant is None:
+        return _level_at(node, axes, 0)
+    several = [_level_at(node, axes, k) for k in range(len(_levels(node)))]
+    number = levels.chosen(meant, [one.sizes_um for one in several], str(node.path))
+    return several[number]
+
+
+def _level_at(node: Node, axes: str | None, number: int) -> Stored:
+    """Read one resolution of an image."""
+    image, level = _image(node), _levels(node)[number]
+    array = node_at(node.within(level.get("path")))
     if array is None or not array.array:
-        got = "none: its array is missing"
-        raise node.wrong(f"the resolution {levels[0]['path']}", got)
+        raise node.wrong(f"the resolution {level['path']}", "none: its array is missing")
     named = _axes_named(node, image, len(array.shape))
     letters = check_axes(axes, len(array.shape), str(node.path)) if axes else named
     units = [one.get("unit") if isinstance(one, Mapping) else None for one in _axes(image)]
-    scales, moved = _transformed(node, (levels[0], image), len(letters))
+    scales, moved = _transformed(node, (level, image), len(letters))
     # what is said of axes is of those that the file names
     same = letters == named
     sizes, notes = in_um(letters, scales if same else (), units)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,7 @@ import numpy as np
 from ..errors import invalid
 from ..messages import Message, Setting, say
 from ..storage.atomic import write_whole
+from . import levels
 from .image import (
     AnyArray,
     ImageInfo,
@@ -20,6 +24,7 @@ from .image import (
     turned,
     upright,
 )
+from .inside import divided
 from .labels import as_shown
 from .reader import Part, Reader, arranged_box, different, stored_box
 from .tiff_chunks import has_regions, stored
@@ -56,7 +61,7 @@ class Tiff(Reader):
 
     def info(self, path: Path, part: Part) -> ImageInfo:
         """Read shape, type, axes, pixel size and channel names."""
-        with opened(path) as file:
+        with _opened(path) as file:
             return _header(file, path, part.axes)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
@@ -65,7 +70,7 @@ class Tiff(Reader):
         A colour map becomes colours and "white is zero" is turned round, except in files of
         ImageJ, which writes both only to say how to show the values.
         """
-        with opened(path) as file:
+        with _opened(path) as file:
             array, shape, letters = _decoded(file, path, part)
             colours = _colour_map(file)
             if colours is not None:
@@ -81,7 +86,7 @@ class Tiff(Reader):
         """Whether strips or tiles are JPEG or alike, as in files of slide scanners and QuPath."""
         import tifffile
 
-        with tifffile.TiffFile(path) as tiff:
+        with tifffile.TiffFile(divided(path)[0]) as tiff:
             return _is_lossy(tiff.pages.first)
 
     def values(self, path: Path, part: Part) -> tuple[AnyArray, AnyArray | None]:
@@ -89,7 +94,7 @@ class Tiff(Reader):
 
         Masks of two values are turned round as every viewer shows them; numbered labels are not.
         """
-        with opened(path) as file:
+        with _opened(path) as file:
             array, shape, letters = _decoded(file, path, part)
             colours = _colour_map(file)
             if colours is not None:
@@ -104,12 +109,47 @@ class Tiff(Reader):
 
     def colours(self, path: Path) -> AnyArray | None:
         """Return the colour map, unless it says only how to show the values."""
-        with opened(path) as file:
+        with _opened(path) as file:
             return _colour_map(file)
 
     def members(self, path: Path) -> tuple[str, ...]:
         """Return the names of the files that are one image with this one, itself among them."""
         return members(path)
+
+    def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
+        """Return the files that an image, or a smaller copy in it, is read from."""
+        file = divided(path)[0]
+        return tuple(file.parent / name for name in members(file))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Opened]:
+    """Open a file, at the level of its pyramid that a path names."""
+    container, name = divided(path)
+    with opened(container) as file:
+        if not name:
+            yield file
+            return
+        level = levels.wanted(name)
+        if level is None:
+            expected = "the number of a level, or a pixel size such as 0.5um, behind the colon"
+            raise invalid(str(container), expected=expected, received=name)
+        copies = [file.series, *(s for s in file.series.levels[1:] if s.axes == file.series.axes)]
+        size, _ = pixel_size_um(file, False)
+        sizes = [_scaled(size, file.series, copy) for copy in copies]
+        named = [dict(zip("yx", (one or ())[-2:], strict=False)) for one in sizes]
+        number = levels.chosen(level, named, str(container))
+        yield replace(file, series=copies[number], full=file.series)
+
+
+def _scaled(size: tuple[float, ...] | None, full: Any, copy: Any) -> tuple[float, ...] | None:
+    """Return the size of the pixels of a smaller copy, (y, x) or (z, y, x)."""
+    if size is None:
+        return None
+    whole, small = (dict(zip(s.axes, s.shape, strict=True)) for s in (full, copy))
+    letters = "ZYX"[-len(size) :]
+    ratios = [whole.get(a, 1) / small.get(a, 1) for a in letters]
+    return tuple(s * r for s, r in zip(size, ratios, strict=True))
 
 
 def write(
@@ -269,6 +309,8 @@ def _header(file: Opened, path: Path, axes: str | None) -> ImageInfo:
     bytes_ = colours is not None or file.series.dtype.kind == "b"
     dtype = np.dtype(np.uint8) if bytes_ else file.series.dtype
     size, odd = pixel_size_um(file, "z" in ordered)
+    if file.full is not None:
+        size = _scaled(size, file.full, file.series)
     orientation = _orientation(file)
     if orientation >= 5:
         shape = (*shape[:-3], shape[-2], shape[-3], shape[-1])

@@ -51,6 +51,8 @@ class Opened:
     tiff: tifffile.TiffFile
     series: tifffile.TiffPageSeries
     notes: list[str] = field(default_factory=list)
+    full: tifffile.TiffPageSeries | None = None
+    """The image itself, where `series` is a smaller copy of it."""
 
     @property
     def page(self) -> Any:

@@ -9,7 +9,9 @@ import numpy as np
 
 from ..errors import InvalidError, invalid
 from ..messages import said_by, say
+from . import levels
 from .image import AnyArray, ImageInfo, arrangement
+from .inside import divided
 from .ome_zarr import Stored, is_label_image, labels_of, scenes_of, stored_at
 from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
 from .remote import address
@@ -38,11 +40,12 @@ class Zarr(Reader):
         """Whether a folder is a store, or one of the groups and arrays in it."""
         if address(path) is not None:
             return node_at(path) is not None
-        return path.is_dir() and is_store(path)
+        folder = _located(path)[0]
+        return folder.is_dir() and is_store(folder)
 
     def scenes(self, path: Path) -> tuple[str, ...]:
         """Return the images of a series, or the fields of a plate by row, column and field."""
-        names = tuple(scenes_of(path))
+        names = tuple(scenes_of(_located(path)[0]))
         return names if names != ("",) else ()
 
     def info(self, path: Path, part: Part) -> ImageInfo:
@@ -55,7 +58,7 @@ class Zarr(Reader):
         names = names if names is not None and len(names) == shape[-1] else None
         notes = (*stored.notes, *notes)
         # of labels there may be none
-        if not has_chunks(stored.array) and not is_label_image(path):
+        if not has_chunks(stored.array) and not is_label_image(_located(path)[0]):
             notes += (say("no pixel of it is stored, so that all are the same: is it whole?"),)
         found = ImageInfo(shape, stored.array.dtype, axes, size, names, regions=True, notes=notes)
         origin = tuple(stored.origin_um.get(axis, 0.0) for axis in axes if axis in "zyx")
@@ -87,14 +90,15 @@ class Zarr(Reader):
 
     def labels(self, path: Path) -> tuple[Path, ...]:
         """Return the label images in an image, as its group of labels lists them."""
-        return labels_of(path)
+        folder, level = _located(path)
+        return () if level else labels_of(folder)
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return metadata, folders and the first chunks of an image."""
         if address(path) is not None:
             return (path,)
         array = _stored(path, Part(scene=scene)).array
-        return (path, metadata_file(array), *watched(array.path))
+        return (_located(path)[0], metadata_file(array), *watched(array.path))
 
 
 def is_store(path: Path) -> bool:
@@ -111,10 +115,22 @@ def is_store(path: Path) -> bool:
 
 
 def _stored(path: Path, part: Part) -> Stored:
-    scenes = scenes_of(path)
-    chosen = chosen_scene(path, tuple(scenes), part.scene)
+    place, level = _located(path)
+    scenes = scenes_of(place)
+    chosen = chosen_scene(place, tuple(scenes), part.scene)
     folder = list(scenes.values())[chosen]
-    return stored_at(folder, part.axes)
+    return stored_at(folder, part.axes, level)
+
+
+def _located(path: Path) -> tuple[Path, str]:
+    """Return the folder that is meant, and the level of its pyramid; nothing for the full one.
+
+    What follows a colon and is neither a number nor a size is in the folder, as behind a slash.
+    """
+    folder, name = divided(path)
+    if not name or levels.wanted(name) is not None:
+        return folder, name
+    return folder / name, ""
 
 
 ZARR = Zarr()
