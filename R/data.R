@@ -31,6 +31,9 @@
 #'   values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the ids
 #'   that are named. Ids that are not named are background; where `background` is named itself they
 #'   are unknown, as are those named `unknown`. (`group` is of images.)
+#' @param also More data sets: paths, or a list of paths and [cl_data()]. Patches are drawn from each
+#'   set alike, or as `weights` say, however many images each has.
+#' @param weights How often patches are drawn from each of the sets, the first one first.
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export
 #' @examples
@@ -39,16 +42,24 @@
 #' cl_data(list(a = image), list(image > 100), pixel_size_um = 0.5)
 cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
                     unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL,
-                    class_ids = NULL) {
+                    class_ids = NULL, also = NULL, weights = NULL) {
   no_dots(...)
   how <- list(
     names = names, group = group, channels = channels, unknown = unknown, axes = axes,
-    pixel_size_um = pixel_size_um, pattern = pattern, class_ids = plain_class_ids(class_ids)
+    pixel_size_um = pixel_size_um, pattern = pattern, class_ids = plain_class_ids(class_ids),
+    weights = weights
   )
   # what is no text or number is told here, and not when the data are used
   pack_arguments(how)
+  if (!is.null(also)) how$also <- each_also(also)
   # of one working directory, wherever R works when they are used
   new_data(lasting(images), lasting(labels), how)
+}
+
+# More data sets as a list of such data.
+each_also <- function(also) {
+  several <- if (inherits(also, "cl_data") || is.data.frame(also)) list(also) else as.list(also)
+  lapply(several, as_cl_data, what = "also")
 }
 
 # Ids by class, as lists of numbers.
@@ -74,6 +85,8 @@ print.cl_data <- function(x, ...) {
   cat("Images with labels: ", where_from(x), "\n", sep = "")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   given$class_ids <- names(x$class_ids)
+  given$also <- lapply(x$also, where_from)
+  given$weights <- x$weights
   for (name in names(Filter(Negate(is.null), given))) {
     shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")
     cat(sprintf("  %-15s%s\n", name, paste(shown, collapse = ", ")))

@@ -240,8 +240,9 @@ as_cl_data <- function(data, what = "data") {
 plain_data <- function(data, what = "data") {
   data <- as_cl_data(data, what)
   options <- data[c(
-    "group", "channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids"
+    "group", "channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids", "weights"
   )]
+  options$also <- lapply(data$also, plain_data)
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, what)), options))
   }

@@ -81,6 +81,7 @@ ITEM = {
     "roi": ((0, 32), (0, 32)),
     "spacing_um": (0.25, 0.25),
     "weight": 3.0,
+    "share": ("a set", 2.0),
 }
 HELD_OUT = ("id", "image", "annotations", "spacing_um")
 # groups decide the split where none is given; the rest is told, and not learned
@@ -117,7 +118,7 @@ UNET = {
     "stem_stride": 1,
     "pooling": ((2, 2), (1, 2)),
 }
-NORMALIZE = {"low": 2.0, "high": 90.0}
+NORMALIZE = {"low": 2.0, "high": 90.0, "range": (0.0, 4095.0)}
 # learned from the images in any case
 NOT_OF_NORMALIZE = {"floor", "floor_dtype"}
 ARGUMENTS = {
@@ -162,7 +163,7 @@ def test_every_setting_is_tried_below():
     assert fields(cl.Data) == {
         *("items", "unknown"),
         # by which items are made, and what is told of them
-        *("channels", "problems", "notes", "classes", "origin"),
+        *("channels", "problems", "notes", "classes", "class_ids", "origin"),
     }
     assert {*inspect.signature(cl.train).parameters} - {"out", "overwrite", "progress"} == {
         *("data", "network", "trainer", *ARGUMENTS),

@@ -27,3 +27,19 @@ test_that("crops in folders are data, and their mask hides labels", {
   expect_match(checked$text, "1 crop \\(raw, labels, mask\\): 1 of train")
   expect_equal(checked$table$foreground, round(mean(made$labels[33:64, ] > 0), 4))
 })
+
+test_that("several data sets are one, with weights", {
+  need_python()
+  sets <- vapply(1:2, function(k) cl_simulate(tempfile("set"), images = k, seed = k), "")
+  data <- cl_data(sets[1], also = sets[2], weights = c(3, 1))
+  expect_output(print(data), "weights +3, 1")
+  checked <- cl_check(data, progress = FALSE)
+  expect_identical(nrow(checked$table), 3L)
+  expect_match(checked$text, "2 data sets; of the patches of training: .* 75%, .* 25%")
+  other <- cl_data(sets[1], also = list(cl_data(sets[2])))
+  expect_identical(cl_check(other, progress = FALSE)$table$image, checked$table$image)
+  expect_error(
+    cl_check(cl_data(sets[1], also = sets[2], weights = 1:3), progress = FALSE),
+    "Invalid `weights`. Expected 2 numbers above 0"
+  )
+})

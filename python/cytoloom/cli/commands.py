@@ -309,6 +309,7 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "data": {
         "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, label"
     },
+    "also": {"nargs": "+", "metavar": "DATA"},
     "model": {"help": "model folder"},
     "model_a": {"help": "folder of one model"},
     "model_b": {"help": "folder of the other model"},

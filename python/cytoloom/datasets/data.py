@@ -17,7 +17,7 @@ from .across import aligned
 from .drawn import DrawnSource
 from .files import FileSource, pixel_sha256, values_sha256
 from .folders import folder_data, pair_data
-from .given import ReadOptions, is_file, listed_at, shortened, told_where, with_settings
+from .given import ReadOptions, is_file, listed, listed_at, shortened, told_where, with_settings
 from .ids import named
 from .items import Gathered, Item
 from .layouts import WHAT
@@ -34,6 +34,7 @@ from .mapped import (
 )
 from .origin import origin
 from .placed import PlacedSource
+from .several import joined
 from .sources import Source
 from .tables import TABLES, table_data
 from .views import ChannelSource
@@ -213,6 +214,37 @@ class Data:
 
     @classmethod
     @checked
+    def join(cls, parts: Sequence[Any], weights: Sequence[float] | None = None) -> Data:
+        """Take several data sets as one, of which patches are drawn as weights say.
+
+        Parameters
+        ----------
+        parts : sequence of Data, or of what `as_data` takes
+            The sets. Their images are called as set and image are.
+        weights : sequence of float, optional
+            One for each set: ``[3, 1]`` draws three patches of four from the first, however many
+            images each has. Within a set its images count as they do alone. Default: all alike.
+
+        Returns
+        -------
+        Data
+
+        Raises
+        ------
+        InvalidError
+            Other numbers of weights than sets, or classes that differ.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> one = as_data((np.zeros((8, 8)), np.ones((8, 8), int)))
+        >>> [item.share for item in Data.join([one, one], weights=[3, 1]).items]
+        [('set 1', 3.0), ('set 2', 1.0)]
+        """
+        return _joined([as_data(part) for part in parts], weights)
+
+    @classmethod
+    @checked
     def from_folder(cls, folder: str | Path, **options: Any) -> Data:
         """Take a folder with ``images/`` and ``masks/`` or ``labels/``, or with both mixed.
 
@@ -331,6 +363,8 @@ def as_data(
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
     class_ids: Mapping[str, Any] | None = None,
+    also: Any = None,
+    weights: float | tuple[float, ...] | None = None,
 ) -> Data:
     """Turn whatever names annotated images into `Data`; no pixel is decoded.
 
@@ -361,6 +395,11 @@ def as_data(
         values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the
         ids that are named. Ids that are not named are background; where ``background`` is named
         itself they are unknown, as are those named ``unknown``. (Groups are groups of images.)
+    also : path, Data or sequence of them, optional
+        More data sets, read in the same way. Patches are drawn from each set alike, or as
+        `weights` say, however many images each has; see `Data.join`.
+    weights : tuple of float, optional
+        How often patches are drawn from each of the sets, the first one first.
 
     Returns
     -------
@@ -375,9 +414,33 @@ def as_data(
     options = ReadOptions(
         channels, unknown, axes, pixel_size_um, pattern=pattern, class_ids=class_ids
     )
+    if also is not None or weights is not None:
+        return _several([x, *([] if also is None else listed(also))], weights, options)
+    return _one_set(x, options)
+
+
+def _one_set(x: Any, options: ReadOptions) -> Data:
     if isinstance(x, Data):
         return _reread(x, options)
     return replace(_as_data(x, options), origin=_origin(x, options))
+
+
+def _joined(parts: Sequence[Data], weights: Any) -> Data:
+    found = joined(parts, weights)
+    class_ids = next((part.class_ids for part in parts if part.class_ids), None)
+    return Data(
+        found.items, parts[0].channels, found.unknown, found.problems, found.notes, found.classes,
+        class_ids,
+    )  # fmt: skip
+
+
+def _several(parts: Sequence[Any], weights: Any, options: ReadOptions) -> Data:
+    found = _joined([_one_set(part, options) for part in parts], weights)
+    whole = [_origin(part, options) for part in parts]
+    if not all(whole):
+        return found
+    more = {"also": [one["given"] for one in whole[1:]], "weights": weights}
+    return replace(found, origin={**whole[0], **more})
 
 
 def _as_data(x: Any, options: ReadOptions) -> Data:

@@ -40,6 +40,9 @@ class Item:
         Micrometres per pixel of each spatial axis.
     weight : float, default 1.0
         How often it is drawn in training, relative to the others.
+    share : (str, float), optional
+        Of several data sets, the one that it is of, and how often patches are drawn from this one,
+        relative to the others.
     notes : tuple of str, default ()
         What had to be guessed of the image, and what is odd about its file.
     columns : dict, default {}
@@ -63,6 +66,7 @@ class Item:
     roi: tuple[tuple[int, int], ...] | None = None
     spacing_um: tuple[float, ...] | None = None
     weight: float = 1.0
+    share: tuple[str, float] | None = None
     notes: tuple[str, ...] = ()
     columns: Mapping[str, Any] = field(default_factory=dict)
     annotators: tuple[str, ...] = ()

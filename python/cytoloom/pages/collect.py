@@ -119,7 +119,8 @@ def _read(found: Shown, given: Any, how: Mapping[str, Any]) -> list[Item]:
             data = as_data(given, **{k: v for k, v in how.items() if k not in ("slices", "taken")})
             if data.items:  # none of images alone
                 return list(data.items)
-    known = {name: value for name, value in how.items() if name not in ("unknown", "pixel_size_um")}
+    of_labels = ("unknown", "pixel_size_um", "class_ids", "also", "weights")
+    known = {name: value for name, value in how.items() if name not in of_labels}
     try:
         return list(gather_images(given, **known).items)
     except InvalidError as error:

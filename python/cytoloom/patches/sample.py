@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import invalid
 from ..messages import say
-from .positions import find_foreground, gather, limit_per_image
+from .positions import Foreground, find_foreground, gather, limit_per_image
 from .tiles import Slices
 from .warp import Placed, Warp
 
@@ -90,6 +90,8 @@ class Reader:
         The only part of the image whose labels count.
     weight : float, default 1.0
         How often this image is drawn, relative to the others.
+    share : (str, float) or None, default None
+        Of several data sets, the one that it is of, and how often patches are drawn from this one.
     drawn : tuple of Readable, default ()
         The labels of each of several annotators, read beside `labels`.
     """
@@ -103,6 +105,7 @@ class Reader:
     spacing_um: tuple[float, ...] | None = None
     roi: Slices | None = None
     weight: float = 1.0
+    share: tuple[str, float] | None = None
     drawn: tuple[Readable, ...] = ()
 
     @property
@@ -118,13 +121,29 @@ class Reader:
         return tuple(slice(start, stop) for start, stop, _ in ends)
 
 
+@dataclass(frozen=True, eq=False)
+class _Set:
+    """The images of one data set, how often each is drawn, and where they have foreground."""
+
+    readers: tuple[Reader, ...]
+    weights: npt.NDArray[np.float64]
+    found: Foreground
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[Reader, dict[int, npt.NDArray[np.int32]]]]) -> _Set:
+        """Put images together with what was found in each."""
+        readers = tuple(reader for reader, _ in pairs)
+        weights = np.array([reader.weight for reader in readers], np.float64)
+        return cls(readers, weights, gather([found for _, found in pairs]))
+
+
 class Sampler:
     """Draws patches from images, balanced over images, foreground and classes.
 
     Parameters
     ----------
     readers : sequence of Reader
-        The images; each is drawn in proportion to its weight.
+        The images; each is drawn in proportion to its weight, of several sets first one of these.
     patch_px : tuple of int
         Spatial shape of a patch in px.
     context_px : int, default 0
@@ -167,14 +186,17 @@ class Sampler:
         self.augment = augment
         self.foreground = foreground
         _check(self.readers, self.patch_px)
-        self._weights = np.array([r.weight for r in self.readers], np.float64)
         limit = limit_per_image(len(self.readers))
-        self._found = gather(
-            [
-                _remember(r, balance, limit, np.random.default_rng([seed, i]))
-                for i, r in enumerate(self.readers if foreground > 0 else ())
-            ]
-        )
+        found = [
+            _remember(r, balance, limit, np.random.default_rng([seed, i])) if foreground > 0 else {}
+            for i, r in enumerate(self.readers)
+        ]
+        sets = dict.fromkeys(r.share for r in self.readers)
+        self._sets = [
+            _Set.of([(r, f) for r, f in zip(self.readers, found, strict=True) if r.share == share])
+            for share in sets
+        ]
+        self._shares = np.array([share[1] if share else 1.0 for share in sets], np.float64)
 
     @property
     def window_px(self) -> tuple[int, ...]:
@@ -211,14 +233,16 @@ class Sampler:
         return replace(sample, arrays={**sample.arrays, "image": image})
 
     def _place(self, rng: np.random.Generator) -> tuple[Reader, npt.NDArray[np.int32]]:
+        one = self._sets[0 if len(self._sets) == 1 else _draw(self._shares, rng)]
+        found = one.found
         # first a class, then an image that has it: rare classes are seen as often as common ones
-        if self._found.classes and rng.random() < self.foreground:
-            label = self._found.classes[rng.integers(len(self._found.classes))]
-            images = self._found.images[label]
-            index = int(images[_draw(self._weights[images], rng)])
-            pixels = self._found.pixels[label, index]
-            return self.readers[index], pixels[rng.integers(len(pixels))]
-        reader = self.readers[_draw(self._weights, rng)]
+        if found.classes and rng.random() < self.foreground:
+            label = found.classes[rng.integers(len(found.classes))]
+            images = found.images[label]
+            index = int(images[_draw(one.weights[images], rng)])
+            pixels = found.pixels[label, index]
+            return one.readers[index], pixels[rng.integers(len(pixels))]
+        reader = one.readers[_draw(one.weights, rng)]
         pixel = _anywhere(reader, rng)
         for _ in range(TRIES):
             if reader.unknown is None or _label_at(reader, pixel) != reader.unknown:

@@ -320,6 +320,8 @@ def _options(value: Any) -> Plain:
         "axes": given.get("axes"),
         "pattern": given.get("pattern"),
         "class_ids": _class_ids(given.get("class_ids")),
+        "also": [_data(one) for one in _listed(given.get("also"))] or None,
+        "weights": tuple(_listed(given.get("weights"))) or None,
         "pixel_size_um": (tuple(size) if len(size) > 1 else float(size[0])) if size else None,
         "group": [str(g) for g in _listed(given.get("group"))],
     }

@@ -365,6 +365,7 @@ def _readers(
             spacing_um=item.spacing_um,
             roi=getattr(item.annotations[0], "inside", None),
             weight=item.weight,
+            share=item.share,
         )
         for item, own in zip(part.items, stats, strict=True)
     )

@@ -88,7 +88,10 @@ class Segmentation(Lesson):
             "start": model_sha256(start) if start is not None else None,
             "data": to_plain([rows, [[item.roi for item in part.items] for part in parts]]),
             "unknown": [part.unknown for part in parts],
-            "weight": [item.weight for item in split.train.items],
+            "weight": [
+                item.weight if item.share is None else [item.weight, *item.share]
+                for item in split.train.items
+            ],
             "pixel_size_um": to_plain([[i.spacing_um for i in part.items] for part in parts]),
         }
 
