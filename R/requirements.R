@@ -26,7 +26,9 @@ extras_known <- list(
   parquet = "pyarrow>=15",
   affinities = "bioimage-cpp>=0.10",
   vendor = c("czifile>=2019.7.2", "liffile>=2025.2.20", "nd2>=0.8"),
-  volumes = c("zarr>=3.1", "h5py>=3.9", "tensorstore>=0.1.70"),
+  volumes = c(
+    "zarr>=3.1", "h5py>=3.9", "tensorstore>=0.1.70", "fsspec>=2024.2", "aiohttp>=3.9"
+  ),
   cluster = "distributed>=2025.3",
   export = "roifile>=2024.9.15",
   report = "jinja2>=3.1",

@@ -36,7 +36,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.asked.append(self.path)
-        super().do_GET()
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            self.end_headers()
+        else:
+            super().do_GET()
 
     def end_headers(self):
         # S3 always says this of a file
@@ -120,6 +125,12 @@ def test_arrays_and_n5_on_a_server(tmp_path, server):
         np.testing.assert_array_equal(found.array[..., 0], ARRAY)
 
 
+def test_a_server_may_send_elsewhere_as_hugging_face_does(tmp_path, server):
+    write_image(tmp_path / "a b.zarr", ARRAY, "zyx")
+    found = read(f"{server[0]}/moved/a b.zarr")
+    np.testing.assert_array_equal(found.array[..., 0], ARRAY)
+
+
 def test_a_series_on_a_server_is_counted(tmp_path, server):
     said_of(tmp_path / "a.zarr", {"bioformats2raw.layout": 3})
     for k in range(2):
@@ -185,6 +196,7 @@ def test_s3_is_asked_where_the_environment_says(tmp_path, server, monkeypatch):
         ("gcs://a/b.zarr", "gs://"),
         ("file:///a/b.zarr", "path itself"),
         ("ftp://a/b.zarr", "https://"),
+        ("https://a/b.zarr?signature=1", "the folder itself"),
     ],
 )
 def test_addresses_of_other_kinds_get_one_sentence(url, remedy):

@@ -203,6 +203,16 @@ def test_images_in_files_are_told_apart_by_name(tmp_path):
     assert make_ids(["x/a.h5:/raw", "y/a.h5:/raw"]) == ["x_a", "y_a"]
 
 
+def test_a_pattern_may_name_a_data_set_in_each_file(tmp_path):
+    for name in ("b", "a1", "a10", "a2"):
+        write_h5(tmp_path / f"{name}.h5", {"raw": STACK[0], "other": STACK[1]})
+    items = as_images(f"{tmp_path}/a*.h5:/raw")
+    assert [item.id for item in items] == ["a1", "a2", "a10"]
+    np.testing.assert_array_equal(items[0].image.read()[..., 0], STACK[0])
+    table = cl.measure(f"{tmp_path}/a*.h5:/other", f"{tmp_path}/a*.h5:/raw")
+    assert set(table["image"]) == {"a1", "a2", "a10"}
+
+
 def test_a_file_that_is_written_anew_is_read_anew(tmp_path):
     write_h5(tmp_path / "a.h5", {"raw": STACK[0]})
     (item,) = as_images(f"{tmp_path / 'a.h5'}:/raw")

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..images.channels import Channels
-from ..images.inside import is_there
+from ..images.inside import is_there, matching
 from ..messages import joined
 from . import pairing as pairs
 from .across import aligned
@@ -192,7 +192,7 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
         elif path.is_dir():
             images += _folder_images(path, options, said)[0]
         elif glob.has_magic(str(path)):
-            images += sorted(glob.glob(str(path), recursive=True), key=pairs.natural_order)
+            images += sorted(matching(path), key=pairs.natural_order)
         else:
             images.append(one)
     if any(isinstance(one, Files) for one in images):

@@ -126,7 +126,7 @@ def _of_view(
     if not taken:
         raise _wrong(path, "a view that was taken", "missing ones alone")
     first = setups[0]
-    copies = _copies(path, data, *taken[0], first.size)
+    copies = _copies(path, data, *taken[0], first.size, bool(name))
     dtype = data.dtype(copies[0])
     sizes = [_sizes_um(first, tuple(copy.shape)) for copy in copies]
     level = _level(path, name, sizes) if name else 0
@@ -153,11 +153,20 @@ def _of_view(
 
 
 def _copies(
-    path: Path, data: _Hdf5Data | _N5Data, frame: int, setup: int, size: tuple[int, ...]
+    path: Path,
+    data: _Hdf5Data | _N5Data,
+    frame: int,
+    setup: int,
+    size: tuple[int, ...],
+    smaller: bool,
 ) -> list[Any]:
     """Return the volume of a view, which has the size that the XML says, and its smaller copies."""
     found = [_volume(path, data, frame, setup, 0, size)]
-    while (copy := data.volume(frame, setup, len(found))) is not None and len(copy.shape) == 3:
+    while (
+        smaller
+        and (copy := data.volume(frame, setup, len(found))) is not None
+        and len(copy.shape) == 3
+    ):
         found.append(copy)
     return found
 

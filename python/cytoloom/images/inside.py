@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def divided(path: str | Path) -> tuple[Path, str]:
     if match[2][0] != ":" and not Path(match[1]).is_file():
         return Path(path), ""
     return Path(match[1]), match[3].replace("\\", "/").strip("/")
+
+
+def matching(pattern: str | Path) -> list[str]:
+    """Return the files that a pattern means, each with what is meant within it; in no order.
+
+    Examples
+    --------
+    >>> matching("nothing/*.h5:/raw")
+    []
+    """
+    # brackets in the name of a data set are none of a pattern
+    file, name = divided(pattern)
+    found = glob.glob(str(file), recursive=True)
+    return [f"{one}:/{name}" for one in found] if name else found
 
 
 def is_there(path: str | Path) -> bool:

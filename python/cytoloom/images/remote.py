@@ -79,6 +79,10 @@ def refuse_unread(url: str) -> None:
     """Say of addresses of other kinds what to give instead."""
     kind = url.partition("://")[0]
     if re.fullmatch(_READ, kind):
+        if "?" in url or "#" in url:
+            remedy = "Copy it to a disk, or give the address of the folder itself."
+            got = "one with more behind it, such as a signature"
+            raise invalid(url, expected="the address of a folder", received=got, remedy=remedy)
         return
     remedies = {
         "hf": "Give the address of the files: https://huggingface.co/datasets/OWNER/NAME/resolve/main/a.zarr.",

@@ -203,7 +203,7 @@ def opened(node: Node) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _opened_at(path: Path, version: int) -> Any:
-    return tensor_store.opened(path, "zarr" if version == 2 else "zarr3")
+    return tensor_store.array_at(path, version)
 
 
 @functools.lru_cache(maxsize=64)
