@@ -176,3 +176,6 @@ def test_a_resolution_of_ome_zarr_has_the_axes_and_size_that_its_image_says(tmp_
         info = probe(path / str(k))
         assert (info.axes, info.pixel_size_um, info.notes) == ("yxc", (size, size), ())
     assert read(f"{path}:/0").array.shape == (600, 900, 1)
+    cl.convert(f"{path}:/0", path / "labels" / "own")
+    assert read(f"{path}/labels/own:/0.5um").array.shape == (300, 450, 1)
+    assert read(f"{path}:/labels/own").array.shape == (600, 900, 1)

@@ -93,6 +93,8 @@ def test_ome_zarr_on_a_server_is_read_as_on_disk(tmp_path, server, version):
     write_image(tmp_path / "bare.zarr", ARRAY, "zyx")
     with pytest.raises(InvalidError, match="label images of its own"):
         as_data(f"{server[0]}/bare.zarr")
+    np.testing.assert_array_equal(read(f"{url}:/0").array[..., 0], ARRAY)
+    np.testing.assert_array_equal(read_labels(f"{url}/labels/labels:/0"), labels)
     made = cl.convert(url, tmp_path / "copy.zarr", progress=False)
     np.testing.assert_array_equal(read(made).array[..., 0], ARRAY)
 

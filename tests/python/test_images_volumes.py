@@ -329,6 +329,13 @@ def test_big_data_viewer_gives_views_time_channels_and_voxels(tmp_path, kind):
         read(data)
 
 
+@pytest.mark.parametrize("kind", ["hdf5", "n5"])
+def test_in_a_folder_the_xml_stands_for_its_data(tmp_path, kind):
+    write_bdv(tmp_path / "a.xml", {(0, 0): MOVIE[:1, 0]}, kind=kind)
+    (tmp_path / "other.xml").write_text('<?xml version="1.0"?><other/>')
+    assert [item.id for item in as_images(tmp_path)] == ["a"]
+
+
 def test_a_view_that_was_never_taken_is_zeros_and_said(tmp_path):
     path = tmp_path / "a.xml"
     write_bdv(path, {(0, 0): MOVIE[:, 0], (1, 0): MOVIE[:, 1]}, missing=[(1, 0)])

@@ -19,6 +19,7 @@ _SHOWN = 3
 _OURS = "file of a run"
 _CELLPOSE = "of Cellpose's *_seg.npy, pickles, which are never loaded"
 _OF_A_SET = "other file of a set of OME-TIFF that is one image"
+_OF_XML = "of the pixels that an XML file of BigDataViewer describes"
 _OF_CELLPOSE = re.compile(r"(.+)_(flows|cp_flows|flows_cp|cp_output|cp_outlines|outlines_cp|dP)")
 
 
@@ -113,9 +114,15 @@ def walk(folder: str | Path, labels: bool = False) -> Listing:
             if what != _OURS:
                 (passed[what] if what else found).append(_below(folder, here / name))
     paths = [folder / name for name in sorted(found, key=natural_order)]
+    of_xml = {data for path in paths if (data := formats.data_of(path)) is not None}
+    described = [_below(folder, path) for path in paths if path in of_xml]
+    if described:
+        passed[_OF_XML] = described
+    paths = [path for path in paths if path not in of_xml]
     images = [_below(folder, path) for path in formats.once(paths)]
-    if len(images) < len(found):
-        passed[_OF_A_SET] = sorted(set(found) - set(images), key=natural_order)
+    others = {_below(folder, path) for path in paths} - set(images)
+    if others:
+        passed[_OF_A_SET] = sorted(others, key=natural_order)
     return Listing(folder, images, dict(sorted(passed.items())))
 
 
@@ -157,6 +164,7 @@ def _file_kind(path: Path, siblings: Sequence[str]) -> str:
         return "of Cellpose's flows and outlines"
     # .gz is an image only as .nii.gz; tables and texts are compressed too
     known = name.endswith(formats.suffixes()) or formats.is_foreign(name)
+    known = known or formats.data_of(path) is not None
     if known and (not name.endswith(".gz") or name.endswith(".nii.gz")):
         return ""
     return f"file ending in {path.suffix}" if path.suffix else "file without an ending"

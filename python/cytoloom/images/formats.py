@@ -35,7 +35,7 @@ _CONVERT = {
     ),
     "Load it and pass the array, or save it as TIFF or .npy.": ".npz .mat .pkl",
     "Outlines of ImageJ are labels: put them into a folder of labels, with the names of the images "
-    "(a.tif, a.zip).": ".roi .zip",
+    "(a.tif, a.zip); archives of images, such as a.zarr.zip, are to be unpacked.": ".roi .zip",
     "Save it as PNG or TIFF from Fiji or an image editor.": (
         ".gif .webp .heic .avif .jp2 .jxl .psd .pdf .svg"
     ),
@@ -200,6 +200,23 @@ def labels_within(path: Path) -> tuple[Path, ...]:
     ()
     """
     return reader_of(path).labels(path) if is_image_folder(path) else ()
+
+
+def data_of(path: Path) -> Path | None:
+    """Return the file or folder that holds the pixels of one that describes them, if it does.
+
+    Examples
+    --------
+    >>> data_of(Path("images/a.png")) is None
+    True
+    """
+    if path.suffix.lower() != ".xml":
+        return None
+    try:
+        described = reader_of(path)
+        return described.watched(path, None)[-1] if described is bdv.BDV else None
+    except Exception:  # whatever is wrong with it is said when it is read
+        return None
 
 
 def watched(path: Path, scene: str | None) -> tuple[Path, ...]:

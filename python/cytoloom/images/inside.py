@@ -8,12 +8,14 @@ from pathlib import Path
 
 from .remote import address
 
-_SETS = "h5|hdf5|hdf|he5|ilp|ims"
-_OTHERS = "tiff?|btf|tf2|tf8|svs|ndpi|scn|bif|qptiff|xml|zarr|n5"
-_WITHIN = re.compile(
-    rf"(.+?\.(?:{_SETS}))(:[/\\]*|[/\\]+)(.*)|(.+?\.(?:{_OTHERS})):[/\\]*(.*)", re.I | re.S
-)
-"""A file that holds data sets or smaller copies, what divides it from one of them, and that one."""
+_SETS = "h5|hdf5|hdf|he5|nc|ilp|ims"
+_FILES = "tiff?|btf|tf2|tf8|svs|ndpi|scn|bif|qptiff|xml"
+_FOLDERS = r"(?:zarr|n5)(?:[/\\][^:]*)?"
+_OF_SETS = re.compile(rf"(.+?\.(?:{_SETS}))(:[/\\]*|[/\\]+)(.*)", re.I | re.S)
+"""A file that holds data sets, what divides it from one of them, and that one."""
+_OF_FOLDER = re.compile(rf"(.+?\.{_FOLDERS}):[/\\]*(.*)", re.I | re.S)
+_OF_COPIES = re.compile(rf"(.+?\.(?:{_FILES}|{_FOLDERS})):[/\\]*(.*)", re.I | re.S)
+"""A file or folder that holds smaller copies, and one of them."""
 
 
 def divided(path: str | Path) -> tuple[Path, str]:
@@ -30,15 +32,21 @@ def divided(path: str | Path) -> tuple[Path, str]:
     ('C:\\data\\a.h5', 'raw')
     >>> divided("set/a.tif") == (Path("set/a.tif"), ""), divided("set/a.svs:/1")[1]
     (True, '1')
+    >>> divided("http://host:80/a.zarr/labels/b:/1um")[1], divided("http://host:80/a.zarr")[1]
+    ('1um', '')
     """
-    match = _WITHIN.fullmatch(str(path))
-    if match is None or address(path) is not None:
-        return Path(path), ""
-    if match[1] is None:
-        return Path(match[4]), match[5].replace("\\", "/").strip("/")
-    if match[2][0] != ":" and not Path(match[1]).is_file():
-        return Path(path), ""
-    return Path(match[1]), match[3].replace("\\", "/").strip("/")
+    text = str(path)
+    remote = address(path) is not None
+    sets = None if remote else _OF_SETS.fullmatch(text)
+    if sets is not None and (sets[2][0] == ":" or Path(sets[1]).is_file()):
+        return Path(sets[1]), _plain(sets[3])
+    # in an address the colon of a port is another one
+    copies = (_OF_FOLDER if remote else _OF_COPIES).fullmatch(text)
+    return (Path(path), "") if copies is None else (Path(copies[1]), _plain(copies[2]))
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").strip("/")
 
 
 def matching(pattern: str | Path) -> list[str]:

@@ -39,7 +39,7 @@ class Zarr(Reader):
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether a folder is a store, or one of the groups and arrays in it."""
         if address(path) is not None:
-            return node_at(path) is not None
+            return node_at(_located(path)[0]) is not None
         folder = _located(path)[0]
         return folder.is_dir() and is_store(folder)
 

@@ -94,10 +94,10 @@ _OTHERS: dict[str, Callable[[Path, Pixels], object]] = {
     "a.npz": lambda path, grey: np.savez(path, grey=grey),
     "a.zip": lambda path, grey: np.savez(path.open("wb"), grey=grey),
     "a.roi": lambda path, grey: path.write_bytes(b"Iout" + grey.tobytes()[:200]),
-    "a.h5": lambda path, grey: path.write_bytes(b"\x89HDF\r\n\x1a\n" + grey.tobytes()),
+    "a.h5": lambda path, grey: _h5(path, grey),
     "a.zarr": lambda path, grey: _zarr(path, grey),
 }
-"""What is not read here, but said so, and a store of Zarr, which is a folder."""
+"""What is not read here, but said so; HDF5; and a store of Zarr, which is a folder."""
 READ = (".tif", ".png", ".npy", ".jpg", ".czi", ".lif", ".nd2")
 CHECKED = (".png",)
 """Endings of files whose bytes all have checksums, so that no damage may stay unnoticed."""
@@ -146,7 +146,7 @@ def _refuse_other_pixels(path: Path, whole: Pixels | None) -> None:
 
 
 def _other_format(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
-    """Write what is no image here (archives, outlines, HDF5), and Zarr folders, damaged or not."""
+    """Write what is no image here (archives, outlines), HDF5 and Zarr folders, damaged or not."""
     name = str(rng.choice(list(_OTHERS)))
     _OTHERS[name](folder / name, _READY["grey"])
     files = sorted(p for p in [folder / name, *(folder / name).rglob("*")] if p.is_file())
@@ -158,6 +158,14 @@ def _other_format(rng: np.random.Generator, folder: Path) -> tuple[str, str]:
     if rng.random() < 0.3 and (folder / name).is_file():
         name = str((folder / name).rename(folder / f"b{rng.choice(READ)}").name)
     return name, how
+
+
+def _h5(path: Path, grey: Pixels) -> None:
+    """Write HDF5 of one data set."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["raw"] = grey
 
 
 def _zarr(path: Path, grey: Pixels) -> None:
