@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -368,6 +369,39 @@ def test_bad_xml_gets_one_sentence(tmp_path, old, new, expected):
     path.write_text(text.replace(old, new))
     with pytest.raises(InvalidError, match=expected):
         read(path)
+
+
+RANGE = '<Timepoints type="range"><first>0</first><last>1</last></Timepoints>'
+
+
+@pytest.mark.parametrize(
+    ("written", "frames"),
+    [
+        ('<Timepoints type="pattern"><integerpattern>0-1</integerpattern></Timepoints>', [0, 1]),
+        ('<Timepoints type="pattern"><integerpattern>1, 0</integerpattern></Timepoints>', [1, 0]),
+        ('<Timepoints type="list"><Timepoint><id>1</id></Timepoint></Timepoints>', [1]),
+        ("", [0]),
+    ],
+)
+def test_time_points_are_a_range_a_list_or_a_pattern(tmp_path, written, frames):
+    path = tmp_path / "a.xml"
+    write_bdv(path, {(0, 0): MOVIE[:, 0]})
+    text = path.read_text()
+    assert RANGE in text
+    path.write_text(text.replace(RANGE, written))
+    image = read(path).array[..., 0]
+    np.testing.assert_array_equal(image.reshape(-1, 5, 20, 30), MOVIE[frames, 0])
+
+
+def test_views_of_which_nothing_is_said_are_called_by_their_numbers(tmp_path):
+    path = tmp_path / "a.xml"
+    write_bdv(path, {(0, 0): MOVIE[:, 0], (0, 1): MOVIE[:, 1]})
+    path.write_text(re.sub(r"<attributes>.*?</attributes>|<voxelSize>.*?</voxelSize>", "",
+                           path.read_text()))  # fmt: skip
+    assert scenes(path) == ("setup0", "setup1")
+    image = read(path, scene="setup1")
+    assert (image.pixel_size_um, image.channel_names) == (None, None)
+    np.testing.assert_array_equal(image.array[..., 0], MOVIE[:, 1])
 
 
 def test_other_xml_is_no_image(tmp_path):
