@@ -198,6 +198,25 @@ def test_labels_of_a_file_go_with_its_image(tmp_path):
     assert cl.check(tmp_path / "two").problems == ()
 
 
+def test_a_folder_of_files_with_image_and_labels_trains_as_it_is(tmp_path):
+    """As plant-seg writes them; with a third data set it is not clear which is meant."""
+    labels = np.zeros((20, 30), np.uint16)
+    labels[3:9, 3:9] = 1
+    for k, name in enumerate(("a1", "a2", "b")):
+        write_h5(tmp_path / f"{name}.h5", {"raw": STACK[k], "label": labels * (k + 1)})
+    data = cl.Data.from_folder(tmp_path)
+    assert [(item.id, item.group) for item in data.items] == [(n, None) for n in ("a1", "a2", "b")]
+    for k, item in enumerate(data.items):
+        np.testing.assert_array_equal(item.image.read()[..., 0], STACK[k])
+        np.testing.assert_array_equal(item.annotations[0].read(), labels * (k + 1))
+    assert cl.check(tmp_path).problems == ()
+    assert [item.id for item in as_images(tmp_path)] == ["a1", "a2", "b"]
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        file["raw_2x"] = STACK[0]
+    with pytest.raises(InvalidError, match=r"a file of 3, with /raw, /raw_2x, /label"):
+        as_images(tmp_path)[2].image.read()
+
+
 def test_images_in_files_are_told_apart_by_name(tmp_path):
     assert make_ids(["x/a.h5:/raw", "x/b.h5:/raw"]) == ["a", "b"]
     assert make_ids(["x/a.h5:/t/1", "x/a.h5:/t/2"]) == ["a_t_1", "a_t_2"]

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..images.image import Image
+from ..images.inside import divided
 from ..images.remote import address, shown
 from ..messages import counted
 from ..storage.atomic import meant
@@ -324,7 +325,7 @@ def _joined(folder: str, name: str, between: str, first: bool) -> str:
 
 
 def _folder(name: str) -> str | None:
-    parent = Path(name).parent.as_posix()
+    parent = divided(name)[0].parent.as_posix()
     return None if parent == "." else parent
 
 

@@ -230,13 +230,19 @@ def _mixed(folder: Path) -> Layout:
 
 def _with_own_labels(layout: Layout) -> Layout:
     """Take the labels that images hold themselves, where they do."""
-    found = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for name in layout.images:
+        path = layout.images_folder / name
         try:
-            found[name] = formats.labels_within(layout.images_folder / name)
-        except InvalidError:  # said when the image is read
+            pair = formats.pair_within(path)
+            if pair is not None:
+                found[pair[0].relative_to(layout.images_folder).as_posix()] = pair[1:]
+            else:
+                found[name] = formats.labels_within(path)
+        except Exception:  # said when the image is read
             found[name] = ()
-    return replace(layout, within={name: paths for name, paths in found.items() if paths})
+    within = {name: paths for name, paths in found.items() if paths}
+    return replace(layout, images=list(found), within=within)
 
 
 def _image_folders(folder: Path, listing: Listing) -> Layout | None:

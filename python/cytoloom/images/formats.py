@@ -202,6 +202,20 @@ def labels_within(path: Path) -> tuple[Path, ...]:
     return reader_of(path).labels(path) if is_image_folder(path) else ()
 
 
+def pair_within(path: Path) -> tuple[Path, Path] | None:
+    """Return image and labels within a file that holds just these.
+
+    Examples
+    --------
+    >>> pair_within(Path("images/a.png")) is None
+    True
+    """
+    # others are not opened, of which a folder may hold thousands
+    if path.suffix.lower() not in hdf5.HDF5.suffixes:
+        return None
+    return reader_of(path).pair(path)
+
+
 def data_of(path: Path) -> Path | None:
     """Return the file or folder that holds the pixels of one that describes them, if it does.
 

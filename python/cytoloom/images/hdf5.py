@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from .described import described
-from .hdf5_file import START, attributes_of, box_of, dataset_in, images_in, not_chosen, opened
+from .hdf5_file import (
+    START,
+    attributes_of,
+    box_of,
+    dataset_in,
+    images_in,
+    is_of_labels,
+    not_chosen,
+    opened,
+)
 from .image import AnyArray, ImageInfo, arrangement
 from .inside import divided
 from .reader import Part, Reader, arranged_box, stored_box
@@ -37,6 +46,16 @@ class Hdf5(Reader):
             found = described(data.shape, attributes_of(data), part.axes, _name(path, data))
             box = stored_box(data.shape, found.letters, part, _name(path, data), data.dtype)
             return arranged_box(box_of(data, box, path), data.shape, found.letters)
+
+    def pair(self, path: Path) -> tuple[Path, Path] | None:
+        """Return the image and the labels in a file, as plant-seg writes them, by their names."""
+        file, name = divided(path)
+        names = () if name else images_in(file)
+        labels = [one for one in names if is_of_labels(one)]
+        if len(names) != 2 or len(labels) != 1:
+            return None
+        image = next(one for one in names if one not in labels)
+        return Path(f"{file}:{image}"), Path(f"{file}:{labels[0]}")
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return the file that holds a data set."""

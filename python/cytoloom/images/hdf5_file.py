@@ -123,10 +123,17 @@ def not_chosen(path: Path, expected: str, received: str, names: tuple[str, ...])
 
 def images_in(path: Path) -> tuple[str, ...]:
     """Return the names of the data sets in a file that may be images, those of labels last."""
-    return tuple(sorted(_images_in(path, state_of(path)), key=_is_of_labels))
+    return tuple(sorted(_images_in(path, state_of(path)), key=is_of_labels))
 
 
-def _is_of_labels(name: str) -> bool:
+def is_of_labels(name: str) -> bool:
+    """Whether a data set is called as labels are.
+
+    Examples
+    --------
+    >>> is_of_labels("/volumes/labels"), is_of_labels("/raw")
+    (True, False)
+    """
     return any(word in name.lower() for word in ("label", "mask", "seg"))
 
 

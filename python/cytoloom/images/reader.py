@@ -94,6 +94,10 @@ class Reader:
         """Return the label images that an image holds itself."""
         return ()
 
+    def pair(self, path: Path) -> tuple[Path, Path] | None:
+        """Return image and labels of a file that holds just these, beside each other."""
+        return None
+
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return files and folders that are others once an image was written anew."""
         return tuple(path.parent / name for name in self.members(path))
