@@ -60,7 +60,10 @@ def test_data_sets_are_named_with_a_colon_or_a_slash_as_everybody_writes_them(tm
         np.testing.assert_array_equal(image.array[..., 0], STACK)
         assert image.name == "a.b"
     assert divided(r"C:\x y\a.HDF5:/raw")[1] == "raw"
-    # a folder may be called as a file is
+    # a colon may be in the name of a file, and a folder be called as a file is
+    if sys.platform != "win32":
+        tifffile.imwrite(tmp_path / "a.tif:1.tif", STACK[0])
+        assert read(tmp_path / "a.tif:1.tif").array.shape == (20, 30, 1)
     (tmp_path / "set.h5").mkdir()
     tifffile.imwrite(tmp_path / "set.h5" / "a.tif", STACK[0])
     assert read(tmp_path / "set.h5" / "a.tif").array.shape == (20, 30, 1)

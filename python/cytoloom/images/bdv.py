@@ -122,11 +122,12 @@ def _of_view(
     path: Path, said: SpimData, setups: tuple[Setup, ...], data: _Hdf5Data | _N5Data, name: str
 ) -> Recording:
     frames, missing = said.frames, said.missing
-    taken = [(t, s.number) for t in frames for s in setups if (t, s.number) not in missing]
-    if not taken:
+    views = ((t, s.number) for t in frames for s in setups)
+    taken = next((view for view in views if view not in missing), None)
+    if taken is None:
         raise _wrong(path, "a view that was taken", "missing ones alone")
     first = setups[0]
-    copies = _copies(path, data, *taken[0], first.size, bool(name))
+    copies = _copies(path, data, *taken, first.size, bool(name))
     dtype = data.dtype(copies[0])
     sizes = [_sizes_um(first, tuple(copy.shape)) for copy in copies]
     level = _level(path, name, sizes) if name else 0
@@ -141,7 +142,8 @@ def _of_view(
             raise _wrong(path, f"pixels of {dtype} in all views", str(data.dtype(volume)))
         return data.read(volume, box)
 
-    gone = len(frames) * len(setups) - len(taken)
+    numbers, known = {one.number for one in setups}, set(frames)
+    gone = sum(1 for frame, number in missing if frame in known and number in numbers)
     notes = unknown_unit(first.unit) if first.voxel else ()
     if gone:
         text = "{} of it {} never taken, as its XML says, and read as zeros"

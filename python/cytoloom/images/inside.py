@@ -39,10 +39,16 @@ def divided(path: str | Path) -> tuple[Path, str]:
     remote = address(path) is not None
     sets = None if remote else _OF_SETS.fullmatch(text)
     if sets is not None and (sets[2][0] == ":" or Path(sets[1]).is_file()):
-        return Path(sets[1]), _plain(sets[3])
+        return _apart(path, sets[1], sets[3])
     # in an address the colon of a port is another one
     copies = (_OF_FOLDER if remote else _OF_COPIES).fullmatch(text)
-    return (Path(path), "") if copies is None else (Path(copies[1]), _plain(copies[2]))
+    return (Path(path), "") if copies is None else _apart(path, copies[1], copies[2])
+
+
+def _apart(path: str | Path, file: str, name: str) -> tuple[Path, str]:
+    """Return both parts, unless there is a file of the whole name."""
+    whole = ":" in Path(path).name and Path(path).is_file()
+    return (Path(path), "") if whole else (Path(file), _plain(name))
 
 
 def _plain(name: str) -> str:

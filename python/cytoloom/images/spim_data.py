@@ -18,7 +18,7 @@ _AGAIN = "It may be cut off or damaged: copy or export it again."
 _LARGEST = 200_000_000
 FORMATS = {"bdv.hdf5": "hdf5", "bdv.n5": "n5"}
 """The formats that are read, and the elements that name their files."""
-_MOST_FRAMES = 1_000_000
+_MOST_FRAMES = 100_000
 
 
 @dataclass(frozen=True)
@@ -207,8 +207,10 @@ def _frames(path: Path, sequence: ElementTree.Element) -> tuple[int, ...]:
         spans = [(number, number, 1) for number in numbers]
     else:
         spans = [_span(path, one) for one in (node.findtext("integerpattern") or "0").split(",")]
-    if any(step < 1 or not 0 <= last - first < _MOST_FRAMES for first, last, step in spans):
-        raise _wrong(path, "time points from the first to the last", "others")
+    odd = any(step < 1 or last < first for first, last, step in spans)
+    if odd or sum(last - first + 1 for first, last, _ in spans) > _MOST_FRAMES:
+        expected = f"at most {_MOST_FRAMES} time points, from the first to the last"
+        raise _wrong(path, expected, "others")
     return tuple(k for first, last, step in spans for k in range(first, last + 1, step))
 
 
