@@ -498,6 +498,16 @@ def test_bad_n5_gets_one_sentence(tmp_path):
         read(path / "raw")
 
 
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path, monkeypatch):
+    write_n5(tmp_path / "a.n5", STACK, axes=["x", "y", "z"])
+    monkeypatch.setitem(sys.modules, "tensorstore", None)
+    with pytest.raises(InvalidError, match=r"package tensorstore.*cytoloom\[volumes\]"):
+        read(tmp_path / "a.n5")
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(InvalidError, match=r"https://host/b.zarr.*package aiohttp"):
+        read("https://host/b.zarr")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes of this kind")
 def test_a_block_that_is_a_pipe_is_not_waited_for(tmp_path):
     write_n5(tmp_path / "a.n5", STACK)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
+from .remote import shown
 
 
 def package(name: str, path: Path, extra: str = "vendor") -> Any:
@@ -16,7 +17,7 @@ def package(name: str, path: Path, extra: str = "vendor") -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise invalid(
-            str(path),
+            shown(path),
             expected=f"the package {name} for this format",
             received="no such package",
             remedy=f'Run pip install "cytoloom[{extra}]", in R cl_install(extras = "{extra}").',
