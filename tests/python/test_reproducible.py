@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -50,3 +52,41 @@ def test_fifteen_steps_with_batch_norm_and_dropout_repeat(hashes, precision, fil
 
 def test_settings_and_seeds_make_different_weights(hashes):
     assert len(set(hashes[0].values())) == len(hashes[0])
+
+
+ORDER = """
+import os, sys
+import numpy as np
+import cytoloom as cl
+from cytoloom.models.untrained import untrained
+from cytoloom.runtime import backend
+
+backend.cpu_features = lambda: ["avx2"]
+for ndim in map(int, sys.argv[1:]):
+    one = untrained(network=cl.UNet(filters=2, depth=1, ndim=ndim))
+    cl.predict(one, np.zeros((16,) * ndim + (1,), "uint8"), rescale=None, progress=False)
+    print(os.environ["TF_ENABLE_ONEDNN_OPTS"], backend.repeatable(ndim), end=" ")
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "printed", "words"),
+    [
+        (
+            "332",
+            "1 True 1 True 1 False",
+            "began with stacks.*done with planes differs in the last digits",
+        ),
+        ("23", "0 True 0 False", "began with planes.*stacks takes some ten times as long"),
+    ],
+)
+def test_the_kernels_of_a_process_suit_what_it_begins_with(order, printed, words):
+    # inherited: what a parent of planes or stacks chose is not its child's choice
+    inherited = {"TF_ENABLE_ONEDNN_OPTS": "0", "CYTOLOOM_KERNELS": "1"}
+    command = [sys.executable, "-c", ORDER, *order]
+    ended = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **inherited}
+    )
+    assert ended.stdout.strip() == printed
+    assert re.search(words, ended.stderr, re.DOTALL)
+    assert ended.stderr.count("This process began") == 1

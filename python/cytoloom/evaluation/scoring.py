@@ -106,6 +106,8 @@ def scored(
 
     if model.engine.note:
         yield note(model.engine.note)
+    if model.engine.warning is not None:
+        yield warn(model.engine.warning)
     factors = yield from factors_for(model, found.items, asked["rescale"])
     scales = {item.id: scale_of(factors[item.id]) for item in found.items}
     yield note(_said(scales))

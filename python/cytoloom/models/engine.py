@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..inference.tiled import activate
+from ..messages import Message
 from ..tasks.head import Head
 
 DISAGREEMENT = "disagreement"
@@ -35,6 +36,8 @@ class Engine:
         Why it is not the faster one, where that is installed; else empty.
     pid : int
         Of the process that started it: its threads do not survive a fork.
+    warning : Message or None
+        What its results may lack here, see `other_kernels`.
     disagreeing : callable or None
         As `forward`, with `DISAGREEMENT` beside the logits; None: of a single member.
     """
@@ -46,6 +49,7 @@ class Engine:
     note: str = ""
     pid: int = field(default_factory=os.getpid)
     disagreeing: Forward | None = None
+    warning: Message | None = None
 
 
 def together(
@@ -85,7 +89,7 @@ def together(
     name = f"{first.name}, {len(engines)} members"
     how = first.tile_workers, first.image_workers, note
     forward, disagreeing = (partial(run, disagreeing=one) for one in (False, True))
-    return Engine(name, forward, *how, disagreeing=disagreeing)
+    return Engine(name, forward, *how, disagreeing=disagreeing, warning=first.warning)
 
 
 def mutual_information(said: Sequence[np.ndarray]) -> np.ndarray:

@@ -101,7 +101,9 @@ def _keras_engine(model: Record, member: int, note: str) -> Engine:
     refuse_broken(network)
     forward = backend.forward(model.part.for_prediction(network))
     workers = backend.workers()
-    return Engine(f"Keras on {backend.name()}", forward, workers, workers, note)
+    warning = backend.other_kernels(model.part.network.ndim)
+    name = f"Keras on {backend.name()}"
+    return Engine(name, forward, workers, workers, note, warning=warning)
 
 
 def _of_all(model: Record, start: Callable[[int], Engine]) -> Engine:

@@ -274,6 +274,7 @@ class Record:
 
     def read_network(self, member: int = 1, name: str | None = None) -> Any:
         """Read a network as it was saved: a `keras.Model` in the precision of this machine."""
+        backend.require(ndim=self.parts[name or self.name].network.ndim)
         with self._network_file(member, name or self.name) as file:
             stored = network_in(file)
             self._refuse_another(stored, name or self.name, file)

@@ -52,6 +52,7 @@ def untrained(
     part = Part(
         task or Binary(), network or UNet(filters=2, depth=1), Normalize(), {"image": channels}
     )
+    backend.require(ndim=part.network.ndim)
     info = dict.fromkeys(INFO) | {
         "cytoloom": __version__,
         "channels": {"count": channels, "names": None},

@@ -283,7 +283,7 @@ class UNet(Network):
         (None, None, None, 1)
         """
         # open sizes: one network for patches, tiles and whole images
-        keras = require()
+        keras = require(ndim=self.ndim)
         net = self.for_spacing(spacing_um)
         (count,) = channels.values() if isinstance(channels, Mapping) else (channels,)
         image = keras.Input((*(None,) * net.ndim, count), dtype="float32", name="image")
@@ -366,8 +366,8 @@ def unet(
     >>> model.output_shape
     (None, 64, 64, 2)
     """
-    keras = require()
     sizes = input_shape[:-1]
+    keras = require(ndim=len(sizes))
     net = UNet(ndim=len(sizes), **options).for_spacing(None)
     for size, grid in zip(sizes, net.grid_px, strict=True):
         if size is not None and size % grid:

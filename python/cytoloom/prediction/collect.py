@@ -194,6 +194,8 @@ def collect(
 
     if model.engine.note:
         yield note(model.engine.note)
+    if model.engine.warning is not None:
+        yield warn(model.engine.warning)
     for text in said_once(items):
         yield warn(text)
     factors = yield from decided(model, items, rescale, folder)

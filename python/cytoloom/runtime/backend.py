@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,12 +20,19 @@ from typing import Any
 
 from ..errors import BackendError, invalid
 from ..events import standard_error
-from ..messages import Either, one_of, say
+from ..messages import Either, Message, one_of, say
 from .machine import cores, cpu_features, has_bfloat16
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 PRECISIONS = ("auto", "float32", "bfloat16")
-_state: dict[str, Any] = {"pid": None, "repeatable": True, "threads": None, "forked": False}
+_state: dict[str, Any] = {
+    "pid": None,
+    "repeatable": True,
+    "threads": None,
+    "forked": False,
+    "ndim": 2,
+}
+_KERNELS, _OURS = "TF_ENABLE_ONEDNN_OPTS", "CYTOLOOM_KERNELS"
 FORKED = say(
     "A forked process cannot use the deep-learning backend that already ran in its parent. {}",
     Either(
@@ -41,7 +49,7 @@ def available() -> list[str]:
     return [name for name, module in BACKENDS.items() if importlib.util.find_spec(module)]
 
 
-def require(threads: int | None = None) -> ModuleType:
+def require(threads: int | None = None, ndim: int = 2) -> ModuleType:
     """Import Keras on an installed backend and return it.
 
     Parameters
@@ -49,6 +57,8 @@ def require(threads: int | None = None) -> ModuleType:
     threads : int, optional
         Cores to compute on; default all that the process may use. Only the first call in a
         process can choose: later calls keep what runs.
+    ndim : int, default 2
+        Of the images that are computed on; the first call chooses by it, see `other_kernels`.
 
     Raises
     ------
@@ -56,14 +66,28 @@ def require(threads: int | None = None) -> ModuleType:
         When no backend is installed; the message says what to install. In a process that was
         forked from one in which a backend ran.
     """
-    # TensorFlow's threads do not survive a fork: the child would wait for them for ever
-    if _state["forked"]:
-        raise BackendError(FORKED)
+    check()
     if _state["pid"] is None:
-        _start(threads)
+        _start(threads, ndim)
     import keras
 
     return keras
+
+
+def check() -> None:
+    """Raise `BackendError` where no backend can be started, without starting one."""
+    # TensorFlow's threads do not survive a fork: the child would wait for them for ever
+    if _state["forked"]:
+        raise BackendError(FORKED)
+    if _state["pid"] is not None or "keras" in sys.modules:
+        return
+    chosen, found = os.environ.get("KERAS_BACKEND"), available()
+    if (chosen or "tensorflow") not in found and (chosen or not found):
+        wanted = f"KERAS_BACKEND={chosen} is not installed. " if chosen else ""
+        raise BackendError(
+            f"{wanted}cytoloom needs a deep-learning backend. "
+            'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
+        )
 
 
 def _forked() -> None:
@@ -78,16 +102,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def _start(asked: int | None) -> None:
-    chosen = os.environ.get("KERAS_BACKEND")
-    found = available()
-    if "keras" not in sys.modules and (chosen or "tensorflow") not in found:
-        if chosen or not found:
-            wanted = f"KERAS_BACKEND={chosen} is not installed. " if chosen else ""
-            raise BackendError(
-                f"{wanted}cytoloom needs a deep-learning backend. "
-                'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
-            )
+def _start(asked: int | None, ndim: int) -> None:
+    chosen, found = os.environ.get("KERAS_BACKEND"), available()
+    if not chosen and "tensorflow" not in found and "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = found[0]
     # threads can be set before TensorFlow is imported, not after
     if "tensorflow" in sys.modules:
@@ -98,11 +115,7 @@ def _start(asked: int | None) -> None:
     if asked is not None:  # else a parent's choice, which it left in the environment, holds
         os.environ["TF_NUM_INTEROP_THREADS"] = str(asked)
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(cores()))
-    if "avx512f" not in cpu_features():
-        # oneDNN's kernels for AVX2 are faster (0.135 instead of 0.213 s a step) but add up in an
-        # order that depends on the size of the tile: tiles would differ from the whole by 1e-6
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-        os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
+    _choose_kernels(ndim)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # set before the first import: TensorFlow reads all of these once
     with _quiet_stderr():
@@ -113,8 +126,50 @@ def _start(asked: int | None) -> None:
         import torch
 
         torch.set_num_threads(int(os.environ["TF_NUM_INTEROP_THREADS"]))
-    _state["pid"] = os.getpid()
+    _state["pid"], _state["ndim"] = os.getpid(), ndim
     _state["threads"] = int(os.environ["TF_NUM_INTEROP_THREADS"])
+
+
+def _choose_kernels(ndim: int) -> None:
+    """Choose TensorFlow's kernels for this process, unless its user has."""
+    if _KERNELS in os.environ and _OURS not in os.environ:
+        return
+    # oneDNN's kernels for AVX2 are faster (0.135 instead of 0.213 s a step in 2-D, 0.57 instead of
+    # 7.3 in 3-D) but add up in an order that depends on the size of the tile: tiles differ from the
+    # whole by 1e-6, which is promised not to be so in 2-D
+    if ndim == 3 and platform.machine() in ("x86_64", "AMD64"):
+        os.environ.update({_KERNELS: "1", _OURS: "1"})
+        os.environ.pop("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", None)
+    elif "avx512f" not in cpu_features():
+        os.environ.update({_KERNELS: "0", _OURS: "1"})
+        os.environ.setdefault("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "0")
+    else:  # TensorFlow's own choice; of a parent that computed on stacks it would be ours
+        os.environ.pop(_KERNELS, None)
+        os.environ.pop(_OURS, None)
+
+
+def other_kernels(ndim: int) -> Message | None:
+    """Say that this process began with images of other dimensions, where that matters; else None.
+
+    TensorFlow chooses its kernels once. On a CPU without AVX-512 those for stacks are other ones.
+    """
+    before = _state["ndim"]
+    decided = _KERNELS in os.environ and _OURS not in os.environ
+    if before == ndim or decided or name() != "tensorflow" or gpu():
+        return None
+    # where TensorFlow takes oneDNN of itself
+    if {"avx512_vnni", "avx512_bf16", "amx_bf16"} & set(cpu_features()):
+        return None
+    kinds = {2: "planes", 3: "stacks"}
+    other = kinds[ndim]
+    fresh = f"Start a fresh process for {other}."
+    slow = "takes some ten times as long and " if ndim == 3 else ""
+    text = (
+        f"This process began with {kinds[before]}, for which TensorFlow computes in another way on "
+        f"this CPU: what is done with {other} {slow}differs in the last digits from that of a "
+        "fresh process. {}"
+    )
+    return say(text, Either(fresh, f"Restart R for {other}.", fresh))
 
 
 @contextlib.contextmanager
@@ -176,13 +231,14 @@ def workers() -> int:
     return threads() if one_core_each() else 1
 
 
-def repeatable() -> bool:
-    """Whether the same seed gives the same weights here.
+def repeatable(ndim: int) -> bool:
+    """Whether the same seed gives the same weights here, of images of `ndim` dimensions.
 
-    False where other code had started TensorFlow with more than one intra-op thread.
+    False where other code had started TensorFlow with more than one intra-op thread, or this
+    process began with others; see `other_kernels`.
     """
     require()
-    return bool(_state["repeatable"])
+    return bool(_state["repeatable"]) and other_kernels(ndim) is None
 
 
 def device() -> str:

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+
 
 def cores() -> int:
     """CPU cores this process may use: affinity mask and container quota respected."""
@@ -30,7 +32,7 @@ def cpu_features() -> list[str]:
     except OSError:
         return []
     line = next((row for row in text.splitlines() if row.startswith("flags")), "")
-    return [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in line.split()]
+    return [name for name in _FEATURES if name in line.split()]
 
 
 def has_bfloat16() -> bool:

@@ -183,6 +183,7 @@ def _build_losses(network: Any, fitted: Any) -> None:
 
 
 def _seed_words(lesson: Lesson) -> str:
-    same = "" if backend.repeatable() else ", not repeatable: TensorFlow was already running"
+    repeats = backend.repeatable(lesson.part.network.ndim)
+    same = "" if repeats else ", not repeatable: TensorFlow was already running"
     own = "a seed for each member" if lesson.turn[1] > 1 else f"seed {lesson.seed}"
     return f"{own}{same}"

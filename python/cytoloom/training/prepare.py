@@ -316,7 +316,12 @@ def fingerprint(seen: Surveyed) -> DatasetFingerprint:
 
 
 def ready(found: Split) -> Work[Planned]:
-    """Survey, plan and choose the precision, and say what came of it."""
+    """Start the backend; survey, plan and choose the precision, and say what came of it."""
+    ndim = len(found.train.items[0].image.shape) - 1
+    backend.require(found.given.trainer.threads, ndim)
+    other = backend.other_kernels(ndim)
+    if other is not None:
+        yield warn(other)
     seen = yield from survey(found)
     decided = _with_precision(plan(seen))
     yield note(_planned_words(decided))

@@ -64,7 +64,7 @@ def model_of(
         "seed": lesson.seed,
         "precision": precision,
         "threads": backend.threads(),
-        "reproducible": backend.repeatable(),
+        "reproducible": backend.repeatable(lesson.part.network.ndim),
         "interrupted": learned.interrupted,
         "backend": backend.name(),
         "device": backend.device(),

@@ -131,7 +131,7 @@ def asked(
     start: Model | str | os.PathLike[str] | None,
     seed: int,
 ) -> Given:
-    """Check what was given against each other, and start the backend."""
+    """Check what was given against each other, and that there is a backend."""
     seed = checked_seed(seed)
     kinds = (("network", network, Network), ("trainer", trainer, Trainer))
     for name, component, kind in (*kinds, ("normalize", normalize, Normalize)):
@@ -146,7 +146,7 @@ def asked(
         _as_base(base, network)
         network, normalize = network or base.network, normalize or base.normalize
     given = Given(chosen, trainer or Trainer(), network, normalize, seed, base)
-    _start_backend(given.trainer)
+    _check_backend(given.trainer)
     return given
 
 
@@ -169,17 +169,17 @@ def check_members(members: int, folds: int | None) -> None:
         raise invalid("folds", expected=expected, received=received)
 
 
-def _start_backend(trainer: Trainer) -> None:
-    backend.require(trainer.threads)
-    running = backend.threads()
-    if trainer.threads not in (None, running):
+def _check_backend(trainer: Trainer) -> None:
+    """Refuse what a backend that runs, or none, cannot do; `prepare.ready` starts it."""
+    backend.check()
+    running = backend.planned_threads()
+    if backend.running() and trainer.threads not in (None, running):
         raise invalid(
             "threads",
             expected=f"{running}, with which the backend already runs",
             received=trainer.threads,
             remedy="Start a fresh process.",
         )
-    backend.resolve_precision(trainer.precision)
 
 
 def _settings(network: Network, names: Iterable[str]) -> str:

@@ -114,6 +114,8 @@ def collect_volume(
     """
     item = _only(items)
     source = fitting_source(model, item)
+    if model.engine.warning is not None:
+        yield warn(model.engine.warning)
     for text in said_once(items):
         yield warn(text)
     with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
