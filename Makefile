@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports test-pages test-store lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages test-store test-volume lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
@@ -49,6 +49,7 @@ test-long: $(VENV)/.test
 	$(MAKE) test-exports
 	$(MAKE) test-pages
 	$(MAKE) test-store
+	$(MAKE) test-volume
 
 # Every format of a model by its own runtime, in an environment that has them all.
 test-exports:
@@ -72,6 +73,11 @@ test-store: $(VENV)/.test
 	sh tools/setup-postgresql.sh
 	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_store.py
+
+# Training on a volume of nominal 100 GB, by how much memory that takes.
+test-volume: $(VENV)/.test
+	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--numprocesses 0 --durations=5 tests/python/long_volume.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

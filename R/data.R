@@ -31,8 +31,8 @@
 #'   values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the ids
 #'   that are named. Ids that are not named are background; where `background` is named itself they
 #'   are unknown, as are those named `unknown`. (`group` is of images.)
-#' @param also More data sets: paths, or a list of paths and [cl_data()]. Patches are drawn from each
-#'   set alike, or as `weights` say, however many images each has.
+#' @param also More data sets: paths, or a list of paths and [cl_data()]. Patches are drawn from
+#'   each set alike, or as `weights` say, however many images each has.
 #' @param weights How often patches are drawn from each of the sets, the first one first.
 #' @return A list of class `cl_data`, for [cl_train()], [evaluate()] and [cl_check()].
 #' @export

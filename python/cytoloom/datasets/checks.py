@@ -16,6 +16,7 @@ from ..images.blocks import at_hand, blocks
 from ..images.image import AnyArray, no_numbers
 from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
+from ..images.parts import LABELS_PX, is_huge, is_read_in_parts, sample_of
 from ..messages import Argument, joined, say, unsettled
 from .across import Facts, differing, other_sizes, unusable
 from .across_labels import LabelFacts, odd_labels
@@ -23,7 +24,8 @@ from .data import Data, given_data
 from .drawn import is_together
 from .files import values_sha256
 from .given import where_to_give
-from .items import Item, notes_of, read_labels, said_once, shown_names
+from .items import Item, notes_of, said_once, shown_names
+from .looked_at import stacked_labels
 from .padding import described, padding_around
 from .report import Report
 from .sources import Source
@@ -132,9 +134,11 @@ class _Findings:
         source = item.image
         row |= {"shape": " x ".join(map(str, source.shape)), "dtype": str(source.dtype)}
         self._facts.append(Facts.of(item))
-        ends = pixel_ends(source)
+        huge = is_huge(source)
+        looked_at = sample_of(source) if huge else source
+        ends = pixel_ends(looked_at)
         self._facts[-1] = Facts.of(item, ends)
-        for text in odd_pixels(source, ends):
+        for text in odd_pixels(looked_at, ends, padded=not huge):
             self._warnings.append(say("{} {}", source.name, text))
         if math.prod(source.shape) and item.roi is None:
             self._same[values_sha256(source)].append(item.id)
@@ -145,10 +149,11 @@ class _Findings:
                 f"{source.name} is {_sizes(source.shape)}, but its image {item.image.name} is "
                 f"{_sizes(item.image.shape[:-1])}; labels need the size of their image"
             )
+        in_parts = is_read_in_parts(source)
         if not first:
-            source.read()
+            source.read(tuple(slice(0, 1) for _ in source.shape) if in_parts else None)
             return
-        labels, known = read_labels(item, self._data.unknown)
+        labels, known = stacked_labels(item, self._data.unknown)
         if known is not None and not known.any() and getattr(source, "mask", None) is not None:
             self._problems.append(
                 f"{source.mask.name} is 0 wherever there are labels: nothing of {item.id} is known"
@@ -156,7 +161,10 @@ class _Findings:
         self._unknown_seen |= known is not None and not known.all()
         understood = getattr(source, "understood", "")
         values = values_of(labels if known is None else labels[known])
-        understood_as = _prepared(self._task, labels)
+        understood_as = labels if in_parts else _prepared(self._task, labels)
+        if in_parts:
+            self._said[f"labels of more than {LABELS_PX:,} pixels are looked at in some parts"] += 1
+            self._problems += _too_large(source, values, self._task)
         counted = labels.size if known is None else int(np.count_nonzero(known))
         foreground = int(np.count_nonzero(labels))
         row |= {
@@ -269,8 +277,12 @@ def pixel_ends(source: Source | AnyArray) -> tuple[float, float] | None:
     return np.min([low for low, _ in ends]), np.max([high for _, high in ends])
 
 
-def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = None) -> Iterator[str]:
+def odd_pixels(
+    source: Source | AnyArray, ends: tuple[float, float] | None = None, padded: bool = True
+) -> Iterator[str]:
     """Say what is odd about an image's pixels: none, all the same, padding, or not finite.
+
+    Padding is looked for where it may be: not in parts of an image.
 
     Raises
     ------
@@ -291,7 +303,8 @@ def odd_pixels(source: Source | AnyArray, ends: tuple[float, float] | None = Non
         yield say("has one value everywhere ({}); is it the right file?", low.item())
     if pixels.dtype.kind in "ui" and high > 2**53:
         yield f"has values above {2**53}, of which neighbours become one as floating point"
-    around = padding_of(pixels) if isinstance(source, np.ndarray) else padding_around(source)
+    whole = isinstance(source, np.ndarray)
+    around = (padding_of(pixels) if whole else padding_around(source)) if padded else None
     if around is not None:
         yield described(around)
     if not finite:
@@ -306,6 +319,16 @@ def _not_finite(pixels: AnyArray, around: Padding | None) -> AnyArray:
     if around is not None:
         fill(bad, pixels, around.values, (False,) * len(around.values))
     return bad
+
+
+def _too_large(source: Source, values: AnyArray, task: Any) -> Iterator[str]:
+    """Say so where a mask is too large to be parted into objects, which a task learns."""
+    objects = task is not None and task.objects(np.zeros((1, 1), int)) is not None
+    if objects and values.size and set(values.tolist()) in ({0, 1}, {0, 255}, {1}, {255}):
+        yield (
+            f"{source.name} is a mask without object ids, too large to be parted into objects: "
+            "number these from 1 on"
+        )
 
 
 def _prepared(task: Any, labels: AnyArray) -> AnyArray:

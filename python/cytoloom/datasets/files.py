@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from ..images import files, formats
+from ..images import files, formats, parts
 from ..images.blocks import at_hand, blocks, by_regions
 from ..images.cache import Cache, state_of
 from ..images.channels import Channels, Picked, pick_channels
@@ -180,13 +180,25 @@ class FileSource:
     def regions(self) -> bool:
         """Whether parts are read without the rest, should the image be large.
 
-        Labels are understood from all of their values, and what the cache can hold is decoded
-        once: patches are read from it again and again.
+        Labels are understood from all of their values, unless they are too many, and what the cache
+        can hold is decoded once: patches are read from it again and again.
         """
-        if self.role == "labels" or not self.info.regions:
+        if not self.info.regions:
             return False
+        if self.role == "labels":
+            return (
+                parts.are_too_many(math.prod(self.shape))
+                and self.info.channels == 1
+                and self.info.dtype.kind in "ui"
+            )
         size = math.prod(self.info.frame_shape) * self.info.dtype.itemsize
         return self._cache is None or size > self._cache.max_bytes
+
+    @property
+    def written(self) -> list[Slices] | None:
+        """The boxes of it that were written, the rest being 0; None where that is not known."""
+        part = Part(self.file_axes, self.frame, self.scene)
+        return formats.reader_of(self.path).written(self.path, part)
 
     @property
     def understood(self) -> str:
@@ -218,6 +230,8 @@ class FileSource:
             return self._whole()[slices]
         part = Part(self.file_axes, self._one_frame(), self.scene, box)
         region = files.read_part(self.path, part)
+        if self.role == "labels":
+            region = region[..., 0]
         steps = tuple(slice(None, None, step) for _, _, step in spans)
         return region[steps]
 
@@ -303,8 +317,13 @@ def values_sha256(source: Source) -> str:
 
 
 def _kept(source: Source, digest: Callable[[Source], str]) -> str:
-    """Return a digest, of a file that was not written anew the one reckoned before."""
+    """Return a digest, of a file that was not written anew the one reckoned before.
+
+    Of a huge image it is that of some parts of it.
+    """
     source = getattr(source, "whole", source)
+    if parts.is_huge(source):
+        return digest(parts.sample_of(source))  # type: ignore[arg-type]
     if not isinstance(source, FileSource):
         return digest(source)
     # a training asks for it when checking and again for its record

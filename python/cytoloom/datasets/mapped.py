@@ -47,6 +47,9 @@ def checked_class_ids(given: Any) -> ClassIds | None:
     if not isinstance(given, Mapping) or not all(isinstance(n, str) and n for n in given):
         raise invalid("class_ids", expected=_EXPECTED, received=Value(given))
     found = {name: tuple(map(_id, _several(ids))) for name, ids in given.items()}
+    empty = [name for name, ids in found.items() if not ids and name not in (BACKGROUND, UNKNOWN)]
+    if empty:
+        raise invalid("class_ids", expected=_EXPECTED, received=f"no id for {empty[0]}")
     owners: dict[int, str] = {}
     for name, ids in found.items():
         for one in ids:
@@ -157,6 +160,11 @@ class MappedSource:
     def notes(self) -> tuple[str, ...]:
         """What had to be guessed of the labels."""
         return getattr(self._source, "notes", ())
+
+    @property
+    def written(self) -> list[Slices] | None:
+        """The boxes of the labels that were written, where that is known."""
+        return None if self._ids[:1] == 0 else getattr(self._source, "written", None)
 
     @property
     def inside(self) -> Slices | None:

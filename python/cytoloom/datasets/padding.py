@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..images.blocks import placed_blocks
 from ..images.padding import Padding, padding_of
+from ..images.parts import is_huge
 from ..messages import say
 from .sources import Slices, Source
 
@@ -26,6 +27,8 @@ def padding_around(source: Source) -> Padding | None:
     True
     """
     whole = getattr(source, "whole", source)
+    if is_huge(whole):
+        return None
     if type(whole).__hash__ is None:
         return padding_of(whole)
     state = getattr(whole, "identity", None)

@@ -85,6 +85,16 @@ class PlacedSource:
         return all(getattr(one, "regions", True) for one in (self._labels, self.mask))
 
     @property
+    def written(self) -> list[Slices] | None:
+        """The boxes of the labels that were written, where that is known; all, if it is not."""
+        own = getattr(self._labels, "written", None)
+        boxes = [tuple(slice(0, n) for n in self._labels.shape)] if own is None else own
+        return [
+            tuple(slice(b.start + at, b.stop + at) for b, at in zip(box, self._at, strict=True))
+            for box in boxes
+        ]
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What had to be guessed of the labels."""
         return getattr(self._labels, "notes", ())

@@ -15,7 +15,8 @@ from ..images.image import AnyArray
 from ..images.labels import values_of
 from ..messages import counted, say
 from .data import Data, as_data
-from .items import Item, read_labels, shown_names
+from .items import Item, shown_names
+from .looked_at import labels_looked_at
 from .sources import Source
 from .views import CropSource
 
@@ -125,7 +126,10 @@ def shown_by(
         """Look it up, or read the labels."""
         if known and item.roi is None and item.id in known:
             return known[item.id]
-        return kinds_in(read_labels(item, unknown)[0], classes) if item.annotations else Kinds()
+        if not item.annotations:
+            return Kinds()
+        looked_at = labels_looked_at(item, unknown)
+        return Kinds().union(*(kinds_in(labels, classes) for labels, _ in looked_at))
 
     return shows
 

@@ -15,6 +15,19 @@ LARGE_PX = 2**24
 tens of megabytes, are decoded once and kept, since patches and tiles overlap."""
 
 
+def spatial_px(source: Any) -> int:
+    """Count the pixels of an image, or of labels, which have no axis of channels.
+
+    Examples
+    --------
+    >>> spatial_px(np.zeros((4, 5, 1)))
+    20
+    """
+    axes = getattr(source, "axes", None)
+    spatial = len(source.shape) - 1 if axes is None else len(axes.removesuffix("c"))
+    return math.prod(source.shape[:spatial])
+
+
 def by_regions(source: Any) -> bool:
     """Whether an image is large, and its source can read regions without the rest.
 
@@ -26,7 +39,7 @@ def by_regions(source: Any) -> bool:
     >>> by_regions(SimpleNamespace(shape=(9000, 9000, 1))), by_regions(np.zeros((9, 9, 1)))
     (True, False)
     """
-    return math.prod(source.shape[:-1]) > LARGE_PX and getattr(source, "regions", True)
+    return spatial_px(source) > LARGE_PX and getattr(source, "regions", True)
 
 
 def at_hand(source: Any) -> Any:

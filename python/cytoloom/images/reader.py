@@ -98,6 +98,13 @@ class Reader:
         """Return image and labels of a file that holds just these, beside each other."""
         return None
 
+    def written(self, path: Path, part: Part) -> list[Region] | None:
+        """Return the spatial boxes of an image that were written, the rest being 0.
+
+        None where a format does not tell, or what was not written is something else.
+        """
+        return None
+
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return files and folders that are others once an image was written anew."""
         return tuple(path.parent / name for name in self.members(path))

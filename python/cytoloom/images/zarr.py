@@ -13,13 +13,22 @@ from . import levels
 from .image import AnyArray, ImageInfo, arrangement
 from .inside import divided
 from .ome_zarr import Stored, is_label_image, labels_of, scenes_of, stored_at
-from .reader import Part, Reader, arranged_box, refuse_too_large, stored_box
+from .reader import (
+    Part,
+    Reader,
+    Region,
+    arranged_box,
+    refuse_too_large,
+    spatial_axes,
+    stored_box,
+)
 from .remote import address
 from .tensor_store import box_of
 from .units import along_axes
 from .vendor import chosen_scene
 from .zarr_store import (
     METADATA,
+    chunk_keys,
     has_chunks,
     metadata_file,
     node_at,
@@ -92,6 +101,24 @@ class Zarr(Reader):
         """Return the label images in an image, as its group of labels lists them."""
         folder, level = _located(path)
         return () if level else labels_of(folder)
+
+    def written(self, path: Path, part: Part) -> list[Region] | None:
+        """Return the boxes of chunks that are there, or of shards; see `Reader`."""
+        stored = _stored(path, part)
+        array = opened(stored.array)
+        if address(path) is not None or (array.fill_value or 0) != 0:
+            return None
+        spatial = spatial_axes(stored.array.shape, stored.letters)
+        places = [stored.letters.index(axis) for axis in spatial]
+        edges, shape = array.shards or array.chunks, stored.array.shape
+        found = {tuple(key[k] for k in places) for key in chunk_keys(stored.array)}
+        return [
+            tuple(
+                slice(at * edges[k], min((at + 1) * edges[k], shape[k]))
+                for at, k in zip(key, places, strict=True)
+            )
+            for key in sorted(found)
+        ]
 
     def watched(self, path: Path, scene: str | None) -> tuple[Path, ...]:
         """Return metadata, folders and the first chunks of an image."""

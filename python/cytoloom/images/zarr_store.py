@@ -347,3 +347,26 @@ def listed(said: Any) -> Sequence[Any]:
     ([1, 2], [], [])
     """
     return said if isinstance(said, list) else []
+
+
+def chunk_keys(node: Node) -> Iterator[tuple[int, ...]]:
+    """Yield the numbers of the chunks of an array that are there, one for each axis.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "c" / "0").mkdir(parents=True)
+    >>> _ = (folder / "c" / "0" / "3").write_bytes(b"")
+    >>> said = {"shape": [8, 8]}
+    >>> list(chunk_keys(Node(folder, 3, True, said, {})))
+    [(0, 3)]
+    """
+    ndim = len(node.shape)
+    for root, _, names in os.walk(node.path):
+        above = [] if Path(root) == node.path else Path(root).relative_to(node.path).parts
+        for name in names:
+            # a/b/c or a.b.c, behind a letter c in version 3
+            words = [one for part in (*above, name) for one in part.split(".") if one != "c"]
+            if len(words) == ndim and all(word.isdecimal() for word in words):
+                yield tuple(map(int, words))

@@ -164,8 +164,9 @@ class Sampler:
     -----
     The patch is centred on the drawn pixel, or moved inwards where it would leave the image.
     Outside the image (corners of a turned patch, images smaller than a patch) pixels are
-    mirrored and their labels are unknown. Construction reads all labels once and remembers at
-    most 4096 foreground pixels per image and class; images are read by region, patch by patch.
+    mirrored and their labels are unknown. Construction reads all labels once, or where these say
+    so (``looked_at``) some parts of them, and remembers at most 4096 foreground pixels per image
+    and class; images are read by region, patch by patch.
     A sampler holds no state that drawing changes, so any number of threads may draw from it.
     """
 
@@ -318,11 +319,41 @@ def _remember(
     reader: Reader, by_class: bool, limit: int, rng: np.random.Generator
 ) -> dict[int, npt.NDArray[np.int32]]:
     bounds = reader.bounds
+    parts = getattr(reader.labels, "looked_at", None)
+    if parts is not None:
+        return _remember_parts(reader, parts, by_class, limit, rng)
     labels = reader.labels.read(bounds)
     known = None if reader.unknown is None else labels != reader.unknown
     found = find_foreground(labels, known, by_class=by_class, limit=limit, rng=rng)
     first = np.array([b.start for b in bounds], np.int32)
     return {label: pixels + first for label, pixels in found.items()}
+
+
+def _remember_parts(
+    reader: Reader, parts: Sequence[Slices], by_class: bool, limit: int, rng: np.random.Generator
+) -> dict[int, npt.NDArray[np.int32]]:
+    """Find foreground in some parts of labels that are too large to be read as a whole."""
+    found: dict[int, list[npt.NDArray[np.int32]]] = {}
+    for box in parts:
+        ends = [
+            (max(one.start, b.start), min(one.stop, b.stop))
+            for one, b in zip(box, reader.bounds, strict=True)
+        ]
+        if any(start >= stop for start, stop in ends):
+            continue
+        labels = reader.labels.read(tuple(slice(*pair) for pair in ends))
+        known = None if reader.unknown is None else labels != reader.unknown
+        here = find_foreground(labels, known, by_class=by_class, limit=limit, rng=rng)
+        first = np.array([start for start, _ in ends], np.int32)
+        for label, pixels in here.items():
+            found.setdefault(label, []).append(pixels + first)
+    every = {label: np.unique(np.concatenate(found[label]), axis=0) for label in sorted(found)}
+    return {
+        label: pixels
+        if len(pixels) <= limit
+        else pixels[np.sort(rng.choice(len(pixels), limit, replace=False))]
+        for label, pixels in every.items()
+    }
 
 
 def _anywhere(reader: Reader, rng: np.random.Generator) -> npt.NDArray[np.int32]:

@@ -83,6 +83,8 @@ class Labelled:
     def prepare(self, labels: Array) -> Array:
         """Return `labels` as this task understands them, e.g. 0/255 as 0/1.
 
+        Labels too large to be kept come region by region; if they number objects, not at all.
+
         Parameters
         ----------
         labels : ndarray of int, shape (y, x) or (z, y, x)

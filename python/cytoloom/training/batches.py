@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.items import read_labels
+from ..datasets.looked_at import parts_looked_at
 from ..images.cache import Cache
 from ..patches.sample import ROLES, Sample, Sampler
 from ..tasks.task import Target, Task
@@ -17,23 +19,34 @@ UNKNOWN = -1
 
 
 class TaskLabels:
-    """The labels of one item as the task understands them, unknown pixels -1; a source."""
+    """The labels of one item as the task understands them, unknown pixels -1; a source.
+
+    Those of too many pixels are read region by region, and have parts that are ``looked_at``.
+    """
 
     def __init__(self, item: Any, unknown: int | None, task: Task, cache: Cache) -> None:
         self._item, self._unknown, self._task, self._cache = item, unknown, task, cache
         self.shape = tuple(item.image.shape[:-1])
+        self.looked_at = parts_looked_at(item)
+        # numbers of objects stay as they are: of a part it is not known what is in the others
+        one = np.zeros((1,) * len(self.shape), np.int32)
+        self._numbered = self.looked_at is not None and task.objects(one) is not None
 
     def read(self, slices: tuple[slice, ...] | None = None) -> np.ndarray:
         """Return a region, int32."""
+        if self.looked_at is not None:
+            return self._prepared(slices)
         # not by name: parts of one image, and files of two folders, share theirs
         whole = self._cache.get(id(self._item), self._whole)
         return whole if slices is None else whole[slices]
 
     def _whole(self) -> np.ndarray:
-        from ..datasets.items import read_labels
+        return self._prepared(None)
 
-        labels, known = read_labels(self._item, self._unknown)
-        ready = np.asarray(self._task.prepare(labels)).astype(np.int32)
+    def _prepared(self, slices: tuple[slice, ...] | None) -> np.ndarray:
+        labels, known = read_labels(self._item, self._unknown, slices)
+        ready = labels if self._numbered else np.asarray(self._task.prepare(labels))
+        ready = ready.astype(np.int32)
         if known is not None:
             ready[~known] = UNKNOWN
         return ready

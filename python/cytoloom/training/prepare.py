@@ -21,7 +21,9 @@ from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..experts.agreed import each_drawn, with_consensus
 from ..images.cache import Cache
+from ..images.labels import border_labels
 from ..images.normalize import Normalize
+from ..images.parts import parts_of
 from ..messages import Argument, Setting, counted, say
 from ..models.contrast import held_down_words
 from ..networks.network import Network
@@ -221,18 +223,38 @@ def survey(found: Split) -> Work[Surveyed]:
             stats[name].append(scaling.fit(item.image))
             rows[name] += manifest(replace(part, items=(item,)))
             if name == "train":
-                labels = _labels(found, part, item).read()
-                found_px.append(int((labels > 0).sum()))
-                pixels += labels.size
-                # pieces of a mask are no objects: a membrane is hundreds of px long, and thin
-                objects = given.task.objects(np.maximum(labels, 0))
-                sizes += [] if objects is None else [diameters(objects)]
+                labels = _labels(found, part, item)
+                shown = [labels.read(box) for box in labels.looked_at or [None]]
+                found_px.append(sum(int((one > 0).sum()) for one in shown))
+                pixels += sum(one.size for one in shown)
+                sizes += _diameters(given.task, item, labels, shown)
     yield from _seen_twice(found.validation, rows)
     ndim = len(found.train.items[0].image.shape) - 1
     measured = size_range(sizes, ndim) if any(size.size for size in sizes) else None
     as_measured = {name: tuple(values) for name, values in stats.items()}
     share, filled = sum(found_px) / max(1, pixels), tuple(n > 0 for n in found_px)
     return Surveyed(found, as_measured, rows, measured, share, filled)
+
+
+SIZED, SIZED_PX = 16, 2**21
+"""Parts of labels that are not read as a whole in which sizes of objects are measured."""
+
+
+def _diameters(
+    task: Task, item: Item, labels: TaskLabels, shown: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Return the diameters of objects, of large labels of those that lie whole in some parts."""
+    if labels.looked_at is None:
+        # pieces of a mask are no objects: a membrane is hundreds of px long, and thin
+        objects = task.objects(np.maximum(shown[0], 0))
+        return [] if objects is None else [diameters(objects)]
+    found = []
+    for box in parts_of(item.annotations[0], SIZED, SIZED_PX):
+        objects = task.objects(np.maximum(labels.read(box), 0))
+        if objects is not None:
+            cut = np.isin(objects, border_labels(objects))
+            found.append(diameters(np.where(cut, 0, objects)))
+    return [np.concatenate(found)] if found else []
 
 
 def _seen_twice(validation: Data, rows: dict[str, list[dict[str, Any]]]) -> Iterable[Event]:

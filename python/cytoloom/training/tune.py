@@ -166,7 +166,8 @@ def objects_first(readers: Iterable[Reader]) -> Iterator[Reader]:
     """Put images without objects last: thresholds are fitted to objects, and time may be short."""
     empty = []
     for reader in readers:
-        if (reader.labels.read() > 0).any():
+        parts = getattr(reader.labels, "looked_at", None) or [None]
+        if any((reader.labels.read(box) > 0).any() for box in parts):
             yield reader
         else:
             empty.append(reader)
@@ -177,20 +178,28 @@ def seen(planned: Planned, model: Model, left: int) -> Seen:
     """Return maps and truths of as many validation images as make up so many pixels."""
     images = Seen([], [], [], [])
     for reader in objects_first(planned.validation_readers):
-        labels = reader.labels.read()
         # the first image is always used, however little is left for it
-        if images.maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, labels.size)):
+        if images.maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, math.prod(reader.size))):
             break
-        edge = round(left ** (1 / labels.ndim))
-        part = part_of(reader.image, left, densest_centre(labels, edge))  # type: ignore[arg-type]
+        part = part_of(reader.image, left, _densest(reader, left))  # type: ignore[arg-type]
         left -= max(SMALL_PX, math.prod(part.shape[:-1]))
         source = CachedSource(part)
-        labels = labels[tuple(slice(*ends) for ends in part.roi)]
+        labels = reader.labels.read(tuple(slice(*ends) for ends in part.roi))
         images.maps.append(model.source_maps(source, reader.stats))
         images.truths.append((np.maximum(labels, 0), labels != UNKNOWN))
         images.readers.append(reader)
         images.sources.append(source)
     return images
+
+
+def _densest(reader: Reader, left: int) -> list[int]:
+    """Return the pixel of an image around which most object pixels lie."""
+    parts = getattr(reader.labels, "looked_at", None)
+    if parts is None:
+        labels = reader.labels.read()
+        return densest_centre(labels, round(left ** (1 / labels.ndim)))
+    most = max(parts, key=lambda box: int((reader.labels.read(box) > 0).sum()))
+    return [(one.start + one.stop) // 2 for one in most]
 
 
 def _usual_fit(task: Task, maps: Sequence[Maps], truths: Sequence[np.ndarray]) -> float | None:
@@ -213,7 +222,7 @@ def _tile_difference(planned: Planned, model: Model) -> float | None:
     if not seams(model.network):
         return 0.0 if max(model.network.halo_px or (0,)) <= HALO_LIMIT_PX else None
     reader = planned.validation_readers[0]
-    image = reader.image.read()[:SEAM_PX, :SEAM_PX]
+    image = reader.image.read(tuple(slice(0, min(n, SEAM_PX)) for n in reader.size))
     missing = [(0, SEAM_PX - n) for n in image.shape[:2]]
     source = ArraySource(np.pad(image, (*missing, (0, 0)), mode="symmetric"))
     whole = model.source_maps(source, reader.stats, tile_px=SEAM_PX)
