@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cytoloom.datasets.items import read_labels
 from cytoloom.datasets.splits import split
 from cytoloom.patches.sample import Reader, Sampler
 from cytoloom.tasks import Classes, Instances
+from volume_files import write_n5, write_n5_said
 
 
 def ome(group: Any, name: str, array: np.ndarray, size: Any, at: Any = None) -> None:
@@ -138,6 +140,32 @@ def test_arrays_with_offsets_as_funlib_writes_them(store, at):
     assert item.spacing_um == pytest.approx((0.04, 0.008, 0.008))
 
 
+def test_of_a_pyramid_the_level_of_the_labels_is_read(store):
+    crop(store, size=(2, 2, 2), at=(4.0, 4.5, 6.5))
+    raw = store["train/a/raw"]
+    raw.create_array("s1", data=RAW[:, ::2, ::2])
+    said = raw.attrs.asdict()["multiscales"]
+    moves = [
+        {"type": "scale", "scale": [2, 2, 2]},
+        {"type": "translation", "translation": [0, 0.5, 0.5]},
+    ]
+    said[0]["datasets"].append({"path": "s1", "coordinateTransformations": moves})
+    raw.attrs["multiscales"] = said
+    data = data_of(store)
+    (problem,) = data.problems
+    # 2 + 8 voxels of 10 along y and x
+    assert "labels within" in problem
+    assert "12 x 8 x 10 voxels" in problem
+    ome(store["train/a"].create_group("x"), "small", LABELS[:, :4, :6], (2, 2, 2), (4.0, 4.5, 6.5))
+    folder = Path(store.store.root) / "train" / "a"
+    shutil.rmtree(folder / "labels")
+    shutil.move(folder / "x" / "small", folder / "labels")
+    (item,) = data_of(store).items
+    np.testing.assert_array_equal(item.image.read()[..., 0], RAW[:, ::2, ::2])
+    assert item.annotations[0].inside == np.s_[2:6, 2:6, 3:9]
+    assert item.spacing_um == (2, 2, 2)
+
+
 def test_files_of_any_format_in_folders_are_crops_too(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("train/a", "validate/b", "test/c"):
@@ -204,7 +232,7 @@ HALF, MASK = (4.0, 3.5, 5.0), np.ones((4, 6, 8), np.uint8)
             r"labels within .*raw, 12 x 16 x 20 voxels. Received: 4 x 6 x 8",
         ),
         ({"at": (-2.0, 3.0, 5.0)}, r"from voxel -1, 3, 5 on"),
-        ({"size": (2, 2, 2)}, r"voxels of 2 x 1 x 1 um.* Received: 2 x 2 x 2 um"),
+        ({"size": (2, 2, 2)}, r"voxels of 2 x 1 x 1 um.*smaller copy.* Received: 2 x 2 x 2 um"),
         ({"labels": LABELS[0], "size": (1, 1), "at": (3.0, 5.0)}, r"labels of 3 axes"),
         ({"mask": MASK[:2]}, r"4 x 6 x 8 at \(2, 3, 5\), the size and place of its labels"),
         ({"mask": MASK, "mask_at": (0.0, 3.0, 5.0)}, r"Received: 4 x 6 x 8 at \(0, 3, 5\)"),
@@ -228,6 +256,29 @@ def test_a_voxel_size_is_asked_for_where_it_is_needed(store):
     # given, labels without an offset begin where the image does
     (item,) = as_data(store.store.root, pixel_size_um=(2, 1, 1)).items
     assert item.annotations[0].inside == np.s_[0:4, 0:6, 0:8]
+
+
+def test_offsets_count_where_no_unit_says_how_large_voxels_are(store):
+    """As DaCapo wrote them: a pixel size without a unit is not believed, places in it are."""
+    group = store.require_group("a")
+    for name, array, at in (("raw", RAW, [40, 0, 0]), ("labels", LABELS, [120, 24, 40])):
+        said = {"resolution": [40, 8, 8], "offset": at}
+        group.create_array(name, data=array).attrs.update(said)
+    for given in (None, (0.04, 0.008, 0.008)):
+        (item,) = as_data(store.store.root, pixel_size_um=given).items
+        assert item.annotations[0].inside == np.s_[2:6, 3:9, 5:13]
+        assert item.spacing_um == given
+
+
+def test_crops_of_n5_have_offsets_x_first(tmp_path):
+    folder = tmp_path / "data.n5" / "train" / "a"
+    write_n5_said(tmp_path / "data.n5", {"n5": "4.0.0"})
+    said = {"resolution": [8, 8, 40], "units": ["nm"] * 3, "axes": ["x", "y", "z"]}
+    write_n5(folder / "raw", RAW, **said, offset=[0, 0, 40])
+    write_n5(folder / "labels", LABELS, **said, offset=[40, 24, 120])
+    (item,) = as_data(tmp_path / "data.n5").items
+    assert item.annotations[0].inside == np.s_[2:6, 3:9, 5:13]
+    assert (item.id, item.split) == ("train_a", "train")
 
 
 def test_labels_smaller_than_their_image_need_a_format_that_says_where(tmp_path):

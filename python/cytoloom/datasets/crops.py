@@ -37,6 +37,8 @@ _PARTS = ("raw", "labels", "mask")
 CONTEXT_PX = 64
 """How much of a larger image is kept around labels, in pixels of its finest axis: as far as the
 usual networks see."""
+_LEVELS = 16
+"""So many resolutions of an image are looked at for that of its labels."""
 _SAME = 0.01
 """Sizes that differ by less are the same, and places that are so near to a pixel are that pixel."""
 
@@ -178,12 +180,12 @@ def _understood(crops: Sequence[Crop]) -> str:
 
 def _item(crop: Crop, options: ReadOptions) -> Item:
     cache = SHARED if options.cached else None
-    raw = FileSource(crop.raw, channels=options.channels, axes=options.axes, cache=cache)
     several = [
         FileSource(path, role="labels", cache=cache, unknown=options.unknown)
         for path in crop.labels
     ]
     mask = None if crop.mask is None else FileSource(crop.mask, role="labels", cache=cache)
+    raw = _at_resolution(crop.raw, several[0], options)
     given = per_axis(options.pixel_size_um, raw.axes)
     spacing = given or raw.spacing_um
     at = [_place(raw, one, spacing) for one in several]
@@ -235,11 +237,12 @@ def _place(
     if len(size) != len(own):
         received = f"{_sizes(own)} for an image of {_sizes(size)}"
         raise invalid(labels.name, expected=f"labels of {len(size)} axes", received=received)
-    _refuse_other_resolution(raw, labels)
-    places = raw.info.origin_um, labels.info.origin_um
+    if not _are_of_one_resolution(raw, labels):
+        raise _other_resolution(raw, labels)
+    places = raw.info.origin_px, labels.info.origin_px
     if own == size and not any(places):
         return (0,) * len(size)
-    if spacing is None:
+    if spacing is None and not any(places):
         raise invalid(
             raw.name,
             expected=f"a voxel size, by which {labels.name} of {_sizes(own)} is placed in it",
@@ -254,12 +257,12 @@ def _place(
             remedy="Write labels as OME-Zarr with a translation, or cut the image to them.",
         )
     none = (0.0,) * len(size)
-    moved = np.subtract(places[1] or none, places[0] or none) / spacing
+    moved = np.subtract(places[1] or none, places[0] or none)
     pixels = np.rint(moved)
     if np.abs(moved - pixels).max() > _SAME:
         raise invalid(
             labels.name,
-            expected=f"a translation by whole voxels of {raw.name}, {_sizes(spacing)} um",
+            expected=f"a translation by whole voxels of {raw.name}{_of(spacing)}",
             received=f"{', '.join(f'{m:.4g}' for m in moved)} voxels",
         )
     at = tuple(int(p) for p in pixels)
@@ -272,15 +275,41 @@ def _place(
     return at
 
 
-def _refuse_other_resolution(raw: FileSource, labels: FileSource) -> None:
+def _of(spacing: Sequence[float] | None) -> str:
+    return f", {_sizes(spacing)} um" if spacing else ""
+
+
+def _at_resolution(path: Path, labels: FileSource, options: ReadOptions) -> FileSource:
+    """Return an image at the resolution of its labels: the level of its pyramid that has it."""
+    cache = SHARED if options.cached else None
+    how: dict[str, Any] = {"channels": options.channels, "axes": options.axes, "cache": cache}
+    raw = FileSource(path, **how)
+    if _are_of_one_resolution(raw, labels):
+        return raw
+    for k in range(1, _LEVELS):
+        level = FileSource(f"{path}:/{k}", **how)
+        try:
+            fits = level.spacing_um is not None and _are_of_one_resolution(level, labels)
+        except InvalidError:  # there is no such level
+            break
+        if fits:
+            return level
+    raise _other_resolution(raw, labels)
+
+
+def _are_of_one_resolution(raw: FileSource, labels: FileSource) -> bool:
     image, own = raw.spacing_um, labels.spacing_um
-    if image is None or own is None or np.allclose(image, own, rtol=_SAME):
-        return
-    raise invalid(
+    known = image is not None and own is not None and len(image) == len(own)
+    return not known or bool(np.allclose(image, own, rtol=_SAME))  # type: ignore[arg-type]
+
+
+def _other_resolution(raw: FileSource, labels: FileSource) -> InvalidError:
+    return invalid(
         labels.name,
-        expected=f"voxels of {_sizes(image)} um, as {raw.name} has them",
-        received=f"{_sizes(own)} um",
-        remedy="Give the image at that resolution, such as a level of its pyramid.",
+        expected=f"voxels of {_sizes(raw.spacing_um or ())} um, as {raw.name} has them, or of a "
+        "smaller copy in it",
+        received=f"{_sizes(labels.spacing_um or ())} um",
+        remedy="Give the image at that resolution.",
     )
 
 

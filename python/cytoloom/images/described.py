@@ -32,14 +32,16 @@ class Described:
         Micrometres of a pixel along ``z``, ``y`` and ``x``; those that are known.
     notes : tuple of Message
         What had to be guessed.
-    origin_um : dict, default {}
-        Where the first pixel is, as funlib writes it, along these axes.
+    origin_um, origin_px : dict, default {}
+        Where the first pixel is, as funlib writes it, along these axes; in pixels, if its units
+        are not known either.
     """
 
     letters: str
     sizes_um: Mapping[str, float | None]
     notes: tuple[Message, ...] = ()
     origin_um: Mapping[str, float] = field(default_factory=dict)
+    origin_px: Mapping[str, float] = field(default_factory=dict)
 
 
 def described(
@@ -78,7 +80,8 @@ def described(
         sized = len(shape) == 3 and is_numbers(said.get(_SIZES_UM), 3)
         notes = [] if sized else guessed(shape, letters)
     sizes, more = _sizes(letters, said)
-    return Described(letters, sizes, (*notes, *more), _origin(letters, said))
+    places = _origin(letters, said), _origin_px(letters, said)
+    return Described(letters, sizes, (*notes, *more), *places)
 
 
 def _sizes(
@@ -109,6 +112,23 @@ def _origin(letters: str, said: Mapping[str, Any]) -> dict[str, float]:
     for along, own in _along(letters, offset, said.get("units") or said.get("unit")):
         axes = zip(along, offset or (), own, strict=True)
         return {a: o * (um_per(u) or 0.0) for a, o, u in axes if a in "zyx"}
+    return {}
+
+
+def _origin_px(letters: str, said: Mapping[str, Any]) -> dict[str, float]:
+    """Return where the first pixel is, counted in pixels: of sizes and places in the same units.
+
+    Examples
+    --------
+    >>> _origin_px("yx", {"offset": [80, 8], "resolution": [8, 8]})
+    {'y': 10.0, 'x': 1.0}
+    """
+    sizes: Any = next((said[key] for key in _SIZES if key in said), None)
+    offset = said.get("offset")
+    for along in (letters, "".join(a for a in letters if a in "zyx")):
+        if is_numbers(offset, len(along)) and is_numbers(sizes, len(along)) and all(sizes):
+            axes = zip(along, offset or (), sizes, strict=True)
+            return {a: o / s for a, o, s in axes if a in "zyx"}
     return {}
 
 

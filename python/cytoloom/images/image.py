@@ -45,6 +45,8 @@ class ImageInfo:
     origin_um : tuple of float, optional
         Where the centre of the first pixel is, in micrometres along each spatial axis, where the
         file places the image in a larger one.
+    origin_px : tuple of float, optional
+        The same in pixels, which is known also where their size is not.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class ImageInfo:
     notes: tuple[str, ...] = ()
     alpha: str = ""
     origin_um: tuple[float, ...] | None = None
+    origin_px: tuple[float, ...] | None = None
 
     @property
     def notes_of_image(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ _FULL = ("s0", "0")
 """How the array of full resolution is called in a group of several."""
 _AGAIN = "It may be cut off or damaged: copy or export it again."
 _TYPES = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split())
-_AXES_REVERSED = ("axes", "units", "resolution", "voxel_size", "dimensions")
+_AXES_REVERSED = ("axes", "units", "resolution", "voxel_size", "offset", "dimensions")
 """Lists that are written in N5's order, x first."""
 _OF_SIZES = ("resolution", "voxel_size", "pixelResolution")
 
@@ -54,7 +54,9 @@ class N5(Reader):
         size, notes = along_axes(stored.sizes_um, "z" in axes)
         notes = (*stored.notes, *notes)
         dtype = stored.array.dtype
-        return ImageInfo(shape, dtype, axes, size, None, regions=True, notes=notes)
+        px = tuple(stored.origin_px.get(axis, 0.0) for axis in axes if axis in "zyx")
+        known = px if any(px) else None
+        return ImageInfo(shape, dtype, axes, size, None, regions=True, notes=notes, origin_px=known)
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode the blocks that a part meets."""
@@ -142,12 +144,13 @@ class N5Array:
 
 @dataclass(frozen=True)
 class _Stored:
-    """An array, its axes and the size of its pixels."""
+    """An array, its axes, the size of its pixels, and where the first one is, in pixels."""
 
     array: N5Array
     letters: str
     sizes_um: Mapping[str, float | None]
     notes: tuple[Message, ...]
+    origin_px: Mapping[str, float]
 
 
 def is_n5(path: Path) -> bool:
@@ -226,7 +229,7 @@ def stored_at(path: Path, axes: str | None) -> _Stored:
         said["pixelResolution"] = size[::-1]
     found = described(array.shape, said, axes, str(array.path))
     sizes = _smaller(array, found.letters, found.sizes_um)
-    return _Stored(array, found.letters, sizes, found.notes)
+    return _Stored(array, found.letters, sizes, found.notes, found.origin_px)
 
 
 def _smaller(

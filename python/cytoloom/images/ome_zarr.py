@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Stored:
         Where each has its own.
     notes : tuple of Message, default ()
         What had to be guessed.
+    origin_px : dict, default {}
+        Where the first pixel is in pixels, which is known without units, too.
     """
 
     array: Node
@@ -50,6 +52,7 @@ class Stored:
     origin_um: Mapping[str, float]
     channel_names: tuple[str, ...] | None = None
     notes: tuple[Message, ...] = ()
+    origin_px: Mapping[str, float] = field(default_factory=dict)
 
 
 def scenes_of(path: Path) -> Mapping[str, Path]:
@@ -234,7 +237,9 @@ def _level_at(node: Node, axes: str | None, number: int) -> Stored:
     per_unit = {a: um_per(u) or 0.0 for a, u in zip(letters, units, strict=False)}
     origin = {a: m * per_unit.get(a, 0.0) for a, m in zip(letters, moved, strict=True)}
     known = {a: o for a, o in origin.items() if sizes.get(a)} if same else {}
-    return Stored(array, letters, sizes, known, _channels(node), notes)
+    axes_px = zip(letters, moved, scales, strict=True)
+    px = {a: m / s for a, m, s in axes_px if a in "zyx" and s} if same else {}
+    return Stored(array, letters, sizes, known, _channels(node), notes, px)
 
 
 def _plain(node: Node, axes: str | None) -> Stored:
@@ -244,7 +249,9 @@ def _plain(node: Node, axes: str | None) -> Stored:
     if names_of_axes(node.metadata.get("dimension_names"), len(node.shape)):
         said["axistags"], said["DIMENSION_LABELS"] = None, node.metadata["dimension_names"]
     found = described(node.shape, said, axes, str(node.path))
-    return Stored(node, found.letters, found.sizes_um, found.origin_um, None, found.notes)
+    return Stored(
+        node, found.letters, found.sizes_um, found.origin_um, None, found.notes, found.origin_px
+    )
 
 
 def _axes(image: Mapping[str, Any]) -> Sequence[Any]:

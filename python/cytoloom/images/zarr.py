@@ -71,7 +71,11 @@ class Zarr(Reader):
             notes += (say("no pixel of it is stored, so that all are the same: is it whole?"),)
         found = ImageInfo(shape, stored.array.dtype, axes, size, names, regions=True, notes=notes)
         origin = tuple(stored.origin_um.get(axis, 0.0) for axis in axes if axis in "zyx")
-        return replace(found, origin_um=origin if any(origin) else None)
+        spatial = [axis for axis in axes if axis in "zyx"]
+        px = tuple(stored.origin_px.get(axis, 0.0) for axis in spatial)
+        return replace(
+            found, origin_um=origin if any(origin) else None, origin_px=px if any(px) else None
+        )
 
     def pixels(self, path: Path, part: Part) -> AnyArray:
         """Decode the chunks that a part meets."""
