@@ -207,15 +207,20 @@ cl_normalize <- function(low = 1, high = 99.8, floor = NULL, floor_dtype = NULL,
 #'   debris looks. Set in training.
 #' @param neck An object is divided where it is narrower than this share of the narrower part on
 #'   either side; 0 divides nothing. Set in training.
+#' @param classes Names of the classes that objects may have, such as `c("live", "dead")`: each
+#'   object found is then of one of them. Which class the objects of the training have is said by
+#'   [cl_data()]. `NULL`: none.
+#' @param class_loss Loss of the classes, as for [cl_binary()].
 #' @return A list of class `cl_instances`, for [cl_train()];
 #'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_instances(min_area_px = 30, exclude_border = TRUE)
+#' cl_instances(classes = c("live", "dead"))
 cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FALSE,
                          reach_px = 5, distance_loss = "ce", contact_weight = 10,
                          foreground_threshold = 0.5, seed_threshold = 0.25, min_seed_px = 4,
-                         neck = 0, peak_threshold = 0) {
+                         neck = 0, peak_threshold = 0, classes = NULL, class_loss = "ce") {
   component("Instances", settings())
 }
 

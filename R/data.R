@@ -31,6 +31,10 @@
 #'   values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the ids
 #'   that are named. Ids that are not named are background; where `background` is named itself they
 #'   are unknown, as are those named `unknown`. (`group` is of images.)
+#' @param object_classes Which class each object has, for [cl_instances()] with `classes`: a folder
+#'   of maps called as the labels (the pixels of an object have the number of its class, from 1 on),
+#'   or a data frame, CSV or Parquet file with columns image, object, class. `NULL`: `classes/` or
+#'   `classes.csv` beside `labels/`, and the classes of outlines.
 #' @param also More data sets: paths, or a list of paths and [cl_data()]. Patches are drawn from
 #'   each set alike, or as `weights` say, however many images each has.
 #' @param weights How often patches are drawn from each of the sets, the first one first.
@@ -42,7 +46,7 @@
 #' cl_data(list(a = image), list(image > 100), pixel_size_um = 0.5)
 cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, channels = NULL,
                     unknown = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL,
-                    class_ids = NULL, also = NULL, weights = NULL) {
+                    class_ids = NULL, object_classes = NULL, also = NULL, weights = NULL) {
   no_dots(...)
   how <- list(
     names = names, group = group, channels = channels, unknown = unknown, axes = axes,
@@ -52,6 +56,7 @@ cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, chan
   # what is no text or number is told here, and not when the data are used
   pack_arguments(how)
   if (!is.null(also)) how$also <- each_also(also)
+  if (!is.null(object_classes)) how$object_classes <- checked_classes(object_classes)
   # of one working directory, wherever R works when they are used
   new_data(lasting(images), lasting(labels), how)
 }
@@ -73,6 +78,18 @@ plain_class_ids <- function(class_ids) {
     refuse("class_ids", "names with ids each, such as list(mito = 3:5)", class_ids)
   }
   lapply(as.list(class_ids), as.numeric)
+}
+
+# A path, or a table of texts.
+checked_classes <- function(x) {
+  if (is.data.frame(x) && all(c("image", "object", "class") %in% tolower(names(x)))) {
+    texts <- lapply(x, function(column) replace(as.character(column), is.na(column), ""))
+    return(as.data.frame(texts, check.names = FALSE))
+  }
+  if (!is.character(x) || length(x) != 1) {
+    refuse("object_classes", "a path, or a data frame with columns image, object, class", x)
+  }
+  lasting(plain_path(x, "object_classes"))
 }
 
 new_data <- function(images, labels = NULL, how = NULL) {

@@ -19,12 +19,14 @@
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
 #'   the 95 % interval of the mean over all such images or, where they have groups, groups; n),
 #'   `per_image` (image, `scale`, the factor by which it was enlarged for the network, then a column
-#'   per metric) and `per_object` (image, truth, found, iou, matched). Where there is nothing to
-#'   find and nothing was found a metric is `NA` and no part of the mean: `n` counts the others.
-#'   `n_found_on_empty`, where an image has no objects, counts those found on it. `low` and `high`
-#'   are `NA` where nothing can be promised: of a single image or group, and of counts that are all
-#'   alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst images, and below them the
-#'   best.
+#'   per metric) and `per_object` (image, truth, found, iou, matched). Of a model of objects that
+#'   have classes `per_object` also has `class_truth` and `class_found`, and there is `confusion`:
+#'   how many objects of which class were found as which, `NA` standing for none. Where there is
+#'   nothing to find and nothing was found a metric is `NA` and no part of the mean: `n` counts the
+#'   others. `n_found_on_empty`, where an image has no objects, counts those found on it. `low` and
+#'   `high` are `NA` where nothing can be promised: of a single image or group, and of counts that
+#'   are all alike. `as.data.frame()` gives `per_image`; `plot()` shows the worst images, and below
+#'   them the best.
 #' @method evaluate cl_model
 #' @export
 #' @examplesIf cl_available()
@@ -47,7 +49,7 @@ evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, 
     progress
   )
   run <- tables$run
-  tables <- tables[c("summary", "per_image", "per_object")]
+  tables <- Filter(Negate(is.null), tables[c("summary", "per_image", "per_object", "confusion")])
   if (!is.null(data)) tables$per_image <- as_given(tables$per_image, data)
   images <- if (!is.null(data)) lasting(as_cl_data(data))
   structure(tables, model = x, data = images, run = run, class = "cl_scores")

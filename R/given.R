@@ -243,6 +243,9 @@ plain_data <- function(data, what = "data") {
     "group", "channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids", "weights"
   )]
   options$also <- lapply(data$also, plain_data)
+  # each column as a list: of a single row R would send no vector
+  classes <- data$object_classes
+  options$object_classes <- if (is.data.frame(classes)) lapply(classes, as.list) else classes
   if (is.null(data$labels)) {
     return(c(list(source = plain_place(data$images, what)), options))
   }

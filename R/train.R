@@ -10,9 +10,9 @@
 #'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].
 #' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"` (of stacks
 #'   `"affinities:3d"`), `"binary"`, `"distance"`, `"hot_distance"`, `"inner_distance"`,
-#'   `"classes:a,b,c"`, `"MODULE:CLASS"` for one of your own in Python, or with settings
-#'   [cl_instances()], [cl_boundary()], [cl_affinities()], [cl_binary()], [cl_distance()],
-#'   [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
+#'   `"classes:a,b,c"`, `"instances:a,b"` (a class for each object), `"MODULE:CLASS"` for one of
+#'   your own in Python, or with settings [cl_instances()], [cl_boundary()], [cl_affinities()],
+#'   [cl_binary()], [cl_distance()], [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
 #' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.

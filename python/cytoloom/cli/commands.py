@@ -46,6 +46,8 @@ def _trained(model: Any, args: argparse.Namespace) -> int:
 
 def _scored(scores: Any, args: argparse.Namespace) -> int:
     print(scores.summary.to_string(index=False))
+    if scores.confusion is not None:
+        print(f"\nObjects by class:\n{scores.confusion.to_string(index=False, na_rep='')}")
     if args.out:
         print(f"\nTables in {args.out}")
     return OK

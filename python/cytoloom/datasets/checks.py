@@ -18,6 +18,7 @@ from ..images.labels import is_grey_coded, values_of
 from ..images.padding import Padding, fill, padding_of
 from ..images.parts import LABELS_PX, is_huge, is_read_in_parts, sample_of
 from ..messages import Argument, joined, say, unsettled
+from ..segmentation.classed import classes_of
 from .across import Facts, differing, other_sizes, unusable
 from .across_labels import LabelFacts, odd_labels
 from .data import Data, given_data
@@ -74,6 +75,7 @@ class _Findings:
         self._empty: list[str] = []
         self._shown: dict[str, frozenset[int]] = {}
         self._labelled = 0
+        self._of_objects: Counter[int] = Counter()
         self._unknown_seen = False
 
     def add(self, item: Item) -> None:
@@ -175,6 +177,8 @@ class _Findings:
         counting = understood_as if known is None else understood_as[known]
         self._shown[item.id] = kinds_in(counting, bool(self._classes))
         self._labelled += 1
+        if self._object_classes:
+            self._of_objects.update(classes_of(labels).values())
         self._label_facts.append(LabelFacts.of(source, labels))
         if not foreground:
             self._empty.append(item.id)
@@ -220,6 +224,35 @@ class _Findings:
         is_known = self._task is not None and self._task.balances_classes
         return tuple(self._task.label_names) if is_known else ()
 
+    @property
+    def _object_classes(self) -> tuple[str, ...]:
+        """Names of the classes that objects may have."""
+        return () if self._task is None else tuple(getattr(self._task, "object_classes", ()))
+
+    def _compare_object_classes(self) -> None:
+        """Count the objects of each class; without any there is nothing to learn of classes."""
+        names = self._object_classes
+        if not names or len(self._empty) == self._labelled:
+            return
+        if not self._of_objects:
+            then = "learned" if self._training else "scored"
+            text = f"no object has a class, and classes ({', '.join(names)}) are to be {then}"
+            remedy = say("lay classes/ or classes.csv beside labels/, or give {}",
+                         Argument("object_classes"))  # fmt: skip
+            (self._problems if self._training else self._warnings).append(
+                say("{}: {}", text, remedy)
+            )
+            return
+        counts = [(name, self._of_objects[k]) for k, name in enumerate(names, start=1)]
+        listed = ", ".join(f"{n} {name}" for name, n in counts)
+        self._said[f"objects by class: {listed}"] += self._labelled
+        then = "cannot be learned" if self._training else "has no score"
+        self._warnings += [
+            f"no object is of class {name}: it {then}; look whether it is called so"
+            for name, n in counts
+            if not n
+        ]
+
     def _absent_classes(self) -> Iterator[str]:
         """Name the classes that are in no image, unless nothing is."""
         seen = frozenset[int]().union(*self._shown.values())
@@ -243,6 +276,7 @@ class _Findings:
             self._said[f"no object in {shown_names(self._empty)}"] += len(self._empty)
         self._warnings += odd_labels(self._label_facts, self._labelled - len(self._empty))
         self._warnings += self._absent_classes()
+        self._compare_object_classes()
         own, theirs = getattr(self._task, "names", ()), self._data.classes
         if own and theirs and own != theirs:
             self._warnings.append(

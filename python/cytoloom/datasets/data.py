@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..components.arguments import EMPTY, checked
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
 from ..messages import counted, say
+from ..storage.atomic import meant
 from .across import aligned
+from .classed import ClassedSource
 from .drawn import DrawnSource
 from .files import FileSource, pixel_sha256, values_sha256
 from .folders import folder_data, pair_data
 from .given import ReadOptions, is_file, listed, listed_at, shortened, told_where, with_settings
+from .given_classes import with_object_classes
 from .ids import named
 from .items import Gathered, Item
 from .layouts import WHAT
+from .learned import as_learned
 from .mapped import (
     MARK,
     ClassIds,
@@ -182,14 +185,15 @@ class Data:
         )  # fmt: skip
 
     def of_task(self, task: Any) -> Data:
-        """Return the same images, with outlines read as labels that the task learns.
+        """Return the same images, with labels read as the task learns them.
 
-        Where its label values are numbers of classes, an outline has that of its class.
+        Where its label values are numbers of classes, an outline has that of its class. Where
+        its objects have classes, labels hold these, too.
 
         Parameters
         ----------
         task : Task or None
-            None: outlines are objects.
+            None: outlines are objects, and these have no classes.
 
         Returns
         -------
@@ -202,12 +206,8 @@ class Data:
         >>> as_data((np.zeros((8, 8)), np.ones((8, 8), int))).of_task(Classes())
         Data(1 image)
         """
-        names = task.label_names if task is not None and task.numbers_classes else ()
-        objects = task is not None and not names and _are_objects(task)
         items = tuple(
-            replace(
-                item, annotations=tuple(_as_learned(a, names, objects) for a in item.annotations)
-            )
+            replace(item, annotations=tuple(as_learned(a, task) for a in item.annotations))
             for item in self.items
         )
         return replace(self, items=items)
@@ -258,7 +258,8 @@ class Data:
         folder : str or Path
             The folder.
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern`, `class_ids` and
+            `object_classes` of `as_data`.
 
         Returns
         -------
@@ -295,7 +296,8 @@ class Data:
         names : sequence of str, optional
             Ids; default: names of files, else ``image_000``, ``image_001``, ...
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern`, `class_ids` and
+            `object_classes` of `as_data`.
 
         Returns
         -------
@@ -330,7 +332,8 @@ class Data:
         folder : str or Path, default "."
             What paths of a DataFrame are relative to.
         **options
-            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern` and `class_ids` of `as_data`.
+            `channels`, `unknown`, `axes`, `pixel_size_um`, `pattern`, `class_ids` and
+            `object_classes` of `as_data`.
 
         Returns
         -------
@@ -363,6 +366,7 @@ def as_data(
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
     class_ids: Mapping[str, Any] | None = None,
+    object_classes: Any = None,
     also: Any = None,
     weights: float | tuple[float, ...] | None = None,
 ) -> Data:
@@ -395,6 +399,11 @@ def as_data(
         values 1 (mito) and 2 (er), for tasks that learn classes; those that learn objects keep the
         ids that are named. Ids that are not named are background; where ``background`` is named
         itself they are unknown, as are those named ``unknown``. (Groups are groups of images.)
+    object_classes : path, DataFrame or sequence, optional
+        Which class each object has, for tasks with classes of objects: a folder of maps called
+        as the labels (pixels of objects have the number of a class, from 1 on), a table with
+        columns image, object, class, or a map for each image. Default: ``classes/`` or
+        ``classes.csv`` beside ``labels/``, and the classes of outlines.
     also : path, Data or sequence of them, optional
         More data sets, read in the same way. Patches are drawn from each set alike, or as
         `weights` say, however many images each has; see `Data.join`.
@@ -412,7 +421,13 @@ def as_data(
         Where there is nothing to take.
     """
     options = ReadOptions(
-        channels, unknown, axes, pixel_size_um, pattern=pattern, class_ids=class_ids
+        channels,
+        unknown,
+        axes,
+        pixel_size_um,
+        pattern=pattern,
+        class_ids=class_ids,
+        object_classes=object_classes,
     )
     if also is not None or weights is not None:
         return _several([x, *([] if also is None else listed(also))], weights, options)
@@ -435,7 +450,10 @@ def _joined(parts: Sequence[Data], weights: Any) -> Data:
 
 
 def _several(parts: Sequence[Any], weights: Any, options: ReadOptions) -> Data:
-    found = _joined([_one_set(part, options) for part in parts], weights)
+    # classes of objects that are given are those of the first; others have theirs beside them
+    others = replace(options, object_classes=None)
+    each = [_one_set(part, others if k else options) for k, part in enumerate(parts)]
+    found = _joined(each, weights)
     whole = [_origin(part, options) for part in parts]
     if not all(whole):
         return found
@@ -464,7 +482,11 @@ def _as_data(x: Any, options: ReadOptions) -> Data:
 
 def _origin(x: Any, options: ReadOptions) -> dict[str, Any]:
     names = ("channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids")
-    return origin(x, **{name: getattr(options, name) for name in names})
+    how = {name: getattr(options, name) for name in names}
+    given = options.object_classes
+    # of a table in memory there is nothing to read again
+    path = os.fspath(meant(given)) if is_file(given) else None
+    return origin(x, **how, object_classes=path)
 
 
 def given_data(x: Any) -> Data:
@@ -506,20 +528,8 @@ def _drawn(item: Item) -> dict[str, list[str]]:
 
 def _knowing(labels: Source, unknown: int | None) -> Source:
     """Tell labels in a file what counts nowhere; those in memory were understood before."""
-    known = isinstance(labels, (FileSource, DrawnSource, MappedSource, PlacedSource))
+    known = isinstance(labels, (FileSource, DrawnSource, MappedSource, PlacedSource, ClassedSource))
     return labels.knowing(unknown) if known else labels
-
-
-def _as_learned(labels: Source, names: Sequence[str], objects: bool) -> Source:
-    """Tell outlines the classes of a task, and labels put together whether these are objects."""
-    if isinstance(labels, MappedSource):
-        return labels.of_objects(objects)
-    return labels.of_classes(names) if isinstance(labels, (DrawnSource, PlacedSource)) else labels
-
-
-def _are_objects(task: Any) -> bool:
-    """Whether label values are numbers of objects to a task."""
-    return task.objects(np.zeros((1, 1), int)) is not None
 
 
 def _data(found: Gathered, options: ReadOptions) -> Data:
@@ -529,7 +539,16 @@ def _data(found: Gathered, options: ReadOptions) -> Data:
     marks = marked(one for item in items for one in item.annotations)
     unknown = found.unknown if marks or options.unknown is None else options.unknown
     data = Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
-    return data.with_class_ids(options.class_ids)
+    data = data.with_class_ids(options.class_ids)
+    given = options.object_classes if options.object_classes is not None else found.object_classes
+    return data if given is None else _classed(data, given)
+
+
+def _classed(data: Data, given: Any) -> Data:
+    """Give labels the classes of their objects, and say where these come from."""
+    found = with_object_classes(data.items, given, data.unknown)
+    problems, notes = (*data.problems, *found.problems), (*data.notes, *found.notes)
+    return replace(data, items=found.items, problems=problems, notes=notes)
 
 
 def _paired(images: Any, labels: Any, names: Sequence[str], options: ReadOptions) -> Data:
@@ -541,7 +560,7 @@ def _mapping_data(x: Mapping[str, Any], options: ReadOptions) -> Data:
 
     Keys: either ``folder``, or ``table`` (columns), or ``images`` and ``labels`` with optional
     ``names``, ``groups``, ``splits``; and any of ``channels``, ``unknown``, ``axes``,
-    ``pixel_size_um``, ``pattern``, ``class_ids``.
+    ``pixel_size_um``, ``pattern``, ``class_ids``, ``object_classes``.
     """
     options = with_settings(x, options)
     if "folder" in x:
@@ -590,6 +609,8 @@ def _reread(data: Data, options: ReadOptions) -> Data:
     if options.unknown not in (None, data.unknown):
         data = data.with_unknown(options.unknown)
     data = data.with_class_ids(options.class_ids)
+    if options.object_classes is not None:
+        data = _classed(data, options.object_classes)
     if options.channels is None or options.channels == data.channels:
         return data
     return data.with_channels(options.channels)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import invalid
 from ..exchange import coco, geojson, rois
-from ..exchange.drawn import to_labels
+from ..exchange.drawn import numbers_of, to_labels
 from ..exchange.fit import Fit
-from ..exchange.named import by_classes, class_or_name, class_values
+from ..exchange.named import by_classes, class_or_name, class_values, numbers_with_classes
 from ..images.cache import state_of
 from ..images.image import AnyArray
 from ..messages import Message, say
@@ -21,6 +22,9 @@ from .cache import SHARED, Cache
 from .files import UNDERSTOOD, FileName
 from .items import notes_of
 from .sources import Slices, Source
+
+if TYPE_CHECKING:
+    from ..tasks.task import Task
 
 READERS = {
     **dict.fromkeys(rois.SUFFIXES, (rois.read, "outlines of ImageJ")),
@@ -58,6 +62,7 @@ class DrawnSource:
         self.path = Path(path).expanduser()
         self._image, self._cache, self._unknown = image, cache, unknown
         self._classes: tuple[str, ...] = ()
+        self._of_objects = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,16 +89,25 @@ class DrawnSource:
         other._unknown = unknown
         return other
 
-    def of_classes(self, names: Sequence[str]) -> DrawnSource:
-        """Return labels that are numbers of these classes, by their names; of objects, if none."""
+    def of_task(self, task: Task | None) -> DrawnSource:
+        """Return the same as labels of a task: numbers of objects or, by their names, of classes.
+
+        Where objects have classes, labels hold both, see `segmentation.classed`.
+        """
         other = copy.copy(self)
-        other._classes = tuple(names)
+        other._of_objects = task is not None and bool(task.object_classes)
+        other._classes = ()
+        if task is not None and task.object_classes:
+            other._classes = ("", *task.object_classes)
+        elif task is not None and task.numbers_classes:
+            other._classes = tuple(task.label_names)
         return other
 
     @property
     def identity(self) -> Hashable:
         """What is read and when it was last written: the key of what is kept."""
-        return (state_of(self.path), self.shape, self._image.name, self._unknown, self._classes)
+        how = (self._unknown, self._classes, self._of_objects)
+        return (state_of(self.path), self.shape, self._image.name, *how)
 
     @property
     def understood(self) -> str:
@@ -127,12 +141,13 @@ class DrawnSource:
         if self._classes:
             names = [class_or_name(one.label, one.name, self._classes) for one in objects]
             values = class_values(self.path, names, self._classes)
+        classes = None if values is None else by_classes(values, self._classes)
+        if self._of_objects and values is not None:
+            values = numbers_with_classes(self.path, numbers_of(objects), values)
         labels, covered = to_labels(objects, shape, values, fit)
         above = f"{covered} px are in several, and taken for the later" if covered else ""
-        classes = coco.classes_said(names)
-        if values is not None:
-            classes = by_classes(values, self._classes)
-        return labels, "; ".join(text for text in (what, classes, left_out, above) if text)
+        told = coco.classes_said(names) if classes is None else classes
+        return labels, "; ".join(text for text in (what, told, left_out, above) if text)
 
     def _together(self, shape: tuple[int, ...], fit: Fit) -> tuple[AnyArray, str]:
         """Read what a file of many images says of this one."""
@@ -142,7 +157,9 @@ class DrawnSource:
             received = f"none of {len(told.images)} called so"
             expected = f"the image {Path(self._image.name).name}"
             raise invalid(self.name, expected=expected, received=received)
-        labels, said = told.labels(entry, shape, self._unknown, self._classes, fit)
+        labels, said = told.labels(
+            entry, shape, self._unknown, self._classes, fit, of_objects=self._of_objects
+        )
         return labels, "; ".join(text for text in ("annotations of COCO", said) if text)
 
 

@@ -116,7 +116,9 @@ def _gathered(layout: Layout, options: ReadOptions) -> Gathered:
     ]
     notes = (*layout.notes, *fields.notes, *found.notes, *_predicted(layout))
     classes = by.classes if by is not None else ()
-    return Gathered(tuple(items), tuple(problems), notes, options.unknown, classes)
+    return Gathered(
+        tuple(items), tuple(problems), notes, options.unknown, classes, layout.object_classes
+    )
 
 
 def _predicted(layout: Layout) -> list[str]:

@@ -15,7 +15,9 @@ from ..images.channels import Channels
 from ..images.image import Image
 from ..messages import Either, Message, arguments_of, in_words, joined, say
 
-SETTINGS = ("channels", "unknown", "axes", "pattern", "pixel_size_um", "class_ids")
+SETTINGS = (
+    "channels", "unknown", "axes", "pattern", "pixel_size_um", "class_ids", "object_classes",
+)  # fmt: skip
 """How data are read; a message about data may tell to give one of these."""
 _WITH_THE_DATA = Either(
     python="Such settings go with the data, as in cl.Data.from_folder(folder, {}=...).",
@@ -47,6 +49,8 @@ class ReadOptions:
         How names of files tell channel, plane and time.
     class_ids : dict of str to list of int, optional
         Which ids of the labels are which class.
+    object_classes : path, DataFrame or sequence, optional
+        Which class each object has.
     """
 
     channels: Channels = None
@@ -57,6 +61,7 @@ class ReadOptions:
     taken: tuple[int, int] | None = None
     pattern: str | None = None
     class_ids: Mapping[str, Any] | None = None
+    object_classes: Any = None
 
 
 def is_file(x: Any) -> bool:

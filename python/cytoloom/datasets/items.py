@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ class Gathered:
         The label value that counts nowhere, where the set says so.
     classes : tuple of str, default ()
         Names of label values from 0 on, where the set says so.
+    object_classes : Path, optional
+        What lies beside labels and says of which class each object is.
     """
 
     items: tuple[Item, ...]
@@ -93,6 +96,7 @@ class Gathered:
     notes: tuple[str, ...] = ()
     unknown: int | None = None
     classes: tuple[str, ...] = ()
+    object_classes: Path | None = None
 
 
 def beside(own: Iterable[str], columns: Mapping[str, Any]) -> dict[str, Any]:

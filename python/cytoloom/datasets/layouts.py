@@ -12,6 +12,7 @@ from ..images import formats
 from ..messages import Either, say
 from . import pairing as pairs
 from .drawn import is_together
+from .given_classes import beside_labels
 from .listing import Listing, beside, some, walk
 from .nnunet import Description, described, description_path
 
@@ -64,6 +65,8 @@ class Layout:
         A file of COCO that holds the labels of all images.
     within : dict, default {}
         The label images of each image that holds some itself, as OME-Zarr does.
+    object_classes : Path, optional
+        What lies beside the labels and says of which class each object is.
     """
 
     images_folder: Path
@@ -77,6 +80,7 @@ class Layout:
     problems: tuple[str, ...] = ()
     together: Path | None = None
     within: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    object_classes: Path | None = None
 
 
 def find_folders(folder: Path) -> tuple[Path | None, Path | None]:
@@ -130,9 +134,10 @@ def layout_of(folder: Path) -> Layout:
     if images_folder is None:
         return layout_of_two(folder, labels_folder)
     found = layout_of_two(images_folder, labels_folder)
-    taken = (images_folder, labels_folder, description_path(images_folder) or images_folder)
-    notes = (*beside(folder, taken), *found.notes)
-    return replace(found, notes=notes)
+    classes = beside_labels(folder)
+    more = [path for path in (description_path(images_folder), classes) if path is not None]
+    notes = (*beside(folder, (images_folder, labels_folder, *more)), *found.notes)
+    return replace(found, notes=notes, object_classes=classes)
 
 
 def _file_of_all(*folders: Path) -> Path | None:

@@ -176,6 +176,13 @@ class MappedSource:
         """What hides some of the labels."""
         return getattr(self._source, "mask", None)
 
+    @property
+    def named(self) -> dict[int, str]:
+        """The class of each id."""
+        none = (BACKGROUND, UNKNOWN)
+        each = ((name, ids) for name, ids in self._class_ids.items() if name not in none)
+        return {one: name for name, ids in each for one in ids}
+
     def knowing(self, unknown: int | None) -> MappedSource:
         """Return the same labels, of which another value counts nowhere."""
         return MappedSource(self._source, with_unknown(self._class_ids, unknown), self._objects)

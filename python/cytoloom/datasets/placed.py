@@ -110,12 +110,15 @@ class PlacedSource:
         other._unknown = self._unknown if unknown is None else {*self._unknown, unknown}
         return other
 
-    def of_classes(self, names: Sequence[str]) -> PlacedSource:
-        """Return the same labels as numbers of these classes, where they are named by class."""
-        if not isinstance(self._labels, MergedSource):
-            return self
+    @property
+    def labels(self) -> Source:
+        """The labels, wherever they are."""
+        return self._labels
+
+    def over(self, labels: Source) -> PlacedSource:
+        """Return other labels at the same place."""
         other = copy.copy(self)
-        other._labels = self._labels.of_classes(names)
+        other._labels = labels
         return other
 
     def read(self, slices: Slices | None = None) -> AnyArray:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..datasets.items import Item
-from ..experts.agreed import AgreedSource, kind_of
+from ..experts.agreed import agreed, kind_of
 from ..messages import counted
+from ..tasks.classed import found_drawn
 from ..tasks.found import Found
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def score_experts(
     scores = {}
     for k, (name, own) in enumerate(zip(names, item.annotations, strict=True)):
         others = [one for j, one in enumerate(item.annotations) if j != k]
-        without = AgreedSource(others, kind, unknown).read()
+        without = agreed(others, task, unknown).read()
         drawn = np.asarray(own.read())
         known = np.ones(drawn.shape, bool)
         if unknown is not None:
@@ -54,8 +55,9 @@ def score_experts(
         truth, found = (
             task.prepare(np.where(known, one, 0).astype(np.int32)) for one in (without, drawn)
         )
-        semantic = kind != "instances"
-        scores[name] = task.score(truth, Found(found, semantic), known, item.spacing_um)[0]
+        classes = len(task.object_classes)
+        drawn_by = Found(found, True) if kind != "instances" else found_drawn(found, classes)
+        scores[name] = task.score(truth, drawn_by, known, item.spacing_um)[0]
     return scores
 
 

@@ -38,6 +38,8 @@ UNPROMISED = (
 TABLES = (PER_IMAGE, PER_OBJECT, SCORED)
 RUN = RUNS["evaluate"]
 FILES = (RUN, *TABLES)
+CLASS_COLUMNS = ["class_truth", "class_found"]
+"""What tables say of each object besides, where objects have classes."""
 SCALE = "scale"
 """Column of the factors by which images were enlarged."""
 
@@ -62,7 +64,8 @@ class Scores:
         metric. ``n_found_on_empty``, the objects found on an image that has none, is there where
         an image has none, and NaN for the others.
     per_object : DataFrame
-        image, truth, found, iou, matched; a missing partner's id is 0. Without rows where images
+        image, truth, found, iou, matched; a missing partner's id is 0. Where objects have classes
+        also class_truth and class_found, missing where there is none. Without rows where images
         of a training are scored without data.
     run : dict
         What made this, as plain values: verb, version, model, settings, and where the images are
@@ -73,6 +76,16 @@ class Scores:
     per_image: pd.DataFrame
     per_object: pd.DataFrame
     run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def confusion(self) -> pd.DataFrame | None:
+        """How many objects of which class were found as which; None where objects have none.
+
+        Columns class_truth, class_found and objects. Matched objects have both; class_found is
+        missing for objects that were not found, class_truth for found ones that are none, and
+        for those whose class is not known.
+        """
+        return confusion_of(self.per_object)
 
     def __str__(self) -> str:
         table = str(self.summary.to_string(index=False, float_format="%.3f"))
@@ -152,8 +165,37 @@ def tables(
         [(name, m.value, m.low, m.high, m.n) for name, m in means.items()],
         columns=["metric", "value", "low", "high", "n"],
     )
-    pairs = pd.DataFrame(objects, columns=["image", "truth", "found", "iou", "matched"])
+    classed = CLASS_COLUMNS if task.object_classes else []
+    columns = ["image", "truth", "found", "iou", "matched", *classed]
+    pairs = pd.DataFrame(objects, columns=columns)
+    pairs = pairs.astype(dict.fromkeys(classed, object))
     return Scores(summary, per_image, pairs), unpromised(means)
+
+
+def confusion_of(per_object: pd.DataFrame) -> pd.DataFrame | None:
+    """Count objects by the class that they have and the one that they were found as.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> found = ["live", "dead", "dead", None]
+    >>> table = pd.DataFrame({"class_truth": ["live", "live", None, "dead"], "class_found": found})
+    >>> confusion_of(table)
+      class_truth class_found  objects
+    0        dead        None        1
+    1        live        dead        1
+    2        live        live        1
+    3        None        dead        1
+    """
+    import pandas as pd
+
+    if not set(CLASS_COLUMNS) <= set(per_object.columns):
+        return None
+    pairs = per_object[CLASS_COLUMNS].fillna("")
+    counts = pairs[(pairs != "").any(axis=1)].groupby(CLASS_COLUMNS, as_index=False).size()
+    found = pd.DataFrame({name: counts[name].astype(object) for name in CLASS_COLUMNS})
+    found = found.where(found != "", None).assign(objects=counts["size"].astype("int64"))
+    return found.sort_values(CLASS_COLUMNS, na_position="last", ignore_index=True)
 
 
 def unpromised(means: Mapping[str, Mean]) -> list[str]:

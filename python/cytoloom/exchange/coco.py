@@ -18,7 +18,7 @@ from ..images.formats import stem
 from ..messages import counted, no_json, say
 from .drawn import filled
 from .fit import Fit
-from .named import by_classes, class_values
+from .named import by_classes, class_values, numbers_with_classes
 from .run_lengths import Places, counts_of, places_of
 
 SUFFIX = ".json"
@@ -170,6 +170,8 @@ class Told:
         unknown: int | None = None,
         classes: Sequence[str] = (),
         fit: Fit | None = None,
+        *,
+        of_objects: bool = False,
     ) -> tuple[NDArray[np.int32], str]:
         """Fill the objects of an image: where some lie over others, of the later.
 
@@ -185,6 +187,8 @@ class Told:
             Names of label values from 0 on, where labels are numbers of classes.
         fit : Fit, optional
             Counts how outlines lie in the image.
+        of_objects : bool, default False
+            Whether labels are numbers of objects that hold their classes, too.
 
         Returns
         -------
@@ -208,8 +212,12 @@ class Told:
             remedy = "Draw outlines, or take the boxes away where nothing is to be found."
             raise invalid(str(self.path), expected="outlines", received=received, remedy=remedy)
         called = [self.names.get(one.get("category_id"), "") for one in objects]
+        if of_objects:
+            called = ["" if name == ALONE else name for name in called]
         values = class_values(self.path, called, classes) if classes else None
-        numbers = _numbers(objects, unknown) if values is None else values
+        numbers = _numbers(objects, unknown) if values is None or of_objects else values
+        if of_objects and values is not None:
+            numbers = numbers_with_classes(self.path, numbers, values)
         flat, covered, empty = self._painted(objects, numbers, shape, fit)
         for one in crowds if unknown is not None else ():
             place = self._places(one, shape)

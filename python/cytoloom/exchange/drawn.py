@@ -157,7 +157,7 @@ def to_labels(
     """
     labels = np.zeros(shape, np.int32)
     covered = 0
-    given = _numbers(objects) if values is None else values
+    given = numbers_of(objects) if values is None else values
     for number, one in zip(given, objects, strict=True):
         box, inside = filled(one.rings, shape)
         covered += int((labels[box][inside] != 0).sum())
@@ -167,7 +167,14 @@ def to_labels(
     return labels, covered
 
 
-def _numbers(objects: Sequence[Drawn]) -> list[int]:
+def numbers_of(objects: Sequence[Drawn]) -> list[int]:
+    """Return the number of each object: its own where each has one, else that of its place.
+
+    Examples
+    --------
+    >>> numbers_of([Drawn("7", []), Drawn("3", [])]), numbers_of([Drawn("a", []), Drawn("3", [])])
+    ([7, 3], [1, 2])
+    """
     numbers = [int(one.name) for one in objects if one.name.isdecimal() and len(one.name) < 11]
     own = len(set(numbers)) == len(objects) == len(numbers)
     own = own and all(0 < n < 2**31 for n in numbers)

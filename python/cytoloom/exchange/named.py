@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import invalid
 from ..messages import joined, say
+from ..segmentation.classed import OBJECTS
 
 
 def class_values(path: Path, given: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -22,7 +23,7 @@ def class_values(path: Path, given: Sequence[str], names: Sequence[str]) -> list
         The class of each object, empty where it has none: a name whatever its case, or the
         number of one.
     names : sequence of str
-        Of label values from 0 on.
+        Of label values from 0 on. An empty one at 0 is what objects without a class have.
 
     Raises
     ------
@@ -46,13 +47,37 @@ def class_values(path: Path, given: Sequence[str], names: Sequence[str]) -> list
         received += [f"{none} of {len(given)} objects without a class"] if none else []
         raise invalid(
             str(path),
-            expected=say("objects of the classes {}", ", ".join(names)),
+            expected=say("objects of the classes {}", ", ".join(filter(None, names))),
             received=joined(" and ", received),
             remedy="Give objects these classes where they were drawn, or name the task's classes "
             "as they are called there; where classes do not matter, the task is binary or "
             "instances.",
         )
     return [k for k in found if k is not None]
+
+
+def numbers_with_classes(path: Path, numbers: Sequence[int], values: Sequence[int]) -> list[int]:
+    """Put numbers of objects and their classes together, see `segmentation.classed`.
+
+    Raises
+    ------
+    InvalidError
+        Numbers that leave no room for classes.
+
+    Examples
+    --------
+    >>> numbers_with_classes(Path("a.geojson"), [7, 9], [2, 0])
+    [2097159, 9]
+    """
+    largest = max(numbers, default=0)
+    if largest >= OBJECTS:
+        raise invalid(
+            str(path),
+            expected=f"objects that have classes numbered below {OBJECTS}",
+            received=str(largest),
+            remedy="Number the objects of each image from 1 on.",
+        )
+    return [k + one * OBJECTS for k, one in zip(numbers, values, strict=True)]
 
 
 def class_or_name(label: str, name: str, names: Sequence[str]) -> str:
@@ -78,5 +103,5 @@ def by_classes(values: Sequence[int], names: Sequence[str]) -> str:
     >>> by_classes([2, 1, 2], ["background", "nucleus", "rim"])
     'by their classes (nucleus, rim)'
     """
-    said = ", ".join(names[k] for k in sorted(set(values)))
+    said = ", ".join(names[k] for k in sorted(set(values)) if names[k])
     return f"by their classes ({said})" if said else ""

@@ -13,6 +13,7 @@ from ..datasets.items import Item
 from ..datasets.sources import Slices, Source
 from ..images.image import AnyArray
 from ..messages import counted
+from ..segmentation.classed import by_majority, parted, with_classes
 from ..tasks.task import Task
 from .compare import consensus_of
 from .numbers import understood
@@ -22,7 +23,8 @@ class AgreedSource:
     """What several annotations of an image agree on, found when it is first read.
 
     Masks and classes by STAPLE; objects are matched, and those that most drew stay, with the pixels
-    that most gave them: STAPLE may follow a single expert there.
+    that most gave them: STAPLE may follow a single expert there. Where objects have classes, one
+    has that which most experts' pixels of it have.
 
     Parameters
     ----------
@@ -32,6 +34,8 @@ class AgreedSource:
         What they are.
     unknown : int, optional
         The label value that counts nowhere: so do pixels that one of them gave it.
+    classed : bool, default False
+        Whether labels of objects hold their classes, see `segmentation.classed`.
 
     Examples
     --------
@@ -44,8 +48,16 @@ class AgreedSource:
 
     spacing_um: tuple[float, ...] | None = None
 
-    def __init__(self, sources: Sequence[Source], kind: str, unknown: int | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        kind: str,
+        unknown: int | None = None,
+        *,
+        classed: bool = False,
+    ) -> None:
         self.sources, self.kind, self._unknown = tuple(sources), kind, unknown
+        self._classed = classed
         # as long as labels are kept under it, nothing else can be taken for it
         self._key = object()
         self.shape, self.axes = sources[0].shape, sources[0].axes
@@ -67,8 +79,13 @@ class AgreedSource:
         if self._unknown is not None:
             none = np.any([one == self._unknown for one in drawn.values()], axis=0)
             drawn = {name: np.where(none, 0, one) for name, one in drawn.items()}
+        each = [parted(one) for one in drawn.values()] if self._classed else []
+        drawn = dict(zip(drawn, (one for one, _ in each), strict=True)) if each else drawn
         said = understood(drawn, self.kind)
         found = consensus_of(said, "majority" if self.kind == "instances" else "staple").labels
+        if each:
+            votes = np.stack([classes for _, classes in each])
+            found = with_classes(found, by_majority(np.broadcast_to(found, votes.shape), votes)[0])
         return np.where(none, self._unknown, found) if none.any() else found
 
 
@@ -86,13 +103,17 @@ def kind_of(task: Task) -> str:
     return "binary" if task.objects(np.zeros((1, 1), int)) is None else "instances"
 
 
+def agreed(sources: Sequence[Source], task: Task, unknown: int | None = None) -> AgreedSource:
+    """Return what several annotations agree on, as labels of a task."""
+    return AgreedSource(sources, kind_of(task), unknown, classed=bool(task.object_classes))
+
+
 def with_consensus(
     items: Iterable[Item], task: Task, unknown: int | None = None
 ) -> tuple[Item, ...]:
     """Give each item with several annotations their consensus as the only one."""
-    kind = kind_of(task)
     return tuple(
-        replace(item, annotations=(AgreedSource(item.annotations, kind, unknown),))
+        replace(item, annotations=(agreed(item.annotations, task, unknown),))
         if len(item.annotations) > 1
         else item
         for item in items

@@ -20,6 +20,7 @@ from ..models.inputs import fitting_source
 from ..models.padding import without_padding
 from ..models.rescale import Factors, scaled_maps
 from ..models.rescale import scale_of as factor_of
+from ..segmentation.classed import class_sums
 from ..storage.tables import write_parquet
 from ..tasks.found import Found
 from ..uncertainty.evidence import Evidence, evidence_of
@@ -179,7 +180,7 @@ def measured(
     def read(rows: slice) -> np.ndarray:
         return np.asarray(pixels.read((rows, *(slice(0, n) for n in labels.shape[1:]))))
 
-    return measure(
+    table = measure(
         labels,
         image=read,
         foreground=foreground,
@@ -187,6 +188,41 @@ def measured(
         classes={i: names[c] for i, c in classes.items()} or None,
         pixel_size_um=spacing_um,
     )
+    said = model.task.class_probabilities(maps)
+    if said is None:
+        return table
+    sums = class_sums(labels, said, int(labels.max(initial=0)))[table["object"].to_numpy()]
+    return with_object_classes(table, sums, model.task.object_classes)
+
+
+def with_object_classes(
+    table: pd.DataFrame, sums: np.ndarray, names: Sequence[str]
+) -> pd.DataFrame:
+    """Say of which class each object is, and how large the share of that class is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Objects, with a column class.
+    sums : ndarray of float (objects, classes)
+        Of what is said of classes, over the pixels of each.
+    names : sequence of str
+        Of the classes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"object": [1], "class": [None], "area_px": [4]})
+    >>> with_object_classes(table, np.array([[1.0, 3.0]]), ["live", "dead"])
+       object class  class_probability  area_px
+    0       1  dead               0.75        4
+    """
+    best = sums.argmax(axis=1)
+    share = sums.max(axis=1, initial=0) / np.maximum(sums.sum(axis=1), 1e-12)
+    called = np.array(names, object)[best]
+    found = table.drop(columns="class_probability", errors="ignore").assign(**{"class": called})
+    found.insert(found.columns.get_loc("class") + 1, "class_probability", share.round(4))
+    return found
 
 
 def in_words(values: Sequence[float], scale: int) -> str:

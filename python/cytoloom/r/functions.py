@@ -322,6 +322,7 @@ def _options(value: Any) -> Plain:
         "class_ids": _class_ids(given.get("class_ids")),
         "also": [_data(one) for one in _listed(given.get("also"))] or None,
         "weights": tuple(_listed(given.get("weights"))) or None,
+        "object_classes": given.get("object_classes"),
         "pixel_size_um": (tuple(size) if len(size) > 1 else float(size[0])) if size else None,
         "group": [str(g) for g in _listed(given.get("group"))],
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TEXT = (
     "image", "status", "low", "high", "labels", "class", "metric", "set", "problem",
     "expert", "other", "flags", "split_by", "merged_by", "missed_by",
+    "class_truth", "class_found",
 )  # fmt: skip
 """Columns that hold text: an image may be called 007, NA or TRUE."""
 

@@ -1,7 +1,7 @@
 """What a network can learn: tasks as components.
 
 A string stands for a task with its defaults: ``"instances"``, ``"binary"``, others of `NAMES`, or
-``"classes:background,cytoplasm,nucleus"``; see `resolve`.
+``"classes:background,cytoplasm,nucleus"``, ``"instances:live,dead"``; see `resolve`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STACKS = "affinities:3d"
 """Affinities of stacks, whose offsets have an axis more."""
 
 _WORDS = ", ".join(f'"{name}"' for name in (*NAMES, STACKS))
-TASKS = f'a task, {_WORDS}, "classes:background,name,..." or "module:Class"'
+TASKS = f'a task, {_WORDS}, "classes:background,name,...", "instances:name,..." or "module:Class"'
 
 __all__ = [
     "Affinities",
@@ -66,7 +66,8 @@ def resolve(task: str | Task) -> Task:
     task : str or Task
         ``"instances"``, ``"boundary"``, ``"affinities"``, ``"binary"``, ``"distance"``,
         ``"hot_distance"``, ``"inner_distance"``; ``"affinities:3d"`` for stacks; ``"classes:"``
-        and the comma-separated names of the class ids from 0 on; or ``"my_task:Ridges"``, the
+        and the comma-separated names of the class ids from 0 on; ``"instances:"`` and those of
+        the classes that objects may have; or ``"my_task:Ridges"``, the
         module and the class of a task outside this package, which is then imported.
 
     Returns
@@ -85,6 +86,8 @@ def resolve(task: str | Task) -> Task:
     Binary(threshold=0.5, loss='ce_dice')
     >>> resolve("classes:background, cell").names
     ('background', 'cell')
+    >>> resolve("instances:live, dead").classes
+    ('live', 'dead')
     """
     if isinstance(task, Task):
         _check_known(type(task))
@@ -93,6 +96,8 @@ def resolve(task: str | Task) -> Task:
     names = tuple(part.strip() for part in rest.split(",") if part.strip())
     if name == "classes" and names:
         return Classes(names)
+    if name == "instances" and names:
+        return Instances(classes=names)
     if str(task) == STACKS:
         return Affinities(ndim=3)
     if name in NAMES and not rest:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..segmentation.classed import class_sums
 from .labels import EMPTY, Array, components_of_classes, unknown_marked
 
 
@@ -19,6 +20,8 @@ class Found:
         0 is background; object ids for instances, class ids for a semantic task.
     semantic : bool, default False
         Whether `labels` holds class ids, so that objects are connected components of it.
+    class_map : ndarray of float, shape (spatial..., classes), optional
+        What is said of the classes of each pixel's object, where objects have classes.
 
     Examples
     --------
@@ -30,10 +33,14 @@ class Found:
            [2, 0, 0, 0]], dtype=int32)
     >>> found.classes
     {1: 1, 2: 1, 3: 2}
+    >>> said = np.array([[[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]])
+    >>> Found(np.array([[1, 2, 2]]), class_map=said).object_classes
+    {1: 1, 2: 2}
     """
 
     labels: Array
     semantic: bool = False
+    class_map: Array | None = None
 
     @cached_property
     def objects_labels(self) -> Array:
@@ -50,6 +57,14 @@ class Found:
         if not self.semantic:
             return {}
         return components_of_classes(self.labels, only_classes=True)[1]
+
+    @cached_property
+    def object_classes(self) -> dict[int, int]:
+        """Class of each object, from 1 on: the one of the largest sum over its pixels."""
+        if self.class_map is None:
+            return {}
+        sums = class_sums(self.labels, self.class_map, int(self.labels.max(initial=0)))
+        return {k: int(sums[k].argmax()) + 1 for k in range(1, len(sums)) if sums[k].any()}
 
 
 def nowhere(metrics: Iterable[str], empty: Iterable[str]) -> list[str]:

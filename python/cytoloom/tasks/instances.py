@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
-from ..components.rules import at_least, below_one, count, fraction, ruled
+from ..components.rules import Rule, at_least, below_one, count, fraction, ruled
 from ..losses import LOSS, Loss
 from ..metrics.instances import counts_by_score
+from ..segmentation.classed import classes_of, parted
 from ..segmentation.necks import divide_at_necks
 from ..segmentation.objects import drop_flat, fill_holes, keep_objects, tops
 from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
+from .classed import (
+    ACCURACY,
+    MEAN,
+    accuracy,
+    check_names,
+    class_scores,
+    class_target,
+    with_class_columns,
+)
 from .found import Found
 from .head import Head
 from .labels import Array, Spacing, foreground_of, labels_and_known, unknown_marked
 from .objects import Objects, correlation
-from .task import Maps, Target, Truth
+from .task import LOOK, Maps, Target, Truth
 from .tuning import SLACK, TUNED_IOUS, Settings, coordinate_ascent, middle_of_best
 
 if TYPE_CHECKING:
@@ -46,7 +56,8 @@ class Instances(Objects):
     Two heads are learned: the foreground, and how well each object pixel is separated from
     other objects (`segmentation.separation`): low where objects touch, high inside them. Seeds are
     where the second is high; they grow by watershed over the foreground. What has come out in
-    one piece is divided at its necks.
+    one piece is divided at its necks. Where objects are of several classes a third head learns
+    which: from the pixels of objects alone, and of those whose class is known.
 
     Parameters
     ----------
@@ -77,6 +88,11 @@ class Instances(Objects):
     peak_threshold : float, default 0.0
         An object in which the second map is nowhere larger is dropped: so debris looks, and a
         nucleus out of focus. Fitted by `tune`.
+    classes : tuple of str, optional
+        Names of the classes that objects may have, such as live and dead. An object found is of
+        the class with the largest sum of probabilities over its pixels. Default: none.
+    class_loss : str or Loss, default "ce"
+        Of the classes: a name or a component of `losses`.
 
     Examples
     --------
@@ -88,6 +104,15 @@ class Instances(Objects):
     >>> found = task.decode({head: value for head, (value, weight) in target.items()})
     >>> bool((found.labels == labels).all())
     True
+
+    Objects of which a class is known, see `segmentation.classed`:
+
+    >>> from cytoloom.segmentation.classed import with_classes
+    >>> task, truth = Instances(classes=("live", "dead")), with_classes(labels, {1: 2})
+    >>> target = task.target(Sample({"labels": truth}, {"labels": "labels"}))
+    >>> found = task.decode({head: value for head, (value, weight) in target.items()})
+    >>> found.object_classes
+    {1: 2}
     """
 
     min_area_px: int = count(0, 0)
@@ -101,17 +126,35 @@ class Instances(Objects):
     min_seed_px: int = count(4, 0)
     neck: float = below_one(0.0)
     peak_threshold: float = below_one(0.0)
+    classes: tuple[str, ...] | None = ruled(
+        None, Rule("2 to 255 different names", texts=2, high=255)
+    )
+    class_loss: str | Loss = ruled("ce", LOSS)
 
     def __post_init__(self) -> None:
+        check_names(self.object_classes)
         _ = self.heads  # a loss that does not go with its head is refused now
 
     @property
     def heads(self) -> dict[str, Head]:
-        """Two sigmoid heads, ``"foreground"`` and ``"distance"``."""
-        return {
+        """Sigmoid heads ``"foreground"`` and ``"distance"``; where wanted softmax ``"class"``."""
+        heads = {
             "foreground": Head(1, "sigmoid", "ce_dice"),
             "distance": Head(1, "sigmoid", self.distance_loss),
         }
+        if self.classes:
+            heads["class"] = Head(len(self.classes), "softmax", self.class_loss)
+        return heads
+
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.classes or ()
+
+    @property
+    def channel_names(self) -> dict[str, tuple[str, ...]]:
+        """The class names, of their head."""
+        return {"class": self.classes} if self.classes else {}
 
     @property
     def context_px(self) -> int:
@@ -128,15 +171,20 @@ class Instances(Objects):
         return replace(self, min_area_px=0, peak_threshold=0.0, exclude_border=False)
 
     def target(self, sample: Sample) -> Target:
-        """Foreground 0 or 1, and separation 0 to 1; see `Task.target`."""
+        """Foreground 0 or 1, separation 0 to 1, and classes; see `Task.target`."""
         labels, known = labels_and_known(sample)
+        if self.classes:
+            labels, classes = parted(labels)
         distance = separation(labels, known, reach_px=self.reach_px, spacing=sample.spacing_um)
         foreground, weight = foreground_of(labels, known)
         # height of a rim without neighbours: what lies below it is near another object
         free = (0.5 + FREE_GAP_PX) / self.reach_px
         close = np.maximum(0, 1 - distance[..., None] / np.float32(free)) * foreground
         near = weight * (1 + np.float32(self.contact_weight) * close)
-        return {"foreground": (foreground, weight), "distance": (distance[..., None], near)}
+        target = {"foreground": (foreground, weight), "distance": (distance[..., None], near)}
+        if self.classes:
+            target["class"] = class_target(classes, known, len(self.classes))
+        return target
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
         """Seeds, watershed, necks, holes, peaks, sizes; int32 labels, numbered from 1."""
@@ -152,13 +200,13 @@ class Instances(Objects):
         if self.fill_holes:
             fill_holes(labels)
         self._drop(labels, distance)
-        return Found(labels)
+        return Found(labels, class_map=self.class_probabilities(maps))
 
     def kept(self, maps: Maps, found: Found) -> Found:
         """Drop objects that are flat, small or at the border from a copy of what was found."""
         labels = found.labels.copy()
         self._drop(labels, maps["distance"][..., 0])
-        return Found(labels)
+        return replace(found, labels=labels)
 
     def _drop(self, labels: Array, distance: Array) -> None:
         drop_flat(labels, distance, self.peak_threshold)
@@ -208,6 +256,51 @@ class Instances(Objects):
         needed = values[0] < max(values) - SLACK
         peak = PEAKS[middle_of_best(values, SLACK)] if needed else 0.0
         return replace(self, **best, peak_threshold=peak)
+
+    def class_probabilities(self, maps: Maps) -> Array | None:
+        """Return what the head of classes says; None without."""
+        return maps["class"] if self.classes else None
+
+    def objects(self, labels: Array) -> Array:
+        """Return the numbers of objects, without their classes."""
+        return parted(labels)[0] if self.classes else labels
+
+    def describe_labels(self, labels: Array) -> list[str]:
+        """Say what any task of objects says of labels, and how many have which class."""
+        said = super().describe_labels(self.objects(labels))
+        if not self.classes or not labels.size:
+            return said
+        return [*said, *self._unclassed(labels)]
+
+    def _unclassed(self, labels: Array) -> list[str]:
+        """Say so where some objects have no class, or none has one."""
+        every = np.unique(self.objects(labels))
+        lacking = int((every > 0).sum()) - len(classes_of(labels))
+        text = "objects without a class: they are learned as objects, and their class is unknown"
+        return [text] if lacking else []
+
+    def score(
+        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Scores of all tasks of objects; with classes also those of each, see `class_scores`.
+
+        ``class_accuracy`` is the share of matched objects whose class is right, and rows say of
+        each object ``class_truth`` and ``class_found``.
+        """
+        scores, rows = super().score(self.objects(truth), found, known, spacing_um)
+        if not self.classes:
+            return scores, rows
+        true = classes_of(truth)
+        rows = with_class_columns(rows, self.classes, true, found.object_classes)
+        by_class = class_scores(self.classes, self.objects(truth), true, found, known)
+        return {**scores, ACCURACY: accuracy(rows), **by_class}, rows
+
+    def doubts(self, scores: Mapping[str, float]) -> list[str]:
+        """Say of objects what any such task says, and so where no class is right."""
+        said = super().doubts(scores)
+        if not said and scores.get(MEAN) == 0:
+            said = [f"No object of the validation images was found as one of its class. {LOOK}"]
+        return said
 
     def coherence(self, maps: Maps, found: Found) -> float:
         """Correlation of the second map with its target for the objects found, inside these.

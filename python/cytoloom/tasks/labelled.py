@@ -35,6 +35,14 @@ class Labelled:
         """
         return self.balances_classes
 
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """Name of each class that objects may have, from 1 on; none where they have none.
+
+        Labels of such a task hold the class of each object, see `segmentation.classed`.
+        """
+        return ()
+
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:
         """Say why `labels` cannot be truth for this task.
 

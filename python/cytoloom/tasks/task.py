@@ -404,6 +404,21 @@ class Task(Labelled):
         """
         return float("nan")
 
+    def class_probabilities(self, maps: Maps) -> Array | None:
+        """Return what maps say of the class of each pixel's object (spatial..., classes).
+
+        Parameters
+        ----------
+        maps : dict of ndarray, float32 (spatial..., channels)
+            As for `decode`.
+
+        Returns
+        -------
+        ndarray of float or None
+            None, unless a task says otherwise: objects have no classes.
+        """
+        return None
+
     def probabilities(self, maps: Maps) -> NDArray[np.float32]:
         """Class probabilities (spatial..., classes) that sum to 1, background first.
 

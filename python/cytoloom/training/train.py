@@ -44,9 +44,9 @@ def train(
     task : str or task, optional
         What to learn: "instances" (touching objects told apart; the default), "boundary",
         "affinities" (of stacks "affinities:3d"), "binary", "distance", "hot_distance",
-        "inner_distance" or "classes:background,NAME,...", or "MODULE:CLASS" for a task of your
-        own. A component such as `tasks.Classes` says more. With `start`, default that of this
-        model.
+        "inner_distance", "classes:background,NAME,..." or "instances:NAME,..." (a class for each
+        object), or "MODULE:CLASS" for a task of your own. A component such as `tasks.Classes`
+        says more. With `start`, default that of this model.
     network : UNet, optional
         Default: planned from the images, see `plan`.
     trainer : Trainer, optional

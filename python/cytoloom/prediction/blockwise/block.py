@@ -17,6 +17,7 @@ from ...models.rescale import Factors, scaled_maps
 from ...models.rescale import scale_of as factor_of
 from ...models.turned import in_views
 from ...objects.measure import AXES
+from ...segmentation.classed import class_sums
 from ...uncertainty.evidence import evidence_of, sums_of
 from ...volumes.blocks import Blocks, Box, grown, inside
 from ...volumes.kept import as_arrays, file_of, is_done, keep_block
@@ -122,6 +123,10 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
             arrays |= {"traits": traits, "seen_px": seen}
             sums = sums_of(task, own, every[inner])
             arrays["sums"] = np.array([sums[name] for name in SUMS]) * scale**model.ndim
+    said = task.class_probabilities(maps)
+    if said is not None:
+        # of the block's own pixels: what blocks have of an object adds up to the whole of it
+        arrays["class_sums"] = class_sums(labels[inner], said[inner], len(old) - 1)[1:]
     if found.semantic:
         arrays["classes"] = np.asarray(found.labels[inner])
     count, corner = len(old) - 1, [s.start for s in region]

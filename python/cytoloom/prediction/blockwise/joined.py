@@ -12,6 +12,7 @@ import pandas as pd
 from ...objects.measure import AXES
 from ...volumes.kept import as_table, file_of, read_block
 from ...volumes.stitch import Faces, joined, numbered, same_objects
+from ..apply import with_object_classes
 from .block import SUMS, Job, drops_border
 from .pictures import UNSURE
 
@@ -75,7 +76,10 @@ class Joined:
 
 def join(job: Job) -> Joined:
     """Find out which objects of blocks are one, number them, and put their rows together."""
-    names = ("begins", "area", "cut", "traits", "seen_px", "sums", "semantic", UNSURE, "column.")
+    names = (
+        "begins", "area", "cut", "class_sums", "traits", "seen_px", "sums", "semantic", UNSURE,
+        "column.",
+    )  # fmt: skip
     kept = [read_block(file_of(job.folder, k), *names) for k in range(len(job.blocks))]
     starts = np.cumsum([0, *(len(one["area"]) for one in kept)]).astype(np.int64)
     pairs, differing = same_objects(job.blocks, _FacesOnDisk(job), starts)
@@ -87,6 +91,11 @@ def join(job: Job) -> Joined:
     if drops_border(job.model.task):
         numbers = _without(numbers, numbers[1:][labels["touches_border"].to_numpy(bool)])
     rows, at, anew = _rows(labels, numbers[1:], len(job.blocks.shape))
+    if all("class_sums" in one for one in kept):
+        parts = np.concatenate([one["class_sums"] for one in kept])
+        sums = np.zeros((len(rows) + 1, parts.shape[1]))
+        np.add.at(sums, numbers[1:], parts)
+        rows = with_object_classes(rows, sums[1:], job.model.task.object_classes)
     traits = seen = None
     if all("traits" in one for one in kept):
         traits = np.concatenate([one["traits"] for one in kept])[at]
