@@ -388,6 +388,15 @@ def test_tables_of_objects_have_class_and_its_share(model):
     assert set(views.objects["class"]) <= {"live", "dead"}
 
 
+def test_the_page_counts_objects_of_each_class(model, tmp_path):
+    kinds = two_kinds(1, seed=91)
+    found = cl.predict(model, {"a": kinds["images"][0]}, progress=False)
+    page = cl.report(found, tmp_path / "page.html", images=kinds["images"], progress=False)
+    text = Path(page).read_text()
+    assert "Objects, live" in text
+    assert "Objects, dead" in text
+
+
 @pytest.mark.parametrize("block_px", [64, (112, 64)])
 def test_blocks_give_the_classes_of_the_whole(model, tmp_path, block_px):
     """Also of objects larger than what a block sees, from the sums of its parts."""

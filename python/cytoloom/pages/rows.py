@@ -38,6 +38,8 @@ HEADINGS = {
     "ap": ("AP", "The same, mean over overlaps from 0.5 to 0.95"),
     "f1_50": ("F1", "Right objects over the mean of true and found ones"),
     "panoptic_quality": ("PQ", "F1 times the mean overlap of right objects"),
+    "ap50_by_class": ("AP50 by class", "The same of each class alone, mean over classes"),
+    "class_accuracy": ("Class right", "Share of the objects found whose class is right"),
     "dice": ("Dice", "Overlap of the areas: 1 all, 0 none"),
     "precision": ("Precision", "Of what was found, how much is right"),
     "recall": ("Recall", "Of what is there, how much was found"),
@@ -59,8 +61,8 @@ FIRST = (
 """Columns of predictions that stand before others."""
 FLAGS = {"unlike": "unlike the training", "faint": "faint"}
 """What flags of predictions mean."""
-BY_CLASS = ("n_found_on_empty", "dice", "iou", "precision", "recall")
-"""Scores that each class has of its own, behind whose name that of the class stands."""
+BY_CLASS = ("n_found_on_empty", "dice", "iou", "precision", "recall", "ap50", "objects")
+"""What each class has of its own, behind whose name that of the class stands."""
 
 
 Cell = tuple[str, "float | str | None", str]
@@ -186,10 +188,22 @@ def _with_objects(shown: Shown) -> pd.DataFrame:
         known = column in objects and objects[column].notna().any()
         if known and name not in images and not (how == "median" and "median_area_um2" in added):
             added[name] = images["image"].astype(str).map(groups[column].agg(how))
+    added |= _by_class(images, objects)
     place = next((k for k, c in enumerate(images.columns) if c == "scale"), len(images.columns))
     for k, (name, values) in enumerate(added.items()):
         images.insert(place + k, name, values)
     return images
+
+
+def _by_class(images: pd.DataFrame, objects: pd.DataFrame) -> dict[str, pd.Series]:
+    """Count the objects of each class in each image, where objects have classes."""
+    if "class_probability" not in objects:
+        return {}
+    names = images["image"].astype(str)
+    counts = objects.groupby([objects["image"].astype(str), "class"]).size().unstack(fill_value=0)
+    return {
+        f"objects_{name}": names.map(counts[name]).fillna(0).astype(int) for name in counts.columns
+    }
 
 
 def _flags(row: Mapping[str, Any], kind: str) -> list[str]:
