@@ -272,6 +272,20 @@ def test_a_map_that_disagrees_within_an_object_is_counted_and_the_majority_taken
     assert "objects by class: 1 live, 2 dead" in report
 
 
+def test_what_lies_there_and_is_something_else_stops_no_other_task(tmp_path):
+    other = folder(tmp_path / "set")
+    (other / "classes").mkdir()
+    tifffile.imwrite(other / "classes" / "else.tif", LABELS.astype(np.uint8))
+    report = cl.check(other, Instances())
+    assert report.ok
+    assert "is not used for classes of objects" in str(report)
+    assert "no object has a class" in str(cl.check(other, TASK))
+    # a table of other columns is somebody else's
+    theirs = folder(tmp_path / "theirs")
+    (theirs / "classes.csv").write_text("label,class\n1,nucleus\n")
+    assert "classes of objects" not in str(cl.check(theirs, Instances()))
+
+
 def test_objects_without_a_class_are_said():
     data = as_data(
         (np.ones((3, 8)), LABELS),

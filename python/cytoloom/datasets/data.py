@@ -540,8 +540,18 @@ def _data(found: Gathered, options: ReadOptions) -> Data:
     unknown = found.unknown if marks or options.unknown is None else options.unknown
     data = Data(tuple(items), options.channels, unknown, found.problems, notes, found.classes)
     data = data.with_class_ids(options.class_ids)
-    given = options.object_classes if options.object_classes is not None else found.object_classes
-    return data if given is None else _classed(data, given)
+    if options.object_classes is not None:
+        return _classed(data, options.object_classes)
+    return data if found.object_classes is None else _classed_by(data, found.object_classes)
+
+
+def _classed_by(data: Data, path: Path) -> Data:
+    """Take the classes of objects that lie beside labels; most tasks can do without."""
+    try:
+        return _classed(data, path)
+    except InvalidError as error:
+        told = say("{} is not used for classes of objects: {}", str(path), str(error))
+        return replace(data, notes=(*data.notes, told))
 
 
 def _classed(data: Data, given: Any) -> Data:
