@@ -14,12 +14,15 @@ import tifffile
 
 import cytoloom as cl
 from cytoloom.components import from_plain, to_plain
-from cytoloom.datasets.data import as_data
-from cytoloom.datasets.items import read_labels
+from cytoloom.datasets.data import Data, as_data
+from cytoloom.datasets.items import Item, read_labels
+from cytoloom.datasets.placed import MergedSource, PlacedSource
+from cytoloom.datasets.sources import ArraySource
 from cytoloom.errors import InvalidError
 from cytoloom.evaluation.scores import confusion_of
 from cytoloom.exchange import coco, geojson, rois
 from cytoloom.exchange.drawn import drawn
+from cytoloom.experts.agreed import agreed
 from cytoloom.losses import get as loss_named
 from cytoloom.patches.sample import Sample
 from cytoloom.segmentation.classed import OBJECTS, classes_of, parted, with_classes
@@ -329,10 +332,21 @@ def test_ids_that_are_named_by_class_give_objects_their_classes():
     )
 
 
-def test_experts_agree_on_classes_by_most_of_their_pixels():
-    from cytoloom.datasets.sources import ArraySource
-    from cytoloom.experts.agreed import agreed
+def test_sets_of_objects_of_one_class_each_give_objects_their_classes():
+    """As crops of volumes have them: a label image for each class."""
+    dead, other, live = (ArraySource(np.where(LABELS == k, 1, 0), role="labels") for k in (2, 3, 1))
+    merged = MergedSource([dead, other, live], ["dead", "other", "Live"])
+    placed = PlacedSource(merged, (5, 8), (0, 0))
+    item = Item("a", ArraySource(np.ones((5, 8))), (placed,))
+    labels, known = read_labels(Data((item,), unknown=-1).of_task(TASK).items[0], -1)
+    assert known is not None
+    assert known.sum() == LABELS.size
+    # of each set one object: numbers 1, 2 and 3
+    assert classes_of(labels) == {1: 2, 3: 1}
+    assert np.array_equal(parted(labels)[0][:3], np.array([0, 3, 1, 2])[LABELS])
 
+
+def test_experts_agree_on_classes_by_most_of_their_pixels():
     drawn = [with_classes(LABELS, one) for one in ({1: 1, 2: 2}, {1: 1, 2: 1}, {1: 2, 2: 2, 3: 1})]
     labels = agreed([ArraySource(one, role="labels") for one in drawn], TASK).read()
     assert classes_of(labels) == {1: 1, 2: 2, 3: 1}

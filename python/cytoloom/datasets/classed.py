@@ -100,6 +100,27 @@ class ClassRows:
         return {k: one for k, one in zip(self.classes, values, strict=True) if one}, ""
 
 
+@dataclass(frozen=True, eq=False)
+class ClassSets:
+    """Sets of objects, each of one class, whose numbers tell of which they are.
+
+    Parameters
+    ----------
+    sets : tuple of str
+        What each is of; object n is of set (n - 1) % sets, see `MergedSource`.
+    """
+
+    sets: tuple[str, ...]
+
+    def of(self, labels: AnyArray, names: tuple[str, ...]) -> tuple[dict[int, int], str]:
+        """Return the class of each object of a set that is called as one, capitals or not."""
+        known = {name.casefold(): k for k, name in enumerate(names, start=1)}
+        each = [known.get(one.casefold(), 0) for one in self.sets]
+        numbers = [int(number) for number in values_of(labels) if number > 0]
+        found = {number: each[(number - 1) % len(each)] for number in numbers}
+        return {number: one for number, one in found.items() if one}, ""
+
+
 class ClassedSource:
     """Labels of objects, and what says of which class each is.
 

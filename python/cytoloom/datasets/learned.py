@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .classed import ClassedSource, ClassRows
+from .classed import ClassedSource, ClassRows, ClassSets
 from .drawn import DrawnSource
 from .mapped import MARK, MappedSource
 from .placed import MergedSource, PlacedSource
@@ -38,6 +38,9 @@ def as_learned(labels: Source, task: Task | None) -> Source:
     if isinstance(labels, PlacedSource):
         return labels.over(as_learned(labels.labels, task))
     if isinstance(labels, MergedSource):
+        if task is not None and task.object_classes:
+            each = ClassSets(labels.names)
+            return ClassedSource(labels.of_classes(()), each, MARK).of_task(task)
         return labels.of_classes(_names(task))
     return labels
 
