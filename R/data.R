@@ -63,8 +63,15 @@ cl_data <- function(images, labels = NULL, ..., names = NULL, group = NULL, chan
 
 # More data sets as a list of such data.
 each_also <- function(also) {
-  several <- if (inherits(also, "cl_data") || is.data.frame(also)) list(also) else as.list(also)
-  lapply(several, as_cl_data, what = "also")
+  fits <- function(one) inherits(one, c("cl_data", "data.frame")) || is.character(one)
+  several <- if (fits(also) && !is.character(also)) list(also) else also
+  plain <- is.character(several) || is.list(several)
+  # a name without a value is no value that a function may be given
+  given <- plain && !any(vapply(seq_along(several), function(k) is.symbol(several[[k]]), NA))
+  if (!given || length(several) == 0 || !all(vapply(several, fits, NA))) {
+    refuse("also", "paths, or a list of paths and cl_data()", also)
+  }
+  lapply(as.list(several), as_cl_data, what = "also")
 }
 
 # Ids by class, as lists of numbers.

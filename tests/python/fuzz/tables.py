@@ -25,7 +25,7 @@ NAMES = (
 )  # fmt: skip
 
 KEYS = ("images", "labels", "names", "groups", "splits", "unknown", "axes", "channels", "pattern",
-        "pixel_size_um", "folder", "table", "base")  # fmt: skip
+        "pixel_size_um", "class_ids", "folder", "table", "base")  # fmt: skip
 """What a dictionary may say of data."""
 
 
