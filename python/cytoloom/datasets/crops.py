@@ -102,15 +102,23 @@ def _crops(folder: Path, split: str | None, before: str, alone: str) -> Iterator
             yield found
 
 
+def _inside(folder: Path) -> list[Path]:
+    """Return what is in a folder; nothing of one that cannot be read, which is said later."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _folders(folder: Path) -> list[Path]:
-    inside = (p for p in folder.iterdir() if p.name[0] not in "._" and p.is_dir())
+    inside = (p for p in _inside(folder) if p.name[0] not in "._" and p.is_dir())
     return sorted(inside, key=lambda p: natural_order(p.name))
 
 
 def _crop_at(folder: Path, name: str, split: str | None) -> Crop | None:
     parts: dict[str, Path] = {}
     # whatever their endings
-    for path in sorted(p for p in folder.iterdir() if formats.stem(p).lower() in _PARTS):
+    for path in (p for p in _inside(folder) if formats.stem(p).lower() in _PARTS):
         if path.is_dir() or _is_image(path):
             parts.setdefault(formats.stem(path).lower(), path)
     raw, labels, mask = (parts.get(part) for part in _PARTS)
@@ -130,9 +138,7 @@ def _images_in(labels: Path) -> tuple[Path, ...]:
     """Return label images: the one that a path is, or those in a folder, one for each class."""
     if _is_image(labels):
         return (labels,)
-    inside = (
-        sorted(labels.iterdir(), key=lambda p: natural_order(p.name)) if labels.is_dir() else []
-    )
+    inside = sorted(_inside(labels), key=lambda p: natural_order(p.name)) if labels.is_dir() else []
     # of a folder of images without a store beside them something else is meant
     stores = formats.is_image_folder(labels)
     return tuple(p for p in inside if p.name[0] != "." and _is_image(p)) if stores else ()
