@@ -49,6 +49,8 @@
 #'   than what is seen around a block; those that are larger are counted and named.
 #' @param workers Processes of this machine that work on blocks side by side; above 1 after
 #'   `cl_install(extras = "cluster")`.
+#' @param part Which part of the blocks to work on, `"3/40"`: for jobs of a queue, one each, in any
+#'   order and at the same time. When all have ended, the same call without it puts them together.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
@@ -138,8 +140,9 @@
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", views = 1, out = NULL,
                              overlay = FALSE, maps = FALSE, uncertainty = FALSE, objects = "csv",
-                             overwrite = FALSE, block_px = NULL, workers = 1, axes = NULL,
-                             pixel_size_um = NULL, pattern = NULL, progress = "auto") {
+                             overwrite = FALSE, block_px = NULL, workers = 1, part = NULL,
+                             axes = NULL, pixel_size_um = NULL, pattern = NULL,
+                             progress = "auto") {
   no_dots(...)
   type <- one_of(type, c("labels", "prob"), "type")
   given <- plain_sources(images, axes, pixel_size_um, pattern)
@@ -164,7 +167,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
       model = path, images = given, channels = channels, slices = slices,
       rescale = rescale, views = views, out = folder, overlay = overlay, maps = maps,
       uncertainty = uncertainty, objects = objects, overwrite = overwrite,
-      block_px = block_px, workers = workers,
+      block_px = block_px, workers = workers, part = part,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress

@@ -305,6 +305,42 @@ def test_a_prediction_that_was_broken_off_goes_on(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_parts_of_blocks_are_put_together_by_the_call_without(
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "cells.zarr"
+    how: dict[str, Any] = {"rescale": None, "block_px": 100, "out": out, "progress": False}
+    blocks = tmp_path / ".cells.zarr.predicting" / "blocks"
+    for part, count in (("3/4", 4), ("1/4", 8), ("1/4", 8), ("2 / 4", 12)):
+        found = cl.predict(model, {"a": image}, part=part, **how)
+        assert len(list(blocks.glob("*.npz"))) == count
+        (status,) = found.files["status"]
+        assert f"is done; {15 - count} of 15 blocks are missing" in status
+        assert found.names == []
+    assert not out.exists()
+    with pytest.raises(InvalidError, match="the same prediction as was begun"):
+        cl.predict(model, {"a": image}, part="4/4", **{**how, "block_px": 128})
+    kept = {path: path.stat().st_mtime_ns for path in blocks.glob("*.npz")}
+    assert len(kept) == 12
+    cl.predict(model, {"a": image}, part="4/4", **how)
+    assert all(path.stat().st_mtime_ns == then for path, then in kept.items())
+    found = cl.predict(model, {"a": image}, **how)
+    assert equal(level(out), whole["a"])
+    assert len(found.objects) == len(whole.objects)
+    assert not list(tmp_path.glob(".*"))
+    with pytest.raises(InvalidError, match="a new name"):
+        cl.predict(model, {"a": image}, part="1/4", **how)
+
+
+def test_a_part_without_a_block_leaves_what_was_decided(
+    model: cl.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    out = tmp_path / "cells.zarr"
+    cl.predict(model, {"a": image[:99, :99]}, out=out, part="2/2", progress=False)
+    state = tmp_path / ".cells.zarr.predicting" / "state" / "asked.json"
+    assert {"stats", "factors", "blocks"} <= set(json.loads(state.read_text())["decided"])
+
+
 KILLED = """
 import os, signal, sys
 import numpy as np
@@ -413,6 +449,9 @@ def test_results_are_opened_again(model: cl.Model, image: np.ndarray, tmp_path: 
         ({"block_px": (64, 64, 64)}, r"`block_px`.*2 for this image"),
         ({"block_px": 8}, r"`block_px`.*which is seen around each"),
         ({"workers": 0}, r"`workers`.*above 0"),
+        ({"part": "0/4"}, r"`part`.*3/40"),
+        ({"part": "5/4"}, r"`part`.*3/40"),
+        ({"out": "results", "part": "1/2"}, r"`part`.*`out`"),
         ({"overlay": True}, r"`overlay`.*a folder of results"),
         ({"out": "a.zarr/b/c/d"}, r"`out`.*big\.zarr/labels/cells"),
     ],

@@ -28,3 +28,23 @@ test_that("what cannot be meant of blocks is refused in R's words", {
   expect_error(predict(model, image, out = out, overlay = TRUE), "Invalid `overlay`")
   expect_false(dir.exists(out))
 })
+
+test_that("parts of an image are put together by the call without", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  image <- list(a = cl_simulate(shape = c(120, 160), count = 20, seed = 2)$image)
+  out <- file.path(tempfile("store"), "cells.zarr")
+  dir.create(dirname(out))
+  for (k in 2:1) {
+    part <- predict(
+      model, image,
+      rescale = NULL, out = out, block_px = 64, part = paste0(k, "/2"), progress = FALSE
+    )
+    expect_match(part$files$status, paste("Part", k, "of 2 is done"))
+    expect_length(part, 0)
+  }
+  found <- predict(model, image, rescale = NULL, out = out, block_px = 64, progress = FALSE)
+  expect_identical(found$files$status, "ok")
+  expect_gt(max(found[["a"]]), 10)
+  expect_error(predict(model, image, out = out, part = "3/2"), "Invalid `part`")
+})

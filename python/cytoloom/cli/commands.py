@@ -61,6 +61,9 @@ def _compared(found: Any, args: argparse.Namespace) -> int:
 
 
 def _found(found: Any, args: argparse.Namespace) -> int:
+    if args.part:
+        print(f"Part {args.part} is done")
+        return OK
     failed = int((found.files["status"] != "ok").sum())
     done = len(found.files) - failed
     numbers = f"{counted(done, 'image')}, {counted(int(found.files['objects'].sum()), 'object')}"

@@ -33,6 +33,7 @@ def predict(
     block_px: int | tuple[int, ...] | None = None,
     workers: int = 1,
     client: Client | None = None,
+    part: str | None = None,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     pattern: str | None = None,
@@ -105,6 +106,9 @@ def predict(
         ``cluster``.
     client : dask.distributed.Client, optional
         Whose workers do that instead: of a cluster, whatever its kind.
+    part : str, optional
+        Which part of the blocks to work on, ``"3/40"``: for jobs of a queue, one each, in any order
+        and at the same time. When all have ended, the same call without it puts them together.
     axes : str, optional
         What the axes of the images are, such as "yxc" or "zyx", overriding files and guesses.
     pixel_size_um : float or tuple of float, optional
@@ -137,6 +141,7 @@ def predict(
     from ..models.identity import run_of
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
+    from .blockwise.parts import part_of
     from .blockwise.volume import check_blocks, collect_volume, is_volume
     from .collect import check_options, collect, go_on_or_begin, images_of, items_for
     from .folder import open_results
@@ -158,7 +163,7 @@ def predict(
     pictures = {"overlay": overlay, "maps": maps, "uncertainty": uncertainty}
     check_options(rescale, out, objects, **pictures)
     check_views(views)
-    check_blocks(out, block_px, workers, client, overlay)
+    check_blocks(out, block_px, workers, client, overlay, part)
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)
@@ -166,7 +171,7 @@ def predict(
         run = run_of("predict", model, images_of(model, images, asked), asked)
         return (
             yield from collect_volume(
-                model, items, out, overwrite, asked, run, block_px, workers, client
+                model, items, out, overwrite, asked, run, block_px, workers, client, part_of(part)
             )
         )
     with open_results(out, overwrite, items, images) as folder:

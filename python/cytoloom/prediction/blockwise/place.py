@@ -43,6 +43,11 @@ class Place(InMemory):
         Of the label image, a group.
     overwrite : bool
         Whether one that a prediction wrote may be replaced.
+
+    Attributes
+    ----------
+    goes_on : bool
+        Whether other runs go on with what is here, though no block is finished yet.
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
@@ -56,6 +61,7 @@ class Place(InMemory):
         self.version = version_of(store)
         self.store = store
         self._overwrite = overwrite
+        self.goes_on = False
         self.refuse()
 
     def origin_um(self, axes: str) -> tuple[float, ...] | None:
@@ -118,7 +124,7 @@ class Place(InMemory):
 
     def close(self) -> None:
         """Leave nothing behind where nothing is finished."""
-        if not any(self.blocks.glob("*")):
+        if not self.goes_on and not any(self.blocks.glob("*")):
             remove_folder(self.blocks)
             self.state.forget()
 
@@ -170,12 +176,14 @@ def _newest_ns(target: Path) -> int:
 
 
 @contextlib.contextmanager
-def open_place(out: str | os.PathLike[str], overwrite: bool) -> Iterator[Place]:
-    """Have the place of a label image for one run alone."""
+def open_place(
+    out: str | os.PathLike[str], overwrite: bool, wait_s: float = 0.0
+) -> Iterator[Place]:
+    """Have the place of a label image for one run alone; another is waited for."""
     place = Place(meant(out), overwrite)
     make_folder(place.folder, place.folder)
     try:
-        with locked(place.folder, "predict"), contextlib.closing(place):
+        with locked(place.folder, "predict", wait_s=wait_s), contextlib.closing(place):
             yield place
     finally:
         leave_empty(place.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from ..decided import state_of
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .joined import Joined, join
+from .parts import begun, part_of, part_words
 from .pictures import KINDS
 from .place import Place, open_place
 from .written import Writing, predicted, write_block
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from ..predictions import Predictions
 
 LABELS = "labels"
+PARTS_WAIT_S = 3600.0
+"""So long a part waits for another that measures the image."""
 MOST_NAMED = 10_000
 """Objects that are named of those larger than what blocks see."""
 
@@ -62,10 +65,14 @@ def is_volume(out: Any) -> bool:
     return any(part.lower().endswith(ENDING) for part in parts)
 
 
-def check_blocks(out: Any, block_px: Any, workers: Any, client: Any, overlay: bool) -> None:
+def check_blocks(
+    out: Any, block_px: Any, workers: Any, client: Any, overlay: bool, part: Any = None
+) -> None:
     """Refuse what cannot be meant of blocks before anything is read."""
+    part_of(part)
     if not is_volume(out):
         asked = {"block_px": block_px is not None, "workers": workers != 1, "client": client}
+        asked["part"] = part is not None
         for name in (name for name, given in asked.items() if given):
             expected = say("{} in a Zarr store with it, such as cells.zarr", Argument("out"))
             received = say("{}", Setting("out", out if out is None else str(out)))
@@ -96,6 +103,7 @@ def collect_volume(
     block_px: int | Sequence[int] | None,
     workers: int,
     client: Any,
+    part: tuple[int, int] | None = None,
 ) -> Work[Predictions]:
     """Predict one image in blocks; the arguments are those of `predict`.
 
@@ -111,49 +119,99 @@ def collect_volume(
         What results depend on beside model and image; JSON.
     run : dict
         What makes these results.
+    part : (int, int), optional
+        Which part, of how many, to work on; see `part_of`.
     """
     item = _only(items)
-    source = fitting_source(model, item)
     if model.engine.warning is not None:
         yield warn(model.engine.warning)
     for text in said_once(items):
         yield warn(text)
-    with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
-        count = workers if client is None else max(1, len(client.nthreads()))
-        place.refuse_other_size(tuple(source.shape[:-1]), "".join(AXES[model.ndim]))
-        # said before the whole image is measured; "auto" may come to blocks that see less
-        edges_of(block_px, model.ndim)
-        if asked["rescale"] != "auto":
-            factors = (yield from factors_for(model, [item], asked["rescale"]))[item.id]
-            blocks_for(model, source, factors, block_px, count)
-        state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
-        place.go_on({**state, **asked, "block_px": plain_edges(block_px)})
-        stats, factors = yield from _decided(model, item, source, asked["rescale"], place)
-        blocks = _cut(model, source, factors, block_px, count, place)
-        yield note(words_of(model, source, blocks, count))
-        kinds = tuple(kind for kind in KINDS if asked[kind])
-        job = Job(model, item, stats, factors, blocks, place.blocks, asked["views"], kinds)
-        threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
-        yield from _all(find_in_block, job, pool, threads, "block {}/{}")
-        found = join(job)
-        with told(place.new):
-            writing = Writing.of(job, found, place, CHUNK_PX[model.ndim])
-            alone = None if not writing.side_by_side else pool
-            yield from _all(write_block, writing, alone, threads, "labels of block {}/{}")
-            one = predicted(writing, found)
-            for done in writing.shrink_all():
-                yield Event("progress", "smaller copies", done, 0)
-            writing.finish(place.target.name, place.source)
-        place.run = {**run, "blocks": {**told_of(found, blocks), "pictures": kinds}}
-        for text in (*_differing(found), *held_down_words([item.id] if one.held_down else [])):
-            yield warn(text)
-        parquet = asked["objects"] == "parquet"
-        if parquet:
-            place.write_objects(one.objects, item.id)
-            one = replace(one, objects=one.objects[:0])
-        made: Predictions = yield from together(items, [one], place, model.task, parquet)
+    count = workers if client is None else max(1, len(client.nthreads()))
+    how = _How(model, item, overwrite, asked, block_px, count)
+    threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
+    with workers_of(workers, client) as pool:
+        if part is not None:
+            return (yield from _part(how, out, part, pool, threads))
+        with open_place(out, overwrite) as place:
+            job = yield from _laid_out(how, place)
+            yield from _all(
+                find_in_block, job, range(len(job.blocks)), pool, threads, "block {}/{}"
+            )
+            made = yield from _put_together(how, job, place, run, pool, threads)
     yield note(f"{made}.")
     return made
+
+
+@dataclass(frozen=True)
+class _How:
+    """What was asked for; see `collect_volume`."""
+
+    model: Model
+    item: Any
+    overwrite: bool
+    asked: Mapping[str, Any]
+    block_px: int | Sequence[int] | None
+    workers: int
+
+
+def _laid_out(how: _How, place: Place) -> Work[Job]:
+    """Measure the image and cut it, once; what was decided before a kill stays."""
+    model, item, block_px = how.model, how.item, how.block_px
+    source = fitting_source(model, item)
+    place.refuse_other_size(tuple(source.shape[:-1]), "".join(AXES[model.ndim]))
+    # said before the whole image is measured; "auto" may come to blocks that see less
+    edges_of(block_px, model.ndim)
+    rescale = how.asked["rescale"]
+    if rescale != "auto":
+        factors = (yield from factors_for(model, [item], rescale))[item.id]
+        blocks_for(model, source, factors, block_px, how.workers)
+    state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
+    place.go_on({**state, **how.asked, "block_px": plain_edges(block_px)})
+    stats, factors = yield from _decided(model, item, source, rescale, place)
+    blocks = _cut(model, source, factors, block_px, how.workers, place)
+    yield note(words_of(model, source, blocks, how.workers))
+    kinds = tuple(kind for kind in KINDS if how.asked[kind])
+    return Job(model, item, stats, factors, blocks, place.blocks, how.asked["views"], kinds)
+
+
+def _put_together(
+    how: _How, job: Job, place: Place, run: dict[str, Any], pool: Any, threads: int | None
+) -> Work[Predictions]:
+    """Write labels, pictures and tables of blocks that are all done."""
+    found = join(job)
+    with told(place.new):
+        writing = Writing.of(job, found, place, CHUNK_PX[how.model.ndim])
+        alone = None if not writing.side_by_side else pool
+        every = range(len(job.blocks))
+        yield from _all(write_block, writing, every, alone, threads, "labels of block {}/{}")
+        one = predicted(writing, found)
+        for done in writing.shrink_all():
+            yield Event("progress", "smaller copies", done, 0)
+        writing.finish(place.target.name, place.source)
+    place.run = {**run, "blocks": {**told_of(found, job.blocks), "pictures": job.pictures}}
+    for text in (*_differing(found), *held_down_words([how.item.id] if one.held_down else [])):
+        yield warn(text)
+    parquet = how.asked["objects"] == "parquet"
+    if parquet:
+        place.write_objects(one.objects, how.item.id)
+        one = replace(one, objects=one.objects[:0])
+    return (yield from together([how.item], [one], place, how.model.task, parquet))
+
+
+def _part(
+    how: _How, out: Any, part: tuple[int, int], pool: Any, threads: int | None
+) -> Work[Predictions]:
+    """Work on every n-th block, and leave it to a call without a part to put all together."""
+    with open_place(out, how.overwrite, PARTS_WAIT_S) as place:
+        job = yield from _laid_out(how, place)
+        place.goes_on = True
+    own = range(part[0] - 1, len(job.blocks), part[1])
+    yield from _all(find_in_block, job, own, pool, threads, "block {}/{} of this part")
+    blocks = len(job.blocks)
+    missing = sum(not job.is_done(k) for k in range(blocks))
+    yield note(part_words(part, missing, blocks))
+    return begun(how.item.id, part_words(part, missing, blocks), how.model.task)
 
 
 def _state_of(item: Item) -> Any:
@@ -242,10 +300,12 @@ def _decided(
     return from_plain(decided["stats"], Stats), decided["factors"]
 
 
-def _all(work: OfBlock, job: Any, pool: Any, threads: int | None, words: str) -> Work[None]:
-    """Do something with all blocks that are not done, and tell how long it will take."""
-    count = len(job.blocks)
-    left = [k for k in range(count) if not job.is_done(k)]
+def _all(
+    work: OfBlock, job: Any, numbers: Sequence[int], pool: Any, threads: int | None, words: str
+) -> Work[None]:
+    """Do something with those blocks that are not done, and tell how long it will take."""
+    count = len(numbers)
+    left = [k for k in numbers if not job.is_done(k)]
     began, done = time.monotonic(), count - len(left)
     failed: dict[int, Exception] = {}
     if done and left:
