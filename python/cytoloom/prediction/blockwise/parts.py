@@ -48,7 +48,7 @@ def part_words(part: Part, missing: int, blocks: int) -> Message:
 
 def begun(image: str, status: Message, task: Any) -> Predictions:
     """Return what a part has of an image: its name, and how far it has come."""
-    row = {"image": image, "status": str(status), "labels": ""}
+    row = {"image": image, "status": str(status), "low": "", "high": "", "labels": ""}
     files = pd.DataFrame([row], columns=list(FILES_COLUMNS)).astype({"objects": "Int64"})
     objects = pd.DataFrame(columns=["image", "object"])
     return Predictions(objects, files, summary_table(task, [{"image": image}]), None, {})
