@@ -6,7 +6,7 @@ the consensus and against what each annotator drew, with and without the tempera
 fitted to the consensus. Every use and seed is a cell that runs alone, appends its row to
 ``cells.csv`` in `--out` and is not run again.
 
-    python -m benchmarks.annotators --out annotators --record
+    python -m benchmarks.annotators --record
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from cytoloom.uncertainty.reliability import calibration_error, reliability
 from . import machine, records
 from .calibration import alone, foreground
 
+CELLS = Path(__file__).with_name("cells") / "annotators"
+"""Cells that were run are kept with the figures, to go on from."""
 MEMBERS = 4
 USES = ("consensus", "soft", "draw", "first")
 SHOWN = (
@@ -82,7 +84,7 @@ def measured(use: str, steps: int, seed: int, data: cl.Data, truth: Path) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.annotators", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the cells")
+    parser.add_argument("--out", type=Path, default=CELLS, help="folder of the cells")
     parser.add_argument("--lab", default="lab-wue1")
     parser.add_argument("--steps", type=int, default=1600, help="of all members together")
     parser.add_argument("--uses", nargs="+", choices=USES, default=list(USES))
