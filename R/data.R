@@ -109,7 +109,7 @@ print.cl_data <- function(x, ...) {
   cat("Images with labels: ", where_from(x), "\n", sep = "")
   given <- x[c("group", "channels", "unknown", "axes", "pixel_size_um", "pattern")]
   given$class_ids <- names(x$class_ids)
-  given$also <- lapply(x$also, where_from)
+  if (!is.null(x$also)) given$also <- lapply(x$also, where_from)
   given$weights <- x$weights
   for (name in names(Filter(Negate(is.null), given))) {
     shown <- vapply(utils::head(given[[name]], 6), paste, "", collapse = "+")
