@@ -20,6 +20,7 @@ from ..segmentation.separation import FREE_GAP_PX, context, separation
 from ..segmentation.watershed import separate
 from .classed import (
     ACCURACY,
+    CLASS_WEIGHT,
     MEAN,
     accuracy,
     check_names,
@@ -143,7 +144,7 @@ class Instances(Objects):
             "distance": Head(1, "sigmoid", self.distance_loss),
         }
         if self.classes:
-            heads["class"] = Head(len(self.classes), "softmax", self.class_loss)
+            heads["class"] = Head(len(self.classes), "softmax", self.class_loss, CLASS_WEIGHT)
         return heads
 
     @property
