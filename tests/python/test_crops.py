@@ -184,6 +184,11 @@ def test_files_of_any_format_in_folders_are_crops_too(tmp_path):
     # the crops of one split, and one crop alone
     assert [i.id for i in as_data(tmp_path / "train").items] == ["a"]
     assert [i.id for i in as_data(tmp_path / "train" / "a").items] == ["a"]
+    # a mask that hides nothing is no value that was named
+    cl.images.write_labels(
+        tmp_path / "train" / "a" / "mask.tif", np.ones_like(mask), overwrite=True
+    )
+    assert not [text for text in cl.check(tmp_path / "train").warnings if "unknown" in str(text)]
     # a folder of images is none, whatever it is called
     (tmp_path / "other" / "raw").mkdir(parents=True)
     np.save(tmp_path / "other" / "raw" / "x.npy", mask)

@@ -27,6 +27,7 @@ from .files import values_sha256
 from .given import where_to_give
 from .items import Item, notes_of, said_once, shown_names
 from .looked_at import stacked_labels
+from .mapped import MARK
 from .padding import described, padding_around
 from .report import Report
 from .sources import Source
@@ -284,7 +285,8 @@ class _Findings:
                 f"and {', '.join(own)} by the task: values count, not names"
             )
         unknown = self._data.unknown
-        named = unknown is not None and self._training and self._labelled
+        # the mark is none that anybody has named: a mask or ids say what is unknown
+        named = unknown not in (None, MARK) and self._training and self._labelled
         if named and not self._unknown_seen:
             self._warnings.append(f"no label has the value {unknown}, which was named as `unknown`")
         if unknown == 0:
