@@ -4,9 +4,9 @@
 #' conversion was stopped, however, the same call goes on from there.
 #'
 #' @param image An image file, or a folder that is one image, in any format that [cl_read()] takes.
-#' @param out A folder `NAME.zarr`, or `NAME.zarr/labels/CELLS` for labels of the image in
-#'   `NAME.zarr`. It appears when it is complete; until then its files are in a hidden folder
-#'   beside it.
+#' @param out A folder `NAME.zarr`, `NAME.zarr/labels/CELLS` for labels of the image in `NAME.zarr`,
+#'   or a place in a store that is no image, `NAME.zarr/train/crop1/raw`. It appears when it is
+#'   complete; until then its files are in a hidden folder beside it.
 #' @param ... Must be empty.
 #' @param axes What the stored axes are, overriding the file, for example `"tyx"`.
 #' @param pixel_size_um Micrometres per pixel, overriding the file: one number, or one for each of

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
+from cytoloom.datasets.data import as_data
 from cytoloom.errors import InvalidError
 from cytoloom.images import probe, read
 from cytoloom.images.ome_zarr_write import ImageWriter
@@ -265,3 +266,45 @@ def test_of_several_label_images_one_has_to_be_given(tmp_path):
         read_labels(tmp_path / "a.zarr")
     np.testing.assert_array_equal(read_labels(tmp_path / "a.zarr/labels/nuclei"), grey(seed=1))
     assert not cl.check(tmp_path / "a.zarr").ok
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_images_in_a_store_are_crops_to_train_on(tmp_path, version):
+    image, labels = cl.simulate.nuclei(shape=(96, 128), count=12, seed=1)
+    store = tmp_path / "data.zarr"
+    for crop in ("train/a", "train/b", "test/c"):
+        place = store / crop
+        how = {"spacing_um": 0.5, "version": version}
+        cl.volumes.write(place / "raw", image, **how)
+        part = labels[16:80, 32:96]
+        cl.volumes.write(place / "labels", part, labels=True, origin_um=(8, 16), spacing_um=0.5)
+    for one in ("", "train", "train/a", "train/a/raw", "train/a/labels"):
+        group = zarr.open_group(store / one, mode="r")
+        assert group.metadata.zarr_format == (3 if version == "0.5" else 2)
+    yaozarrs.validate_zarr_store(str(store / "train" / "a" / "labels"))
+    data = as_data(store)
+    assert [(i.id, i.split) for i in data.items] == [
+        ("test_c", "test"), ("train_a", "train"), ("train_b", "train")
+    ]  # fmt: skip
+    assert cl.check(store).ok
+    assert not list(store.rglob("*partial*"))
+    with pytest.raises(InvalidError, match="outside of the images of a store"):
+        cl.volumes.write(store / "train" / "a" / "raw" / "x", image)
+    other = "0.4" if version == "0.5" else "0.5"
+    with pytest.raises(InvalidError, match=f"`version`.*{version}, as .*data.zarr has"):
+        cl.volumes.write(store / "train" / "d" / "raw", image, version=other)
+    with pytest.raises(InvalidError, match="a folder that exists"):
+        cl.volumes.write(tmp_path / "nowhere" / "data.zarr" / "train" / "raw", image)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_image_is_converted_into_a_store(tmp_path):
+    image, _ = cl.simulate.nuclei(shape=(64, 80), count=4, seed=1)
+    cl.volumes.write(tmp_path / "a.zarr", image, spacing_um=0.5)
+    out = cl.convert(
+        tmp_path / "a.zarr", tmp_path / "set.zarr" / "train" / "a" / "raw", progress=False
+    )
+    assert cl.images.read(out).pixel_size_um == (0.5, 0.5)
+    assert sorted(
+        p.name for p in (tmp_path / "set.zarr" / "train" / "a").iterdir() if p.is_dir()
+    ) == ["raw"]

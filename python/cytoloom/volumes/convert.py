@@ -28,8 +28,8 @@ def convert(
     image : path
         A file, or a folder that is one image, in any format that is read.
     out : path
-        A folder ``NAME.zarr``, or ``NAME.zarr/labels/CELLS`` for labels of the image in
-        ``NAME.zarr``.
+        A folder ``NAME.zarr``, ``NAME.zarr/labels/CELLS`` for labels of the image in
+        ``NAME.zarr``, or a place in a store that is no image, ``NAME.zarr/train/crop1/raw``.
     axes : str, optional
         What the stored axes are, overriding the file, for example ``"tyx"``.
     pixel_size_um : float or tuple of float, optional

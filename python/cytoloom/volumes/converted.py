@@ -32,7 +32,15 @@ from ..images.units import odd_size
 from ..messages import say, unsettled
 from ..storage.atomic import meant, told
 from ..storage.lock import locked
-from .stores import ORDER, as_image, place, put_in_place, refuse_taken, version_to_write
+from .stores import (
+    ORDER,
+    as_image,
+    place,
+    put_in_place,
+    refuse_taken,
+    store_around,
+    version_to_write,
+)
 
 PLAN, DONE, NEW = "plan.json", "done", "new"
 BOX_PX = 2**24
@@ -141,7 +149,7 @@ def converted(
     for text in _odd(pieces, settings):
         yield warn(say("{}: {}", str(image), text))
     with told(path, "out"):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=store_around(path) is not None, exist_ok=True)
     ours = False
     try:
         with locked(folder, "convert", "out"):

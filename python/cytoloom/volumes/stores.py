@@ -19,6 +19,7 @@ from ..images.image import AnyArray, Image, check_axes, guess_axes, per_axis
 from ..images.labels import smallest
 from ..images.ome_zarr import stored_at
 from ..images.ome_zarr_write import (
+    ENDING,
     VERSIONS,
     ImageWriter,
     LabelsWriter,
@@ -30,6 +31,7 @@ from ..images.ome_zarr_write import (
     version_of,
 )
 from ..images.zarr import is_store
+from ..images.zarr_store import node_at
 from ..storage.atomic import meant, new_file, partial_name, told
 
 ORDER = "tczyx"
@@ -54,8 +56,9 @@ def write(
     Parameters
     ----------
     path : path
-        A folder ``NAME.zarr``, or ``NAME.zarr/labels/CELLS`` for labels of the image in
-        ``NAME.zarr``, which lists them then.
+        A folder ``NAME.zarr``; ``NAME.zarr/labels/CELLS`` for labels of the image in
+        ``NAME.zarr``, which lists them then; or a place in a store that is no image, such as
+        ``NAME.zarr/train/crop1/raw``, whose groups are made.
     array : array or Image
         Pixels of any integer or float type; what can be sliced and has `shape` and `dtype` is read
         box by box. Labels are whole numbers of 0 and above.
@@ -175,7 +178,11 @@ def read_labels(path: str | os.PathLike[str]) -> AnyArray:
 
 
 def place(path: Path, argument: str = "path") -> tuple[Path, str]:
-    """Return the store, and the name of labels in it."""
+    """Return the store, and the name of labels in it; "" for what is an image of its own."""
+    outer = store_around(path)
+    if outer is not None and path.relative_to(outer).parts[0] != "labels":
+        _refuse_within_image(path, outer, argument)
+        return path, ""
     try:
         store, name = place_of(path)
     except InvalidError as error:
@@ -188,6 +195,42 @@ def place(path: Path, argument: str = "path") -> tuple[Path, str]:
             remedy="Write the image first, or the labels by themselves, as cells.zarr.",
         )
     return store, name
+
+
+def store_around(path: Path) -> Path | None:
+    """Return the store that a place lies in; None of one that is a store itself.
+
+    Examples
+    --------
+    >>> store_around(Path("a.zarr/train/raw")) == Path("a.zarr"), store_around(Path("b/a.zarr"))
+    (True, None)
+    """
+    return next((one for one in path.parents if one.name.lower().endswith(ENDING)), None)
+
+
+def _refuse_within_image(path: Path, store: Path, argument: str) -> None:
+    """Refuse a place within an image or an array: programs would not look for one there."""
+    for one in path.parents:
+        node = node_at(one)
+        if is_multiscale(one) or (node is not None and node.array):
+            raise invalid(
+                argument,
+                expected="a place outside of the images of a store",
+                received=f"{path}, within the image {one}",
+                remedy=f"Labels of it go into {one / 'labels'}.",
+            )
+        if one == store:
+            return
+
+
+def _make_groups(path: Path, new: Path) -> None:
+    """Make the groups of a store that a place in it lies in, of its own format."""
+    store = store_around(path)
+    if store is None or path.relative_to(store).parts[0] == "labels":
+        return
+    kind = 2 if (new / ".zgroup").exists() else 3
+    for one in reversed([p for p in path.parents if p == store or store in p.parents]):
+        need_zarr().open_group(one, mode="a", zarr_format=kind)
 
 
 def _pixels(array: Any, axes: str | None, as_labels: bool) -> tuple[Any, str]:
@@ -273,12 +316,13 @@ def _channels(
 
 
 def version_to_write(version: str | None, store: Path, name: str) -> str:
-    """Return the version to write: of labels that of their image."""
+    """Return the version to write: of labels that of their image, in a store that of the store."""
     if version not in (None, *VERSIONS):
         raise invalid("version", expected='"0.5" or "0.4"', received=version)
-    own = version_of(store) if name else version or "0.5"
+    outer = store if name else store_around(store)
+    own = version_of(outer) if outer is not None and outer.is_dir() else version or "0.5"
     if version not in (None, own):
-        raise invalid("version", expected=f"{own}, as {store} has", received=version)
+        raise invalid("version", expected=f"{own}, as {outer} has", received=version)
     return own
 
 
@@ -289,13 +333,14 @@ def refuse_taken(path: Path, overwrite: bool, argument: str = "path") -> None:
             raise new_file(path).renamed(argument)
         if not is_store(path) or path.is_symlink():
             raise invalid(argument, expected="a store of Zarr to replace", received=str(path))
-    if not (path.parent.is_dir() or path.parent.name == "labels"):
+    if not (store_around(path) or path).parent.is_dir():
         raise invalid(argument, expected="a place in a folder that exists", received=str(path))
 
 
 def put_in_place(new: Path, path: Path) -> None:
     """Give a store its name; what was there goes when the new one is in its place."""
     path.parent.mkdir(exist_ok=True)
+    _make_groups(path, new)
     aside = path.with_name(partial_name())
     if os.path.lexists(path):
         os.replace(path, aside)
@@ -312,6 +357,7 @@ def _written(writer: ImageWriter, pixels: Any, path: Path, name: str) -> None:
     """Write under another name, and give it its own when it is whole."""
     try:
         with told(path):
+            writer.folder.parent.mkdir(parents=store_around(path) is not None, exist_ok=True)
             writer.begin()
             for box in writer.boxes(0):
                 writer.write(box, np.asarray(pixels[box]))
