@@ -306,7 +306,7 @@ def test_a_prediction_that_was_broken_off_goes_on(
 
 
 def test_parts_of_blocks_are_put_together_by_the_call_without(
-    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, capsys: Any
+    model: cl.Model, image: np.ndarray, whole: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     out = tmp_path / "cells.zarr"
     how: dict[str, Any] = {"rescale": None, "block_px": 100, "out": out, "progress": False}
@@ -330,6 +330,11 @@ def test_parts_of_blocks_are_put_together_by_the_call_without(
     assert not list(tmp_path.glob(".*"))
     with pytest.raises(InvalidError, match="a new name"):
         cl.predict(model, {"a": image}, part="1/4", **how)
+    # before any worker is started or waited for
+    monkeypatch.setattr(volume, "workers_of", lambda *_: pytest.fail("workers were started"))
+    for part in (None, "1/4"):
+        with pytest.raises(InvalidError, match="a new name"):
+            cl.predict(model, {"a": image}, part=part, workers=2, **how)
 
 
 def test_a_part_without_a_block_leaves_what_was_decided(

@@ -130,15 +130,14 @@ def collect_volume(
     count = workers if client is None else max(1, len(client.nthreads()))
     how = _How(model, item, overwrite, asked, block_px, count)
     threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
-    with workers_of(workers, client) as pool:
-        if part is not None:
-            return (yield from _part(how, out, part, pool, threads))
-        with open_place(out, overwrite) as place:
-            job = yield from _laid_out(how, place)
-            yield from _all(
-                find_in_block, job, range(len(job.blocks)), pool, threads, "block {}/{}"
-            )
-            made = yield from _put_together(how, job, place, run, pool, threads)
+    if part is not None:
+        return (yield from _part(how, out, part, client, threads))
+    # the place first: a cluster is not waited for where nothing can be written
+    with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
+        job = yield from _laid_out(how, place)
+        every = range(len(job.blocks))
+        yield from _all(find_in_block, job, every, pool, threads, "block {}/{}")
+        made = yield from _put_together(how, job, place, run, pool, threads)
     yield note(f"{made}.")
     return made
 
@@ -200,14 +199,15 @@ def _put_together(
 
 
 def _part(
-    how: _How, out: Any, part: tuple[int, int], pool: Any, threads: int | None
+    how: _How, out: Any, part: tuple[int, int], client: Any, threads: int | None
 ) -> Work[Predictions]:
     """Work on every n-th block, and leave it to a call without a part to put all together."""
     with open_place(out, how.overwrite, PARTS_WAIT_S) as place:
         job = yield from _laid_out(how, place)
         place.goes_on = True
     own = range(part[0] - 1, len(job.blocks), part[1])
-    yield from _all(find_in_block, job, own, pool, threads, "block {}/{} of this part")
+    with workers_of(how.workers, client) as pool:
+        yield from _all(find_in_block, job, own, pool, threads, "block {}/{} of this part")
     blocks = len(job.blocks)
     missing = sum(not job.is_done(k) for k in range(blocks))
     yield note(part_words(part, missing, blocks))
