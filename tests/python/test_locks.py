@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,6 +84,24 @@ def test_measurements_into_one_folder_lose_no_table_and_no_record(tmp_path):
     names = {f"{k}.csv" for k in range(24)}
     assert {p.name for p in tmp_path.iterdir()} == {*names, ".written.sha256"}
     assert set(Written(tmp_path).names()) == names
+
+
+def test_a_lock_that_goes_as_it_is_looked_at_is_no_file_of_somebody(tmp_path):
+    """Others take and give back their turn all the time."""
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            (tmp_path / LOCK).touch()
+            (tmp_path / LOCK).unlink()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(come_and_go)
+        try:
+            seen = {locks._is_of_a_run(tmp_path / LOCK) for _ in range(20_000)}
+        finally:
+            ended.set()
+    assert seen == {True}
 
 
 @pytest.mark.parametrize("text", ["mine", '{"mine": 1}'])

@@ -192,6 +192,22 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def is_other_than_file(path: Path) -> bool:
+    """Whether something that is no file stands at a path, by one look: it may go at any moment.
+
+    Examples
+    --------
+    >>> is_other_than_file(Path(__file__)), is_other_than_file(Path(__file__).parent)
+    (False, True)
+    >>> is_other_than_file(Path("none"))
+    False
+    """
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file."""
     with open(file, "rb") as stream:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InvalidError, invalid
 from ..messages import VerbName, say, shortened
-from .atomic import is_regular, told
+from .atomic import is_other_than_file, is_regular, told
 
 LOCK = ".in-use"
 _BEGIN = '{"token": "'
@@ -235,7 +235,7 @@ def _is_owner(plain: Any) -> bool:
 
 def _is_of_a_run(path: Path) -> bool:
     """Whether a file is a lock, perhaps one of which a kill has left the beginning; or is gone."""
-    if os.path.lexists(path) and not is_regular(path):
+    if is_other_than_file(path):
         return False
     try:
         begin = path.read_bytes()[: len(_BEGIN)]

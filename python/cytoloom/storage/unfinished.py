@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import invalid
-from .atomic import is_partial, is_regular, remove_folder, told, write_whole
+from .atomic import (
+    is_other_than_file,
+    is_partial,
+    is_regular,
+    remove_folder,
+    told,
+    write_whole,
+)
 from .written import MOVE_AWAY
 
 HEAD, LINES, SEAL = "asked.json", "finished.jsonl", "sha256"
@@ -155,7 +162,7 @@ def _read_lines(path: Path) -> dict[str, Plain]:
 
 def _refuse_other(path: Path) -> None:
     """Raise where something else stands in the place of a file that is written on."""
-    if os.path.lexists(path) and not is_regular(path):
+    if is_other_than_file(path):
         received = f"{path}, which is no file"
         remedy = MOVE_AWAY
         raise invalid("out", expected="a folder of results", received=received, remedy=remedy)
