@@ -227,21 +227,24 @@ cl_instances <- function(min_area_px = 0, fill_holes = TRUE, exclude_border = FA
 #' What to learn: objects told apart by the boundaries between them
 #'
 #' For cells in tissue and neurites that fill the image. Seeds are where the boundary is unlikely;
-#' they grow by watershed over the foreground. Scored as [cl_instances()], and by bits of split and
-#' of merge and the adapted Rand error.
+#' they grow by watershed over the foreground; pieces without a likely boundary between them are
+#' joined. Scored as [cl_instances()], and by bits of split and of merge and the adapted Rand error.
 #'
 #' @param min_area_px Objects below this area are dropped.
 #' @param thickness_px An object pixel is boundary where its middle is nearer than this to something
 #'   else, in units of the smallest pixel spacing.
 #' @param loss Loss of the boundary, as for [cl_binary()].
 #' @param foreground_threshold,boundary_threshold,min_seed_px Set in training.
+#' @param merge_threshold Pieces are joined while the mean probability of boundary between them is
+#'   smaller; with 0 none are. Set in training.
 #' @return A list of class `cl_boundary`, for [cl_train()];
 #'   a setting that cannot be used is refused here, before any training.
 #' @export
 #' @examples
 #' cl_boundary(min_area_px = 30)
 cl_boundary <- function(min_area_px = 0, thickness_px = 1, loss = "ce_dice",
-                        foreground_threshold = 0.5, boundary_threshold = 0.5, min_seed_px = 4) {
+                        foreground_threshold = 0.5, boundary_threshold = 0.5, min_seed_px = 4,
+                        merge_threshold = 0) {
   component("Boundary", settings())
 }
 

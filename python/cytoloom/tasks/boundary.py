@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..components import component
-from ..components.rules import count, fraction, positive, ruled
+from ..components.rules import below_one, count, fraction, positive, ruled
 from ..losses import LOSS, Loss
+from ..segmentation.agglomeration import agglomerate
 from ..segmentation.objects import keep_objects
 from ..segmentation.surfaces import beside_others
 from ..segmentation.watershed import separate
@@ -25,8 +26,13 @@ from .tuning import Steps, best_for_objects
 if TYPE_CHECKING:
     from ..patches.sample import Sample
 
+SEEDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+JOINED = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 STEPS: Steps = (
-    ("boundary_threshold", (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)),
+    ("boundary_threshold", SEEDS),
+    ("merge_threshold", JOINED),
+    ("boundary_threshold", SEEDS),
+    ("merge_threshold", JOINED),
     ("foreground_threshold", (0.3, 0.5, 0.7)),
     ("min_seed_px", (1, 4, 10, 30)),
 )
@@ -40,7 +46,8 @@ class Boundary(Partitions):
 
     Two heads are learned: the foreground, and the boundary, which are the object pixels beside
     another object or background. Seeds are where the second is low; they grow by watershed over
-    the foreground, boundaries last.
+    the foreground, boundaries last. Pieces that lie side by side without a likely boundary
+    between them are joined then, the least divided first.
 
     Parameters
     ----------
@@ -58,6 +65,14 @@ class Boundary(Partitions):
         Seeds are where the probability of boundary is smaller. Fitted by `tune`.
     min_seed_px : int, default 4
         Smaller seeds are no seeds. Fitted by `tune`.
+    merge_threshold : float, default 0.0
+        Pieces are joined while the mean probability of boundary over the faces that they share is
+        smaller; with 0 none are. Fitted by `tune`.
+
+    Notes
+    -----
+    Joining is hierarchical agglomeration with average linkage,
+    :doi:`10.1371/journal.pone.0071715`.
 
     Examples
     --------
@@ -77,6 +92,7 @@ class Boundary(Partitions):
     foreground_threshold: float = fraction(0.5)
     boundary_threshold: float = fraction(0.5)
     min_seed_px: int = count(4, 0)
+    merge_threshold: float = below_one(0.0)
 
     def __post_init__(self) -> None:
         _ = self.heads  # a loss that does not go with its head is refused now
@@ -113,7 +129,7 @@ class Boundary(Partitions):
         }
 
     def decode(self, maps: Maps, spacing_um: Spacing = None) -> Found:
-        """Seeds, watershed, sizes; int32 labels, numbered from 1."""
+        """Seeds, watershed, joining, sizes; int32 labels, numbered from 1."""
         labels = separate(
             maps["foreground"][..., 0],
             1 - maps["boundary"][..., 0],
@@ -121,6 +137,8 @@ class Boundary(Partitions):
             seed_threshold=1 - self.boundary_threshold,
             min_seed_px=self.min_seed_px,
         )
+        if self.merge_threshold:
+            agglomerate(labels, maps["boundary"][..., 0], self.merge_threshold)
         if self.min_area_px > 1:
             keep_objects(labels, min_area_px=self.min_area_px)
         return Found(labels)
