@@ -7,6 +7,7 @@
 #'   wrote; a folder, paths or a pattern; a matrix `[y, x]` or stack `[z, y, x]` of whole numbers,
 #'   an `Image` of EBImage, or a list of these, named or not. 0 is background and a number one
 #'   object, in however many pieces; of a mask (0 and 1 or 255, or logical) each piece is an object.
+#'   Files of more than 134 million pixels are read box by box.
 #' @param image The images of the labels, for intensities, as [predict()][predict.cl_model] takes
 #'   them. Folders, named lists and predictions are paired by name, lists without names by their
 #'   order. Columns of a table of images do not come along.

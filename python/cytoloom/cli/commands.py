@@ -223,7 +223,11 @@ COMMANDS = {
         _measured,
         {"out": "objects.csv"},
         {
-            "labels": {"nargs": "+", "help": "folder or files of label images, or of a prediction"},
+            "labels": {
+                "nargs": "+",
+                "help": "folder or files of label images, or of a prediction; "
+                "big.zarr/labels/cells big.zarr: with their image",
+            },
             "image": {"nargs": "+", "metavar": "IMAGE"},
         },
     ),

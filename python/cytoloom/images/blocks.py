@@ -105,3 +105,27 @@ def boxes(shape: Sequence[int], most_px: int) -> Iterator[tuple[slice, ...]]:
     rows = max(1, most_px // max(1, row_px)) if len(shape) > 1 else shape[0]
     for start in range(0, shape[0], max(1, rows)):
         yield slice(start, min(start + rows, shape[0])), *(slice(0, n) for n in shape[1:])
+
+
+def grown(box: tuple[slice, ...], by: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return a box with so many pixels more on each side, within an image.
+
+    Examples
+    --------
+    >>> grown((slice(2, 4), slice(0, 9)), (1, 1), (4, 9))
+    (slice(1, 4, None), slice(0, 9, None))
+    """
+    axes = zip(box, by, shape, strict=True)
+    return tuple(slice(max(0, b.start - m), min(n, b.stop + m)) for b, m, n in axes)
+
+
+def inside(box: tuple[slice, ...], region: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return a box as seen from the corner of a region that it lies in.
+
+    Examples
+    --------
+    >>> inside((slice(5, 7),), (slice(4, 9),))
+    (slice(1, 3, None),)
+    """
+    axes = zip(box, region, strict=True)
+    return tuple(slice(b.start - r.start, b.stop - r.start) for b, r in axes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,15 @@ from ..storage.atomic import meant, remove_partial, told
 from ..storage.lock import locked
 from ..storage.results import refuse_tables_of_verbs, write_tables
 from ..storage.written import Written
-from .given import LabelImages, label_items, read_object_labels, seen_beside, with_spacing
+from .by_blocks import is_large, measured_in_boxes
+from .given import (
+    LabelImages,
+    label_items,
+    read_object_labels,
+    seen_beside,
+    with_image_among,
+    with_spacing,
+)
 
 WAIT_S = 20.0
 """Others need a folder for milliseconds to write a table; who needs it for longer does more."""
@@ -56,6 +64,7 @@ def collect(
     if around_um is not None and not around_um > 0:
         raise invalid("around_um", expected="a width above 0", received=around_um)
     path = None if out is None else _free(meant(out), overwrite)
+    labels, image = with_image_among(labels, image)
     found, known = label_items(labels, image, ReadOptions(cached=False, **settings))
     for text in (*found.problems, *said_once(found.items), *other_sizes(found.items)):
         yield warn(text)
@@ -64,11 +73,18 @@ def collect(
     items = with_spacing(found.items, known)
     seen = {} if image is None else seen_beside(items)
 
-    def work(item: Item) -> Measured:
+    large = {
+        item.id
+        for item in items
+        if not known.are_classes(item.id) and is_large(item.annotations[0])
+    }
+
+    def work(item: Item) -> Measured | None:
+        if item.id in large:  # by itself, when it is its turn
+            return None
         item = replace(item, image=CachedSource(item.image)) if item.id in seen else item
         one = measured(item, image is not None, around_um, known)
-        other = item.id in seen and has_other_pixels(item.image, seen[item.id])
-        return replace(one, other=other)
+        return replace(one, other=_is_other(item, seen))
 
     done: dict[str, Measured] = {}
     failed: dict[str, str] = {}
@@ -77,7 +93,11 @@ def collect(
             if len(items) > 1:
                 yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
             try:
-                done[item.id] = finish()
+                one = finish()
+                if one is None:
+                    one = yield from measured_large(item, image is not None, around_um, known)
+                    one = replace(one, other=_is_other(item, seen))
+                done[item.id] = one
             except (InvalidError, OSError) as error:
                 # what all have is told once
                 if k + 1 == len(items) and not done:
@@ -97,6 +117,11 @@ def collect(
     return table
 
 
+def _is_other(item: Item, seen: Mapping[str, str]) -> bool:
+    """Whether the image is another than the one whose labels were predicted."""
+    return item.id in seen and has_other_pixels(item.image, seen[item.id])
+
+
 def _worth_knowing(items: Sequence[Item], done: Mapping[str, Measured]) -> Iterable[Event]:
     """Say what of outlines was lost, which images were exchanged, and which labels were masks."""
     for item in items:
@@ -114,36 +139,62 @@ def _worth_knowing(items: Sequence[Item], done: Mapping[str, Measured]) -> Itera
 def measured(item: Item, shining: bool, around_um: float | None, known: LabelImages) -> Measured:
     """Measure one image, and its pixels where they are wanted."""
     labels, mask, classes = read_object_labels(item, known)
-    pixels, names = _pixels(item, labels) if shining else (None, [])
+    image, names = _image_of(item, labels.shape) if shining else (None, [])
+
+    def rows(part: slice) -> np.ndarray:
+        """Read some rows of the image."""
+        assert image is not None
+        return np.asarray(image.read((part, *(slice(0, n) for n in labels.shape[1:]))))
+
+    pixels = rows if shining else None
     table = measure(
         labels, image=pixels, channel_names=names, classes=classes, pixel_size_um=item.spacing_um
     )
-    # what only a model knows
-    table = table.drop(columns=["mean_foreground"] + ([] if classes else ["class"]))
+    ring = None
+    if around_um is not None:
+        size = _known(item)
+        ring = measure_around(labels, around_um, size, image=pixels, channel_names=names)
+    return Measured(_together(item, table, ring, bool(classes)), mask)
+
+
+def measured_large(
+    item: Item, shining: bool, around_um: float | None, known: LabelImages
+) -> Work[Measured]:
+    """Measure one image whose labels are larger than memory."""
+    if around_um is not None:
+        _known(item)
+    shape = tuple(item.annotations[0].shape)
+    image, names = _image_of(item, shape) if shining else (None, [])
+    found = yield from measured_in_boxes(item, image, names, around_um)
+    if found is None:
+        return measured(item, shining, around_um, known)
+    return Measured(_together(item, *found, classed=False), mask=False)
+
+
+def _together(
+    item: Item, table: pd.DataFrame, ring: pd.DataFrame | None, classed: bool
+) -> pd.DataFrame:
+    """Return the table of an image: without what only a model knows, with what is around."""
+    table = table.drop(columns=["mean_foreground"] + ([] if classed else ["class"]))
     table.insert(0, "image", item.id)
-    if around_um is None:
-        return Measured(table, mask)
+    if ring is None:
+        return table
     size = _known(item)
-    ring = measure_around(labels, around_um, size, image=pixels, channel_names=names)
     unit = "area_um2_around" if len(size) == 2 else "volume_um3_around"
     ring.insert(1, unit, ring["area_px_around"] * math.prod(size))
-    return Measured(pd.concat([table, ring], axis=1), mask)
+    return pd.concat([table, ring], axis=1)
 
 
-def _pixels(item: Item, labels: np.ndarray) -> tuple[Callable[[slice], np.ndarray], list[str]]:
-    """Return what reads rows of an image, and the names of its channels."""
+def _image_of(item: Item, shape: tuple[int, ...]) -> tuple[CachedSource, list[str]]:
+    """Return the image of labels of a shape, and the names of its channels."""
     source = CachedSource(item.image)
-    if source.shape[:-1] != labels.shape:
+    if source.shape[:-1] != shape:
         raise invalid(
             item.id,
-            expected=say("an image of the shape of its labels, {}", labels.shape),
+            expected=say("an image of the shape of its labels, {}", shape),
             received=source.shape[:-1],
         )
-
-    def rows(part: slice) -> np.ndarray:
-        return np.asarray(source.read((part, *(slice(0, n) for n in labels.shape[1:]))))
-
-    return rows, list(source.channel_names or map(str, range(source.shape[-1])))
+    return source, list(source.channel_names or map(str, range(source.shape[-1])))
 
 
 def _known(item: Item) -> tuple[float, ...]:

@@ -346,6 +346,52 @@ def label_items(labels: Any, image: Any, options: ReadOptions) -> tuple[Gathered
     )
 
 
+def with_image_among(labels: Any, image: Any) -> tuple[Any, Any]:
+    """Take images among label images that lie in them for what they are.
+
+    Parameters
+    ----------
+    labels, image : object
+        As `measure` takes them. On the command line both may be one list.
+
+    Returns
+    -------
+    (labels, image)
+        As they were, but of labels in stores of images, given with these, the images apart.
+
+    Examples
+    --------
+    >>> with_image_among(["a.zarr/labels/cells", "a.zarr"], None)
+    ('a.zarr/labels/cells', 'a.zarr')
+    >>> with_image_among(["a.tif", "b.tif"], None)
+    (['a.tif', 'b.tif'], None)
+    """
+    if not isinstance(labels, (list, tuple)) or not all(is_file(one) for one in labels):
+        return labels, image
+    around = [_image_around(one) for one in labels]
+    given = [Path(one) for one in labels]
+    of = {path: one for path, one in zip(given, labels, strict=True) if path in around}
+    if not of:
+        return labels, image
+    own = [(one, a) for path, one, a in zip(given, labels, around, strict=True) if path not in of]
+    lost = [str(one) for one, store in own if store not in of]
+    if lost or image is not None:
+        raise invalid(
+            "labels",
+            expected="label images",
+            received=f"{some([str(one) for one in of.values()])}, with labels within",
+            remedy=say("Give images as {}.", Argument("image")),
+        )
+    found = [one for one, _ in own], [of[store] for _, store in own if store is not None]
+    return (found[0][0], found[1][0]) if len(own) == 1 else found
+
+
+def _image_around(labels: Any) -> Path | None:
+    """Return the image in OME-Zarr that labels lie in, by their place."""
+    path = Path(labels)
+    return path.parent.parent if path.parent.name == "labels" else None
+
+
 @contextlib.contextmanager
 def _called(name: str, *usual: str) -> Iterator[None]:
     """Let errors of what is given speak of the argument that it was given for."""

@@ -34,7 +34,9 @@ def measure(
     labels : path, list of paths, array, list or dict of arrays, or Predictions
         Label images (y, x) or (z, y, x): a folder, file(s), a pattern, arrays, or what `predict`
         found or wrote. 0 is background and a number one object, in however many pieces; of a
-        mask, 0/1 or 0/255, each piece is an object (diagonal neighbours connect).
+        mask, 0/1 or 0/255, each piece is an object (diagonal neighbours connect). More than 134
+        million pixels are read box by box. Stores of OME-Zarr listed with labels in them are
+        their images.
     image : path, list of paths, array, list or dict of arrays, optional
         The images of the labels, for intensities. Folders, dicts and predictions are paired by
         name, also with files that are called so, lists by their order.

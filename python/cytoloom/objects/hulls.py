@@ -42,7 +42,8 @@ def hull_px(extents: Runs, shape: Sequence[int], count: int) -> Ints:
 
 
 LINES = 2**20
-"""Lines within hulls that are counted at a time: objects may have pixels all over an image."""
+"""Lines within hulls, in stacks times their faces, that are counted at a time: objects may have
+pixels all over an image."""
 
 
 def _in_plane(extents: Runs, count: int) -> Ints:
@@ -121,7 +122,16 @@ def _voxels_in_hull(points: Ints) -> int:
     """Count whole positions in the hull of voxels, line by line along the last axis."""
     planes = _planes(points)
     low, high = points.min(axis=0), points.max(axis=0)
-    grid = np.argwhere(np.ones(high[:2] - low[:2] + 1, bool)) + low[:2]
+    depth, height = high[:2] - low[:2] + 1
+    found, at_once = 0, max(1, LINES // (int(height) * len(planes)))
+    for z in range(0, int(depth), at_once):
+        size = min(at_once, int(depth) - z), int(height)
+        found += _on_lines(np.argwhere(np.ones(size, bool)) + low[:2] + [z, 0], planes)
+    return found
+
+
+def _on_lines(grid: Ints, planes: NDArray[np.float64]) -> int:
+    """Count whole positions between the faces of a hull on lines at (z, y)."""
     # each face bounds x: slope * x <= room; where it does not lean, it bounds the line
     slope, room = planes[:, 2], -(grid @ planes[:, :2].T + planes[:, 3]) + ROUND
     flat = np.abs(slope) < ROUND

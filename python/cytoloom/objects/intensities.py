@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runs import changes
+from .runs import Ints, changes
 
 Floats = NDArray[np.float64]
 STATISTICS = ("mean", "sd", "min", "max")
@@ -38,28 +38,33 @@ class Intensities:
         self._n, self._sum, self._squares = np.zeros(size), np.zeros(size), np.zeros(size)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
 
-    def add(self, ids: NDArray[np.intp], pixels: NDArray[Any]) -> None:
-        """Add pixels (n, channels), each of the object of that number; only finite ones count."""
-        n = np.bincount(ids, minlength=self._n.shape[1])
+    def add(self, ids: Ints, pixels: NDArray[Any], to: Ints | None = None) -> None:
+        """Add pixels (n, channels), each of the object of that number; only finite ones count.
+
+        Where the numbers are of objects of a box, from 1 on, `to` are these objects, 0 first.
+        """
+        to = np.arange(self._n.shape[1]) if to is None else to
+        n = np.bincount(ids, minlength=len(to))
         for k in range(len(self._names)):
             values = pixels[:, k].astype(float)
             known = np.isfinite(values) if pixels.dtype.kind == "f" else np.True_
             if known.all():
-                self._add(k, n, ids, values)
+                self._add(k, n, ids, values, to)
             else:
                 own = ids[known]
-                self._add(k, np.bincount(own, minlength=len(n)), own, values[known])
+                self._add(k, np.bincount(own, minlength=len(n)), own, values[known], to)
 
-    def _add(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:
-        self._add_squares(k, n, ids, values)
+    def _add(self, k: int, n: NDArray[Any], ids: Ints, values: Floats, to: Ints) -> None:
+        self._add_squares(k, n, ids, values, to)
         # pixels of one object follow each other: the extremes of runs are far fewer
         starts = np.flatnonzero(changes(ids))
         if starts.size:
-            np.minimum.at(self._low[k], ids[starts], np.minimum.reduceat(values, starts))
-            np.maximum.at(self._high[k], ids[starts], np.maximum.reduceat(values, starts))
-        self._n[k] += n
+            own = to[ids[starts]]
+            np.minimum.at(self._low[k], own, np.minimum.reduceat(values, starts))
+            np.maximum.at(self._high[k], own, np.maximum.reduceat(values, starts))
+        self._n[k, to] += n
 
-    def _add_squares(self, k: int, n: NDArray[Any], ids: NDArray[np.intp], values: Floats) -> None:
+    def _add_squares(self, k: int, n: NDArray[Any], ids: Ints, values: Floats, to: Ints) -> None:
         """Add sums, and squares of the distance from the mean, which moves with each block.
 
         Notes
@@ -69,11 +74,12 @@ class Intensities:
         """
         total = np.bincount(ids, values, minlength=len(n))
         mean = total / np.maximum(n, 1)
-        before = self._sum[k] / np.maximum(self._n[k], 1)
+        met = self._n[k, to]
+        before = self._sum[k, to] / np.maximum(met, 1)
         within = np.bincount(ids, (values - mean[ids]) ** 2, minlength=len(n))
-        both = self._n[k] * n / np.maximum(self._n[k] + n, 1)
-        self._squares[k] += within + both * (mean - before) ** 2
-        self._sum[k] += total
+        both = met * n / np.maximum(met + n, 1)
+        self._squares[k, to] += within + both * (mean - before) ** 2
+        self._sum[k, to] += total
 
     def columns(self, present: NDArray[np.intp]) -> dict[str, Floats]:
         """Columns ``mean_intensity_<channel>``, ``sd_``, ``min_`` and ``max_`` of some objects.

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.labels import renumbered
-from .hulls import hull_px
 from .intensities import Intensities
 from .moments import Moments, shape_columns
-from .perimeters import perimeters
-from .runs import blocks, boxes, extents, runs_of
+from .part import Part, positions, rows_of
+from .perimeters import AROUND, LENGTHS, outline_kinds
+from .runs import extents, placed, runs_of
+from .sides import Sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,6 @@ BLOCK_PX = 2**20
 ALIKE = 0.01
 """Share by which the sides of a pixel may differ for a length along outlines to be one number."""
 Rows = Callable[[slice], np.ndarray]
-_Form = tuple[NDArray[np.intp], dict[str, Any], NDArray[np.bool_]]
-"""The numbers that are there, columns of their form, and whether they touch the border."""
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
@@ -76,59 +75,107 @@ def measure(
     import pandas as pd
 
     numbers, names = renumbered(labels)
-    count = len(names) - 1
-    present, form, touches = _form(numbers, count, pixel_size_um)
-    shine, belief = Intensities(count, channel_names), np.zeros(count + 1)
-    for rows in blocks(labels.shape, BLOCK_PX):
-        if image is None and foreground is None:
-            break
-        # object pixels alone: most of an image is background
-        positions = np.flatnonzero(numbers[rows] > 0)
-        ids = numbers[rows].ravel()[positions].astype(np.intp, copy=False)
-        if image is not None:
-            pixels = image(rows)
-            shine.add(ids, pixels.reshape(-1, pixels.shape[-1])[positions])
-        if foreground is not None:
-            belief += np.bincount(ids, foreground(rows).ravel()[positions], minlength=count + 1)
-    objects = names[present]
-    columns: dict[str, Any] = {"object": objects}
-    found = [(classes or {}).get(int(i), np.nan) for i in objects]
+    found = Objects(numbers.shape, len(names) - 1, channel_names)
+    for part in rows_of(numbers, len(names) - 1, BLOCK_PX, AROUND):
+        rows = part.box[0]
+        found.add(part, image(rows) if image else None, foreground(rows) if foreground else None)
+    table = found.table(names, pixel_size_um)
+    named = [(classes or {}).get(int(i), np.nan) for i in table["object"]]
     # missing, not an empty text, where there are no classes: NA in R
-    columns["class"] = pd.Series(found, dtype=object)
-    columns |= form | shine.columns(present)
-    columns["mean_foreground"] = (
-        belief[present] / form["area_px"] if foreground is not None else np.nan
-    )
-    columns["touches_border"] = touches
-    return pd.DataFrame(columns)
+    table["class"] = pd.Series(named, dtype=object)
+    if foreground is None:
+        table["mean_foreground"] = np.nan
+    return table
 
 
-def _form(numbers: np.ndarray, count: int, pixel_size_um: Sequence[float] | None) -> _Form:
-    """Measure where objects are and of what shape."""
-    shape = numbers.shape
-    moments, sides = Moments(shape, count), []
-    for rows in blocks(shape, BLOCK_PX):
-        runs = runs_of(numbers[rows], rows.start * math.prod(shape[1:-1]))
-        sides.append(extents([runs]))
-        moments.add(runs, sides[-1])
-    present = np.flatnonzero(moments.area)
-    sides = extents(sides)
-    area, (low, high) = moments.area[present], boxes(sides, shape)
-    columns: dict[str, Any] = {"area_px": area.astype(np.int64)}
-    columns["area_um2" if len(shape) == 2 else "volume_um3"] = (
-        area * math.prod(pixel_size_um) if pixel_size_um else np.nan
-    )
-    for axis, name in enumerate(AXES[len(shape)]):
-        columns[f"centroid_{name}"] = moments.centroids(present)[:, axis]
-    for side, ends in (("min", low), ("max", high)):
-        for axis, name in enumerate(AXES[len(shape)]):
-            columns[f"bbox_{name}_{side}"] = ends[:, axis]
-    if len(shape) == 2:
-        length = perimeters(numbers, count, BLOCK_PX)[present]
-        columns |= {"perimeter_px": length, "perimeter_um": length * _side_um(pixel_size_um)}
-    columns |= shape_columns(moments.covariances(present), pixel_size_um)
-    columns["solidity"] = area / hull_px(sides, shape, count)[present]
-    return present, columns, ((low == 0) | (high == shape)).any(axis=1)
+class Objects:
+    """Sums over the pixels of objects, filled part by part, in C order.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the label image.
+    count : int
+        The largest number of an object.
+    channel_names : sequence of str
+        Of the image, where its pixels are given.
+    """
+
+    def __init__(self, shape: Sequence[int], count: int, channel_names: Sequence[str] = ()) -> None:
+        self._shape = tuple(shape)
+        self._moments, self._sides = Moments(shape, count), Sides(shape, count)
+        self._kinds = np.zeros((count + 1 if len(shape) == 2 else 0, len(LENGTHS)), np.int64)
+        self._shine = Intensities(count, channel_names)
+        self._belief = np.zeros(count + 1)
+
+    def add(
+        self, part: Part, pixels: np.ndarray | None = None, foreground: np.ndarray | None = None
+    ) -> None:
+        """Add the objects of a box; the parts of 2-D labels have `AROUND` pixels around them.
+
+        Parameters
+        ----------
+        part : Part
+            Their labels.
+        pixels : ndarray (..., channels), optional
+            Of the box.
+        foreground : ndarray (...), optional
+            Probability of foreground.
+        """
+        own = part.own
+        runs = placed(runs_of(own), part.box, self._shape)
+        sides = extents([runs])
+        self._moments.add(runs, sides, part.to)
+        self._sides.add(sides, part.to)
+        if len(self._kinds):
+            self._kinds[part.to] += outline_kinds(part.framed(AROUND), len(part.to) - 1)
+        if pixels is None and foreground is None:
+            return
+        # object pixels alone: most of an image is background
+        at, ids = positions(own)
+        if pixels is not None:
+            self._shine.add(ids, pixels.reshape(-1, pixels.shape[-1])[at], part.to)
+        if foreground is not None:
+            sums = np.bincount(ids, foreground.ravel()[at], minlength=len(part.to))
+            self._belief[part.to] += sums
+
+    def end(self, numbers: NDArray[Any]) -> None:
+        """Let go of what is only needed until objects are whole: no more is added of these."""
+        self._sides.end(numbers)
+
+    def table(self, names: NDArray[Any], pixel_size_um: Sequence[float] | None) -> pd.DataFrame:
+        """Return a row for each object that has pixels, see `measure`; `names` by number."""
+        import pandas as pd
+
+        present = np.flatnonzero(self._moments.area)
+        columns: dict[str, Any] = {"object": names[present]}
+        columns["class"] = pd.Series(np.full(len(present), np.nan), dtype=object)
+        columns |= self._form(present, pixel_size_um) | self._shine.columns(present)
+        columns["mean_foreground"] = self._belief[present] / columns["area_px"]
+        low, high = self._sides.low[present], self._sides.high[present]
+        columns["touches_border"] = ((low == 0) | (high == self._shape)).any(axis=1)
+        return pd.DataFrame(columns)
+
+    def _form(self, present: NDArray[np.intp], pixel_size_um: Sequence[float] | None) -> Any:
+        """Return columns of where objects are and of what shape."""
+        ndim, moments, sides = len(self._shape), self._moments, self._sides
+        area, centroids = moments.area[present], moments.centroids(present)
+        hull = sides.hulls()[present]
+        columns: dict[str, Any] = {"area_px": area.astype(np.int64)}
+        columns["area_um2" if ndim == 2 else "volume_um3"] = (
+            area * math.prod(pixel_size_um) if pixel_size_um else np.nan
+        )
+        for axis, name in enumerate(AXES[ndim]):
+            columns[f"centroid_{name}"] = centroids[:, axis]
+        for side, ends in (("min", sides.low[present]), ("max", sides.high[present])):
+            for axis, name in enumerate(AXES[ndim]):
+                columns[f"bbox_{name}_{side}"] = ends[:, axis]
+        if ndim == 2:
+            length = self._kinds[present] @ LENGTHS
+            columns |= {"perimeter_px": length, "perimeter_um": length * _side_um(pixel_size_um)}
+        columns |= shape_columns(moments.covariances(present), pixel_size_um)
+        columns["solidity"] = area / hull
+        return columns
 
 
 def _side_um(pixel_size_um: Sequence[float] | None) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runs import Runs
+from .runs import Ints, Runs
 
 Floats = NDArray[np.float64]
 NAMES = {2: ("major", "minor"), 3: ("major", "middle", "minor")}
@@ -28,41 +28,71 @@ class Moments:
         Of the label image.
     count : int
         The largest number of an object.
+
+    Notes
+    -----
+    Sums of whole numbers are exact up to 2**51, so that it does not matter in which order boxes
+    of the image are added.
     """
 
     def __init__(self, shape: Sequence[int], count: int) -> None:
-        self._lines, ndim = tuple(shape[:-1]), len(shape)
+        self._shape, ndim = tuple(shape), len(shape)
         self._start = np.full((count + 1, ndim), -1)
         self.area = np.zeros(count + 1)
         self.first = np.zeros((count + 1, ndim))
         self.second = np.zeros((count + 1, ndim, ndim))
 
-    def add(self, runs: Runs, sides: Runs) -> None:
-        """Add the pixels of runs of a block, whose `extents` are `sides`."""
-        self._begin(sides)
+    def add(self, runs: Runs, sides: Runs, to: Ints) -> None:
+        """Add the pixels of runs of a box, whose `extents` are `sides`.
+
+        The runs are of objects of the box, numbered from 1 on; `to` are their numbers.
+        """
+        self._begin(sides, to)
         pixels = runs.pixels.astype(float)
-        corner = self._start[runs.owner]
-        lines = np.unravel_index(runs.line, self._lines)
+        corner = self._start[to][runs.owner]
+        lines = np.unravel_index(runs.line, self._shape[:-1])
         along = (runs.first - corner[:, -1], runs.last - corner[:, -1])
         # of a run: the mean position on each axis; the mean square differs on the last
         means = [line - corner[:, axis] for axis, line in enumerate(lines)]
         means.append((along[0] + along[1]) / 2)
-        self.area += self._total(runs, pixels)
+
+        def total(weights: Floats) -> Floats:
+            """Sum over the runs of each object."""
+            return np.bincount(runs.owner, weights, minlength=len(to))
+
+        self.area[to] += total(pixels)
         for i, one in enumerate(means):
-            self.first[:, i] += self._total(runs, pixels * one)
+            self.first[to, i] += total(pixels * one)
             for j, other in enumerate(means[: i + 1]):
-                self.second[:, i, j] += self._total(runs, pixels * one * other)
-        self.second[:, -1, -1] += self._total(runs, pixels * (pixels**2 - 1) / 12)
+                self.second[to, i, j] += total(pixels * one * other)
+        self.second[to, -1, -1] += total(pixels * (pixels**2 - 1) / 12)
 
-    def _begin(self, sides: Runs) -> None:
-        """Let positions of objects that are met for the first time count from there."""
+    def _begin(self, sides: Runs, to: Ints) -> None:
+        """Let positions of objects count from the first pixel that was met of them."""
         one = sides.groups
-        fresh = one[self._start[sides.owner[one], 0] < 0]
-        lines = np.unravel_index(sides.line[fresh], self._lines)
-        self._start[sides.owner[fresh]] = np.stack([*lines, sides.first[fresh]], axis=1)
+        own = to[sides.owner[one]]
+        lines = np.unravel_index(sides.line[one], self._shape[:-1])
+        here = np.stack([*lines, sides.first[one]], axis=1)
+        before = self._start[own]
+        fresh = before[:, 0] < 0
+        earlier = ~fresh
+        earlier[~fresh] = self._place(here[~fresh]) < self._place(before[~fresh])
+        self._move(own[earlier], here[earlier])
+        self._start[own[fresh]] = here[fresh]
 
-    def _total(self, runs: Runs, weights: Floats) -> Floats:
-        return np.bincount(runs.owner, weights, minlength=len(self.area))
+    def _place(self, pixels: Ints) -> Ints:
+        """Return where pixels (n, axes) are in the image, in C order."""
+        return np.asarray(np.ravel_multi_index(tuple(pixels.T), self._shape))
+
+    def _move(self, own: Ints, start: Ints) -> None:
+        """Let positions of some objects count from another pixel."""
+        by = (self._start[own] - start).astype(float)
+        area, first = self.area[own], self.first[own]
+        cross = by[:, :, None] * first[:, None, :]
+        square = area[:, None, None] * by[:, :, None] * by[:, None, :]
+        self.second[own] += cross + cross.swapaxes(1, 2) + square
+        self.first[own] = first + area[:, None] * by
+        self._start[own] = start
 
     def centroids(self, present: NDArray[np.intp]) -> Floats:
         """Mean positions (objects, axes) from the corner of the image."""

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runs import blocks
-
 LENGTHS = np.array([0, 1, math.sqrt(2), (1 + math.sqrt(2)) / 2])
 KINDS = np.zeros(50, np.intp)
 KINDS[[5, 7, 15, 17, 25, 27]], KINDS[[21, 33]], KINDS[[13, 23]] = 1, 2, 3
@@ -18,17 +16,25 @@ KINDS[[5, 7, 15, 17, 25, 27]], KINDS[[21, 33]], KINDS[[13, 23]] = 1, 2, 3
 BESIDE, DIAGONAL = 2, 10
 
 
-def perimeters(numbers: NDArray[Any], count: int, block_px: int) -> NDArray[np.float64]:
-    """Length in px of the outline of each object from 0 (which has none) to `count`.
+AROUND = 2
+"""Pixels to be seen around a box: whether a neighbour is of the outline depends on its own."""
+
+
+def outline_kinds(framed: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Count the pixels of each kind on the outline of each object from 0 (which has none) on.
 
     Parameters
     ----------
-    numbers : ndarray of int (y, x)
-        0 is background.
+    framed : ndarray of int (y, x)
+        Labels of a box and of `AROUND` pixels around it; 0 is background, or outside the image.
     count : int
-        The largest number.
-    block_px : int
-        Pixels looked at at a time.
+        The largest number of an object.
+
+    Returns
+    -------
+    ndarray of int (count + 1, 4)
+        Their sum over all boxes, times `LENGTHS`, is the length in px. Numbers of pixels, not
+        lengths, are summed: these do not depend on the order.
 
     Notes
     -----
@@ -44,34 +50,20 @@ def perimeters(numbers: NDArray[Any], count: int, block_px: int) -> NDArray[np.f
 
     Examples
     --------
-    >>> square = np.pad(np.ones((5, 5), int), 1)
-    >>> perimeters(square, 1, 100)
+    >>> square = np.pad(np.ones((5, 5), int), 1 + AROUND)
+    >>> outline_kinds(square, 1) @ LENGTHS
     array([ 0., 16.])
     """
-    # numbers of pixels, not lengths, are summed: these do not depend on the order
-    total = np.zeros((count + 1, len(LENGTHS)), np.int64)
-    for rows in blocks(numbers.shape, block_px):
-        total += _of_rows(numbers, rows, count)
-    found: NDArray[np.float64] = total @ LENGTHS
-    return found
-
-
-def _of_rows(numbers: NDArray[Any], rows: slice, count: int) -> NDArray[np.int64]:
-    """Count the pixels of each kind on the outlines in some rows."""
-    height, width = numbers.shape
-    # whether a neighbour is of the outline depends on its own neighbours: two rows more
-    low, high = max(rows.start - 2, 0), min(rows.stop + 2, height)
-    seen = np.zeros((rows.stop - rows.start + 4, width + 2), numbers.dtype)
-    top = low - rows.start + 2
-    seen[top : top + high - low, 1:-1] = numbers[low:high]
-    inner = seen[1:-1, 1:-1]
-    inside = inner == seen[:-2, 1:-1]
-    for other in (seen[2:, 1:-1], seen[1:-1, :-2], seen[1:-1, 2:]):
+    inner = framed[1:-1, 1:-1]
+    inside = inner == framed[:-2, 1:-1]
+    for other in (framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]):
         inside &= inner == other
-    outline = seen[1:-1].copy()
-    outline[:, 1:-1][inside] = 0
-    flat, step = outline.ravel(), width + 2
-    at = np.flatnonzero(outline[1:-1] > 0) + step
+    outline = inner.copy()
+    outline[inside] = 0
+    own = outline.copy()
+    own[:, 0] = own[:, -1] = own[0] = own[-1] = 0
+    flat, step = outline.ravel(), outline.shape[1]
+    at = np.flatnonzero(own > 0)
     own = flat[at]
     code = np.ones(at.size, np.intp)
     for move in (1, step):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..images.blocks import inside
 from ..images.labels import renumbered
 from .intensities import Intensities
-from .runs import blocks
+from .part import Part, positions, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,41 +56,74 @@ def measure_around(
     >>> measure_around(labels, 2, (1, 1))["area_px_around"].tolist()
     [4, 2]
     """
-    import pandas as pd
-
     numbers, names = renumbered(labels)
     count = len(names) - 1
-    area, there = np.zeros(count + 1, np.int64), np.zeros(count + 1, bool)
-    shine = Intensities(count, channel_names)
-    for rows in blocks(labels.shape, block_px):
-        there[numbers[rows].ravel()] = True
-        ring = _nearest(numbers, rows, around_um, pixel_size_um)
-        positions = np.flatnonzero(ring)
-        ids = ring.ravel()[positions].astype(np.intp, copy=False)
-        area += np.bincount(ids, minlength=count + 1)
-        if image is not None:
-            pixels = image(rows)
-            shine.add(ids, pixels.reshape(-1, pixels.shape[-1])[positions])
-    present = np.flatnonzero(there[1:]) + 1
-    columns: dict[str, Any] = {"area_px": area[present], **shine.columns(present)}
-    return pd.DataFrame({f"{name}_around": values for name, values in columns.items()})
+    there = np.zeros(count + 1, bool)
+    rings = Rings(count, around_um, pixel_size_um, channel_names)
+    for part in rows_of(numbers, count, block_px, rings.reach_px[0]):
+        there[part.own.ravel()] = True
+        rings.add(part, None if image is None else image(part.box[0]))
+    return rings.table(np.flatnonzero(there[1:]) + 1)
 
 
-def _nearest(
-    numbers: np.ndarray, rows: slice, around_um: float, pixel_size_um: Sequence[float]
-) -> np.ndarray:
-    """Return for the background of some rows which object it is around; 0 for none."""
+class Rings:
+    """Sums over the rings around objects, filled part by part.
+
+    Parameters
+    ----------
+    count : int
+        The largest number of an object.
+    around_um : float
+        Width of the rings.
+    pixel_size_um : sequence of float
+        Micrometres per px and axis.
+    channel_names : sequence of str
+        Of the image.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        around_um: float,
+        pixel_size_um: Sequence[float],
+        channel_names: Sequence[str],
+    ) -> None:
+        self._width, self._size = around_um, tuple(pixel_size_um)
+        self._area = np.zeros(count + 1, np.int64)
+        self._shine = Intensities(count, channel_names)
+
+    @property
+    def reach_px(self) -> list[int]:
+        """How far is to be seen around a box, by axis."""
+        return [math.ceil(self._width / side) for side in self._size]
+
+    def add(self, part: Part, pixels: np.ndarray | None) -> None:
+        """Add the pixels of a box (..., channels); its part has `reach_px` around it."""
+        ring = _nearest(part, self._width, self._size)
+        at, ids = positions(ring)
+        self._area[part.to] += np.bincount(ids, minlength=len(part.to))
+        if pixels is not None:
+            self._shine.add(ids, pixels.reshape(-1, pixels.shape[-1])[at], part.to)
+
+    def table(self, present: np.ndarray) -> pd.DataFrame:
+        """Return a row for each of these objects, see `measure_around`."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {"area_px": self._area[present], **self._shine.columns(present)}
+        return pd.DataFrame({f"{name}_around": values for name, values in columns.items()})
+
+
+def _nearest(part: Part, around_um: float, pixel_size_um: Sequence[float]) -> np.ndarray:
+    """Return for the background of a box which object it is around; 0 for none."""
     from scipy import ndimage
 
-    reach = math.ceil(around_um / pixel_size_um[0])
-    first = max(rows.start - reach, 0)
-    seen = numbers[first : rows.stop + reach]
+    seen = part.labels
     if not seen.any():
-        return np.zeros_like(numbers[rows])
+        return np.zeros_like(part.own)
     distance, nearest = ndimage.distance_transform_edt(
         seen == 0, sampling=tuple(pixel_size_um), return_indices=True
     )
-    own = slice(rows.start - first, rows.stop - first)
+    own = inside(part.box, part.region)
     near = seen[tuple(axis[own] for axis in nearest)]
     # rounding of sums of squares must not decide
     reached = distance[own] <= around_um * (1 + 1e-9)

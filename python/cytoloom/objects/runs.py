@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Runs:
         """How many pixels each has."""
         return self.last - self.first + 1
 
-    def part(self, chosen: slice) -> Runs:
+    def part(self, chosen: slice | NDArray[np.bool_]) -> Runs:
         """Return some of them."""
         return Runs(self.owner[chosen], self.line[chosen], self.first[chosen], self.last[chosen])
 
@@ -47,15 +48,13 @@ class Runs:
         return np.flatnonzero(changes(self.owner))
 
 
-def runs_of(block: NDArray[Any], first_line: int = 0) -> Runs:
-    """Find the runs of a label image, or of some of its rows.
+def runs_of(block: NDArray[Any]) -> Runs:
+    """Find the runs of a label image, or of a box of it.
 
     Parameters
     ----------
     block : ndarray of int (..., x)
         0 is background.
-    first_line : int, default 0
-        Lines before those of the block.
 
     Examples
     --------
@@ -72,7 +71,22 @@ def runs_of(block: NDArray[Any], first_line: int = 0) -> Runs:
     owner = lines.ravel()[starts]
     kept = owner > 0
     line, first = np.divmod(starts[kept], width)
-    return Runs(owner[kept].astype(np.int64), line + first_line, first, stops[kept] % width)
+    return Runs(owner[kept].astype(np.int64), line, first, stops[kept] % width)
+
+
+def placed(runs: Runs, box: Box, shape: Sequence[int]) -> Runs:
+    """Return runs of a box as runs of the image.
+
+    Examples
+    --------
+    >>> found = placed(runs_of(np.array([[1, 0], [0, 1]])), np.s_[1:3, 4:6], (3, 6))
+    >>> found.line.tolist(), found.first.tolist(), found.last.tolist()
+    ([1, 2], [4, 5], [4, 5])
+    """
+    lines = np.unravel_index(runs.line, [s.stop - s.start for s in box[:-1]])
+    whole = [one + part.start for one, part in zip(lines, box, strict=False)]
+    line = np.asarray(np.ravel_multi_index(whole, tuple(shape[:-1])))
+    return Runs(runs.owner, line, runs.first + box[-1].start, runs.last + box[-1].start)
 
 
 def extents(found: Sequence[Runs]) -> Runs:
@@ -81,7 +95,7 @@ def extents(found: Sequence[Runs]) -> Runs:
     Parameters
     ----------
     found : sequence of Runs
-        Of successive blocks of one image.
+        Of boxes of one image, at least one, in C order.
 
     Returns
     -------
@@ -98,8 +112,11 @@ def extents(found: Sequence[Runs]) -> Runs:
         np.concatenate([getattr(one, name) for one in found])
         for name in ("owner", "line", "first", "last")
     )
-    # stable: lines, and pixels within each, stay in their order
-    order = np.argsort(owner, kind="stable")
+    if (line[1:] >= line[:-1]).all():
+        # stable: lines, and pixels within each, stay in their order
+        order = np.argsort(owner, kind="stable")
+    else:
+        order = np.lexsort((first, line, owner))
     owner, line = owner[order], line[order]
     begins = changes(owner) | changes(line)
     ends = np.append(begins[1:], True)[: owner.size]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import invalid
+from ..images.blocks import grown
 
 Box = tuple[slice, ...]
 
@@ -103,30 +104,6 @@ class Blocks:
     def _few(self) -> range:
         # of very many blocks nearly all are alike
         return range(0, len(self), max(1, len(self) // 1000))
-
-
-def grown(box: Box, by: Sequence[int], shape: Sequence[int]) -> Box:
-    """Return a box with so many pixels more on each side, within an image.
-
-    Examples
-    --------
-    >>> grown((slice(2, 4), slice(0, 9)), (1, 1), (4, 9))
-    (slice(1, 4, None), slice(0, 9, None))
-    """
-    axes = zip(box, by, shape, strict=True)
-    return tuple(slice(max(0, b.start - m), min(n, b.stop + m)) for b, m, n in axes)
-
-
-def inside(box: Box, region: Box) -> Box:
-    """Return a box as seen from the corner of a region that it lies in.
-
-    Examples
-    --------
-    >>> inside((slice(5, 7),), (slice(4, 9),))
-    (slice(1, 3, None),)
-    """
-    axes = zip(box, region, strict=True)
-    return tuple(slice(b.start - r.start, b.stop - r.start) for b, r in axes)
 
 
 def shared(one: Box, other: Box) -> Box | None:

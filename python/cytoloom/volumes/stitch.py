@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Blocks, Box, grown, inside, shared
+from ..images.blocks import grown, inside
+from .blocks import Blocks, Box, shared
 
 Labels = NDArray[Any]
 SAME = 0.5

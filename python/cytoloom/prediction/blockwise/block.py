@@ -10,6 +10,7 @@ import numpy as np
 
 from ...datasets.stored import as_passed
 from ...datasets.views import CropSource
+from ...images.blocks import grown, inside
 from ...inference.memory_map import MemoryMaps
 from ...inference.tiled import HALO_LIMIT_PX
 from ...models.padding import without_padding
@@ -19,7 +20,7 @@ from ...models.turned import in_views
 from ...objects.measure import AXES
 from ...segmentation.classed import class_sums
 from ...uncertainty.evidence import evidence_of, sums_of
-from ...volumes.blocks import Blocks, Box, grown, inside
+from ...volumes.blocks import Blocks, Box
 from ...volumes.kept import as_arrays, file_of, is_done, keep_block
 from ...volumes.stitch import cut_off, faces_of, first_pixels
 from ..apply import measured

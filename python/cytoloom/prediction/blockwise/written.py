@@ -12,12 +12,13 @@ import numpy as np
 from ...datasets.stored import as_passed
 from ...datasets.stored import scale_of as passed_scale
 from ...datasets.views import CropSource
+from ...images.blocks import inside
 from ...images.ome_zarr_write import ImageWriter, LabelsWriter
 from ...models.rescale import scale_of as factor_of
 from ...objects.measure import AXES, measure
 from ...storage.atomic import told
 from ...uncertainty.evidence import Evidence, joined, texture_of
-from ...volumes.blocks import Blocks, Box, inside, shared
+from ...volumes.blocks import Blocks, Box, shared
 from ...volumes.kept import file_of, read_block
 from ..apply import Predicted, channel_names, in_words
 from ..summary import UNCERTAINTY, trusted
