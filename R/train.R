@@ -80,26 +80,32 @@ plain_validation <- function(x) {
   if (plain) x else plain_data(x, "validation")
 }
 
-#' What a training would use, and why
+#' What a training would use, and why, or what the prediction of a volume would take
 #'
-#' [cl_train()] makes the same plan for whatever it is not given.
+#' [cl_train()] makes the same plan for whatever it is not given. With a model three parts of an
+#' image are tried, and what its prediction block by block will take is estimated.
 #'
-#' @param data,task,validation,seed,progress,... As for [cl_train()].
+#' @param data As for [cl_train()]; with a model the path of one image.
+#' @param model A model or its path; the settings of a training say nothing, then.
+#' @param task,validation,seed,progress,... As for [cl_train()].
 #' @param minutes Wall time of the training; `NULL`: that of `trainer`.
 #' @param memory_gb Memory that it may use, above 0; `NULL`: half of the machine's.
 #' @param network,trainer,normalize What is decided already; the rest is chosen to go with it.
 #' @return A list of class `cl_plan`: `network`, `trainer` and `normalize` for [cl_train()], and
-#'   a data frame `table` with columns setting, value, why.
+#'   a data frame `table` with columns setting, value, why. With a model, instead of components
+#'   `hours`, `labels_gb`, `pyramid_gb`, `maps_gb` and `working_gb` (disk), `memory_gb` (of each
+#'   worker) and `level`, which copy of the image to name where it holds smaller ones.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 3)
 #' cl_plan(folder, minutes = 5, progress = FALSE)
-cl_plan <- function(data, task = "instances", minutes = NULL, memory_gb = NULL, network = NULL,
-                    trainer = NULL, normalize = NULL, validation = 0.2, seed = 0,
+cl_plan <- function(data, model = NULL, task = "instances", minutes = NULL, memory_gb = NULL,
+                    network = NULL, trainer = NULL, normalize = NULL, validation = 0.2, seed = 0,
                     progress = "auto", ...) {
   no_dots(...)
   arguments <- list(
-    data = plain_data(data),
+    data = if (is.null(model)) plain_data(data) else plain_path(data, "data"),
+    model = if (!is.null(model)) model_path(model),
     task = task,
     minutes = minutes,
     memory_gb = memory_gb,
@@ -109,6 +115,10 @@ cl_plan <- function(data, task = "instances", minutes = NULL, memory_gb = NULL, 
     validation = plain_validation(validation),
     seed = seed
   )
+  if (!is.null(model)) {
+    found <- run_events("plan", arguments, progress)
+    return(structure(found[names(found) != "reasons"], class = "cl_plan"))
+  }
   chosen <- c("network", "trainer", "normalize")
   found <- run_events("plan", arguments, progress)[c(chosen, "table", "text")]
   found[chosen] <- lapply(found[chosen], as_component)

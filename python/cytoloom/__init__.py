@@ -27,7 +27,7 @@ VERBS = {
     "report": "pages.report:report",
     "review": "reviewing.review:review",
     "check": "datasets.check:check",
-    "plan": "training.plan:plan",
+    "plan": "prediction.plan:plan",
     "simulate": "simulate.folder:write",
     "info": "models.info:info",
     "convert": "volumes.convert:convert",

@@ -32,6 +32,7 @@ from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
 from .pages.report import report as report
 from .patches.augment import Augment as Augment
+from .prediction.plan import plan as plan
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions
 from .prediction.rank import rank as rank
@@ -43,7 +44,6 @@ from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
 from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
-from .training.plan import plan as plan
 from .training.recipe import Plan as Plan
 from .training.train import train as train
 from .training.trainer import Trainer as Trainer

@@ -48,3 +48,16 @@ test_that("parts of an image are put together by the call without", {
   expect_gt(max(found[["a"]]), 10)
   expect_error(predict(model, image, out = out, part = "3/2"), "Invalid `part`")
 })
+
+test_that("what the prediction of a volume will take is planned", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  folder <- cl_simulate(tempfile("images"), images = 1)
+  image <- list.files(file.path(folder, "images"), full.names = TRUE)[[1]]
+  plan <- cl_plan(image, model, progress = FALSE)
+  expect_gt(plan$hours, 0)
+  expect_identical(plan$level, 0L)
+  expect_identical(plan$table$setting[c(1, 7)], c("time", "level"))
+  expect_output(print(plan), "of each worker, for blocks of")
+  expect_error(cl_plan(1, model), "Invalid `data`")
+})

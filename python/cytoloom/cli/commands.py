@@ -177,12 +177,15 @@ class Command:
         Where they are others than the verb's.
     more : dict of dict, default {}
         What argparse is told of a parameter besides.
+    images_with : str, default ""
+        A parameter with which data are images without labels.
     """
 
     example: str
     tell: Callable[[Any, argparse.Namespace], int] = _print
     defaults: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    images_with: str = ""
 
 
 _SOME = {"nargs": "*", "metavar": "RUN", "help": "names of runs (default: all)"}
@@ -267,7 +270,17 @@ COMMANDS = {
         },
     ),
     "check": Command("check data/train --task classes:background,cytoplasm,nucleus", _checked),
-    "plan": Command("plan data/train --minutes 10", more={"memory_gb": {"metavar": "GB"}}),
+    "plan": Command(
+        "plan data/train --minutes 10",
+        more={
+            "memory_gb": {"metavar": "GB"},
+            "model": {
+                "nargs": "?",
+                "help": "plan the prediction of one image with this model instead",
+            },
+        },
+        images_with="model",
+    ),
     "simulate": Command(
         "simulate simulated/ --kind nuclei --images 20 --seed 1",
         _simulated,

@@ -152,7 +152,8 @@ class _Built:
             _know(given, args.task)
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
-        if self._reading and given["data"] is not None:
+        labelled = not given.get(self._command.images_with)
+        if self._reading and given["data"] is not None and labelled:
             from ..datasets.data import as_data
 
             how = {option.name: option.value(args) for option in self._reading}

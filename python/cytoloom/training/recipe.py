@@ -128,16 +128,31 @@ class Plan:
     @property
     def table(self) -> pd.DataFrame:
         """Columns setting, value, why; one row per choice."""
-        import pandas as pd
-
-        rows = [(r.setting, r.value, r.why) for r in self.reasons]
-        return pd.DataFrame(rows, columns=["setting", "value", "why"])
+        return as_table(self.reasons)
 
     def __str__(self) -> str:
-        widths = [max(len(getattr(r, name)) for r in self.reasons) for name in ("setting", "value")]
-        return "\n".join(
-            f"{r.setting:<{widths[0]}}  {r.value:<{widths[1]}}  {r.why}" for r in self.reasons
-        )
+        return as_text(self.reasons)
+
+
+def as_table(reasons: Sequence[Reason]) -> pd.DataFrame:
+    """Return reasons as columns setting, value, why."""
+    import pandas as pd
+
+    rows = [(r.setting, r.value, r.why) for r in reasons]
+    return pd.DataFrame(rows, columns=["setting", "value", "why"])
+
+
+def as_text(reasons: Sequence[Reason]) -> str:
+    """Return reasons as lines with aligned columns.
+
+    Examples
+    --------
+    >>> print(as_text([Reason("a", "1", "so"), Reason("bc", "20", "it is")]))
+    a   1   so
+    bc  20  it is
+    """
+    widths = [max(len(getattr(r, name)) for r in reasons) for name in ("setting", "value")]
+    return "\n".join(f"{r.setting:<{widths[0]}}  {r.value:<{widths[1]}}  {r.why}" for r in reasons)
 
 
 def choose(

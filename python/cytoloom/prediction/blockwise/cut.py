@@ -42,9 +42,9 @@ def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, worke
     chunk, most = CHUNK_PX[model.ndim], BLOCK_PX[model.ndim]
     budget = SHARE * free_memory_gb() * 1e9 / workers
     edge = most
-    while (
-        edge > chunk and _bytes(model, source, _within([edge] * len(shape), shape), margin) > budget
-    ):
+    while edge > chunk:
+        if bytes_of(model, source, _within([edge] * len(shape), shape), margin) <= budget:
+            break
         edge -= chunk
     return Blocks(shape, _within([edge] * len(shape), shape), margin)
 
@@ -76,7 +76,7 @@ def _margin(model: Model, factors: Factors) -> tuple[int, ...]:
     return tuple(math.ceil(min(max(wanted, least), most) / f) for f in scale)
 
 
-def _bytes(model: Model, source: Any, edges: Sequence[int], margin: Sequence[int]) -> float:
+def bytes_of(model: Model, source: Any, edges: Sequence[int], margin: Sequence[int]) -> float:
     """Estimate the memory that a worker needs for a block."""
     maps = 4 * sum(head.channels for head in model.task.heads.values())
     pixels = source.dtype.itemsize * source.shape[-1]
@@ -94,7 +94,7 @@ def words_of(model: Model, source: Any, blocks: Blocks, workers: int) -> str:
     """Say into what the image is cut, how much more is seen, and what memory that takes."""
     edges = " x ".join(str(min(b, n)) for b, n in zip(blocks.block_px, blocks.shape, strict=True))
     margin = " x ".join(map(str, blocks.margin_px))
-    need = _bytes(model, source, blocks.block_px, blocks.margin_px) / 1e9
+    need = bytes_of(model, source, blocks.block_px, blocks.margin_px) / 1e9
     text = f"{counted(len(blocks), 'block')} of {edges} px, each seen with {margin} px around it "
     text += f"({blocks.seen_more - 1:.0%} more pixels); about {need:.2g} GB of memory"
     return text + (f" for each of {workers} workers" if workers > 1 else "")

@@ -319,7 +319,7 @@ def _all(
             failed[k] = error
             yield warn(say("{}: {}", _place_of(job.blocks.core(k)), str(error)))
         rest = (time.monotonic() - began) / n * (len(left) - n)
-        text = words.format(done + n, count) + (f", about {_time(rest)} left" if n > 1 else "")
+        text = words.format(done + n, count) + (f", about {time_words(rest)} left" if n > 1 else "")
         yield Event("progress", text, done + n, count)
 
     if failed:
@@ -346,12 +346,12 @@ def _place_of(box: Box) -> str:
     return ", ".join(f"{name} {part.start}:{part.stop}" for name, part in axes)
 
 
-def _time(seconds: float) -> str:
+def time_words(seconds: float) -> str:
     """Say a time in words.
 
     Examples
     --------
-    >>> _time(12), _time(200), _time(9000)
+    >>> time_words(12), time_words(200), time_words(9000)
     ('12 s', '3 min', '2.5 h')
     """
     if seconds < 90:

@@ -1,7 +1,8 @@
-"""Plan: what a training would use for these images, and why, without training."""
+"""Plan: what a training would use for these images, or a prediction take, without either."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,18 @@ from ..events import Work, verb
 
 if TYPE_CHECKING:
     from ..images.normalize import Normalize
+    from ..models.model import Model
     from ..networks.unet import UNet
     from ..tasks.task import Task
-    from .recipe import Plan
-    from .trainer import Trainer
+    from ..training.recipe import Plan
+    from ..training.trainer import Trainer
+    from .blockwise.planned import VolumePlan
 
 
 @verb
 def plan(
     data: Any,
+    model: Model | str | os.PathLike[str] | None = None,
     *,
     task: str | Task = "instances",
     minutes: float | None = None,
@@ -29,13 +33,16 @@ def plan(
     validation: Any = 0.2,
     seed: int = 0,
     progress: bool | str = "auto",
-) -> Work[Plan]:
-    """Say which network and patches a training would use, and why.
+) -> Work[Plan | VolumePlan]:
+    """Say what a training would use, and why, or what the prediction of a volume would take.
 
     Parameters
     ----------
     data : folder, Data, arrays, CSV or DataFrame
-        Images with labels, as for `train`.
+        Images with labels, as for `train`. With a model one image, as for `predict`.
+    model : Model or path, optional
+        A model that is to be applied to the image block by block, into OME-Zarr. Three parts of it
+        are tried; the settings of a training say nothing, then.
     task : str or task, default "instances"
         What to learn: "instances", "binary" or "classes:background,NAME,...", or "MODULE:CLASS"
         for a task of your own. Or a component.
@@ -56,12 +63,14 @@ def plan(
     -------
     Plan
         Its `network`, `trainer` and `normalize` can be given to `train`, changed or not. `train`
-        makes the same plan for what it is not given.
+        makes the same plan for what it is not given. With a model: hours, GB of disk for labels,
+        their smaller copies and maps, GB of memory of each worker, and which copy of the image to
+        name where it holds smaller ones; estimates, for blocks differ in what is in them.
 
     Raises
     ------
     InvalidError
-        Unusable data.
+        Unusable data; several images with a model.
 
     Examples
     --------
@@ -73,9 +82,13 @@ def plan(
     """
     from ..components.arguments import checked_seed
     from ..tasks import resolve
-    from .prepare import planned
-    from .stages import Given
-    from .trainer import Trainer
+    from ..training.prepare import planned
+    from ..training.stages import Given
+    from ..training.trainer import Trainer
+    from .blockwise.planned import planned_volume
+
+    if model is not None:
+        return (yield from planned_volume(model, data))
 
     trainer = trainer or Trainer()
     if minutes is not None:
