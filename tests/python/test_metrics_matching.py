@@ -13,7 +13,9 @@ from cytoloom.metrics import (
     match,
     panoptic_quality,
 )
+from cytoloom.metrics.contingency import added_up, contingency
 from cytoloom.metrics.instances import counts_by_score
+from cytoloom.metrics.matching import matches_of, object_overlaps, overlaps_of
 
 #        IoU of (1, 5): 3/4, of (2, 6): 2/4, of (3, -): 0, object 7 invented
 TRUTH = np.array(
@@ -232,3 +234,24 @@ def test_dropping_by_score_is_average_precision_of_what_is_left(seed):
     for row, threshold in zip(pairs / objects, least, strict=True):
         left = np.where(scores[found] > threshold, found, 0)
         assert row.tolist() == average_precision(truth, left, ious, unknown=-1).tolist()
+
+
+@pytest.mark.parametrize("edge", [1, 3, 7])
+def test_blocks_add_up_to_the_matches_of_the_whole(edge):
+    """Objects reach over many blocks, ids up to the largest, a quarter of the truth is unknown."""
+    rng = np.random.default_rng(4)
+    truth = np.kron(rng.integers(0, 6, (5, 6)), np.ones((4, 3), np.int64))
+    found = np.roll(truth, 1, axis=1) * (2**31 - 1) // 5
+    truth[rng.random(truth.shape) < 0.25] = -1
+    cuts = [
+        np.s_[y : y + edge, x : x + edge]
+        for y in range(0, truth.shape[0], edge)
+        for x in range(0, truth.shape[1], edge)
+    ]
+    table = added_up(contingency(truth[cut], found[cut], unknown=-1) for cut in cuts)
+    for iou in (0.3, 0.5, 0.75):
+        mine = matches_of(overlaps_of(table), iou)
+        whole = matches_of(object_overlaps(truth, found, -1), iou)
+        assert mine.objects() == whole.objects()
+        assert mine.panoptic_quality == whole.panoptic_quality
+    assert whole.tp + whole.fn == 5

@@ -6,7 +6,7 @@ The table is sparse and made in a single pass over the pixels in blocks, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,30 @@ def contingency(truth: ArrayLike, found: ArrayLike, *, unknown: int | None = Non
     true_ids, found_ids = keys // width - 1, keys % width
     listed = (true_ids != 0) | (found_ids != 0)
     return Contingency(true_ids[listed], found_ids[listed], pixels[listed])
+
+
+def added_up(tables: Iterable[Contingency]) -> Contingency:
+    """Add up the tables of the blocks of two label images: the table of the whole.
+
+    Parameters
+    ----------
+    tables : iterable of Contingency
+        Of blocks that share no pixel, made with the same `unknown`; each is let go when it has been
+        added.
+
+    Examples
+    --------
+    >>> blocks = [([[1, 1]], [[4, 0]]), ([[1, 0]], [[4, 4]])]
+    >>> whole = added_up(contingency(*one) for one in blocks)
+    >>> np.stack([whole.truth, whole.found, whole.pixels], axis=1).tolist()
+    [[0, 4, 1], [1, 0, 1], [1, 4, 2]]
+    """
+    keys, pixels = np.empty(0, np.int64), np.empty(0, np.int64)
+    width = LARGEST_ID + 1
+    for table in tables:
+        more = (table.truth - UNKNOWN) * width + table.found
+        keys, pixels = _add_up(np.append(keys, more), np.append(pixels, table.pixels))
+    return Contingency(keys // width + UNKNOWN, keys % width, pixels)
 
 
 def sums(ids: Ints, pixels: Ints, wanted: Ints) -> Ints:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..components.arguments import checked
 from ..errors import invalid
-from .contingency import UNKNOWN, Floats, Ints, contingency, sums
+from .contingency import UNKNOWN, Contingency, Floats, Ints, contingency, sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,19 @@ def checked_iou(iou: float) -> float:
 
 def object_overlaps(truth: ArrayLike, found: ArrayLike, unknown: int | None) -> ObjectOverlaps:
     """List all objects and their overlaps, without those found mostly on unknown pixels."""
-    pairs = contingency(truth, found, unknown=unknown)
+    return overlaps_of(contingency(truth, found, unknown=unknown))
+
+
+def overlaps_of(pairs: Contingency) -> ObjectOverlaps:
+    """List objects and their overlaps, of images or of what their blocks add up to.
+
+    Examples
+    --------
+    >>> from .contingency import added_up
+    >>> blocks = [([[1, 1]], [[4, 0]]), ([[1, 0]], [[4, 4]])]
+    >>> overlaps_of(added_up(contingency(*one) for one in blocks)).ious
+    array([0.5])
+    """
     hidden = pairs.truth == UNKNOWN
     all_found = np.unique(pairs.found[pairs.found > 0])
     known_px = sums(pairs.found[~hidden], pairs.pixels[~hidden], all_found)
