@@ -7,8 +7,9 @@
 #'   (OME-Zarr at full resolution) or N5, a data set of HDF5 (`"a.h5:/raw"`), a file of Imaris
 #'   (`.ims`) or BigDataViewer (`.xml`), or the address of a store on a server
 #'   (`"https://host/a.zarr"`, `"s3://bucket/a.zarr"`). A smaller copy in a file is named behind a
-#'   colon, by number (`"slide.svs:/1"`) or size of its pixels (`"slide.svs:/0.5um"`). To write:
-#'   TIFF.
+#'   colon, by number (`"slide.svs:/1"`) or size of its pixels (`"slide.svs:/0.5um"`), and so is a
+#'   region, along z, y and x in pixels from 0 or in micrometres
+#'   (`"a.zarr:[0:64, 5um:20um, 0:512]"`), wherever a path is taken. To write: TIFF.
 #' @param channels Channels to read, by number from 0 or by name; default all.
 #' @param labels Read a label image or mask; `cl_write_labels()`: the labels to write.
 #' @param scene Which image of a file that holds several (CZI, LIF, ND2, Zarr,

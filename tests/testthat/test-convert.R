@@ -9,6 +9,8 @@ test_that("an image becomes OME-Zarr, and labels of it", {
   store <- cl_convert(image, file.path(folder, "a.zarr"), progress = FALSE)
   expect_identical(basename(store), "a.zarr")
   expect_equal(cl_read(store), cl_read(image), ignore_attr = FALSE)
+  region <- cl_read(paste0(store, ":[2:9, 1:5]"))
+  expect_equal(region[, , 1], cl_read(image)[3:9, 2:5, 1])
   inside <- cl_convert(image, file.path(store, "labels", "cells"), progress = FALSE)
   expect_identical(cl_read(inside, labels = TRUE), cl_read(image, labels = TRUE))
   expect_identical(cl_measure(inside, store, progress = FALSE)$area_um2, 16)

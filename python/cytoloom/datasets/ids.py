@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -105,11 +106,22 @@ def _of_containers(paths: Sequence[Path]) -> list[Path]:
     apart = [divided(path) for path in paths]
     if len({file for file, _ in apart}) == len(paths):
         return [file for file, _ in apart]
-    words = [name.replace("/", "_") for _, name in apart]
+    words = [_one_word(name) for _, name in apart]
     return [
         file.with_name(f"{stem(file)}_{word}{file.suffix}") if word else file
         for (file, _), word in zip(apart, words, strict=True)
     ]
+
+
+def _one_word(name: str) -> str:
+    """Return what is named in a file as one word.
+
+    Examples
+    --------
+    >>> _one_word("t/1"), _one_word("raw[0:64, 5um:9um]")
+    ('t_1', 'raw_0-64_5um-9um')
+    """
+    return re.sub(r"[/\[,]", "_", name.replace(" ", "")).replace(":", "-").strip("_]")
 
 
 def _below_common(paths: Sequence[Path]) -> list[Path]:

@@ -129,7 +129,8 @@ def read(
     path : str or Path
         The file; of Zarr and N5 a folder, of an image, a label image or an array, or its address
         (``https://``, ``s3://``, ``gs://``). A smaller copy in a file is named behind a colon:
-        ``slide.svs:/1``, or by the size of its pixels, ``slide.svs:/0.5um``.
+        ``slide.svs:/1``, or by the size of its pixels, ``slide.svs:/0.5um``; and so is a region,
+        ``a.zarr:[0:64, 100:612, 0:512]``, in pixels from 0 or ``5um:20um`` along z, y and x.
     channels : int, str or sequence of them, optional
         Channels to keep, by index from 0 or by name; ``[0, [2, 3]]`` keeps two, of which the
         second is a sum. Default: all.

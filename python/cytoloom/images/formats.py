@@ -10,6 +10,7 @@ from ..errors import InvalidError, invalid
 from . import bdv, bitmaps, czi, hdf5, imaris, lif, n5, nd2, npy, tiff, zarr
 from .inside import divided
 from .reader import Reader
+from .regions import Cut, apart
 from .remote import address, not_a_store, refuse_unread
 
 READERS: tuple[Reader, ...] = (
@@ -95,7 +96,7 @@ def is_image_folder(path: str | Path) -> bool:
     >>> is_image_folder(tempfile.mkdtemp())
     False
     """
-    path = Path(path).expanduser()
+    path = apart(Path(path).expanduser())[0]
     if address(path) is not None:
         # only such are read from servers
         return True
@@ -137,6 +138,9 @@ def is_one_image(path: str | Path) -> bool:
 
 def reader_of(path: Path) -> Reader:
     """Return what reads a file, as its first bytes tell, or raise saying what to do with it."""
+    whole, region = apart(path)
+    if region:
+        return Cut(reader_of(whole), whole, region)
     url = address(path)
     if url is not None:
         refuse_unread(url)

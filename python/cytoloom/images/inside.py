@@ -1,4 +1,4 @@
-"""Paths that name more than a file on disk: a data set within a file, a store on a server."""
+"""Paths that name more than a file on disk: a data set or region in a file, a store on a server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import glob
 import re
 from pathlib import Path
 
+from .regions import apart
 from .remote import address
 
 _SETS = "h5|hdf5|hdf|he5|nc|ilp|ims"
@@ -19,7 +20,7 @@ _OF_COPIES = re.compile(rf"(.+?\.(?:{_FILES}|{_FOLDERS})):[/\\]*(.*)", re.I | re
 
 
 def divided(path: str | Path) -> tuple[Path, str]:
-    r"""Return a file, and what within it a path names: a data set, a level; nothing for all of it.
+    r"""Return a file, and what in it a path names: a data set, level or region; nothing for all.
 
     A colon divides them, or of files with data sets a slash, as in ilastik, where there is such a
     file.
@@ -34,21 +35,29 @@ def divided(path: str | Path) -> tuple[Path, str]:
     (True, '1')
     >>> divided("http://host:80/a.zarr/labels/b:/1um")[1], divided("http://host:80/a.zarr")[1]
     ('1um', '')
+    >>> str(divided("a.png:[0:9, 0:9]")[0]), divided("a.h5:/raw[0:9, 0:9]")[1]
+    ('a.png', 'raw[0:9, 0:9]')
     """
+    path, region = apart(path)
+    file, name = _divided(path)
+    return file, f"{name}[{region}]" if region else name
+
+
+def _divided(path: Path) -> tuple[Path, str]:
     text = str(path)
     remote = address(path) is not None
     sets = None if remote else _OF_SETS.fullmatch(text)
     if sets is not None and (sets[2][0] == ":" or Path(sets[1]).is_file()):
-        return _apart(path, sets[1], sets[3])
+        return _parted(path, sets[1], sets[3])
     # in an address the colon of a port is another one
     copies = (_OF_FOLDER if remote else _OF_COPIES).fullmatch(text)
-    return (Path(path), "") if copies is None else _apart(path, copies[1], copies[2])
+    return (path, "") if copies is None else _parted(path, copies[1], copies[2])
 
 
-def _apart(path: str | Path, file: str, name: str) -> tuple[Path, str]:
+def _parted(path: Path, file: str, name: str) -> tuple[Path, str]:
     """Return both parts, unless there is a file of the whole name."""
-    whole = ":" in Path(path).name and Path(path).is_file()
-    return (Path(path), "") if whole else (Path(file), _plain(name))
+    whole = ":" in path.name and path.is_file()
+    return (path, "") if whole else (Path(file), _plain(name))
 
 
 def _plain(name: str) -> str:

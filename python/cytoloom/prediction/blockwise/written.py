@@ -68,7 +68,7 @@ class Writing:
             np.min_scalar_type(max(largest, 1)).name,
             tuple(min(c, n) for c, n in zip(chunks, blocks.shape, strict=True)),
             tuple(spacing) if spacing else None,
-            place.origin_um("".join(AXES[len(blocks.shape)])),
+            place.origin_um("".join(AXES[len(blocks.shape)])) or _origin_um(job),
             place.version,
         )
         pictures = writers(writer, job.model, job.pictures)
@@ -182,6 +182,13 @@ def _measure_anew(writing: Writing, table: pd.DataFrame, number: int) -> None:
         if name not in ("object", "class", "mean_foreground"):
             table[name] = table[name].astype(one[name].dtype)
             table.at[at, name] = one[name].iloc[0]
+
+
+def _origin_um(job: Job) -> tuple[float, ...] | None:
+    """Return where the image lies in a larger one, such as that of which it is a region."""
+    info = getattr(job.item.image, "info", None)
+    origin: tuple[float, ...] | None = None if info is None else info.origin_um
+    return origin if origin is not None and len(origin) == len(job.blocks.shape) else None
 
 
 def _labels_in(writing: Writing, box: Box) -> np.ndarray:
