@@ -1,7 +1,7 @@
 """Predictions by a rule instead of a network, which starts no backend; run, one that kills itself.
 
-``python kills.py MODEL IMAGES OUT WHERE NUMBER [overwrite] [parquet]`` ends by SIGKILL when the
-function ``module:name`` is called for that time, before it does anything.
+``python kills.py MODEL IMAGES OUT WHERE NUMBER [overwrite] [parquet] [1/2]`` ends by SIGKILL when
+the function ``module:name`` is called for that time, before it does anything.
 """
 
 from __future__ import annotations
@@ -52,5 +52,7 @@ def kill_at(where: str, number: int) -> None:
 if __name__ == "__main__":
     model, images, out, where, number, *more = sys.argv[1:]
     kill_at(where, int(number))
-    how = {"overwrite": "overwrite" in more, "objects": "parquet" if "parquet" in more else "csv"}
+    how: dict[str, Any] = {"overwrite": "overwrite" in more}
+    how["objects"] = "parquet" if "parquet" in more else "csv"
+    how["part"] = next((word for word in more if "/" in word), None)
     cl.predict(ruled(model), images, out=out, rescale=None, progress=False, **how)

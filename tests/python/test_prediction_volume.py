@@ -456,7 +456,7 @@ def test_results_are_opened_again(model: cl.Model, image: np.ndarray, tmp_path: 
         ({"workers": 0}, r"`workers`.*above 0"),
         ({"part": "0/4"}, r"`part`.*3/40"),
         ({"part": "5/4"}, r"`part`.*3/40"),
-        ({"out": "results", "part": "1/2"}, r"`part`.*`out`"),
+        ({"out": None, "part": "1/2"}, r"`part`.*`out`"),
         ({"overlay": True}, r"`overlay`.*a folder of results"),
         ({"out": "a.zarr/b/c/d"}, r"`out`.*big\.zarr/labels/cells"),
     ],

@@ -61,3 +61,19 @@ test_that("what the prediction of a volume will take is planned", {
   expect_output(print(plan), "of each worker, for blocks of")
   expect_error(cl_plan(1, model), "Invalid `data`")
 })
+
+test_that("parts of a list of images are put together by the call without", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  images <- lapply(c(a = 1, b = 2, c = 3), function(seed) {
+    cl_simulate(shape = c(64, 64), count = 6, seed = seed)$image
+  })
+  out <- tempfile("results")
+  part <- predict(model, images, rescale = NULL, out = out, part = "1/2", progress = FALSE)
+  expect_identical(part$files$image, c("a", "c"))
+  expect_match(part$files$status, "Part 1 of 2 is done; 1 of 3 images are missing")
+  expect_length(part, 0)
+  found <- predict(model, images, rescale = NULL, out = out, progress = FALSE)
+  expect_identical(found$files$status, rep("ok", 3))
+  expect_identical(names(found), c("a", "b", "c"))
+})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from ..models.inputs import (
     trained_channels,
     unlike,
 )
-from ..models.rescale import check_rescale
+from ..models.rescale import Factors, check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
@@ -40,7 +40,8 @@ from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
 from .apply import Predicted, predict_one
 from .decided import decided, decided_otherwise
-from .folder import InMemory, objects_of
+from .folder import InMemory, ResultsFolder, objects_of
+from .parts import Part, begun, part_words, share_of
 from .predictions import FILES_COLUMNS, Predictions
 from .summary import summary_table, unlike_words
 
@@ -148,7 +149,7 @@ def go_on_or_begin(
     asked = {"model": model_sha256(model), "cytoloom": __version__, **asked}
     differing = folder.differences(asked)
     if not differing:
-        differing = yield from _other_images(model, items, folder.finished)
+        differing = yield from _other_images(model, items, folder.finished, folder.own)
     if not differing and folder.finished:
         differing = yield from decided_otherwise(model, items, asked["rescale"], folder)
     folder.begin(asked, differing)
@@ -158,16 +159,22 @@ def go_on_or_begin(
 
 
 def _other_images(
-    model: Model, items: Sequence[Item], finished: Mapping[str, Any]
+    model: Model,
+    items: Sequence[Item],
+    finished: Mapping[str, Any],
+    own: Collection[str] | None = None,
 ) -> Work[list[str]]:
-    """Say which finished images are not given now, or are other images of the same name."""
+    """Say which finished images are not given now, or are other images of the same name.
+
+    Of a part, whose `own` images are known, only these are read again.
+    """
     given = {item.id: item for item in items}
     other = [f"images ({name} is not given)" for name in finished if name not in given]
 
     def work(item: Item) -> str:
         return pixels_seen(fitting_source(model, item), item.spacing_um)
 
-    again = [given[name] for name in finished if name in given]
+    again = [given[n] for n in finished if n in given and (own is None or n in own)]
     with side_by_side(again, work, cores()) as seen:
         for k, (item, finish) in enumerate(seen):
             yield Event("progress", f"finished before: {item.id}", k, len(again))
@@ -186,19 +193,70 @@ def collect(
 
     `pictures` are what is written besides: `overlay`, `maps`, `uncertainty`, `parquet`.
     """
-    done = {name: _earlier(kept) for name, kept in folder.finished.items()}
-    left = [item for item in items if item.id not in done]
+    factors = yield from begin_with(model, items, rescale, folder)
+    done = yield from each_of(model, items, factors, folder, **pictures)
+    for text in held_down_words([item.id for item in items if done[item.id].held_down]):
+        yield warn(text)
+    parquet = pictures.get("parquet", False)
+    found = yield from together(
+        items, [done[item.id] for item in items], folder, model.task, parquet
+    )
+    if folder.path is not None:
+        yield note(f"{found}.")
+    return found
 
-    def work(item: Item, workers: int) -> Predicted:
-        return predict_one(model, item, factors[item.id], folder, workers, **pictures)
 
+def collect_part(
+    model: Model,
+    items: Sequence[Item],
+    rescale: Any,
+    folder: ResultsFolder,
+    part: Part,
+    **pictures: bool,
+) -> Work[Predictions]:
+    """Predict every n-th image, and leave it to a call without a part to put all together.
+
+    What is decided for all images is decided first, while other parts wait.
+    """
+    factors = yield from begin_with(model, items, rescale, folder)
+    own = share_of(items, part)
+    with folder.at_work():
+        done = yield from each_of(model, own, factors, folder, **pictures)
+    words = part_words(part, folder.missing(), len(items), "image")
+    yield note(words)
+    rows = {item.id: done[item.id].row["status"] for item in own}
+    return begun({n: words if text == "ok" else text for n, text in rows.items()}, model.task)
+
+
+def begin_with(
+    model: Model, items: Sequence[Item], rescale: Any, folder: InMemory
+) -> Work[dict[str, Factors]]:
+    """Say what is to be known before the first image, and decide how much each is enlarged."""
     if model.engine.note:
         yield note(model.engine.note)
     if model.engine.warning is not None:
         yield warn(model.engine.warning)
     for text in said_once(items):
         yield warn(text)
-    factors = yield from decided(model, items, rescale, folder)
+    return (yield from decided(model, items, rescale, folder))
+
+
+def each_of(
+    model: Model,
+    items: Sequence[Item],
+    factors: Mapping[str, Factors],
+    folder: InMemory,
+    **pictures: bool,
+) -> Work[dict[str, Predicted]]:
+    """Predict those images that are not finished, and return what came of each."""
+    given = {item.id for item in items}
+    kept = folder.finished.items()
+    done = {name: _earlier(one) for name, one in kept if name in given}
+    left = [item for item in items if item.id not in done]
+
+    def work(item: Item, workers: int) -> Predicted:
+        return predict_one(model, item, factors[item.id], folder, workers, **pictures)
+
     with each_image(model, left, work) as begun:
         for item, finish in begun:
             count = len(done)
@@ -209,15 +267,7 @@ def collect(
             folder.check()
             if one.row["status"] == "ok":
                 folder.keep(one.row, one.objects, one.pixels)
-    for text in held_down_words([item.id for item in items if done[item.id].held_down]):
-        yield warn(text)
-    parquet = pictures.get("parquet", False)
-    found = yield from together(
-        items, [done[item.id] for item in items], folder, model.task, parquet
-    )
-    if folder.path is not None:
-        yield note(f"{found}.")
-    return found
+    return done
 
 
 def together(

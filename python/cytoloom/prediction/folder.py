@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from ..images.inside import divided
 from ..messages import Setting, counted, say
 from ..storage.atomic import is_regular, leave_empty, meant, sha256_of, told
 from ..storage.durable import durable
-from ..storage.lock import Lock
+from ..storage.lock import Lock, locked
 from ..storage.names import changes, file_names
 from ..storage.results import (
     ANOTHER_NAME,
@@ -41,8 +41,9 @@ from ..storage.results import (
     write_run,
 )
 from ..storage.tables import packed, read_table, unpacked, write_table
-from ..storage.unfinished import LINES, Unfinished
+from ..storage.unfinished import LINES, Unfinished, lines_of
 from ..storage.written import RECORD, Written
+from .parts import PARTS_WAIT_S, Part, share_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 RUN = RUNS["predict"]
 TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, SUMMARY, PREDICTED)
+STATE, PARTS = "state", "parts"
+"""In the state of a prediction, a folder for each part of the images that was begun."""
 LASTING_S = 5.0
 """A power cut loses at most so much; of the label images some 30 s more, as systems write late."""
 
@@ -69,8 +72,11 @@ class InMemory:
         Which images have files of another name, in words.
     run : dict
         What makes these results, see `Predictions.run`.
+    own : set of str or None
+        The images that this run works on, where others work on the others; None: all.
     """
 
+    own: Collection[str] | None = None
     path: Path | None = None
     renamed = ""
 
@@ -137,15 +143,29 @@ class ResultsFolder(InMemory):
         prediction of other settings is given up.
     lock : Lock
         Says whether the folder is still this run's.
+    part : (int, int), optional
+        Which part of the images to work on, of how many; see `share_of`.
     """
 
-    def __init__(self, folder: Path, images: Iterable[str], overwrite: bool, lock: Lock) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        images: Iterable[str],
+        overwrite: bool,
+        lock: Lock,
+        part: Part | None = None,
+    ) -> None:
         super().__init__()
         self.path = self._folder = folder
         self._images, self._overwrite, self._lock = list(images), overwrite, lock
         self._state, self._record = Unfinished(folder / UNFINISHED), Written(folder)
         self._replacing = (folder / PREDICTED).exists()
         self._stage = self._state.folder / "new"
+        self._parts = self._state.folder / PARTS
+        self._part = self._parts / "{}-of-{}".format(*part) if part else None
+        self.own = None if part is None else set(share_of(self._images, part))
+        # where it is kept that an image is finished: of a part in a place of its own
+        self._kept_in = self._state
         self._lasting = -LASTING_S
         self._recall()
 
@@ -154,11 +174,25 @@ class ResultsFolder(InMemory):
         self._names = file_names(self._images, self._state.names or self._earlier_names())
         self.renamed = changes(self._names.items())
         self.decided = self._state.decided
-        done = self._state.done
-        self.finished = {name: kept for name, kept in done.items() if self._whole(kept["files"])}
+        done = self._done()
+        # what other parts wrote is looked at by the call that puts all together
+        self.finished = {n: kept for n, kept in done.items() if self._is_usable(n, kept["files"])}
         files = (kept["files"] for kept in self.finished.values())
         self._written = {name: digest for one in files for name, digest in one.items()}
         self._kept = len(self.finished)
+
+    def _done(self) -> dict[str, Any]:
+        """Return what is kept of images, by this run's like or by parts."""
+        done = dict(self._state.done)
+        for place in self._begun_parts():
+            done |= Unfinished(place / STATE).done
+        return done
+
+    def _begun_parts(self) -> list[Path]:
+        return sorted(path for path in self._parts.glob("*-of-*") if path.is_dir())
+
+    def _is_usable(self, name: str, files: Mapping[str, str]) -> bool:
+        return (self.own is not None and name not in self.own) or self._whole(files)
 
     def _earlier_names(self) -> dict[str, str]:
         """Return how files are called of those images that have earlier results."""
@@ -198,6 +232,32 @@ class ResultsFolder(InMemory):
         names = self._record.names()
         return [n for n in names if n.startswith(folders) or n in TABLES_OF_ALL]
 
+    def refuse_running_parts(self) -> None:
+        """Raise where another run still works on a part of the images."""
+        for place in self._begun_parts():
+            with locked(place, "predict"):
+                pass
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Work on the images; of a part beside others, to whom the folder is left meanwhile."""
+        if self._part is None:
+            yield
+            return
+        with told(self._part):
+            self._part.mkdir(parents=True, exist_ok=True)
+        with locked(self._part, "predict") as lock:
+            self._kept_in = Unfinished(self._part / STATE)
+            self._kept_in.begin({}, {})
+            self._lock.release()
+            self._lock = lock
+            yield
+
+    def missing(self) -> int:
+        """Count the images that no run has finished yet."""
+        places = (self._state.folder, *(place / STATE for place in self._begun_parts()))
+        return max(0, len(self._images) - sum(lines_of(place) for place in places))
+
     def differences(self, asked: Mapping[str, Any]) -> list[str]:  # noqa: D102
         return self._state.differences(asked) if self._state.begun else []
 
@@ -219,6 +279,7 @@ class ResultsFolder(InMemory):
 
     def _give_up(self) -> None:
         """Remove what the unfinished prediction wrote."""
+        self.refuse_running_parts()
         for name in [] if self._replacing else self._earlier():
             if self._record.holds(name):
                 (self._folder / name).unlink()
@@ -244,16 +305,17 @@ class ResultsFolder(InMemory):
     ) -> None:
         made = [n for n in names_of([self._names[row["image"]]]) if (self._stage / n).is_file()]
         digests = {name: sha256_of(self._stage / name) for name in made}
-        if not self._replacing:
+        waits = self._replacing or self._part is not None
+        if not waits:
             # somebody may have put files here in the meantime
             refuse_odd_folders(self._folder, KINDS)
             self._record.refuse_others(made)
         kept = {"pixels": pixels, "files": digests, "row": row, "objects": packed(objects)}
-        self._state.keep(row["image"], kept)
-        if not self._replacing:
+        self._kept_in.keep(row["image"], kept)
+        if not waits:
             self._record.append(digests)
         self._last()
-        if not self._replacing:
+        if not waits:
             move_there(self._stage, self._folder, made)
         self._written |= digests
         self._kept += 1
@@ -264,7 +326,8 @@ class ResultsFolder(InMemory):
         if now - self._lasting >= LASTING_S:
             self._lasting = now
             with told(self._folder):
-                durable([self._state.folder / LINES, self._folder / RECORD])
+                known = [self._kept_in.folder / LINES, self._folder / RECORD]
+                durable(path for path in known if path.exists())
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:  # noqa: D102
         self.check()
@@ -314,14 +377,18 @@ class ResultsFolder(InMemory):
     def leave(self) -> None:
         """Leave nothing behind where nothing is finished."""
         # of a folder that another run has by now, all is that run's
-        if not self._written and self._lock.is_held():
+        if not self._written and self._lock.is_held() and not self._begun_parts():
             self._state.forget()
             leave_empty(*(self._folder / kind for kind in KINDS))
 
 
 @contextlib.contextmanager
 def open_results(
-    out: str | os.PathLike[str] | None, overwrite: bool, items: Sequence[Item], given: Any = None
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    items: Sequence[Item],
+    given: Any = None,
+    part: Part | None = None,
 ) -> Iterator[InMemory]:
     """Find out before the first image that results can be written, and mix with nothing.
 
@@ -335,6 +402,8 @@ def open_results(
         The images, which are never written to.
     given : object
         What they were taken from: a table, perhaps, which is not written to, either.
+    part : (int, int), optional
+        Which part of the images to work on, of how many; another run is then waited for.
     """
     if out is None:
         yield InMemory()
@@ -347,11 +416,14 @@ def open_results(
     if real(out) in {os.path.dirname(real(path)) for path in images}:
         expected = "a folder other than that of the images"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
-    with claimed(out, "predict") as (path, lock):
+    wait_s = 0.0 if part is None else PARTS_WAIT_S
+    with claimed(out, "predict", wait_s=wait_s) as (path, lock):
         refuse_odd_folders(path, (*KINDS, UNFINISHED))
         begun = (path / UNFINISHED).is_dir()
         refuse_results(path, (PREDICTED,) if begun else (OBJECTS, PREDICTED), overwrite)
-        folder = ResultsFolder(path, (item.id for item in items), overwrite, lock)
+        folder = ResultsFolder(path, (item.id for item in items), overwrite, lock, part)
+        if part is None:
+            folder.refuse_running_parts()
         folder.refuse_losses(read)
         try:
             yield folder

@@ -107,8 +107,9 @@ def predict(
     client : dask.distributed.Client, optional
         Whose workers do that instead: of a cluster, whatever its kind.
     part : str, optional
-        Which part of the blocks to work on, ``"3/40"``: for jobs of a queue, one each, in any order
-        and at the same time. When all have ended, the same call without it puts them together.
+        Which part of the blocks, or of the images of a folder, to work on, ``"3/40"``: for jobs of
+        a queue, one each, in any order and at the same time; needs `out`. When all have ended, the
+        same call without it puts them together, and does what none has done.
     axes : str, optional
         What the axes of the images are, such as "yxc" or "zyx", overriding files and guesses.
     pixel_size_um : float or tuple of float, optional
@@ -141,10 +142,17 @@ def predict(
     from ..models.identity import run_of
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
-    from .blockwise.parts import part_of
     from .blockwise.volume import check_blocks, collect_volume, is_volume
-    from .collect import check_options, collect, go_on_or_begin, images_of, items_for
-    from .folder import open_results
+    from .collect import (
+        check_options,
+        collect,
+        collect_part,
+        go_on_or_begin,
+        images_of,
+        items_for,
+    )
+    from .folder import ResultsFolder, open_results
+    from .parts import part_of
 
     # all that results depend on beside model and images; by it an unfinished one is known again
     asked = {
@@ -174,11 +182,14 @@ def predict(
                 model, items, out, overwrite, asked, run, block_px, workers, client, part_of(part)
             )
         )
-    with open_results(out, overwrite, items, images) as folder:
+    share = part_of(part)
+    how: dict[str, bool] = {**pictures, "parquet": objects == "parquet"}
+    with open_results(out, overwrite, items, images, share) as folder:
+        if share is not None and isinstance(folder, ResultsFolder):
+            yield from go_on_or_begin(turned, items, folder, asked)
+            return (yield from collect_part(turned, items, rescale, folder, share, **how))
         given, written = images_of(model, images, asked), out is not None
         folder.run = run_of("predict", model, given, asked, hashed=written)
         yield from go_on_or_begin(turned, items, folder, asked)
-        found: Predictions = yield from collect(
-            turned, items, rescale, folder, **pictures, parquet=objects == "parquet"
-        )
+        found: Predictions = yield from collect(turned, items, rescale, folder, **how)
     return found

@@ -86,7 +86,7 @@ ANOTHER_NAME = "Pass another name."
 
 @contextlib.contextmanager
 def claimed(
-    out: str | os.PathLike[str], verb: str, argument: str = "out"
+    out: str | os.PathLike[str], verb: str, argument: str = "out", wait_s: float = 0.0
 ) -> Iterator[tuple[Path, Lock]]:
     """Make a folder for results, and have it for one run alone.
 
@@ -98,6 +98,8 @@ def claimed(
         Which writes them.
     argument : str, default "out"
         What it is called in errors.
+    wait_s : float, default 0
+        For so long another run is waited for.
 
     Yields
     ------
@@ -113,7 +115,7 @@ def claimed(
     made = missing(folder)
     try:
         make_folder(folder, folder, argument)
-        with locked(folder, verb, argument) as lock:
+        with locked(folder, verb, argument, wait_s) as lock:
             end_replacing(folder, argument)
             remove_partial(folder)
             yield folder, lock

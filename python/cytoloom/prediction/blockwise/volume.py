@@ -33,10 +33,10 @@ from ...volumes.work import Work as OfBlock
 from ...volumes.work import each_block, need_dask, workers_of
 from ..collect import together
 from ..decided import state_of
+from ..parts import PARTS_WAIT_S, begun, part_of, part_words
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .joined import Joined, join
-from .parts import begun, part_of, part_words
 from .pictures import KINDS
 from .place import Place, open_place
 from .written import Writing, predicted, write_block
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from ..predictions import Predictions
 
 LABELS = "labels"
-PARTS_WAIT_S = 3600.0
-"""So long a part waits for another that measures the image."""
 MOST_NAMED = 10_000
 """Objects that are named of those larger than what blocks see."""
 
@@ -72,7 +70,9 @@ def check_blocks(
     part_of(part)
     if not is_volume(out):
         asked = {"block_px": block_px is not None, "workers": workers != 1, "client": client}
-        asked["part"] = part is not None
+        if part is not None and out is None:
+            expected = say("{} with it", Argument("out"))
+            raise invalid("part", expected=expected, received=say("{}", Setting("out", None)))
         for name in (name for name, given in asked.items() if given):
             expected = say("{} in a Zarr store with it, such as cells.zarr", Argument("out"))
             received = say("{}", Setting("out", out if out is None else str(out)))
@@ -211,7 +211,7 @@ def _part(
     blocks = len(job.blocks)
     missing = sum(not job.is_done(k) for k in range(blocks))
     yield note(part_words(part, missing, blocks))
-    return begun(how.item.id, part_words(part, missing, blocks), how.model.task)
+    return begun({how.item.id: part_words(part, missing, blocks)}, how.model.task)
 
 
 def _state_of(item: Item) -> Any:

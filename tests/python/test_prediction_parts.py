@@ -1,0 +1,125 @@
+"""Parts of the images of a folder: jobs at the same time, put together by the call without one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tifffile
+
+import cytoloom as cl
+import kills
+from cytoloom.errors import InvalidError
+from cytoloom.prediction.parts import share_of
+from cytoloom.storage.unfinished import LINES
+
+NAMES = [f"image_{k}" for k in range(7)]
+LABELS = ".predicting/new/labels"
+
+
+KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
+
+
+@pytest.fixture
+def model(trained: cl.Model) -> cl.Model:
+    return kills.ruled(trained.path)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for k, name in enumerate(NAMES):
+        tifffile.imwrite(folder / f"{name}.tif", cl.simulate.nuclei((64, 64), 6, seed=k)[0])
+    return folder
+
+
+def killed(model: cl.Model, images: Path, out: Path, number: int, part: str) -> None:
+    """Run a part that kills itself before it keeps the n-th of its images."""
+    words = [sys.executable, kills.__file__, model.path, images, out, KEEP, number, part]
+    ended = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    assert ended.returncode == -9, ended.stderr
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    """Read what a prediction wrote; of the run itself the record of times is left out."""
+    paths = (path for path in out.rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
+
+
+def at_its_images(events: Iterator[Any]) -> Iterator[Any]:
+    """Go on until the first image is begun."""
+    for event in events:
+        if event.kind == "progress" and event.message.startswith("image "):
+            return events
+    raise AssertionError
+
+
+def test_three_parts_at_once_give_the_files_of_one_run(model, images, tmp_path):
+    how = {"rescale": None, "maps": True, "overlay": True}
+    cl.predict(model, images, out=tmp_path / "one", progress=False, **how)
+    out = tmp_path / "three"
+    begin = [
+        at_its_images(cl.predict.events(model, images, out=out, part=f"{k}/3", **how))
+        for k in (3, 1, 2)
+    ]
+    with pytest.raises(InvalidError, match="no other run writes to"):
+        cl.predict(model, images, out=out, progress=False, **how)
+    with pytest.raises(InvalidError, match="no other run writes to"):
+        cl.predict(model, images, out=out, part="1/3", progress=False, **how)
+    other = {"rescale": 2.0, "overwrite": True, "progress": False}
+    with pytest.raises(InvalidError, match="no other run writes to"):
+        cl.predict(model, images, out=out, part="1/3", **other)
+    while begin:
+        begin = [events for events in begin if next(events, None) is not None]
+    assert not (out / "files.csv").exists()
+    assert sorted(p.stem for p in (out / LABELS).iterdir()) == NAMES
+    then = {p.stem: p.stat().st_mtime_ns for p in (out / LABELS).iterdir()}
+    found = cl.predict(model, images, out=out, progress=False, **how)
+    assert found.names == NAMES
+    assert {p.stem: p.stat().st_mtime_ns for p in (out / "labels").iterdir()} == then
+    assert files_of(out) == files_of(tmp_path / "one")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by SIGKILL")
+def test_a_part_that_was_killed_goes_on_and_one_that_never_ran_is_made(model, images, tmp_path):
+    how = {"rescale": None, "progress": False}
+    cl.predict(model, images, out=tmp_path / "one", **how)
+    out = tmp_path / "two"
+    killed(model, images, out, 3, "1/2")
+    with open(out / ".predicting/parts/1-of-2/state" / LINES, "ab") as stream:
+        stream.write(b'{"key": "image_4", "val')  # as a kill may leave it
+    (out / LABELS / "image_4.tif").write_bytes(b"half")
+    first = (out / LABELS / "image_0.tif").stat().st_mtime_ns
+    part = cl.predict(model, images, out=out, part="1/2", **how)
+    assert (out / LABELS / "image_0.tif").stat().st_mtime_ns == first
+    assert part.files["image"].tolist() == NAMES[::2]
+    assert part.names == []
+    assert all("Part 1 of 2 is done; 3 of 7 images are missing" in s for s in part.files["status"])
+    cl.predict(model, images, out=out, **how)
+    assert files_of(out) == files_of(tmp_path / "one")
+    with pytest.raises(InvalidError, match="a folder without results"):
+        cl.predict(model, images, out=out, part="2/2", **how)
+
+
+def test_a_bad_image_and_other_settings_leave_what_parts_have(model, images, tmp_path):
+    (images / "image_1.tif").write_bytes(b"no image")
+    out = tmp_path / "out"
+    part = cl.predict(model, images, out=out, part="2/2", progress=False)
+    assert part.files["status"][0] != part.files["status"][1]
+    with pytest.raises(InvalidError, match="the same prediction as was begun"):
+        cl.predict(model, images, out=out, rescale=2.0, part="1/2", progress=False)
+    assert sorted(p.stem for p in (out / LABELS).iterdir()) == ["image_3", "image_5"]
+    found = cl.predict(model, images, out=out, progress=False)
+    assert found.names == [name for name in NAMES if name != "image_1"]
+    assert found.files.set_index("image")["status"]["image_1"] != "ok"
+
+
+def test_more_parts_than_images_and_every_image_once():
+    shares = [share_of(NAMES, (k, 9)) for k in range(1, 10)]
+    assert sorted(name for share in shares for name in share) == NAMES
+    assert shares[7:] == [[], []]
