@@ -182,9 +182,9 @@ class ResultsFolder(InMemory):
         self._kept = len(self.finished)
 
     def _done(self) -> dict[str, Any]:
-        """Return what is kept of images, by this run's like or by parts."""
+        """Return what is kept of images, by this run's like or by parts; of a part its own."""
         done = dict(self._state.done)
-        for place in self._begun_parts():
+        for place in [self._part] if self._part else self._begun_parts():
             done |= Unfinished(place / STATE).done
         return done
 
