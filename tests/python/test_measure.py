@@ -303,6 +303,13 @@ def test_a_label_image_that_cannot_be_measured_does_not_stop_the_others(tmp_path
         table_of(good, around_um=0)
 
 
+def test_labels_that_are_none_are_left_out_among_others(capsys):
+    labels = {name: np.eye(3) for name in "abc"}
+    labels["b"][0, 0] = np.nan
+    assert list(cl.measure(labels, progress=False)["image"]) == ["a", "c"]
+    assert "b is left out: Invalid `labels of b`. Expected whole numbers" in capsys.readouterr().err
+
+
 def test_the_table_is_written_and_never_over_something_else(tmp_path):
     from cytoloom.storage.tables import read_table
 

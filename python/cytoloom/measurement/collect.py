@@ -73,15 +73,9 @@ def collect(
     items = with_spacing(found.items, known)
     seen = {} if image is None else seen_beside(items)
 
-    large = {
-        item.id
-        for item in items
-        if not known.are_classes(item.id) and is_large(item.annotations[0])
-    }
-
     def work(item: Item) -> Measured | None:
-        if item.id in large:  # by itself, when it is its turn
-            return None
+        if not known.are_classes(item.id) and is_large(item.annotations[0]):
+            return None  # by itself, when it is its turn
         item = replace(item, image=CachedSource(item.image)) if item.id in seen else item
         one = measured(item, image is not None, around_um, known)
         return replace(one, other=_is_other(item, seen))
