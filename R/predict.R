@@ -49,9 +49,9 @@
 #'   than what is seen around a block; those that are larger are counted and named.
 #' @param workers Processes of this machine that work on blocks side by side; above 1 after
 #'   `cl_install(extras = "cluster")`.
-#' @param part Which part of the blocks, or of the images of a folder, to work on, `"3/40"`: for jobs
-#'   of a queue, one each, in any order and at the same time; needs `out`. When all have ended, the
-#'   same call without it puts them together, and does what none has done.
+#' @param part Which part of the blocks, or of the images of a folder, to work on, `"3/40"`: for
+#'   jobs of a queue, one each, in any order and at the same time; needs `out`. When all have ended,
+#'   the same call without it puts them together, and does what none has done.
 #' @param axes What the axes of arrays are, such as `"yxc"` or `"zyx"`; of time points give one
 #'   array each.
 #' @param pixel_size_um Micrometres per pixel: one number, or one per axis.
