@@ -10,7 +10,8 @@ import pytest
 from skimage.measure import label
 
 from cytoloom.errors import InvalidError
-from cytoloom.volumes.blocks import Blocks, grown, inside, shared
+from cytoloom.images.blocks import inside
+from cytoloom.volumes.blocks import Blocks, grown, shared
 from cytoloom.volumes.kept import file_of, keep_block, read_block
 from cytoloom.volumes.stitch import (
     cut_off,
