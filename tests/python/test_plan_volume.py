@@ -77,3 +77,12 @@ def test_several_images_are_no_volume():
     images = [np.zeros((64, 64, 1), np.uint16)] * 2
     with pytest.raises(cl.InvalidError, match=r"Invalid `data`. Expected one image.*2 images"):
         cl.plan(images, MODEL, progress=False)
+
+
+def test_settings_of_a_training_are_refused(store, capsys):
+    refused = r"Invalid `minutes`. Expected nothing of a training, where there is a model"
+    with pytest.raises(cl.InvalidError, match=refused):
+        cl.plan(store, MODEL, minutes=5, progress=False)
+    for option, value in (("--minutes", "5"), ("--iterations", "9"), ("--axes", "yx")):
+        assert main(["plan", store, str(MODEL), option, value, "--quiet"]) == 1
+        assert "Expected nothing of" in capsys.readouterr().err

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cytoloom
 
 from .. import VERBS
 from ..components import docstrings
+from ..errors import invalid
 from ..events import Event, Parameter, Verb, drain, find_verb
-from ..messages import GROUPS, InOptions, command_of, spelled
+from ..messages import GROUPS, Argument, InOptions, command_of, say, spelled
 from .commands import COMMANDS, EXIT_CODES, FAILED, MORE, WORDS, Command, doctor
 from .options import Option, component_of, component_options, file_options
 
@@ -152,13 +153,22 @@ class _Built:
             _know(given, args.task)
         for name, (component, fields) in self._components.items():
             given[name] = component_of(component, fields, args)
-        labelled = not given.get(self._command.images_with)
-        if self._reading and given["data"] is not None and labelled:
+        how = {option.name: option.value(args) for option in self._reading}
+        if given.get(self._command.images_with):
+            _refuse_given(how, self._command.images_with)
+        elif self._reading and given["data"] is not None:
             from ..datasets.data import as_data
 
-            how = {option.name: option.value(args) for option in self._reading}
             given["data"] = as_data(given["data"], **how)
         return self._command.tell(_drained(self._verb.events(**given), args), args)
+
+
+def _refuse_given(how: Mapping[str, Any], other: str) -> None:
+    """Raise where it is said how labelled data are read, and there are none."""
+    for name, value in how.items():
+        if value is not None:
+            expected = say("nothing of this kind where there is {}", Argument(other))
+            raise invalid(name, expected=expected, received=value)
 
 
 def _know(given: dict[str, Any], task: str) -> None:

@@ -42,7 +42,7 @@ def plan(
         Images with labels, as for `train`. With a model one image, as for `predict`.
     model : Model or path, optional
         A model that is to be applied to the image block by block, into OME-Zarr. Three parts of it
-        are tried; the settings of a training say nothing, then.
+        are tried; settings of a training are refused, then.
     task : str or task, default "instances"
         What to learn: "instances", "binary" or "classes:background,NAME,...", or "MODULE:CLASS"
         for a task of your own. Or a component.
@@ -70,7 +70,7 @@ def plan(
     Raises
     ------
     InvalidError
-        Unusable data; several images with a model.
+        Unusable data; several images, or settings of a training, with a model.
 
     Examples
     --------
@@ -88,6 +88,11 @@ def plan(
     from .blockwise.planned import planned_volume
 
     if model is not None:
+        decided = {"minutes": minutes, "memory_gb": memory_gb, "network": network}
+        for name, value in (decided | {"trainer": trainer, "normalize": normalize}).items():
+            if value is not None:
+                expected = "nothing of a training, where there is a model to predict with"
+                raise invalid(name, expected=expected, received=value)
         return (yield from planned_volume(model, data))
 
     trainer = trainer or Trainer()
