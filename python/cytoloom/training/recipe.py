@@ -97,25 +97,8 @@ class Reason:
     why: str
 
 
-class Reasoned:
-    """What was chosen or reckoned, with a reason for each: a table, printed as lines."""
-
-    reasons: tuple[Reason, ...]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Columns setting, value, why; one row per reason."""
-        import pandas as pd
-
-        rows = [(r.setting, r.value, r.why) for r in self.reasons]
-        return pd.DataFrame(rows, columns=["setting", "value", "why"])
-
-    def __str__(self) -> str:
-        return as_text(self.reasons)
-
-
 @dataclass(frozen=True, eq=False)
-class Plan(Reasoned):
+class Plan:
     """What a training will use; printed, a table of choices and reasons.
 
     Attributes
@@ -141,6 +124,22 @@ class Plan(Reasoned):
     normalize: Normalize
     fingerprint: DatasetFingerprint
     reasons: tuple[Reason, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Columns setting, value, why; one row per choice."""
+        return as_table(self.reasons)
+
+    def __str__(self) -> str:
+        return as_text(self.reasons)
+
+
+def as_table(reasons: Sequence[Reason]) -> pd.DataFrame:
+    """Return reasons as columns setting, value, why."""
+    import pandas as pd
+
+    rows = [(r.setting, r.value, r.why) for r in reasons]
+    return pd.DataFrame(rows, columns=["setting", "value", "why"])
 
 
 def as_text(reasons: Sequence[Reason]) -> str:

@@ -20,7 +20,7 @@ from ...images.ome_zarr_write import LabelsWriter, need_zarr
 from ...messages import counted
 from ...models.inputs import as_model, fitting_source
 from ...models.rescale import factors_for
-from ...training.recipe import Reason, Reasoned
+from ...training.recipe import Reason, as_table, as_text
 from ...volumes.blocks import Blocks, Box
 from ...volumes.kept import file_of, read_block
 from ..collect import items_for
@@ -30,6 +30,8 @@ from .pictures import MAPS, PICTURE, writers
 from .volume import time_words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...models.model import Model
 
 TRIED = (0.25, 0.5, 0.75)
@@ -40,7 +42,7 @@ clock = time.perf_counter
 
 
 @dataclass(frozen=True, eq=False)
-class VolumePlan(Reasoned):
+class VolumePlan:
     """What a prediction block by block will take; printed, a table with reasons.
 
     Attributes
@@ -65,6 +67,14 @@ class VolumePlan(Reasoned):
     memory_gb: float
     level: int
     reasons: tuple[Reason, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Columns setting, value, why."""
+        return as_table(self.reasons)
+
+    def __str__(self) -> str:
+        return as_text(self.reasons)
 
 
 @dataclass(frozen=True)
