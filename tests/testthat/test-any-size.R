@@ -73,7 +73,9 @@ test_that("parts of a list of images are put together by the call without", {
   expect_identical(part$files$image, c("a", "c"))
   expect_match(part$files$status, "Part 1 of 2 is done; 1 of 3 images are missing")
   expect_length(part, 0)
-  found <- predict(model, images, rescale = NULL, out = out, progress = FALSE)
+  expect_warning(
+    found <- predict(model, images, rescale = NULL, out = out, progress = FALSE), "look unlike"
+  )
   expect_identical(found$files$status, rep("ok", 3))
   expect_identical(names(found), c("a", "b", "c"))
 })
