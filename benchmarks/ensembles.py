@@ -36,9 +36,9 @@ from cytoloom.components import component
 from cytoloom.datasets.data import as_data
 from cytoloom.datasets.items import read_labels
 from cytoloom.datasets.splits import split
-from cytoloom.evaluation.intervals import mean_difference
 from cytoloom.tasks import Instances
 from cytoloom.training.tune import fit
+from cytoloom.uncertainty.intervals import mean_difference
 from cytoloom.uncertainty.reliability import calibration_error, reliability
 
 from . import machine, records

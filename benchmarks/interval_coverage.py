@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cytoloom.evaluation.intervals import mean_interval
 from cytoloom.tasks import Task
+from cytoloom.uncertainty.intervals import mean_interval
 
 SCORES = Path(__file__).resolve().parents[1] / "tests" / "python" / "per_image_scores.csv"
 SIZES = (2, 3, 5, 10, 20, 50)

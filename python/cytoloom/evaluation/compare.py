@@ -74,8 +74,8 @@ def compare(
     >>> found = cl.compare("old.cytoloom", "new.cytoloom", "data/test")  # doctest: +SKIP
     >>> print(found)  # doctest: +SKIP
     """
+    from ..datasets.results_folder import results_folder
     from .comparison import FILES, write_comparison
-    from .folder import results_folder
     from .pairs import compared
 
     with results_folder(out, overwrite, data, "compare", FILES, write_comparison) as write:

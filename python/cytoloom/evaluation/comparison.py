@@ -12,7 +12,7 @@ from ..errors import invalid
 from ..messages import counted
 from ..storage.results import COMPARED, COMPARED_IMAGES, RUNS, put_in_place, staged, write_run
 from ..tasks.labels import EMPTY
-from .intervals import Mean, mean_difference
+from ..uncertainty.intervals import Mean, mean_difference
 from .scores import SCALE, Scores, unpromised
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ..storage.results import (
 )
 from ..tasks.found import nowhere
 from ..tasks.labels import EMPTY
-from .intervals import Mean, coherent, mean_interval
+from ..uncertainty.intervals import Mean, coherent, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -91,7 +91,7 @@ def rank(
     >>> found = cl.rank(["old.cytoloom", "new.cytoloom"], "images/")  # doctest: +SKIP
     >>> print(found)  # doctest: +SKIP
     """
-    from ..evaluation.folder import results_folder
+    from ..datasets.results_folder import results_folder
     from .ranked import rank_models
     from .ranking import FILES, write_ranking
 

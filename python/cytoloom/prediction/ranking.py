@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..evaluation.intervals import mean_difference, mean_interval
 from ..messages import counted
 from ..storage.results import RANKED, RANKED_IMAGES, RUNS, put_in_place, staged, write_run
+from ..uncertainty.intervals import mean_difference, mean_interval
 from .consistency import Looked, odd_findings
 
 if TYPE_CHECKING:

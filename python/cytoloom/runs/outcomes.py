@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import invalid
-from ..evaluation.intervals import mean_interval
 from ..messages import counted, one_of
 from ..storage.atomic import make_folder, meant, new_file, write_whole
+from ..uncertainty.intervals import mean_interval
 from .parts import KINDS
 from .store import Store, chosen
 

@@ -1,4 +1,4 @@
-"""Folders for the tables of scores, and of comparisons."""
+"""Folders for the tables of scores, comparisons and rankings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..datasets.given import is_file
 from ..events import Event, note
 from ..storage.results import claimed, refuse_inputs, refuse_results
+from .given import is_file
 
 
 @contextlib.contextmanager
