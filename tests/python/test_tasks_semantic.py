@@ -146,6 +146,9 @@ def test_where_there_is_nothing_finding_nothing_is_not_praised():
     known = np.array([[False, True, True, True, True]])
     scores, _ = Binary().score(nothing, Found(np.array([[1, 0, 0, 0, 0]]), semantic=True), known)
     assert scores["n_found_on_empty"] == 0, "found where nothing is known"
+    assert Binary().score(nothing.astype(np.uint8), Found(nothing, semantic=True), known)[0] == (
+        pytest.approx(Binary().score(nothing, Found(nothing, semantic=True), known)[0], nan_ok=True)
+    ), "unknown pixels of bytes are none of an object"
 
 
 def test_empty_images_do_not_tune_the_threshold_until_nothing_is_found():

@@ -25,6 +25,8 @@ BLOCK_PX = 1 << 20
 """Pixels counted at a time: their keys take 8 MB each, whatever the size of the image."""
 LARGEST_ID = 2**31 - 1
 """Two ids below this make one 64-bit key."""
+FEW_PAIRS = 2**20
+"""Pairs of blocks, 16 MB, that are kept before they are added up."""
 IDS = f"labels from 0 to {LARGEST_ID}"
 RENUMBER = "Renumber the objects 1, 2, 3, ..."
 
@@ -106,12 +108,49 @@ def added_up(tables: Iterable[Contingency]) -> Contingency:
     >>> np.stack([whole.truth, whole.found, whole.pixels], axis=1).tolist()
     [[0, 4, 1], [1, 0, 1], [1, 4, 2]]
     """
-    keys, pixels = np.empty(0, np.int64), np.empty(0, np.int64)
-    width = LARGEST_ID + 1
+    total = Total()
     for table in tables:
-        more = (table.truth - UNKNOWN) * width + table.found
-        keys, pixels = _add_up(np.append(keys, more), np.append(pixels, table.pixels))
-    return Contingency(keys // width + UNKNOWN, keys % width, pixels)
+        total.add(table)
+    return total.table()
+
+
+class Total:
+    """Tables of the blocks of two label images, added up as they come.
+
+    Examples
+    --------
+    >>> total = Total()
+    >>> for _ in range(2):
+    ...     total.add(contingency([[1, 0]], [[4, 4]]))
+    >>> total.table().pixels.tolist()
+    [2, 2]
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Ints, Ints]] = []
+        self._most = FEW_PAIRS
+
+    def add(self, table: Contingency) -> None:
+        """Add the table of a block, made with the same value for unknown."""
+        keys = (table.truth - UNKNOWN) * (LARGEST_ID + 1) + table.found
+        self._parts.append((keys, table.pixels))
+        # not block by block, for each time all that is there is sorted
+        if sum(keys.size for keys, _ in self._parts) > self._most:
+            self._most = FEW_PAIRS + 2 * self._together().size
+
+    def table(self) -> Contingency:
+        """Return the table of all that was added."""
+        keys = self._together()
+        width = LARGEST_ID + 1
+        return Contingency(keys // width + UNKNOWN, keys % width, self._parts[0][1])
+
+    def _together(self) -> Ints:
+        """Add up what is there to one part, and return its keys."""
+        none = (np.empty(0, np.int64), np.empty(0, np.int64))
+        every = zip(none, *self._parts, strict=True)
+        keys, pixels = (np.concatenate(one) for one in every)
+        self._parts = [_add_up(keys, pixels)]
+        return self._parts[0][0]
 
 
 def sums(ids: Ints, pixels: Ints, wanted: Ints) -> Ints:

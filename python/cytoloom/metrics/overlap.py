@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..components.arguments import checked
-from .contingency import UNKNOWN, Floats, Ints, contingency, sums
+from .contingency import UNKNOWN, Contingency, Floats, Ints, contingency, sums
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,6 +290,29 @@ def per_class(
     ids = present[(present != 0) & (present != unknown)].astype(np.int64)
     tp = sums(true[true == seen], pixels[true == seen], ids)
     return Overlap(ids, tp, sums(seen, pixels, ids) - tp, sums(true, pixels, ids) - tp)
+
+
+def overlap_of(table: Contingency, true: Mask, seen: Mask) -> Overlap:
+    """Count the pixels that two masks share, by a table of labels: of one class, numbered 1.
+
+    Parameters
+    ----------
+    table : Contingency
+        Of the labels that the masks are made of; unknown pixels count nowhere.
+    true, seen : bool array (n,)
+        Which entries of the table are in the one and in the other mask.
+
+    Examples
+    --------
+    >>> table = contingency([[1, 1, 2, 0]], [[5, 5, 0, 5]])
+    >>> overlap_of(table, table.truth > 0, table.found > 0).precision
+    array([0.6667])
+    """
+    known = table.truth != UNKNOWN
+    counts = (
+        table.pixels[known & part].sum() for part in (true & seen, ~true & seen, true & ~seen)
+    )
+    return Overlap(np.ones(1, np.int64), *(np.array([n], np.int64) for n in counts))
 
 
 def _same_foreground(true: Ints, seen: Ints) -> tuple[Ints, Ints]:

@@ -59,7 +59,17 @@ def variation_of_information(
     >>> variation_of_information([[1, 1, 2, 2]], [[5, 5, 5, 5]])
     (0.0, 1.0)
     """
-    table = _partition(truth, found, unknown, background)
+    return information_of(_partition(truth, found, unknown, background))
+
+
+def information_of(table: Contingency) -> tuple[float, float]:
+    """Bits of split and of merge by a table of all that counts.
+
+    Examples
+    --------
+    >>> information_of(contingency([[1, 1, 1, 1]], [[5, 5, 6, 6]]))
+    (1.0, 0.0)
+    """
     total = table.pixels.sum()
     if not total:
         return 0.0, 0.0
@@ -114,6 +124,17 @@ def adapted_rand_error(truth: ArrayLike, found: ArrayLike, *, unknown: int | Non
     table = _partition(truth, found, unknown, False)
     if not table.pixels.size:
         return float((label_pair(truth, found)[1][_known(truth, unknown)] > 0).any())
+    return rand_error_of(table)
+
+
+def rand_error_of(table: Contingency) -> float:
+    """Adapted Rand error by a table of the pixels of true objects, of which there are some.
+
+    Examples
+    --------
+    >>> rand_error_of(contingency([[1, 1, 1, 1]], [[5, 5, 6, 6]]))
+    0.5
+    """
     seen = table.found > 0
     both = _pairs(table.pixels[seen])
     of_found = _pairs(sums(table.found[seen], table.pixels[seen], np.unique(table.found[seen])))

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import invalid
-from ..metrics.instances import average_precision
+from ..metrics.contingency import UNKNOWN, Contingency, added_up
+from ..metrics.matching import matches_of, overlaps_of
 from ..segmentation.classed import parted
-from .found import Found, found_on_empty
-from .labels import Array, unknown_marked, weight_of
+from .found import Found
+from .labels import EMPTY, Array, weight_of
 
 MEAN, ACCURACY = "ap50_by_class", "class_accuracy"
 """The mean over classes, and the share of matched objects whose class is right."""
@@ -78,12 +79,25 @@ def found_drawn(labels: Array, count: int) -> Found:
     return Found(objects, class_map=class_target(classes, objects > 0, count)[0])
 
 
+def without_classes(labels: Contingency) -> Contingency:
+    """Return a table of the numbers of true objects, of one of labels with their classes.
+
+    Examples
+    --------
+    >>> from ..metrics.contingency import contingency
+    >>> without_classes(contingency([[7, 2097159]], [[1, 1]])).pixels
+    array([2])
+    """
+    marked = labels.truth < 0
+    truth = np.where(marked, labels.truth, parted(np.where(marked, 0, labels.truth))[0])
+    return added_up([Contingency(truth, labels.found, labels.pixels)])
+
+
 def class_scores(
     names: Sequence[str],
-    truth: Array,
-    classes: Mapping[int, int],
-    found: Found,
-    known: Array | None = None,
+    labels: Contingency,
+    true: Mapping[int, int],
+    seen: Mapping[int, int],
 ) -> dict[str, float]:
     """Average precision at IoU 0.5 of the objects of each class, and its mean over classes.
 
@@ -96,39 +110,34 @@ def class_scores(
     ----------
     names : sequence of str
         Of the classes, from 1 on.
-    truth : ndarray of int
-        Objects.
-    classes : dict of int to int
+    labels : Contingency
+        Of true objects with those found.
+    true, seen : dict of int to int
         The class of each that has one.
-    found : Found
-        With its classes.
-    known : ndarray of bool, optional
-        Pixels that count.
 
     Examples
     --------
-    >>> said = np.array([[[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]])
-    >>> found = Found(np.array([[1, 0, 2]]), class_map=said)
-    >>> class_scores(["live", "dead"], np.array([[5, 0, 6]]), {5: 1, 6: 1}, found)
+    >>> from ..metrics.contingency import contingency
+    >>> labels = contingency([[5, 0, 6]], [[1, 0, 2]])
+    >>> class_scores(["live", "dead"], labels, {5: 1, 6: 1}, {1: 1, 2: 2})
     {'ap50_by_class': 0.25, 'ap50_live': 0.5, 'ap50_dead': 0.0, 'n_found_on_empty_dead': 1.0}
     """
     by = {f"ap50_{name}": float("nan") for name in names}
-    if not classes and (truth > 0).any():
+    if not true and (labels.truth > 0).any():
         return {MEAN: float("nan"), **by}
-    told = looked_up(classes, truth)
-    counts = ((truth <= 0) | (told > 0)) & (True if known is None else known)
-    seen = looked_up(found.object_classes, found.labels)
+    told, got = looked_up(true, labels.truth), looked_up(seen, labels.found)
+    counts = (labels.truth == 0) | (told > 0)
     extra: dict[str, float] = {}
     for number, name in enumerate(names, start=1):
-        own = np.where(told == number, truth, 0)
-        got = np.where(seen == number, found.labels, 0)
-        marked = unknown_marked(own, counts)
-        if (marked > 0).any() or (got > 0).any():
-            by[f"ap50_{name}"] = average_precision(marked, got, 0.5, unknown=-1)
-        empty = found_on_empty(own, Found(got), counts)
-        extra |= {f"{metric}_{name}": value for metric, value in empty.items()}
-        if empty and not sum(empty.values()):
-            by[f"ap50_{name}"] = float("nan")
+        own = np.where(counts, np.where(told == number, labels.truth, 0), UNKNOWN)
+        of_class = Contingency(own, np.where(got == number, labels.found, 0), labels.pixels)
+        overlaps = overlaps_of(of_class)
+        if overlaps.true_ids.size or (of_class.found > 0).any():
+            by[f"ap50_{name}"] = matches_of(overlaps, 0.5).average_precision
+        if not overlaps.true_ids.size:
+            extra[f"{EMPTY}_{name}"] = float(overlaps.found_ids.size)
+            if not overlaps.found_ids.size:
+                by[f"ap50_{name}"] = float("nan")
     some = [value for value in by.values() if not np.isnan(value)]
     return {MEAN: float(np.mean(some)) if some else float("nan"), **by, **extra}
 

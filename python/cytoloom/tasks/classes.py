@@ -12,16 +12,17 @@ from ..components import component
 from ..components.rules import Between, Rule, ruled
 from ..images.labels import is_mask_255, values_of
 from ..losses import LOSS, Loss
-from .found import Found, found_on_empty
+from .found import Found
 from .head import Head
 from .labels import (
+    OVERLAP,
     Array,
     Spacing,
     check_known_values,
     labels_and_known,
-    overlap_scores,
     weight_of,
 )
+from .pairs import Pairs, overlap_scores
 from .task import Maps, Target, Task
 
 if TYPE_CHECKING:
@@ -112,9 +113,7 @@ class Classes(Task):
             labels[i] = np.argmax(row, axis=-1)
         return Found(labels, semantic=True)
 
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    def score_pairs(self, pairs: Pairs) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Dice, IoU, precision and recall, their mean over classes and per class.
 
         Background is no part of the mean. A class that is neither in `truth` nor in `found`
@@ -124,16 +123,14 @@ class Classes(Task):
         """
         scores: dict[str, float] = {}
         present: list[dict[str, float]] = []
-        extra = found_on_empty(truth, found, known)
+        extra = pairs.found_on_empty()
         for class_id, name in enumerate(self.names[1:], start=1):
-            there, got = truth == class_id, found.labels == class_id
-            own = overlap_scores(there, got, known)
+            own = overlap_scores(pairs.overlap(class_id))
             present += [] if np.isnan(own["dice"]) else [own]
             scores |= {f"{metric}_{name}": value for metric, value in own.items()}
-            of_class = found_on_empty(there, Found(got.view(np.uint8), semantic=True), known)
+            of_class = pairs.found_on_empty(class_id)
             extra |= {f"{metric}_{name}": value for metric, value in of_class.items()}
-        metrics = ("dice", "iou", "precision", "recall")
-        mean = {m: float(np.mean([s[m] for s in present])) if present else np.nan for m in metrics}
+        mean = {m: float(np.mean([s[m] for s in present])) if present else np.nan for m in OVERLAP}
         return mean | scores | extra, []
 
     def check_labels(self, labels: Array, known: Array | None = None) -> list[str]:

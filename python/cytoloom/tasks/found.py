@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..segmentation.classed import class_sums
-from .labels import EMPTY, Array, components_of_classes, unknown_marked
+from .labels import EMPTY, Array, components_of_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def nowhere(metrics: Iterable[str], empty: Iterable[str]) -> list[str]:
     metrics : iterable of str
         All that there are.
     empty : iterable of str
-        Those by `found_on_empty` that every image has.
+        Those by `Pairs.found_on_empty` that every image has.
 
     Examples
     --------
@@ -86,23 +86,3 @@ def nowhere(metrics: Iterable[str], empty: Iterable[str]) -> list[str]:
     """
     kinds = tuple(one.removeprefix(EMPTY) for one in empty)
     return [one for one in metrics if kinds and one.endswith(kinds) and not one.startswith("n_")]
-
-
-def found_on_empty(truth: Array, found: Found, known: Array | None) -> dict[str, float]:
-    """Count the objects found on an image that has none, by the name of that score.
-
-    Nothing where it has some. Objects found mostly on unknown pixels count nowhere.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> nothing, one = np.zeros((1, 3), int), np.array([[1, 0, 0]])
-    >>> found_on_empty(nothing, Found(one), None), found_on_empty(one, Found(one), None)
-    ({'n_found_on_empty': 1.0}, {})
-    """
-    from ..metrics.matching import match
-
-    marked = unknown_marked(truth, known)
-    if (marked > 0).any():
-        return {}
-    return {EMPTY: float(match(marked, found.objects_labels, unknown=-1).fp)}

@@ -27,11 +27,13 @@ from .classed import (
     class_scores,
     class_target,
     with_class_columns,
+    without_classes,
 )
 from .found import Found
 from .head import Head
 from .labels import Array, Spacing, foreground_of, labels_and_known, unknown_marked
 from .objects import Objects, correlation
+from .pairs import Pairs
 from .task import LOOK, Maps, Target, Truth
 from .tuning import SLACK, TUNED_IOUS, Settings, coordinate_ascent, middle_of_best
 
@@ -280,20 +282,21 @@ class Instances(Objects):
         text = "objects without a class: they are learned as objects, and their class is unknown"
         return [text] if lacking else []
 
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    def score_pairs(self, pairs: Pairs) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Scores of all tasks of objects; with classes also those of each, see `class_scores`.
 
         ``class_accuracy`` is the share of matched objects whose class is right, and rows say of
         each object ``class_truth`` and ``class_found``.
         """
-        scores, rows = super().score(self.objects(truth), found, known, spacing_um)
         if not self.classes:
-            return scores, rows
-        true = classes_of(truth)
-        rows = with_class_columns(rows, self.classes, true, found.object_classes)
-        by_class = class_scores(self.classes, self.objects(truth), true, found, known)
+            return super().score_pairs(pairs)
+        true = classes_of(pairs.labels.truth)
+        labels = without_classes(pairs.labels)
+        scores, rows = super().score_pairs(
+            replace(pairs, labels=labels, objects=lambda: (labels, {}))
+        )
+        rows = with_class_columns(rows, self.classes, true, pairs.object_classes)
+        by_class = class_scores(self.classes, labels, true, pairs.object_classes)
         return {**scores, ACCURACY: accuracy(rows), **by_class}, rows
 
     def doubts(self, scores: Mapping[str, float]) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Spacing = Sequence[float] | None
+OVERLAP = ("dice", "iou", "precision", "recall")
+"""Scores of two masks."""
 EMPTY = "n_found_on_empty"
 """Name of the score that counts the objects found on an image that has none. Only such images
 have it, and tables only where there are such images."""
@@ -93,24 +95,16 @@ def check_known_values(labels: Array, known: Array | None) -> list[str]:
     return []
 
 
-def overlap_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
-    """Dice, IoU, precision and recall of two masks on the pixels that count.
-
-    All NaN where both are empty: what finds nothing must not be praised in a mean over images.
-    """
-    from ..metrics import overlap
-
-    if known is not None:
-        truth, found = truth[known], found[known]
-    names = ("dice", "iou", "precision", "recall")
-    if not (truth.any() or found.any()):
-        return dict.fromkeys(names, float("nan"))
-    return {name: float(getattr(overlap, name)(truth, found)) for name in names}
-
-
 def unknown_marked(labels: Array, known: Array | None) -> Array:
-    """Labels as int32 with -1 where not known."""
-    return labels if known is None else np.where(known, labels, -1).astype(np.int32)
+    """Labels as int32 with -1 where not known.
+
+    Examples
+    --------
+    >>> unknown_marked(np.array([1, 1], np.uint8), np.array([True, False])).tolist()
+    [1, -1]
+    """
+    # a bare -1 would become 255 among bytes
+    return labels if known is None else np.where(known, labels, np.int32(-1)).astype(np.int32)
 
 
 def ratio(spacing_um: Spacing, ndim: int) -> tuple[float, ...]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics.instances import IOUS_50_95, average_precision
-from ..metrics.matching import match
-from ..metrics.partitions import adapted_rand_error, variation_of_information
+from ..metrics.contingency import Contingency
+from ..metrics.instances import IOUS_50_95
+from ..metrics.matching import matches_of, overlaps_of
+from ..metrics.partitions import information_of, rand_error_of
 from ..segmentation.objects import components, in_pieces
-from .found import Found, found_on_empty
-from .labels import Array, Spacing, check_known_values, overlap_scores, unknown_marked
+from .labels import Array, check_known_values
+from .pairs import Pairs, overlap_scores
 from .task import LOOK, Task
 
 PARTITION = ("voi_split", "voi_merge", "adapted_rand_error")
@@ -55,17 +56,15 @@ class Objects(Task):
         """Return `labels`: each value is an object."""
         return labels
 
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    def score_pairs(self, pairs: Pairs) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Average precision, F1, panoptic quality and foreground Dice; one row per object.
 
         Objects found mostly on unknown pixels count nowhere. Without objects in truth and
         result these are NaN; `n_found_on_empty` counts what is found where there is none.
         """
-        marked = unknown_marked(truth, known)
-        matches = match(marked, found.labels, unknown=-1)
-        by_iou = average_precision(marked, found.labels, IOUS_50_95, unknown=-1)
+        overlaps = overlaps_of(pairs.labels)
+        matches = matches_of(overlaps, 0.5)
+        by_iou = np.array([matches_of(overlaps, iou).average_precision for iou in IOUS_50_95])
         n_truth, n_found = matches.tp + matches.fn, matches.tp + matches.fp
         scores = {
             "ap50": float(by_iou[0]),
@@ -78,10 +77,10 @@ class Objects(Task):
             scores = dict.fromkeys(scores, float("nan"))
         return {
             **scores,
-            "dice": overlap_scores(truth > 0, found.labels > 0, known)["dice"],
+            "dice": overlap_scores(pairs.overlap())["dice"],
             "n_truth": float(n_truth),
             "n_found": float(n_found),
-            **found_on_empty(truth, found, known),
+            **pairs.found_on_empty(),
         }, matches.objects()
 
     def never_below(self, metric: str) -> tuple[str, ...]:
@@ -132,12 +131,10 @@ class Partitions(Objects):
     True
     """
 
-    def score(
-        self, truth: Array, found: Found, known: Array | None = None, spacing_um: Spacing = None
-    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    def score_pairs(self, pairs: Pairs) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Those of `Instances`, and bits of split and of merge and the adapted Rand error."""
-        scores, rows = super().score(truth, found, known, spacing_um)
-        return scores | partition_scores(truth, found.labels, known), rows
+        scores, rows = super().score_pairs(pairs)
+        return scores | partition_scores(pairs.labels), rows
 
     def score_range(self, metric: str) -> tuple[float, float]:
         """Say that bits have no end."""
@@ -164,19 +161,20 @@ def correlation(seen: Array, drawn: Array, inside: Array) -> float:
     return float(np.corrcoef(seen, drawn)[0, 1])
 
 
-def partition_scores(truth: Array, found: Array, known: Array | None) -> dict[str, float]:
+def partition_scores(labels: Contingency) -> dict[str, float]:
     """Bits of split and of merge, and the adapted Rand error; NaN where nothing is true.
 
     Examples
     --------
-    >>> partition_scores(np.array([[1, 1, 1, 1]]), np.array([[1, 1, 2, 2]]), None)["voi_split"]
+    >>> from ..metrics.contingency import contingency
+    >>> partition_scores(contingency([[1, 1, 1, 1]], [[1, 1, 2, 2]]))["voi_split"]
     1.0
     """
-    marked = unknown_marked(truth, known)
-    if not (marked > 0).any():
+    counts = labels.truth > 0
+    if not counts.any():
         return dict.fromkeys(PARTITION, float("nan"))
-    bits = variation_of_information(marked, found, unknown=-1)
-    return dict(zip(PARTITION, (*bits, adapted_rand_error(marked, found, unknown=-1)), strict=True))
+    table = Contingency(labels.truth[counts], labels.found[counts], labels.pixels[counts])
+    return dict(zip(PARTITION, (*information_of(table), rand_error_of(table)), strict=True))
 
 
 def is_mask(labels: Array) -> bool:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .found import Found, found_on_empty
+from .found import Found
 from .head import Head
 from .labelled import Labelled
 from .labels import (
     EMPTY,
     Array,
     Spacing,
-    overlap_scores,
     two_classes,
 )
+from .pairs import Pairs, overlap_scores, pairs_of
 
 if TYPE_CHECKING:
     from ..patches.sample import Sample
@@ -233,8 +233,32 @@ class Task(Labelled):
         >>> Binary().score(np.array([[0, 1, 1]]), Found(np.array([[0, 1, 0]])))[0]["iou"]
         0.5
         """
-        scores = overlap_scores(truth > 0, found.labels > 0, known)
-        return scores | found_on_empty(truth, found, known), []
+        return self.score_pairs(pairs_of(truth, found, known))
+
+    def score_pairs(self, pairs: Pairs) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Score an image by which labels of truth and result meet.
+
+        All that is known of an image too large to be scored as a whole. Scores that need more
+        belong into `score`, which adds them to these.
+
+        Parameters
+        ----------
+        pairs : Pairs
+            The table of labels that meet, and what is found where there is nothing.
+
+        Returns
+        -------
+        (dict, list of dict)
+            As `score`.
+
+        Examples
+        --------
+        >>> from cytoloom.tasks import Binary
+        >>> pairs = pairs_of(np.array([[0, 1, 1]]), Found(np.array([[0, 1, 0]])))
+        >>> Binary().score_pairs(pairs)[0]["iou"]
+        0.5
+        """
+        return overlap_scores(pairs.overlap()) | pairs.found_on_empty(), []
 
     def score_range(self, metric: str) -> tuple[float, float]:
         """Return the least and the largest value that a metric may have.
