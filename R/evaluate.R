@@ -2,7 +2,8 @@
 #'
 #' Images whose pixels the model saw in training are recognised and refused. What is scored is
 #' what [predict()][predict.cl_model] finds in the same images with the same `rescale` and
-#' `views`.
+#' `views`. Images whose labels are more than 134 million pixels, and are read by region, are
+#' predicted and scored block by block, without scores that need distances.
 #'
 #' @param x A `cl_model`.
 #' @param data A folder, a table or [cl_data()], as for [cl_train()]. `NULL`: the images of an
@@ -11,7 +12,8 @@
 #'   as for [predict()][predict.cl_model]; which was used is said, and is in `per_image$scale`.
 #' @param views In how many views, flipped (4) and turned (8), the network sees each tile, as for
 #'   [predict()][predict.cl_model].
-#' @param out Folder for the tables as CSV files.
+#' @param out Folder for the tables as CSV files. What was killed among the blocks of a large image
+#'   goes on when the same call is made again.
 #' @param overwrite Replace the scores that are in `out`.
 #' @param allow_training_images Score also images that the model was trained on.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.

@@ -79,3 +79,29 @@ test_that("parts of a list of images are put together by the call without", {
   expect_identical(found$files$status, rep("ok", 3))
   expect_identical(names(found), c("a", "b", "c"))
 })
+
+test_that("a volume is scored block by block as the whole", {
+  need_python()
+  model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
+  folder <- cl_simulate(tempfile("images"), images = 1)
+  store <- file.path(tempfile("store"), "big.zarr")
+  dir.create(dirname(store))
+  cl_convert(list.files(file.path(folder, "images"), full.names = TRUE), store)
+  cl_convert(
+    list.files(file.path(folder, "labels"), full.names = TRUE), file.path(store, "labels", "truth")
+  )
+  whole <- evaluate(model, store, rescale = NULL, progress = FALSE)
+  limits <- function(large, labels) {
+    reticulate::py_run_string(sprintf(paste(
+      "from cytoloom.images import blocks, parts", "blocks.LARGE_PX, parts.LABELS_PX = %d, %d",
+      sep = "\n"
+    ), large, labels))
+  }
+  on.exit(limits(2L^24L, 2L^27L))
+  limits(500L, 1000L)
+  out <- tempfile("scores")
+  mine <- evaluate(model, store, rescale = NULL, out = out, progress = FALSE)
+  expect_equal(mine$per_image, whole$per_image, tolerance = 1e-12)
+  expect_equal(nrow(mine$per_object), nrow(whole$per_object))
+  expect_true(file.exists(file.path(out, "scores.csv")))
+})

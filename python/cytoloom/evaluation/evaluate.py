@@ -27,6 +27,8 @@ def evaluate(
     """Score a model on annotated images.
 
     What is scored is what `predict` finds in the same images with the same `rescale` and `views`.
+    Images whose labels are more than 134 million pixels, and are read by region, are predicted and
+    scored block by block, without scores that need distances.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ def evaluate(
         In how many views, flipped (4) and turned (8), the network sees each tile, as for
         `predict`.
     out : path, optional
-        Folder for the tables: scores.csv, scores_per_image.csv and scores_per_object.csv.
+        Folder for the tables: scores.csv, scores_per_image.csv and scores_per_object.csv. What was
+        killed among the blocks of a large image goes on when the same call is made again.
     overwrite : bool, default False
         Replace the scores that are in `out`.
     allow_training_images : bool, default False
@@ -67,11 +70,15 @@ def evaluate(
     >>> scores = cl.evaluate("nuclei.cytoloom", "data/test")  # doctest: +SKIP
     >>> print(scores.summary)  # doctest: +SKIP
     """
-    from .folder import results_folder
+    from ..datasets.results_folder import results_folder
+    from .by_blocks import room_for
     from .scores import FILES, write_scores
     from .scoring import score
 
-    with results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write:
-        scores: Scores = yield from score(model, data, allow_training_images, rescale, views)
+    with (
+        results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write,
+        room_for(out, overwrite) as room,
+    ):
+        scores: Scores = yield from score(model, data, allow_training_images, rescale, views, room)
         yield from write(scores)
     return scores

@@ -13,6 +13,7 @@ from ..messages import Argument, say
 from ..models.identity import model_sha256
 from ..models.inputs import as_model
 from ..models.rescale import check_rescale
+from .by_blocks import room_for
 from .comparison import Comparison, comparison
 from .scores import Scores
 from .scoring import by_first, checked, images_seen, scored
@@ -49,8 +50,9 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
             seen |= images_seen(model, f" of model_{side}")
     each: list[Scores] = []
     for k, (side, model) in enumerate(zip(SIDES, models, strict=True)):
-        work = scored(model, fitting[k], seen, asked, first)
-        each.append((yield from said_of(side, work, k, len(models))))
+        with room_for(None) as room:
+            work = scored(model, fitting[k], seen, asked, first, room)
+            each.append((yield from said_of(side, work, k, len(models))))
     names = tuple("" if model.path is None else model.path.name for model in models)
     groups = [item.group for item in known.items]
     found, without = comparison(each, [m.task for m in models], groups, (names[0], names[1]))

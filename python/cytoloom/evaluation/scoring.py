@@ -35,6 +35,15 @@ from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..models.turned import check_views, seen_in
 from ..storage.tables import typed
+from .by_blocks import (
+    Room,
+    Scored,
+    is_large,
+    left_out,
+    room_for,
+    score_in_blocks,
+    without_words,
+)
 from .experts import range_words, ranges, score_experts, with_ranges
 from .scores import SCALE, Scores, tables
 
@@ -49,8 +58,12 @@ def score(
     allow_training_images: bool,
     rescale: Any = "auto",
     views: int = 1,
+    room: Room | None = None,
 ) -> Work[Scores]:
-    """Check the images, score each and put the tables together."""
+    """Check the images, score each and put the tables together.
+
+    Blocks of large images are kept in the `room`, which the caller clears.
+    """
     check_rescale(rescale)
     check_views(views)
     model = as_model(model)
@@ -67,7 +80,10 @@ def score(
     seen = {} if allow_training_images else images_seen(model)
     model = yield from seen_in(model, views)
     asked = {"rescale": rescale, "views": views, "allow_training_images": allow_training_images}
-    return (yield from scored(model, found, seen, asked, by_first(model)))
+    if room is not None:
+        return (yield from scored(model, found, seen, asked, by_first(model), room))
+    with room_for(None) as room:
+        return (yield from scored(model, found, seen, asked, by_first(model), room))
 
 
 def by_first(model: Model) -> bool:
@@ -76,7 +92,12 @@ def by_first(model: Model) -> bool:
 
 
 def scored(
-    model: Model, found: Data, seen: Mapping[str, str], asked: Mapping[str, Any], first: bool
+    model: Model,
+    found: Data,
+    seen: Mapping[str, str],
+    asked: Mapping[str, Any],
+    first: bool,
+    room: Room,
 ) -> Work[Scores]:
     """Score each image and put the tables together.
 
@@ -92,6 +113,8 @@ def scored(
         The settings, with ``"rescale"``.
     first : bool
         By labels of the first annotator, where there are several, else by what all agree on.
+    room : Room
+        Where blocks of large images are kept.
     """
     drawn = found.items
     if not first:
@@ -100,8 +123,10 @@ def scored(
     objects: list[dict[str, Any]] = []
     faint: list[str] = []
 
-    def work(item: Any, workers: int) -> Any:
+    def work(item: Any, workers: int) -> Scored | None:
         _refuse_seen(item, seen)
+        if is_large(item):
+            return None  # by itself, when it is its turn
         return _score(model, item, found, factors[item.id], workers)
 
     if model.engine.note:
@@ -114,7 +139,17 @@ def scored(
     with each_image(model, found.items, work) as results:
         for k, (item, finish) in enumerate(results):
             yield Event("progress", f"scoring {item.id}", k, len(found.items))
-            metrics, pairs, held_down = finish()
+            one = finish()
+            if one is None:
+                missing = left_out(model.task, model.ndim)
+                if missing:
+                    yield warn(without_words(item.id, missing))
+                how = {name: asked[name] for name in ("rescale", "views") if name in asked}
+                begun = room.begun(item.id)
+                one = yield from score_in_blocks(
+                    model, item, found.unknown, factors[item.id], begun, how
+                )
+            metrics, pairs, held_down = one
             faint += [item.id] if held_down else []
             rows.append({"image": item.id, SCALE: scales[item.id], **metrics})
             objects += [{"image": item.id, **pair} for pair in pairs]

@@ -80,7 +80,9 @@ REPLACING = ".replacing"
 until all have: the new results, whole."""
 OF_MODEL = ("model.json", "history.csv", "README.md")
 HASHES, GONE = ".hashes.json", "gone"
-OF_RUNS = (UNFINISHED, REPLACING, RECORD, ".training", ".saved", ".simulated")
+SCORING = ".evaluating"
+"""Blocks of volumes that are scored, there until the scores are written."""
+OF_RUNS = (UNFINISHED, SCORING, REPLACING, RECORD, ".training", ".saved", ".simulated")
 ANOTHER_NAME = "Pass another name."
 
 

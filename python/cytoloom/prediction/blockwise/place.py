@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import invalid
 from ...images.ome_zarr import stored_at
@@ -25,14 +25,14 @@ from ...storage.lock import locked
 from ...storage.names import file_names
 from ...storage.results import ANOTHER_NAME, RUNS, WITHIN, read_run, write_run
 from ...storage.tables import write_parquet, write_table
-from ...storage.unfinished import Unfinished
 from ..folder import InMemory
+from .begun import Begun
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Place(InMemory):
+class Place(Begun, InMemory):
     """Where a label image in Zarr comes to be, and the tables beside it.
 
     All is made in a folder next to it, and takes its place when it is whole.
@@ -51,16 +51,13 @@ class Place(InMemory):
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
-        super().__init__()
+        InMemory.__init__(self)
+        Begun.__init__(self, target.with_name(f".{target.name}.predicting"), overwrite)
         self.target, self.path = target, target / WITHIN
-        self.folder = target.with_name(f".{target.name}.predicting")
-        self.blocks, self.new = self.folder / "blocks", self.folder / "new"
-        self.state = Unfinished(self.folder / "state")
         store, name = place_of(target)
         self.source = "../../" if name and is_multiscale(store) else ""
         self.version = version_of(store)
         self.store = store
-        self._overwrite = overwrite
         self.goes_on = False
         self.refuse()
 
@@ -75,11 +72,11 @@ class Place(InMemory):
             return
         ours = (self.path / RUNS["predict"]).is_file()
         others = _of_others(self.target) if ours else ""
-        if self._overwrite and ours and not others:
+        if self.overwrite and ours and not others:
             return
         remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
         got = str(self.target) if ours else f"{self.target}, which no prediction wrote"
-        if others and self._overwrite:
+        if others and self.overwrite:
             got, remedy = f"{self.target} with {others}", ANOTHER_NAME
         raise invalid("out", expected="a new name", received=got,
                       remedy=remedy if ours else ANOTHER_NAME)  # fmt: skip
@@ -102,25 +99,6 @@ class Place(InMemory):
         if wanted != shape:
             expected = say("labels as large as the image in {}, {}", str(store), wanted)
             raise invalid("images", expected=expected, received=say("{}", shape))
-
-    def go_on(self, asked: Mapping[str, Any]) -> None:
-        """Go on with what was begun here, or begin; another prediction is given up if said so."""
-        differing = self.state.differences(asked) if self.state.begun else []
-        if differing and not self._overwrite:
-            remedy = "Use these again to go on, {} to start anew, or another name."
-            raise invalid(
-                "out",
-                expected=f"the same prediction as was begun in {self.folder}",
-                received=f"other {', '.join(differing)}",
-                remedy=say(remedy, Setting("overwrite", True)),
-            )
-        if differing or not self.state.begun:
-            for folder in (self.blocks, self.new):
-                remove_folder(folder)
-            self.state.forget()
-        self.state.begin(asked, {})
-        with told(self.blocks):
-            self.blocks.mkdir(exist_ok=True)
 
     def close(self) -> None:
         """Leave nothing behind where nothing is finished."""

@@ -34,6 +34,7 @@ from ...volumes.work import each_block, need_dask, workers_of
 from ..collect import together
 from ..decided import state_of
 from ..parts import PARTS_WAIT_S, begun, part_of, part_words
+from .begun import Begun
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .joined import Joined, join
@@ -136,7 +137,7 @@ def collect_volume(
     with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
         job = yield from _laid_out(how, place)
         every = range(len(job.blocks))
-        yield from _all(find_in_block, job, every, pool, threads, "block {}/{}")
+        yield from all_blocks(find_in_block, job, every, pool, threads, "block {}/{}")
         made = yield from _put_together(how, job, place, run, pool, threads)
     yield note(f"{made}.")
     return made
@@ -165,10 +166,10 @@ def _laid_out(how: _How, place: Place) -> Work[Job]:
     if rescale != "auto":
         factors = (yield from factors_for(model, [item], rescale))[item.id]
         blocks_for(model, source, factors, block_px, how.workers)
-    state = {"model": model_sha256(model), "image": _state_of(item), "cytoloom": __version__}
+    state = {"model": model_sha256(model), "image": state_of_image(item), "cytoloom": __version__}
     place.go_on({**state, **how.asked, "block_px": plain_edges(block_px)})
     stats, factors = yield from _decided(model, item, source, rescale, place)
-    blocks = _cut(model, source, factors, block_px, how.workers, place)
+    blocks = cut_as_before(model, source, factors, block_px, how.workers, place)
     yield note(words_of(model, source, blocks, how.workers))
     kinds = tuple(kind for kind in KINDS if how.asked[kind])
     return Job(model, item, stats, factors, blocks, place.blocks, how.asked["views"], kinds)
@@ -183,7 +184,7 @@ def _put_together(
         writing = Writing.of(job, found, place, CHUNK_PX[how.model.ndim])
         alone = None if not writing.side_by_side else pool
         every = range(len(job.blocks))
-        yield from _all(write_block, writing, every, alone, threads, "labels of block {}/{}")
+        yield from all_blocks(write_block, writing, every, alone, threads, "labels of block {}/{}")
         one = predicted(writing, found)
         for done in writing.shrink_all():
             yield Event("progress", "smaller copies", done, 0)
@@ -207,14 +208,14 @@ def _part(
         place.goes_on = True
     own = range(part[0] - 1, len(job.blocks), part[1])
     with workers_of(how.workers, client) as pool:
-        yield from _all(find_in_block, job, own, pool, threads, "block {}/{} of this part")
+        yield from all_blocks(find_in_block, job, own, pool, threads, "block {}/{} of this part")
     blocks = len(job.blocks)
     missing = sum(not job.is_done(k) for k in range(blocks))
     yield note(part_words(part, missing, blocks))
     return begun({how.item.id: part_words(part, missing, blocks)}, how.model.task)
 
 
-def _state_of(item: Item) -> Any:
+def state_of_image(item: Item) -> Any:
     """Return what is another for another image.
 
     Of a store what describes it counts: a chunk of it may be mended while blocks are worked on.
@@ -230,8 +231,8 @@ def _state_of(item: Item) -> Any:
     return [str(item.spacing_um), *(state_of_file(path) for path in kept)]
 
 
-def _cut(
-    model: Model, source: Any, factors: Factors, block_px: Any, workers: int, place: Place
+def cut_as_before(
+    model: Model, source: Any, factors: Factors, block_px: Any, workers: int, place: Begun
 ) -> Blocks:
     """Cut the image, or as it was before a kill: memory may be another now."""
     if "blocks" not in place.state.decided:
@@ -300,7 +301,7 @@ def _decided(
     return from_plain(decided["stats"], Stats), decided["factors"]
 
 
-def _all(
+def all_blocks(
     work: OfBlock, job: Any, numbers: Sequence[int], pool: Any, threads: int | None, words: str
 ) -> Work[None]:
     """Do something with those blocks that are not done, and tell how long it will take."""

@@ -1,0 +1,195 @@
+"""Score images whose labels are larger than memory: block by block, from tables that add up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..datasets.items import Item, read_labels
+from ..errors import invalid
+from ..events import Event, Work
+from ..images.parts import is_read_in_parts
+from ..messages import say
+from ..metrics.contingency import UNKNOWN, Contingency, Total, contingency
+from ..models.rescale import Factors
+from ..objects.part import boxes_of
+from ..prediction.blockwise.begun import Begun
+from ..prediction.blockwise.looked_through import Block, FoundInBlocks, look_through
+from ..storage.atomic import leave_empty, make_folder, meant, remove_folder
+from ..storage.names import file_names
+from ..storage.results import SCORING
+from ..tasks.found import Found
+from ..tasks.pairs import Pairs
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+    from ..tasks.task import Task
+
+EDGE_PX = {2: 2048, 3: 128}
+"""Edge of the boxes in which labels are read, by dimensions: 100 MB with what is made of them."""
+Scored = tuple[dict[str, float], list[dict[str, Any]], bool]
+
+
+def is_large(item: Item) -> bool:
+    """Whether labels of an image are too many to be read at once, and can be read by region.
+
+    Examples
+    --------
+    >>> from cytoloom.datasets.sources import ArraySource
+    >>> labels = ArraySource(np.zeros((8, 8), int), role="labels")
+    >>> is_large(Item("a", ArraySource(np.zeros((8, 8))), (labels,)))
+    False
+    """
+    return len(item.annotations) == 1 and is_read_in_parts(item.annotations[0])
+
+
+class Room:
+    """Where blocks are kept until scores are written: beside these, or in a temporary folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Of the scores.
+    overwrite : bool, default False
+        Whether blocks of another prediction may be given up.
+    """
+
+    def __init__(self, folder: Path | None, overwrite: bool = False) -> None:
+        self._folder, self._overwrite = folder, overwrite
+        self._made: list[Path] = []
+
+    def begun(self, name: str) -> Begun:
+        """Return where the blocks of an image are kept."""
+        if self._folder is None:
+            self._made.append(Path(tempfile.mkdtemp(prefix="cytoloom-")))
+            return Begun(self._made[-1], True)
+        (file,) = file_names([name]).values()
+        place = self._folder / SCORING / file
+        make_folder(place, place)
+        self._made.append(place)
+        return Begun(place, self._overwrite)
+
+    def clear(self, all_done: bool) -> None:
+        """Remove blocks; of scores with a folder only when they are written."""
+        if all_done or self._folder is None:
+            for place in self._made:
+                remove_folder(place)
+        for place in self._made:
+            leave_empty(place, place.parent)
+
+
+@contextlib.contextmanager
+def room_for(out: str | os.PathLike[str] | None, overwrite: bool = False) -> Iterator[Room]:
+    """Have room for the blocks of large images while these are scored."""
+    room = Room(None if out is None else meant(out), overwrite)
+    done = False
+    try:
+        yield room
+        done = True
+    finally:
+        room.clear(done)
+
+
+def score_in_blocks(
+    model: Model,
+    item: Item,
+    unknown: int | None,
+    factors: Factors,
+    begun: Begun,
+    asked: Mapping[str, Any],
+) -> Work[Scored]:
+    """Predict an image block by block, and score it by which labels meet.
+
+    Parameters
+    ----------
+    model : Model
+        What to score.
+    item : Item
+        With labels that are read by region.
+    unknown : int, optional
+        The label value that counts nowhere.
+    factors : list of float or None
+        By how much the network sees it enlarged.
+    begun : Begun
+        Where blocks are kept.
+    asked : dict
+        What the prediction depends on besides; JSON.
+
+    Returns
+    -------
+    (dict, list of dict, bool)
+        As `Task.score_pairs`, and whether contrast was held down.
+    """
+    found = yield from look_through(model, item, factors, begun, asked)
+    pairs = yield from pairs_in_blocks(model.task, item, unknown, found)
+    scores, rows = model.task.score_pairs(pairs)
+    return scores, rows, model.normalize.held_down(found.job.stats)
+
+
+def pairs_in_blocks(
+    task: Task, item: Item, unknown: int | None, found: FoundInBlocks
+) -> Work[Pairs]:
+    """Count which labels of the truth and of what was found meet, box by box."""
+    labels, objects = Total(), Total()
+    count = len(found.job.blocks)
+    for k, block in enumerate(found.blocks()):
+        yield Event("progress", f"{item.id}: labels of block {k + 1}/{count}", k, count)
+        for truth, inner in _truth_of(task, item, unknown, block):
+            seen = block.numbers[block.labels[inner]]
+            objects.add(contingency(truth, seen, unknown=UNKNOWN))
+            if block.classes is not None:
+                labels.add(contingency(truth, block.classes[inner], unknown=UNKNOWN))
+    numbered = objects.table()
+    met = labels.table() if found.semantic else numbered
+    classes = found.class_of
+    named = {} if found.semantic else classes
+    return Pairs(met, lambda: (numbered, classes if found.semantic else {}), named)
+
+
+def _truth_of(
+    task: Task, item: Item, unknown: int | None, block: Block
+) -> Iterator[tuple[np.ndarray, tuple[slice, ...]]]:
+    """Yield the labels of a block in boxes, -1 where unknown, and where in the block each is."""
+    # numbers of objects stay as they are: of a part it is not known what is in the others
+    numbered = task.objects(np.zeros((1,) * len(block.box), np.int32)) is not None
+    start = [side.start for side in block.box]
+    for inner in boxes_of(block.labels.shape, EDGE_PX[len(start)]):
+        box = tuple(slice(s + a.start, s + a.stop) for s, a in zip(start, inner, strict=True))
+        labels, known = read_labels(item, unknown, box)
+        problems = task.check_labels(labels, known)
+        if problems:
+            raise invalid("data", expected="labels that can be used",
+                          received=f"{item.annotations[0].name}: {problems[0]}")  # fmt: skip
+        truth = labels if numbered else np.asarray(task.prepare(labels))
+        truth = truth.astype(np.int32)
+        if known is not None:
+            truth[~known] = UNKNOWN
+        yield truth, inner
+
+
+def left_out(task: Task, ndim: int) -> str:
+    """Say which scores of a task are not known from which labels meet; "" where all are.
+
+    Examples
+    --------
+    >>> from cytoloom.tasks import Binary, Distance
+    >>> left_out(Binary(), 2), left_out(Distance(), 2)[:26]
+    ('', 'hausdorff_px, hausdorff95_')
+    """
+    nothing = np.zeros((1,) * ndim, np.uint8)
+    every = task.score(nothing, Found(nothing, semantic=task.objects(nothing) is None))[0]
+    empty = np.zeros(0, np.int64)
+    table = Contingency(empty, empty, empty)
+    own = task.score_pairs(Pairs(table, lambda: (table, {})))[0]
+    return ", ".join(name for name in every if name not in own)
+
+
+def without_words(name: str, names: str) -> str:
+    """Say which scores an image does not have, being too large to be seen as a whole."""
+    return say("{} is scored block by block, without {}: these need the whole image.", name, names)

@@ -1,0 +1,56 @@
+"""What is kept of a volume that is worked on block by block, until all of it is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import invalid
+from ...messages import Setting, say
+from ...storage.atomic import remove_folder, told
+from ...storage.unfinished import Unfinished
+
+
+class Begun:
+    """Blocks that are finished, and by what they are known again after a kill.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept.
+    overwrite : bool
+        Whether those of another prediction may be given up.
+
+    Attributes
+    ----------
+    blocks, new : Path
+        Folders of what was found in each block, and of what is made of these.
+    state : Unfinished
+        What was asked for, and what was decided before the first block.
+    """
+
+    def __init__(self, folder: Path, overwrite: bool) -> None:
+        self.folder = folder
+        self.blocks, self.new = folder / "blocks", folder / "new"
+        self.state = Unfinished(folder / "state")
+        self.overwrite = overwrite
+
+    def go_on(self, asked: Mapping[str, Any]) -> None:
+        """Go on with what was begun here, or begin; another prediction is given up if said so."""
+        differing = self.state.differences(asked) if self.state.begun else []
+        if differing and not self.overwrite:
+            remedy = "Use these again to go on, {} to start anew, or another name."
+            raise invalid(
+                "out",
+                expected=f"the same prediction as was begun in {self.folder}",
+                received=f"other {', '.join(differing)}",
+                remedy=say(remedy, Setting("overwrite", True)),
+            )
+        if differing or not self.state.begun:
+            for folder in (self.blocks, self.new):
+                remove_folder(folder)
+            self.state.forget()
+        self.state.begin(asked, {})
+        with told(self.blocks):
+            self.blocks.mkdir(exist_ok=True)
