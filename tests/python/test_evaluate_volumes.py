@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -275,8 +276,8 @@ def test_what_was_killed_goes_on(nuclei, model, large, tmp_path, monkeypatch):
     expected = cl.evaluate(model, data, **HOW)
     find, seen = looked_through.find_in_block, []
 
-    def dies(job, k, workers=None):
-        if k == 3:
+    def dies(last, job, k, workers=None):
+        if k == last:
             raise KeyboardInterrupt
         return counts(job, k, workers)
 
@@ -285,9 +286,11 @@ def test_what_was_killed_goes_on(nuclei, model, large, tmp_path, monkeypatch):
         return find(job, k, workers)
 
     out = tmp_path / "scores"
-    monkeypatch.setattr(looked_through, "find_in_block", dies)
-    with pytest.raises(KeyboardInterrupt):
-        cl.evaluate(model, data, out=out, **HOW)
+    for last in (0, 3):
+        monkeypatch.setattr(looked_through, "find_in_block", partial(dies, last))
+        assert not out.exists(), "nothing is left of nothing"
+        with pytest.raises(KeyboardInterrupt):
+            cl.evaluate(model, data, out=out, **HOW)
     assert [path.name for path in out.iterdir() if not path.name.startswith(".lock")] == [
         ".evaluating"
     ]

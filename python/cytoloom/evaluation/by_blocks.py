@@ -76,12 +76,12 @@ class Room:
         return Begun(place, self._overwrite)
 
     def clear(self, all_done: bool) -> None:
-        """Remove blocks; of scores with a folder only when they are written."""
-        if all_done or self._folder is None:
-            for place in self._made:
-                remove_folder(place)
+        """Remove blocks; of scores with a folder only when they are written, if there are some."""
         for place in self._made:
-            leave_empty(place, place.parent)
+            if all_done or self._folder is None or not any((place / "blocks").glob("*")):
+                remove_folder(place)
+            if self._folder is not None:
+                leave_empty(place.parent)
 
 
 @contextlib.contextmanager
