@@ -171,7 +171,8 @@ def test_every_verb_takes_an_ensemble(ensemble, out, tmp_path):
     told = str(cl.info(out, progress=False))
     assert "2 members" in told
     assert "by the member that has not seen it" in told
-    assert "2 members" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "2 members (independent networks, each trained without one fold" in card
     copy = ensemble.save(tmp_path / "copy.cytoloom")
     assert np.array_equal(cl.load(copy).predict(images[0]), ensemble.predict(images[0]))
     tuned = small.train(start=out, network=None, trainer=small.trainer(iterations=1))

@@ -10,6 +10,9 @@ from ..messages import changed, counted, say
 from .engines import SAME_F1, SAME_IOU, comparison
 from .record import Record
 
+MEMBERS = "(independent networks, each trained without one fold of the images)"
+"""What members are: of the ways measured in the how-to on ensembles, the one that this is."""
+
 
 def summary_of(model: Record) -> dict[str, str]:
     """Return what people ask of a model, as words: for `summary`, the card and R."""
@@ -17,7 +20,7 @@ def summary_of(model: Record) -> dict[str, str]:
     names = info["channels"]["names"]
     sizes = info["pixel_size_um"]
     diameter = info["diameter_px"]
-    members = f", {model.members} members" if model.members > 1 else ""
+    members = f", {model.members} members {MEMBERS}" if model.members > 1 else ""
     found = {
         "task": _words(model.task),
         "network": say("{}{}", _words(model.network), members),
