@@ -233,11 +233,41 @@ def test_means_are_over_repetitions(tmp_path: Path) -> None:
         compared(scored(tmp_path / "again", values), (), "ap50")
 
 
+def test_the_page_of_a_comparison_says_what_is_best_and_how_it_was_set(tmp_path: Path) -> None:
+    """Runs of .5 and .75 differ from their mean, .625, by less than all runs may: 0 to 1."""
+    store = scored(tmp_path, [("a", 0, 0.5), ("a", 1, 0.75), ("b", 0, 0.25)])
+    rows = [(5, "validation", "loss", 0.5), (10, "validation", "loss", 0.25)]
+    history = pd.DataFrame(rows, columns=["iteration", "set", "metric", "value"])
+    store.write_tables("d.a.binary.trainer.seed0", history=history)
+    cl.runs.compare(store=store, out=tmp_path / "out", progress=False)
+    page = (tmp_path / "out" / "comparison.html").read_text("utf-8")
+    low, high = cl.runs.compare(store=store).summary.loc[0, ["low", "high"]]
+    assert "3 runs of 2 combinations." in page
+    assert f"Best by dice: a, 0.625 ({low:.3f} to {high:.3f}), 2 runs." in page
+    assert "Next by dice: b, 0.250, 1 run." in page
+    assert "loss 0.250 at 10" in page
+    assert "filters: 8" in page
+    assert page.count('<img src="data:image/png;base64,') == 2
+    assert "<script" not in page
+
+
+def test_without_templates_the_rest_of_a_comparison_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = scored(tmp_path, [("a", 0, 0.5)])
+    cl.runs.compare(store=store, out=tmp_path / "out", progress=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    cl.runs.compare(store=store, out=tmp_path / "out", overwrite=True, progress=False)
+    assert not (tmp_path / "out" / "comparison.html").exists()
+    assert (tmp_path / "out" / "comparison.png").exists()
+
+
 def test_a_comparison_is_written_and_not_over_another(tmp_path: Path) -> None:
     store = scored(tmp_path, [("a", 0, 0.5), ("a", 1, 0.75), ("b", 0, 0.25)])
     out = tmp_path / "comparison"
     cl.runs.compare(store=store, out=out, progress=False)
-    assert {file.name for file in out.iterdir()} == {"comparison.csv", "comparison.png", "runs.csv"}
+    written = {"comparison.csv", "comparison.png", "comparison.html", "runs.csv"}
+    assert {file.name for file in out.iterdir()} == written
     assert len(pd.read_csv(out / "runs.csv")) == 3
     with pytest.raises(cl.InvalidError, match="Expected a new file"):
         cl.runs.compare(store=store, out=out, progress=False)
@@ -245,6 +275,9 @@ def test_a_comparison_is_written_and_not_over_another(tmp_path: Path) -> None:
         "d.a.binary.trainer.seed0", store=store, out=out, overwrite=True, progress=False
     )
     assert len(pd.read_csv(out / "runs.csv")) == 1
+    page = (out / "comparison.html").read_text("utf-8")
+    assert "d.a.binary.trainer.seed0" in page
+    assert "d.b.binary.trainer.seed0" not in page
     figure = cl.plots.repetitions(*dataclasses.astuple(cl.runs.compare(store=store))[:2])
     (panel,) = figure.axes
     assert [label.get_text() for label in panel.get_yticklabels()] == ["a", "b"]

@@ -37,17 +37,28 @@ def filled(editor: Path | None = None, **parts: Any) -> str:
     str
         HTML that loads nothing but what is in it, and pictures beside it.
     """
-    jinja2 = need_templates()
     style, script = _joined("css", editor), _joined("js", editor)
-    loader = jinja2.FileSystemLoader([HERE, *([editor] if editor else [])])
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     policy = {"style_hash": _hash(style), "script_hash": _hash(script)}
-    made: str = environment.get_template("page.html").render(
-        style=style, script=script, editor=editor, **policy, **parts
+    template = _template("page.html", [HERE, *([editor] if editor else [])])
+    made: str = template.render(style=style, script=script, editor=editor, **policy, **parts)
+    return made
+
+
+def without_script(template: Path, **parts: Any) -> str:
+    """Fill a template that has the style of all pages and no script; see `filled`."""
+    style = _joined("css", None)
+    made: str = _template(template.name, [template.parent]).render(
+        style=style, style_hash=_hash(style), **parts
     )
     return made
+
+
+def _template(name: str, folders: list[Path]) -> Any:
+    jinja2 = need_templates()
+    loader = jinja2.FileSystemLoader(folders)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)
 
 
 def review_list(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..components.arguments import checked
 from ..errors import invalid
 from ..messages import one_of
-from .figures import _figure, _panels
+from .figures import _MEMBERS, _figure, _panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,3 +84,48 @@ def repetitions(
     ax.set_xlabel(metric)
     ax.spines[["top", "right"]].set_visible(False)
     return _figure(ax)
+
+
+def curves(histories: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure | None:
+    """Draw the validation's curves of several runs, a panel for each metric.
+
+    Parameters
+    ----------
+    histories : dict of str to DataFrame
+        Of each run ``model.history``: columns iteration, set, metric, value, perhaps member.
+    colours : dict of str to str
+        Of each run the name of the colour that it shares with others, as the legend has it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        None where no run has a curve.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(10, "validation", "loss", 0.9), (20, "validation", "loss", 0.5)]
+    >>> one = pd.DataFrame(rows, columns=["iteration", "set", "metric", "value"])
+    >>> [ax.get_ylabel() for ax in curves({"a": one}, {"a": "narrow"}).axes]
+    ['loss']
+    """
+    held = {run: rows[rows["set"] == "validation"] for run, rows in histories.items()}
+    metrics = list(dict.fromkeys(m for rows in held.values() for m in rows["metric"]))
+    if not metrics:
+        return None
+    kinds = list(dict.fromkeys(colours.values()))
+    panels = _panels(1, len(metrics), (4.5, 3.2))
+    for ax, metric in zip(panels, metrics, strict=True):
+        named = set()
+        for run, rows in held.items():
+            kind = colours[run]
+            by = ["member"] if "member" in rows else ["set"]
+            for _, line in rows[rows["metric"] == metric].groupby(by):
+                label = None if kind in named else kind
+                colour = _MEMBERS[kinds.index(kind) % len(_MEMBERS)]
+                ax.plot(line["iteration"], line["value"], color=colour, alpha=0.8, label=label)
+                named.add(kind)
+        ax.set(xlabel="iteration", ylabel=metric)
+        ax.spines[["top", "right"]].set_visible(False)
+    panels[0].legend(frameon=False)
+    return _figure(panels[0])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import invalid
 from ..messages import counted, one_of
-from ..storage.atomic import make_folder, meant, new_file, write_whole
 from ..uncertainty.intervals import mean_interval
 from .parts import KINDS
 from .store import Store, chosen
@@ -27,7 +24,6 @@ GROUP = [*KINDS, "start", "members"]
 COMPARED = [*GROUP, "set", "metric", "value", "low", "high", "n"]
 ABOUT = ["least", "most", "less"]
 """Of each metric the least and the most that it may be, and whether less is better."""
-FILES = ("comparison.csv", "comparison.png", "runs.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,19 +277,3 @@ def _shared(store: Store, done: Sequence[str], each: pd.DataFrame) -> str:
         m for m in each["metric"] if m in shared
     ]
     return wanted[0] if wanted else str(each["metric"].iloc[0])
-
-
-def write_compared(found: RunComparison, out: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Write the tables of a comparison and its picture into a folder."""
-    from ..plots import repetitions, save
-
-    folder = meant(out)
-    for name in FILES:
-        if (folder / name).exists() and not overwrite:
-            raise new_file(folder / name)
-    make_folder(folder, folder)
-    picture = repetitions(found.summary, found.runs, metric=found.metric)
-    save(picture, folder / FILES[1], overwrite=True)
-    for name, rows in ((FILES[2], found.runs), (FILES[0], found.summary)):
-        write_whole(folder / name, lambda path, rows=rows: rows.to_csv(path, index=False))
-    return folder

@@ -213,7 +213,8 @@ def compare(
     metric : str, optional
         By which they are sorted and drawn; default that by which their models are known.
     out : path, optional
-        Folder for the tables, comparison.csv and runs.csv, and a picture, comparison.png.
+        Folder for the tables, comparison.csv and runs.csv, a picture, comparison.png, and a page
+        with all of it, curves and settings, comparison.html (with the extra ``report``).
     overwrite : bool, default False
         Replace the comparison that is in `out`.
     progress : bool or "auto", default "auto"
@@ -242,13 +243,15 @@ def compare(
     >>> import cytoloom as cl
     >>> print(cl.runs.compare(store="runs/"))  # doctest: +SKIP
     """
-    from .outcomes import compared, write_compared
+    from .comparison import write_compared
+    from .outcomes import compared
     from .store import as_store
 
-    found = compared(as_store(store), names, metric)
+    place = as_store(store)
+    found = compared(place, names, metric)
     if out is not None:
-        folder = write_compared(found, out, overwrite)
-        yield note(f"Tables and picture written to {folder}.")
+        folder = write_compared(place, found, out, overwrite)
+        yield note(f"Tables and pictures written to {folder}.")
     return found
 
 
