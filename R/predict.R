@@ -47,8 +47,9 @@
 #' @param block_px Edges of the blocks of an image that goes to OME-Zarr, one number or one per
 #'   axis; `NULL`: as large as memory allows. Labels do not depend on it where objects are smaller
 #'   than what is seen around a block; those that are larger are counted and named.
-#' @param workers Processes of this machine that work on blocks side by side; above 1 after
-#'   `cl_install(extras = "cluster")`.
+#' @param workers Processes of this machine that work on blocks, or on the images of a folder, side
+#'   by side; needs `out`, and above 1 `cl_install(extras = "cluster")`. At most as many as there
+#'   are cores.
 #' @param part Which part of the blocks, or of the images of a folder, to work on, `"3/40"`: for
 #'   jobs of a queue, one each, in any order and at the same time; needs `out`. When all have ended,
 #'   the same call without it puts them together, and does what none has done.
@@ -150,7 +151,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  if (is.null(out)) refuse_files(overlay, maps, uncertainty, objects)
+  if (is.null(out)) refuse_files(overlay, maps, uncertainty, objects, workers, part)
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     found <- call_python(
@@ -179,10 +180,11 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
 }
 
 # What is written to files needs a folder for them.
-refuse_files <- function(overlay, maps, uncertainty, objects) {
+refuse_files <- function(overlay, maps, uncertainty, objects, workers, part) {
   written <- c(
     overlay = isTRUE(overlay), maps = isTRUE(maps), uncertainty = isTRUE(uncertainty),
-    objects = list(objects) %in% "parquet"
+    objects = list(objects) %in% "parquet", workers = !list(workers) %in% list(1, 1L),
+    part = !is.null(part)
   )
   if (any(written)) {
     stop_clean("Invalid `", names(which(written))[1], "`. Expected `out` with it.")

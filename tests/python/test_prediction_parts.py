@@ -14,7 +14,9 @@ import tifffile
 import cytoloom as cl
 import kills
 from cytoloom.errors import InvalidError
+from cytoloom.prediction import parts
 from cytoloom.prediction.parts import share_of
+from cytoloom.storage.lock import Lock
 from cytoloom.storage.unfinished import LINES
 
 NAMES = [f"image_{k}" for k in range(7)]
@@ -117,6 +119,28 @@ def test_a_bad_image_and_other_settings_leave_what_parts_have(model, images, tmp
     found = cl.predict(model, images, out=out, progress=False)
     assert found.names == [name for name in NAMES if name != "image_1"]
     assert found.files.set_index("image")["status"]["image_1"] != "ok"
+
+
+def test_a_part_says_once_for_whom_it_waits_and_when_it_gives_up(
+    model, images, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(parts, "LOOK_S", 0.01)
+    out = tmp_path / "out"
+    out.mkdir()
+    lock = Lock(out, "predict")
+    lock.acquire()
+    events = cl.predict.events(model, images, out=out, part="2/3", rescale=None)
+    waiting = [next(events) for _ in range(4)]
+    assert [event.kind for event in waiting] == ["note", *["progress"] * 3]
+    assert "Part 2 of 3 waits for `predict` in process" in waiting[0].message
+    lock.release()
+    assert next(events).message != waiting[0].message
+    events.close()
+    lock.acquire()
+    monkeypatch.setattr(parts, "PARTS_WAIT_S", 0.0)
+    with pytest.raises(InvalidError, match=r"`part`.*none, `predict` in process.*has ended"):
+        cl.predict(model, images, out=out, part="2/3", progress=False)
+    lock.release()
 
 
 def test_more_parts_than_images_and_every_image_once():

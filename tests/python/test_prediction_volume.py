@@ -449,7 +449,7 @@ def test_results_are_opened_again(model: cl.Model, image: np.ndarray, tmp_path: 
     ("more", "words"),
     [
         ({"out": None, "block_px": 64}, r"`block_px`.*`out`"),
-        ({"out": "results", "workers": 2}, r"`workers`.*`out`"),
+        ({"out": "results", "block_px": 64}, r"`block_px`.*`out`"),
         ({"block_px": 0}, r"`block_px`.*whole numbers above 0"),
         ({"block_px": (64, 64, 64)}, r"`block_px`.*2 for this image"),
         ({"block_px": 8}, r"`block_px`.*which is seen around each"),

@@ -25,6 +25,13 @@ test_that("what cannot be meant of blocks is refused in R's words", {
   out <- file.path(tempdir(), "cells.zarr")
   expect_error(predict(model, image, out = out, block_px = 1.5), "Invalid `block_px`")
   expect_error(predict(model, image, out = out, workers = 0), "Invalid `workers`")
+  expect_error(predict(model, image, workers = 2), "Invalid `workers`.*`out`")
+  expect_error(predict(model, image, part = "1/2"), "Invalid `part`.*`out`")
+  folder <- tempfile("results")
+  expect_error(
+    predict(model, image, out = folder, workers = 2, part = "1/2"), "`part` or `workers`"
+  )
+  expect_error(predict(model, image, out = folder, workers = 1000), "`workers`.*at most")
   expect_error(predict(model, image, out = out, overlay = TRUE), "Invalid `overlay`")
   expect_false(dir.exists(out))
 })

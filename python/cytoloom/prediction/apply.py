@@ -53,6 +53,8 @@ class Predicted:
         What its pixels were, see `pixels_seen`; empty where nothing is written.
     held_down : bool
         Whether its contrast was, see `Normalize.held_down`.
+    files : dict of str to str or None
+        SHA-256 of what was written by name below the folder, where another process did so.
     """
 
     row: dict[str, Any]
@@ -61,6 +63,7 @@ class Predicted:
     notes: Sequence[str] = ()
     pixels: str = ""
     held_down: bool = False
+    files: Mapping[str, str] | None = None
 
 
 def predict_one(

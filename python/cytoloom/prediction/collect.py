@@ -38,12 +38,14 @@ from ..runtime.parallel import side_by_side
 from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
 from ..storage.tables import need_parquet, typed, with_counts
 from ..version import __version__
+from ..volumes.work import Lost
 from .apply import Predicted, predict_one
 from .decided import decided, decided_otherwise
 from .folder import InMemory, ResultsFolder, objects_of
 from .parts import Part, begun, part_words, share_of
 from .predictions import FILES_COLUMNS, Predictions
 from .summary import summary_table, unlike_words
+from .workers import Spread, by_workers
 
 if TYPE_CHECKING:
     from ..images.channels import Channels
@@ -187,14 +189,20 @@ def _other_images(
 
 
 def collect(
-    model: Model, items: Sequence[Item], rescale: Any, folder: InMemory, **pictures: bool
+    model: Model,
+    items: Sequence[Item],
+    rescale: Any,
+    folder: InMemory,
+    spread: Spread | None = None,
+    **pictures: bool,
 ) -> Work[Predictions]:
     """Predict each image and put the tables together; a bad one among others is a row.
 
-    `pictures` are what is written besides: `overlay`, `maps`, `uncertainty`, `parquet`.
+    `spread` says by which processes, default this one. `pictures` are what is written besides:
+    `overlay`, `maps`, `uncertainty`, `parquet`.
     """
     factors = yield from begin_with(model, items, rescale, folder)
-    done = yield from each_of(model, items, factors, folder, **pictures)
+    done = yield from each_of(model, items, factors, folder, spread, **pictures)
     for text in held_down_words([item.id for item in items if done[item.id].held_down]):
         yield warn(text)
     parquet = pictures.get("parquet", False)
@@ -246,6 +254,7 @@ def each_of(
     items: Sequence[Item],
     factors: Mapping[str, Factors],
     folder: InMemory,
+    spread: Spread | None = None,
     **pictures: bool,
 ) -> Work[dict[str, Predicted]]:
     """Predict those images that are not finished, and return what came of each."""
@@ -257,16 +266,30 @@ def each_of(
     def work(item: Item, workers: int) -> Predicted:
         return predict_one(model, item, factors[item.id], folder, workers, **pictures)
 
-    with each_image(model, left, work) as begun:
+    lost: dict[str, Lost] = {}
+    by_others = isinstance(folder, ResultsFolder) and spread and spread.several(len(left))
+    with (
+        by_workers(spread, left, factors, folder, pictures)
+        if by_others
+        else each_image(model, left, work)
+    ) as begun:
         for item, finish in begun:
             count = len(done)
             yield Event("progress", f"image {count + 1}/{len(items)}: {item.id}", count, len(items))
-            one = done[item.id] = _finished(finish, item, folder, alone=len(items) == 1)
+            try:
+                one = _finished(finish, item, folder, alone=len(items) == 1)
+            except Lost as error:
+                lost[item.id] = error
+                yield warn(say("{}: {}", item.id, str(error)))
+                continue
+            done[item.id] = one
             for text in one.notes:
                 yield warn(text)
             folder.check()
             if one.row["status"] == "ok":
-                folder.keep(one.row, one.objects, one.pixels)
+                folder.keep(one.row, one.objects, one.pixels, one.files)
+    if lost:
+        raise _lost(lost)
     return done
 
 
@@ -317,6 +340,21 @@ def together(
     return Predictions(objects, files, summary, folder.path, kept, written, **how)
 
 
+def _lost(lost: Mapping[str, Lost]) -> InvalidError:
+    """Return the error where images ended the processes that worked on them."""
+    first = next(iter(lost))
+    return invalid(
+        "workers",
+        expected="workers that finish each image",
+        received=f"{counted(len(lost), 'image')} of which each ended several, such as {first}",
+        remedy=say(
+            "The others are kept. Give workers more memory, or use fewer ({}), and the same call "
+            "goes on.",
+            Setting("workers", 1),
+        ),
+    )
+
+
 def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:
     """Return what a table says of images, a row each, named to stand beside columns of our own."""
     return typed(pd.DataFrame([beside(own, item.columns) for item in items], dtype=object))
@@ -332,7 +370,7 @@ def _finished(
     """Return what came of one image, also of one that cannot be read."""
     try:
         one = finish()
-    except DiskError:  # nothing else can be written, either
+    except (DiskError, Lost):  # of the disk: nothing else can be written, either
         folder.check()
         raise
     except (InvalidError, OSError) as error:

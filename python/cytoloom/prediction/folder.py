@@ -15,7 +15,7 @@ from ..datasets.sources import ArraySource
 from ..errors import invalid
 from ..images.formats import is_image_folder
 from ..images.inside import divided
-from ..messages import Setting, counted, say
+from ..messages import counted
 from ..storage.atomic import is_regular, leave_empty, meant, sha256_of, told
 from ..storage.durable import durable
 from ..storage.lock import Lock, locked
@@ -41,9 +41,9 @@ from ..storage.results import (
     write_run,
 )
 from ..storage.tables import packed, read_table, unpacked, write_table
-from ..storage.unfinished import LINES, Unfinished, lines_of
+from ..storage.unfinished import LINES, Unfinished, begun_otherwise, lines_of
 from ..storage.written import RECORD, Written
-from .parts import PARTS_WAIT_S, Part, share_of
+from .parts import Part, share_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,8 +111,17 @@ class InMemory:
     def check(self) -> None:
         """Raise where the folder is gone."""
 
-    def keep(self, row: Mapping[str, Any], objects: pd.DataFrame, pixels: str) -> None:
-        """Keep that an image is finished: its row, its objects and what its pixels were."""
+    def keep(
+        self,
+        row: Mapping[str, Any],
+        objects: pd.DataFrame,
+        pixels: str,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep that an image is finished: its row, its objects and what its pixels were.
+
+        `files` are SHA-256 by name below the folder, of those that another process wrote.
+        """
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:
         """Write tables by name, `PREDICTED` last, and let all results take their place.
@@ -263,13 +272,7 @@ class ResultsFolder(InMemory):
 
     def begin(self, asked: Mapping[str, Any], differing: Sequence[str]) -> None:  # noqa: D102
         if differing and not self._overwrite:
-            remedy = "Use these again to go on, {} to start anew, or another name."
-            raise invalid(
-                "out",
-                expected=f"the same prediction as was begun in {self._folder}",
-                received=f"other {', '.join(differing)}",
-                remedy=say(remedy, Setting("overwrite", True)),
-            )
+            raise begun_otherwise(self._folder, differing)
         for name in names_of(self._names.values()):
             if self._is_lost(name):
                 (self._folder / name).unlink()
@@ -290,21 +293,29 @@ class ResultsFolder(InMemory):
         self._state.decide(name, value)
 
     def place(self, kind: str, image: str) -> Path:  # noqa: D102
-        inside = self._stage / kind
-        with told(inside):
-            self._stage.mkdir(exist_ok=True)
-            # the folder of results is never made: one that has disappeared is an error
-            inside.mkdir(exist_ok=True)
-        return inside / f"{self._names[image]}{KINDS[kind]}"
+        return place_in(self._stage, kind, self._names[image])
+
+    def stem(self, image: str) -> str:
+        """Return what files of an image are called, but for their ending."""
+        return self._names[image]
+
+    @property
+    def beside(self) -> tuple[Path, Path, str]:
+        """What another process needs to write: the folder, where in it, and whose turn it is."""
+        return self._folder, self._stage, self._lock.token
 
     def check(self) -> None:  # noqa: D102
         self._lock.check()
 
     def keep(  # noqa: D102
-        self, row: Mapping[str, Any], objects: pd.DataFrame, pixels: str
+        self,
+        row: Mapping[str, Any],
+        objects: pd.DataFrame,
+        pixels: str,
+        files: Mapping[str, str] | None = None,
     ) -> None:
-        made = [n for n in names_of([self._names[row["image"]]]) if (self._stage / n).is_file()]
-        digests = {name: sha256_of(self._stage / name) for name in made}
+        made = made_in(self._stage, self._names[row["image"]]) if files is None else files
+        digests = dict(made)
         waits = self._replacing or self._part is not None
         if not waits:
             # somebody may have put files here in the meantime
@@ -382,6 +393,22 @@ class ResultsFolder(InMemory):
             leave_empty(*(self._folder / kind for kind in KINDS))
 
 
+def place_in(stage: Path, kind: str, stem: str) -> Path:
+    """Return where a file of an image is written before it takes its place."""
+    inside = stage / kind
+    with told(inside):
+        stage.mkdir(exist_ok=True)
+        # the folder of results is never made: one that has disappeared is an error
+        inside.mkdir(exist_ok=True)
+    return inside / f"{stem}{KINDS[kind]}"
+
+
+def made_in(stage: Path, stem: str) -> dict[str, str]:
+    """Return the SHA-256 of the files of an image, by name below the folder."""
+    made = (name for name in names_of([stem]) if (stage / name).is_file())
+    return {name: sha256_of(stage / name) for name in made}
+
+
 @contextlib.contextmanager
 def open_results(
     out: str | os.PathLike[str] | None,
@@ -389,6 +416,7 @@ def open_results(
     items: Sequence[Item],
     given: Any = None,
     part: Part | None = None,
+    wait_s: float = 0.0,
 ) -> Iterator[InMemory]:
     """Find out before the first image that results can be written, and mix with nothing.
 
@@ -403,7 +431,9 @@ def open_results(
     given : object
         What they were taken from: a table, perhaps, which is not written to, either.
     part : (int, int), optional
-        Which part of the images to work on, of how many; another run is then waited for.
+        Which part of the images to work on, of how many.
+    wait_s : float, default 0
+        For so long another run is waited for.
     """
     if out is None:
         yield InMemory()
@@ -416,7 +446,6 @@ def open_results(
     if real(out) in {os.path.dirname(real(path)) for path in images}:
         expected = "a folder other than that of the images"
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
-    wait_s = 0.0 if part is None else PARTS_WAIT_S
     with claimed(out, "predict", wait_s=wait_s) as (path, lock):
         refuse_odd_folders(path, (*KINDS, UNFINISHED))
         begun = (path / UNFINISHED).is_dir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..events import Work, verb
@@ -102,8 +104,8 @@ def predict(
         default as large as memory allows. Labels do not depend on it where objects are smaller than
         what is seen around a block; those that are larger are counted and named.
     workers : int, default 1
-        Processes of this machine that work on blocks side by side; above 1 with the extra
-        ``cluster``.
+        Processes of this machine that work on blocks, or on the images of a folder, side by side;
+        needs `out`, and above 1 the extra ``cluster``. At most as many as there are cores.
     client : dask.distributed.Client, optional
         Whose workers do that instead: of a cluster, whatever its kind.
     part : str, optional
@@ -142,6 +144,7 @@ def predict(
     from ..models.identity import run_of
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
+    from ..storage.atomic import meant
     from .blockwise.volume import check_blocks, collect_volume, is_volume
     from .collect import (
         check_options,
@@ -152,7 +155,8 @@ def predict(
         items_for,
     )
     from .folder import ResultsFolder, open_results
-    from .parts import part_of
+    from .parts import entered, part_of
+    from .workers import Spread
 
     # all that results depend on beside model and images; by it an unfinished one is known again
     asked = {
@@ -184,12 +188,16 @@ def predict(
         )
     share = part_of(part)
     how: dict[str, bool] = {**pictures, "parquet": objects == "parquet"}
-    with open_results(out, overwrite, items, images, share) as folder:
+    with contextlib.ExitStack() as stack:
+        opened = partial(open_results, out, overwrite, items, images, share)
+        first = "decides what holds for all images"
+        folder = yield from entered(stack, opened, meant(out or ""), share, first)
         if share is not None and isinstance(folder, ResultsFolder):
             yield from go_on_or_begin(turned, items, folder, asked)
             return (yield from collect_part(turned, items, rescale, folder, share, **how))
         given, written = images_of(model, images, asked), out is not None
         folder.run = run_of("predict", model, given, asked, hashed=written)
         yield from go_on_or_begin(turned, items, folder, asked)
-        found: Predictions = yield from collect(turned, items, rescale, folder, **how)
+        spread = Spread(model, views, workers, client)
+        found: Predictions = yield from collect(turned, items, rescale, folder, spread, **how)
     return found

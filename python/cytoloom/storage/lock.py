@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
-from ..messages import VerbName, say, shortened
+from ..messages import Message, VerbName, say, shortened
 from .atomic import is_other_than_file, is_regular, told
 
 LOCK = ".in-use"
@@ -49,12 +49,14 @@ class Lock:
     ----------
     path : Path
         The file that says so.
+    token : str
+        By which the run is known in it.
     """
 
     def __init__(self, folder: Path, verb: str, argument: str = "out") -> None:
         self.path = folder / LOCK
         self._argument = argument
-        self._token = uuid.uuid4().hex
+        self.token = uuid.uuid4().hex
         self._verb = verb
         self._ended = threading.Event()
 
@@ -103,15 +105,12 @@ class Lock:
 
     def is_held(self) -> bool:
         """Whether the turn is still this run's."""
-        return (_read(self.path) or {}).get("token") == self._token
+        return (_read(self.path) or {}).get("token") == self.token
 
     def check(self) -> None:
         """Raise `Gone` where the turn was lost: with the folder, or to another run."""
         if not self.is_held():
-            raise Gone(
-                f"The folder {self.path.parent} disappeared, or another run has taken it: "
-                "what was written to it may be lost."
-            )
+            raise _gone(self.path.parent)
 
     def release(self) -> None:
         """Give the turn to others."""
@@ -121,7 +120,7 @@ class Lock:
                 self.path.unlink()
 
     def _made(self) -> bool:
-        plain = {"token": self._token, "verb": self._verb, "since": time.time(), **_this_process()}
+        plain = {"token": self.token, "verb": self._verb, "since": time.time(), **_this_process()}
         try:
             handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
@@ -136,7 +135,7 @@ class Lock:
 
     def _remove(self, owner: dict[str, Any]) -> None:
         """Remove the file of a dead run, and of no other: somebody else may just have done it."""
-        aside = self.path.with_name(f"{LOCK}-{self._token}")
+        aside = self.path.with_name(f"{LOCK}-{self.token}")
         try:
             os.replace(self.path, aside)
         except FileNotFoundError:
@@ -192,6 +191,42 @@ def locked(folder: Path, verb: str, argument: str = "out", wait_s: float = 0.0) 
         yield lock
     finally:
         lock.release()
+
+
+def refuse_another(folder: Path, token: str) -> None:
+    """Raise `Gone` where another run has a folder than that which began this work.
+
+    For processes that work for the run that has it, and may outlive it. Where nothing says whose
+    the folder is, as a disk of a network may have it for a while, it is that run's.
+    """
+    owner = _read(folder / LOCK)
+    if owner and owner.get("token") != token:
+        raise _gone(folder)
+
+
+def _gone(folder: Path) -> Gone:
+    return Gone(
+        f"The folder {folder} disappeared, or another run has taken it: "
+        "what was written to it may be lost."
+    )
+
+
+def user_of(folder: Path) -> Message:
+    """Say which run, that may still be at work, has a folder; "" where none has.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with locked(folder, "predict"):
+    ...     " in process " in user_of(folder)
+    True
+    >>> str(user_of(folder))
+    ''
+    """
+    owner = _read(folder / LOCK)
+    if owner is None or not _lives(owner, folder / LOCK):
+        return say("")
+    return _run_of(owner) if owner else say("a run that has just begun")
 
 
 def in_use(folder: Path) -> bool:
@@ -262,9 +297,12 @@ def _words(owner: dict[str, Any]) -> str:
     if not owner:
         return "which another run has just begun to use"
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["since"]))
+    return say("to which {} writes since {}", _run_of(owner), since)
+
+
+def _run_of(owner: dict[str, Any]) -> Message:
     where = f"process {owner['pid']} on {shortened(str(owner.get('host')))}"
-    verb = VerbName(shortened(str(owner.get("verb"))))
-    return say("to which {} in {} writes since {}", verb, where, since)
+    return say("{} in {}", VerbName(shortened(str(owner.get("verb")))), where)
 
 
 def _this_process() -> dict[str, Any]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
+from ..messages import Setting, say
 from .atomic import (
     is_other_than_file,
     is_partial,
@@ -158,6 +159,17 @@ def _read_lines(path: Path) -> dict[str, Plain]:
     with open(path, "rb") as stream:
         kept = [plain for line in stream if (plain := _unsealed(line))]
     return {plain["key"]: plain["value"] for plain in kept}
+
+
+def begun_otherwise(folder: Path, differing: Sequence[str]) -> InvalidError:
+    """Return the error where something else is asked for than was begun in a folder."""
+    remedy = "Use these again to go on, {} to start anew, or another name."
+    return invalid(
+        "out",
+        expected=f"the same prediction as was begun in {folder}",
+        received=f"other {', '.join(differing)}",
+        remedy=say(remedy, Setting("overwrite", True)),
+    )
 
 
 def lines_of(folder: Path) -> int:

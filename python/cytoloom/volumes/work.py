@@ -6,11 +6,13 @@ import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
-from ..errors import invalid
-from ..messages import Argument, Setting, say
+from ..errors import InvalidError, invalid
+from ..messages import Argument, Setting, counted, say
+from ..runtime.machine import cores
 
 AHEAD = 4
 """Blocks that wait for each worker: a scheduler need not know millions of them at once."""
@@ -18,14 +20,22 @@ CLUSTER_S = 1800
 """So long the first worker of a cluster is waited for."""
 RETRIES = 2
 """How often a block is tried again whose worker was lost or ran out of memory."""
+K = TypeVar("K", contravariant=True)
+R = TypeVar("R", covariant=True)
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 
-class Work(Protocol):
+class Work(Protocol[K, R]):
     """What is done with block `k`; a function of a module, so that workers find it."""
 
-    def __call__(self, job: Any, k: int, workers: int | None) -> str:
-        """Do it, unless it is done; ``"kept"`` or ``"done"``."""
+    def __call__(self, job: Any, k: K, workers: int | None) -> R:
+        """Do it; what is large is kept in files, and not returned."""
         ...
+
+
+class Lost(InvalidError):
+    """Work that ended several processes, one after the other."""
 
 
 @contextlib.contextmanager
@@ -88,7 +98,13 @@ def _cluster(workers: int) -> Any:
     how = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     if os.name == "nt":
         return LocalCluster(**how, memory_limit=0)
-    return SubprocessCluster(**how, worker_kwargs={"memory_limit": 0})
+    parent = "cytoloom.volumes.parent"
+    return SubprocessCluster(
+        **how,
+        scheduler_kwargs={"preload": [parent], "preload_argv": [str(os.getpid())]},
+        worker_class=f"{parent}.Starter",
+        worker_kwargs={"memory_limit": 0, "parent": os.getpid()},
+    )
 
 
 def _wait_for(client: Any) -> None:
@@ -100,6 +116,24 @@ def _wait_for(client: Any) -> None:
         remedy = "Look whether its jobs are in the queue, and whether they reach this machine."
         raise invalid("client", expected="a cluster with workers", received=got,
                       remedy=remedy) from None  # fmt: skip
+
+
+def check_workers(workers: Any, client: Any = None) -> None:
+    """Refuse a number of processes that cannot be meant, or that cannot be started here.
+
+    Raises
+    ------
+    InvalidError
+        No whole number above 0, more than there are cores, or Dask is not installed.
+    """
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise invalid("workers", expected="a whole number above 0", received=workers)
+    most = max(2, cores())
+    if client is None and workers > most:
+        expected = f"at most {most} on this machine, which has {counted(cores(), 'core')}"
+        raise invalid("workers", expected=expected, received=workers)
+    if workers > 1 or client is not None:
+        need_dask()
 
 
 def need_dask() -> None:
@@ -116,8 +150,13 @@ def need_dask() -> None:
 
 
 def each_block(
-    work: Work, job: Any, numbers: Sequence[int], client: Any, threads: int | None = None
-) -> Iterator[tuple[int, Callable[[], str]]]:
+    work: Work[Thing, Result],
+    job: Any,
+    numbers: Iterable[Thing],
+    client: Any,
+    threads: int | None = None,
+    what: str = "block",
+) -> Iterator[tuple[Thing, Callable[[], Result]]]:
     """Do something with blocks, in whatever order they are done.
 
     Parameters
@@ -126,12 +165,14 @@ def each_block(
         See `Work`.
     job : object
         What all blocks have in common.
-    numbers : sequence of int
-        The blocks.
+    numbers : iterable of int
+        The blocks; or other things, taken as they are needed and sent one by one.
     client : dask.distributed.Client or None
         Of `workers_of`.
     threads : int, optional
         Of each worker.
+    what : str, default "block"
+        What such a thing is called.
 
     Yields
     ------
@@ -144,33 +185,55 @@ def each_block(
         return
     from distributed import as_completed
 
-    # in a list: of a dictionary each value would be sent by itself
-    (sent,) = client.scatter([job], broadcast=True, hash=False)
+    sent = _sent(client, job)
     rest = iter(numbers)
     per_worker = sum(client.nthreads().values()) or 1
+    # a scheduler takes a name that it knows, of an earlier call, for that work and its result
+    names = (f"{what}-{uuid.uuid4().hex}" for _ in itertools.count())
 
-    def start(k: int) -> Any:
+    def start(k: Thing) -> Any:
         """Ask for a block."""
-        return client.submit(work, sent, k, threads, pure=False, retries=RETRIES, key=f"block-{k}")
+        how = {"pure": False, "retries": RETRIES, "key": next(names)}
+        return client.submit(work, sent, k, threads, **how)
 
     running = {start(k): k for k in itertools.islice(rest, AHEAD * per_worker)}
     waiting = as_completed(list(running))
     for future in waiting:
-        yield running.pop(future), functools.partial(_result_of, future)
+        yield running.pop(future), functools.partial(_result_of, future, what)
         for k in itertools.islice(rest, 1):
             added = start(k)
             running[added] = k
             waiting.add(added)
 
 
-def _result_of(future: Any) -> str:
+def _sent(client: Any, job: Any) -> Any:
+    """Have what all work needs on each worker that needs it.
+
+    As work itself: what is only handed to workers is lost for all of them with the one that has it,
+    and may have only one that began before the others.
+    """
+    import dask
+
+    # of a model with its weights, once
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+        return client.submit(_itself, [job], pure=False, retries=RETRIES)
+
+
+def _itself(job: list[Any]) -> Any:
+    # in a list: of a dictionary each value would be looked through for work
+    return job[0]
+
+
+def _result_of(future: Any, what: str) -> Any:
     """Return what came of a block, or raise why nothing did."""
     from distributed import KilledWorker
 
     try:
-        return str(future.result())
+        return future.result()
     except KilledWorker:
         got = "one that ended several workers, as it does where memory is short"
-        remedy = say("Give each more memory, or pass a smaller {}.", Argument("block_px"))
-        raise invalid("workers", expected="workers that finish a block", received=got,
-                      remedy=remedy) from None  # fmt: skip
+        smaller = say("Give each more memory, or pass a smaller {}.", Argument("block_px"))
+        remedy = smaller if what == "block" else "Give each more memory."
+        said = invalid("workers", expected=f"workers that finish each {what}", received=got,
+                       remedy=remedy)  # fmt: skip
+        raise Lost(*said.args).of(said) from None

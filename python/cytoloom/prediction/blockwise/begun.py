@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import invalid
-from ...messages import Setting, say
 from ...storage.atomic import remove_folder, told
-from ...storage.unfinished import Unfinished
+from ...storage.unfinished import Unfinished, begun_otherwise
 
 
 class Begun:
@@ -40,13 +38,7 @@ class Begun:
         """Go on with what was begun here, or begin; another prediction is given up if said so."""
         differing = self.state.differences(asked) if self.state.begun else []
         if differing and not self.overwrite:
-            remedy = "Use these again to go on, {} to start anew, or another name."
-            raise invalid(
-                "out",
-                expected=f"the same prediction as was begun in {self.folder}",
-                received=f"other {', '.join(differing)}",
-                remedy=say(remedy, Setting("overwrite", True)),
-            )
+            raise begun_otherwise(self.folder, differing)
         if differing or not self.state.begun:
             for folder in (self.blocks, self.new):
                 remove_folder(folder)

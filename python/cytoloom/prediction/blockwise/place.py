@@ -52,7 +52,7 @@ class Place(Begun, InMemory):
 
     def __init__(self, target: Path, overwrite: bool) -> None:
         InMemory.__init__(self)
-        Begun.__init__(self, target.with_name(f".{target.name}.predicting"), overwrite)
+        Begun.__init__(self, working_at(target), overwrite)
         self.target, self.path = target, target / WITHIN
         store, name = place_of(target)
         self.source = "../../" if name and is_multiscale(store) else ""
@@ -151,6 +151,18 @@ def _newest_ns(target: Path) -> int:
         for inner, _, names in os.walk(part):
             times += [os.stat(os.path.join(inner, name)).st_mtime_ns for name in names]
     return max(times)
+
+
+def working_at(out: str | os.PathLike[str]) -> Path:
+    """Return the folder beside a label image in which it comes to be.
+
+    Examples
+    --------
+    >>> working_at("big.zarr/labels/cells").name
+    '.cells.predicting'
+    """
+    target = meant(out)
+    return target.with_name(f".{target.name}.predicting")
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +32,16 @@ from ...storage.atomic import meant, told
 from ...version import __version__
 from ...volumes.blocks import Blocks, Box
 from ...volumes.work import Work as OfBlock
-from ...volumes.work import each_block, need_dask, workers_of
+from ...volumes.work import check_workers, each_block, workers_of
 from ..collect import together
 from ..decided import state_of
-from ..parts import PARTS_WAIT_S, begun, part_of, part_words
+from ..parts import begun, check_parts, entered, part_of, part_words
 from .begun import Begun
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
 from .joined import Joined, join
 from .pictures import KINDS
-from .place import Place, open_place
+from .place import Place, open_place, working_at
 from .written import Writing, predicted, write_block
 
 if TYPE_CHECKING:
@@ -69,15 +71,13 @@ def check_blocks(
 ) -> None:
     """Refuse what cannot be meant of blocks before anything is read."""
     part_of(part)
+    check_workers(workers, client)
     if not is_volume(out):
-        asked = {"block_px": block_px is not None, "workers": workers != 1, "client": client}
-        if part is not None and out is None:
-            expected = say("{} with it", Argument("out"))
-            raise invalid("part", expected=expected, received=say("{}", Setting("out", None)))
-        for name in (name for name, given in asked.items() if given):
+        if block_px is not None:
             expected = say("{} in a Zarr store with it, such as cells.zarr", Argument("out"))
             received = say("{}", Setting("out", out if out is None else str(out)))
-            raise invalid(name, expected=expected, received=received)
+            raise invalid("block_px", expected=expected, received=received)
+        check_parts(out, part, workers, client)
         return
     if overlay:
         got = f"a label image in Zarr, {out}"
@@ -86,10 +86,6 @@ def check_blocks(
     whole = [isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several]
     if block_px is not None and not all(whole):
         raise invalid("block_px", expected="whole numbers above 0", received=block_px)
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        raise invalid("workers", expected="a whole number above 0", received=workers)
-    if workers > 1 or client is not None:
-        need_dask()
     place_of(meant(out))
     need_zarr()
 
@@ -203,7 +199,10 @@ def _part(
     how: _How, out: Any, part: tuple[int, int], client: Any, threads: int | None
 ) -> Work[Predictions]:
     """Work on every n-th block, and leave it to a call without a part to put all together."""
-    with open_place(out, how.overwrite, PARTS_WAIT_S) as place:
+    with contextlib.ExitStack() as stack:
+        opened = partial(open_place, out, how.overwrite)
+        at, first = working_at(out), "measures the image"
+        place = yield from entered(stack, opened, at, part, first)
         job = yield from _laid_out(how, place)
         place.goes_on = True
     own = range(part[0] - 1, len(job.blocks), part[1])
