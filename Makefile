@@ -31,7 +31,7 @@ help:
 	@echo "make check-r        R CMD build and R CMD check --as-cran"
 	@echo "make setup-r        install R's side (Debian, as root)"
 	@echo "make test-r-modern  the R tests on Debian 13 in a chroot (as root)"
-	@echo "make test-backends  inference and training on JAX and on PyTorch"
+	@echo "make test-backends  networks, losses, training and prediction on JAX and on PyTorch"
 	@echo "make clean          remove what the targets made, but for .venv"
 
 demo: $(VENV)/.core
@@ -107,15 +107,17 @@ setup-r:
 check-r: setup-r $(VENV)/.test
 	sh tools/check-r.sh
 
-# Not part of `make test`: gigabytes to install for what differs in backend.py alone.
+# Not part of `make test`: gigabytes to install. The last run of each is in benchmarks/NOTES.md.
 BACKENDS := jax torch
+BACKEND_TESTS := backends inference training keras_metrics losses unet ghost_batches lessons \
+	ensembles padding
 test-backends: $(BACKENDS:%=test-backend-%)
 
 test-backend-%:
 	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-$*"
 	$(VENV)-$*/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[$*]" --group test
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest tests/python/test_inference.py \
-		tests/python/test_training.py tests/python/test_keras_metrics.py
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest --numprocesses 2 --dist loadfile \
+		$(BACKEND_TESTS:%=tests/python/test_%.py)
 
 test-r-modern:
 	sh tools/test-r-modern.sh

@@ -1,14 +1,12 @@
-import importlib
-
 import numpy as np
 import pytest
 
 from cytoloom.errors import InvalidError
 from cytoloom.losses import losses
 from cytoloom.runtime import backend
+from gradients import gradient
 
 keras = backend.require()
-tf = importlib.import_module("tensorflow")
 
 SIGMOID = ("ce_dice", "ce", "dice", "tversky", "focal", "mse", "l1")
 ALL = [(name, "sigmoid") for name in SIGMOID] + [(name, "softmax") for name in SIGMOID]
@@ -16,7 +14,8 @@ ALL += [("mse", "linear"), ("l1", "linear")]
 
 
 def value(loss, target, logits):
-    return np.asarray(loss(np.asarray(target, "float32"), np.asarray(logits, "float32")))
+    found = loss(np.asarray(target, "float32"), np.asarray(logits, "float32"))
+    return keras.ops.convert_to_numpy(found)
 
 
 def random_batch(seed=0):
@@ -33,16 +32,13 @@ def test_the_gradient_is_exactly_0_where_the_weight_is_and_nowhere_else(name, ac
     weight[1] = 0
     hidden = weight[..., 0] == 0
     target[hidden], logits[hidden] = np.nan, np.inf
-    z = tf.constant(logits)
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        loss = losses.get(name, activation)(np.concatenate([target, weight], -1), z)
-    gradient = tape.gradient(loss, z).numpy()
-    assert np.array_equal(gradient[hidden], np.zeros_like(gradient[hidden]))
-    assert np.isfinite(gradient).all()
-    assert (np.abs(gradient[~hidden]).sum(-1) > 0).all()
-    assert loss.numpy()[1] == 0
-    assert (loss.numpy()[[0, 2]] > 0).all()
+    loss = losses.get(name, activation)
+    each, slopes = gradient(loss, np.concatenate([target, weight], -1), logits)
+    assert np.array_equal(slopes[hidden], np.zeros_like(slopes[hidden]))
+    assert np.isfinite(slopes).all()
+    assert (np.abs(slopes[~hidden]).sum(-1) > 0).all()
+    assert each[1] == 0
+    assert (each[[0, 2]] > 0).all()
 
 
 @pytest.mark.parametrize(("name", "activation"), ALL)
@@ -149,9 +145,9 @@ def test_3d_batches_work():
 
 
 def test_half_precision_logits_are_computed_in_float32():
-    target = tf.ones((1, 4, 4, 2))
-    loss = losses.get("ce_dice")(target, tf.zeros((1, 4, 4, 1), tf.bfloat16))
-    assert loss.dtype == tf.float32
+    target = keras.ops.ones((1, 4, 4, 2))
+    loss = losses.get("ce_dice")(target, keras.ops.zeros((1, 4, 4, 1), "bfloat16"))
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
 
 
 def test_keras_compiles_trains_and_saves_with_it(tmp_path):

@@ -39,7 +39,8 @@ def suits() -> bool:
     """Whether this machine computes in float32 on its CPU; if it can, without asking a backend."""
     if has_bfloat16():
         return False
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    # OpenVINO's form is made of TensorFlow's graph
+    if backend.planned() != "tensorflow":
         return False
     # asking TensorFlow for a GPU loads it, which OpenVINO is there to avoid: look for drivers first
     devices = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import logging
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,10 +26,12 @@ from ..messages import Either, Message, one_of, say
 from .machine import cores, cpu_features, has_bfloat16
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+THREADS = {"tensorflow": "TF_NUM_INTEROP_THREADS", "jax": "NPROC", "torch": "OMP_NUM_THREADS"}
 PRECISIONS = ("auto", "float32", "bfloat16")
 _state: dict[str, Any] = {
     "pid": None,
-    "repeatable": True,
+    "started_by_others": False,
     "threads": None,
     "forked": False,
     "ndim": 2,
@@ -81,13 +85,46 @@ def check() -> None:
         raise BackendError(FORKED)
     if _state["pid"] is not None or "keras" in sys.modules:
         return
-    chosen, found = os.environ.get("KERAS_BACKEND"), available()
-    if (chosen or "tensorflow") not in found and (chosen or not found):
-        wanted = f"KERAS_BACKEND={chosen} is not installed. " if chosen else ""
+    chosen = planned()
+    if chosen not in available():
+        of_file = available() and "KERAS_BACKEND" not in os.environ
+        where = (
+            f"The backend {chosen} of Keras' {_file()}" if of_file else f"KERAS_BACKEND={chosen}"
+        )
+        wanted = f"{where} is not installed. " if of_file or "KERAS_BACKEND" in os.environ else ""
         raise BackendError(
             f"{wanted}cytoloom needs a deep-learning backend. "
             'Run: pip install "cytoloom[cpu]" (or [gpu], [jax], [torch]).'
         )
+
+
+def planned() -> str:
+    """Name of the backend that runs, or that `require` would start, without starting it."""
+    imported = getattr(sys.modules.get("keras"), "backend", None)
+    if hasattr(imported, "backend"):
+        return str(imported.backend())
+    chosen, found = os.environ.get("KERAS_BACKEND"), available()
+    if chosen:
+        return chosen
+    # the file may hold what Keras wrote of itself when it was first used, on another backend
+    usual = _of_file() or "tensorflow"
+    return found[0] if found and usual == "tensorflow" and usual not in found else usual
+
+
+def _file() -> Path:
+    """Return the file in which Keras keeps its settings."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "keras.json"
+
+
+def _of_file() -> str | None:
+    """Name of the backend in that file, if any."""
+    try:
+        settings = json.loads(_file().read_text())
+    except (OSError, RuntimeError, ValueError):  # none, no home, or not JSON: as Keras, go on
+        return None
+    name = settings.get("backend") if isinstance(settings, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _forked() -> None:
@@ -103,31 +140,48 @@ if hasattr(os, "register_at_fork"):
 
 
 def _start(asked: int | None, ndim: int) -> None:
-    chosen, found = os.environ.get("KERAS_BACKEND"), available()
-    if not chosen and "tensorflow" not in found and "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = found[0]
-    # threads can be set before TensorFlow is imported, not after
-    if "tensorflow" in sys.modules:
-        _state["repeatable"] = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    chosen = planned()
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = chosen
+    # threads can be set before the backend is imported, not after
+    _state["started_by_others"] = _started_by_others(chosen)
     # One core for an operation, and operations side by side: 0.144 instead of 0.276 s a step on two
     # cores, and the order of additions does not depend on their number.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    if asked is not None:  # else a parent's choice, which it left in the environment, holds
-        os.environ["TF_NUM_INTEROP_THREADS"] = str(asked)
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(cores()))
+    # a parent's choice, which it left in the environment, holds
+    threads = asked or _given_threads(chosen) or cores()
+    os.environ[_variable(chosen)] = str(threads)
     _choose_kernels(ndim)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # set before the first import: TensorFlow reads all of these once
     with _quiet_stderr():
-        import keras
+        pass
     # it warns of retracing once a process has used five models
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if keras.backend.backend() == "torch":
+    if chosen == "torch":
         import torch
 
-        torch.set_num_threads(int(os.environ["TF_NUM_INTEROP_THREADS"]))
-    _state["pid"], _state["ndim"] = os.getpid(), ndim
-    _state["threads"] = int(os.environ["TF_NUM_INTEROP_THREADS"])
+        torch.set_num_threads(threads)
+    _state["pid"], _state["ndim"], _state["threads"] = os.getpid(), ndim, threads
+
+
+def _variable(chosen: str) -> str:
+    """Return where a backend, and the processes that this one starts, look for the threads."""
+    return THREADS.get(chosen, THREADS["tensorflow"])
+
+
+def _given_threads(chosen: str) -> int | None:
+    """Return how many threads the environment asks for, if any."""
+    words = os.environ.get(_variable(chosen), "")
+    return int(words) if words.isdigit() and int(words) else None
+
+
+def _started_by_others(chosen: str) -> bool:
+    """Whether other code has started the backend with threads that cannot be chosen any more."""
+    if chosen == "tensorflow":
+        return "tensorflow" in sys.modules and os.environ.get("TF_NUM_INTRAOP_THREADS") != "1"
+    bridge = sys.modules.get("jax._src.xla_bridge") if chosen == "jax" else None
+    return bool(getattr(bridge, "_backends", None))
 
 
 def _choose_kernels(ndim: int) -> None:
@@ -218,7 +272,7 @@ def running() -> bool:
 
 def planned_threads() -> int:
     """Cores that a backend computes on or would, without starting one."""
-    return int(_state["threads"] or os.environ.get("TF_NUM_INTEROP_THREADS") or cores())
+    return int(_state["threads"] or _given_threads(planned()) or cores())
 
 
 def one_core_each() -> bool:
@@ -232,13 +286,24 @@ def workers() -> int:
 
 
 def repeatable(ndim: int) -> bool:
-    """Whether the same seed gives the same weights here, of images of `ndim` dimensions.
+    """Whether the same seed gives the same weights here, of images of `ndim` dimensions."""
+    return why_not_repeatable(ndim) is None
 
-    False where other code had started TensorFlow with more than one intra-op thread, or this
-    process began with others; see `other_kernels`.
+
+def why_not_repeatable(ndim: int) -> str | None:
+    """Say why the same seed may give other weights here another time; None where it does not.
+
+    Other code had started the backend, with threads of its own; this process began with images of
+    other dimensions, see `other_kernels`; or a GPU computes, which adds up in any order.
     """
-    require()
-    return bool(_state["repeatable"]) and other_kernels(ndim) is None
+    running = NAMES.get(name(), name())
+    if gpu():
+        return f"{running} adds up in any order on a GPU"
+    if _state["started_by_others"]:
+        return f"{running} was already running"
+    if other_kernels(ndim) is not None:
+        return "this process began with images of other dimensions"
+    return None
 
 
 def device() -> str:

@@ -183,7 +183,7 @@ def _build_losses(network: Any, fitted: Any) -> None:
 
 
 def _seed_words(lesson: Lesson) -> str:
-    repeats = backend.repeatable(lesson.part.network.ndim)
-    same = "" if repeats else ", not repeatable: TensorFlow was already running"
+    why = backend.why_not_repeatable(lesson.part.network.ndim)
+    same = f", not repeatable: {why}" if why else ""
     own = "a seed for each member" if lesson.turn[1] > 1 else f"seed {lesson.seed}"
     return f"{own}{same}"

@@ -81,8 +81,9 @@ class Watch:
         return total, float(np.mean([self._lesson.score(*pair) for pair in seen.values()]))
 
     def _loss(self, targets: Arrays, logits: Arrays) -> float:
+        plain = backend.require().ops.convert_to_numpy
         parts = (
-            head.weight * float(np.asarray(self._losses[n](targets[n], logits[n])).mean())
+            head.weight * float(plain(self._losses[n](targets[n], logits[n])).mean())
             for n, head in self._heads.items()
         )
         return sum(parts)
