@@ -66,6 +66,9 @@ settings <- function() {
 #' @param balance Draw the class of such a pixel first, so that rare classes are seen as often.
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
 #' @param threads Cores to use; `NULL`: all that the process may.
+#' @param devices `"all"`: train on all GPUs (without one, on all that the backend takes for a
+#'   processor), each on its part of every batch, whose size they must divide; not with PyTorch.
+#'   `NULL`: one device.
 #' @param cache_gb Decoded images kept in memory at most, in GB.
 #' @param checkpoint_s Seconds between the states saved on disk.
 #' @param annotators Whose labels are learned where an image has several: `"consensus"`, what they
@@ -82,8 +85,8 @@ cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_s
                        patch_px = NULL, learning_rate = 0.001, optimizer = "adam",
                        weight_decay = 0, schedule = "cosine", warmup = 0.05, patience = NULL,
                        augment = "default", foreground = 0.5, balance = TRUE,
-                       precision = "auto", threads = NULL, cache_gb = 2, checkpoint_s = 30,
-                       annotators = "consensus", knots = NULL) {
+                       precision = "auto", threads = NULL, devices = NULL, cache_gb = 2,
+                       checkpoint_s = 30, annotators = "consensus", knots = NULL) {
   component("Trainer", settings())
 }
 

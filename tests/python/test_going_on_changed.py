@@ -105,7 +105,7 @@ TRAINER = {
     "annotators": "first",
     "knots": ((0, 0, 1),),
 }
-NOT_OF_TRAINER = {"threads", "cache_gb", "checkpoint_s"}
+NOT_OF_TRAINER = {"threads", "devices", "cache_gb", "checkpoint_s"}
 UNET = {
     "filters": 4,
     "depth": 1,

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import losses
 from ..events import Work, note, warn
-from ..messages import Argument, say
+from ..messages import Argument, Setting, say
 from ..models.folder import ModelFolder
 from ..networks.ghost_batches import ghost_batches, parts_of
-from ..runtime import backend
+from ..runtime import backend, devices
 from . import best
 from .lesson import Lesson
 from .loop import Loop
@@ -24,6 +24,7 @@ from .snapshots import Snapshots
 from .trainer import Trainer
 from .watch import Watch
 
+DEVICES = Setting("devices", "all")
 START = Argument("start")
 
 
@@ -94,20 +95,29 @@ def learn(
         The loss became infinite or not a number; the state before is kept.
     """
     state, started = State(), time.monotonic() if started is None else started
+    devices.check(trainer.devices, lesson.batch_size)
     keeper = Keeper(folder, settings_hash(lesson, trainer, precision))
     earlier = keeper.resume(state)
     if earlier is not None and folder is not None:
         # a budget counts the minutes of the earlier run as well
         started -= state.elapsed_s
         yield note(f"Going on from iteration {state.iteration} of {folder.path}.")
+    count = devices.number(trainer.devices)
+    scope = devices.scope(count)
     if lesson.turn[0] == 1:
-        yield note(f"Training on {backend.device()}, {precision}, {_seed_words(lesson)}.")
+        text = f"Training on {devices.words(count)}, {precision}, {_seed_words(lesson, count)}."
+        yield note(text)
+        if trainer.devices is not None and count == 1:
+            yield note(say("There is one device: {} changes nothing.", DEVICES))
+    with scope():
+        network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
     # variables are restored after compiling, when the optimizer has its own
-    network = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
     fresh = lesson.begin(network)
     if fresh:
         yield note(say("All but this is taken over from {}: {}.", START, "; ".join(fresh)))
-    fitted = _prepared(lesson, network, trainer, keeper, earlier)
+    with scope():
+        fitted = _fitted(lesson, network, trainer, scope)
+    _take_up(fitted, keeper, earlier)
     watch = Watch(lesson, network, Snapshots(None if folder is None else folder.snapshots))
     loop = _loop(lesson, trainer, keeper, fitted, watch)
     interrupted = False
@@ -122,16 +132,25 @@ def learn(
         text = f"Interrupted at iteration {state.iteration}; this is the model so far."
         with kept_in(folder):  # a second Ctrl-C may come here
             yield warn(text + (" The same call goes on from there." if folder else ""))
+    if count > 1:
+        # what is kept lives on one device
+        network = _copy(lesson, network, precision)
     return Learned(network, state, interrupted, watch.forward_s_per_px)
 
 
-def _prepared(
-    lesson: Lesson, network: Any, trainer: Trainer, keeper: Keeper, earlier: Groups | None
-) -> Any:
-    """Compile, and take up the state of an earlier run; return what is fitted."""
+def _copy(lesson: Lesson, network: Any, precision: str) -> Any:
+    """Build the network anew, with the same weights."""
+    copy = lesson.part.build(precision, lesson.seed, lesson.spacing_um)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _fitted(lesson: Lesson, network: Any, trainer: Trainer, scope: devices.Scope) -> Any:
+    """Compile; return what is fitted."""
     # A fixed number of parts, not one for each core: the same seed gives the same weights anywhere.
-    parts = parts_of(lesson.batch_size) if backend.one_core_each() else 1
-    fitted = ghost_batches(network, parts)
+    count = devices.number(trainer.devices)
+    parts = parts_of(lesson.batch_size, count) if backend.one_core_each() else 1
+    fitted = ghost_batches(network, parts, scope)
     heads = lesson.part.task.heads
     fitted.compile(
         optimizer=trainer.make_optimizer(backend.require()),
@@ -143,11 +162,15 @@ def _prepared(
     # smallest training.
     fitted.optimizer.build(fitted.trainable_variables)
     _build_losses(network, fitted)
+    return fitted
+
+
+def _take_up(fitted: Any, keeper: Keeper, earlier: Groups | None) -> None:
+    """Take up the state of an earlier run, if any."""
     variables = _variables(fitted)
     keeper.check_space(variables)
     if earlier is not None:
         restore(variables, earlier)
-    return fitted
 
 
 def _loop(lesson: Lesson, trainer: Trainer, keeper: Keeper, fitted: Any, watch: Watch) -> Loop:
@@ -182,8 +205,8 @@ def _build_losses(network: Any, fitted: Any) -> None:
     fitted.reset_metrics()
 
 
-def _seed_words(lesson: Lesson) -> str:
-    why = backend.why_not_repeatable(lesson.part.network.ndim)
+def _seed_words(lesson: Lesson, count: int = 1) -> str:
+    why = devices.why_not_repeatable(lesson.part.network.ndim, count)
     same = f", not repeatable: {why}" if why else ""
     own = "a seed for each member" if lesson.turn[1] > 1 else f"seed {lesson.seed}"
     return f"{own}{same}"

@@ -29,7 +29,7 @@ from ..models.contrast import held_down_words
 from ..networks.network import Network
 from ..objects.size import diameters, size_range
 from ..patches.sample import Reader
-from ..runtime import backend
+from ..runtime import backend, devices
 from ..tasks.task import Task
 from .batches import UNKNOWN, TaskLabels
 from .recipe import DatasetFingerprint, Plan, choose
@@ -344,8 +344,11 @@ def ready(found: Split) -> Work[Planned]:
     other = backend.other_kernels(ndim)
     if other is not None:
         yield warn(other)
+    trainer = found.given.trainer
+    devices.check(trainer.devices, trainer.batch_size)
     seen = yield from survey(found)
     decided = _with_precision(plan(seen))
+    devices.check(trainer.devices, decided.batch_size)
     yield note(_planned_words(decided))
     yield from faint_images(decided)
     return decided

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..components import to_plain
 from ..models.model import Model
-from ..runtime import backend
+from ..runtime import backend, devices
 from ..version import __version__
 from .learn import Learned
 from .lesson import Lesson
@@ -54,6 +54,7 @@ def model_of(
     state = learned.state
     seconds = state.elapsed_s if started is None else time.monotonic() - started
     count = next(iter(lesson.part.inputs.values()))
+    together = devices.number(trainer.devices)
     info = {
         "cytoloom": __version__,
         "trainer": to_plain(trainer),
@@ -64,10 +65,10 @@ def model_of(
         "seed": lesson.seed,
         "precision": precision,
         "threads": backend.threads(),
-        "reproducible": backend.repeatable(lesson.part.network.ndim),
+        "reproducible": not devices.why_not_repeatable(lesson.part.network.ndim, together),
         "interrupted": learned.interrupted,
         "backend": backend.name(),
-        "device": backend.device(),
+        "device": devices.words(together),
         "libraries": {name: _version(name) for name in _libraries()},
         "data": {},
         "training": _training(lesson, state, seconds),

@@ -19,7 +19,7 @@ from ..components import to_plain
 from ..errors import invalid
 from ..messages import say
 from ..models.folder import OVERWRITE, ModelFolder
-from ..runtime import backend
+from ..runtime import backend, devices
 from ..version import __version__
 from . import checkpoints
 from .lesson import Lesson
@@ -47,6 +47,9 @@ def settings_hash(lesson: Lesson, trainer: Trainer, precision: str) -> dict[str,
     threads = None if backend.one_core_each() else backend.threads()
     # these two change when states are written and how fast images are read, not what is learned
     plain = to_plain(replace(trainer, checkpoint_s=30.0, cache_gb=2.0, threads=threads))
+    # one device is what there was before there was a choice
+    del plain["devices"]
+    count = devices.number(trainer.devices)
     parts = {
         "task": to_plain(lesson.part.task),
         **{f"network.{name}": value for name, value in to_plain(lesson.part.network).items()},
@@ -55,6 +58,7 @@ def settings_hash(lesson: Lesson, trainer: Trainer, precision: str) -> dict[str,
         "seed": lesson.seed,
         "precision": precision,
         "backend": backend.name(),
+        **({"devices": count} if count > 1 else {}),
         "cytoloom": __version__,
         **lesson.settings(),
     }
@@ -129,7 +133,8 @@ class Keeper:
         return arrays
 
     def _changed(self, earlier: Mapping[str, str]) -> list[str]:
-        changed = sorted(n for n in self._settings if self._settings[n] != earlier.get(n))
+        names = {*self._settings, *(n for n in earlier if n == "devices")}
+        changed = sorted(n for n in names if self._settings.get(n) != earlier.get(n))
         # another seed holds out other images, and normalises by these
         of_images = ("weight", "pixel_size_um")
         follows = {

@@ -72,6 +72,9 @@ class Trainer:
         Number type of the computation; "auto" is bfloat16 where the hardware has it, else float32.
     threads : int, optional
         Cores to use; default all that the process may.
+    devices : "all", optional
+        Train on all GPUs (without one, on all that the backend takes for a processor), each on its
+        part of every batch, whose size they must divide; not with PyTorch. Default: one device.
     cache_gb : float, default 2.0
         Decoded images kept in memory at most, in GB.
     checkpoint_s : float, default 30.0
@@ -110,6 +113,7 @@ class Trainer:
     balance: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | None = count(None)
+    devices: Literal["all"] | None = None
     cache_gb: float = at_least(0, 2.0)
     checkpoint_s: float = at_least(0, 30.0)
     annotators: Literal["consensus", "soft", "draw", "first"] = "consensus"
