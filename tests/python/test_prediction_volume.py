@@ -26,7 +26,7 @@ from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
 from cytoloom.prediction.blockwise import cut, volume
 from cytoloom.tasks import Classes, Instances
-from cytoloom.volumes.work import workers_of
+from cytoloom.volumes.work import each_block, workers_of
 
 zarr = pytest.importorskip("zarr")
 yaozarrs = pytest.importorskip("yaozarrs")
@@ -513,6 +513,22 @@ def test_workers_of_dask_give_the_same(
     out = store / "labels" / "cells"
     cl.predict(model, store, rescale=None, out=out, block_px=128, workers=2, progress=False)
     assert equal(level(out), whole["a"])
+
+
+def _named(job: str, k: int, workers: int | None) -> str:
+    return f"{job}{k}"
+
+
+def test_two_that_share_a_scheduler_get_each_their_own() -> None:
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        one, other = (each_block(_named, job, range(3), client) for job in "ab")
+        k, finish = next(one)
+        assert finish() == f"a{k}"
+        assert sorted(finish() for _, finish in other) == ["b0", "b1", "b2"]
 
 
 def test_a_file_goes_to_other_processes_without_its_pixels(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -375,3 +376,23 @@ def test_what_cannot_be_rerun_is_refused(trained: cl.Model) -> None:
     gone = dataclasses.replace(trained, info={**trained.info, "start": "/nowhere"})
     with pytest.raises(cl.InvalidError, match=r"fine-tuned in /nowhere. Received: no such folder"):
         cl.rerun(gone, (images, labels), progress=False)
+
+
+def test_workers_of_a_cluster_train_runs(
+    first: Any, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in this process: one fails and says why, the other comes to the same weights."""
+    distributed = pytest.importorskip("distributed")
+    store = cl.Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    gone = runs_of(folder, data={"gone": cl.DataSplit(folder / "gone")})
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        given = [*gone, *runs_of(folder)]
+        table = cl.runs.start(given, store=store, client=client, progress=False)
+    columns = ["run", "status", "score", "iterations", "why"]
+    pd.testing.assert_frame_equal(table[columns], first[1][columns])
+    assert f"{gone[0].name}: It failed: " in capsys.readouterr().err
+    assert small.same_weights(store.model(ONE), first[0].model(ONE))
+    assert pickle.loads(pickle.dumps(store)).names() == store.names()

@@ -64,7 +64,12 @@ class Store:
         models: str | os.PathLike[str] | None = None,
     ) -> None:
         self.place = without_password(str(place))
+        self._asked = (place, models)
         self._kept: Documents = _opened(place, models)
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Any, ...]]:
+        # what is sent to another process opens the place anew
+        return (type(self), self._asked)
 
     def __repr__(self) -> str:
         return f"Store({self.place!r})"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidError, invalid
-from ..events import Work, note, said_of, warn
+from ..events import Event, Work, note, said_of, warn
 from ..messages import counted, said_by, say
 from ..storage.atomic import make_folder
 from ..storage.lock import InUse, locked
 from ..version import __version__
+from ..volumes.work import each_block, workers_of
 from .parts import Run
 from .store import Store
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FAILED, DONE, RUNNING = "failed", "done", "running"
 
 
-def train_all(store: Store, names: Sequence[str]) -> Work[None]:
+def train(store: Store, names: Sequence[str], client: Any = None) -> Work[None]:
     """Train runs; one that fails is told of, and does not stop the others.
 
     Parameters
@@ -36,9 +37,35 @@ def train_all(store: Store, names: Sequence[str]) -> Work[None]:
         What they are in.
     names : sequence of str
         Which. Those that are done stay as they are; those that were cut off go on.
+    client : dask.distributed.Client, optional
+        Of a cluster whose workers train them. They must see what the store is in, and the images,
+        by the same paths.
     """
-    for k, name in enumerate(names):
-        yield from said_of(name, _turn(store, name), k, len(names))
+    if client is None:
+        for k, name in enumerate(names):
+            yield from said_of(name, _turn(store, name), k, len(names))
+        return
+    with workers_of(1, client) as pool:
+        told = each_block(_there, (store, tuple(names)), range(len(names)), pool)
+        for done, (k, finish) in enumerate(told, start=1):
+            yield from said_of(names[k], _end(finish))
+            yield Event("progress", "", done, len(names))
+
+
+def _end(finish: Callable[[], str]) -> Work[None]:
+    """Tell what a worker said of a run, or why it said nothing."""
+    try:
+        for words in finish().splitlines():
+            yield warn(words)
+    except Exception as error:  # the worker was lost, or does not see the store
+        yield warn(say("It was not trained: {}", _why(error)))
+
+
+def _there(job: tuple[Store, Sequence[str]], k: int, workers: int | None) -> str:
+    """Train run `k` in this process; what people should act on, a line each."""
+    store, names = job
+    warnings = [event for event in _turn(store, names[k]) if event.kind == "warning"]
+    return "\n".join(event.message for event in warnings)
 
 
 def _turn(store: Store, name: str) -> Work[None]:
@@ -77,7 +104,7 @@ def _one(store: Store, name: str) -> Work[None]:
 
 
 def _failed(store: Store, name: str, known: dict[str, Any], error: Exception) -> Work[None]:
-    why = error.args[0] if isinstance(error, InvalidError) else said_by(error)
+    why = _why(error)
     store.record(name, {**known, "status": FAILED, "ended": _now(), "why": str(why)})
     yield warn(say("It failed: {}", why))
 
@@ -105,6 +132,10 @@ def _refuse_twice(store: Store, run: Run) -> None:
             received=f"the same as {same[0]}, which is done",
             remedy="Remove it, or give it another seed.",
         )
+
+
+def _why(error: Exception) -> str:
+    return str(error.args[0]) if isinstance(error, InvalidError) else said_by(error)
 
 
 def _model(store: Store, run: Run) -> Work[Model]:

@@ -20,6 +20,7 @@ def start(
     runs: Any,
     *,
     store: Store | str | os.PathLike[str] = "runs",
+    client: Any = None,
     progress: bool | str = "auto",
 ) -> Work[pd.DataFrame]:
     """Keep runs in a store, and train them one after the other.
@@ -35,6 +36,9 @@ def start(
         settings by name, and start, repetitions, seed, members, folds.
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
+    client : dask.distributed.Client, optional
+        Whose workers train the runs, each one at a time, instead of this process. They must see
+        store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -58,11 +62,11 @@ def start(
     from .grids import given_runs
     from .outcomes import table
     from .store import as_store
-    from .trained import told_ends, train_all
+    from .trained import told_ends, train
 
     place = as_store(store)
     names = place.add(given_runs(runs, place.find))
-    yield from train_all(place, names)
+    yield from train(place, names, client)
     yield note(f"{told_ends(place, names)}, in {place.place}.")
     return table(place, names)
 
@@ -72,6 +76,7 @@ def resume(
     names: str | Sequence[str] | None = None,
     *,
     store: Store | str | os.PathLike[str] = "runs",
+    client: Any = None,
     progress: bool | str = "auto",
 ) -> Work[pd.DataFrame]:
     """Train the runs of a store that are not done: waiting, cut off or failed.
@@ -82,6 +87,9 @@ def resume(
         Which; default all.
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
+    client : dask.distributed.Client, optional
+        Whose workers train the runs, each one at a time, instead of this process. They must see
+        store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -102,11 +110,11 @@ def resume(
     """
     from .outcomes import table
     from .store import as_store, chosen
-    from .trained import told_ends, train_all
+    from .trained import told_ends, train
 
     place = as_store(store)
     wanted = chosen(place, names)
-    yield from train_all(place, [name for name in wanted if place.status(name) != "done"])
+    yield from train(place, [name for name in wanted if place.status(name) != "done"], client)
     yield note(f"{told_ends(place, wanted)}, in {place.place}.")
     return table(place, wanted)
 
