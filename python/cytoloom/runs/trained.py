@@ -46,9 +46,9 @@ def train(store: Store, names: Sequence[str], client: Any = None) -> Work[None]:
             yield from said_of(name, _turn(store, name), k, len(names))
         return
     with workers_of(1, client) as pool:
-        told = each_block(_there, (store, tuple(names)), range(len(names)), pool)
-        for done, (k, finish) in enumerate(told, start=1):
-            yield from said_of(names[k], _end(finish))
+        told = each_block(_there, store, names, pool, what="run")
+        for done, (name, finish) in enumerate(told, start=1):
+            yield from said_of(name, _end(finish))
             yield Event("progress", "", done, len(names))
 
 
@@ -61,10 +61,9 @@ def _end(finish: Callable[[], str]) -> Work[None]:
         yield warn(say("It was not trained: {}", _why(error)))
 
 
-def _there(job: tuple[Store, Sequence[str]], k: int, workers: int | None) -> str:
-    """Train run `k` in this process; what people should act on, a line each."""
-    store, names = job
-    warnings = [event for event in _turn(store, names[k]) if event.kind == "warning"]
+def _there(store: Store, name: str, workers: int | None) -> str:
+    """Train a run in this process; what people should act on, a line each."""
+    warnings = [event for event in _turn(store, name) if event.kind == "warning"]
     return "\n".join(event.message for event in warnings)
 
 
