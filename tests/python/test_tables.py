@@ -16,7 +16,7 @@ import cytoloom as cl
 import kills
 import small
 from cytoloom.storage.names import LONGEST_BYTES, changes, file_name, file_names, folded, table_name
-from cytoloom.storage.tables import packed, read_table, unpacked, write_table
+from cytoloom.storage.tables import joined, packed, read_table, unpacked, write_table
 
 PLAIN = ["a", "w [1] ch", "exp{2} #3 50%", "Übersicht é", "a'b", "-dash", "007", "v1.2", "c,d"]
 HOSTILE = [
@@ -91,6 +91,12 @@ def test_tables_come_back_to_the_last_bit(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "objects.csv"), table(), check_exact=True)
     for part in (table(), table()[:0], table()[:1]):
         pd.testing.assert_frame_equal(unpacked(packed(part)), part, check_exact=True)
+    # two kinds of columns, in turn
+    other = table()[:2].assign(area_um2=[1, 2])
+    parts = [table()[2:], other, table()[:0], table()[:1], other[1:]]
+    whole = pd.concat(parts, ignore_index=True)
+    found = joined([packed(part) for part in parts])
+    pd.testing.assert_frame_equal(found, whole, check_exact=True)
 
 
 def test_the_call_for_pandas_that_the_page_names_brings_tables_back(tmp_path):

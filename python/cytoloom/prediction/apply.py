@@ -43,8 +43,8 @@ class Predicted:
     ----------
     row : dict
         Its row of the table of files; paths are below the folder of results.
-    objects : DataFrame
-        Its objects; without rows where they are in the folder.
+    objects : DataFrame or dict
+        Its objects, perhaps `packed`; without rows where they are in the folder.
     labels : ndarray of int or None
         None where they are in the folder.
     notes : list of str
@@ -58,7 +58,7 @@ class Predicted:
     """
 
     row: dict[str, Any]
-    objects: pd.DataFrame
+    objects: pd.DataFrame | dict[str, Any]
     labels: np.ndarray | None
     notes: Sequence[str] = ()
     pixels: str = ""

@@ -36,12 +36,12 @@ from ..models.rescale import Factors, check_rescale
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
-from ..storage.tables import need_parquet, typed, with_counts
+from ..storage.tables import joined, need_parquet, packed, typed, with_counts
 from ..version import __version__
 from ..volumes.work import Lost
 from .apply import Predicted, predict_one
 from .decided import decided, decided_otherwise
-from .folder import InMemory, ResultsFolder, objects_of
+from .folder import InMemory, ResultsFolder
 from .parts import Part, begun, part_words, share_of
 from .predictions import FILES_COLUMNS, Predictions
 from .summary import summary_table, unlike_words
@@ -282,7 +282,7 @@ def each_of(
                 lost[item.id] = error
                 yield warn(say("{}: {}", item.id, str(error)))
                 continue
-            done[item.id] = one
+            one = done[item.id] = one if folder.path is None else _packed(one)
             for text in one.notes:
                 yield warn(text)
             folder.check()
@@ -306,13 +306,15 @@ def together(
         status = done[0].row["status"]
         raise invalid("images", expected="at least one usable image", received=status)
     files = pd.DataFrame([one.row for one in done], columns=FILES_COLUMNS)
-    objects = pd.concat([one.objects for one in usable], ignore_index=True)
+    tables_of = [one.objects for one in usable]
+    kept_so = isinstance(tables_of[0], dict)
+    objects = joined(tables_of) if kept_so else pd.concat(tables_of, ignore_index=True)
     for text in renamed_beside((files.columns, objects.columns), items):
         yield warn(text)
     files = pd.concat([with_counts(files, "objects"), _along(files.columns, items)], axis=1)
     # as objects, of which each face spells the settings in its own way
     files["status"] = pd.Series([one.row["status"] for one in done], dtype=object)
-    rows = np.repeat(np.arange(len(done)), [len(one.objects) for one in done])
+    rows = np.repeat(np.arange(len(done)), [_rows(one) for one in done])
     along = _along(objects.columns, items).loc[rows].reset_index(drop=True)
     objects = pd.concat([objects, along], axis=1)
     tables = {} if parquet else {OBJECTS: objects}
@@ -361,7 +363,16 @@ def _along(own: Iterable[str], items: Sequence[Item]) -> pd.DataFrame:
 
 
 def _earlier(kept: Mapping[str, Any]) -> Predicted:
-    return Predicted(dict(kept["row"]), objects_of(kept), None, pixels=kept["pixels"])
+    return Predicted(dict(kept["row"]), kept["objects"], None, pixels=kept["pixels"])
+
+
+def _packed(one: Predicted) -> Predicted:
+    """Return what came of an image with its objects as text: a table each would be 80 kB."""
+    return one if isinstance(one.objects, dict) else replace(one, objects=packed(one.objects))
+
+
+def _rows(one: Predicted) -> int:
+    return int(one.objects["rows"]) if isinstance(one.objects, dict) else len(one.objects)
 
 
 def _finished(

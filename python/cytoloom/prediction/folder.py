@@ -40,7 +40,7 @@ from ..storage.results import (
     take_place,
     write_run,
 )
-from ..storage.tables import packed, read_table, unpacked, write_table
+from ..storage.tables import read_table, write_table
 from ..storage.unfinished import LINES, Unfinished, begun_otherwise, lines_of
 from ..storage.written import RECORD, Written
 from .parts import Part, share_of
@@ -114,13 +114,14 @@ class InMemory:
     def keep(
         self,
         row: Mapping[str, Any],
-        objects: pd.DataFrame,
+        objects: Mapping[str, Any],
         pixels: str,
         files: Mapping[str, str] | None = None,
     ) -> None:
         """Keep that an image is finished: its row, its objects and what its pixels were.
 
-        `files` are SHA-256 by name below the folder, of those that another process wrote.
+        Objects are `packed`; `files` are SHA-256 by name below the folder, of those that another
+        process wrote.
         """
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:
@@ -310,7 +311,7 @@ class ResultsFolder(InMemory):
     def keep(  # noqa: D102
         self,
         row: Mapping[str, Any],
-        objects: pd.DataFrame,
+        objects: Mapping[str, Any],
         pixels: str,
         files: Mapping[str, str] | None = None,
     ) -> None:
@@ -321,7 +322,7 @@ class ResultsFolder(InMemory):
             # somebody may have put files here in the meantime
             refuse_odd_folders(self._folder, KINDS)
             self._record.refuse_others(made)
-        kept = {"pixels": pixels, "files": digests, "row": row, "objects": packed(objects)}
+        kept = {"pixels": pixels, "files": digests, "row": row, "objects": objects}
         self._kept_in.keep(row["image"], kept)
         if not waits:
             self._record.append(digests)
@@ -460,11 +461,6 @@ def open_results(
             raise KeyboardInterrupt(folder.words()) from None
         finally:
             folder.leave()
-
-
-def objects_of(kept: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the objects of a finished image."""
-    return unpacked(kept["objects"])
 
 
 def _read_paths(items: Sequence[Item], given: Any) -> list[Path]:

@@ -15,6 +15,7 @@ from ..models.rescale import Factors
 from ..models.turned import in_views
 from ..runtime.machine import cores
 from ..storage.lock import refuse_another
+from ..storage.tables import packed
 from ..volumes.work import each_block, workers_of
 from .apply import Predicted, predict_one
 from .folder import InMemory, ResultsFolder, made_in, place_in
@@ -120,7 +121,8 @@ def predict_given(job: Job, given: Given, workers: int | None) -> Predicted | Ex
         refuse_another(job.folder, job.turn)
         how = (beside, workers or 1)
         one = predict_one(job.seen(), given.item, given.factors, *how, **job.pictures)
-        return replace(one, files=made_in(job.stage, given.stem))
+        files = made_in(job.stage, given.stem)
+        return replace(one, objects=packed(one.objects), files=files)
     except (InvalidError, OSError) as error:
         return error
 

@@ -188,7 +188,8 @@ def packed(table: pd.DataFrame) -> dict[str, Any]:
     """Return a table as JSON holds it: as it would be in a file, and the types of its columns."""
     text = io.StringIO()
     _write(table, text)
-    return {"csv": text.getvalue(), "types": {c: str(t) for c, t in table.dtypes.items()}}
+    types = {c: str(t) for c, t in table.dtypes.items()}
+    return {"csv": text.getvalue(), "types": types, "rows": len(table)}
 
 
 def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:
@@ -202,6 +203,37 @@ def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:
     (True, True)
     """
     return read_table(io.StringIO(plain["csv"])).astype(dict(plain["types"]))
+
+
+def joined(several: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the tables of `packed` one below the other, as `pandas.concat` puts those of each.
+
+    Those of the same columns and types are read at once: each by itself takes some 20 ms.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> tables = [pd.DataFrame({"object": [k], "x": [x]}) for k, x in enumerate((0.5, 2, None))]
+    >>> whole = pd.concat(tables, ignore_index=True)
+    >>> joined([packed(table) for table in tables]).equals(whole)
+    True
+    """
+    import numpy as np
+    import pandas as pd
+
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for k, plain in enumerate(several):
+        alike.setdefault(tuple(plain["types"].items()), []).append(k)
+    made, of_table = [], []
+    for numbers in alike.values():
+        first = several[numbers[0]]
+        head = packed(pd.DataFrame(columns=list(first["types"])))["csv"]
+        rows = (several[k]["csv"][len(head) :] for k in numbers)
+        made.append(unpacked({"csv": "".join((head, *rows)), "types": first["types"]}))
+        of_table.append(np.repeat(numbers, [several[k]["rows"] for k in numbers]))
+    order = np.argsort(np.concatenate(of_table), kind="stable")
+    whole = pd.concat(made, ignore_index=True)
+    return whole if len(alike) == 1 else whole.iloc[order].reset_index(drop=True)
 
 
 def _saved(path: Path) -> Path | IO[str]:
