@@ -7,16 +7,22 @@
 #' @param channels,unknown,axes,pixel_size_um,pattern,class_ids How images are read, as for
 #'   [cl_data()].
 #' @param normalize A [cl_normalize()]; `NULL`: as [cl_train()] has it.
+#' @param object_classes CSV file with the classes of objects of `train`, as for [cl_data()]; others
+#'   have it beside them.
+#' @param also More paths to learn from, as different as they are; see [cl_data()].
+#' @param weights How often patches of each are seen, `train` first and then `also`.
 #' @return A list of class `cl_data_split`, for [cl_grid()].
 #' @export
 #' @examples
 #' cl_data_split("data/train", test = "data/test")
 cl_data_split <- function(train, validation = 0.2, test = NULL, channels = NULL, unknown = NULL,
                           axes = NULL, pixel_size_um = NULL, pattern = NULL, class_ids = NULL,
-                          normalize = NULL) {
+                          normalize = NULL, object_classes = NULL, also = NULL, weights = NULL) {
   all_given(sys.nframe())
   given <- settings()
   given$train <- plain_path(train, "train")
+  if (!is.null(object_classes)) given$object_classes <- plain_path(object_classes, "object_classes")
+  if (!is.null(also)) given$also <- as.list(plain_paths(also, "also"))
   if (is.character(validation)) given$validation <- plain_path(validation, "validation")
   if (!is.null(test)) given$test <- plain_path(test, "test")
   given["class_ids"] <- list(plain_class_ids(class_ids))

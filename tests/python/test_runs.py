@@ -378,6 +378,19 @@ def test_what_cannot_be_rerun_is_refused(trained: cl.Model) -> None:
         cl.rerun(gone, (images, labels), progress=False)
 
 
+def test_a_run_learns_from_several_sets_as_weights_say(folder: Path, tmp_path: Path) -> None:
+    data = cl.DataSplit(folder / "train", also=folder / "test", weights=(3, 1))
+    runs = runs_of(folder, data={"both": data}, trainer={"one": small.trainer(iterations=1)})
+    store = cl.Store(tmp_path / "runs")
+    table = cl.runs.start(runs, store=store, progress=False)
+    assert table["status"].tolist() == ["done"]
+    known = store.model(runs[0].name).info["data"]
+    assert len(known["train"]) + len(known["validation"]) == 5
+    assert cl.rerun(store.model_folder(runs[0].name), progress=False).equal
+    with pytest.raises(cl.InvalidError, match="Expected a path or several"):
+        cl.DataSplit("a", also=3)
+
+
 def test_workers_of_a_cluster_train_runs(
     first: Any, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,14 @@ def test_a_run_comes_back_as_it_was(store: cl.Store, place: str) -> None:
     given = stores.run(
         task=cl.tasks.Classes(("background", "cell")),
         trainer=cl.Trainer(iterations=8, knots=((0, 0.0, 0.1),)),
-        data=cl.DataSplit("data/nuclei", channels=[0, [1, 2]], normalize=cl.Normalize(low=2)),
+        data=cl.DataSplit(
+            "data/nuclei",
+            channels=[0, [1, 2]],
+            normalize=cl.Normalize(low=2),
+            also=Path("data/more"),
+            weights=[3, 1],
+            object_classes="data/classes.csv",
+        ),
         start="other",
         seed=7,
         members=2,

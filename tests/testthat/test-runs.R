@@ -54,6 +54,12 @@ test_that("the settings of data are those of Python", {
   theirs <- call_python("plain", value = cl_data_split("a"))
   expect_identical(c("name", ours), names(theirs))
   expect_identical(theirs$validation, 0.2)
+  split <- cl_data_split("a", also = c("b", "c"), weights = c(2, 1, 1), object_classes = "d.csv")
+  theirs <- call_python("plain", value = split)
+  expect_identical(basename(unlist(theirs$also)), c("b", "c"))
+  expect_identical(as.numeric(unlist(theirs$weights)), c(2, 1, 1))
+  expect_identical(basename(theirs$object_classes), "d.csv")
+  expect_error(cl_data_split("a", also = 3), "Invalid `also`")
 })
 
 test_that("a model is trained again, and the weights are equal", {

@@ -56,6 +56,17 @@ class DataSplit:
         Which ids of the labels are which class, as for `as_data`.
     normalize : Normalize, optional
         Scaling of each image; default as `train` has it.
+    object_classes : path, optional
+        Table of the classes of objects of `train`, as for `as_data`; others have it beside them.
+    also : path or sequence of paths, optional
+        More data to learn from, as different as they are; see `as_data`.
+    weights : tuple of float, optional
+        How often patches of each are seen, `train` first and then `also`.
+
+    Raises
+    ------
+    InvalidError
+        A value that cannot be used.
 
     Examples
     --------
@@ -73,12 +84,16 @@ class DataSplit:
     pattern: str | None = None
     class_ids: Any = None
     normalize: Normalize | None = None
+    object_classes: str | Path | None = None
+    also: Any = None
+    weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("train", "validation", "test"):
+        for name in ("train", "validation", "test", "object_classes"):
             value = getattr(self, name)
             if isinstance(value, os.PathLike):
                 object.__setattr__(self, name, os.fspath(value))
+        object.__setattr__(self, "also", _paths(self.also))
         object.__setattr__(self, "channels", _channels(self.channels))
         object.__setattr__(self, "class_ids", checked_class_ids(self.class_ids))
 
@@ -87,6 +102,23 @@ class DataSplit:
         """How images are read, by the names that `as_data` has."""
         names = ("channels", "unknown", "axes", "pixel_size_um", "pattern", "class_ids")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """How those to learn from are read, likewise."""
+        names = ("object_classes", "also", "weights")
+        return self.reading | {name: getattr(self, name) for name in names}
+
+
+def _paths(value: Any) -> tuple[str, ...] | None:
+    """Return one path or several as a tuple of texts."""
+    if value is None:
+        return None
+    several = (value,) if isinstance(value, (str, os.PathLike)) else value
+    listed = isinstance(several, (list, tuple)) and len(several) > 0
+    if not listed or not all(isinstance(one, (str, os.PathLike)) for one in several):
+        raise invalid("also", expected="a path or several", received=value)
+    return tuple(map(os.fspath, several))
 
 
 def _channels(value: Any) -> Any:

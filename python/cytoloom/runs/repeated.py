@@ -132,7 +132,7 @@ def _of_run(model: Model) -> Data:
             remedy=say("Give them as {}: a model knows them by name and pixels.", Argument("data")),
         )
     split = Store(folder.parent.parent).run(folder.name).data
-    data = as_data(split.train, **split.reading)
+    data = as_data(split.train, **split.learning)
     if isinstance(split.validation, (int, float)):
         return data
     held_out = as_data(split.validation, **split.reading)

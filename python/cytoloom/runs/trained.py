@@ -139,6 +139,7 @@ def _why(error: Exception) -> str:
 
 def _model(store: Store, run: Run) -> Work[Model]:
     """Train, go on with what was begun, or take the model that was finished before a kill."""
+    from ..datasets.data import as_data
     from ..models.load import load
     from ..models.manifest import MANIFEST
     from ..training.session import asked, training
@@ -147,7 +148,8 @@ def _model(store: Store, run: Run) -> Work[Model]:
     if (out / MANIFEST).is_file():
         yield note("Its model is there.")
         return load(out)
-    data, validation = _data(run, run.data.train), _validation(run)
+    data = as_data(run.data.train, **run.data.learning)
+    validation = _validation(run)
     start = _start(store, run)
     given = asked(run.task, run.network, run.trainer, run.data.normalize, start, run.seed)
     return (
