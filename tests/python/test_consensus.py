@@ -225,11 +225,13 @@ def test_what_cannot_be_used_is_a_row_and_the_others_are_done(tmp_path, capsys):
     status = dict(zip(found.per_image["image"], found.per_image["status"], strict=True))
     assert found.names == ["a", "c"]
     assert "label images of one size. Received: 24 x 24 of anna, eva; 20 x 24 of ben" in status["b"]
+    assert ". Save them again at the size of the image" in status["b"]
     assert "labels of two experts or more. Received: anna" in status["d"]
     told = capsys.readouterr().err
     assert "eva is left out of c" in told
     assert f"there is no image in {tmp_path / 'mia'}" in told
     assert "b has no consensus" in told
+    assert "2 images without (see consensus.csv)" in str(found)
     table = read_table(tmp_path / "out" / "consensus.csv")
     assert table["status"].tolist() == list(status.values())
     assert found.per_image["objects"].tolist() == [1, pd.NA, 1, pd.NA]
@@ -238,14 +240,16 @@ def test_what_cannot_be_used_is_a_row_and_the_others_are_done(tmp_path, capsys):
 
 def test_what_nobody_can_use_is_one_sentence(tmp_path):
     put(tmp_path / "experts" / "anna", a=DISC, b=DISC)
-    with pytest.raises(cl.InvalidError, match=r"`experts`. Expected labels of two .*: one, anna"):
+    with pytest.raises(
+        cl.InvalidError, match=r"labels of two .*: one, anna\. With one there is nothing"
+    ):
         agree(tmp_path / "experts")
     with pytest.raises(cl.InvalidError, match="which is no folder"):
         agree(tmp_path / "nowhere")
     with pytest.raises(cl.InvalidError, match="in which there is no folder"):
         agree(tmp_path / "experts" / "anna")
     put(tmp_path / "experts" / "ben", c=DISC)
-    with pytest.raises(cl.InvalidError, match=r"anna drew 2 \(a, b\), ben drew 1 \(c\)"):
+    with pytest.raises(cl.InvalidError, match=r"anna drew 2 \(a, b\), ben drew 1 \(c\)\. Call"):
         agree(tmp_path / "experts")
     with pytest.raises(cl.InvalidError, match="as many images of each expert"):
         agree([[DISC, DISC], [DISC]])

@@ -212,6 +212,15 @@ def test_labels_changed_since_the_prediction_are_said_in_a_line(found, tmp_path,
         assert said[0].startswith(f"Warning: {copy}: 1 label image changed since the prediction")
 
 
+def test_what_is_not_shown_is_a_sentence_with_one_full_stop(found, tmp_path):
+    copy = shutil.copytree(found.out, tmp_path / "results")
+    (copy / "labels" / "a.tif").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="1 label image changed"):
+        said = [one.message for one in cl.report.events(copy, tmp_path / "a.html")]
+    odd = next(text for text in said if text and text.startswith("Not all is shown of a: "))
+    assert odd.endswith("Copy or export it again.")
+
+
 @pytest.mark.parametrize("by", ["results", "labels"])
 def test_outlines_are_not_drawn_on_an_image_that_took_the_place_of_theirs(found, tmp_path, by):
     """Images a and b are swapped; blank is as it was, so is one of another type: unknown."""
@@ -393,6 +402,10 @@ def test_what_cannot_be_shown_is_one_sentence(found, tmp_path):
     for results in (tmp_path, tmp_path / "none", 3, pd.DataFrame(), ""):
         with pytest.raises(cl.InvalidError, match=r"`results`. Expected predictions, scores"):
             report(results, tmp_path / "a.html")
+    with pytest.raises(cl.InvalidError, match="none, which is not there"):
+        report(tmp_path / "none", tmp_path / "a.html")
+    with pytest.raises(cl.InvalidError, match=r"there are none\. Give the folder that `predict`"):
+        report(tmp_path, tmp_path / "a.html")
     for path in (tmp_path, tmp_path / "a.txt", tmp_path / "none" / "a.html", "", 3):
         with pytest.raises(cl.InvalidError, match="`path`"):
             report(found, path)

@@ -40,6 +40,7 @@ WHAT = say(
     ),
 )
 _TWO = "labels of two experts or more"
+_CALL_ALIKE = "Call the labels that experts drew of one image alike."
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,9 @@ def gather(experts: Any) -> Given:
         found = _of_folders(experts) if _are_paths(experts) else _of_arrays(experts)
     if len(found.experts) < 2:
         got = f"one, {found.experts[0]}" if found.experts else "none"
-        raise invalid("experts", expected=_TWO, received=got)
+        remedy = "With one there is nothing to agree on: train on these labels as they are."
+        remedy = remedy if found.experts else ""
+        raise invalid("experts", expected=_TWO, received=got, remedy=remedy)
     items, changed = named(found.items)
     if max((len(item.annotations) for item in items), default=0) < 2:
         each = ", ".join(_drew(items, expert) for expert in found.experts)
@@ -88,6 +91,7 @@ def gather(experts: Any) -> Given:
             "experts",
             expected="images that two experts or more drew, under the same name",
             received=joined("; ", [f"none: {each}", *found.warnings[:1]]),
+            remedy=_CALL_ALIKE if sum(bool(item.annotations) for item in items) > 1 else "",
         )
     return replace(found, items=tuple(items), notes=(*found.notes, *changed))
 

@@ -65,7 +65,8 @@ def _refuse_sizes(name: str, drawn: dict[str, Array]) -> None:
         got = "; ".join(
             f"{' x '.join(map(str, s))} of {', '.join(of)}" for s, of in by_size.items()
         )
-        raise invalid(name, expected="label images of one size", received=got)
+        remedy = "Save them again at the size of the image, or take away those that are not its."
+        raise invalid(name, expected="label images of one size", received=got, remedy=remedy)
     if 0 in next(iter(by_size)):
         raise invalid(name, expected="labels of at least one pixel", received="none")
 

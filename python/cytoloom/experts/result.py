@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..messages import counted
+from ..storage.results import AGREED
 from ..storage.written import refuse_another_run
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class Consensus:
         failed = int((self.per_image["status"] != "ok").sum())
         text = f"consensus ({self.method}) of {counted(len(self.per_expert), 'expert')}"
         text += f" on {counted(len(self), 'image')}, of {WHAT[self.task]}"
-        text += f", {counted(failed, 'image')} without (see .per_image)" if failed else ""
+        table = AGREED if self.out else ".per_image"
+        text += f", {counted(failed, 'image')} without (see {table})" if failed else ""
         text += f", written to {self.out}" if self.out else ""
-        table = self.per_expert.to_string(index=False, float_format="%.3f")
-        return f"{text}\n{table}" + (f"\n{OF_OBJECTS}" if self.task == "instances" else "")
+        rows = self.per_expert.to_string(index=False, float_format="%.3f")
+        return f"{text}\n{rows}" + (f"\n{OF_OBJECTS}" if self.task == "instances" else "")

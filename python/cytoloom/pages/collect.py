@@ -188,7 +188,7 @@ def _unseen(found: Shown, pictures: Mapping[str, Picture]) -> Iterator[str]:
     odd = [name for name, one in pictures.items() if one.problem]
     if odd:
         first = pictures[odd[0]].problem
-        yield f"Not all is shown of {shown_names(odd)}: {first}."
+        yield f"Not all is shown of {shown_names(odd)}: {first.removesuffix('.')}."
 
 
 def parts_of(

@@ -74,7 +74,8 @@ def shown(given: Any) -> Shown:
     found = _shown(given)
     if found.images.empty:
         expected = "results of at least one image"
-        raise invalid("results", expected=expected, received="none")
+        got = f"none in {given}" if is_file(given) else "none"
+        raise invalid("results", expected=expected, received=got)
     return found
 
 
@@ -106,7 +107,11 @@ def _opened(folder: Path) -> Any:
     except InvalidError as error:
         own = error.name in ("folder", "out")
         raise (error.renamed("results") if own else error) from None
-    raise invalid("results", expected=WHAT, received=str(folder))
+    if not folder.exists():
+        raise invalid("results", expected=WHAT, received=f"{folder}, which is not there")
+    remedy = "Give the folder that `predict`, `evaluate` or `consensus` wrote."
+    got = f"{folder}, in which there are none" if folder.is_dir() else f"{folder}, a file"
+    raise invalid("results", expected=WHAT, received=got, remedy=remedy)
 
 
 def _of_predictions(found: Predictions) -> Shown:
