@@ -8,6 +8,7 @@ run repeatable.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import logging
@@ -155,7 +156,7 @@ def _start(asked: int | None, ndim: int) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # set before the first import: TensorFlow reads all of these once
     with _quiet_stderr():
-        pass
+        importlib.import_module("keras")
     # it warns of retracing once a process has used five models
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if chosen == "torch":
