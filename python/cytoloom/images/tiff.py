@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +30,6 @@ from .reader import Part, Reader, arranged_box, different, stored_box
 from .tiff_chunks import has_regions, stored
 from .tiff_scale import ome_pixels, pixel_size_um
 from .tiff_series import Opened, members, opened
-
-if TYPE_CHECKING:
-    pass
 
 _MEANING = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
 _ALPHA = (1, 2)
