@@ -368,6 +368,7 @@ def test_what_cannot_be_reviewed_is_said_in_a_sentence(images, results, tmp_path
     assert "`results`. Expected results, or" in said(tmp_path / "empty")
     assert "`results`. Expected results, or" in said(tmp_path / "nowhere")
     assert "`results`. Expected results, or at least one image" in said([])
+    assert "`model`. Expected a model folder" in said(results, model=tmp_path / "nowhere")
     assert "`out`. Expected a folder for what is corrected" in said({"a": np.ones((8, 8))})
     stack = {"a": np.zeros((5, 8, 9))}
     assert "a: a stack of 5 planes" in said(stack, out=tmp_path / "out")

@@ -22,6 +22,7 @@ from ..events import Work, note
 from ..experts.result import Consensus
 from ..measurement.given import as_label_images
 from ..messages import Argument, say
+from ..models.saving import read_manifest
 from ..pages.collect import items_of
 from ..pages.given import Shown, shown
 from ..prediction.predictions import Predictions
@@ -123,9 +124,21 @@ def _folder(place: Path | None, out: Any) -> Path:
 
 
 def _path_of(model: Any) -> str | None:
-    """Return where a model is; None of none, and of one that was never saved."""
-    path = model if is_file(model) else getattr(model, "path", None)
-    return None if path is None else str(meant(path))
+    """Return where a model is; None of none, and of one that was never saved.
+
+    Raises
+    ------
+    InvalidError
+        There is none at a path, which a training from the page would find out much later.
+    """
+    if not is_file(model):
+        path = getattr(model, "path", None)
+        return None if path is None else str(meant(path))
+    try:
+        read_manifest(meant(model))
+    except InvalidError as error:
+        raise error.renamed("model", of="path") from None
+    return str(meant(model))
 
 
 def _place(given: Any) -> Path | None:
