@@ -47,7 +47,7 @@ def filled(editor: Path | None = None, **parts: Any) -> str:
 def without_script(template: Path, **parts: Any) -> str:
     """Fill a template that has the style of all pages and no script; see `filled`."""
     style = _joined("css", None)
-    made: str = _template(template.name, [template.parent]).render(
+    made: str = _template(template.name, [template.parent, HERE]).render(
         style=style, style_hash=_hash(style), **parts
     )
     return made
