@@ -225,7 +225,12 @@ def compared(
     rows = [row for name in done for row in _scored(store, name)]
     if not rows:
         expected, received = "runs that are done, with scores", counted(len(asked), "run")
-        raise invalid("runs", expected=expected, received=f"{received}, none of them so")
+        raise invalid(
+            "runs",
+            expected=expected,
+            received=f"{received} in {store.place}, none of them so",
+            remedy="Look at the list of its runs, or start some.",
+        )
     each = pd.DataFrame(rows, columns=["run", *GROUP, "set", "metric", "value", *ABOUT])
     main = metric or _shared(store, done, each)
     if main not in set(each["metric"]):
