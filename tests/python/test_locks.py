@@ -21,6 +21,7 @@ from cytoloom.models.untrained import untrained
 from cytoloom.storage import lock as locks
 from cytoloom.storage.lock import LOCK, Gone, locked
 from cytoloom.storage.written import Written
+from waiting import wait_until
 
 HOLD = """
 import pathlib, sys
@@ -117,8 +118,7 @@ def test_a_killed_process_has_nothing_any_more(holder, tmp_path):
     """Also before its parent has asked how it ended, when its number is still taken."""
     assert not is_free(tmp_path)
     holder.kill()
-    while not is_free(tmp_path):  # a killed process takes a moment to end
-        time.sleep(0.01)
+    wait_until(lambda: is_free(tmp_path))  # a killed process takes a moment to end
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,8 +176,7 @@ def test_a_run_shows_that_it_lives(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "BEAT_S", 0.01)
     with locked(tmp_path, "train"):
         os.utime(tmp_path / LOCK, (0, 0))
-        while (tmp_path / LOCK).stat().st_mtime < 1:
-            time.sleep(0.01)
+        wait_until(lambda: (tmp_path / LOCK).stat().st_mtime >= 1)
 
 
 def test_a_lock_that_was_lost_is_not_taken_from_its_new_owner(tmp_path):

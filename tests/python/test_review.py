@@ -6,6 +6,7 @@ import base64
 import contextlib
 import html
 import http.client
+import io
 import json
 import os
 import re
@@ -13,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ import cytoloom as cl
 from cytoloom import cli
 from cytoloom.exchange.drawn import drawn, to_labels
 from extras import need
+from waiting import wait_until
 
 need("jinja2", "report")
 BLOCK = [[20.0, 20.0], [28.0, 20.0], [28.0, 26.0], [20.0, 26.0]]
@@ -439,28 +440,29 @@ def test_what_is_accepted_is_checked_beside(images):
         status, told = browser.post("job", {"kind": "check"})
         assert (status, told["running"]) == (200, True)
         assert browser.post("job", {"kind": "check"})[0] == 422  # one at a time
-        while (told := json.loads(browser.get("job")))["running"]:
-            time.sleep(0.05)
+        wait_until(lambda: not json.loads(browser.get("job"))["running"])
+        told = json.loads(browser.get("job"))
         assert told["result"].startswith("2 images checked")
         assert told["error"] == ""
 
 
-def test_the_command_line_says_where_it_is_and_how_to_go_on(images, capsys):
+def test_the_command_line_says_where_it_is_and_how_to_go_on(images, capsys, monkeypatch):
     codes: list[int] = []
     command = ["review", str(images), "--no-browser"]
+    # capsys is read and then emptied: what a thread writes in between would be lost
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
     thread = threading.Thread(target=lambda: codes.append(cli.main(command)))
     thread.start()
-    told = ""
-    while "Ctrl-C" not in told:
-        told += capsys.readouterr().err
-    browser = Browser(re.search(r"Review at (\S+)", told)[1])
+    wait_until(lambda: "Ctrl-C" in told.getvalue() or not thread.is_alive())
+    browser = Browser(re.search(r"Review at (\S+)", told.getvalue())[1])
     browser.step("accept")
     browser.post("end", {})
-    thread.join(10)
-    said, table = capsys.readouterr(), images / "corrected" / "corrected.csv"
+    thread.join(60)
     assert codes == [0]
-    assert f"To train on them: cytoloom train {table} --start MODEL" in said.err
-    assert said.out == f"What was corrected is in {table.parent}\n"
+    table = images / "corrected" / "corrected.csv"
+    assert f"To train on them: cytoloom train {table} --start MODEL" in told.getvalue()
+    assert capsys.readouterr().out == f"What was corrected is in {table.parent}\n"
 
 
 def test_an_interrupt_ends_it_as_the_button_does(images):
