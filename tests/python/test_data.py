@@ -90,6 +90,9 @@ def test_folders_of_annotators(tmp_path):
     assert [len(i.annotations) for i in data.items] == [1, 2]
     assert data.problems == ()
     assert "2 annotators: anna, ben" in data.notes
+    put(tmp_path / "masks" / "est_GT" / "1.png", LABELS)
+    said = "est_GT counts as one who drew; if it was made of the others, move it away"
+    assert said in as_data(tmp_path).notes
 
 
 @pytest.mark.parametrize("image", ["p1_{}.tif", "{}-p1.tif"])

@@ -82,7 +82,8 @@ def test_settings_of_the_first_version_are_known_by_their_names_of_then(read):
     assert (trainer.augment.flip_p, trainer.augment.rotate_degrees) == (0, 45)
     assert (trainer.augment.brightness_p, trainer.augment.brightness) == (0.5, 0.1)
     assert "members=4, folds=5, seed=42 and task='instances'" in words
-    assert "optim (ranger)" in words
+    assert "optim (of ranger optimizer='adam' is nearest)" in words
+    assert "optim" not in words.partition("To be given elsewhere")[0]
     assert "def_grid" in words
     assert "nothing is known" not in words
 
@@ -99,7 +100,7 @@ def test_settings_of_the_first_version_are_known_by_their_names_of_then(read):
         ({"min_pixel_export": 9}, "small objects are dropped by Instances(min_area_px=9)"),
         ({"use_tta": True}, "views=4 to `predict`"),
         ({"n_models": 1, "max_splits": 4}, "validation=0.25, seed=42"),
-        ({"optim": "SGD"}, "weight_decay (of SGD)"),
+        ({"optim": "SGD"}, "weight_decay (SGD has none)"),
         ({"brand_new": 1}, "brand_new (nothing is known of it)"),
     ],
 )

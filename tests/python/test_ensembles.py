@@ -15,6 +15,7 @@ import small
 from cytoloom.datasets.folds import folds
 from cytoloom.inference.tiled import activate
 from cytoloom.models.engine import logits_of_mean
+from cytoloom.training.out_of_fold import judged_by_all
 from cytoloom.uncertainty.calibration import fit_temperature, tempered_share
 from cytoloom.uncertainty.reliability import calibration_error, reliability
 
@@ -263,6 +264,39 @@ def test_without_data_an_ensemble_is_scored_by_what_was_not_seen(ensemble, tmp_p
 def test_without_data_a_single_model_says_why_not(trained):
     with pytest.raises(cl.InvalidError, match="a model of a single network"):
         cl.evaluate(trained, progress=False)
+
+
+def test_intervals_that_the_mean_breaks_are_taken_back_and_that_is_said(monkeypatch, capfd):
+    seen = []
+
+    def broken(held, images):
+        seen.append(images)
+        return True
+
+    judged = []
+
+    def by_all(*args):
+        judged.extend(judged_by_all(*args))
+        return judged
+
+    monkeypatch.setattr("cytoloom.training.trust.is_broken", broken)
+    monkeypatch.setattr("cytoloom.training.members.judged_by_all", by_all)
+    monkeypatch.setattr("cytoloom.training.out_of_fold.IMAGES_OF_MEAN", 3)
+    images, labels = small.nuclei()
+    model = small.train(data=(images, labels), **{**SETTINGS, "progress": True})
+    said = "without intervals: members alone find other numbers than their mean does"
+    assert f"Counts come {said}.\n" in capfd.readouterr().err
+    assert said in model.summary()
+    found = cl.predict(model, images, rescale=None)
+    assert f"Counts come {said}.\n" in capfd.readouterr().err
+    assert found.summary["count_low"].isna().all()
+    assert found.summary["unlikeness"].notna().all()
+    # three images, of both folds, each as all members together find it
+    counts = [len(np.unique(one)) - 1 for one in labels]
+    assert seen == [3]
+    assert {one.count for one in judged} <= set(counts)
+    found_by_all = found.summary["count"].tolist()
+    assert Counter(len(one.evidence.numbers) for one in judged) <= Counter(found_by_all)
 
 
 def test_probabilities_are_calibrated_by_what_was_held_out(out, trained):

@@ -97,6 +97,22 @@ def test_object_numbers_that_were_smoothed_or_lossily_compressed_are_refused(cha
         understand(changed[..., None].astype(np.uint16))
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_an_image_is_no_label_image(bits):
+    """Noise of a camera, and no background that is flat."""
+    scene = 0.1 + 0.5 * ndimage.gaussian_filter(np.random.default_rng(0).random((96, 96)), 4)
+    image = np.random.default_rng(1).normal(scene, 0.05).clip(0, 1) * (2**bits - 1)
+    with pytest.raises(InvalidError, match=r"as in an image\. Give label images"):
+        understand(image[..., None].astype(np.uint16))
+
+
+def test_many_objects_without_background_are_labels():
+    """Cells that fill the image, hardly a pixel each, and blocks of a few pixels."""
+    each = np.arange(1, 64 * 64 + 1, dtype=np.uint16).reshape(64, 64)
+    for labels in (each, np.kron(each[:16, :16], np.ones((2, 3), np.uint16))):
+        assert np.array_equal(understand(labels[..., None])[0], labels)
+
+
 def specks(ignored):
     """Objects of a pixel, lines and a ring of a pixel's width, and a corner that is ignored."""
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ from cytoloom.datasets.sources import ArraySource
 from cytoloom.prediction.summary import summary_table, unlike_words
 from cytoloom.tasks import Binary, Classes, Instances
 from cytoloom.tasks.found import Found
+from cytoloom.training.trust import as_kept
 from cytoloom.training.trust import trusted as trusted_by
 from cytoloom.uncertainty import evidence as evidence_room
 from cytoloom.uncertainty.calibration import Calibration
@@ -25,7 +26,7 @@ from cytoloom.uncertainty.judged import Judged, judge
 from cytoloom.uncertainty.likeness import likeness
 from cytoloom.uncertainty.linear import share
 from cytoloom.uncertainty.reliability import calibration_error, reliability
-from cytoloom.uncertainty.trust import Trust, fit_trust
+from cytoloom.uncertainty.trust import Trust, counts_words, fit_trust
 
 
 def world(rng, objects=30):
@@ -96,6 +97,17 @@ def test_counts_are_surer_than_a_share_of_what_is_found_where_objects_differ():
     found = np.array([len(one.real) for one in fresh])
     off = np.sort([abs(one.count - len(one.real)) / len(one.real) for one in train])[54]
     assert np.median([b - a for a, b in ends]) < np.median(2 * off * found)
+
+
+@pytest.mark.parametrize(("off", "kept"), [(1, True), (2, False)])
+def test_a_mean_that_finds_other_counts_than_members_has_no_intervals(off, kept):
+    told = trusted_by(Calibration(1.0), worlds(30, 1), [])
+    by_mean = [replace(one, count=off * one.count) for one in worlds(20, 2)]
+    trust = as_kept(told, by_mean).calibration.trust
+    own = by_mean[0].evidence
+    assert (trust.interval(own) is not None) == kept
+    assert trust.probabilities(own).tolist() == told.calibration.trust.probabilities(own).tolist()
+    assert counts_words(trust).startswith("with intervals that hold 90%" if kept else "without")
 
 
 def test_few_images_tell_nothing_and_that_is_said(capsys):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,7 @@ def _paired(layout: Layout, fields: Fields) -> _Partners:
     if len(annotators) > 1:
         names = ", ".join(one.rstrip("/") for one in annotators)
         found.notes.append(f"{len(annotators)} annotators: {names}")
+        found.notes += made_of_others(names.split(", "))
     return found
 
 
@@ -270,6 +272,26 @@ def _objects(layout: Layout) -> _Partners:
 def folders_data(images_folder: Path, labels_folder: Path, options: ReadOptions) -> Gathered:
     """Pair the files of two folders by name."""
     return _gathered(layout_of_two(images_folder, labels_folder), options)
+
+
+_MADE_OF_OTHERS = (
+    r"(est(imated)?[_ -]?)?(gt|ground[_ -]?truth)|staple|majority([_ -]?vote)?|consensus"
+)
+
+
+def made_of_others(annotators: Iterable[str]) -> list[str]:
+    """Doubt annotators that are called as what is made of the others is.
+
+    Examples
+    --------
+    >>> made_of_others(["anna", "ben", "est_GT"])
+    ['est_GT counts as one who drew; if it was made of the others, move it away']
+    """
+    return [
+        f"{name} counts as one who drew; if it was made of the others, move it away"
+        for name in annotators
+        if re.fullmatch(_MADE_OF_OTHERS, name, re.IGNORECASE)
+    ]
 
 
 def _annotators(images: list[str], labels: list[str]) -> list[str]:

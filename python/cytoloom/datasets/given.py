@@ -91,7 +91,9 @@ def listed_at(x: Mapping[str, Any], key: str) -> list[Any]:
 
 def shortened(x: Any) -> str:
     """Show what was given in a few words, lists by their type."""
-    return type(x).__name__ if isinstance(x, (list, tuple)) else in_words(x)
+    if not isinstance(x, (list, tuple)):
+        return in_words(x)
+    return type(x).__name__ if len(x) else f"an empty {type(x).__name__}"
 
 
 def with_settings(x: Mapping[str, Any], options: ReadOptions) -> ReadOptions:

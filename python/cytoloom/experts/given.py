@@ -16,7 +16,7 @@ import numpy as np
 
 from ..datasets.data import Data
 from ..datasets.drawn import DrawnSource, is_drawn
-from ..datasets.folders import is_folder, refuse_other_order
+from ..datasets.folders import is_folder, made_of_others, refuse_other_order
 from ..datasets.given import ReadOptions, is_file, is_pixels
 from ..datasets.ids import make_ids, named
 from ..datasets.items import Item
@@ -145,6 +145,7 @@ def _of_folders(experts: Any) -> Given:
     kept = {name: of for name, of in drawn.items() if of}
     items, left_out = _matched(kept, images)
     told = (*warnings, *left_out)
+    notes += made_of_others(kept)
     return Given(items, tuple(kept), tuple(folders.values()), told, tuple(notes))
 
 

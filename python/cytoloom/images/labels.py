@@ -20,6 +20,8 @@ _SAVE_MASK = (
     "compression such as JPEG."
 )
 
+_GIVE_LABELS = "Give label images: 0 is background, and each object has a number of its own."
+
 
 def understand(
     values: AnyArray,
@@ -69,6 +71,9 @@ def understand(
     if is_interpolated(judged, present):
         got = f"values from 0 to {present[-1]} that lie between those beside them, at its edges"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
+    if is_picture(judged, present):
+        got = f"{len(present)} values that hardly ever have their like beside them, as in an image"
+        raise invalid("labels", expected="labels", received=got, remedy=_GIVE_LABELS)
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
     if alpha is not None and alpha.min() != alpha.max() and said != _IN_ALPHA:
@@ -172,7 +177,7 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
         np.moveaxis(between, axis, -1)[..., 1:-1] |= climbing
         edges, pixels = edges + at_edges, pixels + climbing.size
     # nothing flat at all is no picture of objects, however it was made
-    if np.count_nonzero(between) < _CLIMBING * edges or edges > 0.9 * pixels:
+    if np.count_nonzero(between) < _CLIMBING * edges or edges > _NOTHING_FLAT * pixels:
         return False
     values, counts = np.unique(labels[between], return_counts=True)
     # a rim drawn as a class of its own lies between as well: that is one value
@@ -181,6 +186,32 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
     return _scattered(labels, values)
 
 
+def is_picture(labels: Labels, present: Labels) -> bool:
+    """Whether values are those of an image: nothing flat, and each value in many places.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).integers(0, 100, (64, 64))
+    >>> is_picture(image, np.unique(image))
+    True
+    >>> objects = np.arange(64 * 64).reshape(64, 64)
+    >>> is_picture(objects, np.unique(objects))
+    False
+    """
+    if len(present) < _FEW_VALUES or labels.ndim < 2:
+        return False
+    for axis in (-2, -1):
+        lines = np.moveaxis(labels, axis, -1)
+        alike = np.count_nonzero(lines[..., 1:] == lines[..., :-1])
+        if alike > (1 - _NOTHING_FLAT) * lines[..., 1:].size:
+            return False
+    return labels.size >= 4 * len(present)
+
+
+_NOTHING_FLAT = 0.9
+"""Share of the pixels that differ from one beside them, from which on nothing is drawn."""
+_FEW_VALUES = 32
+"""Fewer may be of classes, in noise made for a test."""
 _CLIMBING = 0.08
 """Share of the pixels at edges from which on values lie between their neighbours' by smoothing."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..inference import tiled as inference
 from ..messages import changed, counted, say
+from ..uncertainty.trust import counts_words
 from .engines import SAME_F1, SAME_IOU, comparison
 from .record import Record
 
@@ -34,6 +35,7 @@ def summary_of(model: Record) -> dict[str, str]:
         f"{training['seconds'] / 60:.1f} minutes",
         "validation": f"{_scored(training, model.task.main_scores)} ({training['validation']})",
         "calibration": _calibrated(model),
+        "counts": counts_words(model.trust),
         "computed by": f"{info['backend']}, {info['device']}, {info['precision']}, "
         f"seed {info['seed']}" + ("" if info["reproducible"] else ", not reproducible"),
         "predicts by": _engine(comparison(model)),

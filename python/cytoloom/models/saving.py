@@ -385,8 +385,9 @@ def _check_members(plain: Mapping[str, Any], file: Path) -> None:
     wanted = {network_path(member, name) for member in members for name in plain["networks"]}
     named = {name for name in plain["files"] if name.endswith(".keras")}
     if not wanted or wanted != named:
-        received = say("{} for members {} in {}", sorted(named), Value(count), file)
-        raise invalid(MANIFEST, expected=say("networks {}", sorted(wanted)), received=received)
+        received = say("{} for members {} in {}", ", ".join(sorted(named)), Value(count), file)
+        expected = say("networks {}", ", ".join(sorted(wanted)) or "of each member")
+        raise invalid(MANIFEST, expected=expected, received=received)
 
 
 def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Path) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..events import Event, note
 from ..messages import counted, say
 from ..storage.tables import with_counts
 from ..uncertainty.evidence import Evidence
 from ..uncertainty.judged import AREA
-from ..uncertainty.trust import Trust
+from ..uncertainty.trust import Trust, counts_words
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
@@ -95,6 +96,12 @@ def summary_table(task: Task, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame
     table[numbers] = table[numbers].astype(float)
     table[FLAGS] = table[FLAGS].astype(object).where(table[FLAGS] != "", None)
     return with_counts(table, *COUNTS)
+
+
+def uncounted(trust: Trust | None) -> Iterator[Event]:
+    """Say why counts have no interval, where they have none."""
+    if trust is None or trust.reach is None:
+        yield note(f"Counts come {counts_words(trust)}.")
 
 
 def unlike_words(table: pd.DataFrame) -> Iterator[str]:

@@ -192,12 +192,14 @@ def _length(given: Settings, batch: int) -> dict[str, int]:
     return {"iterations": math.ceil(epochs * EPOCH / batch)}
 
 
-def _optimizer(given: Settings, decay: float) -> tuple[str, str]:
-    """Return the optimizer, and what it stands for where it is another one."""
+def _optimizer(given: Settings, decay: float) -> tuple[str, dict[str, Message]]:
+    """Return the optimizer, and the settings that it is not, with what is instead."""
     name = given.text("optim", "Adam")
     if name == "SGD":
-        return "sgd", "weight_decay (of SGD)" if decay else ""
-    return "adamw" if decay else "adam", "" if name == "Adam" else f"optim ({name})"
+        return "sgd", {"weight_decay": say("SGD has none")} if decay else {}
+    nearest = "adamw" if decay else "adam"
+    why = say("of {} {} is nearest", name, Setting("optimizer", nearest))
+    return nearest, {} if name == "Adam" else {"optim": why}
 
 
 def _augment(given: Settings) -> Augment:
@@ -224,16 +226,17 @@ def _augment(given: Settings) -> Augment:
         raise error.renamed(f"{error.name} of {given.path}") from None
 
 
-def _notice(given: Settings, nearest: str) -> Message:
+def _notice(given: Settings, nearest: Mapping[str, Message]) -> Message:
     """Say what is not in the trainer, and where it is given if it is anywhere."""
     gone = [
         say("{} ({})", ", ".join(present), why)
         for names, why in WITHOUT.items()
         if (present := [name for name in names if name in given.written])
     ]
-    gone += [nearest] if nearest else []
+    gone += [say("{} ({})", name, why) for name, why in nearest.items()]
     gone += [f"{name} (nothing is known of it)" for name in given.written if name not in _KNOWN]
-    held = ", ".join(name for name in given.written if OLD.get(name, name) in IN_TRAINER)
+    within = set(IN_TRAINER) - set(nearest)
+    held = ", ".join(name for name in given.written if OLD.get(name, name) in within)
     lines = [f"{given.path}: settings of deepflash2. In the trainer: {held or 'none of them'}."]
     lines.append(say("To be given elsewhere: {}.", joined("; ", _elsewhere(given))))
     if gone:

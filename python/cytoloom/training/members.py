@@ -18,14 +18,14 @@ from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder
 from ..models.model import Model
 from .learn import Learned
-from .out_of_fold import OutOfFold, mean_scores, score_each
+from .out_of_fold import OutOfFold, judged_by_all, mean_scores, score_each
 from .prepare import read_folds, ready
 from .provenance import model_of, recorded
 from .resume import kept_in
 from .segment import taught
 from .stages import Given, Planned
 from .trainer import Trainer
-from .trust import calibrated, groups_of, judge_each, together, trust_words, trusted
+from .trust import as_kept, calibrated, groups_of, judge_each, together, trust_words, trusted
 from .tune import doubts, fit, means, seen, tune_px, tuned_on
 
 T = TypeVar("T")
@@ -169,6 +169,10 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     if not apart:
         judged = judge_each(task, images, each, groups_of(whole))
     told = trusted(calibration, judged, pixels)
+    if apart and len(done) > 1:
+        part = replace(mean.part, calibration=calibration)
+        calm = replace(mean, parts={name: part})
+        told = as_kept(told, judged_by_all(calm, task, parts, spacing))
     # the thresholds of all have seen all images
     scores = mean_scores(rows) if apart else means([own for _, own in each])
     shown = first.planned if apart else whole

@@ -20,6 +20,9 @@ from .stages import Planned
 from .trust import Maps, Seen, groups_of, honest, judge_each
 from .tune import means, objects_first, seen, tune_px
 
+IMAGES_OF_MEAN = 20
+"""Of so many images it is looked whether the mean of members keeps what these promise."""
+
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
@@ -106,6 +109,36 @@ def score_each(
             rows.append({**told, **_plain(scores)})
             judged.append(one)
     return rows, judged
+
+
+def judged_by_all(
+    mean: Model, task: Task, parts: Sequence[OutOfFold], spacing_um: Any = None
+) -> list[Judged]:
+    """Hold the mean of members against the truth of some images, one of each fold in turn.
+
+    All members but one have seen them: the mean is as good here as it will ever be.
+
+    Parameters
+    ----------
+    mean : Model
+        Of all members, with their calibration.
+    task : Task
+        With the thresholds of all.
+    parts : sequence of OutOfFold
+        One a member.
+    spacing_um : tuple of float, optional
+        Pixel size.
+    """
+    turns = zip_longest(*([(part, reader) for reader in part.readers] for part in parts))
+    judged: list[Judged] = []
+    pixels = sum(part.pixels for part in parts)
+    for part, reader in (pair for turn in turns for pair in turn if pair is not None):
+        if pixels <= 0 or len(judged) == IMAGES_OF_MEAN:
+            break
+        pixels -= math.prod(reader.size)
+        own = replace(part, model=mean, readers=[reader], images=Seen([], [], [], []))
+        judged += [one for _, one in own.each(spacing_um, task)]
+    return judged
 
 
 def mean_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -18,7 +18,16 @@ from ..uncertainty.evidence import evidence_of
 from ..uncertainty.judged import Judged, judge
 from ..uncertainty.linear import share
 from ..uncertainty.reliability import reliability
-from ..uncertainty.trust import FEWEST, LEAST_OBJECTS, RANKED, fit_trust, said_unseen
+from ..uncertainty.trust import (
+    FEWEST,
+    LEAST_OBJECTS,
+    RANKED,
+    counts_words,
+    fit_trust,
+    held_counts,
+    is_broken,
+    said_unseen,
+)
 from .stages import Planned
 
 Maps = Mapping[str, np.ndarray]
@@ -117,6 +126,22 @@ def trusted(calibration: Calibration, judged: Sequence[Judged], pixels: Rows) ->
     return Told(replace(calibration, trust=trust), [*pixels, *rows])
 
 
+def as_kept(told: Told, by_mean: Sequence[Judged]) -> Told:
+    """Take back intervals of counts that the mean of all members breaks where it is at its best.
+
+    Parameters
+    ----------
+    told : Told
+        Fitted to what single members found.
+    by_mean : sequence of Judged
+        Images of the training, as the mean of all finds them.
+    """
+    trust = told.calibration.trust
+    if trust is None or not is_broken(held_counts(trust, by_mean), len(by_mean)):
+        return told
+    return told._replace(calibration=replace(told.calibration, trust=replace(trust, reach=None)))
+
+
 def _of_pixels(task: Task, images: Seen, when: str) -> Rows:
     """Count how often the surer class of pixels is the true one."""
     said, so = [], []
@@ -208,3 +233,5 @@ def trust_words(planned: Planned, calibration: Calibration, images: int) -> Iter
         yield f"Held out: {held}, too few to say how sure objects, counts and scores are; {needed}."
     elif trust.images < RANKED:
         yield f"Held out: {held}; intervals of counts and scores are wide, {RANKED} are better."
+    if trust is not None and trust.reach is None:
+        yield f"Counts come {counts_words(trust)}."

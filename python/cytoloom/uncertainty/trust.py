@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..components import component
+from ..messages import counted
 from .evidence import Evidence
 from .judged import AREA, Judged
 from .likeness import Likeness, likeness
@@ -32,6 +33,8 @@ LEAST_OBJECTS = 10
 FOLDS = 5
 STRENGTH_OF_OBJECTS, STRENGTH_OF_IMAGES = 3.0, 20.0
 """Penalties: there are hundreds of objects, but only tens of images."""
+UNLIKELY = 0.02
+"""Chance of what is not put down to chance."""
 WOBBLES = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Shares of a count by which images differ for reasons of their own."""
 
@@ -103,7 +106,7 @@ class Trust:
         By what share of a count images differ for reasons of their own.
     reach : float or None
         How far counts are off in 90 % of images, in standard deviations; None: of too few images
-        is it known.
+        is it known, or the mean of an ensemble finds other counts than its members did.
     scores : tuple of Forecast
         What scores of an image will be.
     look : Likeness
@@ -173,6 +176,44 @@ def fit_trust(images: Sequence[Judged]) -> Trust | None:
         reach=_reach(off),
         scores=tuple(_with_reach(one, images, crossed) for one in bare.scores),
     )
+
+
+def held_counts(trust: Trust, images: Sequence[Judged]) -> int:
+    """Return of how many images the true count lies between the ends that are said."""
+    ends = [(trust.interval(one.evidence), one.count) for one in images]
+    return sum(pair is not None and pair[0] <= true <= pair[1] for pair, true in ends)
+
+
+def counts_words(trust: Trust | None) -> str:
+    """Say whether counts have intervals, and if not, why.
+
+    Examples
+    --------
+    >>> counts_words(None)
+    'without intervals: fewer than 3 images with 10 objects were held out'
+    """
+    if trust is None:
+        return (
+            f"without intervals: fewer than {FEWEST} images with {LEAST_OBJECTS} objects "
+            "were held out"
+        )
+    if trust.reach is None:
+        return "without intervals: members alone find other numbers than their mean does"
+    held = f"{counted(trust.objects, 'object')} in {counted(trust.images, 'image')} held out"
+    return f"with intervals that hold {LEVEL:.0%}, fitted to {held}"
+
+
+def is_broken(held: int, images: int) -> bool:
+    """Whether a promise of `LEVEL` that held for so few images is none: by chance one in fifty.
+
+    Examples
+    --------
+    >>> is_broken(15, 20), is_broken(14, 20), is_broken(0, 1)
+    (False, True, False)
+    """
+    from scipy.stats import binom
+
+    return bool(binom.cdf(held, images, LEVEL) < UNLIKELY)
 
 
 def said_unseen(images: Sequence[Judged]) -> tuple[Array, Array]:
