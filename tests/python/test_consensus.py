@@ -258,7 +258,7 @@ def test_what_nobody_can_use_is_one_sentence(tmp_path):
     ):
         agree([DISC * 2, DISC * 3])
     with pytest.raises(cl.InvalidError, match="at most 256 classes"):
-        agree([np.arange(400).reshape(20, 20)] * 2, task="classes")
+        agree([np.kron(np.arange(400).reshape(20, 20), np.ones((2, 2), int))] * 2, task="classes")
     with pytest.raises(cl.InvalidError, match=r"`method`. Expected one of"):
         agree([DISC, DISC], "vote")
     with pytest.raises(cl.InvalidError, match=r"`experts`.*lists of arrays, or Data"):

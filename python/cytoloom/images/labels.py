@@ -187,14 +187,14 @@ def is_interpolated(labels: Labels, present: Labels) -> bool:
 
 
 def is_picture(labels: Labels, present: Labels) -> bool:
-    """Whether values are those of an image: nothing flat, and each value in many places.
+    """Whether values are those of an image: many, and nothing flat.
 
     Examples
     --------
     >>> image = np.random.default_rng(0).integers(0, 100, (64, 64))
     >>> is_picture(image, np.unique(image))
     True
-    >>> objects = np.arange(64 * 64).reshape(64, 64)
+    >>> objects = np.arange(64 * 64).reshape(64, 64) // 4
     >>> is_picture(objects, np.unique(objects))
     False
     """
@@ -205,7 +205,7 @@ def is_picture(labels: Labels, present: Labels) -> bool:
         alike = np.count_nonzero(lines[..., 1:] == lines[..., :-1])
         if alike > (1 - _NOTHING_FLAT) * lines[..., 1:].size:
             return False
-    return labels.size >= 4 * len(present)
+    return True
 
 
 _NOTHING_FLAT = 0.9
