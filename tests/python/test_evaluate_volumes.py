@@ -24,7 +24,7 @@ from cytoloom.images import blocks, parts
 from cytoloom.metrics import contingency as tables
 from cytoloom.models.untrained import untrained
 from cytoloom.objects.part import boxes_of
-from cytoloom.prediction.blockwise import cut, looked_through
+from cytoloom.prediction.blockwise import block, cut, looked_through
 from cytoloom.prediction.blockwise.looked_through import Block
 from cytoloom.segmentation.classed import with_classes
 from cytoloom.tasks import Binary, Boundary, Classes, Distance, Found, Instances, Task
@@ -86,11 +86,28 @@ def same(mine: cl.Scores, whole: cl.Scores) -> None:
 
 
 @pytest.mark.parametrize(("block_px", "box_px"), [(64, 64), (150, 17)])
-def test_scores_by_blocks_are_those_of_the_whole(nuclei, model, large, block_px, box_px):
+def test_scores_by_blocks_are_those_of_the_whole(
+    nuclei, model, large, block_px, box_px, monkeypatch
+):
     data = as_data(nuclei).with_unknown(UNKNOWN)
     whole = cl.evaluate(model, data, **HOW)
     assert 0.5 < whole.per_image["ap50"][0] < 0.97
     large(block_px, box_px)
+    assert model.trust is not None
+    # no score needs what takes its time here
+    for name in ("measured", "evidence_of"):
+        monkeypatch.setattr(block, name, lambda *_: pytest.fail("measured or judged"))
+    same(cl.evaluate(model, data, **HOW), whole)
+
+
+def test_objects_at_the_border_are_left_out_as_of_the_whole(nuclei, large):
+    model = cl.load(MODEL)
+    task = replace(model.task, exclude_border=True)
+    model.parts = {model.name: replace(model.part, task=task)}
+    data = as_data(nuclei).with_unknown(UNKNOWN)
+    whole = cl.evaluate(model, data, **HOW)
+    assert whole.per_image["ap50"][0] < 0.8, "they are found, and count as missed"
+    large(150, 64)
     same(cl.evaluate(model, data, **HOW), whole)
 
 

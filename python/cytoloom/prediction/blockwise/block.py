@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ from ..apply import measured
 from .pictures import UNCERTAINTY, pictures_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...models.model import Model
     from ...tasks.task import Task
 
@@ -55,6 +58,8 @@ class Job:
         In how many views the network sees each tile.
     pictures : tuple of str
         Which of `KINDS` are wanted beside the labels.
+    measured : bool
+        Whether objects are measured and judged; scores need neither.
     """
 
     model: Model
@@ -65,6 +70,7 @@ class Job:
     folder: Path
     views: int = 1
     pictures: tuple[str, ...] = ()
+    measured: bool = True
 
     def is_done(self, k: int) -> bool:
         """Whether a block has been worked on, by whatever run."""
@@ -93,7 +99,7 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
     task = for_parts(task_of_whole)
     source = Window(job.item.image, _seen(job, region))
     here = CropSource(source, tuple((s.start, s.stop) for s in region))
-    inner = inside(core, region)
+    inner, corner = inside(core, region), [s.start for s in region]
     with MemoryMaps() as store:
         unsure = UNCERTAINTY in job.pictures
         maps = scaled_maps(
@@ -106,12 +112,16 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
         labels, old = only_those_in(found.objects_labels, inner)
         faces = faces_of(labels, region, core, blocks.shape)
         named = {new: found.classes[o] for new, o in enumerate(old.tolist()) if o in found.classes}
-        given = as_passed(job.item.image)
-        pixels = here if given is job.item.image else CropSource(given, here.roi)
-        table = measured(model, labels, named, pixels, maps, job.item.spacing_um)
+        if job.measured:
+            given = as_passed(job.item.image)
+            pixels = here if given is job.item.image else CropSource(given, here.roi)
+            table = measured(model, labels, named, pixels, maps, job.item.spacing_um)
+            table = moved(table, corner, blocks.shape)
+        else:
+            table = _unmeasured(model, labels, named, region, blocks.shape)
         own = {head: values[inner] for head, values in maps.items()}
         arrays = pictures_of(model, own, labels[inner], job.pictures)
-        if model.trust is not None:
+        if job.measured and model.trust is not None:
             # what is beside an object counts, in the block or not
             every = _without_border(task_of_whole, found.objects_labels, region, blocks.shape)
             evidence = evidence_of(task, maps, every, here, job.stats, model.normalize, scale)
@@ -130,7 +140,7 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
         arrays["class_sums"] = class_sums(labels[inner], said[inner], len(old) - 1)[1:]
     if found.semantic:
         arrays["classes"] = np.asarray(found.labels[inner])
-    count, corner = len(old) - 1, [s.start for s in region]
+    count = len(old) - 1
     return {
         **arrays,
         "semantic": np.array(found.semantic),
@@ -141,7 +151,7 @@ def _found_in(job: Job, k: int, workers: int | None) -> dict[str, np.ndarray]:
         "begins_seen": first_pixels(labels, count, corner, blocks.shape)[1:],
         "area": np.bincount(labels[inner].ravel(), minlength=count + 1)[1:],
         "cut": np.isin(np.arange(1, count + 1), cut_off(labels, region, blocks.shape)),
-        **as_arrays(moved(table, corner, blocks.shape)),
+        **as_arrays(table),
     }
 
 
@@ -159,11 +169,35 @@ def _without_border(task: Task, labels: np.ndarray, region: Box, shape: Any) -> 
     """Return labels without the objects that the whole image has not, for touching its border."""
     if not drops_border(task):
         return labels
+    return np.where(np.isin(labels, _at_border(labels, region, shape)), 0, labels)
+
+
+def _at_border(labels: np.ndarray, region: Box, shape: Any) -> np.ndarray:
+    """Return the labels of a region that touch the border of the image, and 0."""
     sides = [np.zeros(1, labels.dtype)]
     for axis, (part, n) in enumerate(zip(region, shape, strict=True)):
         sides += [np.unique(np.take(labels, 0, axis))] if part.start == 0 else []
         sides += [np.unique(np.take(labels, -1, axis))] if part.stop == n else []
-    return np.where(np.isin(labels, np.concatenate(sides)), 0, labels)
+    return np.concatenate(sides)
+
+
+def _unmeasured(
+    model: Model, labels: np.ndarray, classes: Mapping[int, int], region: Box, shape: Any
+) -> pd.DataFrame:
+    """Return what must be known of the objects of a region, labelled from 1 on, to join them."""
+    import pandas as pd
+
+    names = model.task.label_names
+    numbers = np.arange(1, int(labels.max(initial=0)) + 1)
+    named = [names[classes[k]] if k in classes else np.nan for k in numbers.tolist()]
+    return pd.DataFrame(
+        {
+            "object": numbers,
+            "class": pd.Series(named, dtype=object),
+            "area_px": np.bincount(labels.ravel(), minlength=len(numbers) + 1)[1:],
+            "touches_border": np.isin(numbers, _at_border(labels, region, shape)),
+        }
+    )
 
 
 def only_those_in(labels: np.ndarray, inner: Box) -> tuple[np.ndarray, np.ndarray]:

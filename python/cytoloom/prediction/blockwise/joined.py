@@ -36,6 +36,7 @@ class Joined:
     rows : DataFrame
         What blocks measured of objects that they saw as a whole, by number; of the others, which
         are to be measured anew, what is known from their parts: mean_foreground, and their boxes.
+        Where nothing was measured, object, class, area_px and touches_border alone.
     traits, seen_px : ndarray or None
         By which these objects are judged, see `Evidence`.
     anew : ndarray of int
@@ -140,6 +141,18 @@ def _rows(labels: pd.DataFrame, numbers: Ints, ndim: int) -> tuple[pd.DataFrame,
     rows = labels.iloc[at].reset_index(drop=True)
     rows["object"] = np.arange(1, count + 1)
     parted = ~whole[at]
+    if "mean_foreground" in rows:
+        rows = _of_parts(rows, labels, numbers, parted, ndim)
+    own = [name for name in rows if not str(name).startswith(".")]
+    return rows[own], at, np.flatnonzero(parted) + 1
+
+
+def _of_parts(
+    rows: pd.DataFrame, labels: pd.DataFrame, numbers: Ints, parted: np.ndarray, ndim: int
+) -> pd.DataFrame:
+    """Say of objects that no block saw as a whole what is known from their parts."""
+    count = len(rows)
+    pixels = np.bincount(numbers, labels[".area"], minlength=count + 1)
     for name in AXES[ndim]:
         ends = {"min": np.minimum, "max": np.maximum}
         for side, extreme in ends.items():
@@ -151,8 +164,7 @@ def _rows(labels: pd.DataFrame, numbers: Ints, ndim: int) -> tuple[pd.DataFrame,
     mean = np.bincount(numbers, labels[".area"] * labels["mean_foreground"], count + 1)
     known = mean[1:] / np.maximum(pixels[1:], 1)
     rows["mean_foreground"] = np.where(parted, known, rows["mean_foreground"])
-    own = [name for name in rows if not str(name).startswith(".")]
-    return rows[own], at, np.flatnonzero(parted) + 1
+    return rows
 
 
 class _FacesOnDisk(Mapping[int, Faces]):

@@ -133,7 +133,7 @@ def look_through(
     stats = from_plain(begun.state.decided["stats"], Stats)
     blocks = cut_as_before(model, source, factors, None, 1, begun)
     yield note(say("{}: {}", item.id, words_of(model, source, blocks, 1)))
-    job = Job(model, item, stats, factors, blocks, begun.blocks)
+    job = Job(model, item, stats, factors, blocks, begun.blocks, measured=False)
     every = range(len(blocks))
     yield from all_blocks(find_in_block, job, every, None, None, "block {}/{}")
     found = FoundInBlocks(job, join(job))
