@@ -224,8 +224,9 @@ plot.cl_run_comparison <- function(x, metric = x$metric, ...) {
 #' Train again as a model was trained
 #'
 #' All settings are those of its model.json: task, network, scaling, trainer, seed, which images
-#' were learned from and which were held out; a training by time is replayed step by step. On one
-#' machine with the same versions the weights are equal to the last bit.
+#' were learned from and which were held out, by each member of an ensemble; a training by time is
+#' replayed step by step. On one machine with the same versions the weights are equal to the last
+#' bit.
 #'
 #' @param model A `cl_model` of [cl_train()] or [cl_load()], or its folder.
 #' @param data Its images with labels, as for [cl_train()]; they are known by name and pixels.
@@ -234,9 +235,9 @@ plot.cl_run_comparison <- function(x, metric = x$metric, ...) {
 #' @param overwrite Replace the model that `out` holds.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
-#' @return A list of class `cl_rerun`: `equal`, whether all weights are equal to the last bit;
-#'   `difference`, the largest one; the data frame `changed` with `what`, `then` and `now`:
-#'   versions, device and so on that are not as they were.
+#' @return A list of class `cl_rerun`: `equal`, whether all weights, of all members, are equal
+#'   to the last bit; `difference`, the largest one; the data frame `changed` with `what`, `then`
+#'   and `now`: versions, device and so on that are not as they were.
 #' @export
 #' @examplesIf cl_available()
 #' images <- cl_simulate(tempfile("train"), images = 3)

@@ -15,7 +15,10 @@ import small
 from cytoloom.datasets.folds import folds
 from cytoloom.inference.tiled import activate
 from cytoloom.models.engine import logits_of_mean
+from cytoloom.runs import repeated
+from cytoloom.training.members import _replayed
 from cytoloom.training.out_of_fold import judged_by_all
+from cytoloom.training.recipe import DatasetFingerprint, choose
 from cytoloom.uncertainty.calibration import fit_temperature, tempered_share
 from cytoloom.uncertainty.reliability import calibration_error, reliability
 
@@ -161,6 +164,46 @@ def test_a_killed_ensemble_goes_on_to_the_same_end(ensemble, tmp_path, capfd):
     assert resumed.task == ensemble.task
     assert resumed.info["training"]["out_of_fold"] == ensemble.info["training"]["out_of_fold"]
     assert not (again / ".training").exists()
+
+
+def test_an_ensemble_is_rerun_with_the_folds_that_it_had():
+    """Each member held out one of four images, where two folds would be two images each."""
+    trainer = small.trainer(iterations=2)
+    model = small.train(members=2, folds=4, network=NETWORK, trainer=trainer)
+    found = cl.rerun(model, small.nuclei(), progress=False)
+    assert (found.equal, found.difference) == (True, 0)
+    told, then = (one.info["training"]["members"] for one in (found.model, model))
+    assert [one["held_out"] for one in told] == [one["held_out"] for one in then]
+    assert [len(one["held_out"]) for one in told] == [1, 1]
+    assert found.model.task == model.task
+
+
+def test_each_member_of_an_ensemble_by_time_is_replayed(ensemble):
+    """Each by the steps that it came to, as if time was up one step earlier for the second."""
+    training = ensemble.info["training"]
+    first, second = training["members"]
+    info = {
+        **ensemble.info,
+        "trainer": {**ensemble.info["trainer"], "iterations": None, "minutes": 10.0},
+        "training": {**training, "members": [first, {**second, "iterations": 3}]},
+    }
+    given = repeated._given(dataclasses.replace(ensemble, info=info))
+    assert given.trainer.length(1) == (None, 10)
+    seen = DatasetFingerprint(4, (64, 64))
+    plan = dataclasses.replace(choose(seen), trainer=given.trainer)
+    each = [_replayed(plan, given, member).trainer for member in (1, 2)]
+    assert [one.length(1) for one in each] == [(4, None), (3, None)]
+    assert [list(map(list, one.knots)) for one in each] == [first["knots"], second["knots"]]
+    assert _replayed(plan, dataclasses.replace(given, replays=()), 1) is plan
+
+
+def test_an_ensemble_of_which_folds_are_not_known_is_not_rerun(ensemble):
+    training = ensemble.info["training"]
+    members = training["members"]
+    for one in ([], members[:1], [{**member, "held_out": ["x"]} for member in members]):
+        info = {**ensemble.info, "training": {**training, "members": one}}
+        with pytest.raises(cl.InvalidError, match="Received: one made otherwise"):
+            cl.rerun(dataclasses.replace(ensemble, info=info), small.nuclei(), progress=False)
 
 
 def test_every_verb_takes_an_ensemble(ensemble, out, tmp_path):

@@ -17,6 +17,7 @@ test_that("an ensemble is trained, predicts, and is scored by what its members h
   expect_equal(scores$summary$value[scores$summary$metric == "dice"], said)
   expect_error(evaluate(model, rescale = 2, progress = FALSE), "`rescale`.*without images")
   expect_identical(nrow(scores$per_image), 3L)
+  expect_true(suppressWarnings(cl_rerun(model, train_folder(), progress = FALSE))$equal)
   expect_error(plot(scores), "which they do not keep")
   expect_error(evaluate(tiny_model(), progress = FALSE), "members = 5")
   grDevices::pdf(NULL)

@@ -46,6 +46,8 @@ TYPES: dict[str, Any] = {
     "start": "str | None",
 }
 """As annotations; a dictionary names fields of a field, among others that are not looked at."""
+MEMBER_TYPES = {"iterations": "int", "knots": "list[list]", "held_out": "list[str]"}
+"""Of what is known of each member of an ensemble."""
 PART_TYPES = {
     "task": "dict",
     "network": "dict",
@@ -104,11 +106,17 @@ def _refused(expected: str, value: Any, name: str, file: Path) -> InvalidError:
 
 
 def check_scores(plain: Mapping[str, Any], file: Path) -> None:
-    """Refuse scores that are no numbers; of nothing to measure they are NaN or null."""
+    """Refuse scores that are no numbers; of nothing to measure they are NaN or null.
+
+    And what is known of members that does not say how they were trained.
+    """
     training = plain["training"]
     rows = training.get("out_of_fold")  # of an ensemble alone
     _check_type(rows, "list[dict] | None", "out_of_fold", file)
     _check_type(training.get("reliability"), "list[dict] | None", "reliability", file)
+    _check_type(training.get("members"), "list[dict] | None", "members", file)
+    for one in training.get("members") or ():
+        check_types({"members": one}, {"members": MEMBER_TYPES}, file)
     for row in rows or ():
         _check_type(row.get("image"), "str", "image", file)
         _check_type(row.get("group"), "str | None", "group", file)

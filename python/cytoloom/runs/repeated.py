@@ -17,7 +17,8 @@ from ..events import Work, note
 from ..messages import Argument, say, shortened
 from ..models.inputs import as_model
 from ..training.session import asked, training
-from ..training.trainer import Trainer
+from ..training.stages import Given, Replay
+from ..training.trainer import Knots, Trainer, replayed
 from .documents import RUN
 from .folder import STORE
 from .store import Store
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..models.model import Model
-    from ..training.stages import Given
 
-ENSEMBLE = "a model of one network: which fold each member of an ensemble held out is drawn anew"
 SHARE = 0.2
 """Held out where sides are drawn anew: the default of `train`."""
 SURROUNDINGS = ("cytoloom", "backend", "device", "precision", "threads", "reproducible")
@@ -44,7 +43,7 @@ class Rerun:
     model : Model
         The new one.
     equal : bool
-        Whether all weights are equal to the last bit.
+        Whether all weights, of all members, are equal to the last bit.
     difference : float
         The largest difference between two weights.
     changed : DataFrame
@@ -76,7 +75,9 @@ def repeated(
     _refuse_unknown(old)
     given = _given(old)
     found = _as_they_were(old, _found(old, data))
-    new: Model = yield from training(given, found, SHARE, out=out, overwrite=overwrite)
+    new: Model = yield from training(
+        given, found, SHARE, out=out, overwrite=overwrite, members=old.members
+    )
     if _rows(new) != _rows(old):
         yield note("Labels or parts of images are not those of then.")
     apart = _difference(old, new)
@@ -85,15 +86,23 @@ def repeated(
 
 def _refuse_unknown(model: Model) -> None:
     """Refuse a model of which it is not known how it was trained, before any image is read."""
-    if model.members > 1:
-        raise invalid("model", expected=ENSEMBLE, received=f"{model.members} members")
-    if model.info["interrupted"] or not model.info["trainer"] or not model.info["data"]:
-        why = "one that was interrupted" if model.info["interrupted"] else "one made otherwise"
+    info = model.info
+    whole = info["trainer"] and info["data"] and _knows_folds(model)
+    if info["interrupted"] or not whole:
+        why = "one that was interrupted" if info["interrupted"] else "one made otherwise"
         raise invalid("model", expected="a model whose training came to its end", received=why)
-    start = model.info["start"]
+    start = info["start"]
     if start is not None and not Path(start).is_dir():
         expected = f"the model from which it was fine-tuned in {start}"
         raise invalid("model", expected=expected, received="no such folder")
+
+
+def _knows_folds(model: Model) -> bool:
+    """Whether of each member of an ensemble it is known which images it held out."""
+    names = {row["id"] for row in model.info["data"]["train"]}
+    each = [set(one["held_out"]) for one in model.info["training"].get("members") or ()]
+    count = model.members if model.members > 1 else 0
+    return len(each) == count and all(held and held < names for held in each)
 
 
 def _given(model: Model) -> Given:
@@ -101,13 +110,24 @@ def _given(model: Model) -> Given:
     info, part = model.info, model.part
     trainer: Trainer = from_plain(info["trainer"], Trainer)
     precise = replace(trainer, precision=info["precision"])
-    if trainer.length(1)[1] is not None:
-        steps = info["training"]
-        knots = tuple(tuple(one) for one in steps["knots"])
-        length = {"minutes": None, "iterations": steps["iterations"], "knots": knots}
-        precise = replace(precise, **length)
+    steps, replays = info["training"], _replays(model)
+    if not replays:
+        precise = replayed(precise, steps["iterations"], _knots(steps))
     start = info["start"]
-    return asked(part.task, part.network, precise, part.normalize, start, int(info["seed"]))
+    given = asked(part.task, part.network, precise, part.normalize, start, int(info["seed"]))
+    return replace(given, replays=replays)
+
+
+def _replays(model: Model) -> tuple[Replay, ...]:
+    """Return what each member of an ensemble held out, and the steps that it came to."""
+    return tuple(
+        Replay(frozenset(one["held_out"]), one["iterations"], _knots(one))
+        for one in model.info["training"].get("members") or ()
+    )
+
+
+def _knots(steps: Mapping[str, Any]) -> Knots:
+    return tuple(tuple(one) for one in steps.get("knots") or ())
 
 
 def _found(model: Model, data: Any) -> Data:
@@ -185,8 +205,15 @@ def _rows(model: Model) -> list[tuple[str, Any, Any]]:
 
 
 def _difference(old: Model, new: Model) -> float:
+    """Return the largest difference between two weights of any member."""
+    if old.members != new.members:
+        return float("inf")
+    return max(_member_difference(old, new, k) for k in range(1, old.members + 1))
+
+
+def _member_difference(old: Model, new: Model, member: int) -> float:
     """Return the largest difference between two weights; infinite of other shapes."""
-    pairs = [one.network_of().get_weights() for one in (old, new)]
+    pairs = [one.network_of(member).get_weights() for one in (old, new)]
     if [w.shape for w in pairs[0]] != [w.shape for w in pairs[1]]:
         return float("inf")
     each = zip(*pairs, strict=True)

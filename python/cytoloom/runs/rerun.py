@@ -24,7 +24,8 @@ def rerun(
     """Train again as a model was trained, and say whether the weights are equal.
 
     All settings are those of its model.json: task, network, scaling, trainer, seed, which images
-    were learned from and which were held out; a training by time is replayed step by step.
+    were learned from and which were held out, by each member of an ensemble; a training by time is
+    replayed step by step.
 
     Parameters
     ----------
@@ -49,8 +50,8 @@ def rerun(
     Raises
     ------
     InvalidError
-        Images that are missing or were changed, a model whose start is gone, an ensemble, or one
-        whose training was interrupted.
+        Images that are missing or were changed, a model whose start is gone, or one whose training
+        was interrupted.
 
     Notes
     -----

@@ -21,10 +21,11 @@ from .learn import Learned
 from .out_of_fold import OutOfFold, judged_by_all, mean_scores, score_each
 from .prepare import read_folds, ready
 from .provenance import model_of, recorded
+from .recipe import Plan
 from .resume import kept_in
 from .segment import taught
 from .stages import Given, Planned
-from .trainer import Trainer
+from .trainer import Trainer, replayed
 from .trust import as_kept, calibrated, groups_of, judge_each, together, trust_words, trusted
 from .tune import doubts, fit, means, seen, tune_px, tuned_on
 
@@ -146,7 +147,18 @@ def _planned(whole: Planned, held: Fold, turn: tuple[int, int]) -> Planned:
         filled=_of(seen_all.filled, into),
     )
     readers, validation = _of(whole.readers, into), _of(whole.readers, out)
-    return replace(whole, surveyed=surveyed, readers=readers, validation_readers=validation)
+    own_plan = _replayed(whole.plan, split.given, turn[0])
+    return replace(
+        whole, surveyed=surveyed, plan=own_plan, readers=readers, validation_readers=validation
+    )
+
+
+def _replayed(plan: Plan, given: Given, member: int) -> Plan:
+    """Go by the steps of a member that is trained again, if it was by time."""
+    if not given.replays:
+        return plan
+    once = given.replays[member - 1]
+    return replace(plan, trainer=replayed(plan.trainer, once.iterations, once.knots))
 
 
 def _of(values: Iterable[T], chosen: Iterable[bool]) -> tuple[T, ...]:

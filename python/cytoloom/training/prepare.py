@@ -64,6 +64,7 @@ def read_folds(
 ) -> Work[tuple[Split, list[Fold]]]:
     """Check everything, then part the training images into folds; see `folds`.
 
+    An ensemble that is trained again holds out what it did.
     Images of their own for validation stay whole, beside those that are trained on.
     """
     whole, others, report = yield from _checked(given, data, validation)
@@ -75,7 +76,7 @@ def read_folds(
     if others:
         held_out = _as_in_training(train, held_out)
         yield from _checked_own(given, train, held_out)
-    parts = folds(train, count, given.seed, shows)
+    parts = [one.held_out for one in given.replays] or folds(train, count, given.seed, shows)
     return _as_split(given, train, held_out, words), parts
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.data import Data
+from ..datasets.folds import Fold
 from ..images.cache import Cache
 from ..images.normalize import Normalize
 from ..networks.network import Network
@@ -16,10 +17,29 @@ from ..patches.sample import Reader
 from ..tasks.task import Task
 from ..uncertainty.calibration import Calibration
 from .recipe import Plan
-from .trainer import Trainer
+from .trainer import Knots, Trainer
 
 if TYPE_CHECKING:
     from ..models.model import Model
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a member of an ensemble was trained, for the same once more.
+
+    Attributes
+    ----------
+    held_out : frozenset of str
+        Names of the images that it did not learn from.
+    iterations : int
+        What its training came to.
+    knots : tuple of tuple of float
+        Of a training by time, see `Trainer`.
+    """
+
+    held_out: Fold
+    iterations: int
+    knots: Knots
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +58,9 @@ class Given:
         What to start from.
     turn : (int, int)
         Which member of an ensemble of how many this is for, from 1.
+    replays : tuple of Replay
+        How each member of an ensemble was trained, to be trained so again; empty: which images
+        each holds out is drawn.
     """
 
     task: Task
@@ -47,6 +70,7 @@ class Given:
     seed: int = 0
     start: Model | None = None
     turn: tuple[int, int] = (1, 1)
+    replays: tuple[Replay, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

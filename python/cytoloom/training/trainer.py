@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,6 +19,8 @@ from . import deepflash2
 
 DEFAULT_MINUTES = 10.0
 USUAL_BATCH = 8
+Knots = tuple[tuple[float, float, float], ...]
+"""(iteration, progress, slope) where the pace of a timed run changed."""
 LENGTHS = ("minutes", "iterations", "epochs")
 NAMES = '"none", "light", "default" or "strong"'
 AUGMENT = Rule(
@@ -117,7 +119,7 @@ class Trainer:
     cache_gb: float = at_least(0, 2.0)
     checkpoint_s: float = at_least(0, 30.0)
     annotators: Literal["consensus", "soft", "draw", "first"] = "consensus"
-    knots: tuple[tuple[float, float, float], ...] | None = ruled(
+    knots: Knots | None = ruled(
         None, Rule("rows of three numbers: iteration, progress, slope", columns=3)
     )
 
@@ -244,3 +246,27 @@ class Trainer:
         if self.optimizer == "adamw":
             return keras.optimizers.AdamW(self.learning_rate, weight_decay=self.weight_decay)
         return keras.optimizers.Adam(self.learning_rate)
+
+
+def replayed(trainer: Trainer, iterations: int, knots: Knots) -> Trainer:
+    """Return a trainer that goes step by step as a training went; not by time, it does so anyway.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of the training.
+    iterations : int
+        What it came to.
+    knots : tuple of tuple of float
+        Where its pace changed.
+
+    Examples
+    --------
+    >>> replayed(Trainer(minutes=10), 37, ((0, 0.0, 0.1),)).length(images=4)
+    (37, None)
+    >>> replayed(Trainer(iterations=5), 5, ()) == Trainer(iterations=5)
+    True
+    """
+    if trainer.length(1)[1] is None:
+        return trainer
+    return replace(trainer, minutes=None, iterations=iterations, knots=knots)
