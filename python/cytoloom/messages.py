@@ -30,15 +30,16 @@ def counted(count: int, what: str) -> str:
 
 
 def one_of(choices: Iterable[Any]) -> str:
-    """Name what there is to choose from.
+    """Name what there is to choose from; a single one is named alone.
 
     Examples
     --------
-    >>> print(one_of(["roi", "coco"]), one_of([0.5, 1]), sep="; ")
-    one of "roi", "coco"; one of 0.5, 1
+    >>> print(one_of(["roi", "coco"]), one_of([0.5, 1]), one_of(["all"]), sep="; ")
+    one of "roi", "coco"; one of 0.5, 1; "all"
     """
+    choices = list(choices)
     words = ", ".join(f'"{one}"' if isinstance(one, str) else str(one) for one in choices)
-    return f"one of {shortened(words)}"
+    return shortened(words) if len(choices) == 1 else f"one of {shortened(words)}"
 
 
 def in_lines(subjects: Mapping[str, Any], width: int = 14) -> Message:

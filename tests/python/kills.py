@@ -11,12 +11,31 @@ import os
 import signal
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 
 import cytoloom as cl
 from cytoloom.models.engine import Engine
+
+NAMES = [f"image_{k}" for k in range(7)]
+
+
+def images_in(folder: Path) -> Path:
+    """Write small images of nuclei, by those names, into a new folder."""
+    folder.mkdir()
+    for k, name in enumerate(NAMES):
+        image = cl.simulate.nuclei((64, 64), 6, seed=k)[0]
+        tifffile.imwrite(folder / f"{name}.tif", image)
+    return folder
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    """Read what a prediction wrote."""
+    paths = (path for path in out.rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
 def ruled(path: Any) -> cl.Model:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tifffile
 
 import cytoloom as cl
 import kills
@@ -17,9 +16,9 @@ from cytoloom.errors import InvalidError
 from cytoloom.prediction import parts
 from cytoloom.prediction.parts import share_of
 from cytoloom.storage.lock import Lock
-from cytoloom.storage.unfinished import LINES
+from cytoloom.storage.unfinished import HEAD, LINES
+from kills import NAMES, files_of
 
-NAMES = [f"image_{k}" for k in range(7)]
 LABELS = ".predicting/new/labels"
 
 
@@ -33,11 +32,7 @@ def model(trained: cl.Model) -> cl.Model:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for k, name in enumerate(NAMES):
-        tifffile.imwrite(folder / f"{name}.tif", cl.simulate.nuclei((64, 64), 6, seed=k)[0])
-    return folder
+    return kills.images_in(tmp_path / "images")
 
 
 def killed(model: cl.Model, images: Path, out: Path, number: int, part: str) -> None:
@@ -45,12 +40,6 @@ def killed(model: cl.Model, images: Path, out: Path, number: int, part: str) -> 
     words = [sys.executable, kills.__file__, model.path, images, out, KEEP, number, part]
     ended = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     assert ended.returncode == -9, ended.stderr
-
-
-def files_of(out: Path) -> dict[str, bytes]:
-    """Read what a prediction wrote; of the run itself the record of times is left out."""
-    paths = (path for path in out.rglob("*") if path.is_file())
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
 def at_its_images(events: Iterator[Any]) -> Iterator[Any]:
@@ -65,10 +54,11 @@ def test_three_parts_at_once_give_the_files_of_one_run(model, images, tmp_path):
     how = {"rescale": None, "maps": True, "overlay": True}
     cl.predict(model, images, out=tmp_path / "one", progress=False, **how)
     out = tmp_path / "three"
-    begin = [
-        at_its_images(cl.predict.events(model, images, out=out, part=f"{k}/3", **how))
-        for k in (3, 1, 2)
-    ]
+    begin, asked = [], set()
+    for k in (3, 1, 2):
+        events = cl.predict.events(model, images, out=out, part=f"{k}/3", **how)
+        begin.append(at_its_images(events))
+        asked.add((out / ".predicting" / HEAD).stat().st_mtime_ns)
     with pytest.raises(InvalidError, match="no other run writes to"):
         cl.predict(model, images, out=out, progress=False, **how)
     with pytest.raises(InvalidError, match="no other run writes to"):
@@ -81,6 +71,8 @@ def test_three_parts_at_once_give_the_files_of_one_run(model, images, tmp_path):
     assert not (out / "files.csv").exists()
     assert sorted(p.stem for p in (out / LABELS).iterdir()) == NAMES
     then = {p.stem: p.stat().st_mtime_ns for p in (out / LABELS).iterdir()}
+    # what is asked for and decided is as large as the list of images: written by the first alone
+    assert len(asked) == 1
     found = cl.predict(model, images, out=out, progress=False, **how)
     assert found.names == NAMES
     assert {p.stem: p.stat().st_mtime_ns for p in (out / "labels").iterdir()} == then

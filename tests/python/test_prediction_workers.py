@@ -25,9 +25,9 @@ from cytoloom.prediction import workers
 from cytoloom.storage.lock import Gone, locked
 from cytoloom.volumes import work
 from cytoloom.volumes.work import Lost
+from kills import NAMES, files_of
 
 distributed = pytest.importorskip("distributed")
-NAMES = [f"image_{k}" for k in range(7)]
 HERE = str(Path(__file__).parent)
 KEEP = "cytoloom.storage.unfinished:Unfinished.keep"
 
@@ -49,16 +49,7 @@ def client() -> Iterator[Any]:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for k, name in enumerate(NAMES):
-        tifffile.imwrite(folder / f"{name}.tif", cl.simulate.nuclei((64, 64), 6, seed=k)[0])
-    return folder
-
-
-def files_of(out: Path) -> dict[str, bytes]:
-    paths = (path for path in out.rglob("*") if path.is_file())
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
+    return kills.images_in(tmp_path / "images")
 
 
 def test_two_processes_write_what_one_does_also_of_a_bad_image(model, images, tmp_path, capsys):

@@ -24,6 +24,7 @@ class Tinted:
     least: float = at_least(1, 2.0)
     ends: tuple[float, float] = rising((1.0, 2.0), "two numbers in order")
     kind: Literal["warm", "cold"] = "warm"
+    where: Literal["all"] | None = None
     table: tuple[tuple[float, float], ...] | None = ruled(None, Rule("rows of two", columns=2))
 
     between: ClassVar = (Between(("times", "table"), "one_of", "one of times, table"),)
@@ -42,6 +43,7 @@ class Tinted:
         ("ends", (2, 1), "two numbers in order. Received: (2, 1)."),
         ("ends", 1.0, "two numbers in order. Received: 1.0."),
         ("kind", "hot", 'one of "warm", "cold". Received: \'hot\'.'),
+        ("where", "two", "\"all\". Received: 'two'."),
         ("table", ((1, 2), (3,)), "rows of two. Received: ((1, 2), (3,))."),
     ],
 )

@@ -230,7 +230,7 @@ def test_means_are_over_repetitions(tmp_path: Path) -> None:
     assert 0.75 < rows["high"]["a"] < 0.9
     assert rows[["low", "high"]].loc["b"].isna().all()
     assert "network" in str(found)
-    with pytest.raises(cl.InvalidError, match=r'Invalid `metric`. Expected one of "dice"'):
+    with pytest.raises(cl.InvalidError, match=r'Invalid `metric`. Expected "dice"'):
         compared(scored(tmp_path / "again", values), (), "ap50")
 
 

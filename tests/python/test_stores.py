@@ -105,7 +105,7 @@ def test_removing_leaves_the_parts(store: cl.Store) -> None:
     assert store.names() == ["b"]
     assert store.outcome("a") == {}
     assert store.part("network", "unet-filters8-depth2") == stores.SMALL
-    with pytest.raises(cl.InvalidError, match=r'Expected one of "b". Received: a'):
+    with pytest.raises(cl.InvalidError, match=r'Expected "b". Received: a'):
         store.remove("a")
 
 

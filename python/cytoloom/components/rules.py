@@ -14,7 +14,7 @@ from itertools import pairwise
 from numbers import Real
 from typing import Any
 
-from ..messages import Message, Setting, Value, joined, say
+from ..messages import Message, Setting, Value, joined, one_of, say
 
 INF = math.inf
 
@@ -250,4 +250,4 @@ def _choice(annotation: str) -> Rule | None:
     if start or not rest:
         return None
     words = tuple(word.strip(" '\"") for word in rest.partition("]")[0].split(","))
-    return Rule("one of " + ", ".join(f'"{word}"' for word in words), words=words)
+    return Rule(one_of(words), words=words)

@@ -387,7 +387,7 @@ def _check_members(plain: Mapping[str, Any], file: Path) -> None:
     if not wanted or wanted != named:
         received = say("{} for members {} in {}", ", ".join(sorted(named)), Value(count), file)
         expected = say("networks {}", ", ".join(sorted(wanted)) or "of each member")
-        raise invalid(MANIFEST, expected=expected, received=received)
+        raise invalid(MANIFEST, expected=expected, received=received, remedy=AGAIN)
 
 
 def _check_fields(plain: Mapping[str, Any], expected: tuple[str, ...], file: Path) -> None:

@@ -287,7 +287,7 @@ def each_of(
                 yield warn(text)
             folder.check()
             if one.row["status"] == "ok":
-                folder.keep(one.row, one.objects, one.pixels, one.files)
+                folder.keep(one)
     if lost:
         raise _lost(lost)
     return done

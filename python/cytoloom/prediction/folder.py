@@ -48,6 +48,8 @@ from .parts import Part, share_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .apply import Predicted
+
 
 RUN = RUNS["predict"]
 TABLES_OF_ALL = (RUN, CLASSES, OBJECTS, SUMMARY, PREDICTED)
@@ -111,18 +113,8 @@ class InMemory:
     def check(self) -> None:
         """Raise where the folder is gone."""
 
-    def keep(
-        self,
-        row: Mapping[str, Any],
-        objects: Mapping[str, Any],
-        pixels: str,
-        files: Mapping[str, str] | None = None,
-    ) -> None:
-        """Keep that an image is finished: its row, its objects and what its pixels were.
-
-        Objects are `packed`; `files` are SHA-256 by name below the folder, of those that another
-        process wrote.
-        """
+    def keep(self, one: Predicted) -> None:
+        """Keep that an image is finished; in a folder of results its objects are `packed`."""
 
     def finish(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, str]:
         """Write tables by name, `PREDICTED` last, and let all results take their place.
@@ -308,22 +300,17 @@ class ResultsFolder(InMemory):
     def check(self) -> None:  # noqa: D102
         self._lock.check()
 
-    def keep(  # noqa: D102
-        self,
-        row: Mapping[str, Any],
-        objects: Mapping[str, Any],
-        pixels: str,
-        files: Mapping[str, str] | None = None,
-    ) -> None:
-        made = made_in(self._stage, self._names[row["image"]]) if files is None else files
+    def keep(self, one: Predicted) -> None:  # noqa: D102
+        image = one.row["image"]
+        made = made_in(self._stage, self._names[image]) if one.files is None else one.files
         digests = dict(made)
         waits = self._replacing or self._part is not None
         if not waits:
             # somebody may have put files here in the meantime
             refuse_odd_folders(self._folder, KINDS)
             self._record.refuse_others(made)
-        kept = {"pixels": pixels, "files": digests, "row": row, "objects": objects}
-        self._kept_in.keep(row["image"], kept)
+        kept = {"pixels": one.pixels, "files": digests, "row": one.row, "objects": one.objects}
+        self._kept_in.keep(image, kept)
         if not waits:
             self._record.append(digests)
         self._last()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,14 +98,19 @@ class Predictions:
         name = str(name)
         if name in self._labels:
             return self._labels[name]
-        row = self.files[(self.files["image"] == name) & (self.files["status"] == "ok")]
-        if row.empty:
+        if name not in self._paths:
             raise KeyError(f"no labels of {name!r}; there are those of {', '.join(self.names)}")
         from ..images.files import read_labels
 
-        path = Path(row["labels"].iloc[0])
+        path = Path(self._paths[name])
         self.refuse_another_run([path])
         return np.asarray(read_labels(path))
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """Where the labels of each image are that was predicted, looked up once for all."""
+        rows = self.files[self.files["status"] == "ok"]
+        return dict(zip(rows["image"].astype(str), rows["labels"], strict=True))
 
     def refuse_another_run(self, paths: Iterable[str | os.PathLike[str]]) -> None:
         """Raise where label images in files are not those of this prediction any more."""

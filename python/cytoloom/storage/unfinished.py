@@ -70,6 +70,7 @@ class Unfinished:
         self.names: dict[str, str] = head.get("names", {})
         self.done: dict[str, Plain] = _read_lines(folder / LINES) if head else {}
         self.begun = bool(head)
+        self._written = _sealed(head)[SEAL] if head else ""
 
     def refuse_other(self) -> None:
         """Raise where the place of the state has something that no run left there."""
@@ -115,12 +116,16 @@ class Unfinished:
         """Remove the state."""
         remove_folder(self.folder)
         self.asked, self.decided, self.names, self.done = {}, {}, {}, {}
-        self.begun = False
+        self.begun, self._written = False, ""
 
     def _write_head(self) -> None:
         plain = _sealed({"asked": self.asked, "decided": self.decided, "names": self.names})
+        # of a million images it is large, and each part of the work begins with the same
+        if plain[SEAL] == self._written and is_regular(self.folder / HEAD):
+            return
         text = json.dumps(plain, indent=1)
         write_whole(self.folder / HEAD, lambda p: Path(p).write_text(text, "utf-8"), lasting=True)
+        self._written = plain[SEAL]
 
 
 def _plain(value: Any) -> Any:
