@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from ..segmentation.classed import class_sums
 from ..storage.tables import write_parquet
 from ..tasks.found import Found
 from ..uncertainty.evidence import Evidence, evidence_of
+from .predicted import Predicted
 from .summary import UNCERTAINTY, trusted
 
 UNCERTAINTIES = ("entropy", "mutual_information", "variance")
@@ -33,37 +33,6 @@ if TYPE_CHECKING:
 
     from ..models.model import Model
     from .folder import InMemory
-
-
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """What came of one image.
-
-    Attributes
-    ----------
-    row : dict
-        Its row of the table of files; paths are below the folder of results.
-    objects : DataFrame or dict
-        Its objects, perhaps `packed`; without rows where they are in the folder.
-    labels : ndarray of int or None
-        None where they are in the folder.
-    notes : list of str
-        What to warn of.
-    pixels : str
-        What its pixels were, see `pixels_seen`; empty where nothing is written.
-    held_down : bool
-        Whether its contrast was, see `Normalize.held_down`.
-    files : dict of str to str or None
-        SHA-256 of what was written by name below the folder, where another process did so.
-    """
-
-    row: dict[str, Any]
-    objects: pd.DataFrame | dict[str, Any]
-    labels: np.ndarray | None
-    notes: Sequence[str] = ()
-    pixels: str = ""
-    held_down: bool = False
-    files: Mapping[str, str] | None = None
 
 
 def predict_one(

@@ -39,10 +39,11 @@ from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
 from ..storage.tables import joined, need_parquet, packed, typed, with_counts
 from ..version import __version__
 from ..volumes.work import Lost
-from .apply import Predicted, predict_one
+from .apply import predict_one
 from .decided import decided, decided_otherwise
 from .folder import InMemory, ResultsFolder
 from .parts import Part, begun, part_words, share_of
+from .predicted import Predicted
 from .predictions import FILES_COLUMNS, Predictions
 from .summary import summary_table, unlike_words
 from .workers import Spread, by_workers

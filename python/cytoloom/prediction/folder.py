@@ -48,7 +48,7 @@ from .parts import Part, share_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .apply import Predicted
+    from .predicted import Predicted
 
 
 RUN = RUNS["predict"]

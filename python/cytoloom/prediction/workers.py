@@ -17,8 +17,9 @@ from ..runtime.machine import cores
 from ..storage.lock import refuse_another
 from ..storage.tables import packed
 from ..volumes.work import each_block, workers_of
-from .apply import Predicted, predict_one
+from .apply import predict_one
 from .folder import InMemory, ResultsFolder, made_in, place_in
+from .predicted import Predicted
 
 if TYPE_CHECKING:
     from ..models.model import Model

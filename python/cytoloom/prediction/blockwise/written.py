@@ -20,7 +20,8 @@ from ...storage.atomic import told
 from ...uncertainty.evidence import Evidence, joined, texture_of
 from ...volumes.blocks import Blocks, Box, shared
 from ...volumes.kept import file_of, read_block
-from ..apply import Predicted, channel_names, in_words
+from ..apply import channel_names, in_words
+from ..predicted import Predicted
 from ..summary import UNCERTAINTY, trusted
 from .block import Job, moved
 from .joined import Joined
