@@ -23,16 +23,17 @@ def main() -> None:
     given = parser.parse_args()
     started = time.monotonic()
     plan = json.loads(given.plan.read_text())
+    spacing = plan.get("spacing_um")
     model = cl.train(
-        data(plan["train"]),
-        validation=data(plan["validation"]),
+        data(plan["train"], spacing),
+        validation=data(plan["validation"], spacing),
         trainer=cl.Trainer(minutes=given.minutes),
         seed=given.seed,
         out=given.out / "model",
         progress=False,
     )
     trained = time.monotonic()
-    found = cl.predict(model, data(plan["test"]), progress=False)
+    found = cl.predict(model, data(plan["test"], spacing), progress=False)
     import tifffile
 
     for name, labels in found:
@@ -46,10 +47,11 @@ def main() -> None:
     (given.out / "result.json").write_text(json.dumps(facts))
 
 
-def data(pairs: list[tuple[str, str]]) -> Any:
+def data(pairs: list[tuple[str, str]], spacing_um: list[float] | None) -> Any:
     """Take the plan's files."""
     images, labels = zip(*pairs, strict=True)
-    return cl.Data.from_pairs(images, labels)
+    known = {} if spacing_um is None else {"pixel_size_um": tuple(spacing_um)}
+    return cl.Data.from_pairs(images, labels, **known)
 
 
 if __name__ == "__main__":

@@ -54,12 +54,15 @@ class Set:
     divided : {"folders", "images", "stack"}
         "images": no such folders, a quarter of the images is for testing (seed 0). "stack": one
         stack, tested on the third of it that lies at the end of x.
+    stack : str
+        Which, where there are several.
     """
 
     task: str
     labels: str = "labels"
     parts: tuple[str, ...] = ("",)
     divided: Literal["folders", "images", "stack"] = "folders"
+    stack: str = ""
 
     def read(self, folder: Path, part: str) -> cl.Data:
         """Return the images of "train" or "test"."""
@@ -78,7 +81,8 @@ class Set:
         return cl.Data(tuple(items))
 
     def _part(self, folder: Path, first: bool) -> cl.Data:
-        (item,) = cl.Data.from_pairs(folder / "images", folder / self.labels).items
+        items = cl.Data.from_pairs(folder / "images", folder / self.labels).items
+        (item,) = (one for one in items if self.stack in ("", one.id))
         middle = item.image.shape[-2] * 2 // 3
         x = slice(None, middle) if first else slice(middle, None)
         image = ArraySource(item.image.read()[..., x, :], item.image.axes)
@@ -97,6 +101,8 @@ SETS = {
     "coelho2009_u2os": Set("instances"),
     "dsb2018_color": Set("instances", divided="images"),
     "stardist_examples": Set("instances", parts=("3d",), divided="stack"),
+    "plantseg_ovule_3d": Set("instances", divided="stack", stack="nuclei_1135"),
+    "qcanet_mouse_embryo_3d": Set("instances", divided="stack"),
 }
 
 

@@ -1,7 +1,8 @@
 """Train StarDist for so long and predict; runs in StarDist's own environment, without cytoloom.
 
-Settings are those of StarDist's own 2-D training example (32 rays, grid 2, flips, right-angle
-turns and intensity changes), all others its defaults. The clock starts before TensorFlow is
+Settings are those of StarDist's own training examples (in 2-D 32 rays and grid 2; in 3-D 96 rays,
+anisotropy by the extents of objects, grid 2 along fine axes; flips, turns by right angles in the
+plane, intensity changes), all others its defaults. The clock starts before TensorFlow is
 imported and stops training at the step that ends the budget; fitting the thresholds to the
 validation images comes on top of it.
 
@@ -18,6 +19,10 @@ from pathlib import Path
 STARTED = time.monotonic()
 PATCH_PX = 256
 CELL_PX = 16
+PATCH_3D_PX = (48, 96, 96)
+CELL_3D_PX = 8
+COARSE = 1.5
+"""An axis whose objects look shorter by more than this has no coarser grid, as in the example."""
 
 
 def augment(x, y):
@@ -25,7 +30,8 @@ def augment(x, y):
     import numpy as np
 
     turns = np.random.randint(4)  # noqa: NPY002
-    x, y = np.rot90(x, turns, axes=(0, 1)), np.rot90(y, turns)
+    plane = (y.ndim - 2, y.ndim - 1)
+    x, y = np.rot90(x, turns, axes=plane), np.rot90(y, turns, axes=plane)
     if np.random.rand() < 0.5:  # noqa: NPY002
         x, y = x[::-1], y[::-1]
     scale, shift = np.random.uniform(0.6, 2), np.random.uniform(-0.2, 0.2)  # noqa: NPY002
@@ -34,12 +40,12 @@ def augment(x, y):
     return x + noise * np.random.normal(0, 1, x.shape), y  # noqa: NPY002
 
 
-def read(image):
-    """Read an image, normalised as in StarDist's example."""
+def read(image, ndim):
+    """Read an image, normalised as in StarDist's examples."""
     import numpy as np
     from csbdeep.utils import normalize
 
-    return normalize(np.load(image), 1, 99.8, axis=(0, 1))
+    return normalize(np.load(image), 1, 99.8, axis=tuple(range(ndim)))
 
 
 def load(pairs):
@@ -47,7 +53,7 @@ def load(pairs):
     import numpy as np
     from stardist import fill_label_holes
 
-    images = [read(image) for image, _ in pairs]
+    images = [read(image, np.load(label, mmap_mode="r").ndim) for image, label in pairs]
     labels = [fill_label_holes(np.load(label).astype(np.int32)) for _, label in pairs]
     return images, labels
 
@@ -67,8 +73,43 @@ def clock(seconds):
     return Clock()
 
 
-def build(images, folder, grid):
-    """Make the model; patches of 256 px, or what fits into the smallest image."""
+def build(train, validation, folder, grid):
+    """Make the model; its patches are those of the examples, or what fits into all images."""
+    images, labels = train
+    if labels[0].ndim == 3:
+        return build_3d([*images, *validation[0]], [*labels, *validation[1]], folder, grid)
+    return build_2d(images, folder, grid)
+
+
+def build_3d(images, labels, folder, grid):
+    """Make a model of stacks; as the example, but for the grid, which there is 1, 4, 4 of cells."""
+    import numpy as np
+    from stardist import Rays_GoldenSpiral, calculate_extents
+    from stardist.models import Config3D, StarDist3D
+
+    extents = calculate_extents(labels)
+    anisotropy = tuple(np.max(extents) / extents)
+    grids = tuple(1 if a > COARSE else grid for a in anisotropy)
+    smallest = np.min([image.shape[:3] for image in images], axis=0)
+    patch = [
+        min(n, size) // CELL_3D_PX * CELL_3D_PX
+        for n, size in zip(PATCH_3D_PX, smallest, strict=True)
+    ]
+    config = Config3D(
+        rays=Rays_GoldenSpiral(96, anisotropy=anisotropy),
+        grid=grids,
+        anisotropy=anisotropy,
+        use_gpu=False,
+        n_channel_in=1 if images[0].ndim == 3 else images[0].shape[-1],
+        train_patch_size=tuple(map(int, patch)),
+        train_batch_size=2,
+        train_tensorboard=False,
+    )
+    return StarDist3D(config, name="stardist", basedir=str(folder))
+
+
+def build_2d(images, folder, grid):
+    """Make a model of planes."""
     from stardist.models import Config2D, StarDist2D
 
     smallest = min(min(image.shape[:2]) for image in images)
@@ -99,7 +140,7 @@ def main():
     tf.keras.utils.set_random_seed(given.seed)
     plan = json.loads(given.plan.read_text())
     train, validation = load(plan["train"]), load(plan["validation"])
-    model = build(train[0], given.out, given.grid)
+    model = build(train, validation, given.out, given.grid)
     model.prepare_for_training()
     counter = clock(given.minutes * 60)
     model.callbacks.append(counter)
@@ -107,8 +148,9 @@ def main():
     trained = time.monotonic()
     model.optimize_thresholds(*validation)
     tuned = time.monotonic()
-    for image, _ in plan["test"]:
-        labels = model.predict_instances(read(image))[0]
+    for image, label in plan["test"]:
+        pixels = read(image, np.load(label, mmap_mode="r").ndim)
+        labels = model.predict_instances(pixels)[0]
         tifffile.imwrite(given.out / f"{Path(image).stem}.tif", labels.astype(np.uint16))
     facts = {
         "train_s": trained - STARTED,

@@ -66,7 +66,10 @@ def write_plan(train: cl.Data, test: cl.Data, seed: int, folder: Path) -> Path:
     """Write the images that both methods get as arrays, and their list; return the list."""
     kept, held, _ = split(train, 0.2, seed)
     parts = {"train": kept, "validation": held, "test": test}
-    plan = {name: _write_part(part, folder / name) for name, part in parts.items()}
+    plan: dict[str, Any] = {name: _write_part(part, folder / name) for name, part in parts.items()}
+    spacing = kept.items[0].spacing_um
+    if spacing is not None:
+        plan["spacing_um"] = spacing
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     return path
@@ -155,13 +158,29 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def images(name: str) -> tuple[cl.Data, cl.Data]:
-    """Return training and test images of a set; "toy" is simulated."""
-    if name != "toy":
+    """Return training and test images of a set, or simulated ones."""
+    if name not in SIMULATED:
         folder = records.data_folder() / name
         return SETS[name].read(folder, "train"), SETS[name].read(folder, "test")
-    pairs = [cl.simulate.nuclei((96, 96), 8, seed=k, touching=0.2) for k in range(8)]
-    made = [as_data(tuple(zip(*part, strict=True))) for part in (pairs[:6], pairs[6:])]
+    pairs, for_training = SIMULATED[name]()
+    parts = pairs[:for_training], pairs[for_training:]
+    made = [as_data(list(part)) for part in parts]
     return made[0], made[1]
+
+
+def toy() -> tuple[list[Any], int]:
+    """Return small planes with their labels, and how many of them are for training."""
+    return [cl.simulate.nuclei((96, 96), 8, seed=k, touching=0.2) for k in range(8)], 6
+
+
+def stacks() -> tuple[list[Any], int]:
+    """Return stacks of 20 nuclei, half of them touching another, and how many are for training."""
+    spacing = (1.0, 0.5, 0.5)
+    made = [cl.simulate.nuclei_3d(seed=k, spacing_um=spacing) for k in range(12)]
+    return [(cl.images.Image(image, "zyx", spacing), labels) for image, labels in made], 8
+
+
+SIMULATED = {"toy": toy, "nuclei_3d": stacks}
 
 
 def race(name: str, minutes: Sequence[float], seeds: Sequence[int], out: Path, grid: int) -> None:
@@ -186,7 +205,7 @@ def main() -> None:
     instances = [name for name, chosen in SETS.items() if chosen.task == "instances"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.time_to_quality")
     parser.description = __doc__
-    parser.add_argument("--set", choices=instances, default="dsb2018_fluo")
+    parser.add_argument("--set", choices=[*instances, "nuclei_3d"], default="dsb2018_fluo")
     parser.add_argument("--minutes", nargs="+", type=float, default=[2.0, 5.0, 10.0, 20.0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, default=records.ROOT / "build" / "race")

@@ -181,6 +181,8 @@ def test_real_sets_are_there(real_data: Path) -> None:
         "coelho2009_u2os": (8, 4),
         "dsb2018_color": (15, 5),
         "stardist_examples": (1, 1),
+        "plantseg_ovule_3d": (1, 1),
+        "qcanet_mouse_embryo_3d": (1, 1),
     }
 
 

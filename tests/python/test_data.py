@@ -502,3 +502,15 @@ def test_file_sources_share_what_is_decoded_and_hand_out_read_only_pixels(folder
     assert first.read() is second.read()
     with pytest.raises(ValueError, match="read-only"):
         first.read()[0] = 1
+
+
+def test_two_tuples_of_two_are_not_guessed():
+    """What zip() leaves of two images and their labels, or two pairs: either would be possible."""
+    with pytest.raises(InvalidError, match=r"may be either\. Give a list of pairs"):
+        as_data(((IMAGE, IMAGE), (LABELS, LABELS)))
+    for given in (
+        [(IMAGE, LABELS)] * 2,
+        ([IMAGE] * 2, [LABELS] * 2),
+        ((IMAGE,) * 3, (LABELS,) * 3),
+    ):
+        assert all((item.annotations[0].read() == LABELS).all() for item in as_data(given).items)

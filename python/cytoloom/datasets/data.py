@@ -472,12 +472,25 @@ def _as_data(x: Any, options: ReadOptions) -> Data:
         if all(isinstance(one, Item) for one in x):
             return _reread(Data(tuple(x)), options)
         if all(isinstance(one, tuple) and len(one) == 2 for one in x):
+            _refuse_two_of_two(x)
             images, labels = zip(*x, strict=True)
             return _paired(images, labels, (), options)
         if len(x) == 2:
             return _paired(x[0], x[1], (), options)
     remedy = EMPTY if isinstance(x, str) else ""
     raise invalid("data", expected=WHAT, received=shortened(x), remedy=remedy)
+
+
+def _refuse_two_of_two(x: Sequence[Any]) -> None:
+    """Refuse what may be two pairs, or two images and their labels, as zip() leaves them."""
+    if isinstance(x, tuple) and len(x) == 2:
+        raise invalid(
+            "data",
+            expected="pairs, or images and labels",
+            received="two tuples of two, which may be either",
+            remedy="Give a list of pairs, [(image, labels), ...], or lists, ([image, ...], "
+            "[labels, ...]).",
+        )
 
 
 def _origin(x: Any, options: ReadOptions) -> dict[str, Any]:
