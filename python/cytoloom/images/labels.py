@@ -198,7 +198,7 @@ def is_picture(labels: Labels, present: Labels) -> bool:
     >>> is_picture(objects, np.unique(objects))
     False
     """
-    if len(present) < _FEW_VALUES or labels.ndim < 2:
+    if len(present) < _FEW_VALUES or labels.size < _SMALL_PX or labels.ndim < 2:
         return False
     for axis in (-2, -1):
         lines = np.moveaxis(labels, axis, -1)
@@ -210,8 +210,8 @@ def is_picture(labels: Labels, present: Labels) -> bool:
 
 _NOTHING_FLAT = 0.9
 """Share of the pixels that differ from one beside them, from which on nothing is drawn."""
-_FEW_VALUES = 32
-"""Fewer may be of classes, in noise made for a test."""
+_FEW_VALUES, _SMALL_PX = 32, 64**2
+"""Fewer may be of classes, in noise made for a test; in a small array, numbers counted through."""
 _CLIMBING = 0.08
 """Share of the pixels at edges from which on values lie between their neighbours' by smoothing."""
 
