@@ -7,6 +7,7 @@ import pytest
 from imagecodecs import jpeg8_decode, jpeg8_encode
 from scipy import ndimage
 
+import cytoloom as cl
 from cytoloom import simulate
 from cytoloom.errors import InvalidError
 from cytoloom.images.labels import (
@@ -102,8 +103,12 @@ def test_an_image_is_no_label_image(bits):
     """Noise of a camera, and no background that is flat."""
     scene = 0.1 + 0.5 * ndimage.gaussian_filter(np.random.default_rng(0).random((96, 96)), 4)
     image = np.random.default_rng(1).normal(scene, 0.05).clip(0, 1) * (2**bits - 1)
+    labels = image.astype(np.uint16)
+    report = cl.check(([labels] * 2, [labels] * 2), progress=False)
+    assert not report.ok
+    assert "as those of an image. Give label images" in report.problems[0]
     with pytest.raises(InvalidError, match=r"as in an image\. Give label images"):
-        understand(image[..., None].astype(np.uint16))
+        cl.measure(labels, progress=False)
 
 
 def test_many_objects_without_background_are_labels():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..images.image import AnyArray
-from ..images.labels import Labels, is_white_first, values_of
+from ..images.labels import GIVE_LABELS, Labels, is_picture, is_white_first, values_of
 from .items import shown_names
 from .sources import Source
 
@@ -29,18 +29,26 @@ class LabelFacts:
         Of each value in use, where the file has a table of them.
     looks_inverted : bool, default False
         Whether one label takes nearly all of the image and of its border.
+    is_picture : bool, default False
+        Whether the values are those of an image.
     """
 
     name: str
     colours: dict[int, tuple[int, ...]] | None = None
     looks_inverted: bool = False
+    is_picture: bool = False
 
     @classmethod
     def of(cls, source: Source, labels: Labels) -> LabelFacts:
         """Read the facts of labels, of which the unknown ones are 0."""
         table = getattr(source, "colours", None)
         shown = table is None or is_white_first(table)
-        return cls(source.name, None if shown else _in_use(table, labels), looks_inverted(labels))
+        return cls(
+            source.name,
+            None if shown else _in_use(table, labels),
+            looks_inverted(labels),
+            is_picture(labels, values_of(labels)),
+        )
 
 
 def looks_inverted(labels: Labels) -> bool:
@@ -63,6 +71,16 @@ def looks_inverted(labels: Labels) -> bool:
     # objects are seen by what is not of this label: all of one is a field full of something
     count = np.count_nonzero(labels == most)
     return bool(_NEARLY_ALL * labels.size <= count < labels.size)
+
+
+def pictures(facts: Sequence[LabelFacts]) -> Iterator[str]:
+    """Name labels that are images."""
+    names = [one.name for one in facts if one.is_picture]
+    if names:
+        yield (
+            f"values of {shown_names(names)} hardly ever have their like beside them, as those of "
+            f"an image. {GIVE_LABELS}"
+        )
 
 
 def odd_labels(facts: Sequence[LabelFacts], filled: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ..images.parts import LABELS_PX, is_huge, is_read_in_parts, sample_of
 from ..messages import Argument, joined, say, unsettled
 from ..segmentation.classed import classes_of
 from .across import Facts, differing, other_sizes, unusable
-from .across_labels import LabelFacts, odd_labels
+from .across_labels import LabelFacts, odd_labels, pictures
 from .data import Data, given_data
 from .drawn import is_together
 from .files import values_sha256
@@ -267,6 +267,7 @@ class _Findings:
 
     def _compare_labels(self) -> None:
         masks = self._kinds["masks"]
+        self._problems += pictures(self._label_facts)
         if self._labelled and len(self._empty) == self._labelled:
             then = "learn" if self._training else "score but what is found though it is not there"
             (self._problems if self._training else self._warnings).append(

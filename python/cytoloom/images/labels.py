@@ -19,8 +19,7 @@ _SAVE_MASK = (
     "Save masks and labels as PNG or TIFF without smoothing, scaling by interpolation or lossy "
     "compression such as JPEG."
 )
-
-_GIVE_LABELS = "Give label images: 0 is background, and each object has a number of its own."
+GIVE_LABELS = "Give label images: 0 is background, and each object has a number of its own."
 
 
 def understand(
@@ -71,9 +70,6 @@ def understand(
     if is_interpolated(judged, present):
         got = f"values from 0 to {present[-1]} that lie between those beside them, at its edges"
         raise invalid("labels", expected="labels", received=got, remedy=_SAVE_MASK)
-    if is_picture(judged, present):
-        got = f"{len(present)} values that hardly ever have their like beside them, as in an image"
-        raise invalid("labels", expected="labels", received=got, remedy=_GIVE_LABELS)
     if said == "" and is_mask_255(present):
         said = "0/255 mask"
     if alpha is not None and alpha.min() != alpha.max() and said != _IN_ALPHA:

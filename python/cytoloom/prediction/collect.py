@@ -45,7 +45,7 @@ from .folder import InMemory, ResultsFolder
 from .parts import Part, begun, part_words, share_of
 from .predicted import Predicted
 from .predictions import FILES_COLUMNS, Predictions
-from .summary import summary_table, unlike_words
+from .summary import summary_table, uncounted, unlike_words
 from .workers import Spread, by_workers
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ def collect(
     found = yield from together(
         items, [done[item.id] for item in items], folder, model.task, parquet
     )
+    yield from uncounted(model.trust)
     if folder.path is not None:
         yield note(f"{found}.")
     return found

@@ -156,7 +156,6 @@ def predict(
     )
     from .folder import ResultsFolder, open_results
     from .parts import entered, part_of
-    from .summary import uncounted
     from .workers import Spread
 
     # all that results depend on beside model and images; by it an unfinished one is known again
@@ -180,7 +179,6 @@ def predict(
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)
-    yield from uncounted(model.trust)
     if is_volume(out):
         run = run_of("predict", model, images_of(model, images, asked), asked)
         return (

@@ -36,6 +36,7 @@ from ...volumes.work import check_workers, each_block, workers_of
 from ..collect import together
 from ..decided import state_of
 from ..parts import begun, check_parts, entered, part_of, part_words
+from ..summary import uncounted
 from .begun import Begun
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
@@ -135,6 +136,7 @@ def collect_volume(
         every = range(len(job.blocks))
         yield from all_blocks(find_in_block, job, every, pool, threads, "block {}/{}")
         made = yield from _put_together(how, job, place, run, pool, threads)
+    yield from uncounted(model.trust)
     yield note(f"{made}.")
     return made
 
