@@ -10,6 +10,7 @@ import zarr
 
 import cytoloom as cl
 from cytoloom.datasets import looked_at
+from cytoloom.datasets.cache import SHARED
 from cytoloom.datasets.data import as_data
 from cytoloom.datasets.items import read_labels
 from cytoloom.datasets.views import CropSource
@@ -39,6 +40,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(looked_at, "FEW_PX", MOST_PX)
     monkeypatch.setattr(prepare, "SIZED_PX", MOST_PX)
     monkeypatch.setattr(tune, "TUNE_PX", MOST_PX)
+    # what was decoded by another test is read no more, nor what the memory can hold in parts
+    monkeypatch.setattr(SHARED, "max_bytes", 10**6)
     found: list[int] = []
     read = files.read_part
 
