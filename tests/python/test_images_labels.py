@@ -106,7 +106,7 @@ def test_an_image_is_no_label_image(bits):
     labels = image.astype(np.uint16)
     report = cl.check(([labels] * 2, [labels] * 2), progress=False)
     assert not report.ok
-    assert "as those of an image. Give label images" in report.problems[0]
+    assert "as in an image. Give label images" in report.problems[0]
     with pytest.raises(InvalidError, match=r"as in an image\. Give label images"):
         cl.measure(labels, progress=False)
 

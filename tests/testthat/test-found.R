@@ -240,6 +240,7 @@ test_that("a model draws how often what it said is so", {
   expect_invisible(plot(model, metric = "reliability"))
   expect_identical(graphics::par("mfrow"), drawn)
   expect_match(summary(model)[["calibration"]], "pixels off by .*, objects off by ")
+  expect_match(summary(model)[["counts"]], "with intervals that hold 90%, fitted to .* held out")
   model$info$training$reliability <- NULL
   expect_error(plot(model, metric = "reliability"), "Too few images were held out")
 })

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..images.image import AnyArray
-from ..images.labels import GIVE_LABELS, Labels, is_picture, is_white_first, values_of
+from ..images.labels import AS_IMAGES, GIVE_LABELS, Labels, is_picture, is_white_first, values_of
 from .items import shown_names
 from .sources import Source
 
@@ -77,10 +77,7 @@ def pictures(facts: Sequence[LabelFacts]) -> Iterator[str]:
     """Name labels that are images."""
     names = [one.name for one in facts if one.is_picture]
     if names:
-        yield (
-            f"values of {shown_names(names)} hardly ever have their like beside them, as those of "
-            f"an image. {GIVE_LABELS}"
-        )
+        yield f"{shown_names(names)} given as labels: {AS_IMAGES}. {GIVE_LABELS}"
 
 
 def odd_labels(facts: Sequence[LabelFacts], filled: int) -> Iterator[str]:

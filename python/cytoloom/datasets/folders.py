@@ -247,9 +247,9 @@ def _paired(layout: Layout, fields: Fields) -> _Partners:
     if called:
         found.notes.append("folders of labels are a part of the names of images, not annotators")
     if len(annotators) > 1:
-        names = ", ".join(one.rstrip("/") for one in annotators)
-        found.notes.append(f"{len(annotators)} annotators: {names}")
-        found.notes += made_of_others(names.split(", "))
+        names = [one.rstrip("/") for one in annotators]
+        found.notes.append(f"{len(names)} annotators: {', '.join(names)}")
+        found.notes += made_of_others(names)
     return found
 
 

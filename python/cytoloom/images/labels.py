@@ -19,7 +19,9 @@ _SAVE_MASK = (
     "Save masks and labels as PNG or TIFF without smoothing, scaling by interpolation or lossy "
     "compression such as JPEG."
 )
+AS_IMAGES = "values that hardly ever have their like beside them, as in an image"
 GIVE_LABELS = "Give label images: 0 is background, and each object has a number of its own."
+"""What is said of labels of which `is_picture` holds, and what to do about it."""
 
 
 def understand(

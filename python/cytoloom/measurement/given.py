@@ -616,7 +616,7 @@ def read_object_labels(
     (ndarray, bool, dict or None)
         Numbers of objects, whether it was a mask, and the class of each object.
     """
-    from ..images.labels import GIVE_LABELS, is_picture, refuse_other_ids, values_of
+    from ..images.labels import AS_IMAGES, GIVE_LABELS, is_picture, refuse_other_ids, values_of
     from ..segmentation.objects import components
     from ..tasks.labels import components_of_classes
     from ..tasks.objects import is_mask
@@ -627,8 +627,7 @@ def read_object_labels(
         raise invalid(source.name, expected="labels of at least one pixel", received=labels.shape)
     refuse_other_ids(labels, source.name)
     if is_picture(labels, values_of(labels)):
-        received = "values that hardly ever have their like beside them, as in an image"
-        raise invalid(source.name, expected="labels", received=received, remedy=GIVE_LABELS)
+        raise invalid(source.name, expected="labels", received=AS_IMAGES, remedy=GIVE_LABELS)
     if known.are_classes(item.id):
         numbers, values = components_of_classes(labels)
         return numbers, False, known.named(item.id, values)

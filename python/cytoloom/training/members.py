@@ -183,8 +183,8 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     told = trusted(calibration, judged, pixels)
     if apart and len(done) > 1:
         part = replace(mean.part, calibration=calibration)
-        calm = replace(mean, parts={name: part})
-        told = as_kept(told, judged_by_all(calm, task, parts, spacing))
+        of_all = judged_by_all(replace(mean, parts={name: part}), task, parts, spacing)
+        told = as_kept(told, of_all)
     # the thresholds of all have seen all images
     scores = mean_scores(rows) if apart else means([own for _, own in each])
     shown = first.planned if apart else whole

@@ -190,12 +190,12 @@ def counts_words(trust: Trust | None) -> str:
     Examples
     --------
     >>> counts_words(None)
-    'without intervals: fewer than 3 images with 10 objects were held out'
+    'without intervals: how far they are off is known from 3 held-out images with 10 objects on'
     """
     if trust is None:
         return (
-            f"without intervals: fewer than {FEWEST} images with {LEAST_OBJECTS} objects "
-            "were held out"
+            f"without intervals: how far they are off is known from {FEWEST} held-out images "
+            f"with {LEAST_OBJECTS} objects on"
         )
     if trust.reach is None:
         return "without intervals: members alone find other numbers than their mean does"
