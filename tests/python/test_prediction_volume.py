@@ -422,6 +422,21 @@ def test_a_chunk_that_cannot_be_read_costs_its_block(
     yaozarrs.validate_zarr_store(str(store))
 
 
+def test_settings_that_cannot_be_meant_are_refused_with_or_without_dask(
+    model: cl.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    image = {"a": np.zeros((64, 64), np.uint8)}
+    with pytest.raises(cl.InvalidError, match=r"`part` or `workers`"):
+        cl.predict(model, image, out=tmp_path / "found", workers=2, part="1/2")
+    with pytest.raises(cl.InvalidError, match=r"Invalid `workers`. Expected `out` with it"):
+        cl.predict(model, image, workers=2)
+    for out in ("found", "found.zarr"):
+        with pytest.raises(cl.InvalidError, match=r"package dask.distributed.*cytoloom\[cluster\]"):
+            cl.predict(model, image, out=tmp_path / out, workers=2)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_cluster_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     class Nobody:
         """A client without workers."""

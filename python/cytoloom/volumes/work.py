@@ -61,7 +61,7 @@ def workers_of(workers: int, client: Any = None) -> Iterator[Any]:
     if workers == 1:
         yield None
         return
-    need_dask()
+    need_dask(workers)
     from distributed import Client
 
     try:
@@ -119,12 +119,12 @@ def _wait_for(client: Any) -> None:
 
 
 def check_workers(workers: Any, client: Any = None) -> None:
-    """Refuse a number of processes that cannot be meant, or that cannot be started here.
+    """Refuse a number of processes that cannot be meant.
 
     Raises
     ------
     InvalidError
-        No whole number above 0, more than there are cores, or Dask is not installed.
+        No whole number above 0, or more than there are cores.
     """
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise invalid("workers", expected="a whole number above 0", received=workers)
@@ -132,12 +132,18 @@ def check_workers(workers: Any, client: Any = None) -> None:
     if client is None and workers > most:
         expected = f"at most {most} on this machine, which has {counted(cores(), 'core')}"
         raise invalid("workers", expected=expected, received=workers)
-    if workers > 1 or client is not None:
-        need_dask()
 
 
-def need_dask() -> None:
-    """Refuse several workers where Dask is missing."""
+def need_dask(workers: int, client: Any = None) -> None:
+    """Refuse several workers where Dask is missing.
+
+    Raises
+    ------
+    InvalidError
+        Dask is not installed.
+    """
+    if workers == 1 and client is None:
+        return
     try:
         import distributed  # noqa: F401
     except ImportError:

@@ -32,7 +32,7 @@ from ...storage.atomic import meant, told
 from ...version import __version__
 from ...volumes.blocks import Blocks, Box
 from ...volumes.work import Work as OfBlock
-from ...volumes.work import check_workers, each_block, workers_of
+from ...volumes.work import check_workers, each_block, need_dask, workers_of
 from ..collect import together
 from ..decided import state_of
 from ..parts import begun, check_parts, entered, part_of, part_words
@@ -79,6 +79,7 @@ def check_blocks(
             received = say("{}", Setting("out", out if out is None else str(out)))
             raise invalid("block_px", expected=expected, received=received)
         check_parts(out, part, workers, client)
+        need_dask(workers, client)
         return
     if overlay:
         got = f"a label image in Zarr, {out}"
@@ -89,6 +90,7 @@ def check_blocks(
         raise invalid("block_px", expected="whole numbers above 0", received=block_px)
     place_of(meant(out))
     need_zarr()
+    need_dask(workers, client)
 
 
 def collect_volume(
