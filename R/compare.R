@@ -13,6 +13,11 @@
 #' @param out Folder for the tables as CSV files.
 #' @param overwrite Replace the comparison that is in `out`.
 #' @param allow_training_images Compare also on images that one of the models was trained on.
+#' @param block_px Edges of the blocks of images that are scored block by block, see
+#'   [evaluate()][evaluate.cl_model]; one number or one per axis. By default as large as memory allows.
+#' @param workers Processes of this machine that predict such blocks side by side; above 1 needs the
+#'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
+#'   which uses all cores: where no image is that large, `block_px` and `workers` are refused.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_comparison`: the data frames
@@ -38,7 +43,8 @@
 #' )
 #' cl_compare(model, short, cl_simulate(tempfile("test"), images = 3, seed = 7), progress = FALSE)
 cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL,
-                       overwrite = FALSE, allow_training_images = FALSE, progress = "auto") {
+                       overwrite = FALSE, allow_training_images = FALSE, block_px = NULL,
+                       workers = 1, progress = "auto") {
   no_dots(...)
   found <- run_events(
     "compare",
@@ -46,7 +52,7 @@ cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL
       model_a = model_path(model_a, "model_a"), model_b = model_path(model_b, "model_b"),
       data = plain_data(data), rescale = rescale,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
-      allow_training_images = allow_training_images
+      allow_training_images = allow_training_images, block_px = block_px, workers = workers
     ),
     progress
   )

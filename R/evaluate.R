@@ -16,6 +16,11 @@
 #'   goes on when the same call is made again.
 #' @param overwrite Replace the scores that are in `out`.
 #' @param allow_training_images Score also images that the model was trained on.
+#' @param block_px Edges of the blocks of an image that is scored block by block, one number or one
+#'   per axis. By default as large as memory allows.
+#' @param workers Processes of this machine that predict such blocks side by side; above 1 needs the
+#'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
+#'   which uses all cores: where no image is that large, `block_px` and `workers` are refused.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
@@ -38,7 +43,8 @@
 #' scores
 #' plot(scores, n = 1)
 evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, out = NULL,
-                              overwrite = FALSE, allow_training_images = FALSE, progress = "auto") {
+                              overwrite = FALSE, allow_training_images = FALSE, block_px = NULL,
+                              workers = 1, progress = "auto") {
   no_dots(...)
   plain <- if (!is.null(data)) plain_data(data)
   tables <- run_events(
@@ -46,7 +52,7 @@ evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, 
     list(
       model = model_path(x), data = plain, rescale = rescale, views = views,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
-      allow_training_images = allow_training_images
+      allow_training_images = allow_training_images, block_px = block_px, workers = workers
     ),
     progress
   )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import pytest
 import tifffile
 
 import cytoloom as cl
+import kills
 from cytoloom.cli import main
 from cytoloom.datasets.data import as_data
 from cytoloom.evaluation import by_blocks
@@ -333,5 +335,95 @@ def test_two_models_are_compared_on_a_volume(nuclei, model, large, tmp_path, mon
     pd.testing.assert_frame_equal(mine.summary, whole.summary, rtol=0, atol=1e-12)
     monkeypatch.chdir(tmp_path)
     store = stored(tmp_path, *cl.simulate.nuclei(shape=(90, 90), count=9, seed=4))
-    assert main(["evaluate", str(MODEL), str(store), "--out", "scores"]) == 0
-    assert "1 block of 90 x 90 px" in capsys.readouterr().err
+    assert (
+        main(["evaluate", str(MODEL), str(store), "--out", "scores", "--block-px", "90", "64"]) == 0
+    )
+    assert "2 blocks of 90 x 64 px" in capsys.readouterr().err
+
+
+def test_two_processes_score_as_one_does_though_one_is_lost(nuclei, large, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    model = kills.ruled_everywhere(MODEL)
+    data = as_data(nuclei).with_unknown(UNKNOWN)
+    large(200, 64)
+    alone = cl.evaluate(model, data, **HOW)
+    assert alone.per_object["matched"].sum() > 2
+    deadly = tmp_path / "deadly"
+    deadly.touch()
+    monkeypatch.setenv("DEADLY", str(deadly))
+    out = tmp_path / "scores"
+    same(cl.evaluate(model, data, out=out, block_px=100, workers=2, **HOW), alone)
+    assert not deadly.exists(), "one was lost"
+    assert not (out / ".evaluating").exists()
+
+
+def test_a_client_compares_as_one_process_does(nuclei, large):
+    distributed = pytest.importorskip("distributed")
+    model, other = (kills.ruled_everywhere(MODEL) for _ in range(2))
+    stricter = replace(other.task, foreground_threshold=0.8)
+    other.parts = {other.name: replace(other.part, task=stricter)}
+    data = as_data(nuclei).with_unknown(UNKNOWN)
+    large(200, 64)
+    alone = cl.compare(model, other, data, **HOW)
+    threads = {"processes": False, "n_workers": 2, "threads_per_worker": 1}
+    with distributed.Client(dashboard_address=None, **threads) as client:
+        mine = cl.compare(model, other, data, block_px=100, client=client, **HOW)
+        small = np.zeros((16, 16)), np.eye(16, dtype=int)
+        with pytest.raises(cl.InvalidError, match=r"`client`.*134 million pixels"):
+            cl.evaluate(model, small, client=client, **HOW)
+    pd.testing.assert_frame_equal(mine.summary, alone.summary, rtol=0, atol=1e-12)
+    assert alone.per_image["difference"].abs().max() > 0
+
+
+def test_blocks_have_the_views_wherever_they_are_worked_on(nuclei, large, monkeypatch):
+    """A model goes to other processes without what runs it: its views go with the blocks."""
+    model, calls, jobs = kills.ruled(MODEL), [], []
+    plain, find = model.engine, looked_through.find_in_block
+
+    def forward(images):
+        calls.append(len(images))
+        return plain.forward(images)
+
+    def found(job, k, workers=None):
+        jobs.append(job)
+        return find(job, k, workers)
+
+    model.engine = replace(plain, forward=forward)
+    monkeypatch.setattr(looked_through, "find_in_block", found)
+    large(200, 64)
+    counts = []
+    for views in (1, 4):
+        cl.evaluate(model, as_data(nuclei).with_unknown(UNKNOWN), views=views, **HOW)
+        counts.append(sum(calls))
+        calls.clear()
+    assert counts[1] == 4 * counts[0]
+    assert [job.views for job in jobs] == [1, 1, 4, 4]
+    assert all(job.model is model for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("is_large", "more", "words"),
+    [
+        (False, {"workers": 2}, r"`workers`.*134 million pixels.*Leave `workers` out"),
+        (False, {"block_px": 64}, r"`block_px`.*134 million pixels"),
+        (True, {"workers": 0}, r"`workers`.*above 0"),
+        (True, {"block_px": 0}, r"`block_px`.*whole numbers above 0"),
+        (True, {"block_px": (64, 64, 64)}, r"`block_px`.*2 for this image"),
+        (True, {"block_px": 8}, r"`block_px`.*which is seen around each"),
+    ],
+)
+def test_what_cannot_be_meant_of_blocks_is_refused(nuclei, large, tmp_path, is_large, more, words):
+    model, data = kills.ruled(MODEL), as_data(nuclei).with_unknown(UNKNOWN)
+    if is_large:
+        large(200, 64)
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.evaluate(model, data, out=tmp_path / "scores", **more, **HOW)
+    assert not (tmp_path / "scores").exists()
+
+
+def test_blocks_are_asked_for_of_images_alone(nuclei):
+    other = kills.ruled(MODEL)
+    other.parts = {other.name: replace(other.part, task=replace(other.task, min_area_px=99))}
+    with pytest.raises(cl.InvalidError, match=r"`block_px`.*134 million pixels"):
+        cl.compare(kills.ruled(MODEL), other, as_data(nuclei), block_px=64, **HOW)

@@ -26,6 +26,7 @@ from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
 from cytoloom.prediction.blockwise import cut, volume
 from cytoloom.tasks import Classes, Instances
+from cytoloom.volumes import work
 from cytoloom.volumes.work import each_block, workers_of
 
 zarr = pytest.importorskip("zarr")
@@ -331,7 +332,7 @@ def test_parts_of_blocks_are_put_together_by_the_call_without(
     with pytest.raises(InvalidError, match="a new name"):
         cl.predict(model, {"a": image}, part="1/4", **how)
     # before any worker is started or waited for
-    monkeypatch.setattr(volume, "workers_of", lambda *_: pytest.fail("workers were started"))
+    monkeypatch.setattr(work, "workers_of", lambda *_: pytest.fail("workers were started"))
     for part in (None, "1/4"):
         with pytest.raises(InvalidError, match="a new name"):
             cl.predict(model, {"a": image}, part=part, workers=2, **how)

@@ -98,6 +98,7 @@ test_that("a volume is scored block by block as the whole", {
     list.files(file.path(folder, "labels"), full.names = TRUE), file.path(store, "labels", "truth")
   )
   whole <- evaluate(model, store, rescale = NULL, progress = FALSE)
+  expect_error(evaluate(model, store, workers = 2), "`workers`.*134 million pixels")
   limits <- function(large, labels) {
     reticulate::py_run_string(sprintf(paste(
       "from cytoloom.images import blocks, parts", "blocks.LARGE_PX, parts.LABELS_PX = %d, %d",
@@ -107,7 +108,7 @@ test_that("a volume is scored block by block as the whole", {
   on.exit(limits(2L^24L, 2L^27L))
   limits(500L, 1000L)
   out <- tempfile("scores")
-  mine <- evaluate(model, store, rescale = NULL, out = out, progress = FALSE)
+  mine <- evaluate(model, store, rescale = NULL, out = out, block_px = 64, progress = FALSE)
   expect_equal(mine$per_image, whole$per_image, tolerance = 1e-12)
   expect_equal(nrow(mine$per_object), nrow(whole$per_object))
   expect_true(file.exists(file.path(out, "scores.csv")))

@@ -5,27 +5,29 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..datasets.items import Item, read_labels
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..events import Event, Work
 from ..images.parts import is_read_in_parts
-from ..messages import say
+from ..messages import Argument, say
 from ..metrics.contingency import UNKNOWN, Contingency, Total, contingency
 from ..models.rescale import Factors
 from ..objects.part import boxes_of
 from ..prediction.blockwise.begun import Begun
-from ..prediction.blockwise.looked_through import Block, FoundInBlocks, look_through
+from ..prediction.blockwise.cut import check_edges, edges_of
+from ..prediction.blockwise.looked_through import Block, FoundInBlocks, InBlocks, look_through
 from ..storage.atomic import leave_empty, make_folder, meant, remove_folder
 from ..storage.names import file_names
 from ..storage.results import SCORING
 from ..tasks.found import Found
 from ..tasks.pairs import Pairs
+from ..volumes.work import check_workers, need_dask
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -47,6 +49,33 @@ def is_large(item: Item) -> bool:
     False
     """
     return len(item.annotations) == 1 and is_read_in_parts(item.annotations[0])
+
+
+def check_in_blocks(how: InBlocks) -> None:
+    """Refuse what cannot be meant of blocks before anything is read."""
+    check_edges(how.block_px)
+    check_workers(how.hands.workers, how.hands.client)
+
+
+def refuse_without_blocks(how: InBlocks, items: Sequence[Item], ndim: int) -> None:
+    """Refuse settings of blocks where no image is scored by them: nothing would follow them."""
+    hands = how.hands
+    asked = {
+        "block_px": how.block_px,
+        "client": hands.client,
+        "workers": hands.workers if hands.workers != 1 else None,
+    }
+    name = next((name for name, value in asked.items() if value is not None), None)
+    if name is not None and not any(map(is_large, items)):
+        raise invalid(
+            name,
+            expected="an image that is scored block by block, of more than 134 million pixels of "
+            "labels",
+            received="none that is so large",
+            remedy=say("Leave {} out: one process scores them on all cores.", Argument(name)),
+        )
+    edges_of(how.block_px, ndim)
+    need_dask(hands.workers, hands.client)
 
 
 class Room:
@@ -103,13 +132,14 @@ def score_in_blocks(
     factors: Factors,
     begun: Begun,
     asked: Mapping[str, Any],
+    how: InBlocks,
 ) -> Work[Scored]:
     """Predict an image block by block, and score it by which labels meet.
 
     Parameters
     ----------
     model : Model
-        What to score.
+        What to score, as it looks at a tile once.
     item : Item
         With labels that are read by region.
     unknown : int, optional
@@ -120,13 +150,18 @@ def score_in_blocks(
         Where blocks are kept.
     asked : dict
         What the prediction depends on besides; JSON.
+    how : InBlocks
+        Blocks, who works on them, and views.
 
     Returns
     -------
     (dict, list of dict, bool)
         As `Task.score_pairs`, and whether contrast was held down.
     """
-    found = yield from look_through(model, item, factors, begun, asked)
+    try:
+        found = yield from look_through(model, item, factors, begun, asked, how)
+    except InvalidError as error:
+        raise (error.renamed("data") if error.name == "images" else error) from None
     pairs = yield from pairs_in_blocks(model.task, item, unknown, found)
     scores, rows = model.task.score_pairs(pairs)
     return scores, rows, model.normalize.held_down(found.job.stats)

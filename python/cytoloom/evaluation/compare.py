@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from ..models.model import Model
     from .comparison import Comparison
 
@@ -22,6 +24,9 @@ def compare(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     allow_training_images: bool = False,
+    block_px: int | tuple[int, ...] | None = None,
+    workers: int = 1,
+    client: Client | None = None,
     progress: bool | str = "auto",
 ) -> Work[Comparison]:
     """Find out which of two models is better on annotated images.
@@ -47,6 +52,17 @@ def compare(
         Replace the comparison that is in `out`.
     allow_training_images : bool, default False
         Compare on images that one of the models was trained on or tuned to, instead of refusing.
+    block_px : int or tuple of int, optional
+        Edges of the blocks of images that are scored block by block, see `evaluate`; one number or
+        one per axis. By default as large as memory allows.
+    workers : int, default 1
+        Processes of this machine that predict such blocks side by side; above 1 needs the extra
+        ``cluster``. At most as many as there are cores. Other images are scored by one process,
+        which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
+        refused.
+    client : dask.distributed.Client, optional
+        Whose workers predict them instead: of a cluster, whatever its kind. They must see the
+        image and the folder of temporary files by the same paths.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -59,7 +75,8 @@ def compare(
     ------
     InvalidError
         Unusable data, images whose decoded pixels one of the models has seen in training,
-        models without a score that both have, or the same model twice.
+        models without a score that both have, the same model twice, or settings of blocks where no
+        image is scored by them.
 
     Notes
     -----
@@ -75,11 +92,18 @@ def compare(
     >>> print(found)  # doctest: +SKIP
     """
     from ..datasets.results_folder import results_folder
+    from ..prediction.blockwise.looked_through import InBlocks
+    from ..volumes.work import Hands
     from .comparison import FILES, write_comparison
     from .pairs import compared
 
-    with results_folder(out, overwrite, data, "compare", FILES, write_comparison) as write:
+    with (
+        results_folder(out, overwrite, data, "compare", FILES, write_comparison) as write,
+        Hands(workers, client) as hands,
+    ):
         asked = {"rescale": rescale, "allow_training_images": allow_training_images}
-        found: Comparison = yield from compared(model_a, model_b, data, asked)
+        found: Comparison = yield from compared(
+            model_a, model_b, data, asked, InBlocks(block_px, hands)
+        )
         yield from write(found)
     return found

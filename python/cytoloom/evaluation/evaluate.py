@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from ..models.model import Model
     from .scores import Scores
 
@@ -22,6 +24,9 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     allow_training_images: bool = False,
+    block_px: int | tuple[int, ...] | None = None,
+    workers: int = 1,
+    client: Client | None = None,
     progress: bool | str = "auto",
 ) -> Work[Scores]:
     """Score a model on annotated images.
@@ -51,6 +56,17 @@ def evaluate(
         Replace the scores that are in `out`.
     allow_training_images : bool, default False
         Score images that the model was trained on or tuned to, instead of refusing.
+    block_px : int or tuple of int, optional
+        Edges of the blocks of such an image, one number or one per axis. By default as large as
+        memory allows.
+    workers : int, default 1
+        Processes of this machine that predict such blocks side by side; above 1 needs the extra
+        ``cluster``. At most as many as there are cores. Other images are scored by one process,
+        which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
+        refused.
+    client : dask.distributed.Client, optional
+        Whose workers predict them instead: of a cluster, whatever its kind. They must see the
+        image and `out`, or without it the folder of temporary files, by the same paths.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -62,7 +78,8 @@ def evaluate(
     Raises
     ------
     InvalidError
-        Unusable data, or images whose decoded pixels the model has seen in training.
+        Unusable data, images whose decoded pixels the model has seen in training, or settings of
+        blocks where no image is scored by them.
 
     Examples
     --------
@@ -71,6 +88,8 @@ def evaluate(
     >>> print(scores.summary)  # doctest: +SKIP
     """
     from ..datasets.results_folder import results_folder
+    from ..prediction.blockwise.looked_through import InBlocks
+    from ..volumes.work import Hands
     from .by_blocks import room_for
     from .scores import FILES, write_scores
     from .scoring import score
@@ -78,7 +97,11 @@ def evaluate(
     with (
         results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write,
         room_for(out, overwrite) as room,
+        Hands(workers, client) as hands,
     ):
-        scores: Scores = yield from score(model, data, allow_training_images, rescale, views, room)
+        how = InBlocks(block_px, hands)
+        scores: Scores = yield from score(
+            model, data, allow_training_images, rescale, views, room, how
+        )
         yield from write(scores)
     return scores

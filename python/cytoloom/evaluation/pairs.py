@@ -13,7 +13,8 @@ from ..messages import Argument, say
 from ..models.identity import model_sha256
 from ..models.inputs import as_model
 from ..models.rescale import check_rescale
-from .by_blocks import room_for
+from ..prediction.blockwise.looked_through import InBlocks
+from .by_blocks import check_in_blocks, refuse_without_blocks, room_for
 from .comparison import Comparison, comparison
 from .scores import Scores
 from .scoring import by_first, checked, images_seen, scored
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 SIDES = "a", "b"
 
 
-def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) -> Work[Comparison]:
+def compared(
+    model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any], how: InBlocks
+) -> Work[Comparison]:
     """Check the images for both models, score these and take one from the other.
 
     Parameters
@@ -33,8 +36,11 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
         As `compare` takes them.
     asked : dict
         ``"rescale"`` and ``"allow_training_images"``.
+    how : InBlocks
+        How large images are worked on.
     """
     check_rescale(asked["rescale"])
+    check_in_blocks(how)
     if data is None:
         raise invalid("data", expected="images with labels", received=None)
     models = as_model(model_a, "model_a"), as_model(model_b, "model_b")
@@ -43,6 +49,7 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
     fitting = []
     for side, model in zip(SIDES, models, strict=True):
         fitting.append((yield from said_of(side, _checked(side, model, known))))
+        refuse_without_blocks(how, fitting[-1].items, model.ndim)
     first = all(map(by_first, models))
     seen: dict[str, str] = {}
     if not asked["allow_training_images"]:
@@ -51,7 +58,7 @@ def compared(model_a: Any, model_b: Any, data: Any, asked: Mapping[str, Any]) ->
     each: list[Scores] = []
     for k, (side, model) in enumerate(zip(SIDES, models, strict=True)):
         with room_for(None) as room:
-            work = scored(model, fitting[k], seen, asked, first, room)
+            work = scored(model, fitting[k], seen, asked, first, room, how)
             each.append((yield from said_of(side, work, k, len(models))))
     names = tuple("" if model.path is None else model.path.name for model in models)
     groups = [item.group for item in known.items]

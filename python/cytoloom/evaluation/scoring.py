@@ -34,12 +34,15 @@ from ..models.inputs import (
 from ..models.padding import without_padding
 from ..models.rescale import Factors, check_rescale, factors_for, scale_of, scaled_maps
 from ..models.turned import check_views, seen_in
+from ..prediction.blockwise.looked_through import InBlocks
 from ..storage.tables import typed
 from .by_blocks import (
     Room,
     Scored,
+    check_in_blocks,
     is_large,
     left_out,
+    refuse_without_blocks,
     room_for,
     score_in_blocks,
     without_words,
@@ -59,13 +62,17 @@ def score(
     rescale: Any = "auto",
     views: int = 1,
     room: Room | None = None,
+    how: InBlocks | None = None,
 ) -> Work[Scores]:
     """Check the images, score each and put the tables together.
 
-    Blocks of large images are kept in the `room`, which the caller clears.
+    Blocks of large images are kept in the `room`, which the caller clears, and worked on as `how`
+    says, without its views.
     """
+    how = replace(how or InBlocks(), views=views)
     check_rescale(rescale)
     check_views(views)
+    check_in_blocks(how)
     model = as_model(model)
     if data is None:
         if views != 1:
@@ -74,16 +81,17 @@ def score(
         if rescale not in ("auto", None):
             expected = say('"auto" or {} without images: these were scored as they are', None)
             raise invalid("rescale", expected=expected, received=rescale)
+        refuse_without_blocks(how, [], model.ndim)
         scores = yield from _out_of_fold(model)
         return replace(scores, run=run_of("evaluate", model, {}, {}))
     found = yield from checked(model, data)
+    refuse_without_blocks(how, found.items, model.ndim)
     seen = {} if allow_training_images else images_seen(model)
-    model = yield from seen_in(model, views)
     asked = {"rescale": rescale, "views": views, "allow_training_images": allow_training_images}
     if room is not None:
-        return (yield from scored(model, found, seen, asked, by_first(model), room))
+        return (yield from scored(model, found, seen, asked, by_first(model), room, how))
     with room_for(None) as room:
-        return (yield from scored(model, found, seen, asked, by_first(model), room))
+        return (yield from scored(model, found, seen, asked, by_first(model), room, how))
 
 
 def by_first(model: Model) -> bool:
@@ -98,6 +106,7 @@ def scored(
     asked: Mapping[str, Any],
     first: bool,
     room: Room,
+    how: InBlocks,
 ) -> Work[Scores]:
     """Score each image and put the tables together.
 
@@ -115,7 +124,11 @@ def scored(
         By labels of the first annotator, where there are several, else by what all agree on.
     room : Room
         Where blocks of large images are kept.
+    how : InBlocks
+        Who works on them, and in how many views the network sees each tile, of any image.
     """
+    # blocks go to other processes with the model as it is
+    plain, model = model, (yield from seen_in(model, how.views))
     drawn = found.items
     if not first:
         found = replace(found, items=with_consensus(drawn, model.task, found.unknown))
@@ -144,10 +157,10 @@ def scored(
                 missing = left_out(model.task, model.ndim)
                 if missing:
                     yield warn(without_words(item.id, missing))
-                how = {name: asked[name] for name in ("rescale", "views") if name in asked}
+                known = {name: asked[name] for name in ("rescale", "views") if name in asked}
                 begun = room.begun(item.id)
                 one = yield from score_in_blocks(
-                    model, item, found.unknown, factors[item.id], begun, how
+                    plain, item, found.unknown, factors[item.id], begun, known, how
                 )
             metrics, pairs, held_down = one
             faint += [item.id] if held_down else []

@@ -76,6 +76,58 @@ def workers_of(workers: int, client: Any = None) -> Iterator[Any]:
         yield own
 
 
+class Hands:
+    """Who works on blocks, started when they are first needed; the end of `with` ends them.
+
+    Parameters
+    ----------
+    workers, client
+        As `workers_of` takes them.
+
+    Attributes
+    ----------
+    count : int
+        How many work side by side.
+    threads : int or None
+        Of each; None: as many as there are cores.
+
+    Examples
+    --------
+    >>> with Hands() as hands:
+    ...     hands.count, hands.threads, hands.pool()
+    (1, None, None)
+    """
+
+    def __init__(self, workers: int = 1, client: Any = None) -> None:
+        self.workers, self.client = workers, client
+        self._started: list[Any] = []
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def count(self) -> int:  # noqa: D102
+        return self.workers if self.client is None else max(1, len(self.client.nthreads()))
+
+    @property
+    def threads(self) -> int | None:  # noqa: D102
+        if self.client is not None:
+            return 1
+        return max(1, cores() // self.count) if self.count > 1 else None
+
+    def pool(self) -> Any:
+        """Return them as `each_block` takes them; a cluster is waited for here."""
+        if not self._started:
+            made = workers_of(self.workers, self.client)
+            self._started.append(self._stack.enter_context(made))
+        return self._started[0]
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(self, *why: Any) -> None:
+        self._started.clear()
+        self._stack.__exit__(*why)
+
+
 @contextlib.contextmanager
 def _without_libraries_of_r() -> Iterator[None]:
     """Start processes without R's place of libraries: Python would take those of another."""

@@ -49,6 +49,14 @@ def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, worke
     return Blocks(shape, _within([edge] * len(shape), shape), margin)
 
 
+def check_edges(block_px: Any) -> None:
+    """Refuse edges of blocks that are none, whatever the image."""
+    several = block_px if isinstance(block_px, (tuple, list)) else [block_px]
+    whole = [isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several]
+    if block_px is not None and not all(whole):
+        raise invalid("block_px", expected="whole numbers above 0", received=block_px)
+
+
 def edges_of(block_px: Any, ndim: int) -> tuple[int, ...]:
     """Return an edge for each axis; none where none was asked for."""
     if block_px is None:

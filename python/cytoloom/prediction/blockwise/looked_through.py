@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from ...models.rescale import Factors
 from ...version import __version__
 from ...volumes.blocks import Box
 from ...volumes.kept import file_of, read_block
+from ...volumes.work import Hands
 from .begun import Begun
 from .block import Job, find_in_block
-from .cut import words_of
+from .cut import blocks_for, plain_edges, words_of
 from .joined import Joined, join
 from .volume import all_blocks, cut_as_before, state_of_image
 
@@ -106,15 +107,39 @@ class FoundInBlocks:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class InBlocks:
+    """How an image is looked through block by block; see `predict`.
+
+    Attributes
+    ----------
+    block_px : int or sequence of int, optional
+        Edges of blocks; None: as memory allows.
+    hands : Hands
+        Who works on them.
+    views : int
+        In how many views the network sees each tile.
+    """
+
+    block_px: int | Sequence[int] | None = None
+    hands: Hands = field(default_factory=Hands)
+    views: int = 1
+
+
 def look_through(
-    model: Model, item: Any, factors: Factors, begun: Begun, asked: Mapping[str, Any]
+    model: Model,
+    item: Any,
+    factors: Factors,
+    begun: Begun,
+    asked: Mapping[str, Any],
+    how: InBlocks,
 ) -> Work[FoundInBlocks]:
     """Find what is in a volume, block by block; what was found before a kill stays.
 
     Parameters
     ----------
     model : Model
-        What is applied.
+        What is applied, as it looks at a tile once.
     item : Item
         The image.
     factors : list of float or None
@@ -122,20 +147,24 @@ def look_through(
     begun : Begun
         Where blocks are kept; its folder is there.
     asked : dict
-        What results depend on beside model, image and factors; JSON.
+        What results depend on beside model, image, factors and blocks; JSON.
+    how : InBlocks
+        Blocks, who works on them, and views.
     """
-    source = fitting_source(model, item)
+    source, count = fitting_source(model, item), how.hands.count
+    # said before the whole image is measured
+    blocks_for(model, source, factors, how.block_px, count)
     state = {"model": model_sha256(model), "image": state_of_image(item), "cytoloom": __version__}
-    begun.go_on({**state, **asked, "factors": factors})
+    begun.go_on({**state, **asked, "factors": factors, "block_px": plain_edges(how.block_px)})
     if "stats" not in begun.state.decided:
         yield Event("progress", f"{item.id}: the whole image is measured", 0, 0)
         begun.state.decide("stats", to_plain(model.normalize.fit(source)))
     stats = from_plain(begun.state.decided["stats"], Stats)
-    blocks = cut_as_before(model, source, factors, None, 1, begun)
-    yield note(say("{}: {}", item.id, words_of(model, source, blocks, 1)))
-    job = Job(model, item, stats, factors, blocks, begun.blocks, measured=False)
-    every = range(len(blocks))
-    yield from all_blocks(find_in_block, job, every, None, None, "block {}/{}")
+    blocks = cut_as_before(model, source, factors, how.block_px, count, begun)
+    yield note(say("{}: {}", item.id, words_of(model, source, blocks, count)))
+    job = Job(model, item, stats, factors, blocks, begun.blocks, how.views, measured=False)
+    every, pool = range(len(blocks)), how.hands.pool()
+    yield from all_blocks(find_in_block, job, every, pool, how.hands.threads, "block {}/{}")
     found = FoundInBlocks(job, join(job))
     for text in found.doubts():
         yield warn(text)

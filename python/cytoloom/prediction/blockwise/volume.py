@@ -27,19 +27,18 @@ from ...models.identity import model_sha256
 from ...models.inputs import fitting_source
 from ...models.rescale import Factors, factors_for
 from ...objects.measure import AXES
-from ...runtime.machine import cores
 from ...storage.atomic import meant, told
 from ...version import __version__
 from ...volumes.blocks import Blocks, Box
+from ...volumes.work import Hands, check_workers, each_block, need_dask
 from ...volumes.work import Work as OfBlock
-from ...volumes.work import check_workers, each_block, need_dask, workers_of
 from ..collect import together
 from ..decided import state_of
 from ..parts import begun, check_parts, entered, part_of, part_words
 from ..summary import uncounted
 from .begun import Begun
 from .block import Job, find_in_block
-from .cut import CHUNK_PX, blocks_for, edges_of, plain_edges, words_of
+from .cut import CHUNK_PX, blocks_for, check_edges, edges_of, plain_edges, words_of
 from .joined import Joined, join
 from .pictures import KINDS
 from .place import Place, open_place, working_at
@@ -84,10 +83,7 @@ def check_blocks(
     if overlay:
         got = f"a label image in Zarr, {out}"
         raise invalid("overlay", expected="a folder of results for it", received=got)
-    several = block_px if isinstance(block_px, (tuple, list)) else [block_px]
-    whole = [isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several]
-    if block_px is not None and not all(whole):
-        raise invalid("block_px", expected="whole numbers above 0", received=block_px)
+    check_edges(block_px)
     place_of(meant(out))
     need_zarr()
     need_dask(workers, client)
@@ -127,13 +123,13 @@ def collect_volume(
         yield warn(model.engine.warning)
     for text in said_once(items):
         yield warn(text)
-    count = workers if client is None else max(1, len(client.nthreads()))
-    how = _How(model, item, overwrite, asked, block_px, count)
-    threads = 1 if client is not None else max(1, cores() // count) if count > 1 else None
+    hands = Hands(workers, client)
+    how, threads = _How(model, item, overwrite, asked, block_px, hands.count), hands.threads
     if part is not None:
-        return (yield from _part(how, out, part, client, threads))
+        return (yield from _part(how, out, part, hands))
     # the place first: a cluster is not waited for where nothing can be written
-    with open_place(out, overwrite) as place, workers_of(workers, client) as pool:
+    with open_place(out, overwrite) as place, hands:
+        pool = hands.pool()
         job = yield from _laid_out(how, place)
         every = range(len(job.blocks))
         yield from all_blocks(find_in_block, job, every, pool, threads, "block {}/{}")
@@ -199,9 +195,7 @@ def _put_together(
     return (yield from together([how.item], [one], place, how.model.task, parquet))
 
 
-def _part(
-    how: _How, out: Any, part: tuple[int, int], client: Any, threads: int | None
-) -> Work[Predictions]:
+def _part(how: _How, out: Any, part: tuple[int, int], hands: Hands) -> Work[Predictions]:
     """Work on every n-th block, and leave it to a call without a part to put all together."""
     with contextlib.ExitStack() as stack:
         opened = partial(open_place, out, how.overwrite)
@@ -210,8 +204,9 @@ def _part(
         job = yield from _laid_out(how, place)
         place.goes_on = True
     own = range(part[0] - 1, len(job.blocks), part[1])
-    with workers_of(how.workers, client) as pool:
-        yield from all_blocks(find_in_block, job, own, pool, threads, "block {}/{} of this part")
+    words = "block {}/{} of this part"
+    with hands:
+        yield from all_blocks(find_in_block, job, own, hands.pool(), hands.threads, words)
     blocks = len(job.blocks)
     missing = sum(not job.is_done(k) for k in range(blocks))
     yield note(part_words(part, missing, blocks))
