@@ -3,7 +3,8 @@
 Both train on the same part of ``train/``, choose weights and thresholds on the same rest of it,
 and are scored by the same code on ``test/``. StarDist runs in an environment of its own,
 ``.venv-stardist``, made when it is not there. Finished runs are kept in `--out`, so that the
-race can be stopped and gone on with. The machine must be left alone meanwhile.
+race can be stopped and gone on with. The machine must be left alone meanwhile; with `--core` each
+has so many minutes of that core's own work, and may run beside other work.
 """
 
 from __future__ import annotations
@@ -88,16 +89,26 @@ def _write_part(part: cl.Data, folder: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def run(method: str, plan: Path, out: Path, minutes: float, seed: int, grid: int) -> dict[str, Any]:
+def run(
+    method: str,
+    plan: Path,
+    out: Path,
+    minutes: float,
+    seed: int,
+    grid: int,
+    core: int | None = None,
+) -> dict[str, Any]:
     """Train and predict in a process of its own, then score."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    here = Path(__file__).parent
     given = [str(plan), str(out), "--minutes", str(minutes), "--seed", str(seed)]
+    clock = [] if core is None else [str(here / "one_core.py"), str(core)]
     if method == "stardist":
-        worker = str(Path(__file__).with_name("stardist_worker.py"))
-        command = [str(VENV / "bin" / "python"), worker, *given, "--grid", str(grid)]
+        worker = str(here / "stardist_worker.py")
+        command = [str(VENV / "bin" / "python"), *clock, worker, *given, "--grid", str(grid)]
     else:
-        command = [sys.executable, "-m", "benchmarks.cytoloom_worker", *given]
+        command = [sys.executable, *clock, "-m", "benchmarks.cytoloom_worker", *given]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "KERAS_"))}
     with open(out / "log.txt", "w") as log:
         streams: dict[str, Any] = {"stdout": log, "stderr": log}
@@ -183,7 +194,14 @@ def stacks() -> tuple[list[Any], int]:
 SIMULATED = {"toy": toy, "nuclei_3d": stacks}
 
 
-def race(name: str, minutes: Sequence[float], seeds: Sequence[int], out: Path, grid: int) -> None:
+def race(
+    name: str,
+    minutes: Sequence[float],
+    seeds: Sequence[int],
+    out: Path,
+    grid: int,
+    core: int | None = None,
+) -> None:
     """Do the runs that are not done yet, the methods taking turns in going first."""
     file = out / "runs.jsonl"
     train, test = images(name)
@@ -196,7 +214,7 @@ def race(name: str, minutes: Sequence[float], seeds: Sequence[int], out: Path, g
                     continue
                 print(f"{name}: {method}, {length:g} minutes, seed {seed} ...", file=sys.stderr)
                 labels = out / name / f"{method}-{length:g}-seed{seed}"
-                found = run(method, plan, labels, length, seed, grid)
+                found = run(method, plan, labels, length, seed, grid, core)
                 with open(file, "a") as stream:
                     stream.write(json.dumps(key | found) + "\n")
 
@@ -210,6 +228,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, default=records.ROOT / "build" / "race")
     parser.add_argument("--stardist-grid", type=int, default=2, help="as its example; 1: default")
+    parser.add_argument("--core", type=int, help="minutes of this core's own work for each")
     parser.add_argument("--python", default="python3.11", help="3.9 to 3.11, for StarDist")
     parser.add_argument("--toy", action="store_true", help="only that it runs: 20 seconds each")
     parser.add_argument("--record", action="store_true", help="append to RESULTS.md, plot beside")
@@ -217,7 +236,7 @@ def main() -> None:
     name, minutes = ("toy", [TOY_MINUTES]) if given.toy else (given.set, given.minutes)
     given.out.mkdir(parents=True, exist_ok=True)
     make_environment(given.python)
-    race(name, minutes, given.seeds, given.out, given.stardist_grid)
+    race(name, minutes, given.seeds, given.out, given.stardist_grid, given.core)
     rows = [row for row in read_rows(given.out / "runs.jsonl") if row["set"] == name]
     plot(rows, given.out / f"race-{name}.png")
     print(f"{table(rows)}\n\nPlot: {given.out}/race-{name}.png\nMachine: {machine.describe()}")
