@@ -121,6 +121,9 @@ cl_trainer_from_deepflash2 <- function(path, ...) {
 #' @param upsampling `"transposed"` or `"resize"`.
 #' @param stem_stride Above 1 the image is first reduced by this factor and restored at the end:
 #'   a quarter of the work. 1 for a plain U-Net.
+#' @param refine Whether the end of that is a small level at full size, which also sees the image;
+#'   without it, as training chooses for stacks, a patch of a stack takes two thirds of the time
+#'   and outlines are coarser.
 #' @param pooling List of one factor vector per level, such as `list(c(1, 2, 2), c(2, 2, 2))`;
 #'   `NULL`: from the distances of the pixels.
 #' @param ndim 2 for images, 3 for stacks.
@@ -131,7 +134,7 @@ cl_trainer_from_deepflash2 <- function(path, ...) {
 #' cl_unet(filters = 32)
 cl_unet <- function(filters = 16, depth = 3, convs = 2, kernel = 3, residual = FALSE,
                     norm = "batch", dropout = 0, upsampling = "transposed", stem_stride = 2,
-                    pooling = NULL, ndim = 2) {
+                    refine = TRUE, pooling = NULL, ndim = 2) {
   component("UNet", settings())
 }
 

@@ -89,6 +89,8 @@ def test_flat_stacks_get_flat_patches():
     facts = DatasetFingerprint(3, (20, 256, 256), diameter_px=20.0, spacing_um=(2.0, 0.5, 0.5))
     plan = choose(facts, memory_gb=8)
     assert plan.network.ndim == 3
+    assert not plan.network.refine, "full size is eight times what is behind the stem"
+    assert plan.table["value"][0] == "stem (1, 2, 2), depth 3, no level at full size"
     assert plan.trainer.patch_px == (16, 64, 64)
     assert plan.trainer.batch_size == 2
 

@@ -19,6 +19,16 @@ SMALL = {
     "stem": UNet(filters=4, depth=1, stem_stride=2),
     "stem of 3": UNet(filters=4, depth=1, stem_stride=3, upsampling="resize", convs=1),
     "3-D": UNet(filters=3, depth=1, ndim=3),
+    "nothing at full size": UNet(filters=4, depth=1, stem_stride=2, refine=False),
+    "nothing at full size in 3-D": UNet(
+        filters=2,
+        depth=1,
+        ndim=3,
+        stem_stride=(1, 2, 2),
+        pooling=((2, 2, 2),),
+        convs=1,
+        refine=False,
+    ),
     "flat pixels": UNet(filters=3, depth=2, ndim=3, pooling=((1, 2, 2), (2, 2, 2)), convs=1),
     "flat stem": UNet(
         filters=2, depth=1, ndim=3, stem_stride=(1, 2, 2), pooling=((2, 2, 2),), convs=1

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 Size = tuple[int, ...]
 
-
 class Shape(Protocol):
     """What must be known of a U-Net to put it together; see `unet.UNet` for what each means."""
 
@@ -32,6 +31,8 @@ class Shape(Protocol):
     def dropout(self) -> float: ...  # noqa: D102
     @property
     def upsampling(self) -> str: ...  # noqa: D102
+    @property
+    def refine(self) -> bool: ...  # noqa: D102
     @property
     def ndim(self) -> int: ...  # noqa: D102
     @property
@@ -73,11 +74,14 @@ def wire(net: Shape, ops: Any, image: Any, heads: Mapping[str, int]) -> dict[str
         # outlines come from the way down, what they belong to from below
         x = ops.concatenate([ways[level], x], f"up{level}_skip")
         x = _block(net, ops, x, f"up{level}", level)
-    if max(stem) > 1:
-        # at full size every filter costs four times (2-D) what it does behind the stem
-        few = max(1, net.filters // 2)
+    # at full size every filter costs four times (2-D) what it does behind the stem
+    few = max(1, net.filters // 2)
+    if max(stem) > 1 and net.refine:
         x = ops.concatenate([image, _up(net, ops, x, "full", few, stem)], "full_skip")
         x = _unit(net, ops, x, "full", few, (net.kernel,) * net.ndim)
+    elif max(stem) > 1:
+        # repeated pixels would stay as coarse as they are
+        x = ops.transposed(x, "full_transposed", few, stem)
     return {name: ops.head(x, name, width) for name, width in heads.items()}
 
 

@@ -210,7 +210,7 @@ def _network(data: DatasetFingerprint) -> tuple[UNet, list[Reason]]:
     size = data.diameter_px
     stem = 2 if size is None else 1 if size < FINE_PX else 2 if size <= COARSE_PX else 4
     nets = [
-        UNet(stem_stride=stem, depth=depth, ndim=data.ndim).for_spacing(data.spacing_um)
+        UNet(stem_stride=stem, depth=depth, ndim=3, refine=False).for_spacing(data.spacing_um)
         if data.ndim == 3
         else UNet(stem_stride=stem, depth=depth)
         for depth in DEPTHS
