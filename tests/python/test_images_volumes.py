@@ -440,6 +440,135 @@ def test_voxels_of_big_data_viewer_without_a_unit_are_not_believed(tmp_path):
     assert "furlong" in probe(tmp_path / "b.xml").notes[0]
 
 
+CALIBRATION = "1 0 0 0  0 1 0 0  0 0 4 0"  # as of BigStitcher: the least voxel is 1
+TILE = "1 0 0 200  0 1 0 -30  0 0 1 8"
+
+
+def origins_of(path, steps, count=2, **more):
+    """Return the origin of each view of a file of `count` views of two time points."""
+    views = {(0, angle): MOVIE[:, 0] for angle in range(count)}
+    write_bdv(path, views, steps=steps, **more)
+    return [probe(path, scene=name).origin_um for name in scenes(path) or [None]]
+
+
+def every(steps):
+    """The same transforms at both time points, by setup."""
+    return {(t, s): affines for t in (0, 1) for s, affines in enumerate(steps)}
+
+
+def test_a_shift_says_where_a_tile_lies(tmp_path):
+    """Voxels of 2, 0.5, 0.5 um are 4, 1, 1 in the world, of which a unit is 0.5 um."""
+    steps = every([[CALIBRATION], [TILE, CALIBRATION]])
+    assert origins_of(tmp_path / "a.xml", steps) == [None, (4, -15, 100)]
+    # applied first, the shift is one of 200 x 1, -30 x 1 and 8 x 4 in the world
+    steps = every([[CALIBRATION], [CALIBRATION, TILE]])
+    assert origins_of(tmp_path / "b.xml", steps) == [None, (16, -15, 100)]
+    # an export of Fiji: the world is in micrometres
+    fiji = every([["0.5 0 0 3 0 0.5 0 4 0 0 2 5"], ["0.5 0 0 0 0 0.5 0 0 0 0 2 6"]])
+    assert origins_of(tmp_path / "c.xml", fiji) == [(5, 4, 3), (6, 0, 0)]
+    # in a copy of half the size the first voxel lies half a voxel further, along y and x
+    copy = probe(f"{tmp_path / 'c.xml'}:/1", scene="angle0")
+    assert (copy.pixel_size_um, copy.origin_um) == ((2, 1, 1), (5, 4.25, 3.25))
+
+
+def test_in_nanometres_a_place_is_in_micrometres_all_the_same(tmp_path):
+    steps = every([[TILE, "500 0 0 0 0 500 0 0 0 0 2000 0"], []])
+    path = tmp_path / "a.xml"
+    write_bdv(path, {(0, 0): MOVIE[:, 0]}, voxel=(500, 500, 2000), unit="nm", steps=steps)
+    assert probe(path).origin_um == pytest.approx((0.008, -0.03, 0.2))
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        "0 -1 0 200 1 0 0 -30 0 0 4 8",  # turned about z
+        "1 0.1 0 200 0 1 0 -30 0 0 4 8",  # sheared by 2 voxels at the last of 20 rows
+        "-1 0 0 200 0 1 0 -30 0 0 4 8",  # mirrored
+        "1 0 0 200 0 1 0 -30 0 0 3.9 8",  # planes 2.5 % nearer than their voxels say
+        "0 0 0 0 0 0 0 0 0 0 0 0",
+    ],
+)
+def test_what_is_no_shift_has_no_origin(tmp_path, affine):
+    assert origins_of(tmp_path / "a.xml", every([[affine]]), count=1) == [None]
+
+
+def test_less_than_half_a_voxel_of_shear_and_a_percent_of_scale_are_none(tmp_path):
+    affine = "1.005 0.02 0 200 0 1 0 -30 0 0 4 8"
+    origin = origins_of(tmp_path / "a.xml", every([[affine]]), count=1)[0]
+    assert origin == pytest.approx((4, -15, 100), rel=0.01)
+
+
+def test_views_that_move_or_differ_between_channels_have_no_one_place(tmp_path):
+    here, there = [TILE, CALIBRATION], ["1 0 0 1 0 1 0 0 0 0 1 0", TILE, CALIBRATION]
+    moved = {(0, 0): here, (1, 0): there}
+    assert origins_of(tmp_path / "a.xml", moved, count=1) == [None]
+    assert origins_of(tmp_path / "b.xml", moved, count=1, missing=[(1, 0)]) == [(4, -15, 100)]
+    assert origins_of(tmp_path / "c.xml", {(0, 0): here}, count=1) == [None]
+    channels = {(0, 0): MOVIE[:, 0], (1, 0): MOVIE[:, 1]}
+    for second, origin in ((there, None), (here, (4, -15, 100))):
+        write_bdv(tmp_path / "d.xml", channels, steps=every([here, second]))
+        assert probe(tmp_path / "d.xml").origin_um == origin
+
+
+def test_the_world_tells_voxels_of_a_view_that_does_not(tmp_path):
+    """The first view says that 1 is 0.5 um; the second has planes 6 apart, and no voxel size."""
+    path = tmp_path / "a.xml"
+    steps = every([[CALIBRATION], [TILE, "2 0 0 0 0 2 0 0 0 0 6 0"]])
+    write_bdv(path, {(0, 0): MOVIE[:, 0], (0, 1): MOVIE[:, 1]}, steps=steps)
+    before, first, rest = path.read_text().split("<voxelSize>")
+    path.write_text(f"{before}<voxelSize>{first}{rest.split('</voxelSize>')[1]}")
+    for scene, size, origin in (
+        ("angle0", (2, 0.5, 0.5), None),
+        ("angle1", (3, 1, 1), (4, -15, 100)),
+    ):
+        info = probe(path, scene=scene)
+        assert (info.pixel_size_um, info.origin_um) == (size, origin)
+    # where no view says it, the world has no unit
+    path.write_text(re.sub(r"<voxelSize>.*?</voxelSize>", "", path.read_text()))
+    info = probe(path, scene="angle1")
+    assert (info.pixel_size_um, info.origin_um) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (TILE, "1 0 0 200 0 1 0 -30 0 0 1"),
+        (TILE, "1 0 0 nan 0 1 0 -30 0 0 1 8"),
+        (CALIBRATION, "1e17 0 0 0 0 1e17 0 0 0 0 1e19 0"),
+        (TILE, ""),
+        ('type="affine"', 'type="spline"'),
+    ],
+)
+def test_a_transform_that_cannot_be_read_places_nothing_and_is_said(tmp_path, old, new):
+    path = tmp_path / "a.xml"
+    write_bdv(path, {(0, 0): MOVIE[:, 0]}, steps=every([[TILE, CALIBRATION]]))
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.warns(UserWarning, match="where it lies is not known"):
+        image = read(path)
+    assert image.pixel_size_um == (2, 0.5, 0.5)
+    assert probe(path).origin_um is None
+
+
+def test_as_many_setups_as_time_points_are_looked_at_no_further_than_they_are_placed(tmp_path):
+    """5,000 setups at 100,000 time points are 500 million views, of which one is placed."""
+    path = tmp_path / "a.xml"
+    write_bdv(path, {(0, 0): MOVIE[:, 0]}, steps={(0, 0): [CALIBRATION]})
+    text = path.read_text().replace("<last>1</last>", "<last>99999</last>")
+    setup = re.search(r"<ViewSetup>.*?</ViewSetup>", text)[0]
+    others = "".join(setup.replace("<id>0</id>", f"<id>{k}</id>") for k in range(1, 5_000))
+    path.write_text(text.replace(setup, setup + others))
+    assert len(scenes(path)) == 5_000
+
+
+def test_a_copy_of_a_tile_lies_where_it_does(tmp_path):
+    write_bdv(tmp_path / "a.xml", {(0, 0): MOVIE[:1, 0]}, steps=every([[TILE, CALIBRATION]]))
+    cl.convert(tmp_path / "a.xml", tmp_path / "a.zarr", progress=False)
+    copied = probe(tmp_path / "a.zarr")
+    assert (copied.pixel_size_um, copied.origin_um) == ((2, 0.5, 0.5), (4, -15, 100))
+
+
 # N5
 
 

@@ -60,11 +60,26 @@ _XML = """<?xml version="1.0" encoding="UTF-8"?>
     <Timepoints type="range"><first>0</first><last>{last}</last></Timepoints>
     {missing}
   </SequenceDescription>
-  <ViewRegistrations></ViewRegistrations>
+  <ViewRegistrations>{places}</ViewRegistrations>
 </SpimData>"""
 
 
-def write_bdv(path, views, voxel=(0.5, 0.5, 2.0), unit="micrometer", kind="hdf5", missing=()):
+def placed(steps):
+    """Return `ViewRegistrations` of lists of affine transforms by time point and setup."""
+    views = ""
+    for (t, s), affines in steps.items():
+        inside = "".join(
+            f'<ViewTransform type="affine"><Name>step {k}</Name><affine>{one}</affine>'
+            "</ViewTransform>"
+            for k, one in enumerate(affines)
+        )
+        views += f'<ViewRegistration timepoint="{t}" setup="{s}">{inside}</ViewRegistration>'
+    return views
+
+
+def write_bdv(
+    path, views, voxel=(0.5, 0.5, 2.0), unit="micrometer", kind="hdf5", missing=(), steps=None
+):
     """Write ``(t, z, y, x)`` of each (channel, angle), of 16 bits; `voxel` is along x, y, z."""
     count = next(iter(views.values())).shape[0]
     setups = ""
@@ -90,6 +105,7 @@ def write_bdv(path, views, voxel=(0.5, 0.5, 2.0), unit="micrometer", kind="hdf5"
         missing="<MissingViews>"
         + "".join(f'<MissingView timepoint="{t}" setup="{s}"/>' for t, s in missing)
         + "</MissingViews>",
+        places=placed(steps or {}),
     )
     path.write_text(text)
     (_bdv_h5 if kind == "hdf5" else _bdv_n5)(path.with_name(name), list(views.values()), missing)

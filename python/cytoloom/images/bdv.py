@@ -18,8 +18,9 @@ from .inside import divided
 from .n5 import array_at
 from .reader import Part, Reader, Region, different
 from .recordings import Recording
+from .registrations import one_place
 from .spim_data import Setup, SpimData, spim_data
-from .units import um_per, unknown_unit
+from .units import unknown_unit
 from .vendor import chosen_scene
 
 _AGAIN = "It may be cut off or damaged: copy or export it again."
@@ -148,10 +149,26 @@ def _of_view(
     if gone:
         text = "{} of it {} never taken, as its XML says, and read as zeros"
         notes += (say(text, counted(gone, "volume"), "was" if gone == 1 else "were"),)
+    if not numbers.isdisjoint(said.unplaced):
+        notes += (say("where it lies is not known: a transform in its XML cannot be read"),)
     return Recording(
         (len(frames), len(setups), size[0], size[1], size[2]), dtype, sizes[level], read,
-        different([said.channel_name(one) for one in setups]), None, notes,
+        different([said.channel_name(one) for one in setups]), _origin_um(setups, size), notes,
     )  # fmt: skip
+
+
+def _origin_um(
+    setups: tuple[Setup, ...], size: tuple[int, ...]
+) -> tuple[float, float, float] | None:
+    """Return where the first voxel of a copy of this size lies: in the middle of those it has."""
+    voxel = setups[0].voxel_um
+    place = one_place([one.origin_um for one in setups], voxel)
+    if place is None or voxel is None:
+        return None
+    steps = zip(place, voxel, setups[0].size, size, strict=True)
+    z, y, x = (at + um * (whole / n - 1) / 2 for at, um, whole, n in steps)
+    # one at 0 places nothing
+    return (z, y, x) if any(place) else None
 
 
 def _copies(
@@ -175,10 +192,9 @@ def _copies(
 
 def _sizes_um(setup: Setup, shape: tuple[int, ...]) -> dict[str, float | None]:
     """Return micrometres along z, y and x of a copy of this shape."""
-    scale = um_per(setup.unit)
     found: dict[str, float | None] = dict.fromkeys("zyx")
-    for axis, voxel, n, whole in zip("zyx", setup.voxel or (), shape, setup.size, strict=False):
-        found[axis] = voxel * scale * whole / n if scale else None
+    for axis, um, n, whole in zip("zyx", setup.voxel_um or (), shape, setup.size, strict=False):
+        found[axis] = um * whole / n
     return found
 
 

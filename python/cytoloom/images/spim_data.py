@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 from ..errors import InvalidError, invalid
 from ..messages import said_by
 from .cache import state_of
+from .registrations import Matrix, numbers_in, one_place, registrations, scale_of, world_um
+from .units import um_per
 
 _AGAIN = "It may be cut off or damaged: copy or export it again."
 _LARGEST = 200_000_000
@@ -37,6 +38,8 @@ class Setup:
         As it is written.
     attributes : dict
         Ids by ``channel``, ``angle``, ``tile``, ``illumination`` and others.
+    origin_um : tuple of float, optional
+        Where its first voxel lies along z, y and x, if that is one place at all times.
     """
 
     number: int
@@ -44,6 +47,15 @@ class Setup:
     voxel: tuple[float, float, float] | None
     unit: str
     attributes: Mapping[str, str]
+    origin_um: tuple[float, float, float] | None = None
+
+    @property
+    def voxel_um(self) -> tuple[float, float, float] | None:
+        """The size of a voxel in micrometres; None where it is not known."""
+        um = um_per(self.unit)
+        if self.voxel is None or um is None:
+            return None
+        return self.voxel[0] * um, self.voxel[1] * um, self.voxel[2] * um
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class SpimData:
         Time point and setup of those that were never taken.
     names : dict
         Names of channels, angles and others by attribute and id.
+    unplaced : set of int
+        Setups of which a transform cannot be read.
     """
 
     kind: str
@@ -72,6 +86,7 @@ class SpimData:
     frames: tuple[int, ...]
     missing: frozenset[tuple[int, int]]
     names: Mapping[tuple[str, str], str]
+    unplaced: frozenset[int] = frozenset()
 
     def views(self) -> Mapping[str, tuple[Setup, ...]]:
         """Return by name the setups that differ in their channel alone: these are one image."""
@@ -134,10 +149,16 @@ def _spim_data(path: Path, state: object) -> SpimData:
         raise _wrong(path, "a ViewSetup for each view", "none")
     gone = sequence.iterfind("MissingViews/MissingView")
     missing = {(_whole(path, one.get("timepoint")), _whole(path, one.get("setup"))) for one in gone}
-    data = _beside(path, root, loader.find(FORMATS[kind]), kind)
-    return SpimData(
-        kind, data, setups, _frames(path, sequence), frozenset(missing), _names(sequence)
-    )
+    data, frames = _beside(path, root, loader.find(FORMATS[kind]), kind), _frames(path, sequence)
+    known = registrations(root)
+    broken = frozenset(number for (_, number), matrix in known.items() if matrix is None)
+
+    def taken(setup: int) -> Iterator[Matrix | None]:
+        # one by one: a short file may speak of as many setups as time points
+        return (known.get((t, setup)) for t in frames if (t, setup) not in missing)
+
+    placed = _placed(setups, taken)
+    return SpimData(kind, data, placed, frames, frozenset(missing), _names(sequence), broken)
 
 
 def _root(path: Path) -> ElementTree.Element:
@@ -158,11 +179,11 @@ def _root(path: Path) -> ElementTree.Element:
 
 def _setup(path: Path, node: ElementTree.Element) -> Setup:
     number = _whole(path, node.findtext("id"))
-    size = _numbers(node.findtext("size"), int)
+    size = numbers_in(node.findtext("size"), int)
     if len(size) != 3 or min(size) < 1:
         got = node.findtext("size") or "none"
         raise _wrong(path, f"a size along x, y and z of setup {number}", got)
-    voxel = _numbers(node.findtext("voxelSize/size"), float)
+    voxel = numbers_in(node.findtext("voxelSize/size"), float)
     known = len(voxel) == 3 and min(voxel) > 0
     attributes = node.find("attributes")
     ids = {} if attributes is None else {one.tag: (one.text or "").strip() for one in attributes}
@@ -172,19 +193,24 @@ def _setup(path: Path, node: ElementTree.Element) -> Setup:
     )  # fmt: skip
 
 
-def _numbers(text: str | None, kind: Any) -> list[Any]:
-    """Return the numbers in a text; nothing where it is none.
+def _placed(
+    setups: Sequence[Setup], taken: Callable[[int], Iterator[Matrix | None]]
+) -> tuple[Setup, ...]:
+    """Return setups with their place, and with the size of voxels where only the world tells it."""
+    scales = {one.number: scale_of(taken(one.number), one.size) for one in setups}
+    um = world_um(scales, {one.number: one.voxel_um for one in setups})
+    return tuple(_at(one, taken(one.number), scales[one.number], um) for one in setups)
 
-    Examples
-    --------
-    >>> _numbers("512 512 30", int), _numbers("0.5, nan, x", float), _numbers(None, int)
-    ([512, 512, 30], [], [])
-    """
-    try:
-        found = [kind(one) for one in re.split(r"[\s,]+", (text or "").strip()) if one]
-    except ValueError:
-        return []
-    return found if all(abs(one) < 1e18 for one in found) else []
+
+def _at(
+    setup: Setup, matrices: Iterator[Matrix | None], scale: Sequence[float] | None, um: float | None
+) -> Setup:
+    if um is None or scale is None:
+        return setup
+    if setup.voxel is None:
+        setup = replace(setup, voxel=(scale[0] * um, scale[1] * um, scale[2] * um), unit="um")
+    places = [None if one is None else tuple(one[:, 3] * um) for one in matrices]
+    return replace(setup, origin_um=one_place(places, setup.voxel_um))
 
 
 def _whole(path: Path, text: str | None) -> int:
