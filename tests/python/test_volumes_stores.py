@@ -86,6 +86,15 @@ def test_an_image_and_its_labels_are_as_the_format_wants_them(tmp_path, version)
     assert probe(path / "labels/cells").pixel_size_um == (2.0, 0.5, 0.5)
 
 
+def test_pieces_of_the_older_format_are_packed_as_bio_formats_reads_them(tmp_path):
+    """JZarr, with which QuPath reads, knows Blosc, zlib and no packing at all."""
+    write(tmp_path / "a.zarr", grey((600, 700)), axes="yx", version="0.4")
+    for level in "01":
+        said = json.loads((tmp_path / "a.zarr" / level / ".zarray").read_text())
+        assert (said["compressor"]["id"], said["compressor"]["cname"]) == ("blosc", "lz4")
+        assert said["dimension_separator"] == "/"
+
+
 @VERSIONS
 def test_each_copy_lies_where_it_says(tmp_path, version):
     """Of an image whose pixels are their own x in um, the copies say where they lie, too.

@@ -26,6 +26,8 @@ OVERVIEW_PX = 512
 COARSE = 1.5
 """An axis whose pixels are this much longer than the shortest is not made smaller."""
 _COLOURS = ("0000FF", "00FF00", "FF0000", "FF00FF", "00FFFF", "FFFF00")
+_BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
+"""How pieces of 0.4 are packed: QuPath's and Bio-Formats' reader knows Blosc and zlib alone."""
 _SHOWN_PX = 2**20
 """So many pixels of the smallest copy are looked at for the range in which it is shown."""
 
@@ -169,7 +171,7 @@ class ImageWriter:
         kind = 2 if self.version == "0.4" else 3
         group = zarr.open_group(self.folder, mode="a", zarr_format=kind)
         keys = {"chunk_key_encoding": {"name": "v2" if kind == 2 else "default", "separator": "/"}}
-        names = {} if kind == 2 else {"dimension_names": self.axes}
+        more = {"compressors": _BLOSC} if kind == 2 else {"dimension_names": self.axes}
         for level, factors in enumerate(self.factors):
             if str(level) not in group:
                 shape = self.shape_of(factors)
@@ -180,7 +182,7 @@ class ImageWriter:
                     dtype=self.dtype,
                     fill_value=0,
                     **keys,
-                    **names,
+                    **more,
                 )
 
     def shape_of(self, factors: Sequence[int]) -> tuple[int, ...]:
