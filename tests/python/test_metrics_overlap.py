@@ -115,6 +115,8 @@ def test_boundary_within_the_tolerance_is_right():
     assert boundary_f(square(4, 4), square(4, 6), tolerance_px=2) == 1
     assert boundary_f(square(4, 4), square(4, 4), tolerance_px=0) == 1
     assert boundary_f(square(1, 1), square(9, 9), tolerance_px=2) == 0
+    # however large: what is tried grows with the image, not with the tolerance
+    assert boundary_f(square(1, 1), square(9, 9), tolerance_px=1e12) == 1
 
 
 def test_boundary_counted_by_hand():

@@ -13,8 +13,75 @@ test_that("metrics agree with what one counts by hand", {
   expect_identical(matched$objects$matched, c(TRUE, FALSE))
 })
 
+test_that("scores of partitions agree with what one counts by hand", {
+  need_python()
+  # an object cut into halves: 1 bit; of its 6 pairs of pixels 2 are still together
+  halved <- cl_partition_scores(matrix(c(1, 1, 1, 1), 1), matrix(c(5, 5, 6, 6), 1))
+  expect_s3_class(halved, "data.frame")
+  expect_equal(halved$voi_split, 1)
+  expect_equal(halved$voi_merge, 0)
+  expect_equal(halved$adapted_rand_error, 0.5)
+  # of 1 two thirds are found, of 2 only a half, which is not more than half
+  truth <- matrix(c(1, 1, 1, 0, 2, 2), 1)
+  found <- matrix(c(4, 4, 0, 0, 0, 9), 1)
+  scores <- cl_partition_scores(truth, found)
+  expect_equal(scores$seg, (2 / 3 + 0) / 2)
+  # 2 + 1 pixels shared of 3 + 2
+  expect_equal(scores$aggregated_jaccard, 3 / 5)
+  # what lies under unknown pixels does not count; a background that is an object does
+  expect_equal(cl_partition_scores(matrix(c(1, 1, 9, 9), 1), matrix(c(5, 5, 6, 6), 1),
+    unknown = 9
+  )$voi_split, 0)
+  apart <- cl_partition_scores(matrix(c(1, 1, 0, 0), 1), matrix(1, 1, 4), background = TRUE)
+  expect_equal(apart$voi_merge, 1)
+  # an outline moved by 4 pixels
+  moved <- truth <- matrix(0, 9, 9)
+  truth[3:5, 3:5] <- 1
+  moved[3:5, 7:9] <- 1
+  near <- vapply(c(1, 4), function(px) {
+    cl_partition_scores(truth, moved, tolerance_px = px)$boundary_f
+  }, 0)
+  expect_equal(near, c(0, 1))
+  nothing <- cl_partition_scores(matrix(0, 2, 2), matrix(0, 2, 2))
+  expect_equal(unlist(nothing, use.names = FALSE), c(0, 0, 0, 1, 1, 1))
+})
+
+test_that("distances of masks are in micrometres where pixels have a size", {
+  need_python()
+  truth <- found <- array(FALSE, c(9, 5, 5))
+  truth[3:4, 2:4, 2:4] <- TRUE
+  found[6:7, 2:4, 2:4] <- TRUE
+  # three planes of 4 um
+  expect_equal(cl_surface_scores(truth, found, pixel_size_um = c(4, 1, 1))$hausdorff_um, 12)
+  expect_equal(cl_surface_scores(truth, found)$hausdorff_px, 3)
+  expect_equal(cl_surface_scores(truth, found, pixel_size_um = 0.5)$hausdorff_um, 1.5)
+  # of three found pixels two are right, and the third is 2 away
+  truth <- matrix(c(1, 1, 0, 0), 1)
+  found <- matrix(c(1, 1, 0, 1), 1)
+  scores <- cl_surface_scores(truth, found)
+  expect_equal(scores$mean_false_positive_distance_px, 2 / 3)
+  expect_equal(scores$mean_false_negative_distance_px, 0)
+  expect_equal(c(scores$precision, scores$recall, scores$f1), c(2 / 3, 1, 0.8))
+  expect_equal(cl_surface_scores(truth, found, tolerance = 2)$precision, 1)
+  expect_equal(cl_surface_scores(truth, found, pixel_size_um = 2, tolerance = 2)$precision, 2 / 3)
+  expect_equal(cl_surface_scores(matrix(c(1, 1, 0, 9), 1), found, unknown = 9)$hausdorff_px, 0)
+  expect_equal(cl_surface_scores(truth, found * 0)$hausdorff_px, Inf)
+  # several images make a table
+  rows <- do.call(rbind, Map(cl_surface_scores, list(truth, found), list(found, found)))
+  expect_equal(rows$hausdorff_px, c(2, 0))
+  expect_error(
+    cl_surface_scores(truth, found, pixel_size_um = c(1, 1, 1)),
+    "`pixel_size_um`. Expected one size above 0, or one for each of y, x. Received: c(1, 1, 1).",
+    fixed = TRUE
+  )
+  expect_error(cl_surface_scores(truth, found, tolerance = -1), "`tolerance`. Expected 0 or more")
+})
+
 test_that("sizes that differ are refused with both", {
   need_python()
+  for (verb in list(cl_partition_scores, cl_surface_scores)) {
+    expect_error(verb(matrix(0, 2, 3), matrix(0, 3, 2)), "`found`. .*c\\(2, 3\\).*c\\(3, 2\\)")
+  }
   expect_error(cl_dice(matrix(0, 2, 3), matrix(0, 3, 2)), "2, 3.*3, 2")
 })
 

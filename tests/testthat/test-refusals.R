@@ -48,6 +48,7 @@ usual_calls <- function() {
       cl_results = list(folder = nowhere), cl_write_labels = list(labels = image, path = nowhere),
       cl_simulate = list(folder = taken, progress = FALSE),
       cl_dice = pair, cl_iou = pair, cl_average_precision = pair, cl_match = pair,
+      cl_partition_scores = pair, cl_surface_scores = pair,
       cl_measure = list(labels = image, progress = FALSE), cl_outlines = list(labels = image),
       cl_export = list(labels = image, out = nowhere, format = "geojson", progress = FALSE),
       cl_export_model = list(model = tiny_model(), path = taken, progress = FALSE),
@@ -357,7 +358,8 @@ test_that("what is no model, no array or no argument is called as it was given",
   for (verb in list(cl_save, cl_export_model)) {
     expect_error(verb(3, tempfile()), "Expected a model, as cl_load\\(\\) returns it, or its fold")
   }
-  for (verb in list(cl_dice, cl_iou, cl_match, cl_average_precision)) {
+  scores <- list(cl_partition_scores, cl_surface_scores)
+  for (verb in c(cl_dice, cl_iou, cl_match, cl_average_precision, scores)) {
     expect_error(verb(c(1, 0), c(1, 1)), "`truth`. Expected a matrix or an array of labels. Rec")
   }
   expect_error(

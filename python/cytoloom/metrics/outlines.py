@@ -110,10 +110,7 @@ def boundary(labels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> ND
 
 
 def _near(line: NDArray[np.bool_], tolerance_px: float) -> NDArray[np.bool_]:
+    """Whether pixels are within the tolerance of a line, of which there is some."""
     from scipy import ndimage
 
-    reach = int(tolerance_px)
-    offsets = np.indices((2 * reach + 1,) * line.ndim) - reach
-    ball = (offsets**2).sum(axis=0) <= tolerance_px**2
-    near: NDArray[np.bool_] = ndimage.binary_dilation(line, ball)
-    return near
+    return np.asarray(ndimage.distance_transform_edt(~line) <= tolerance_px)

@@ -479,6 +479,57 @@ def _match(truth: Any, found: Any, iou: float = 0.5, unknown: float | None = Non
     return {**{name: getattr(found, name) for name in scores}, "objects": table}
 
 
+def _partition_scores(
+    truth: Any,
+    found: Any,
+    unknown: int | None = None,
+    background: bool = False,
+    tolerance_px: float = 2,
+) -> Any:
+    """Return a row of how two divisions of an image into objects differ."""
+    import pandas as pd
+
+    from .. import metrics
+
+    pair = (truth, found)
+    split, merge = metrics.variation_of_information(*pair, unknown=unknown, background=background)
+    row = {
+        "voi_split": split,
+        "voi_merge": merge,
+        "adapted_rand_error": metrics.adapted_rand_error(*pair, unknown=unknown),
+        "seg": metrics.seg(*pair, unknown=unknown),
+        "aggregated_jaccard": metrics.aggregated_jaccard(*pair, unknown=unknown),
+        "boundary_f": metrics.boundary_f(*pair, tolerance_px, unknown=unknown),
+    }
+    return pd.DataFrame([row])
+
+
+def _surface_scores(
+    truth: Any,
+    found: Any,
+    pixel_size_um: float | tuple[float, ...] | None = None,
+    tolerance: float = 0,
+    unknown: int | None = None,
+) -> Any:
+    """Return a row of how far two masks are from each other, in um where the pixels have a size."""
+    import pandas as pd
+
+    from .. import metrics
+    from ..images.image import per_axis
+    from ..tasks.distance import DISTANCES
+
+    if not tolerance >= 0:
+        raise invalid("tolerance", expected="0 or more", received=tolerance)
+    spacing = per_axis(pixel_size_um, "zyx"[-truth.ndim :])
+    pair, unit = (truth, found, spacing), "px" if spacing is None else "um"
+    away = [metrics.hausdorff(*pair, percentile=p, unknown=unknown) for p in (100, 95)]
+    away += metrics.mean_false_distances(*pair, unknown=unknown)
+    overlap = metrics.overlap_within(truth, found, tolerance, spacing, unknown=unknown)
+    row = dict(zip([f"{name}_{unit}" for name in DISTANCES], away, strict=True))
+    shares = {"precision": overlap.precision, "recall": overlap.recall, "f1": overlap.dice}
+    return pd.DataFrame([row | {name: float(share[0]) for name, share in shares.items()}])
+
+
 def _simulate(kind: str, arguments: Any = None) -> Plain:
     from .. import simulate
 
@@ -607,6 +658,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "write_labels": _write_labels,
     "metric": _metric,
     "match": _match,
+    "partition_scores": _partition_scores,
+    "surface_scores": _surface_scores,
     "outlines": _outlines,
     "relate": _relate,
     "simulate": _simulate,
