@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -63,7 +64,9 @@ def test_each_benchmark_gives_its_rows(
         assert row.low <= row.value <= row.high
 
 
-@pytest.mark.parametrize("name", ["blocks", "records", "memory", "recipe_search", "volumes_em"])
+@pytest.mark.parametrize(
+    "name", ["blocks", "records", "memory", "recipe_search", "volumes_em", "cell_types"]
+)
 def test_examples_in_docstrings(name: str) -> None:
     """The examples say what comes out."""
     options = doctest.NORMALIZE_WHITESPACE
@@ -164,6 +167,21 @@ def test_extremes_are_what_they_say() -> None:
     row = extremes.one("3 images", cl.Trainer(iterations=2), share=0.25)
     assert 0 <= row["AP@0.5"] <= 1
     assert row["iterations"] == 2
+
+
+def test_types_of_cells_are_counted() -> None:
+    """Of four cells one is missed, and of the three found one is called wrongly."""
+    kinds = bench("cell_types")
+    said = {"type": [1, 1, 2, 1], "nearest": [1, 2, 2, 1], "part": "test", "fold": 0, "steps": 9}
+    shares = np.array([[0.5, 0.5, 0, 0], [0.4, 0.6, 0, 0], [0, 1, 0, 0], [np.nan] * 4])
+    table = pd.DataFrame({**said, **dict(zip(kinds.TYPES, shares.T, strict=True))})
+    row = kinds.row(table)
+    assert (row["cells"], row["found"], row["right"]) == (4, 0.75, pytest.approx(2 / 3))
+    assert (row["commonest"], row["by colour and size"]) == (0.75, 0.75)
+    # each alone in its bin, and nothing to fit a temperature to
+    assert row["ECE"] == pytest.approx((0.5 + 0.6 + 0) / 3)
+    assert row["temperature"] == "1.00"
+    assert row["ECE after"] == pytest.approx(row["ECE"], abs=1e-5)
 
 
 def test_real_sets_are_there(real_data: Path) -> None:
