@@ -109,8 +109,8 @@ check-r: setup-r $(VENV)/.test
 
 # Not part of `make test`: gigabytes to install. The last run of each is in benchmarks/NOTES.md.
 BACKENDS := jax torch
-BACKEND_TESTS := backends inference training keras_metrics losses unet ghost_batches lessons \
-	ensembles padding
+BACKEND_TESTS := backends devices inference training keras_metrics losses unet ghost_batches \
+	lessons ensembles padding
 test-backends: $(BACKENDS:%=test-backend-%)
 
 test-backend-%:

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
-from backends_models import MODELS, maps_file, maps_of
+from backends_models import (
+    MODELS,
+    NETWORKS,
+    all_tasks_of,
+    maps_file,
+    maps_of,
+    maps_of_all_tasks,
+)
 from cytoloom.errors import BackendError
 from cytoloom.models import engines
 from cytoloom.runtime import backend
@@ -23,13 +30,25 @@ from lessons import Crops
 def test_a_model_gives_the_maps_that_it_gave_where_it_was_trained(name):
     model = cl.load(MODELS[name])
     assert model.info["backend"] == name
-    found = maps_of(model)
-    with np.load(maps_file(name)) as expected:
+    same_maps(maps_of(model), maps_file(name))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("name", MODELS)
+def test_so_do_the_heads_of_all_tasks_in_images_and_stacks(name, kind):
+    model = cl.load(all_tasks_of(name, kind))
+    assert model.info["backend"] == name
+    same_maps(maps_of_all_tasks(model, kind), maps_file(name, kind))
+
+
+def same_maps(found, file):
+    """Whether maps are those of the file: 1e-4 is promised."""
+    with np.load(file) as expected:
         assert set(found) == set(expected)
         for head, maps in expected.items():
             # else any network would do
             assert maps.std() > 1e-3
-            np.testing.assert_allclose(found[head], maps, atol=1e-4, rtol=0)
+            np.testing.assert_allclose(found[head], maps, atol=1e-4, rtol=0, err_msg=head)
 
 
 SEEN = """

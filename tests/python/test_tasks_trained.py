@@ -5,68 +5,20 @@ They learn together, each with heads of its own on one network: that is one trai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 import cytoloom as cl
-from cytoloom.components import component
+from all_tasks import LABELS, AllTogether, image_of, learned, of
 from cytoloom.metrics import average_precision, dice
 from cytoloom.patches.sample import Sample
-from cytoloom.segmentation.surfaces import beside_others
-from cytoloom.tasks import Task
 
-LABELS = np.zeros((48, 48), np.int32)
-LABELS[8:22, 8:22], LABELS[8:22, 22:40], LABELS[24:40, 8:20], LABELS[28:40, 26:40] = 1, 2, 3, 4
-
-LEARNED = {name: task() for name, task in cl.tasks.NAMES.items()}
-# steps that fit into objects of 12 px and into what so small a network sees
-NEAR = ((0, -1, 0), (0, 0, -1), (0, -4, 0), (0, 0, 4))
-LEARNED["affinities"] = cl.tasks.Affinities(neighbourhood=NEAR)
-LEARNED["lsds"] = cl.tasks.Affinities(neighbourhood=NEAR, lsds=True)
-
-
-@component
-@dataclass(frozen=True)
-class AllTogether(Task):
-    """All tasks at once: the heads of each under its name."""
-
-    @property
-    def heads(self):
-        return {
-            f"{name}_{head}": own
-            for name, task in LEARNED.items()
-            for head, own in task.heads.items()
-        }
-
-    @property
-    def context_px(self):
-        return max(task.context_px for task in LEARNED.values())
-
-    def target(self, sample):
-        return {
-            f"{name}_{head}": pair
-            for name, task in LEARNED.items()
-            for head, pair in task.target(sample).items()
-        }
-
-    def decode(self, maps, spacing_um=None):
-        return LEARNED["binary"].decode(of("binary", maps), spacing_um)
-
-
-def of(name, maps):
-    """Return the maps of one task, under the names that it knows."""
-    return {head: maps[f"{name}_{head}"] for head in LEARNED[name].heads}
+LEARNED = learned(2)
 
 
 @pytest.fixture(scope="module")
 def image():
-    """Objects of two grey levels with dark rims; some noise, since what is constant is padding."""
-    rim, _ = beside_others(LABELS, LABELS >= 0, 1, (1, 1))
-    noise = np.random.default_rng(1).integers(0, 9, LABELS.shape)
-    grey = np.array([20, 220, 160, 220, 160])[LABELS]
-    return (grey - rim * grey // 2 + noise).astype(np.uint8)
+    return image_of(LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +30,7 @@ def model(image):
     )
     return cl.train(
         pair,
-        task=AllTogether(),
+        task=AllTogether(classes=False),
         validation=pair,
         network=cl.UNet(filters=32, depth=1, stem_stride=1),
         trainer=trainer,
