@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 Size = tuple[int, ...]
 
+
 class Shape(Protocol):
     """What must be known of a U-Net to put it together; see `unet.UNet` for what each means."""
 
