@@ -16,15 +16,16 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports test-pages test-store test-volume lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages test-store test-viewers test-volume lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
 	@echo "make test           Python tests, doctests and R tests, with all that they need"
-	@echo "make test-long      5,000 damaged files and odd arguments (an hour), test-exports, -pages, -store"
+	@echo "make test-long      5,000 damaged files and odd arguments (an hour), test-exports, -pages, -store, -viewers"
 	@echo "make test-exports   models in other programs, by the runtime of each format (5 minutes)"
 	@echo "make test-pages     pages of results in Chromium, without a window (a minute)"
 	@echo "make test-store     a store of runs on a PostgreSQL server of its own, on loopback (minutes)"
+	@echo "make test-viewers   OME-Zarr as napari and neuroglancer show it, without a window (minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -49,6 +50,7 @@ test-long: $(VENV)/.test
 	$(MAKE) test-exports
 	$(MAKE) test-pages
 	$(MAKE) test-store
+	$(MAKE) test-viewers
 	$(MAKE) test-volume
 
 # Every format of a model by its own runtime, in an environment that has them all.
@@ -73,6 +75,15 @@ test-store: $(VENV)/.test
 	sh tools/setup-postgresql.sh
 	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_store.py
+
+# OME-Zarr as other programs show it, in an environment that has them; neuroglancer in Debian's browser.
+test-viewers:
+	sh tools/setup-chromium.sh
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-viewers"
+	$(VENV)-viewers/bin/python -m pip --disable-pip-version-check --quiet install \
+		--editable ".[cpu,volumes]" "pytest>=9" "napari[pyqt6]" napari-ome-zarr neuroglancer "playwright>=1.45"
+	$(VENV)-viewers/bin/python -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--durations=5 tests/python/long_viewers.py
 
 # Training on a volume of nominal 100 GB, by how much memory that takes.
 test-volume: $(VENV)/.test
