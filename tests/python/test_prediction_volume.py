@@ -128,6 +128,12 @@ def test_classes_and_stacks(tmp_path: Path, ndim: int) -> None:
     out = tmp_path / "a.zarr"
     found = cl.predict(of_nothing, {"a": image}, rescale=None, out=out, block_px=33, progress=False)
     assert (level(out) == expected["a"]).all()
+    yaozarrs.validate_zarr_store(str(out))
+    label = zarr.open_group(out, mode="r").attrs["ome"]["image-label"]
+    assert [(c["label-value"], c["rgba"]) for c in label["colors"]] == [
+        (1, [0, 0, 255, 255]), (2, [0, 255, 0, 255])
+    ]  # fmt: skip
+    assert [(p["label-value"], p["class"]) for p in label["properties"]] == [(1, "a"), (2, "b")]
     sizes = ["class", "area_px", *(f"bbox_{a}_min" for a in "zyx"[-ndim:])]
     by = sizes[1:]
     mine, other = (

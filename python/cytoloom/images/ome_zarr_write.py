@@ -313,12 +313,21 @@ class ImageWriter:
         return {"min": least, "max": most, "start": low, "end": high if high > low else low + 1}
 
 
+@dataclass(frozen=True)
 class LabelsWriter(ImageWriter):
     """A label image in OME-Zarr that is being written.
 
     Labels are never averaged: of neighbours the first stays, and pixels of a smaller level lie
     where those that stay do.
+
+    Parameters
+    ----------
+    classes : tuple of str, default ()
+        What labels from 1 on stand for, where they are classes: each gets a colour and its name.
+        Objects have none: programs give each a colour of its own.
     """
+
+    classes: tuple[str, ...] = ()
 
     def smaller(self, pixels: AnyArray, steps: Sequence[int]) -> AnyArray:
         """Leave the first of neighbours.
@@ -335,8 +344,12 @@ class LabelsWriter(ImageWriter):
         return 0.0
 
     def described(self, source: str) -> dict[str, Any]:
-        """Say which image these are labels of."""
+        """Say which image these are labels of, and what is a class."""
         label: dict[str, Any] = {"source": {"image": source}} if source else {}
+        if self.classes:
+            named = list(enumerate(self.classes, start=1))
+            label["colors"] = [{"label-value": k, "rgba": _rgba(k)} for k, _ in named]
+            label["properties"] = [{"label-value": k, "class": name} for k, name in named]
         if self.version == "0.4":
             label["version"] = self.version
         return {"image-label": label}
@@ -351,6 +364,17 @@ def _default_colours(count: int) -> tuple[str, ...]:
     (('FFFFFF',), ('0000FF', '00FF00', 'FF0000'))
     """
     return ("FFFFFF",) if count == 1 else tuple(_COLOURS[k % len(_COLOURS)] for k in range(count))
+
+
+def _rgba(number: int) -> list[int]:
+    """Return the colour of a class, from 1 on.
+
+    Examples
+    --------
+    >>> _rgba(1), _rgba(2)
+    ([0, 0, 255, 255], [0, 255, 0, 255])
+    """
+    return [*bytes.fromhex(_COLOURS[(number - 1) % len(_COLOURS)]), 255]
 
 
 def version_of(store: Path) -> str:

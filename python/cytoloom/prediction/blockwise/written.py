@@ -71,6 +71,7 @@ class Writing:
             tuple(spacing) if spacing else None,
             place.origin_um("".join(AXES[len(blocks.shape)])) or _origin_um(job),
             place.version,
+            classes=tuple(map(str, job.model.task.label_names[1:])) if found.semantic else (),
         )
         pictures = writers(writer, job.model, job.pictures)
         for one in (writer, *pictures.values()):
