@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports test-pages test-store test-viewers test-volume lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages test-store test-viewers test-volume test-cluster lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
@@ -26,6 +26,7 @@ help:
 	@echo "make test-pages     pages of results in Chromium, without a window (a minute)"
 	@echo "make test-store     a store of runs on a PostgreSQL server of its own, on loopback (minutes)"
 	@echo "make test-viewers   OME-Zarr as napari and neuroglancer show it, without a window (minutes)"
+	@echo "make test-cluster   jobs of Slurm, of a cluster with one node on loopback (as root, minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
 	@echo "make bench          the benchmarks of benchmarks/ (bench-quick: the short ones)"
@@ -89,6 +90,12 @@ test-viewers:
 test-volume: $(VENV)/.test
 	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_volume.py
+
+# Jobs of Slurm that do a part each, and workers of Dask that are jobs; needs Debian's slurm-wlm and munge.
+test-cluster: $(VENV)/.test
+	$(PY) -m pip --disable-pip-version-check --quiet install dask-jobqueue
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
+		--numprocesses 0 --durations=5 tests/python/long_cluster.py
 
 lint: setup-r $(VENV)/.lint
 	$(PY) -m ruff check .

@@ -21,6 +21,7 @@ import tifffile
 
 import cytoloom as cl
 from cytoloom.datasets.files import FileSource
+from cytoloom.datasets.sources import ArraySource
 from cytoloom.errors import InvalidError
 from cytoloom.images import blocks
 from cytoloom.models.untrained import untrained
@@ -551,6 +552,27 @@ def test_two_that_share_a_scheduler_get_each_their_own() -> None:
         k, finish = next(one)
         assert finish() == f"a{k}"
         assert sorted(finish() for _, finish in other) == ["b0", "b1", "b2"]
+
+
+def test_blocks_are_as_large_as_the_workers_of_a_cluster_can_have(model: cl.Model) -> None:
+    """Of half of 4 GB for two threads each has 1 GB, whatever is free where the call is made."""
+    distributed = pytest.importorskip("distributed")
+    image = np.broadcast_to(np.uint8(0), (9000, 9000, 1))
+    source = ArraySource(image)
+    edges = []
+    for memory in (4e9, 0.4e9):
+        cluster = distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None,
+            memory_limit=memory,
+        )  # fmt: skip
+        with cluster, distributed.Client(cluster) as client:
+            hands = work.Hands(1, client)
+            assert hands.count == 2
+            assert hands.block_gb() == pytest.approx(memory / 2e9)
+            made = cut.blocks_for(model, source, None, None, hands)
+            assert cut.bytes_of(model, source, made.block_px, made.margin_px) <= memory / 4
+            edges.append(made.block_px[0])
+    assert edges[0] == 4096 > edges[1] >= 1024
 
 
 def test_a_file_goes_to_other_processes_without_its_pixels(

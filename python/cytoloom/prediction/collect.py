@@ -45,6 +45,7 @@ from .folder import InMemory, ResultsFolder
 from .parts import Part, begun, part_words, share_of
 from .predicted import Predicted
 from .predictions import FILES_COLUMNS, Predictions
+from .reopened import ended_before
 from .summary import summary_table, uncounted, unlike_words
 from .workers import Spread, by_workers
 
@@ -130,7 +131,7 @@ def _spaced(item: Item, pixel_size_um: float | Sequence[float]) -> Item:
 
 def go_on_or_begin(
     model: Model, items: Sequence[Item], folder: InMemory, asked: Mapping[str, Any]
-) -> Work[None]:
+) -> Work[Predictions | None]:
     """Go on with an unfinished prediction where it was the same, or begin one.
 
     Parameters
@@ -140,13 +141,18 @@ def go_on_or_begin(
     asked : dict
         The arguments on which results depend; JSON.
 
+    Returns
+    -------
+    Predictions or None
+        Those that are all there, where the same run was killed as it cleared up; None: go on.
+
     Raises
     ------
     InvalidError
         Another prediction was begun there, and is not to be given up.
     """
     if folder.path is None:
-        return
+        return None
     if folder.renamed:
         yield warn(f"Among the names of files {folder.renamed}.")
     asked = {"model": model_sha256(model), "cytoloom": __version__, **asked}
@@ -155,10 +161,15 @@ def go_on_or_begin(
         differing = yield from _other_images(model, items, folder.finished, folder.own)
     if not differing and folder.finished:
         differing = yield from decided_otherwise(model, items, asked["rescale"], folder)
+    if folder.has_ended:
+        folder.end(not differing)
+        if folder.has_ended:
+            return (yield from ended_before(folder.path))
     folder.begin(asked, differing)
     if folder.finished:
         done = counted(len(folder.finished), "image")
         yield note(f"Going on in {folder.path}: {done} of {len(items)} are finished.")
+    return None
 
 
 def _other_images(

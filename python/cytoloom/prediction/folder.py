@@ -41,7 +41,7 @@ from ..storage.results import (
     write_run,
 )
 from ..storage.tables import read_table, write_table
-from ..storage.unfinished import LINES, Unfinished, begun_otherwise, lines_of
+from ..storage.unfinished import ENDED, LINES, Unfinished, begun_otherwise, lines_of
 from ..storage.written import RECORD, Written
 from .parts import Part, share_of
 
@@ -68,6 +68,8 @@ class InMemory:
         The folder.
     decided : dict
         What was decided for all images before the first, by this run or before a kill.
+    has_ended : bool
+        Whether all results are in their place, of a run that was killed before it cleared up.
     finished : dict
         What an earlier run kept of images that it finished, by image; see `keep`.
     renamed : str
@@ -78,6 +80,7 @@ class InMemory:
         The images that this run works on, where others work on the others; None: all.
     """
 
+    has_ended = False
     own: Collection[str] | None = None
     path: Path | None = None
     renamed = ""
@@ -94,6 +97,9 @@ class InMemory:
     def differences(self, asked: Mapping[str, Any]) -> list[str]:
         """Name what is asked for otherwise than of the unfinished prediction that is here."""
         return []
+
+    def end(self, same: bool) -> None:
+        """End what a kill left of results that are all in their place; see `ResultsFolder.end`."""
 
     def begin(self, asked: Mapping[str, Any], differing: Sequence[str]) -> None:
         """Begin, or go on; start anew where something differs and `overwrite` says so.
@@ -147,6 +153,8 @@ class ResultsFolder(InMemory):
         Says whether the folder is still this run's.
     part : (int, int), optional
         Which part of the images to work on, of how many; see `share_of`.
+    read : iterable of Path, default ()
+        Files that are read, and never written to.
     """
 
     def __init__(
@@ -156,10 +164,12 @@ class ResultsFolder(InMemory):
         overwrite: bool,
         lock: Lock,
         part: Part | None = None,
+        read: Iterable[Path] = (),
     ) -> None:
         super().__init__()
         self.path = self._folder = folder
         self._images, self._overwrite, self._lock = list(images), overwrite, lock
+        self._read = tuple(read)
         self._state, self._record = Unfinished(folder / UNFINISHED), Written(folder)
         self._replacing = (folder / PREDICTED).exists()
         self._stage = self._state.folder / "new"
@@ -169,24 +179,33 @@ class ResultsFolder(InMemory):
         # where it is kept that an image is finished: of a part in a place of its own
         self._kept_in = self._state
         self._lasting = -LASTING_S
+        self.has_ended = self._state.has_ended(self._stage / PREDICTED, folder / PREDICTED)
+        if not self.has_ended:
+            self._refuse_results()
         self._recall()
+
+    def _refuse_results(self) -> None:
+        """Raise where results are there that must stay."""
+        begun = (self._folder / UNFINISHED).is_dir()
+        tables = (PREDICTED,) if begun else (OBJECTS, PREDICTED)
+        refuse_results(self._folder, tables, self._overwrite)
 
     def _recall(self) -> None:
         """Take up what an earlier run kept, as far as the files are there as it wrote them."""
         self._names = file_names(self._images, self._state.names or self._earlier_names())
         self.renamed = changes(self._names.items())
         self.decided = self._state.decided
-        done = self._done()
+        done = self._done([self._part] if self._part else self._begun_parts())
         # what other parts wrote is looked at by the call that puts all together
         self.finished = {n: kept for n, kept in done.items() if self._is_usable(n, kept["files"])}
         files = (kept["files"] for kept in self.finished.values())
         self._written = {name: digest for one in files for name, digest in one.items()}
         self._kept = len(self.finished)
 
-    def _done(self) -> dict[str, Any]:
-        """Return what is kept of images, by this run's like or by parts; of a part its own."""
+    def _done(self, parts: Iterable[Path]) -> dict[str, Any]:
+        """Return what is kept of images, by this run's like or by parts."""
         done = dict(self._state.done)
-        for place in [self._part] if self._part else self._begun_parts():
+        for place in parts:
             done |= Unfinished(place / STATE).done
         return done
 
@@ -213,14 +232,16 @@ class ResultsFolder(InMemory):
         path = staged if os.path.lexists(staged) else self._folder / name
         return path.is_file() and sha256_of(path) == digest
 
-    def refuse_losses(self, read: Iterable[Path] = ()) -> None:
+    def refuse_losses(self) -> None:
         """Raise where a file would be lost that is read, or that no prediction wrote."""
+        if self.has_ended:  # nothing will be written
+            return
         if not self._replacing and not self._state.begun:
             refuse_other_files(self._folder)
         self._state.refuse_other()
         targets = [*names_of(self._names.values()), *TABLES_OF_ALL]
         self._record.refuse_others(name for name in targets if not self._is_lost(name))
-        refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], read)
+        refuse_inputs([self._folder / name for name in (*targets, *self._earlier())], self._read)
 
     def _is_lost(self, name: str) -> bool:
         """Whether a file of a run that did not end is there by its name alone: the power failed."""
@@ -272,6 +293,32 @@ class ResultsFolder(InMemory):
         if differing:
             self._give_up()
         self._state.begin(asked, self._names)
+
+    def end(self, same: bool) -> None:
+        """End what a kill left of results that are all in their place.
+
+        Parameters
+        ----------
+        same : bool
+            Whether they are what is asked for now, if of the same images; if not, they are those
+            of an earlier run.
+        """
+        there = read_table(self._folder / PREDICTED)["image"]
+        same = same and set(there.astype(str)) == set(self._images)
+        kept = self._done(self._begun_parts()).values()
+        hashes = {name: digest for one in kept for name, digest in one["files"].items()}
+        self._end({**hashes, **self._state.decided[ENDED]})
+        self.has_ended = same
+        if not same:
+            self._refuse_results()
+            self._recall()
+            self.refuse_losses()
+
+    def _end(self, hashes: Mapping[str, str], gone: Iterable[str] = ()) -> None:
+        """Let all files be in their place; again where some, or all, have been before a kill."""
+        take_place(self._stage, self._record, hashes, gone)
+        leave_empty(*(self._folder / kind for kind in KINDS))
+        self._state.forget()
 
     def _give_up(self) -> None:
         """Remove what the unfinished prediction wrote."""
@@ -341,9 +388,8 @@ class ResultsFolder(InMemory):
         self.refuse_losses()
         self._refuse_holes()
         gone = [n for n in self._earlier() if n not in self._written and self._record.holds(n)]
-        take_place(self._stage, self._record, self._written, gone)
-        leave_empty(*(self._folder / kind for kind in KINDS))
-        self._state.forget()
+        self._state.end({name: self._written[name] for name in (RUN, *tables)})
+        self._end(self._written, gone)
         return dict(self._written)
 
     def _refuse_holes_by_failure(self, files: pd.DataFrame) -> None:
@@ -436,12 +482,10 @@ def open_results(
         raise invalid("out", expected=expected, received=str(out), remedy=ANOTHER_NAME)
     with claimed(out, "predict", wait_s=wait_s) as (path, lock):
         refuse_odd_folders(path, (*KINDS, UNFINISHED))
-        begun = (path / UNFINISHED).is_dir()
-        refuse_results(path, (PREDICTED,) if begun else (OBJECTS, PREDICTED), overwrite)
-        folder = ResultsFolder(path, (item.id for item in items), overwrite, lock, part)
+        folder = ResultsFolder(path, (item.id for item in items), overwrite, lock, part, read)
         if part is None:
             folder.refuse_running_parts()
-        folder.refuse_losses(read)
+        folder.refuse_losses()
         try:
             yield folder
         except KeyboardInterrupt:

@@ -192,12 +192,13 @@ def predict(
         opened = partial(open_results, out, overwrite, items, images, share)
         first = "decides what holds for all images"
         folder = yield from entered(stack, opened, meant(out or ""), share, first)
+        before: Predictions | None = yield from go_on_or_begin(turned, items, folder, asked)
+        if before is not None:
+            return before
         if share is not None and isinstance(folder, ResultsFolder):
-            yield from go_on_or_begin(turned, items, folder, asked)
             return (yield from collect_part(turned, items, rescale, folder, share, **how))
         given, written = images_of(model, images, asked), out is not None
         folder.run = run_of("predict", model, given, asked, hashed=written)
-        yield from go_on_or_begin(turned, items, folder, asked)
         spread = Spread(model, views, workers, client)
         found: Predictions = yield from collect(turned, items, rescale, folder, spread, **how)
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..components.arguments import checked
 from ..errors import GuessWarning, InvalidError, invalid
+from ..events import Work, note, warn
 from ..messages import VerbName, counted, say
 from ..storage.atomic import meant, sha256_of
 from ..storage.results import (
@@ -72,11 +73,29 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     path = meant(folder)
     if (path / WITHIN / PREDICTED).is_file():  # a label image in a store
         path = path / WITHIN
+    found, doubts = _opened(path)
+    for text in doubts:
+        warnings.warn(GuessWarning(text), stacklevel=3)
+    return found
+
+
+def ended_before(folder: Path) -> Work[Predictions]:
+    """Return the results of a prediction that was killed when all was done but clearing up."""
+    found, doubts = _opened(folder)
+    for text in doubts:
+        yield warn(text)
+    yield note(f"All was done before: {found}.")
+    return found
+
+
+def _opened(path: Path) -> tuple[Predictions, list[str]]:
+    """Open results, and say what somebody has changed or taken away since."""
     files = files_of(path)
     # 0 in files of earlier versions
     files.loc[files["status"] != "ok", "objects"] = None
     there = [name for name in files["labels"] if name and (path / name).is_file()]
-    written = _tell_corrected(path, there)
+    record = Written(path)
+    written = {n: max(record.digests(n) or {sha256_of(path / n)}) for n in there}
     labels = [os.path.normpath(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
     table = _table(objects, OBJECTS_COLUMNS, LAST) if objects.exists() else _without_rows()
@@ -84,7 +103,8 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     files = files.assign(labels=labels)
     if path.name == WITHIN and (path / RUNS["predict"]).is_file():
         written[RUNS["predict"]] = sha256_of(path / RUNS["predict"])
-    return Predictions(table, files, summary, path, {}, written, run=run)
+    found = Predictions(table, files, summary, path, {}, written, run=run)
+    return found, corrected(path, there)
 
 
 def is_predicted(folder: Path) -> bool:
@@ -110,14 +130,6 @@ def files_of(folder: Path) -> pd.DataFrame:
             remedy="The same prediction goes on where it stopped." if unfinished else "",
         )
     return _table(folder / PREDICTED, FILES_NEEDED, FILES_COLUMNS[-1], "objects")
-
-
-def _tell_corrected(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Warn of what somebody has changed since; SHA-256 of label images as they were written."""
-    for text in corrected(path, names):
-        warnings.warn(GuessWarning(text), stacklevel=4)
-    written = Written(path)
-    return {n: max(written.digests(n) or {sha256_of(path / n)}) for n in names}
 
 
 def corrected(path: Path, names: Sequence[str]) -> list[str]:

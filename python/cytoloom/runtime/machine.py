@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
@@ -46,11 +47,38 @@ def memory_gb() -> float | None:
         whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
+    return min([whole, *_limits(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))]) / 1e9
+
+
+def _limits(groups: Path, root: Path) -> list[int]:
+    """Return how many bytes a container, or the job of a queue, may have; of all groups above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "slurm" / "job_7").mkdir(parents=True)
+    >>> for folder, limit in (("slurm", "64000"), ("slurm/job_7", "16000")):
+    ...     _ = (root / folder / "memory.max").write_text(limit)
+    >>> _ = (root / "groups").write_text("0::/slurm/job_7")
+    >>> _limits(root / "groups", root)
+    [16000, 64000]
+    """
     try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        lines = [row.split(":", 2) for row in groups.read_text().splitlines()]
     except OSError:
-        limit = "max"
-    return (min(whole, int(limit)) if limit.isdecimal() else whole) / 1e9
+        lines = []
+    # of the first version of these, or of the second
+    places = [(root, "memory.max"), (root / "memory", "memory.limit_in_bytes")]
+    for _, of, path in (line for line in lines if len(line) == 3):
+        top, name = places[1] if "memory" in of.split(",") else places[0]
+        inner = top / path.lstrip("/")
+        places += [(folder, name) for folder in (inner, *inner.parents) if top in folder.parents]
+    found = []
+    for folder, name in places:
+        with contextlib.suppress(OSError):
+            found.append((folder / name).read_text().strip())
+    return [int(text) for text in found if text.isdecimal()]
 
 
 def free_memory_gb() -> float:

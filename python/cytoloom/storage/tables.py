@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -188,8 +190,15 @@ def packed(table: pd.DataFrame) -> dict[str, Any]:
     """Return a table as JSON holds it: as it would be in a file, and the types of its columns."""
     text = io.StringIO()
     _write(table, text)
-    types = {c: str(t) for c, t in table.dtypes.items()}
-    return {"csv": text.getvalue(), "types": types, "rows": len(table)}
+    types = _types_of(tuple((str(c), str(t)) for c, t in table.dtypes.items()))
+    csv = text.getvalue() if len(table) else sys.intern(text.getvalue())
+    return {"csv": csv, "types": types, "rows": len(table)}
+
+
+@functools.lru_cache(maxsize=256)
+def _types_of(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return types by column, one dictionary for all tables of these: there may be many."""
+    return dict(pairs)
 
 
 def unpacked(plain: Mapping[str, Any]) -> pd.DataFrame:

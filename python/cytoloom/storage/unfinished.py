@@ -7,9 +7,11 @@ whatever is not as it was written: all of it has its hash.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,15 @@ from .atomic import (
     is_partial,
     is_regular,
     remove_folder,
+    sha256_of,
     told,
     write_whole,
 )
 from .written import MOVE_AWAY
 
 HEAD, LINES, SEAL = "asked.json", "finished.jsonl", "sha256"
+ENDED = "ended"
+"""Of what was decided: SHA-256 of the last files of the results, before these take their place."""
 Plain = dict[str, Any]
 
 
@@ -112,6 +117,45 @@ class Unfinished:
         with told(self.folder / LINES), open(self.folder / LINES, "a", encoding="utf-8") as stream:
             stream.write(f"{line}\n")
 
+    def end(self, hashes: Mapping[str, str]) -> None:
+        """Keep by what it will be known that all results are in their place; see `has_ended`.
+
+        Parameters
+        ----------
+        hashes : dict of str to str
+            SHA-256 by name of files that are ready, of which some take their place last.
+        """
+        self.decide(ENDED, hashes)
+
+    def has_ended(self, staged: Path, there: Path) -> bool:
+        """Whether all is in its place, and the run was killed before it forgot its state.
+
+        Parameters
+        ----------
+        staged, there : Path
+            The file that takes its place last, or its folder, where it is made, and where it ends.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> made, there = folder / "made.csv", folder / "table.csv"
+        >>> _ = made.write_text("object")
+        >>> work = Unfinished(folder / "state")
+        >>> work.begin({}, {})
+        >>> work.end({"table.csv": sha256_of(made)})
+        >>> work.has_ended(made, there)
+        False
+        >>> _ = made.rename(there)
+        >>> work.has_ended(made, there)
+        True
+        """
+        known = self.decided.get(ENDED, {}).get(there.name)
+        # what is staged may be the same as what an earlier run left there
+        if not known or os.path.lexists(staged) or not is_regular(there):
+            return False
+        return sha256_of(there) == known
+
     def forget(self) -> None:
         """Remove the state."""
         remove_folder(self.folder)
@@ -162,8 +206,29 @@ def _read_lines(path: Path) -> dict[str, Plain]:
     if not is_regular(path):
         return {}
     with open(path, "rb") as stream:
-        kept = [plain for line in stream if (plain := _unsealed(line))]
-    return {plain["key"]: plain["value"] for plain in kept}
+        kept = (plain for line in stream if (plain := _unsealed(line)))
+        return {plain["key"]: _lean(plain["value"]) for plain in kept}
+
+
+def _lean(value: Any) -> Any:
+    """Let what lines have in common be there once: of a million images each has the same columns.
+
+    Examples
+    --------
+    >>> one, other = (_lean(json.loads('{"types": {"object": "int64"}}')) for _ in range(2))
+    >>> one["types"] is other["types"]
+    True
+    """
+    if not isinstance(value, dict):
+        return sys.intern(value) if isinstance(value, str) else value
+    pairs = tuple((sys.intern(name), _lean(one)) for name, one in value.items())
+    texts = bool(pairs) and all(isinstance(one, str) for _, one in pairs)
+    return _of_texts(pairs) if texts else dict(pairs)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_texts(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return dict(pairs)
 
 
 def begun_otherwise(folder: Path, differing: Sequence[str]) -> InvalidError:

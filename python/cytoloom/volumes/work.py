@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..errors import InvalidError, invalid
 from ..messages import Argument, Setting, counted, say
-from ..runtime.machine import cores
+from ..runtime.machine import cores, free_memory_gb
 
 AHEAD = 4
 """Blocks that wait for each worker: a scheduler need not know millions of them at once."""
@@ -87,7 +87,7 @@ class Hands:
     Attributes
     ----------
     count : int
-        How many work side by side.
+        How many blocks are worked on side by side.
     threads : int or None
         Of each; None: as many as there are cores.
 
@@ -105,7 +105,16 @@ class Hands:
 
     @property
     def count(self) -> int:  # noqa: D102
-        return self.workers if self.client is None else max(1, len(self.client.nthreads()))
+        return self.workers if self.client is None else max(1, sum(self.client.nthreads().values()))
+
+    def block_gb(self) -> float:
+        """Return the memory there is for each block: of a cluster as its workers are limited."""
+        if self.client is not None:
+            workers = self.client.scheduler_info()["workers"].values()
+            limits = [w["memory_limit"] / w["nthreads"] for w in workers if w["memory_limit"]]
+            if limits:
+                return float(min(limits)) / 1e9
+        return free_memory_gb() / self.count
 
     @property
     def threads(self) -> int | None:  # noqa: D102

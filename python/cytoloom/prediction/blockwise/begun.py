@@ -22,15 +22,15 @@ class Begun:
 
     Attributes
     ----------
-    blocks, new : Path
-        Folders of what was found in each block, and of what is made of these.
+    blocks, new, old : Path
+        Folders of what was found in each block, of what is made of these, and of what gives way.
     state : Unfinished
         What was asked for, and what was decided before the first block.
     """
 
     def __init__(self, folder: Path, overwrite: bool) -> None:
         self.folder = folder
-        self.blocks, self.new = folder / "blocks", folder / "new"
+        self.blocks, self.new, self.old = folder / "blocks", folder / "new", folder / "old"
         self.state = Unfinished(folder / "state")
         self.overwrite = overwrite
 
@@ -40,9 +40,13 @@ class Begun:
         if differing and not self.overwrite:
             raise begun_otherwise(self.folder, differing)
         if differing or not self.state.begun:
-            for folder in (self.blocks, self.new):
-                remove_folder(folder)
-            self.state.forget()
+            self.clear()
         self.state.begin(asked, {})
         with told(self.blocks):
             self.blocks.mkdir(exist_ok=True)
+
+    def clear(self) -> None:
+        """Remove all of it, last by what it is known again."""
+        for folder in (self.blocks, self.new, self.old):
+            remove_folder(folder)
+        self.state.forget()

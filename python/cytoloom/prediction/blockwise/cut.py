@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import invalid
 from ...messages import counted
 from ...models.rescale import Factors
-from ...runtime.machine import free_memory_gb
 from ...volumes.blocks import Blocks
+from ...volumes.work import Hands
 
 if TYPE_CHECKING:
     from ...models.model import Model
@@ -27,7 +27,7 @@ SHARE = 0.5
 """Of the free memory, for all workers together: what else runs needs some, too."""
 
 
-def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, workers: int) -> Blocks:
+def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, hands: Hands) -> Blocks:
     """Choose how the image is cut: blocks as large as the memory of each worker allows.
 
     Raises
@@ -40,7 +40,7 @@ def blocks_for(model: Model, source: Any, factors: Factors, block_px: Any, worke
     if block_px is not None:
         return Blocks(shape, _within(edges_of(block_px, len(shape)), shape), margin)
     chunk, most = CHUNK_PX[model.ndim], BLOCK_PX[model.ndim]
-    budget = SHARE * free_memory_gb() * 1e9 / workers
+    budget = SHARE * hands.block_gb() * 1e9
     edge = most
     while edge > chunk:
         if bytes_of(model, source, _within([edge] * len(shape), shape), margin) <= budget:
@@ -105,4 +105,4 @@ def words_of(model: Model, source: Any, blocks: Blocks, workers: int) -> str:
     need = bytes_of(model, source, blocks.block_px, blocks.margin_px) / 1e9
     text = f"{counted(len(blocks), 'block')} of {edges} px, each seen with {margin} px around it "
     text += f"({blocks.seen_more - 1:.0%} more pixels); about {need:.2g} GB of memory"
-    return text + (f" for each of {workers} workers" if workers > 1 else "")
+    return text + (f" for each of {workers} at a time" if workers > 1 else "")

@@ -151,19 +151,20 @@ def look_through(
     how : InBlocks
         Blocks, who works on them, and views.
     """
-    source, count = fitting_source(model, item), how.hands.count
+    source = fitting_source(model, item)
     # said before the whole image is measured
-    blocks_for(model, source, factors, how.block_px, count)
+    blocks_for(model, source, factors, how.block_px, how.hands)
     state = {"model": model_sha256(model), "image": state_of_image(item), "cytoloom": __version__}
     begun.go_on({**state, **asked, "factors": factors, "block_px": plain_edges(how.block_px)})
     if "stats" not in begun.state.decided:
         yield Event("progress", f"{item.id}: the whole image is measured", 0, 0)
         begun.state.decide("stats", to_plain(model.normalize.fit(source)))
     stats = from_plain(begun.state.decided["stats"], Stats)
-    blocks = cut_as_before(model, source, factors, how.block_px, count, begun)
-    yield note(say("{}: {}", item.id, words_of(model, source, blocks, count)))
+    pool = how.hands.pool()
+    blocks = cut_as_before(model, source, factors, how.block_px, how.hands, begun)
+    yield note(say("{}: {}", item.id, words_of(model, source, blocks, how.hands.count)))
     job = Job(model, item, stats, factors, blocks, begun.blocks, how.views, measured=False)
-    every, pool = range(len(blocks)), how.hands.pool()
+    every = range(len(blocks))
     yield from all_blocks(find_in_block, job, every, pool, how.hands.threads, "block {}/{}")
     found = FoundInBlocks(job, join(job))
     for text in found.doubts():

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import invalid
 from ...images.ome_zarr import stored_at
@@ -17,7 +17,9 @@ from ...storage.atomic import (
     leave_empty,
     make_folder,
     meant,
+    missing,
     remove_folder,
+    remove_partial,
     sha256_of,
     told,
 )
@@ -48,6 +50,8 @@ class Place(Begun, InMemory):
     ----------
     goes_on : bool
         Whether other runs go on with what is here, though no block is finished yet.
+    has_ended : bool
+        Whether the label image is whole, of a run that was killed before it cleared up.
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
@@ -59,7 +63,16 @@ class Place(Begun, InMemory):
         self.version = version_of(store)
         self.store = store
         self.goes_on = False
-        self.refuse()
+        self._put_back()
+        self.has_ended = self.state.has_ended(self.new, self.path / RUNS["predict"])
+        if not self.has_ended:
+            self.refuse()
+
+    def _put_back(self) -> None:
+        """Let an earlier label image be there that a kill found on its way out."""
+        if self.old.is_dir() and not os.path.lexists(self.target):
+            with told(self.target):
+                os.replace(self.old, self.target)
 
     def origin_um(self, axes: str) -> tuple[float, ...] | None:
         """Return where the image begins that these are labels of, where its store says so."""
@@ -103,8 +116,7 @@ class Place(Begun, InMemory):
     def close(self) -> None:
         """Leave nothing behind where nothing is finished."""
         if not self.goes_on and not any(self.blocks.glob("*")):
-            remove_folder(self.blocks)
-            self.state.forget()
+            self.clear()
 
     def write_objects(self, objects: pd.DataFrame, name: str) -> None:
         """Write the table of objects as Parquet, in a folder of its own."""
@@ -120,16 +132,37 @@ class Place(Begun, InMemory):
         write_run(self.run, inside / RUNS["predict"])
         for name, table in tables.items():
             write_table(table, inside / name)
+        digests = {RUNS["predict"]: sha256_of(inside / RUNS["predict"])}
+        self.state.end(digests)
         self.refuse()
+        remove_folder(self.old)
         with told(self.target):
-            remove_folder(self.target)
+            if os.path.lexists(self.target):
+                os.replace(self.target, self.old)
             os.replace(self.new, self.target)
+        self._end()
+        return digests
+
+    def _end(self) -> None:
+        """Do what is left once the label image is in its place; all of it may have been done."""
         store, name = place_of(self.target)
         if name:
             list_label(store, name)
-        self.state.forget()
-        remove_folder(self.blocks)
-        return {RUNS["predict"]: sha256_of(self.path / RUNS["predict"])}
+        self.clear()
+
+    def end(self, asked: Mapping[str, Any]) -> bool:
+        """End what a kill left of a whole one, and say whether it is what is asked for now.
+
+        Raises
+        ------
+        InvalidError
+            It is not, and must stay.
+        """
+        same = not self.state.differences(asked)
+        self._end()
+        if not same:
+            self.refuse()
+        return same
 
 
 def _of_others(target: Path) -> str:
@@ -170,10 +203,14 @@ def open_place(
     out: str | os.PathLike[str], overwrite: bool, wait_s: float = 0.0
 ) -> Iterator[Place]:
     """Have the place of a label image for one run alone; another is waited for."""
-    place = Place(meant(out), overwrite)
-    make_folder(place.folder, place.folder)
+    folder = working_at(out)
+    made = missing(folder)
+    make_folder(folder, folder)
     try:
-        with locked(place.folder, "predict", wait_s=wait_s), contextlib.closing(place):
-            yield place
+        with locked(folder, "predict", wait_s=wait_s):
+            # only now: another run may have begun, or ended, while this one waited
+            remove_partial(folder)
+            with contextlib.closing(Place(meant(out), overwrite)) as place:
+                yield place
     finally:
-        leave_empty(place.folder)
+        leave_empty(folder, *made)

@@ -23,6 +23,7 @@ from ...models.rescale import factors_for
 from ...training.recipe import Reason, as_table, as_text
 from ...volumes.blocks import Blocks, Box
 from ...volumes.kept import file_of, read_block
+from ...volumes.work import Hands
 from ..collect import items_for
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, bytes_of
@@ -103,7 +104,7 @@ def planned_volume(model: Any, data: Any) -> Work[VolumePlan]:
     (item,) = items
     source = fitting_source(model, item)
     factors = (yield from factors_for(model, items, "auto"))[item.id]
-    blocks = blocks_for(model, source, factors, None, 1)
+    blocks = blocks_for(model, source, factors, None, Hands())
     with tempfile.TemporaryDirectory() as folder:
         edges = tuple(min(CHUNK_PX[model.ndim], b) for b in blocks.block_px)
         small = Blocks(blocks.shape, edges, blocks.margin_px)

@@ -35,6 +35,7 @@ from ...volumes.work import Work as OfBlock
 from ..collect import together
 from ..decided import state_of
 from ..parts import begun, check_parts, entered, part_of, part_words
+from ..reopened import ended_before
 from ..summary import uncounted
 from .begun import Begun
 from .block import Job, find_in_block
@@ -124,11 +125,13 @@ def collect_volume(
     for text in said_once(items):
         yield warn(text)
     hands = Hands(workers, client)
-    how, threads = _How(model, item, overwrite, asked, block_px, hands.count), hands.threads
+    how, threads = _How(model, item, overwrite, asked, block_px, hands), hands.threads
     if part is not None:
         return (yield from _part(how, out, part, hands))
     # the place first: a cluster is not waited for where nothing can be written
     with open_place(out, overwrite) as place, hands:
+        if place.has_ended and place.end(how.begun_as()):
+            return (yield from ended_before(place.path))
         pool = hands.pool()
         job = yield from _laid_out(how, place)
         every = range(len(job.blocks))
@@ -148,7 +151,13 @@ class _How:
     overwrite: bool
     asked: Mapping[str, Any]
     block_px: int | Sequence[int] | None
-    workers: int
+    hands: Hands
+
+    def begun_as(self) -> dict[str, Any]:
+        """Return by what an unfinished prediction is known to be this one; JSON."""
+        state = {"model": model_sha256(self.model), "image": state_of_image(self.item)}
+        edges = plain_edges(self.block_px)
+        return {**state, "cytoloom": __version__, **self.asked, "block_px": edges}
 
 
 def _laid_out(how: _How, place: Place) -> Work[Job]:
@@ -161,12 +170,11 @@ def _laid_out(how: _How, place: Place) -> Work[Job]:
     rescale = how.asked["rescale"]
     if rescale != "auto":
         factors = (yield from factors_for(model, [item], rescale))[item.id]
-        blocks_for(model, source, factors, block_px, how.workers)
-    state = {"model": model_sha256(model), "image": state_of_image(item), "cytoloom": __version__}
-    place.go_on({**state, **how.asked, "block_px": plain_edges(block_px)})
+        blocks_for(model, source, factors, block_px, how.hands)
+    place.go_on(how.begun_as())
     stats, factors = yield from _decided(model, item, source, rescale, place)
-    blocks = cut_as_before(model, source, factors, block_px, how.workers, place)
-    yield note(words_of(model, source, blocks, how.workers))
+    blocks = cut_as_before(model, source, factors, block_px, how.hands, place)
+    yield note(words_of(model, source, blocks, how.hands.count))
     kinds = tuple(kind for kind in KINDS if how.asked[kind])
     return Job(model, item, stats, factors, blocks, place.blocks, how.asked["views"], kinds)
 
@@ -201,6 +209,8 @@ def _part(how: _How, out: Any, part: tuple[int, int], hands: Hands) -> Work[Pred
         opened = partial(open_place, out, how.overwrite)
         at, first = working_at(out), "measures the image"
         place = yield from entered(stack, opened, at, part, first)
+        if place.has_ended and place.end(how.begun_as()):
+            return (yield from ended_before(place.path))
         job = yield from _laid_out(how, place)
         place.goes_on = True
     own = range(part[0] - 1, len(job.blocks), part[1])
@@ -230,11 +240,11 @@ def state_of_image(item: Item) -> Any:
 
 
 def cut_as_before(
-    model: Model, source: Any, factors: Factors, block_px: Any, workers: int, place: Begun
+    model: Model, source: Any, factors: Factors, block_px: Any, hands: Hands, place: Begun
 ) -> Blocks:
     """Cut the image, or as it was before a kill: memory may be another now."""
     if "blocks" not in place.state.decided:
-        made = blocks_for(model, source, factors, block_px, workers)
+        made = blocks_for(model, source, factors, block_px, hands)
         kept = {"block_px": list(made.block_px), "margin_px": list(made.margin_px)}
         place.state.decide("blocks", kept)
     kept = place.state.decided["blocks"]
