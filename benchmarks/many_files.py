@@ -63,15 +63,15 @@ def used() -> tuple[float, int]:
 
 def predict(images: Path, out: Path, part: str | None) -> None:
     """Predict all, or a part, and say what it took."""
-    model, (before, _) = by_rule(), used()
+    model, start = by_rule(), used()
     images_done: list[tuple[float, int]] = []
     how: dict[str, Any] = {"rescale": None, "objects": "parquet", "part": part}
     for event in cl.predict.events(model, images, out=out, **how):
         if event.kind == "progress" and event.message.startswith("image "):
             images_done.append(used())
-    (after, peak), ended = images_done[-1] if images_done else used(), used()
+    (after, peak), ended = images_done[-1] if images_done else start, used()
     print(
-        f"{part or 'all'}: {after - before:.1f} s with {peak} MB for {len(images_done)} images, "
+        f"{part or 'all'}: {after - start[0]:.1f} s with {peak} MB for {len(images_done)} images, "
         f"{ended[0] - after:.1f} s with {ended[1]} MB for what is after them"
     )
 
