@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,10 +12,19 @@ import numpy as np
 
 from ..errors import invalid
 from ..exchange.named import class_values
+from ..images.blocks import LARGE_PX, boxes
 from ..images.image import AnyArray
 from ..images.labels import values_of
+from ..images.parts import Box, is_read_in_parts, written_in
 from ..messages import counted, say
-from ..segmentation.classed import CLASSES, OBJECTS, by_majority, with_classes
+from ..segmentation.classed import (
+    CLASSES,
+    OBJECTS,
+    meetings,
+    meetings_of_all,
+    most_common,
+    with_classes,
+)
 from .cache import SHARED
 from .sources import Slices, Source
 
@@ -23,11 +32,21 @@ if TYPE_CHECKING:
     from ..tasks.task import Task
 
 
+Parts = Iterable[tuple[Box, AnyArray]]
+"""Labels of objects box by box."""
+
+
 class Classes(Protocol):
     """What says which class each object of an image has."""
 
     def of(self, labels: AnyArray, names: tuple[str, ...]) -> tuple[dict[int, int], str]:
         """Return the class of each object that has one, from 1 on, and what is to be said."""
+        ...
+
+    def of_parts(
+        self, parts: Parts, shape: tuple[int, ...], names: tuple[str, ...]
+    ) -> tuple[Classes, str]:
+        """Return what says the same of any part of labels of this shape, and what is to be said."""
         ...
 
 
@@ -45,26 +64,47 @@ class ClassMap:
 
     def of(self, labels: AnyArray, names: tuple[str, ...]) -> tuple[dict[int, int], str]:
         """Return the class of each object, and how many objects have pixels of several."""
-        name = self.source.name
-        if self.source.shape != labels.shape:
+        self._check_size(labels.shape)
+        return self._most_common(meetings(labels, self._numbers(labels, None, names)))
+
+    def of_parts(
+        self, parts: Parts, shape: tuple[int, ...], names: tuple[str, ...]
+    ) -> tuple[Classes, str]:
+        """Look at all parts, one after the other: an object may lie in several."""
+        self._check_size(shape)
+        counts = (meetings(one, self._numbers(one, box, names)) for box, one in parts)
+        found, said = self._most_common(meetings_of_all(counts))
+        told = {number: names[one - 1] for number, one in found.items()}
+        return ClassRows(self.source.name, told, whole=False), said
+
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        if self.source.shape != shape:
             raise invalid(
-                name,
-                expected=f"classes of the size of their labels, {_size(labels.shape)}",
+                self.source.name,
+                expected=f"classes of the size of their labels, {_size(shape)}",
                 received=_size(self.source.shape),
             )
-        numbers = np.where(labels > 0, self.source.read(), 0)
+
+    def _numbers(self, labels: AnyArray, box: Slices | None, names: tuple[str, ...]) -> AnyArray:
+        """Return the class of each pixel of an object."""
+        numbers: AnyArray = np.where(labels > 0, self.source.read(box), 0)
         stray = [int(v) for v in values_of(numbers) if not 0 <= v <= len(names)]
         if stray:
             told = ", ".join(f"{k} {one}" for k, one in enumerate(names, start=1))
             raise invalid(
-                name,
+                self.source.name,
                 expected=f"numbers of classes on objects: 0 none, {told}",
                 received=", ".join(map(str, stray[:5])),
                 remedy="Name all classes of the task, in the order of their numbers.",
             )
-        found, several = by_majority(labels, numbers)
+        return numbers
+
+    def _most_common(self, counts: AnyArray) -> tuple[dict[int, int], str]:
+        found, several = most_common(counts)
         objects = counted(several, "object")
-        said = f"{objects} of several classes in {name}, taken for the one of most pixels"
+        said = (
+            f"{objects} of several classes in {self.source.name}, taken for the one of most pixels"
+        )
         return found, said if several else ""
 
 
@@ -99,6 +139,12 @@ class ClassRows:
         values = class_values(Path(self.name), list(self.classes.values()), ("", *names))
         return {k: one for k, one in zip(self.classes, values, strict=True) if one}, ""
 
+    def of_parts(
+        self, parts: Parts, shape: tuple[int, ...], names: tuple[str, ...]
+    ) -> tuple[Classes, str]:
+        """Return the same: no part has all objects, and all are not looked at for it."""
+        return replace(self, whole=False), ""
+
 
 @dataclass(frozen=True, eq=False)
 class ClassSets:
@@ -119,6 +165,12 @@ class ClassSets:
         numbers = [int(number) for number in values_of(labels) if number > 0]
         found = {number: each[(number - 1) % len(each)] for number in numbers}
         return {number: one for number, one in found.items() if one}, ""
+
+    def of_parts(
+        self, parts: Parts, shape: tuple[int, ...], names: tuple[str, ...]
+    ) -> tuple[Classes, str]:
+        """Return the same: numbers tell all."""
+        return self, ""
 
 
 class ClassedSource:
@@ -148,8 +200,6 @@ class ClassedSource:
     """
 
     role, dtype = "labels", np.dtype(np.int32)
-    # of a part it is not known which objects the others have, nor of which class most of them are
-    regions = False
 
     def __init__(self, labels: Source, classes: Classes, unknown: int | None = None) -> None:
         self.labels, self.classes, self._unknown = labels, classes, unknown
@@ -157,6 +207,8 @@ class ClassedSource:
         self._said: list[str] = []
         # as long as labels are kept under it, nothing else can be taken for it
         self._key = object()
+        # what was found by looking through large labels, by the names of classes; shared by copies
+        self._told: dict[tuple[int | None, tuple[str, ...]], tuple[Classes, str]] = {}
 
     @property
     def name(self) -> str:
@@ -183,6 +235,16 @@ class ClassedSource:
     def shape(self) -> tuple[int, ...]:
         """Shape of the labels."""
         return self.labels.shape
+
+    @property
+    def regions(self) -> bool:
+        """Whether parts can be read without the rest: of labels that are too many to be kept."""
+        return is_read_in_parts(self.labels)
+
+    @property
+    def written(self) -> list[Box] | None:
+        """The boxes of the labels that were written, if known."""
+        return written_in(self.labels)
 
     @property
     def spacing_um(self) -> tuple[float, ...] | None:
@@ -221,7 +283,7 @@ class ClassedSource:
     def over(self, labels: Source) -> ClassedSource:
         """Return the same classes of other labels of the same objects."""
         other = self._copy()
-        other.labels = labels
+        other.labels, other._told = labels, {}
         return other
 
     def _copy(self) -> ClassedSource:
@@ -233,15 +295,42 @@ class ClassedSource:
         """Return the labels, or those within one slice per axis."""
         if self._task is None:
             return self.labels.read(slices)
+        if self.regions:
+            return self._part(slices)
         whole = SHARED.get(self._key, self._whole)
         return whole if slices is None else whole[slices]
 
     def _whole(self) -> AnyArray:
         assert self._task is not None
         stored = self.labels.read()
-        known = np.ones(stored.shape, bool) if self._unknown is None else stored != self._unknown
         # pieces of a mask get their numbers before they get classes
-        objects = self._task.prepare(np.where(known, stored, 0))
+        objects = self._task.prepare(self._known(stored))
+        return self._with(self.classes, stored, objects)
+
+    def _part(self, slices: Slices | None) -> AnyArray:
+        """Return a part of large labels, whose numbers are those of objects."""
+        assert self._task is not None
+        key = self._unknown, self._task.object_classes
+        if key not in self._told:
+            self._told[key] = self.classes.of_parts(self._parts(), self.shape, key[1])
+        classes, said = self._told[key]
+        stored = self.labels.read(slices)
+        labels = self._with(classes, stored, self._known(stored))
+        self._said = [said] if said else []
+        return labels
+
+    def _parts(self) -> Iterator[tuple[Box, AnyArray]]:
+        """Yield the labels in boxes, where anything was written."""
+        written = self.written
+        for box in boxes(self.shape, LARGE_PX) if written is None else written:
+            yield box, self._known(self.labels.read(box))
+
+    def _known(self, stored: AnyArray) -> AnyArray:
+        return stored if self._unknown is None else np.where(stored != self._unknown, stored, 0)
+
+    def _with(self, classes: Classes, stored: AnyArray, objects: AnyArray) -> AnyArray:
+        """Put classes into labels; what is unknown stays as it is."""
+        assert self._task is not None
         if objects.size and int(objects.max()) >= OBJECTS:
             raise invalid(
                 self.name,
@@ -251,10 +340,12 @@ class ClassedSource:
             )
         names = self._task.object_classes
         assert len(names) <= CLASSES
-        found, said = self.classes.of(objects, names)
+        found, said = classes.of(objects, names)
         self._said = [said] if said else []
         labels = with_classes(objects, found)
-        labels[~known] = stored[~known]
+        if self._unknown is not None:
+            unknown = stored == self._unknown
+            labels[unknown] = stored[unknown]
         labels.flags.writeable = False
         return labels
 

@@ -7,7 +7,7 @@ alike. Without a class the label is the number of the object, as everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,14 +98,55 @@ def by_majority(labels: Array, classes: Array) -> tuple[dict[int, int], int]:
     >>> by_majority(np.array([5, 5, 5, 6, 0]), np.array([2, 1, 2, 0, 1]))
     ({5: 2}, 1)
     """
+    return most_common(meetings(labels, classes))
+
+
+def meetings(labels: Array, classes: Array) -> NDArray[np.int64]:
+    """Count on how many pixels each object has each class, a row each: object, class, pixels.
+
+    Examples
+    --------
+    >>> meetings(np.array([5, 5, 5, 6, 0]), np.array([2, 1, 2, 0, 1])).tolist()
+    [[5, 1, 1], [5, 2, 2]]
+    """
     both = (labels > 0) & (classes > 0)
     pairs, pixels = np.unique(
         np.stack([labels[both], classes[both]]).astype(np.int64), axis=1, return_counts=True
     )
+    return np.stack([*pairs, pixels], axis=1)
+
+
+def meetings_of_all(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Add up what `meetings` counts in parts of an image.
+
+    Examples
+    --------
+    >>> meetings_of_all([np.array([[5, 1, 2]]), np.array([[5, 1, 3], [6, 1, 1]])]).tolist()
+    [[5, 1, 5], [6, 1, 1]]
+    """
+    total = np.zeros((0, 3), np.int64)
+    for part in parts:
+        both = np.concatenate([total, part])
+        pairs, at = np.unique(both[:, :2], axis=0, return_inverse=True)
+        pixels = np.zeros(len(pairs), np.int64)
+        np.add.at(pixels, at.ravel(), both[:, 2])
+        total = np.column_stack([pairs, pixels])
+    return total
+
+
+def most_common(found: NDArray[np.int64]) -> tuple[dict[int, int], int]:
+    """Return what `by_majority` does from what `meetings` counts.
+
+    Examples
+    --------
+    >>> most_common(np.array([[5, 1, 1], [5, 2, 2]]))
+    ({5: 2}, 1)
+    """
+    objects, classes, pixels = found.T
     # most pixels last, the smaller class after a larger one
-    order = np.lexsort((-pairs[1], pixels, pairs[0]))
-    found = dict(zip(pairs[0][order].tolist(), pairs[1][order].tolist(), strict=True))
-    return found, int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+    order = np.lexsort((-classes, pixels, objects))
+    one_each = dict(zip(objects[order].tolist(), classes[order].tolist(), strict=True))
+    return one_each, int((np.unique(objects, return_counts=True)[1] > 1).sum())
 
 
 def class_sums(labels: Array, probabilities: Array, count: int) -> NDArray[np.float64]:

@@ -13,12 +13,13 @@ import pandas as pd
 
 from ..components import to_plain
 from ..datasets.folds import Fold
+from ..datasets.items import shown_names
 from ..events import Event, Work, note, warn
 from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder
 from ..models.model import Model
 from .learn import Learned
-from .out_of_fold import OutOfFold, judged_by_all, mean_scores, score_each
+from .out_of_fold import OutOfFold, in_part, judged_by_all, mean_scores, score_each
 from .prepare import read_folds, ready
 from .provenance import model_of, recorded
 from .recipe import Plan
@@ -177,6 +178,10 @@ def _together(whole: Planned, done: Sequence[Member], given: Given, started: flo
     images, calibration, pixels = calibrated(mean.task, images)
     task, each, coherence = fit(mean.task, images.maps, images.truths, spacing)
     # of single members, whose thresholds are their own
+    large = [one.id for one in whole.readers if in_part(one)]
+    if large:
+        text = "{}: too large to be scored as a whole; each by a part of at most {} pixels."
+        yield note(say(text, shown_names(large), parts[0].pixels))
     rows, judged = score_each(mean.task, [p.calibrated(calibration) for p in parts], spacing)
     if not apart:
         judged = judge_each(task, images, each, groups_of(whole))

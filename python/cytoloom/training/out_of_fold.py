@@ -18,7 +18,7 @@ from ..uncertainty.judged import Judged
 from .batches import UNKNOWN
 from .stages import Planned
 from .trust import Maps, Seen, groups_of, honest, judge_each
-from .tune import means, objects_first, seen, tune_px
+from .tune import means, objects_first, seen, seen_part, tune_px
 
 IMAGES_OF_MEAN = 20
 """Of so many images it is looked whether the mean of members keeps what these promise."""
@@ -71,14 +71,22 @@ class OutOfFold:
             yield scores, judge_each(task, one, [(found, scores)], self.groups)[0]
 
     def _whole(self, k: int) -> Seen:
-        """Return a whole image alone."""
+        """Return a whole image alone; of one whose labels are not kept in memory a part."""
         reader = self.readers[k]
-        if k < len(self.images.maps) and self.images.truths[k][0].shape == reader.size:
+        kept = k < len(self.images.maps)
+        if kept and (in_part(reader) or self.images.truths[k][0].shape == reader.size):
             return Seen(*([of[k]] for of in self.images))
+        if in_part(reader):
+            return seen_part(reader, self.model, self.pixels)
         labels = reader.labels.read()
         maps = self.model.source_maps(reader.image, reader.stats)
         truth = np.maximum(labels, 0), labels != UNKNOWN
         return Seen([maps], [truth], [reader], [reader.image])
+
+
+def in_part(reader: Reader) -> bool:
+    """Whether an image is too large to be scored as a whole: its labels are read in parts."""
+    return getattr(reader.labels, "looked_at", None) is not None
 
 
 def score_each(

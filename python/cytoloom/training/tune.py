@@ -181,15 +181,20 @@ def seen(planned: Planned, model: Model, left: int) -> Seen:
         # the first image is always used, however little is left for it
         if images.maps and left < min(LEAST_TUNE_PX, max(SMALL_PX, math.prod(reader.size))):
             break
-        part = part_of(reader.image, left, _densest(reader, left))  # type: ignore[arg-type]
-        left -= max(SMALL_PX, math.prod(part.shape[:-1]))
-        source = CachedSource(part)
-        labels = reader.labels.read(tuple(slice(*ends) for ends in part.roi))
-        images.maps.append(model.source_maps(source, reader.stats))
-        images.truths.append((np.maximum(labels, 0), labels != UNKNOWN))
-        images.readers.append(reader)
-        images.sources.append(source)
+        one = seen_part(reader, model, left)
+        left -= max(SMALL_PX, math.prod(one.sources[0].shape[:-1]))
+        for every, own in zip(images, one, strict=True):
+            every.extend(own)
     return images
+
+
+def seen_part(reader: Reader, model: Model, most: int) -> Seen:
+    """Return maps and truth of an image; of one of more pixels than `most` the densest part."""
+    part = part_of(reader.image, most, _densest(reader, most))  # type: ignore[arg-type]
+    source = CachedSource(part)
+    labels = reader.labels.read(tuple(slice(*ends) for ends in part.roi))
+    truth = np.maximum(labels, 0), labels != UNKNOWN
+    return Seen([model.source_maps(source, reader.stats)], [truth], [reader], [source])
 
 
 def _densest(reader: Reader, left: int) -> list[int]:
