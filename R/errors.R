@@ -15,6 +15,13 @@ refuse <- function(argument, expected, received, remedy = NULL) {
   stop_clean(text, fields = fields)
 }
 
+whole_from <- function(least, value, argument) {
+  whole <- is.numeric(value) && length(value) == 1 && is.finite(value) && value == trunc(value)
+  if (!whole || value < least) {
+    refuse(argument, paste0("a whole number, ", least, " or more"), value)
+  }
+}
+
 # What match.arg() does, in our words.
 one_of <- function(value, choices, argument) {
   if (identical(value, choices)) {

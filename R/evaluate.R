@@ -124,8 +124,7 @@ plot.cl_scores <- function(x, n = 2, metric = NULL, ...) {
   metrics <- x$summary$metric
   if (is.null(metric)) metric <- metrics[1]
   known_metric(metric, metrics, several = FALSE)
-  whole <- is.numeric(n) && length(n) == 1 && is.finite(n) && n == trunc(n)
-  if (!whole || n < 1) refuse("n", "a whole number, 1 or more", n)
+  whole_from(1, n, "n")
   table <- table[order(table[[metric]], na.last = NA), ]
   if (nrow(table) == 0) {
     stop_clean("Invalid `metric`. Expected one that images have. Received: ", metric, ", all NA.")

@@ -54,6 +54,15 @@ cl_data_split <- function(train, validation = 0.2, test = NULL, channels = NULL,
 cl_grid <- function(data, network = NULL, task = "instances", trainer = NULL, ..., start = NULL,
                     repetitions = 1, seed = 0, members = 1, folds = NULL) {
   no_dots(...)
+  whole_from(1, repetitions, "repetitions")
+  whole_from(0, seed, "seed")
+  whole_from(1, members, "members")
+  if (!is.null(folds)) {
+    whole_from(1, folds, "folds")
+    if (members == 1 || folds < members) {
+      refuse("folds", "no fewer than members, of which there are 2 or more", folds)
+    }
+  }
   parts <- list(data = data, network = network, task = task, trainer = trainer)
   more <- list(start = start, repetitions = repetitions, seed = seed, members = members,
     folds = folds)

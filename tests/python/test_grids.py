@@ -49,6 +49,9 @@ def test_parts_without_names_are_named_by_what_they_are() -> None:
         ({"data": {"a/b": "d"}}, "Invalid `data`. Expected a name of letters"),
         ({"data": "d", "repetitions": 0}, "Invalid `repetitions`. Expected 1 or more"),
         ({"data": "d", "seed": -1}, "Invalid `seed`"),
+        ({"data": "d", "members": 0}, "Invalid `members`. Expected 1 or more. Received: 0."),
+        ({"data": "d", "members": -1}, "Invalid `members`"),
+        ({"data": "d", "folds": 3}, "Invalid `folds`"),
     ],
 )
 def test_what_is_no_part_is_refused(given: dict[str, Any], said: str) -> None:
@@ -89,12 +92,27 @@ def test_a_file_says_the_same_as_a_call(tmp_path: Path) -> None:
         ("data: d\nnetworks: {}", "Received: networks"),
         (
             "data: d\nnetwork: {small: 3}",
-            "settings of each network by its name. Received: small: 3",
+            "grid.yaml, network small`. Expected settings of a network. Received: 3.",
         ),
         ("data: d\nnetwork: small", "the name of a network in the store. Received: small"),
         ("data: d\ntrainer: {quick: {minute: 1}}", "Received: .*minute"),
-        ("data: {d: {validation: 0.2}}", "settings of a data"),
-        ("data: d\nrepetitions: many", "Invalid `repetitions`"),
+        ("data: {d: {validation: 0.2}}", "yaml, data d, DataSplit`. Expected a value of `train`"),
+        ("data: d\nrepetitions: many", "grid.yaml, repetitions`. Expected a whole number"),
+        ("data: d\nseed: x", "grid.yaml, seed`. Expected a whole number"),
+        ("data: d\nmembers: 0", "grid.yaml, members`. Expected 1 or more. Received: 0"),
+        ("data: d\nmembers: 3\nfolds: 2", "grid.yaml, folds`. Expected no fewer than members"),
+        ("data: d\ntask: instance", "grid.yaml, task`. Expected a task"),
+        ("data: d\nnetwork: {../evil: {}}", "grid.yaml, network`. Expected a name of letters"),
+        ("data: d\nnetwork: {null: {}}", "network`. Expected a name that is text. Received: None"),
+        (
+            "data: d\nnetwork: {small: {filtres: 4}}",
+            'Invalid `[^`]*grid.yaml, network small, UNet`. Expected one of "convs", .*: filtres.',
+        ),
+        (
+            "data: d\nnetwork: {small: {filters: -4}}",
+            "grid.yaml, network small, filters`. Expected a whole number, 1 or more. Received: -4.",
+        ),
+        ("", "grid.yaml`. Expected settings as YAML. Received: nothing."),
     ],
 )
 def test_a_file_with_something_else_is_refused(tmp_path: Path, text: str, said: str) -> None:

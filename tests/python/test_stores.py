@@ -201,7 +201,7 @@ def test_looking_at_a_store_makes_none(tmp_path: Path) -> None:
         ("filters: [8", "expected ',' or ']'"),
         ("- filters", "Received: \\['filters'\\]"),
         ("filters: 8.5", "Expected a whole number. Received: 8.5"),
-        ("widths: 8", "Invalid `UNet`. Expected fields among"),
+        ("widths: 8", 'UNet`. Expected one of "convs"'),
         ("name: Trainer", "Received: Trainer"),
         ("\0", "special characters are not allowed"),
     ],

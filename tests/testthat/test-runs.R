@@ -33,11 +33,22 @@ test_that("runs are trained, listed, shown, compared and removed", {
   expect_identical(nrow(cl_runs(store = store, progress = FALSE)), 0L)
 })
 
+test_that("numbers of runs that say nothing are refused where the grid is made", {
+  expect_error(cl_grid("d", repetitions = 0), "Invalid `repetitions`. .* 1 or more. Received: 0.")
+  expect_error(cl_grid("d", repetitions = "x"), "Invalid `repetitions`")
+  expect_error(cl_grid("d", seed = -1), "Invalid `seed`. .* 0 or more. Received: -1.")
+  expect_error(cl_grid("d", members = 0), "Invalid `members`. .* 1 or more. Received: 0.")
+  expect_error(cl_grid("d", members = 1.5), "Invalid `members`")
+  expect_error(cl_grid("d", folds = 3), "Invalid `folds`. Expected no fewer than members")
+  expect_error(cl_grid("d", members = 3, folds = 2), "Invalid `folds`")
+  expect_s3_class(cl_grid("d", members = 2, folds = 3), "cl_grid")
+})
+
 test_that("a file of runs is read, and what is wrong with one is said in words of R", {
   need_python()
   file <- tempfile(fileext = ".yaml")
   writeLines(c("data: nowhere", "network: {small: {filters: 0}}"), file)
-  said <- "settings of a network. Received: Invalid `filters`"
+  said <- "network small, filters`. Expected a whole number, 1 or more. Received: 0."
   expect_error(cl_run_start(file, store = tempfile(), progress = FALSE), said)
   writeLines("data: nowhere", file)
   store <- tempfile("runs")

@@ -180,10 +180,18 @@ def from_plain(plain: Any, expected: type[T] | None = None) -> Any:
     known_fields = {f.name for f in dataclasses.fields(cls) if f.init}
     unknown = sorted(set(fields) - known_fields)
     if unknown:
-        among = say("fields among {}", sorted(known_fields))
-        raise invalid(str(name), expected=among, received=", ".join(unknown))
+        raise invalid(str(name), expected=one_of(sorted(known_fields)), received=", ".join(unknown))
+    missing = [f.name for f in dataclasses.fields(cls) if _needed(f) and f.name not in fields]
+    if missing:
+        raise invalid(str(name), expected=say("a value of `{}`", missing[0]), received="none")
     kwargs = {k: coerce(v, hints[k], k) for k, v in fields.items()}
     return cls(**kwargs)
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field has no value where none is given."""
+    nothing = dataclasses.MISSING
+    return field.init and field.default is nothing and field.default_factory is nothing
 
 
 def coerce(value: Any, hint: Any, name: str) -> Any:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InvalidError, invalid
-from ..messages import Call, Message, Setting, Value, joined, say
+from ..messages import Call, Message, Setting, Value, counted, joined, say
 from . import fits
 from .fits import NoFitError
 
@@ -110,6 +110,23 @@ def checked_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise invalid("seed", expected="a whole number, 0 or more", received=seed)
     return int(seed)
+
+
+def check_members(members: int, folds: int | None) -> None:
+    """Refuse numbers of members and folds that say nothing.
+
+    Examples
+    --------
+    >>> check_members(0, None)
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `members`. Expected 1 or more. Received: 0.
+    """
+    if members < 1:
+        raise invalid("members", expected="1 or more", received=members)
+    if folds is not None and (folds < members or members == 1):
+        expected = "no fewer than members, of which there are 2 or more"
+        received = f"{counted(folds, 'fold')} for {counted(members, 'member')}"
+        raise invalid("folds", expected=expected, received=received)
 
 
 def checked(function: F) -> F:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..components.arguments import checked, checked_seed
-from ..errors import invalid
+from ..components.arguments import check_members, checked, checked_seed
+from ..errors import InvalidError, invalid
 from ..messages import one_of
 from ..storage.names import told_apart
 from ..tasks import resolve
@@ -80,6 +81,7 @@ def grid(
     """
     if repetitions < 1:
         raise invalid("repetitions", expected="1 or more", received=repetitions)
+    check_members(members, folds)
     given = {"data": data, "network": network, "task": task, "trainer": trainer}
     parts = {kind: _named(kind, value) for kind, value in given.items()}
     seeds = [checked_seed(seed + k) for k in range(repetitions)]
@@ -151,29 +153,55 @@ def read_grid(path: str | os.PathLike[str], known: Callable[[str, str], Any]) ->
         received = ", ".join(odd) or "no data"
         raise invalid(str(file), expected=one_of(FIELDS), received=received)
     parts = {
-        kind: _written(kind, plain[kind], known, str(file))
+        kind: _written(kind, plain[kind], known, file)
         for kind in KINDS
         if plain.get(kind) is not None
     }
     more = {name: plain[name] for name in FIELDS if name not in KINDS and name in plain}
-    return grid(**{**more, **parts})
+    with _named_as(file):
+        return grid(**{**more, **parts})
 
 
-def _written(kind: str, plain: Any, known: Callable[[str, str], Any], file: str) -> Named:
+@contextmanager
+def _named_as(file: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in which something is that cannot be used."""
+    try:
+        yield
+    except InvalidError as error:
+        raise error.renamed(f"{file}, {error.name}") from None
+
+
+def _written(kind: str, plain: Any, known: Callable[[str, str], Any], file: Path) -> Named:
     """Return the parts that a file has written down, or names."""
     if isinstance(plain, Mapping):
-        settings = {str(name): one for name, one in plain.items()}
-        for name, one in settings.items():
-            if not isinstance(one, (Mapping, str)):
-                expected = f"settings of each {kind} by its name"
-                raise invalid(file, expected=expected, received=f"{name}: {one}")
         return {
-            name: _called(kind, one, known)[1] if isinstance(one, str) else part_of(kind, one, file)
-            for name, one in settings.items()
+            _name(kind, name, file): _one_written(kind, f"{kind} {name}", one, known, file)
+            for name, one in plain.items()
         }
-    return dict(
-        _called(kind, str(one), known) for one in (plain if isinstance(plain, list) else [plain])
-    )
+    with _named_as(file):
+        each = plain if isinstance(plain, list) else [plain]
+        return dict(_called(kind, str(one), known) for one in each)
+
+
+def _name(kind: str, name: Any, file: Path) -> str:
+    """Refuse a name that YAML takes for something else than text."""
+    with _named_as(file):
+        if isinstance(name, str):
+            return checked_name(name, kind)
+        remedy = "Put it in quotes, if it is the name."
+        raise invalid(kind, expected="a name that is text", received=name, remedy=remedy)
+
+
+def _one_written(
+    kind: str, called: str, plain: Any, known: Callable[[str, str], Any], file: Path
+) -> Any:
+    """Return one part of a file, by its settings or by its name in the store."""
+    if isinstance(plain, Mapping):
+        return part_of(kind, plain, f"{file}, {called}")
+    if isinstance(plain, str):
+        with _named_as(file):
+            return _called(kind, plain, known)[1]
+    raise invalid(f"{file}, {called}", expected=f"settings of a {kind}", received=plain)
 
 
 def _called(kind: str, name: str, known: Callable[[str, str], Any]) -> tuple[str, Any]:

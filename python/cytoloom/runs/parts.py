@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..components import component, from_plain, to_plain
-from ..components.arguments import checked_seed
+from ..components.arguments import check_members, checked, checked_seed
 from ..datasets.mapped import checked_class_ids
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..images.normalize import Normalize
 from ..messages import one_of, shortened
 from ..networks.network import Network
@@ -141,6 +141,7 @@ KINDS: dict[str, tuple[type, type]] = {
 """Of each part what it must be, and what it is where its settings name no class."""
 
 
+@checked
 @dataclass(frozen=True)
 class Run:
     """One training by its parts, each with a name.
@@ -190,6 +191,7 @@ class Run:
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
         checked_seed(self.seed)
+        check_members(self.members, self.folds)
         names = {kind: part_name(kind, checked_part(kind, getattr(self, kind))) for kind in KINDS}
         # of a network that is planned, a store keeps no part
         given = {**self.parts, "network": PLANNED} if self.network is None else self.parts
@@ -235,7 +237,7 @@ def part_of(kind: str, plain: Any, where: str = "") -> Any:
     plain : dict
         Its settings.
     where : str, default ""
-        The file that they are from, for errors.
+        What they are called in errors: by custom their file, kind and name.
 
     Examples
     --------
@@ -245,10 +247,9 @@ def part_of(kind: str, plain: Any, where: str = "") -> Any:
     expected, usual = KINDS[kind]
     try:
         return from_plain({"name": usual.__name__, **plain}, expected)
-    except (
-        ValueError,
-        TypeError,
-    ) as error:  # the latter where a field without a default is missing
+    except InvalidError as error:
+        raise error.renamed(f"{where or kind}, {error.name}") from None
+    except (ValueError, TypeError) as error:  # whatever a class of others has against it
         expected = f"settings of a {kind}"
         raise invalid(where or kind, expected=expected, received=str(error)) from None
 

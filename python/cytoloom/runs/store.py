@@ -198,7 +198,10 @@ class Store:
             raise invalid("store", expected=expected, received=f"{', '.join(odd)} missing or odd")
         names = {kind: plain[kind] for kind in KINDS if plain[kind] is not None}
         parts = {kind: self.part(kind, one) for kind, one in names.items()}
-        return Run(name, **parts, **{key: plain[key] for key in MORE}, parts=names)
+        try:
+            return Run(name, **parts, **{key: plain[key] for key in MORE}, parts=names)
+        except InvalidError as error:
+            raise error.renamed(f"run {name}, {error.name}") from None
 
     def outcome(self, name: str) -> dict[str, Any]:
         """Return how a run ended; empty where it was not begun."""

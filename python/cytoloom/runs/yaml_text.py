@@ -93,6 +93,8 @@ def read_text(text: str, what: str) -> dict[str, Any]:
         plain = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _no_settings(what, _why(error)) from None
+    if plain is None:
+        raise _no_settings(what, "nothing")
     if not isinstance(plain, dict) or not all(isinstance(name, str) for name in plain):
         raise _no_settings(what, say("{}", plain))
     return plain

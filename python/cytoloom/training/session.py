@@ -13,7 +13,7 @@ from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import Call, Setting, counted, joined, say
+from ..messages import Call, Setting, joined, say
 from ..models.folder import ModelFolder, open_model_folder
 from ..models.inputs import as_model
 from ..models.model import Model
@@ -157,16 +157,6 @@ def _as_base(base: Model, network: Network | None) -> None:
         differ = [name for name in wanted if wanted[name] != known.get(name)]
         expected = say("{}, as `start`", _settings(base.network, differ))
         raise invalid("network", expected=expected, received=_settings(network, differ))
-
-
-def check_members(members: int, folds: int | None) -> None:
-    """Refuse numbers of members and folds that say nothing."""
-    if members < 1:
-        raise invalid("members", expected="1 or more", received=members)
-    if folds is not None and (folds < members or members == 1):
-        expected = "no fewer than members, of which there are 2 or more"
-        received = f"{counted(folds, 'fold')} for {counted(members, 'member')}"
-        raise invalid("folds", expected=expected, received=received)
 
 
 def _check_backend(trainer: Trainer) -> None:

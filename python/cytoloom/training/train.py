@@ -110,7 +110,8 @@ def train(
     """
     # keep_interrupted: an interrupt ends training early and its model is the result, instead of
     # being raised after the state was saved.
-    from .session import asked, check_members, training
+    from ..components.arguments import check_members
+    from .session import asked, training
 
     started = time.monotonic()
     check_members(members, folds)
