@@ -57,8 +57,8 @@ def evaluate(
     allow_training_images : bool, default False
         Score images that the model was trained on or tuned to, instead of refusing.
     block_px : int or tuple of int, optional
-        Edges of the blocks of such an image, one number or one per axis. By default as large as
-        memory allows.
+        Edges of the blocks of images that are scored block by block, one number or one per axis.
+        By default as large as memory allows.
     workers : int, default 1
         Processes of this machine that predict such blocks side by side; above 1 needs the extra
         ``cluster``. At most as many as there are cores. Other images are scored by one process,
