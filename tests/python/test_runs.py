@@ -75,7 +75,7 @@ def test_one_that_fails_says_why_and_the_others_are_trained(first: Any) -> None:
     store, table, said = first
     assert table["run"].tolist() == [GONE, ONE]
     assert table["status"].tolist() == ["failed", "done"]
-    assert "Invalid `data`. Expected a folder with images/" in table["why"][0]
+    assert "Invalid `data`. Expected a folder or file that is there." in table["why"][0]
     assert table["why"][1] == ""
     assert any(text.startswith(f"{GONE}: It failed: Invalid `data`") for text in said)
     assert said[-2] == f"2 runs: 1 failed, 1 done, in {store.place}."
@@ -325,6 +325,42 @@ def test_a_run_is_rerun_from_its_model(first: Any) -> None:
     assert found.changed.empty
     assert str(found) == "The weights are equal to the last bit."
     assert small.same_weights(found.model, first[0].model(ONE))
+
+
+def test_a_run_is_rerun_from_another_folder(
+    copied: cl.Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative folders are those of where the run was begun; gone, it is said where it looked."""
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(folder / "train", tmp_path / "begun" / "tr")
+    file = Path(copied.place) / "data" / "nuclei.yaml"
+    file.write_text("train: tr\n")
+    copied.record(ONE, copied.outcome(ONE) | {"folder": str(tmp_path / "begun")})
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = repeated._of_run(copied.model(ONE))
+    assert len(found.items) == 3
+    shutil.rmtree(tmp_path / "begun")
+    said = "Received: tr. It was looked for in .*begun and in .*elsewhere. .*`data`."
+    with pytest.raises(cl.InvalidError, match=said):
+        cl.rerun(copied.model_folder(ONE), progress=False)
+
+
+def test_what_is_known_to_fail_says_so_before_the_others_are_trained(
+    copied: cl.Store, folder: Path, tmp_path: Path
+) -> None:
+    """The second run has no start, and is told of first; of failures alone nothing is kept."""
+    good = runs_of(folder)[0]
+    bad = runs_of(folder, start="nosuchrun", seed=7)[0]
+    _, said = told([good, bad], copied)
+    why = "Invalid `start`. Expected a run of the store, or the folder of a model."
+    assert said[0].startswith(f"{bad.name}: It failed: {why} Received: nosuchrun. Runs there are: ")
+    assert ONE in said[0]
+    assert said[1] == f"{ONE}: It is done."
+    gone = cl.grid({"n": cl.DataSplit(folder / "train", test=tmp_path / "none")})
+    for wrong, word in ((gone, "test"), (cl.grid(folder / "train", start="x"), "start")):
+        with pytest.raises(cl.InvalidError, match=f"Invalid `{word}`"):
+            cl.runs.start(wrong, store=tmp_path / "new", progress=False)
+        assert not (tmp_path / "new").exists()
 
 
 def test_other_weights_are_said_with_what_has_changed(trained: cl.Model) -> None:

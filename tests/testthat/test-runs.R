@@ -52,9 +52,8 @@ test_that("a file of runs is read, and what is wrong with one is said in words o
   expect_error(cl_run_start(file, store = tempfile(), progress = FALSE), said)
   writeLines("data: nowhere", file)
   store <- tempfile("runs")
-  failed <- suppressWarnings(cl_run_start(file, store = store, progress = FALSE))
-  expect_identical(failed$status, "failed")
-  expect_match(failed$why, "Received: nowhere")
+  said <- "Invalid `data`. Expected a folder or file that is there. Received: nowhere."
+  expect_error(cl_run_start(file, store = store, progress = FALSE), said)
   expect_error(cl_run_compare(store = store, progress = FALSE), "Expected runs that are done")
   expect_error(cl_run_show("other", store = store, progress = FALSE), "Invalid `run`.")
 })

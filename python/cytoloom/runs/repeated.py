@@ -22,6 +22,7 @@ from ..training.trainer import Knots, Trainer, replayed
 from .documents import RUN
 from .folder import STORE
 from .store import Store
+from .whereabouts import absent, located
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +152,14 @@ def _of_run(model: Model) -> Data:
             received="none",
             remedy=say("Give them as {}: a model knows them by name and pixels.", Argument("data")),
         )
-    split = Store(folder.parent.parent).run(folder.name).data
+    store = Store(folder.parent.parent)
+    begun = store.outcome(folder.name).get("folder")
+    split = located(store.run(folder.name).data, begun)
+    why = absent(replace(split, test=None), begun)
+    if why is not None:
+        words = say("Where they are now may be given as {}.", Argument("data"))
+        remedy = say("{} {}", why.remedy, words) if why.remedy else words
+        raise invalid(why.name, expected=why.expected, received=why.received, remedy=remedy)
     data = as_data(split.train, **split.learning)
     if isinstance(split.validation, (int, float)):
         return data

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, said_of, warn
 from ..messages import counted, said_by, say
-from ..storage.atomic import make_folder
+from ..storage.atomic import make_folder, working_folder
 from ..storage.lock import InUse, locked
 from ..version import __version__
 from ..volumes.work import each_block, workers_of
 from .parts import Run
 from .store import Store
+from .whereabouts import absent, located, startless
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +44,9 @@ def train(store: Store, names: Sequence[str], client: Any = None) -> Work[None]:
         by the same paths.
     """
     if client is None:
-        for k, name in enumerate(names):
+        # those of which it is known now that they fail say so before hours of others
+        ordered = sorted(names, key=lambda name: unready(store, name) is None)
+        for k, name in enumerate(ordered):
             yield from said_of(name, _turn(store, name), k, len(names))
         return
     with workers_of(1, client) as pool:
@@ -50,6 +54,38 @@ def train(store: Store, names: Sequence[str], client: Any = None) -> Work[None]:
         for done, (name, finish) in enumerate(told, start=1):
             yield from said_of(name, _end(finish))
             yield Event("progress", "", done, len(names))
+
+
+def unready(store: Store, name: str) -> InvalidError | None:
+    """Return why a run of a store would fail before it learned anything, where that is known."""
+    try:
+        return hopeless(store, store.run(name), store.names())
+    except InvalidError:  # a damaged part, which is told in its turn
+        return None
+
+
+def hopeless(store: Store, run: Run, names: Collection[str]) -> InvalidError | None:
+    """Return why a run, in a store or not yet, would fail: its images or its start are not there.
+
+    Of one that is done or has its model nothing is said.
+    """
+    from ..models.manifest import MANIFEST
+
+    known = store.outcome(run.name)
+    if known.get("status") == DONE or (store.model_folder(run.name) / MANIFEST).is_file():
+        return None
+    begun = known.get("folder")
+    return absent(located(run.data, begun), begun) or startless(run, names)
+
+
+def refuse_hopeless(store: Store, runs: Sequence[Run]) -> None:
+    """Refuse runs of which each would fail, before any is kept."""
+    if not all(isinstance(run, Run) for run in runs):
+        return
+    names = [*store.names(), *(run.name for run in runs)]
+    wrong = [hopeless(store, run, names) for run in runs]
+    if wrong and wrong[0] is not None and None not in wrong:
+        raise wrong[0]
 
 
 def _end(finish: Callable[[], str]) -> Work[None]:
@@ -89,11 +125,17 @@ def _one(store: Store, name: str) -> Work[None]:
     """Train one run, whose turn it is, and write down how it ended."""
     known = {"status": RUNNING, "digest": store.digest(name), "started": _now()}
     known |= {"host": socket.gethostname(), "cytoloom": __version__}
+    begun = store.outcome(name).get("folder")
+    known["folder"] = begun if begun and os.path.isdir(begun) else working_folder()
     try:
         run = store.run(name)
         _refuse_changed(store, name)
         _refuse_twice(store, run)
+        why = hopeless(store, run, store.names())
+        if why is not None:
+            raise why
         store.record(name, known)
+        run = replace(run, data=located(run.data, known["folder"]))
         model = yield from _model(store, run)
         rows = yield from _scores(run, model)
         store.write_tables(name, history=model.history, scores=rows)

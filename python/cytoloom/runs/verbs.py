@@ -37,8 +37,8 @@ def start(
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
     client : dask.distributed.Client, optional
-        Whose workers train the runs, each one at a time, instead of this process. They must see
-        store and images by the same paths, from the same working directory.
+        From Python only: whose workers train the runs, each one at a time, instead of this process.
+        They must see store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -50,8 +50,8 @@ def start(
     Raises
     ------
     InvalidError
-        No such file, something in it that is no part, or a name that means something else in the
-        store; nothing is trained then.
+        No such file, something in it that is no part, a name that means something else in the
+        store, or runs whose images or start are all not there; nothing is kept or trained then.
 
     Examples
     --------
@@ -62,10 +62,13 @@ def start(
     from .grids import given_runs
     from .outcomes import table
     from .store import as_store
-    from .trained import told_ends, train
+    from .trained import refuse_hopeless, told_ends, train
 
     place = as_store(store)
-    names = place.add(given_runs(runs, place.find))
+    given = given_runs(runs, place.find)
+    if client is None:
+        refuse_hopeless(place, given)
+    names = place.add(given)
     yield from train(place, names, client)
     yield note(f"{told_ends(place, names)}, in {place.place}.")
     return table(place, names)
@@ -88,8 +91,8 @@ def resume(
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
     client : dask.distributed.Client, optional
-        Whose workers train the runs, each one at a time, instead of this process. They must see
-        store and images by the same paths, from the same working directory.
+        From Python only: whose workers train the runs, each one at a time, instead of this process.
+        They must see store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
