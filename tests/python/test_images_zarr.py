@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cytoloom as cl
+from cytoloom.cli import main
 from cytoloom.datasets.data import as_data
 from cytoloom.datasets.files import FileSource
 from cytoloom.datasets.unlabelled import as_images
@@ -185,8 +186,59 @@ def test_of_several_label_images_the_one_that_is_meant_has_to_be_given(tmp_path)
     for name in ("cells", "nuclei"):
         write_labels(path, LABELS, name)
     said_of(path / "labels", {"labels": ["cells", "nuclei"]})
-    assert "holds 2 label images, 2 (cells, nuclei)" in as_data(path).problems[0]
+    assert "holds 2 label images (cells, nuclei): give the" in as_data(path).problems[0]
     assert as_data((path, path / "labels/nuclei")).problems == ()
+
+
+@BOTH
+def test_labels_in_an_image_given_as_data_mean_the_image_with_these(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    write_image(path, grey(), "yx", version=version)
+    for name, labels in (("cells", LABELS), ("nuclei", LABELS[::-1])):
+        write_labels(path, labels, name, version=version)
+    for region, box in (("", np.s_[:]), (":[3:20, 5:30]", np.s_[3:20, 5:30])):
+        data = as_data(f"{path / 'labels/nuclei'}{region}")
+        assert (data.problems, [item.id for item in data.items]) == ((), ["a"])
+        (item,) = data.items
+        np.testing.assert_array_equal(item.image.read()[..., 0], grey()[box])
+        np.testing.assert_array_equal(item.annotations[0].read(), LABELS[::-1][box])
+
+
+def test_labels_that_a_prediction_wrote_are_left_out_where_others_are(tmp_path, trained, capsys):
+    """Predict into a store, then score against what is in it: both as the docs recommend."""
+    image, labels = cl.simulate.nuclei(shape=(64, 64), count=4, seed=1)
+    path = tmp_path / "v.zarr"
+    cl.volumes.write(path, image, axes="yx", spacing_um=(0.5, 0.5))
+    cl.volumes.write(path / "labels/truth", labels.astype(np.uint16))
+    cl.predict(trained, path, out=path / "labels/cells", progress=False)
+    how = {"rescale": None, "progress": False}
+    wanted = cl.evaluate(trained, (image, labels), **how).per_image
+    for given in (path, path / "labels/truth"):
+        scores = cl.evaluate(trained, given, **how).per_image
+        assert scores["ap50"].tolist() == wanted["ap50"].tolist()
+    data = as_data(path)
+    assert any("v.zarr/labels/cells" in note for note in data.notes)
+    assert not any("found by a model" in note for note in data.notes)
+    notes = as_data(path / "labels/cells").notes
+    assert any("found by a model" in note for note in notes), "said where they are meant"
+    assert main(["check", str(path / "labels/truth")]) == 0
+    assert "1 image" in capsys.readouterr().out
+
+
+def test_hidden_label_images_are_none(tmp_path, trained):
+    path = tmp_path / "a.zarr"
+    write_image(path, grey(), "yx")
+    for name in (".hid", "cells"):
+        write_labels(path, LABELS, name)
+    said_of(path / "labels", {"labels": [".hid", "cells"]})
+    assert as_data(path).problems == ()
+    for write in (
+        lambda place: cl.predict(trained, path, out=place, progress=False),
+        lambda place: cl.volumes.write(place, LABELS),
+    ):
+        with pytest.raises(InvalidError, match=r"does not begin with a dot.*labels/new"):
+            write(path / "labels/.new")
+    assert not (path / "labels/.new").exists()
 
 
 def test_labels_that_a_model_has_put_into_an_image_are_said_to_be_no_truth(tmp_path, trained):

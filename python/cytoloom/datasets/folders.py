@@ -13,10 +13,11 @@ from ..errors import InvalidError, invalid
 from ..images import files, formats
 from ..images.image import Image
 from ..images.inside import divided
+from ..images.regions import apart
 from ..images.remote import address, shown
 from ..messages import counted
 from ..storage.atomic import meant
-from ..storage.results import AGREED, PREDICTED, STEPS, WITHIN, refuse_mixed
+from ..storage.results import AGREED, RUNS, STEPS, WITHIN, refuse_mixed
 from ..storage.written import Written
 from . import pairing as pairs
 from .crops import crops_data, find_crops
@@ -46,7 +47,7 @@ def folder_data(folder: Path, options: ReadOptions) -> Gathered:
     crops = find_crops(folder) if folder.is_dir() else []
     if crops:
         return crops_data(crops, options)
-    layout = layout_of(folder)
+    layout = _without_found(layout_of(folder))
     if layout.together is not None:
         return _gathered(layout, options)
     labelled = layout.labels or layout.within
@@ -131,11 +132,34 @@ def _predicted(layout: Layout) -> list[str]:
     written = Written(layout.labels_folder.parent)
     found = [written.holds(f"{layout.labels_folder.name}/{name}") for name in layout.labels]
     # beside a label image in a store lie the tables of its prediction
-    found += [(paths[0] / WITHIN / PREDICTED).is_file() for paths in layout.within.values()]
+    found += [_is_found(paths[0]) for paths in layout.within.values()]
     if not any(found):
         return []
     text = f"{sum(found)} of {counted(len(found), 'label image')} in {layout.labels_folder}"
     return [f"{text} were found by a model, and are no truth until somebody has corrected them"]
+
+
+def _without_found(layout: Layout) -> Layout:
+    """Leave label images in an image out that a prediction wrote, where it has others."""
+    left_out: list[str] = []
+    within = dict(layout.within)
+    for name, paths in layout.within.items():
+        drawn = tuple(path for path in paths if not _is_found(path))
+        if drawn and len(drawn) < len(paths):
+            within[name] = drawn
+            left_out += [f"{name}/labels/{path.name}" for path in paths if path not in drawn]
+    if not left_out:
+        return layout
+    count, _, names = some(left_out).partition(" ")
+    what = "label images that a prediction wrote" if len(left_out) > 1 else (
+        "label image that a prediction wrote")  # fmt: skip
+    note = f"left out, as others are there: {count} {what} {names}"
+    return replace(layout, within=within, notes=(*layout.notes, note))
+
+
+def _is_found(labels: Path) -> bool:
+    """Whether the tables of a prediction lie in a label image of a store."""
+    return (apart(labels)[0] / WITHIN / RUNS["predict"]).is_file()
 
 
 def fields_of(layout: Layout, pattern: str | None) -> Fields:
@@ -206,10 +230,10 @@ def _held(layout: Layout, fields: Fields) -> _Partners:
     for name in fields.images:
         paths = layout.within.get(name, ())
         if len(paths) > 1:
-            names = some([path.name for path in paths])
+            count, _, names = some([path.name for path in paths]).partition(" ")
             found.problems.append(
-                f"{layout.images_folder / name} holds {len(paths)} label images, {names}: give "
-                f"the one that is meant as a path, such as {paths[0]}"
+                f"{layout.images_folder / name} holds {count} label images {names}: give the one "
+                f"that is meant as a path, such as {paths[0]}"
             )
         if paths:
             found.partners[name] = [paths[0]]

@@ -116,6 +116,10 @@ def layout_of(folder: Path) -> Layout:
     InvalidError
         No such folder, no images in it, or folders of several sets.
     """
+    image = formats.image_around(folder)
+    if image is not None:
+        within = {image.name: (folder,)}
+        return Layout(image.parent, [image.name], image.parent, [], within=within)
     if formats.is_image_folder(folder):
         return _with_own_labels(Layout(folder.parent, [folder.name], folder.parent, []))
     if not folder.is_dir():

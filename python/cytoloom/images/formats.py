@@ -206,6 +206,17 @@ def labels_within(path: Path) -> tuple[Path, ...]:
     return reader_of(path).labels(path) if is_image_folder(path) else ()
 
 
+def image_around(path: Path) -> Path | None:
+    """Return the image that holds a label image itself, of formats whose images are folders.
+
+    Examples
+    --------
+    >>> image_around(Path("labels/a.png")) is None
+    True
+    """
+    return reader_of(path).image(path) if is_image_folder(path) else None
+
+
 def pair_within(path: Path) -> tuple[Path, Path] | None:
     """Return image and labels within a file that holds just these.
 

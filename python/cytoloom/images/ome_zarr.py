@@ -148,7 +148,17 @@ def labels_of(path: Path) -> tuple[Path, ...]:
     group = node_at(path / "labels")
     if group is None or group.array or not is_multiscale(_node(path)):
         return ()
-    return tuple(group.within(name) for name in listed(said_by_ome(group).get("labels")))
+    listed_ones = [str(name) for name in listed(said_by_ome(group).get("labels"))]
+    # hidden ones are no more meant than hidden files are
+    return tuple(group.within(name) for name in listed_ones if not name.startswith("."))
+
+
+def image_of(path: Path) -> Path | None:
+    """Return the image that the label image in a folder lies in; None of anything else."""
+    if path.parent.name != "labels":
+        return None
+    node = node_at(path.parent.parent)
+    return node.path if node is not None and is_multiscale(node) else None
 
 
 def said_by_ome(node: Node) -> Mapping[str, Any]:

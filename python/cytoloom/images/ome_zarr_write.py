@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from .image import AnyArray
 from .remote import address
 
@@ -57,10 +57,21 @@ def place_of(path: Path) -> tuple[Path, str]:
             if not rest:
                 return store, ""
             if len(rest) == 2 and rest[0] == "labels":
+                if rest[1].startswith("."):
+                    raise _hidden(path)
                 return store, rest[1]
             break
     expected = "a place for a label image in Zarr, such as cells.zarr or big.zarr/labels/cells"
     raise invalid("out", expected=expected, received=str(path))
+
+
+def _hidden(path: Path) -> InvalidError:
+    return invalid(
+        "out",
+        expected="a name of labels that does not begin with a dot",
+        received=str(path),
+        remedy=f"Pass {path.with_name(path.name.lstrip('.') or 'cells')}.",
+    )
 
 
 def need_zarr(argument: str = "out") -> Any:

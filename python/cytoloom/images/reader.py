@@ -94,6 +94,10 @@ class Reader:
         """Return the label images that an image holds itself."""
         return ()
 
+    def image(self, path: Path) -> Path | None:
+        """Return the image that holds this label image itself; None of anything else."""
+        return None
+
     def pair(self, path: Path) -> tuple[Path, Path] | None:
         """Return image and labels of a file that holds just these, beside each other."""
         return None

@@ -215,6 +215,11 @@ class Cut(Reader):
         """Return the same region of the label images that the image holds itself."""
         return tuple(named(one, self._region) for one in self._reader.labels(self._path))
 
+    def image(self, path: Path) -> Path | None:
+        """Return the same region of the image that holds the label image."""
+        found = self._reader.image(self._path)
+        return None if found is None else named(found, self._region)
+
     def written(self, path: Path, part: Part) -> list[Region] | None:
         """Return what of the image's written boxes is in the region."""
         boxes = self._reader.written(self._path, part)

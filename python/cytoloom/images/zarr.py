@@ -12,7 +12,7 @@ from ..messages import said_by, say
 from . import levels
 from .image import AnyArray, ImageInfo, arrangement
 from .inside import divided
-from .ome_zarr import Stored, is_label_image, labels_of, scenes_of, stored_at
+from .ome_zarr import Stored, image_of, is_label_image, labels_of, scenes_of, stored_at
 from .reader import (
     Part,
     Reader,
@@ -105,6 +105,11 @@ class Zarr(Reader):
         """Return the label images in an image, as its group of labels lists them."""
         folder, level = _located(path)
         return () if level else labels_of(folder)
+
+    def image(self, path: Path) -> Path | None:
+        """Return the image whose folder ``labels`` a label image lies in."""
+        folder, level = _located(path)
+        return None if level else image_of(folder)
 
     def written(self, path: Path, part: Part) -> list[Region] | None:
         """Return the boxes of chunks that are there, or of shards; see `Reader`."""
