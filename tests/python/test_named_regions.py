@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from cytoloom.datasets.data import as_data
 from cytoloom.datasets.files import FileSource
 from cytoloom.datasets.ids import make_ids
 from cytoloom.datasets.items import read_labels
+from cytoloom.datasets.unlabelled import as_images
 from cytoloom.errors import InvalidError
 from cytoloom.images.formats import is_image_folder, stem
 from cytoloom.images.inside import divided, is_there, matching
@@ -125,6 +127,22 @@ def test_a_time_series_has_regions_of_each_time_point(tmp_path):
 def test_what_is_no_region_is_one_sentence(folder, region, words):
     with pytest.raises(InvalidError, match=rf"a\.zarr`.*{words}.*Write \[0:64"):
         cl.images.read(f"{folder / 'a.zarr'}:[{region}]")
+
+
+@pytest.mark.parametrize("odd", ["[0:64,0:64", "[]", "[0:2, 0:4]/1", "[3]", "/1[0:64, 0:64"])
+def test_what_was_meant_for_a_region_is_said_to_be_none(folder, odd):
+    """Wherever it is given: to be read, to predict, and as data."""
+    path = f"{folder / 'a.zarr'}:{odd}"
+    words = rf"a\.zarr`. Expected a region.* Received: {re.escape(odd)}\. Write \[0:64"
+    for read in (cl.images.read, lambda path: as_images(path)[0].image.shape, as_data):
+        with pytest.raises(InvalidError, match=words):
+            read(path)
+
+
+@pytest.mark.parametrize("image", ["none.zarr:[0:64, 0:64]", "none.tif:[0:64, 0:64]"])
+def test_a_region_of_what_is_not_there_is_no_pattern(tmp_path, image):
+    with pytest.raises(InvalidError, match=r"that is there. Received: .*none.*64\]"):
+        as_images(tmp_path / image)
 
 
 def test_micrometres_need_a_pixel_size(folder):

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InvalidError, invalid
 from ..exchange.coco import is_coco
 from ..images import formats
+from ..images.regions import refuse_odd
 from ..messages import Either, say
 from . import pairing as pairs
 from .drawn import is_together
@@ -123,6 +124,7 @@ def layout_of(folder: Path) -> Layout:
     if formats.is_image_folder(folder):
         return _with_own_labels(Layout(folder.parent, [folder.name], folder.parent, []))
     if not folder.is_dir():
+        refuse_odd(folder)
         remedy = "Give the path of a folder; relative paths start at the working directory."
         raise invalid("data", expected=WHAT, received=str(folder), remedy=remedy)
     images_folder, labels_folder = find_folders(folder)

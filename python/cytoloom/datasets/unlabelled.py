@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import invalid
 from ..images import files, formats
 from ..images.channels import Channels
-from ..images.inside import is_there, matching
+from ..images.inside import divided, is_there, matching
 from ..messages import joined
 from . import pairing as pairs
 from .across import aligned
@@ -165,7 +165,7 @@ def _path_images(x: str | os.PathLike[str], options: ReadOptions, said: _Said) -
     if path.suffix.lower() in TABLES and path.is_file():
         return _table_images(path, options, said)
     # a file may have brackets in its name: it is a pattern only where there is no such file
-    if not is_there(path) and glob.has_magic(str(path)):
+    if not is_there(path) and _is_pattern(path):
         return _several([path], options, said)
     if not is_there(path):
         remedy = "Relative paths start at the working directory."
@@ -191,7 +191,7 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
             images.append(one)
         elif path.is_dir():
             images += _folder_images(path, options, said)[0]
-        elif glob.has_magic(str(path)):
+        elif _is_pattern(path):
             images += sorted(matching(path), key=pairs.natural_order)
         else:
             images.append(one)
@@ -206,6 +206,11 @@ def _several(x: Sequence[Any], options: ReadOptions, said: _Said) -> list[Item]:
     said.problems += [f"given more than once, and taken once: {some(twice)}"] if twice else []
     names = [path.as_posix() for path in formats.once(paths)]
     return _list_images(*_fields(join(names, (), options.pattern), Path(), said), options=options)
+
+
+def _is_pattern(path: Path) -> bool:
+    """Whether several files may be meant; brackets of a region are none of a pattern."""
+    return glob.has_magic(str(divided(path)[0]))
 
 
 def _list_images(

@@ -10,7 +10,7 @@ from ..errors import InvalidError, invalid
 from . import bdv, bitmaps, czi, hdf5, imaris, lif, n5, nd2, npy, tiff, zarr
 from .inside import divided
 from .reader import Reader
-from .regions import Cut, apart
+from .regions import Cut, apart, refuse_odd
 from .remote import address, not_a_store, refuse_unread
 
 READERS: tuple[Reader, ...] = (
@@ -141,6 +141,7 @@ def reader_of(path: Path) -> Reader:
     whole, region = apart(path)
     if region:
         return Cut(reader_of(whole), whole, region)
+    refuse_odd(path)
     url = address(path)
     if url is not None:
         refuse_unread(url)

@@ -18,6 +18,8 @@ from .remote import address
 
 _NAMED = re.compile(r"(.+?:(?:[^:]*[^:/\\])?)[/\\]*\[([^\[\]]*[:,][^\[\]]*)\]", re.S)
 """An image, up to the colon or what is named behind it, and ranges in brackets."""
+_ODD = re.compile(r"(.{2,}?):(?=[/\\]*\[)(.*)|(.{2,}?):([/\\]*[^:/\\\[\]]*\[[^\]]*)", re.S)
+"""What was meant for a region: brackets that begin behind the colon, or that stay open."""
 _END = re.compile(r"(\d+\.?\d*|\.\d+)? ?(um|\u00b5m|\u03bcm)?")
 _REMEDY = "Write [0:64, 100:612, 0:512] for z, y and x, in pixels, or with um behind a number."
 
@@ -38,6 +40,25 @@ def apart(path: str | Path) -> tuple[Path, str]:
         return Path(path), ""
     # a colon at its end is of the region
     return Path(found[1].removesuffix(":")), found[2].strip()
+
+
+def refuse_odd(path: str | Path) -> None:
+    """Refuse a name of which one part was meant for a region and is none.
+
+    Examples
+    --------
+    >>> refuse_odd("a.zarr:[0:64, 0:64"), refuse_odd("a.h5:/raw[1]")
+    Traceback (most recent call last):
+    cytoloom.errors.InvalidError: Invalid `a.zarr`. Expected a region in brackets at the end, ...
+    """
+    found = None if apart(path)[1] or os.path.lexists(path) else _ODD.fullmatch(str(path))
+    if found is not None:
+        raise invalid(
+            found[1] or found[3],
+            expected="a region in brackets at the end, with a range for each axis",
+            received=found[2] or found[4],
+            remedy=_REMEDY,
+        )
 
 
 def named(path: Path, region: str) -> Path:
