@@ -35,6 +35,7 @@ def ome(group: Any, name: str, array: np.ndarray, size: Any, at: Any = None) -> 
 RAW = np.arange(12 * 16 * 20, dtype=np.uint16).reshape(12, 16, 20)
 LABELS = np.zeros((4, 6, 8), np.uint32)
 LABELS[1:3, 1:5, 1:7] = 7
+UM = (2.0, 1.0, 1.0)
 
 
 @pytest.fixture
@@ -261,6 +262,19 @@ def test_a_voxel_size_is_asked_for_where_it_is_needed(store):
     # given, labels without an offset begin where the image does
     (item,) = as_data(store.store.root, pixel_size_um=(2, 1, 1)).items
     assert item.annotations[0].inside == np.s_[0:4, 0:6, 0:8]
+
+
+@pytest.mark.parametrize("how", [{}, {"spacing_um": UM}, {"origin_um": (0, 1, 0)}])
+def test_labels_without_size_and_place_are_named_once(tmp_path, how):
+    """Two crops; the warning is in `check` and in `train`, which says what `check` does."""
+    for name in "ab":
+        place = tmp_path / f"data.zarr/train/{name}"
+        cl.volumes.write(place / "raw", RAW, axes="zyx", spacing_um=UM)
+        cl.volumes.write(place / "labels", LABELS, axes="zyx", labels=True, **how)
+    report = cl.check(tmp_path / "data.zarr", progress=False)
+    said = [text for text in report.warnings if "neither pixel size nor place" in str(text)]
+    assert len(said) == (not how)
+    assert all(str(text).startswith("train_a, train_b: its labels") for text in said)
 
 
 def test_offsets_count_where_no_unit_says_how_large_voxels_are(store):

@@ -224,8 +224,19 @@ def _item(crop: Crop, options: ReadOptions) -> Item:
         split=crop.split,
         roi=None if whole else box,
         spacing_um=spacing,
-        notes=(*unsettled(notes_of(raw), known), *odd_size(spacing)),
+        notes=(*unsettled(notes_of(raw), known), *odd_size(spacing), *_placeless(raw, several[0])),
     )  # fmt: skip
+
+
+def _placeless(raw: FileSource, labels: FileSource) -> tuple[str, ...]:
+    """Say so where nothing tells at which pixel of a larger image its labels begin."""
+    told = labels.spacing_um is not None or labels.info.origin_px is not None
+    if told or labels.shape == raw.shape[:-1]:
+        return ()
+    return (
+        "its labels are smaller and say neither pixel size nor place: they are taken to begin "
+        "where the image does. Write them with both if they do not",
+    )
 
 
 def _place(
