@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,9 +14,10 @@ import pytest
 import tifffile
 
 import cytoloom as cl
-from cytoloom.errors import InvalidError
+from cytoloom.errors import DiskError, InvalidError
 from cytoloom.images import probe, read, scenes
-from cytoloom.volumes import converted, read_labels, write
+from cytoloom.images.ome_zarr_write import ImageWriter
+from cytoloom.volumes import converted, read_labels, stores, write
 from extras import need
 from fuzz.vendor_files import write_lif
 from zarr_files import grey
@@ -179,6 +181,35 @@ def test_an_image_that_breaks_off_leaves_nothing_that_looks_whole(tmp_path):
     with pytest.raises(InvalidError, match=r"a.tif"):
         cl.convert(path, tmp_path / "a.zarr", progress=False)
     assert os.listdir(tmp_path) == ["a.tif"]
+
+
+@pytest.mark.parametrize("where", ["begin", "write", "shrink", "finish"])
+def test_a_full_disk_is_said_with_the_place_and_what_helps(tmp_path, monkeypatch, where):
+    """Wherever it fills up; with room again, the same call goes on."""
+    np.save(tmp_path / "a.npy", grey((600, 40)))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageWriter, where, full)
+        words = r"Invalid `out`.*a\.zarr: No space left on device. Make room"
+        with pytest.raises(DiskError, match=words):
+            cl.convert(tmp_path / "a.npy", tmp_path / "a.zarr", progress=False)
+    assert not (tmp_path / "a.zarr").exists()
+    cl.convert(tmp_path / "a.npy", tmp_path / "a.zarr", progress=False)
+    assert sorted(os.listdir(tmp_path)) == ["a.npy", "a.zarr"]
+
+
+def test_a_full_disk_in_the_list_of_labels_is_said_too(tmp_path, monkeypatch):
+    write(tmp_path / "a.zarr", grey((20, 20)))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stores, "list_label", full)
+    with pytest.raises(DiskError, match=r"labels/x.*No space left on device. Make room"):
+        write(tmp_path / "a.zarr/labels/x", np.ones((20, 20), np.uint8))
 
 
 def test_one_conversion_at_a_time(tmp_path):

@@ -152,7 +152,7 @@ def converted(
         folder.mkdir(parents=store_around(path) is not None, exist_ok=True)
     ours = False
     try:
-        with locked(folder, "convert", "out"):
+        with told(path, "out"), locked(folder, "convert", "out"):
             ours = True
             called, source = (name, "../../") if name else (path.name.removesuffix(".zarr"), "")
             yield from _made(pieces, folder, called, source, settings)

@@ -136,7 +136,8 @@ def write(
     refuse_taken(path, overwrite)
     _written(writer, pixels, path, name)
     if name:
-        list_label(store, name)
+        with told(path):
+            list_label(store, name)
     return path
 
 

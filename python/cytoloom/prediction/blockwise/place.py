@@ -147,7 +147,8 @@ class Place(Begun, InMemory):
         """Do what is left once the label image is in its place; all of it may have been done."""
         store, name = place_of(self.target)
         if name:
-            list_label(store, name)
+            with told(self.target):
+                list_label(store, name)
         self.clear()
 
     def end(self, asked: Mapping[str, Any]) -> bool:
