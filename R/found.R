@@ -375,7 +375,7 @@ print.cl_found <- function(x, ...) {
     cat("; tables: found$files, found$objects", several_rows(x), ", found$summary\n", sep = "")
   }
   files <- attr(x, "files")
-  failed <- files[files$status != "ok", ]
+  failed <- files[files$status != "ok" & !of_a_part(files$status), ]
   shown <- utils::head(failed, 10)
   if (nrow(failed) > 0) cat(sprintf("failed: %s: %s\n", shown$image, shown$status), sep = "")
   if (nrow(failed) > 10) cat("failed: ", nrow(failed) - 10, " more, in found$files\n", sep = "")
@@ -392,9 +392,14 @@ several_rows <- function(x) {
 #' @export
 format.cl_found <- function(x, ...) {
   files <- attr(x, "files")
+  part <- unique(files$status[of_a_part(files$status)])
+  if (length(part) > 0) return(paste("<cl_found>", paste(part, collapse = " ")))
   found <- counted(sum(files$objects, na.rm = TRUE), "object")
   paste0("<cl_found> ", found, " in ", counted(sum(files$status == "ok"), "image"))
 }
+
+# Of which images a part was done, and no more; prediction/predictions.py says it the same way.
+of_a_part <- function(status) grepl("^Part [0-9]+ of [0-9]+ is done", status)
 
 #' @rdname cl_found
 #' @importFrom utils str

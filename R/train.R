@@ -94,7 +94,8 @@ plain_validation <- function(x) {
 #' @return A list of class `cl_plan`: `network`, `trainer` and `normalize` for [cl_train()], and
 #'   a data frame `table` with columns setting, value, why. With a model, instead of components
 #'   `hours`, `labels_gb`, `pyramid_gb`, `maps_gb` and `working_gb` (disk), `memory_gb` (of each
-#'   worker) and `level`, which copy of the image to name where it holds smaller ones.
+#'   worker, with the process itself) and `level`, which copy of the image to name where it holds
+#'   smaller ones.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 3)

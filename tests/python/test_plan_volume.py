@@ -71,6 +71,7 @@ def test_the_command_line_plans_a_prediction(store, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines][0::6] == ["time", "level"]
     assert "of each worker, for blocks of 512 x 640 px" in lines[5]
+    assert "0.8 GB are of the process itself" in lines[5]
 
 
 def test_several_images_are_no_volume():

@@ -94,6 +94,7 @@ def test_a_part_that_was_killed_goes_on_and_one_that_never_ran_is_made(model, im
     assert part.files["image"].tolist() == NAMES[::2]
     assert part.names == []
     assert all("Part 1 of 2 is done; 3 of 7 images are missing" in s for s in part.files["status"])
+    assert str(part) == part.files["status"][0]
     cl.predict(model, images, out=out, **how)
     assert files_of(out) == files_of(tmp_path / "one")
     with pytest.raises(InvalidError, match="a folder without results"):
@@ -105,6 +106,8 @@ def test_a_bad_image_and_other_settings_leave_what_parts_have(model, images, tmp
     out = tmp_path / "out"
     part = cl.predict(model, images, out=out, part="2/2", progress=False)
     assert part.files["status"][0] != part.files["status"][1]
+    assert "Part 2 of 2 is done; 5 of 7 images are missing" in str(part)
+    assert str(part).endswith("1 image failed (see the table of files).")
     with pytest.raises(InvalidError, match="the same prediction as was begun"):
         cl.predict(model, images, out=out, rescale=2.0, part="1/2", progress=False)
     assert sorted(p.stem for p in (out / LABELS).iterdir()) == ["image_3", "image_5"]

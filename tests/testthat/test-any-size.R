@@ -66,6 +66,7 @@ test_that("what the prediction of a volume will take is planned", {
   expect_identical(plan$level, 0L)
   expect_identical(plan$table$setting[c(1, 7)], c("time", "level"))
   expect_output(print(plan), "of each worker, for blocks of")
+  expect_gt(plan$memory_gb, 0.8) # the process itself
   expect_error(cl_plan(1, model), "Invalid `data`")
 })
 
@@ -80,6 +81,9 @@ test_that("parts of a list of images are put together by the call without", {
   expect_identical(part$files$image, c("a", "c"))
   expect_match(part$files$status, "Part 1 of 2 is done; 1 of 3 images are missing")
   expect_length(part, 0)
+  said <- capture.output(print(part))
+  expect_match(said, "^<cl_found> Part 1 of 2 is done; 1 of 3 images are missing", all = FALSE)
+  expect_no_match(said, "failed|0 objects")
   expect_warning(
     found <- predict(model, images, rescale = NULL, out = out, progress = FALSE), "look unlike"
   )

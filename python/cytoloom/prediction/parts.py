@@ -75,7 +75,7 @@ def share_of(things: Sequence[T], part: Part) -> Sequence[T]:
 
 
 def part_words(part: Part, missing: int, of: int, what: str = "block") -> Message:
-    """Say what a part has done, and what is to be done now."""
+    """Say what a part has done, and what is to be done now; as `PART` has it."""
     text = "Part {} of {} is done; {} of {} are missing. The same call without {} "
     then = "puts all together." if not missing else "makes what no part has, and puts all together."
     return say(text + then, *part, missing, counted(of, what), Argument("part"))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 RUN = RUNS["predict"]
+PART = r"Part \d+ of \d+ is done"
+"""How the status begins of an image of which a part was done, and no more."""
 FILES_COLUMNS = ("image", "status", "objects", "scale", "low", "high", "labels")
 
 
@@ -123,7 +125,12 @@ class Predictions:
             refuse_another_run(self.out, self._written, names)
 
     def __str__(self) -> str:
-        failed = int((self.files["status"] != "ok").sum())
+        part = self.files["status"].astype(str).str.match(PART)
+        failed = int((self.files["status"] != "ok").sum() - part.sum())
+        if part.any():
+            text = " ".join(dict.fromkeys(self.files["status"][part]))
+            more = f" {counted(failed, 'image')} failed (see the table of files)." if failed else ""
+            return text + more
         count = int(self.files["objects"].sum())
         text = f"{counted(count, 'object')} in {counted(len(self), 'image')}"
         text += f", {counted(failed, 'image')} failed (see the table of files)" if failed else ""

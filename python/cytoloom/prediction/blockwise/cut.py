@@ -23,6 +23,8 @@ MARGIN_PX = {2: (32, 256), 3: (16, 64)}
 """Least and most that is seen around a block for the sake of objects that reach beyond it."""
 BYTES_PER_PX = 24
 """Memory that decoding and measuring take for each pixel, beside pixels and maps."""
+PROCESS_GB = 0.8
+"""Memory of a process that has TensorFlow and a model and predicts 64 x 64 px; measured .76."""
 SHARE = 0.5
 """Of the free memory, for all workers together: what else runs needs some, too."""
 
@@ -105,4 +107,5 @@ def words_of(model: Model, source: Any, blocks: Blocks, workers: int) -> str:
     need = bytes_of(model, source, blocks.block_px, blocks.margin_px) / 1e9
     text = f"{counted(len(blocks), 'block')} of {edges} px, each seen with {margin} px around it "
     text += f"({blocks.seen_more - 1:.0%} more pixels); about {need:.2g} GB of memory"
-    return text + (f" for each of {workers} at a time" if workers > 1 else "")
+    text += f" for each of {workers} at a time" if workers > 1 else ""
+    return text + f", beside the {PROCESS_GB:g} GB of a process"

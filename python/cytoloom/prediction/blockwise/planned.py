@@ -26,7 +26,7 @@ from ...volumes.kept import file_of, read_block
 from ...volumes.work import Hands
 from ..collect import items_for
 from .block import Job, find_in_block
-from .cut import CHUNK_PX, blocks_for, bytes_of
+from .cut import CHUNK_PX, PROCESS_GB, blocks_for, bytes_of
 from .pictures import MAPS, PICTURE, writers
 from .volume import time_words
 
@@ -53,7 +53,7 @@ class VolumePlan:
     labels_gb, pyramid_gb, maps_gb, working_gb : float
         Disk for labels, their smaller copies, maps with theirs, and until all is whole.
     memory_gb : float
-        Of each worker.
+        Of each worker, with the process itself.
     level : int
         Which copy of the image has the pixels that are next to the model's; 0: the one given.
     reasons : tuple of Reason
@@ -182,17 +182,19 @@ def _plan(
     labels, maps, kept = (own * one / 1e9 for one in (tried.labels, tried.maps, tried.kept))
     by = f"as in {counted(tried.blocks, 'block')} tried"
     edges = " x ".join(map(str, blocks.block_px))
+    memory = PROCESS_GB + need / 1e9
+    process = f"{PROCESS_GB:g} GB are of the process itself"
     numbers = (
         ("time", time_words(hours * 3600), f"of one process here, {by}; more workers divide it"),
         ("labels", _disk(labels), f"on disk, {by}"),
         ("pyramid", _disk(labels * share), "smaller copies of the labels"),
         ("maps", _disk(maps * (1 + share)), f"if asked for, with smaller copies, {by}"),
         ("working", _disk(kept), f"on disk until all is whole, with maps, {by}"),
-        ("memory", _disk(need / 1e9), f"of each worker, for blocks of {edges} px"),
+        ("memory", _disk(memory), f"of each worker, for blocks of {edges} px; {process}"),
         ("level", where, why),
     )
     return VolumePlan(
-        hours, labels, labels * share, maps * (1 + share), kept, need / 1e9, level,
+        hours, labels, labels * share, maps * (1 + share), kept, memory, level,
         tuple(Reason(*one) for one in numbers),
     )  # fmt: skip
 
