@@ -164,6 +164,7 @@ def test_objects_larger_than_what_is_seen_are_measured_and_named(
     told = json.loads((out / "tables" / "files_run.json").read_text())["blocks"]
     assert told["block_px"] == [40, 40]
     assert len(told["larger_than_seen"]) > 10
+    assert bool(told["seen_differently"]) == bool(told["differing_px"])
 
 
 def test_objects_at_the_border_are_left_out_of_the_whole_alone(
@@ -430,6 +431,35 @@ def test_a_chunk_that_cannot_be_read_costs_its_block(
     yaozarrs.validate_zarr_store(str(store))
 
 
+def test_an_image_with_a_damaged_chunk_is_measured_without_it(
+    model: cl.Model, tmp_path: Path, capsys: Any
+) -> None:
+    image = cl.simulate.nuclei(shape=(120, 1400), count=60, seed=1)[0]
+    store, out = tmp_path / "big.zarr", tmp_path / "cells.zarr"
+    cl.volumes.write(store, image, axes="yx", spacing_um=0.5)
+    chunk = store / "0" / "c" / "0" / "1"
+    kept = chunk.read_bytes()
+    chunk.write_bytes(kept[:100])
+    how: dict[str, Any] = {"block_px": (120, 350), "progress": False}
+    with pytest.raises(InvalidError, match=r"2 blocks of 4 .*x 700:1050"):
+        cl.predict(model, store, out=out, **how)
+    said = capsys.readouterr().err
+    assert "1 part of it cannot be read, the first at y 0:120, x 1024:1400" in said
+    assert "c/0/1" in said
+    state = json.dumps([p.read_text() for p in tmp_path.glob(".cells.zarr.predicting/**/*.json*")])
+    assert len(list(tmp_path.glob(".cells.zarr.predicting/blocks/*.npz"))) == 2
+    expected = model.normalize.fit(image[:, :1024, None])
+    assert all(f"{value:g}" in state for value in (*expected.low, *expected.high))
+    chunk.write_bytes(kept)
+    assert len(cl.predict(model, store, out=out, **how).objects) > 40
+    # of one chunk alone there is nothing that could be done
+    alone = cl.volumes.write(tmp_path / "one.zarr", image[:, :300], axes="yx")
+    chunk = alone / "0" / "c" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:100])
+    with pytest.raises(InvalidError, match=r"one.zarr`.*c/0/0, in \[0:120, 0:300\]"):
+        cl.predict(model, alone, out=tmp_path / "other.zarr", progress=False)
+
+
 def test_settings_that_cannot_be_meant_are_refused_with_or_without_dask(
     model: cl.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,6 +472,13 @@ def test_settings_that_cannot_be_meant_are_refused_with_or_without_dask(
     for out in ("found", "found.zarr"):
         with pytest.raises(cl.InvalidError, match=r"package dask.distributed.*cytoloom\[cluster\]"):
             cl.predict(model, image, out=tmp_path / out, workers=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_refused_leaves_no_folders(model: cl.Model, tmp_path: Path) -> None:
+    out = tmp_path / "none.zarr" / "labels" / "x"
+    with pytest.raises(InvalidError, match=r"none.zarr is none"):
+        cl.predict(model, {"a": np.zeros((64, 64), np.uint8)}, out=out, progress=False)
     assert not list(tmp_path.iterdir())
 
 

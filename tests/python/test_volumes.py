@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
+import cytoloom as cl
 from cytoloom.errors import InvalidError
 from cytoloom.images.blocks import inside
 from cytoloom.volumes.blocks import Blocks, grown, shared
@@ -82,7 +83,8 @@ def _put_together(whole: np.ndarray, blocks: Blocks, seed: int) -> tuple[np.ndar
         corner = [s.start for s in core]
         begins.append(first_pixels(cores[-1], len(ids), corner, blocks.shape)[1:])
         starts.append(starts[-1] + len(ids))
-    pairs, differing = same_objects(blocks, faces, starts)
+    pairs, differing, odd = same_objects(blocks, faces, starts)
+    assert len(odd) == 0
     numbers = numbered(joined(starts[-1], pairs), np.append(-1, np.concatenate(begins)))
     found = np.zeros(whole.shape, int)
     for k, own in enumerate(cores):
@@ -122,9 +124,10 @@ def test_blocks_that_disagree_are_told_of() -> None:
         0: faces_of(left, blocks.region(0), blocks.core(0), blocks.shape),
         1: faces_of(right, blocks.region(1), blocks.core(1), blocks.shape),
     }
-    pairs, differing = same_objects(blocks, faces, [0, 1])
+    pairs, differing, odd = same_objects(blocks, faces, [0, 1, 2])
     assert len(pairs) == 0
     assert differing == 1
+    assert odd.tolist() == [1]
 
 
 def test_what_reaches_the_end_of_a_region_is_named() -> None:
@@ -159,3 +162,16 @@ def test_a_block_that_is_cut_off_is_named(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InvalidError, match=r"000000000\.npz.*a block as it was written"):
         read_block(path)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_flipped_bytes_are_told_of_and_not_taken_for_pixels(tmp_path: Path, labels: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (90, 100)).astype(np.uint16)
+    store = cl.volumes.write(tmp_path / "a.zarr", pixels, axes="yx", labels=labels)
+    read = cl.volumes.read_labels if labels else cl.images.read
+    chunk = store / "0" / "c" / "0" / "0"
+    kept = chunk.read_bytes()
+    for k in range(20, len(kept), len(kept) // 12):
+        chunk.write_bytes(kept[:k] + bytes([kept[k] ^ 16]) + kept[k + 1 :])
+        with pytest.raises(InvalidError, match="chunks that can be decoded"):
+            read(store)

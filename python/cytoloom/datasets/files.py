@@ -83,6 +83,7 @@ class FileSource:
         self._alive: weakref.ref[AnyArray] | None = None
         self._set: tuple[Hashable, tuple[Path, ...]] | None = None
         self._lock = threading.Lock()
+        self.piecewise = False
         self.digests: dict[str, tuple[Any, str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -120,6 +121,16 @@ class FileSource:
             axes=axes or self.file_axes, cache=self._cache, scene=self.scene, unknown=self.unknown,
         )  # fmt: skip
         other._info = self._info if axes is None else None
+        return other
+
+    def in_pieces(self) -> FileSource:
+        """Return the same image, of which a box is read without the rest however small it is.
+
+        What of its file cannot be read then costs the boxes that it lies in. Of formats that know
+        no regions, the same.
+        """
+        other = copy.copy(self)
+        other.piecewise = other.regions and other.role == "image"
         return other
 
     def knowing(self, unknown: int | None) -> FileSource:
@@ -219,7 +230,8 @@ class FileSource:
         if slices is None:
             array = self._whole()
         else:
-            array = self._region(slices) if by_regions(self) else self._whole()[slices]
+            in_pieces = self.piecewise or by_regions(self)
+            array = self._region(slices) if in_pieces else self._whole()[slices]
         return array if kept is None else kept.take(array)
 
     def _region(self, slices: Slices) -> AnyArray:

@@ -182,14 +182,35 @@ class Normalize:
             low, high = ((float(end),) * whole.shape[-1] for end in ends)
             return Stats(low, high, str(dtype))
         if is_huge(whole):
-            whole, around = sample_of(whole), None
-        else:
-            whole = at_hand(whole)
-            around = padding_of(whole)
+            return self.fit_part(sample_of(whole))
+        whole = at_hand(whole)
+        around = padding_of(whole)
         padding = around.finite if around is not None else ()
         found, dtype = percentiles(whole, (self.low, self.high), around)
         low, high = zip(*found, strict=True)
         return Stats(low, high, dtype, padding, around is not None and around.inside)
+
+    def fit_part(self, pixels: AnyArray) -> Stats:
+        """Measure percentiles on some pixels of an image; filling up is not looked for.
+
+        Parameters
+        ----------
+        pixels : ndarray (..., c)
+            From wherever in the image.
+
+        Returns
+        -------
+        Stats
+            As of `fit`.
+
+        Examples
+        --------
+        >>> Normalize(0, 100).fit_part(np.array([[0], [7], [9]], np.uint8)).high
+        (9.0,)
+        """
+        found, dtype = percentiles(pixels, (self.low, self.high), None)
+        low, high = zip(*found, strict=True)
+        return Stats(low, high, dtype)
 
     def apply(self, image: AnyArray, stats: Stats) -> npt.NDArray[np.float32]:
         """Scale an image, or a part of it, by what was measured on the whole.

@@ -28,6 +28,8 @@ COARSE = 1.5
 _COLOURS = ("0000FF", "00FF00", "FF0000", "FF00FF", "00FFFF", "FFFF00")
 _BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
 """How pieces of 0.4 are packed: QuPath's and Bio-Formats' reader knows Blosc and zlib alone."""
+_ZSTD = {"name": "zstd", "configuration": {"level": 0, "checksum": True}}
+"""How pieces of 0.5 are packed: with a checksum: damage is told of, not taken for pixels."""
 _SHOWN_PX = 2**20
 """So many pixels of the smallest copy are looked at for the range in which it is shown."""
 
@@ -182,7 +184,9 @@ class ImageWriter:
         kind = 2 if self.version == "0.4" else 3
         group = zarr.open_group(self.folder, mode="a", zarr_format=kind)
         keys = {"chunk_key_encoding": {"name": "v2" if kind == 2 else "default", "separator": "/"}}
-        more = {"compressors": _BLOSC} if kind == 2 else {"dimension_names": self.axes}
+        more: dict[str, Any] = {"compressors": _BLOSC}
+        if kind == 3:
+            more = {"compressors": _ZSTD, "dimension_names": self.axes}
         for level, factors in enumerate(self.factors):
             if str(level) not in group:
                 shape = self.shape_of(factors)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,11 +94,12 @@ class Zarr(Reader):
             raise
         except Exception as error:
             at = ", ".join(f"{b.start}:{b.stop}" for b in box)
+            chunk = None if remote else _damaged(array, box)
+            which = f"one or more in [{at}]" if chunk is None else f"{chunk}, in [{at}]"
             raise invalid(
                 str(path),
                 expected="chunks that can be decoded",
-                received=f"one or more in [{at}] of {stored.array.path} that cannot be "
-                f"({said_by(error)})",
+                received=f"{which} of {stored.array.path} that cannot be ({said_by(error)})",
                 remedy="It may be cut off or damaged: copy or export it again.",
             ) from error
         return arranged_box(pixels, shape, stored.letters)
@@ -135,6 +138,19 @@ class Zarr(Reader):
             return (path,)
         array = _stored(path, Part(scene=scene)).array
         return (_located(path)[0], metadata_file(array), *watched(array.path))
+
+
+def _damaged(array: Any, box: Region) -> str | None:
+    """Return the name of the first file of a box that cannot be decoded."""
+    edges = array.shards or array.chunks
+    spans = [range(b.start // e, -(-b.stop // e)) for b, e in zip(box, edges, strict=True)]
+    for key in itertools.product(*spans):
+        axes = zip(key, edges, array.shape, strict=True)
+        try:
+            _ = array[tuple(slice(k * e, min((k + 1) * e, n)) for k, e, n in axes)]
+        except Exception:
+            return str(array.metadata.encode_chunk_key(key))
+    return None
 
 
 def is_store(path: Path) -> bool:

@@ -61,7 +61,7 @@ def faces_of(labels: Labels, region: Box, core: Box, shape: Sequence[int]) -> Fa
 
 def same_objects(
     blocks: Blocks, faces: Mapping[int, Faces], starts: Sequence[int]
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
     """Find which objects of two blocks are one.
 
     Parameters
@@ -75,11 +75,12 @@ def same_objects(
 
     Returns
     -------
-    (int array (n, 2), int)
-        Pairs of such labels, and the pixels of overlaps that one block counts to an object and
-        another does not, or to another object: 0 where margins were wide enough.
+    (int array (n, 2), int, int array (m,))
+        Pairs of such labels; the pixels of overlaps that one block counts to an object and
+        another does not, or to another object: 0 where margins were wide enough; and the labels
+        that have such a pixel, of either block.
     """
-    pairs, differing = [np.zeros((0, 2), np.int64)], 0
+    pairs, differing, odd = [np.zeros((0, 2), np.int64)], 0, [np.zeros(0, np.int64)]
     for k in range(len(blocks)):
         own = faces[k]
         for axis in range(len(blocks.shape)):
@@ -92,10 +93,11 @@ def same_objects(
                     continue
                 a = own.behind[axis][inside(common, beyond)]
                 b = faces[other].first[axis][inside(common, there)]
-                found, off = _matched(a, b)
+                found, off, first, second = _matched(a, b)
                 pairs.append(found + np.array([starts[k], starts[other]]))
                 differing += off
-    return np.concatenate(pairs), differing
+                odd += [first + starts[k], second + starts[other]]
+    return np.concatenate(pairs), differing, np.unique(np.concatenate(odd))
 
 
 def joined(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -197,24 +199,32 @@ def _behind(core: Box, axis: int, shape: Sequence[int]) -> Box | None:
     return (*wide[:axis], slice(stop, stop + 1), *wide[axis + 1 :])
 
 
-def _matched(a: Labels, b: Labels) -> tuple[NDArray[np.int64], int]:
+def _matched(
+    a: Labels, b: Labels
+) -> tuple[NDArray[np.int64], int, NDArray[np.int64], NDArray[np.int64]]:
     """Return which labels of two images of the same pixels are one object, and what differs.
+
+    That is how many pixels, and which labels of the first and of the second have them.
 
     Examples
     --------
-    >>> _matched(np.array([1, 1, 0, 2, 2]), np.array([5, 5, 0, 5, 6]))
-    (array([[1, 5]]), 2)
+    >>> pairs, differing, first, second = _matched(
+    ...     np.array([1, 1, 0, 2, 2, 3]), np.array([5, 5, 0, 5, 6, 0]))
+    >>> pairs.tolist(), differing, first.tolist(), second.tolist()
+    ([[1, 5]], 3, [2, 3], [5, 6])
 
     What only the second has is of no object of the first block.
     """
     a, b = a.ravel().astype(np.int64), b.ravel().astype(np.int64)
     both = (a > 0) & (b > 0)
-    single = int(((a > 0) & (b == 0)).sum())
+    alone = a[(a > 0) & (b == 0)]
     if not both.any():
-        return np.zeros((0, 2), np.int64), single
+        return np.zeros((0, 2), np.int64), len(alone), np.unique(alone), np.zeros(0, np.int64)
     width = int(b.max()) + 1
     codes, counts = np.unique(a[both] * width + b[both], return_counts=True)
     pairs = np.column_stack([codes // width, codes % width])
     most = np.maximum(np.bincount(a)[pairs[:, 0]], np.bincount(b)[pairs[:, 1]])
     same = counts > SAME * most
-    return pairs[same], single + int(counts[~same].sum())
+    first, second = pairs[~same].T
+    first = np.unique(np.append(alone, first))
+    return pairs[same], len(alone) + int(counts[~same].sum()), first, np.unique(second)

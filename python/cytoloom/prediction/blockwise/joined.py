@@ -49,6 +49,8 @@ class Joined:
         Whether labels are classes, and objects connected pieces of them.
     differing_px : int
         Pixels at the ends of blocks of which two blocks said different things.
+    differing : ndarray of int
+        Numbers of the objects that have such a pixel, as either of the two has it.
     unsure : float or None
         How unsure the pixels of objects are in the mean, where that was asked for.
     """
@@ -63,6 +65,7 @@ class Joined:
     sums: dict[str, float]
     semantic: bool
     differing_px: int
+    differing: Ints
     unsure: float | None
 
     @property
@@ -83,7 +86,7 @@ def join(job: Job) -> Joined:
     )  # fmt: skip
     kept = [read_block(file_of(job.folder, k), *names) for k in range(len(job.blocks))]
     starts = np.cumsum([0, *(len(one["area"]) for one in kept)]).astype(np.int64)
-    pairs, differing = same_objects(job.blocks, _FacesOnDisk(job), starts)
+    pairs, differing_px, odd = same_objects(job.blocks, _FacesOnDisk(job), starts)
     labels = pd.concat([as_table(one) for one in kept], ignore_index=True)
     for name in ("begins", "begins_seen", "area", "cut"):
         labels[f".{name}"] = np.concatenate([one[name] for one in kept])
@@ -105,9 +108,13 @@ def join(job: Job) -> Joined:
     sums = dict(zip(SUMS, map(float, found), strict=True))
     semantic = bool(kept) and bool(kept[0]["semantic"])
     cut = np.unique(numbers[1:][labels[".cut"].to_numpy(bool)])
-    cut = cut[cut > 0]
+    cut, differing = cut[cut > 0], np.unique(numbers[odd])
+    differing = differing[differing > 0]
     unsure = _mean_over(kept, labels[".area"].to_numpy(), numbers[1:] > 0)
-    return Joined(numbers, starts, rows, traits, seen, anew, cut, sums, semantic, differing, unsure)
+    return Joined(
+        numbers, starts, rows, traits, seen, anew, cut, sums, semantic, differing_px, differing,
+        unsure,
+    )  # fmt: skip
 
 
 def _mean_over(kept: list[dict[str, np.ndarray]], area: np.ndarray, there: np.ndarray) -> Any:

@@ -24,6 +24,7 @@ from .begun import Begun
 from .block import Job, find_in_block
 from .cut import blocks_for, plain_edges, words_of
 from .joined import Joined, join
+from .measured import in_pieces, stats_of
 from .volume import all_blocks, cut_as_before, state_of_image
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def look_through(
     how : InBlocks
         Blocks, who works on them, and views.
     """
+    item = in_pieces(item)
     source = fitting_source(model, item)
     # said before the whole image is measured
     blocks_for(model, source, factors, how.block_px, how.hands)
@@ -158,7 +160,8 @@ def look_through(
     begun.go_on({**state, **asked, "factors": factors, "block_px": plain_edges(how.block_px)})
     if "stats" not in begun.state.decided:
         yield Event("progress", f"{item.id}: the whole image is measured", 0, 0)
-        begun.state.decide("stats", to_plain(model.normalize.fit(source)))
+        stats = yield from stats_of(model, item, source)
+        begun.state.decide("stats", to_plain(stats))
     stats = from_plain(begun.state.decided["stats"], Stats)
     pool = how.hands.pool()
     blocks = cut_as_before(model, source, factors, how.block_px, how.hands, begun)

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...components import from_plain, to_plain
-from ...datasets.checks import odd_pixels
 from ...datasets.items import Item, said_once
 from ...errors import DiskError, InvalidError, invalid
 from ...events import Event, Work, note, warn
-from ...images.blocks import by_regions
 from ...images.cache import state_of as state_of_file
 from ...images.normalize import Stats
 from ...images.ome_zarr_write import ENDING, need_zarr, place_of
@@ -29,7 +27,7 @@ from ...models.rescale import Factors, factors_for
 from ...objects.measure import AXES
 from ...storage.atomic import meant, told
 from ...version import __version__
-from ...volumes.blocks import Blocks, Box
+from ...volumes.blocks import Blocks
 from ...volumes.work import Hands, check_workers, each_block, need_dask
 from ...volumes.work import Work as OfBlock
 from ..collect import together
@@ -41,6 +39,7 @@ from .begun import Begun
 from .block import Job, find_in_block
 from .cut import CHUNK_PX, blocks_for, check_edges, edges_of, plain_edges, words_of
 from .joined import Joined, join
+from .measured import factors_of, in_pieces, stats_of, words_of_box
 from .pictures import KINDS
 from .place import Place, open_place, working_at
 from .written import Writing, predicted, write_block
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 
 LABELS = "labels"
 MOST_NAMED = 10_000
-"""Objects that are named of those larger than what blocks see."""
+"""Objects that are named of those larger than what blocks see, and of those that two saw."""
 
 
 def is_volume(out: Any) -> bool:
@@ -119,7 +118,7 @@ def collect_volume(
     part : (int, int), optional
         Which part, of how many, to work on; see `part_of`.
     """
-    item = _only(items)
+    item = in_pieces(_only(items))
     if model.engine.warning is not None:
         yield warn(model.engine.warning)
     for text in said_once(items):
@@ -259,6 +258,7 @@ def told_of(found: Joined, blocks: Blocks) -> dict[str, Any]:
         "blocks": len(blocks),
         "differing_px": found.differing_px,
         "larger_than_seen": found.cut[:MOST_NAMED].tolist(),
+        "seen_differently": found.differing[:MOST_NAMED].tolist(),
     }
 
 
@@ -266,14 +266,27 @@ def _differing(found: Joined) -> Iterator[Any]:
     """Say where the result may be another than that of the whole image."""
     if not found.differing_px and not len(found.cut):
         return
-    which = ", ".join(map(str, found.cut[:3])) + (", ..." if len(found.cut) > 3 else "")
-    larger = f"{counted(len(found.cut), 'object')} ({which}) reach" if len(found.cut) else ""
-    larger += " farther than what is seen around a block" if larger else ""
+    larger = f"{_named(found.cut)} reach farther than what is seen around a block"
+    larger = larger if len(found.cut) else ""
     text = f"{counted(found.differing_px, 'pixel')} at the ends of blocks of which two said "
-    text = text + "different things" if found.differing_px else ""
+    text += "different things"
+    text += f", of {_named(found.differing)}" if len(found.differing) else ""
+    text = text if found.differing_px else ""
     both = "; ".join(filter(None, (larger, text)))
     yield say("{}: there labels may differ from those of the whole image. Larger blocks ({}) help.",
               both, Argument("block_px"))  # fmt: skip
+
+
+def _named(numbers: Any) -> str:
+    """Count objects, and name the first of them.
+
+    Examples
+    --------
+    >>> _named([3, 5, 7, 9]), _named([3])
+    ('4 objects (3, 5, 7, ...)', '1 object (3)')
+    """
+    which = ", ".join(map(str, numbers[:3])) + (", ..." if len(numbers) > 3 else "")
+    return f"{counted(len(numbers), 'object')} ({which})"
 
 
 def _only(items: Sequence[Any]) -> Any:
@@ -297,15 +310,11 @@ def _decided(
     decided = place.state.decided
     if "stats" not in decided:
         yield Event("progress", "the whole image is measured", 0, 0)
-        stats = model.normalize.fit(source)
-        # a large one is read once more only where something is odd
-        flat = all(low == high for low, high in zip(stats.low, stats.high, strict=True))
-        for text in odd_pixels(source) if flat or not by_regions(source) else ():
-            yield warn(say("{}: {}", item.id, text))
+        stats = yield from stats_of(model, item, source)
         place.state.decide("stats", to_plain(stats))
     if "factors" not in decided:
-        factors = yield from factors_for(model, [item], rescale)
-        place.state.decide("factors", factors[item.id])
+        factors = yield from factors_of(model, item, rescale)
+        place.state.decide("factors", factors)
     return from_plain(decided["stats"], Stats), decided["factors"]
 
 
@@ -326,7 +335,7 @@ def all_blocks(
             raise
         except (InvalidError, OSError) as error:
             failed[k] = error
-            yield warn(say("{}: {}", _place_of(job.blocks.core(k)), str(error)))
+            yield warn(say("{}: {}", words_of_box(job.blocks.core(k)), str(error)))
         rest = (time.monotonic() - began) / n * (len(left) - n)
         text = words.format(done + n, count) + (f", about {time_words(rest)} left" if n > 1 else "")
         yield Event("progress", text, done + n, count)
@@ -337,22 +346,10 @@ def all_blocks(
             "images",
             expected="pixels that can be read",
             received=f"{counted(len(failed), 'block')} of {count} that cannot be worked on, the "
-            f"first at {_place_of(job.blocks.core(k))}: {error}",
+            f"first at {words_of_box(job.blocks.core(k))}: {error}",
             remedy="The others are kept. Mend what is damaged, or remove the damaged chunk, "
             "which is then empty, and the same call goes on.",
         )
-
-
-def _place_of(box: Box) -> str:
-    """Say where a block is.
-
-    Examples
-    --------
-    >>> _place_of((slice(0, 64), slice(64, 128)))
-    'y 0:64, x 64:128'
-    """
-    axes = zip(AXES[len(box)], box, strict=True)
-    return ", ".join(f"{name} {part.start}:{part.stop}" for name, part in axes)
 
 
 def time_words(seconds: float) -> str:
