@@ -14,6 +14,8 @@ from cytoloom.datasets.items import Item
 from cytoloom.datasets.sources import ArraySource
 from cytoloom.datasets.unlabelled import as_images
 from cytoloom.images.resize import Resized, enlarged, resize_into
+from cytoloom.models import rescale
+from cytoloom.models.looks import Look, Seen
 from cytoloom.models.rescale import factors_for
 from cytoloom.segmentation.separation import separation
 from cytoloom.tasks import Found
@@ -163,6 +165,18 @@ def test_an_image_leaves_the_factor_of_its_folder_only_beyond_doubt():
         assert ("2 fits at another size than the other images: left as it is" in text) is (
             own is None
         )
+
+
+@pytest.mark.parametrize(
+    ("ndim", "fit", "power", "believed"),
+    [(2, 0.41, 2.5, True), (3, 0.41, 2.5, False), (3, 0.41, -1, True), (3, 0.57, -2.5, True)],
+)
+def test_in_stacks_each_octave_has_to_be_worth_it(ndim, fit, power, believed):
+    """Noise of a stack, enlarged enough, looks like nuclei."""
+    model = SimpleNamespace(ndim=ndim, info={"diameter_px": SIZES, "training": {"coherence": 0.44}})
+    sizes = np.full(20, 20.0)
+    as_is, enlarged = (Look((Seen(0, one, sizes, len(sizes)),), ndim) for one in (0.3, fit))
+    assert rescale._Sizes(model, [])._better(enlarged, as_is, 1, power) is believed
 
 
 def test_a_model_whose_objects_fit_nowhere_says_nothing_of_sizes():

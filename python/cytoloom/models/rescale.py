@@ -271,7 +271,7 @@ class _Sizes:
         asis, images, power = search.look(0), len(looks.names), search.best()
         found = f"objects look unlike those in training (fit {asis.fit:.2f}, there about "
         found += f"{self._usual:.2f})"
-        if power is None or not self._better(search.look(power), asis, images):
+        if power is None or not self._better(search.look(power), asis, images, power):
             good = self._as_trained(asis) or asis.objects < FEW_OBJECTS
             return 0, "" if good else f"{found}, and no other size was found to fit. {CHECK}"
         factor, look = rounded(2.0**power), search.look(power)
@@ -291,10 +291,15 @@ class _Sizes:
         sure = look.objects >= STRONG_OBJECTS and self._as_trained(look)
         return best if far and sure and inside(best) and look.fit >= STRONG * shared.fit else None
 
-    def _better(self, look: Look, asis: Look, images: int) -> bool:
-        """Whether a factor is believed: clearly better, in most images, and as good as trained."""
+    def _better(self, look: Look, asis: Look, images: int, power: float) -> bool:
+        """Whether a factor is believed: clearly better, in most images, and as good as trained.
+
+        In stacks by so much for each octave: noise of plantseg_ovule_3d, enlarged 5.66 times, came
+        to 1316 nuclei of the usual size that fitted 1.4 times as well as the 27 that it has.
+        """
         yes, no = _agreeing(look, asis, images)
-        return look.fit >= GAIN * asis.fit and yes > no and self._as_trained(look)
+        gain = GAIN ** max(1.0, abs(power)) if self._model.ndim == 3 else GAIN
+        return look.fit >= gain * asis.fit and yes > no and self._as_trained(look)
 
     def _plausible(self, look: Look) -> bool:
         """Whether objects are as large as some were in training."""
