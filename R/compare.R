@@ -14,7 +14,8 @@
 #' @param overwrite Replace the comparison that is in `out`.
 #' @param allow_training_images Compare also on images that one of the models was trained on.
 #' @param block_px Edges of the blocks of images that are scored block by block, see
-#'   [evaluate()][evaluate.cl_model]; one number or one per axis. By default as large as memory allows.
+#'   [evaluate()][evaluate.cl_model]; one number or one per axis. By default as large as memory
+#'   allows.
 #' @param workers Processes of this machine that predict such blocks side by side; above 1 needs the
 #'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
 #'   which uses all cores: where no image is that large, `block_px` and `workers` are refused.
