@@ -243,7 +243,7 @@ class TestRace:
         race = bench("time_to_quality")
         runs: list[tuple[str, int]] = []
 
-        def run(method: str, plan: Path, out: Path, minutes: float, seed: int, grid: int) -> Any:
+        def run(method: str, plan: Path, out: Path, minutes: float, seed: int, *how: Any) -> Any:
             runs.append((method, seed))
             return {"ap50": 0.5, "ap70": 0.4, "ap": 0.3, "n": 2, "predict_s": 1.0}
 

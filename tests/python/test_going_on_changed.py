@@ -116,6 +116,7 @@ UNET = {
     "dropout": 0.2,
     "upsampling": "resize",
     "stem_stride": 1,
+    "refine": False,
     "pooling": ((2, 2), (1, 2)),
 }
 NORMALIZE = {"low": 2.0, "high": 90.0, "range": (0.0, 4095.0)}
