@@ -204,6 +204,22 @@ def test_real_sets_are_there(real_data: Path) -> None:
     }
 
 
+def test_a_stack_is_divided_where_its_objects_are(tmp_path: Path) -> None:
+    """Both parts have some, though all lie at one end of x."""
+    labels = np.zeros((4, 10, 60), np.uint8)
+    for k in range(6):
+        labels[1:3, 3:7, 3 * k : 3 * k + 2] = k + 1
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+        cl.images.write_labels(tmp_path / name / "a.tif", labels)
+    parts = bench("real_data").Set("instances", divided="stack")
+    found = [
+        parts.read(tmp_path, part).items[0].annotations[0].read() for part in ("train", "test")
+    ]
+    assert [len(np.unique(part)) - 1 for part in found] == [4, 2]
+    assert sum(part.shape[-1] for part in found) == 60
+
+
 class TestRace:
     """The race but for StarDist itself, which has an environment of its own."""
 
