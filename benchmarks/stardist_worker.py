@@ -30,6 +30,8 @@ def augment(x, y):
     import numpy as np
 
     turns = np.random.randint(4)  # noqa: NPY002
+    if y.shape[-2] != y.shape[-1]:  # patches of a batch are to stay alike
+        turns = turns // 2 * 2
     plane = (y.ndim - 2, y.ndim - 1)
     x, y = np.rot90(x, turns, axes=plane), np.rot90(y, turns, axes=plane)
     if np.random.rand() < 0.5:  # noqa: NPY002
