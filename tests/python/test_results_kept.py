@@ -720,8 +720,9 @@ def test_results_that_a_spreadsheet_saved_are_the_same(
         pd.testing.assert_frame_equal(getattr(before, name), getattr(after, name))
     assert (cl.measure(out, progress=False)["area_px"] > 0).all()
     (out / "objects.csv").write_text("image,object\na,1\nb,2,3\n")
-    with pytest.raises(
-        cl.InvalidError, match=r"objects\.csv`.* a table of text .*fields in line 3"
+    with (
+        pytest.warns(GuessWarning),
+        pytest.raises(cl.InvalidError, match=r"objects\.csv`.* a table of text .*fields in line 3"),
     ):
         cl.results(out)
 

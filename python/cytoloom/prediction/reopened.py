@@ -73,28 +73,37 @@ def results(folder: str | os.PathLike[str]) -> Predictions:
     path = meant(folder)
     if (path / WITHIN / PREDICTED).is_file():  # a label image in a store
         path = path / WITHIN
-    found, doubts = _opened(path)
-    for text in doubts:
+    # first: where a table cannot be read, that somebody has changed it is why
+    for text in _doubts(path):
         warnings.warn(GuessWarning(text), stacklevel=3)
-    return found
+    return _opened(path)
 
 
 def ended_before(folder: Path) -> Work[Predictions]:
     """Return the results of a prediction that was killed when all was done but clearing up."""
-    found, doubts = _opened(folder)
-    for text in doubts:
+    for text in _doubts(folder):
         yield warn(text)
+    found = _opened(folder)
     yield note(f"All was done before: {found}.")
     return found
 
 
-def _opened(path: Path) -> tuple[Predictions, list[str]]:
-    """Open results, and say what somebody has changed or taken away since."""
+def _doubts(path: Path) -> list[str]:
+    """Say what of results somebody has changed or taken away since."""
+    return corrected(path, _there(path, files_of(path)))
+
+
+def _there(path: Path, files: pd.DataFrame) -> list[str]:
+    """Return the label images that are still there."""
+    return [name for name in files["labels"] if name and (path / name).is_file()]
+
+
+def _opened(path: Path) -> Predictions:
+    """Open results."""
     files = files_of(path)
     # 0 in files of earlier versions
     files.loc[files["status"] != "ok", "objects"] = None
-    there = [name for name in files["labels"] if name and (path / name).is_file()]
-    record = Written(path)
+    record, there = Written(path), _there(path, files)
     written = {n: max(record.digests(n) or {sha256_of(path / n)}) for n in there}
     labels = [os.path.normpath(path / name) if name else "" for name in files["labels"]]
     objects = path / OBJECTS
@@ -103,8 +112,7 @@ def _opened(path: Path) -> tuple[Predictions, list[str]]:
     files = files.assign(labels=labels)
     if path.name == WITHIN and (path / RUNS["predict"]).is_file():
         written[RUNS["predict"]] = sha256_of(path / RUNS["predict"])
-    found = Predictions(table, files, summary, path, {}, written, run=run)
-    return found, corrected(path, there)
+    return Predictions(table, files, summary, path, {}, written, run=run)
 
 
 def is_predicted(folder: Path) -> bool:
