@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 import cytoloom as cl
 import kills
+from cytoloom.cli.commands import COMMANDS, PARTIAL
 from cytoloom.errors import InvalidError
 from cytoloom.prediction import parts
 from cytoloom.prediction.parts import share_of
@@ -101,18 +103,26 @@ def test_a_part_that_was_killed_goes_on_and_one_that_never_ran_is_made(model, im
         cl.predict(model, images, out=out, part="2/2", **how)
 
 
-def test_a_bad_image_and_other_settings_leave_what_parts_have(model, images, tmp_path):
+def test_a_bad_image_and_other_settings_leave_what_parts_have(model, images, tmp_path, capsys):
     (images / "image_1.tif").write_bytes(b"no image")
     out = tmp_path / "out"
     part = cl.predict(model, images, out=out, part="2/2", progress=False)
     assert part.files["status"][0] != part.files["status"][1]
     assert "Part 2 of 2 is done; 5 of 7 images are missing" in str(part)
     assert str(part).endswith("1 image failed (see the table of files).")
+    assert (part.failed, part.names) == (["image_1"], [])
     with pytest.raises(InvalidError, match="the same prediction as was begun"):
         cl.predict(model, images, out=out, rescale=2.0, part="1/2", progress=False)
     assert sorted(p.stem for p in (out / LABELS).iterdir()) == ["image_3", "image_5"]
+    # the command line says it as of a whole
+    args = argparse.Namespace(part="2/2", out=str(out))
+    assert COMMANDS["predict"].tell(part, args) == PARTIAL
+    said = capsys.readouterr()
+    assert said.out == "Part 2/2 is done\n"
+    assert said.err.endswith("cytoloom: 1 of 3 images failed\n")
     found = cl.predict(model, images, out=out, progress=False)
     assert found.names == [name for name in NAMES if name != "image_1"]
+    assert found.failed == ["image_1"]
     assert found.files.set_index("image")["status"]["image_1"] != "ok"
 
 

@@ -61,13 +61,14 @@ def _compared(found: Any, args: argparse.Namespace) -> int:
 
 
 def _found(found: Any, args: argparse.Namespace) -> int:
+    failed = len(found.failed)
+    done = len(found.files) - failed
     if args.part:
         print(f"Part {args.part} is done")
-        return OK
-    failed = int((found.files["status"] != "ok").sum())
-    done = len(found.files) - failed
-    numbers = f"{counted(done, 'image')}, {counted(int(found.files['objects'].sum()), 'object')}"
-    print(f"{numbers}. Labels and tables in {args.out}")
+    else:
+        objects = int(found.files["objects"].sum())
+        numbers = f"{counted(done, 'image')}, {counted(objects, 'object')}"
+        print(f"{numbers}. Labels and tables in {args.out}")
     if not failed:
         return OK
     return complain(f"{failed} of {len(found.files)} images failed", PARTIAL if done else FAILED)

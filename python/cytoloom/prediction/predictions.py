@@ -91,6 +91,12 @@ class Predictions:
         """Images that were predicted, in order."""
         return [str(n) for n in self.files["image"][self.files["status"] == "ok"]]
 
+    @property
+    def failed(self) -> list[str]:
+        """Images that could not be used, in order; of a part of the work, of its own."""
+        status = self.files["status"].astype(str)
+        return [str(n) for n in self.files["image"][(status != "ok") & ~status.str.match(PART)]]
+
     def __getitem__(self, name: str) -> np.ndarray:
         """Labels of one image by name; `KeyError` where it was not predicted.
 
@@ -126,7 +132,7 @@ class Predictions:
 
     def __str__(self) -> str:
         part = self.files["status"].astype(str).str.match(PART)
-        failed = int((self.files["status"] != "ok").sum() - part.sum())
+        failed = len(self.failed)
         if part.any():
             text = " ".join(dict.fromkeys(self.files["status"][part]))
             more = f" {counted(failed, 'image')} failed (see the table of files)." if failed else ""
