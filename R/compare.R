@@ -18,7 +18,10 @@
 #'   allows.
 #' @param workers Processes of this machine that predict such blocks side by side; above 1 needs the
 #'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
-#'   which uses all cores: where no image is that large, `block_px` and `workers` are refused.
+#'   which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
+#'   refused.
+#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must see
+#'   the image and the folder of temporary files by the same paths.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_comparison`: the data frames
@@ -45,7 +48,7 @@
 #' cl_compare(model, short, cl_simulate(tempfile("test"), images = 3, seed = 7), progress = FALSE)
 cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL,
                        overwrite = FALSE, allow_training_images = FALSE, block_px = NULL,
-                       workers = 1, progress = "auto") {
+                       workers = 1, client = NULL, progress = "auto") {
   no_dots(...)
   found <- run_events(
     "compare",
@@ -53,7 +56,8 @@ cl_compare <- function(model_a, model_b, data, ..., rescale = "auto", out = NULL
       model_a = model_path(model_a, "model_a"), model_b = model_path(model_b, "model_b"),
       data = plain_data(data), rescale = rescale,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
-      allow_training_images = allow_training_images, block_px = block_px, workers = workers
+      allow_training_images = allow_training_images, block_px = block_px, workers = workers,
+      client = client
     ),
     progress
   )

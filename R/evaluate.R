@@ -20,7 +20,10 @@
 #'   per axis. By default as large as memory allows.
 #' @param workers Processes of this machine that predict such blocks side by side; above 1 needs the
 #'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
-#'   which uses all cores: where no image is that large, `block_px` and `workers` are refused.
+#'   which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
+#'   refused.
+#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must see
+#'   the image and `out`, or without it the folder of temporary files, by the same paths.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of
@@ -44,7 +47,7 @@
 #' plot(scores, n = 1)
 evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, out = NULL,
                               overwrite = FALSE, allow_training_images = FALSE, block_px = NULL,
-                              workers = 1, progress = "auto") {
+                              workers = 1, client = NULL, progress = "auto") {
   no_dots(...)
   plain <- if (!is.null(data)) plain_data(data)
   tables <- run_events(
@@ -52,7 +55,8 @@ evaluate.cl_model <- function(x, data = NULL, ..., rescale = "auto", views = 1, 
     list(
       model = model_path(x), data = plain, rescale = rescale, views = views,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite,
-      allow_training_images = allow_training_images, block_px = block_px, workers = workers
+      allow_training_images = allow_training_images, block_px = block_px, workers = workers,
+      client = client
     ),
     progress
   )

@@ -50,6 +50,8 @@
 #' @param workers Processes of this machine that work on blocks, or on the images of a folder, side
 #'   by side; needs `out`, and above 1 `cl_install(extras = "cluster")`. At most as many as there
 #'   are cores.
+#' @param client Whose workers do that instead: the address of a scheduler of Dask,
+#'   `"tcp://10.0.0.1:8786"`, or the file that it writes. Of a cluster, whatever its kind.
 #' @param part Which part of the blocks, or of the images of a folder, to work on, `"3/40"`: for
 #'   jobs of a queue, one each, in any order and at the same time; needs `out`. When all have ended,
 #'   the same call without it puts them together, and does what none has done.
@@ -142,8 +144,8 @@
 predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), channels = NULL,
                              slices = FALSE, rescale = "auto", views = 1, out = NULL,
                              overlay = FALSE, maps = FALSE, uncertainty = FALSE, objects = "csv",
-                             overwrite = FALSE, block_px = NULL, workers = 1, part = NULL,
-                             axes = NULL, pixel_size_um = NULL, pattern = NULL,
+                             overwrite = FALSE, block_px = NULL, workers = 1, client = NULL,
+                             part = NULL, axes = NULL, pixel_size_um = NULL, pattern = NULL,
                              progress = "auto") {
   no_dots(...)
   type <- one_of(type, c("labels", "prob"), "type")
@@ -151,7 +153,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
   if (is.null(channels) && inherits(images, "cl_data")) channels <- images$channels
   like <- image_class(first_image(images))
   path <- model_path(object)
-  if (is.null(out)) refuse_files(overlay, maps, uncertainty, objects, workers, part)
+  if (is.null(out)) refuse_files(overlay, maps, uncertainty, objects, workers, client, part)
   if (type == "prob") {
     if (!is.null(out)) stop_clean("Invalid `out`. Probabilities are returned, not written.")
     found <- call_python(
@@ -169,7 +171,7 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
       model = path, images = given, channels = channels, slices = slices,
       rescale = rescale, views = views, out = folder, overlay = overlay, maps = maps,
       uncertainty = uncertainty, objects = objects, overwrite = overwrite,
-      block_px = block_px, workers = workers, part = part,
+      block_px = block_px, workers = workers, client = client, part = part,
       axes = given$axes, pixel_size_um = given$pixel_size_um, pattern = given$pattern
     ),
     progress
@@ -180,11 +182,11 @@ predict.cl_model <- function(object, images, ..., type = c("labels", "prob"), ch
 }
 
 # What is written to files needs a folder for them.
-refuse_files <- function(overlay, maps, uncertainty, objects, workers, part) {
+refuse_files <- function(overlay, maps, uncertainty, objects, workers, client, part) {
   written <- c(
     overlay = isTRUE(overlay), maps = isTRUE(maps), uncertainty = isTRUE(uncertainty),
     objects = list(objects) %in% "parquet", workers = !list(workers) %in% list(1, 1L),
-    part = !is.null(part)
+    client = !is.null(client), part = !is.null(part)
   )
   if (any(written)) {
     stop_clean("Invalid `", names(which(written))[1], "`. Expected `out` with it.")

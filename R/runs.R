@@ -101,6 +101,9 @@ print.cl_grid <- function(x, ...) {
 #' @param name Name of a run.
 #' @param store Folder, or address of a database such as `"sqlite:///runs.db"` (which needs
 #'   `cl_install(extras = "runs")`).
+#' @param client Whose workers train the runs, each one at a time, instead of this process: the address
+#'   of a scheduler of Dask, `"tcp://10.0.0.1:8786"`, or the file that it writes. They must see store
+#'   and images by the same paths, from the same working directory.
 #' @param metric By which runs are sorted; `NULL`: that by which their models are known.
 #' @param out Folder for the tables and a picture of a comparison.
 #' @param overwrite Replace the comparison that is in `out`.
@@ -131,10 +134,12 @@ print.cl_grid <- function(x, ...) {
 #' )
 #' cl_run_start(grid, store = store, progress = FALSE)$status
 #' cl_run_compare(store = store)
-cl_run_start <- function(runs, ..., store = "runs", progress = "auto") {
+cl_run_start <- function(runs, ..., store = "runs", client = NULL, progress = "auto") {
   no_dots(...)
   given <- if (inherits(runs, "cl_grid")) unclass(runs) else as.list(plain_paths(runs, "runs"))
-  run_events("run_start", list(runs = given, store = plain_store(store)), progress)
+  run_events(
+    "run_start", list(runs = given, store = plain_store(store), client = client), progress
+  )
 }
 
 #' @rdname cl_run_start
@@ -170,9 +175,11 @@ cl_run_compare <- function(names = NULL, ..., store = "runs", metric = NULL, out
 
 #' @rdname cl_run_start
 #' @export
-cl_run_resume <- function(names = NULL, ..., store = "runs", progress = "auto") {
+cl_run_resume <- function(names = NULL, ..., store = "runs", client = NULL, progress = "auto") {
   no_dots(...)
-  run_events("run_resume", list(names = names, store = plain_store(store)), progress)
+  run_events(
+    "run_resume", list(names = names, store = plain_store(store), client = client), progress
+  )
 }
 
 #' @rdname cl_run_start

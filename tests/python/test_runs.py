@@ -430,16 +430,19 @@ def test_a_run_learns_from_several_sets_as_weights_say(folder: Path, tmp_path: P
 def test_workers_of_a_cluster_train_runs(
     first: Any, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in this process: one fails and says why, the other comes to the same weights."""
+    """As in this process: one fails and says why, the other comes to the same weights.
+
+    A cluster is known by its address.
+    """
     distributed = pytest.importorskip("distributed")
     store = cl.Store(f"sqlite:///{tmp_path / 'runs.db'}")
     gone = runs_of(folder, data={"gone": cl.DataSplit(folder / "gone")})
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
     )
-    with cluster, distributed.Client(cluster) as client:
-        given = [*gone, *runs_of(folder)]
-        table = cl.runs.start(given, store=store, client=client, progress=False)
+    with cluster:
+        given, address = [*gone, *runs_of(folder)], cluster.scheduler_address
+        table = cl.runs.start(given, store=store, client=address, progress=False)
     columns = ["run", "status", "score", "iterations", "why"]
     pd.testing.assert_frame_equal(table[columns], first[1][columns])
     assert f"{gone[0].name}: It failed: " in capsys.readouterr().err

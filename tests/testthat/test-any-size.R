@@ -26,6 +26,8 @@ test_that("what cannot be meant of blocks is refused in R's words", {
   expect_error(predict(model, image, out = out, block_px = 1.5), "Invalid `block_px`")
   expect_error(predict(model, image, out = out, workers = 0), "Invalid `workers`")
   expect_error(predict(model, image, workers = 2), "Invalid `workers`.*`out`")
+  expect_error(predict(model, image, client = "a:1"), "Invalid `client`.*`out`")
+  expect_error(predict(model, image, out = out, client = "there"), "`client`.*address")
   expect_error(predict(model, image, part = "1/2"), "Invalid `part`.*`out`")
   folder <- tempfile("results")
   expect_error(

@@ -218,8 +218,7 @@ test_that("the formals of verbs are what Python declares", {
     ours <- formals(verbs[[name]])
     ours <- ours[!names(ours) %in% c("...", "type")]
     names <- sub("^(x|object)$", "model", names(ours))
-    # a client of Dask is a living thing of Python's
-    expect_identical(names, setdiff(unlist(declared$names), "client"), label = name)
+    expect_identical(names, unlist(declared$names), label = name)
     names(ours) <- names
     for (one in names(declared$defaults)) {
       expect_equal(eval(ours[[one]]), declared$defaults[[one]], label = paste(name, one))

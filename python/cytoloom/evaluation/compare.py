@@ -26,7 +26,7 @@ def compare(
     allow_training_images: bool = False,
     block_px: int | tuple[int, ...] | None = None,
     workers: int = 1,
-    client: Client | None = None,
+    client: Client | str | None = None,
     progress: bool | str = "auto",
 ) -> Work[Comparison]:
     """Find out which of two models is better on annotated images.
@@ -60,9 +60,9 @@ def compare(
         ``cluster``. At most as many as there are cores. Other images are scored by one process,
         which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
         refused.
-    client : dask.distributed.Client, optional
-        Whose workers predict them instead: of a cluster, whatever its kind. They must see the
-        image and the folder of temporary files by the same paths.
+    client : dask.distributed.Client or str, optional
+        Whose workers predict them instead, see `predict`. They must see the image and the folder
+        of temporary files by the same paths.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -93,13 +93,15 @@ def compare(
     """
     from ..datasets.results_folder import results_folder
     from ..prediction.blockwise.looked_through import InBlocks
+    from ..volumes.clients import client_of
     from ..volumes.work import Hands
     from .comparison import FILES, write_comparison
     from .pairs import compared
 
     with (
         results_folder(out, overwrite, data, "compare", FILES, write_comparison) as write,
-        Hands(workers, client) as hands,
+        client_of(client) as reached,
+        Hands(workers, reached) as hands,
     ):
         asked = {"rescale": rescale, "allow_training_images": allow_training_images}
         found: Comparison = yield from compared(

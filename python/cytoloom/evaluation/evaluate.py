@@ -26,7 +26,7 @@ def evaluate(
     allow_training_images: bool = False,
     block_px: int | tuple[int, ...] | None = None,
     workers: int = 1,
-    client: Client | None = None,
+    client: Client | str | None = None,
     progress: bool | str = "auto",
 ) -> Work[Scores]:
     """Score a model on annotated images.
@@ -64,9 +64,9 @@ def evaluate(
         ``cluster``. At most as many as there are cores. Other images are scored by one process,
         which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
         refused.
-    client : dask.distributed.Client, optional
-        Whose workers predict them instead: of a cluster, whatever its kind. They must see the
-        image and `out`, or without it the folder of temporary files, by the same paths.
+    client : dask.distributed.Client or str, optional
+        Whose workers predict them instead, see `predict`. They must see the image and `out`, or
+        without it the folder of temporary files, by the same paths.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -89,6 +89,7 @@ def evaluate(
     """
     from ..datasets.results_folder import results_folder
     from ..prediction.blockwise.looked_through import InBlocks
+    from ..volumes.clients import client_of
     from ..volumes.work import Hands
     from .by_blocks import room_for
     from .scores import FILES, write_scores
@@ -97,7 +98,8 @@ def evaluate(
     with (
         results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write,
         room_for(out, overwrite) as room,
-        Hands(workers, client) as hands,
+        client_of(client) as reached,
+        Hands(workers, reached) as hands,
     ):
         how = InBlocks(block_px, hands)
         scores: Scores = yield from score(

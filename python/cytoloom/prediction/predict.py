@@ -34,7 +34,7 @@ def predict(
     overwrite: bool = False,
     block_px: int | tuple[int, ...] | None = None,
     workers: int = 1,
-    client: Client | None = None,
+    client: Client | str | None = None,
     part: str | None = None,
     axes: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
@@ -106,8 +106,9 @@ def predict(
     workers : int, default 1
         Processes of this machine that work on blocks, or on the images of a folder, side by side;
         needs `out`, and above 1 the extra ``cluster``. At most as many as there are cores.
-    client : dask.distributed.Client, optional
-        Whose workers do that instead: of a cluster, whatever its kind.
+    client : dask.distributed.Client or str, optional
+        Whose workers do that instead: the address of a scheduler of Dask, "tcp://10.0.0.1:8786",
+        or the file that it writes. Of a cluster, whatever its kind; from Python a client, too.
     part : str, optional
         Which part of the blocks, or of the images of a folder, to work on, ``"3/40"``: for jobs of
         a queue, one each, in any order and at the same time; needs `out`. When all have ended, the
@@ -145,6 +146,7 @@ def predict(
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
     from ..storage.atomic import meant
+    from ..volumes.clients import client_of
     from .blockwise.volume import check_blocks, collect_volume, is_volume
     from .collect import (
         check_options,
@@ -179,16 +181,17 @@ def predict(
     model = as_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)
-    if is_volume(out):
-        run = run_of("predict", model, images_of(model, images, asked), asked)
-        return (
-            yield from collect_volume(
-                model, items, out, overwrite, asked, run, block_px, workers, client, part_of(part)
-            )
-        )
     share = part_of(part)
     how: dict[str, bool] = {**pictures, "parquet": objects == "parquet"}
     with contextlib.ExitStack() as stack:
+        client = stack.enter_context(client_of(client))
+        if is_volume(out):
+            run = run_of("predict", model, images_of(model, images, asked), asked)
+            return (
+                yield from collect_volume(
+                    model, items, out, overwrite, asked, run, block_px, workers, client, share
+                )
+            )
         opened = partial(open_results, out, overwrite, items, images, share)
         first = "decides what holds for all images"
         folder = yield from entered(stack, opened, meant(out or ""), share, first)

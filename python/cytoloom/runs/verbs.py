@@ -10,6 +10,7 @@ from ..events import Work, note, verb
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from .outcomes import RunComparison, Shown
     from .store import Store
@@ -20,7 +21,7 @@ def start(
     runs: Any,
     *,
     store: Store | str | os.PathLike[str] = "runs",
-    client: Any = None,
+    client: Client | str | None = None,
     progress: bool | str = "auto",
 ) -> Work[pd.DataFrame]:
     """Keep runs in a store, and train them one after the other.
@@ -36,9 +37,10 @@ def start(
         settings by name, and start, repetitions, seed, members, folds.
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
-    client : dask.distributed.Client, optional
-        From Python only: whose workers train the runs, each one at a time, instead of this process.
-        They must see store and images by the same paths, from the same working directory.
+    client : dask.distributed.Client or str, optional
+        Whose workers train the runs, each one at a time, instead of this process: the address of a
+        scheduler of Dask, "tcp://10.0.0.1:8786", or the file that it writes. From Python a client,
+        too. They must see store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -59,6 +61,7 @@ def start(
     >>> runs = cl.grid("data/train", network=[cl.UNet(filters=8), cl.UNet(filters=16)])
     >>> found = cl.runs.start(runs, store="runs/")  # doctest: +SKIP
     """
+    from ..volumes.clients import client_of
     from .grids import given_runs
     from .outcomes import table
     from .store import as_store
@@ -68,8 +71,9 @@ def start(
     given = given_runs(runs, place.find)
     if client is None:
         refuse_hopeless(place, given)
-    names = place.add(given)
-    yield from train(place, names, client)
+    with client_of(client) as reached:
+        names = place.add(given)
+        yield from train(place, names, reached)
     yield note(f"{told_ends(place, names)}, in {place.place}.")
     return table(place, names)
 
@@ -79,7 +83,7 @@ def resume(
     names: str | Sequence[str] | None = None,
     *,
     store: Store | str | os.PathLike[str] = "runs",
-    client: Any = None,
+    client: Client | str | None = None,
     progress: bool | str = "auto",
 ) -> Work[pd.DataFrame]:
     """Train the runs of a store that are not done: waiting, cut off or failed.
@@ -90,9 +94,10 @@ def resume(
         Which; default all.
     store : Store, path or address, default "runs"
         Folder, or address of a database such as ``sqlite:///runs.db``.
-    client : dask.distributed.Client, optional
-        From Python only: whose workers train the runs, each one at a time, instead of this process.
-        They must see store and images by the same paths, from the same working directory.
+    client : dask.distributed.Client or str, optional
+        Whose workers train the runs, each one at a time, instead of this process: the address of a
+        scheduler of Dask, "tcp://10.0.0.1:8786", or the file that it writes. From Python a client,
+        too. They must see store and images by the same paths, from the same working directory.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -111,13 +116,15 @@ def resume(
     >>> import cytoloom as cl
     >>> found = cl.runs.resume(store="runs/")  # doctest: +SKIP
     """
+    from ..volumes.clients import client_of
     from .outcomes import table
     from .store import as_store, chosen
     from .trained import told_ends, train
 
     place = as_store(store)
     wanted = chosen(place, names)
-    yield from train(place, [name for name in wanted if place.status(name) != "done"], client)
+    with client_of(client) as reached:
+        yield from train(place, [name for name in wanted if place.status(name) != "done"], reached)
     yield note(f"{told_ends(place, wanted)}, in {place.place}.")
     return table(place, wanted)
 

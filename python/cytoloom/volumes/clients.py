@@ -1,0 +1,120 @@
+"""Clients of Dask: as they are given, or of the scheduler at an address."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidError, invalid
+from ..messages import said_by, say
+from .work import need_dask
+
+ANSWER_S = 60
+"""So long the scheduler at an address is waited for."""
+EXPECTED = 'the address of a scheduler, such as "tcp://10.0.0.1:8786", or a file that has it'
+
+
+@contextlib.contextmanager
+def client_of(client: Any) -> Iterator[Any]:
+    """Have a client, of the scheduler at an address where one is given; that goes with `with`.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client or str, optional
+        A client is handed on. Text is an address, or the file that ``dask scheduler
+        --scheduler-file`` writes, in which it is.
+
+    Raises
+    ------
+    InvalidError
+        Something else, Dask is not installed, or no scheduler answers there within a minute.
+
+    Examples
+    --------
+    >>> with client_of(None) as client:
+    ...     print(client)
+    None
+    """
+    if client is None or hasattr(client, "submit"):
+        yield client
+        return
+    if not isinstance(client, str):
+        raise invalid("client", expected=f"a client of Dask, {EXPECTED}", received=client)
+    need_dask(1, client)
+    with _connected(address_of(client)) as made:
+        yield made
+
+
+def address_of(text: str) -> str:
+    """Return the address of a scheduler, or that in its file.
+
+    Raises
+    ------
+    InvalidError
+        It is none, or a file without one.
+
+    Examples
+    --------
+    >>> address_of("10.0.0.1:8786"), address_of("tls://node-3:8786")
+    ('tcp://10.0.0.1:8786', 'tls://node-3:8786')
+    """
+    found = _address(text)
+    if found is None and Path(text).is_file():
+        found = _address(_in_file(Path(text)))
+        if found is None:
+            got = f"{text}, which has none"
+            raise invalid("client", expected=EXPECTED, received=got)
+    if found is None:
+        raise invalid("client", expected=EXPECTED, received=text)
+    return found
+
+
+def _address(text: str) -> str | None:
+    found = re.fullmatch(r"(?:(tcp|tls|ws|wss)://)?([^/\s]+):(\d{1,5})/?", text.strip())
+    if not found or not 0 < int(found[3]) < 2**16:
+        return None
+    return f"{found[1] or 'tcp'}://{found[2]}:{found[3]}"
+
+
+def _in_file(file: Path) -> str:
+    """Return what a file of a scheduler says of its address, or nothing."""
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return str(said["address"])
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return ""
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        _knock(address)
+        client = Client(address, timeout=ANSWER_S)
+    except OSError as error:
+        raise _no_answer(address, error.strerror or str(said_by(error))) from None
+    except Exception:  # whatever another program's answer is read as
+        raise _no_answer(address, "what answers there is no scheduler of Dask") from None
+    with client:
+        yield client
+
+
+def _knock(address: str) -> None:
+    """See that somebody answers: a client for whom nobody does leaves threads that complain."""
+    host, _, port = address.partition("://")[2].rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+
+
+def _no_answer(address: str, why: str) -> InvalidError:
+    return invalid(
+        "client",
+        expected=f"a scheduler of Dask that answers within {ANSWER_S} s",
+        received=say("{}: {}", address, why),
+        remedy="Look whether it runs, and whether this machine reaches it.",
+    )
