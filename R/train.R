@@ -52,7 +52,7 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
                      overwrite = FALSE, seed = 0, progress = "auto", ...) {
   no_dots(...)
   arguments <- list(
-    data = plain_data(data),
+    data = if (inherits(data, "cl_cells")) plain_cells(data) else plain_data(data),
     task = task,
     network = network,
     trainer = trainer,

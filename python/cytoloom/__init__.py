@@ -38,6 +38,10 @@ VERBS = {
     "run_resume": "runs.verbs:resume",
     "run_remove": "runs.verbs:remove",
     "rerun": "runs.rerun:rerun",
+    "cells_gather": "phenotypes.cells:cells",
+    "cells_features": "phenotypes.features:features",
+    "cells_encode": "phenotypes.encode:encode",
+    "cells_novelty": "phenotypes.novelty:novelty",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

@@ -32,6 +32,12 @@ from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
 from .pages.report import report as report
 from .patches.augment import Augment as Augment
+from .phenotypes.cells import cells as cells
+from .phenotypes.encode import encode as encode
+from .phenotypes.features import features as features
+from .phenotypes.found import Novelty as Novelty
+from .phenotypes.gathered import Cells as Cells
+from .phenotypes.novelty import novelty as novelty
 from .prediction.plan import plan as plan
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions

@@ -323,7 +323,7 @@ def _in_words_of_r(value: Any) -> str:
     return in_words(value)
 
 
-GROUPS = ("run",)
+GROUPS = ("run", "cells")
 """Commands that have commands of their own."""
 
 

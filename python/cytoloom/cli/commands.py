@@ -159,6 +159,16 @@ def _repeated(found: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _gathered(cells: Any, args: argparse.Namespace) -> int:
+    print(f"{counted(len(cells), 'cell')} in {args.out}. Next: cytoloom cells features {args.out}")
+    return OK
+
+
+def _featured(table: Any, args: argparse.Namespace) -> int:
+    print(f"Features of {counted(len(table), 'cell')} in {args.out}")
+    return OK
+
+
 def _removed(names: Any, args: argparse.Namespace) -> int:
     print(f"{counted(len(names), 'run')} removed from {_place(args)}")
     return OK
@@ -324,9 +334,27 @@ COMMANDS = {
         _removed,
         more={"names": {**_SOME, "nargs": "+", "help": "names of runs"}},
     ),
+    "cells_gather": Command(
+        "cells gather images/ --labels labels/ --plate plate.csv --controls negative --out cells/",
+        _gathered,
+        {"out": "cells"},
+        {
+            "images": {"nargs": "+", "help": "folder, image files or a pattern"},
+            "labels": {"nargs": "+", "metavar": "LABEL"},
+        },
+    ),
+    "cells_features": Command(
+        "cells features cells/ --out features.csv", _featured, {"out": "features.csv"}
+    ),
+    "cells_novelty": Command(
+        "cells novelty features.csv --controls negative --by treatment --out novelty/", _compared
+    ),
     "rerun": Command("rerun nuclei.cytoloom data/train", _repeated, more={"data": {"nargs": "?"}}),
 }
-WORDS = {"run": "train, keep and compare runs: named data, networks, tasks and trainers"}
+WORDS = {
+    "run": "train, keep and compare runs: named data, networks, tasks and trainers",
+    "cells": "what cells look like: gather them, measure features, find what no control looks like",
+}
 """What is said of commands that have commands of their own."""
 MORE: Mapping[str, Mapping[str, Any]] = {
     "data": {

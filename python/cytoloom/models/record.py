@@ -17,6 +17,7 @@ from ..errors import InvalidError, invalid
 from ..images.normalize import Normalize
 from ..messages import said_by
 from ..networks.network import Network
+from ..networks.tied import registered
 from ..runtime import backend
 from ..storage.atomic import sha256_of
 from ..tasks.task import Task
@@ -330,6 +331,7 @@ def network_in(file: Path) -> Any:
     if not file.is_file():
         raise _no_network(file, "it is not there")
     _refuse_absurd(file)
+    registered()
     try:
         network = keras.saving.load_model(file, compile=False, safe_mode=True)
     except MemoryError:

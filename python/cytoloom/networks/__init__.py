@@ -1,6 +1,7 @@
 """Networks: components that say what they are, how far they see, and build a Keras model."""
 
+from .autoencoder import Autoencoder
 from .network import Network
 from .unet import UNet, unet
 
-__all__ = ["Network", "UNet", "unet"]
+__all__ = ["Autoencoder", "Network", "UNet", "unet"]

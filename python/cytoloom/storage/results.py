@@ -73,6 +73,8 @@ _OF_VERBS = {
     "rank": ((RANKED, RANKED_IMAGES), (RANKED,)),
     "consensus": ((AGREED,), (AGREED,)),
     "review": ((ACCEPTED, STEPS), (STEPS,)),
+    "cells": (("cells.json", "cells.csv"), ("cells.csv",)),
+    "novelty": (("novelty_cells.csv", "novelty_wells.csv", "hits.csv"), ("hits.csv",)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
 REPLACING = ".replacing"

@@ -23,6 +23,7 @@ from .head import Head
 from .hot_distance import HotDistance
 from .inner_distance import InnerDistance
 from .instances import Instances
+from .reconstruction import Reconstruction
 from .task import Task
 
 NAMES: dict[str, type[Task]] = {
@@ -33,6 +34,7 @@ NAMES: dict[str, type[Task]] = {
     "distance": Distance,
     "hot_distance": HotDistance,
     "inner_distance": InnerDistance,
+    "autoencoder": Reconstruction,
 }
 """Tasks that a word alone stands for."""
 STACKS = "affinities:3d"
@@ -52,6 +54,7 @@ __all__ = [
     "HotDistance",
     "InnerDistance",
     "Instances",
+    "Reconstruction",
     "Task",
     "resolve",
 ]

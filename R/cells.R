@@ -1,0 +1,228 @@
+#' Gather the cells of many images
+#'
+#' Cells of plates, or of any images: where they are, what is known of their wells, and how each is
+#' cut out, for [cl_features()], [cl_train()] and [cl_encode()].
+#'
+#' @param images The images, as [predict()][predict.cl_model] takes them: a folder, paths, a
+#'   pattern, a data frame with a column `image`, a matrix or a list of these.
+#' @param labels Label images of any program, one number for each cell, as [cl_measure()] takes
+#'   them.
+#' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`, and
+#'   `x` and `y` in px (with `_um` behind their names in micrometres), as CellProfiler's or
+#'   anybody's.
+#' @param ... Must be empty.
+#' @param columns Named vector: what `x`, `y`, `z`, `image`, `object` and `frame` are called in
+#'   `positions`, where that is not seen.
+#' @param size_px,size_um Edges of the square around each cell, in px or micrometres; default twice
+#'   the length of the larger cells, of positions 60 px.
+#' @param plate What was done in each well: a data frame or a file with a column `well` (and
+#'   `plate`, `site`) or `image`, and others such as `treatment`, `concentration`, `control`;
+#'   `Index.idx.xml` of Harmony, the `.HTD` of MetaXpress; or a pattern of names such as
+#'   `"{plate}_{well}_s{site}"`. Wells are A01 or A1. Without it wells are read from names of images
+#'   where all have one.
+#' @param controls Which cells are negative controls: the word for them in the column control, group,
+#'   treatment or type; wells; or a named list of columns with their words.
+#' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"` by
+#'   itself, or the `"controls"` of a plate.
+#' @param others Of other cells in the square around a cell: `"kept"`; `"blanked"`; or `"alone"`: all
+#'   that is not the cell is blanked.
+#' @param turned Whether the main axis of each cell is laid along x.
+#' @param channels,axes,pattern,pixel_size_um How images are read, as in [cl_data()].
+#' @param out Folder for the table and for where images and labels are; images in memory are written
+#'   there, too. Default: a temporary one of this session.
+#' @param overwrite Replace cells that are in `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A list of class `cl_cells`: `table` (a row per cell: what is known of its well, `image`,
+#'   `object`, position, what [cl_measure()] measures, `padded`), `out` and what was decided.
+#' @export
+#' @examplesIf cl_available()
+#' nuclei <- cl_simulate(shape = c(96, 96), count = 5)
+#' cells <- cl_cells(list(A01 = nuclei$image), list(A01 = nuclei$labels), size_px = 24)
+#' head(cells$table[c("well", "object", "centroid_y", "padded")])
+cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NULL, size_px = NULL,
+                     size_um = NULL, plate = NULL, controls = NULL, scaled = "plate",
+                     others = "kept", turned = FALSE, channels = NULL, axes = NULL, pattern = NULL,
+                     pixel_size_um = NULL, out = NULL, overwrite = FALSE, progress = "auto") {
+  no_dots(...)
+  given <- plain_sources(images, axes, pixel_size_um, pattern)
+  found <- run_events(
+    "cells_gather",
+    list(
+      images = given, labels = if (!is.null(labels)) plain_label_images(labels),
+      positions = plain_table(positions), columns = as.list(columns), size_px = size_px,
+      size_um = size_um, plate = plain_table(plate), controls = plain_controls(controls),
+      scaled = scaled, others = others, turned = turned, channels = channels, axes = given$axes,
+      pattern = given$pattern, pixel_size_um = given$pixel_size_um,
+      out = plain_path(if (is.null(out)) tempfile("cells") else out, "out"), overwrite = overwrite
+    ),
+    progress
+  )
+  structure(found, class = "cl_cells")
+}
+
+# A data frame as it is, a file as its path, a pattern as it is.
+plain_table <- function(x) {
+  if (is.character(x) && length(x) == 1 && file.exists(x)) normalizePath(x) else x
+}
+
+# Words as they are, columns with their words as lists.
+plain_controls <- function(x) {
+  if (is.list(x)) lapply(x, as.list) else x
+}
+
+#' @export
+print.cl_cells <- function(x, ...) {
+  cat(x$text, "\n", sep = "")
+  invisible(x)
+}
+
+#' @export
+as.data.frame.cl_cells <- function(x, row.names = NULL, optional = FALSE, ...) {
+  x$table
+}
+
+# Where cells are, as Python opens them.
+plain_cells <- function(cells) {
+  if (inherits(cells, "cl_cells")) {
+    return(cells$path)
+  }
+  if (is.character(cells) && length(cells) == 1) {
+    return(plain_path(cells, "cells"))
+  }
+  refuse("cells", "cells of cl_cells(), or the folder of some", cells)
+}
+
+#' Features of cells
+#'
+#' One row of numbers for each cell, ready for [stats::prcomp()] and the like.
+#'
+#' @param cells From [cl_cells()], or the folder that it wrote.
+#' @param kinds Some of `"shape"` (area, axes, outline), `"intensity"` (brightness and its spread, the
+#'   ring around, inner and outer part, correlation of channels) and `"texture"` (co-occurrences and
+#'   grain); default all three where there are labels, else the last two.
+#' @param ... Must be empty.
+#' @param out CSV or Parquet file for the table.
+#' @param overwrite Replace the file that is at `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A data frame of class `cl_features`, a row per cell: what is known of it, and the
+#'   features, whose names begin with what they are, such as `shape_area_px`. `as.matrix()` gives the
+#'   features alone.
+#' @export
+#' @examplesIf cl_available()
+#' nuclei <- cl_simulate(shape = c(96, 96), count = 5)
+#' cells <- cl_cells(list(A01 = nuclei$image), list(A01 = nuclei$labels), size_px = 24)
+#' features <- cl_features(cells, kinds = "shape")
+#' dim(as.matrix(features))
+cl_features <- function(cells, kinds = NULL, ..., out = NULL, overwrite = FALSE,
+                        progress = "auto") {
+  no_dots(...)
+  table <- run_events(
+    "cells_features",
+    list(
+      cells = plain_cells(cells), kinds = kinds, out = if (!is.null(out)) plain_path(out, "out"),
+      overwrite = overwrite
+    ),
+    progress
+  )
+  as_features(table)
+}
+
+as_features <- function(table) {
+  structure(table, class = unique(c("cl_features", class(table))))
+}
+
+#' @rdname cl_features
+#' @param x From [cl_features()] or [cl_encode()].
+#' @export
+as.matrix.cl_features <- function(x, ...) {
+  kinds <- "^(shape|intensity|texture|learned|random)_"
+  plain <- x
+  class(plain) <- "data.frame"
+  as.matrix(plain[grepl(kinds, names(plain))])
+}
+
+#' Describe cells by what a model has learned of them
+#'
+#' @param model A model that [cl_train()] made of cells (`task = "autoencoder"`), or its folder.
+#' @param cells From [cl_cells()], of crops as large as in training, or the folder that it wrote.
+#' @param ... Must be empty.
+#' @param views In how many views, turned by right angles and flipped, the network sees each cell,
+#'   whose code is the mean: 8, or 1.
+#' @param out CSV or Parquet file for the table.
+#' @param overwrite Replace the file that is at `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A data frame of class `cl_features`, a row per cell: what is known of it, `learned_0` and
+#'   so on, and `reconstruction_error`.
+#' @export
+#' @examples
+#' \dontrun{
+#' model <- cl_train(cells, task = "autoencoder", out = "cells.cytoloom")
+#' codes <- cl_encode(model, cells)
+#' }
+cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALSE,
+                      progress = "auto") {
+  no_dots(...)
+  table <- run_events(
+    "cells_encode",
+    list(
+      model = plain_model(model), cells = plain_cells(cells), views = views,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
+    ),
+    progress
+  )
+  as_features(table)
+}
+
+#' Cells that look like none of the controls, and treatments that have more of them
+#'
+#' @param features From [cl_features()] or [cl_encode()], or a data frame or file like it.
+#' @param controls Which cells are negative controls, as in [cl_cells()]; several wells of each
+#'   plate.
+#' @param ... Must be empty.
+#' @param method `"mahalanobis"` (standardised, principal components, shrunk covariance),
+#'   `"one-class-svm"`, `"isolation-forest"`, `"lof"`, `"gmm"` or `"kde"`.
+#' @param rate Share of control cells that may be called outliers. The score from which a cell is
+#'   one is chosen on control wells that the detector has not seen.
+#' @param by The column of treatments; default treatment, else concentration, control or well.
+#' @param out Folder for `novelty_cells.csv`, `novelty_wells.csv` and `hits.csv`.
+#' @param overwrite Replace what an earlier call wrote to `out`.
+#' @param seed The same seed gives the same result.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A list of class `cl_novelty`: `hits` (a row per treatment: `wells`, `cells`, `outliers`, a
+#'   share, `effect` beside control wells with its 95 % interval over wells, `low` and `high`, `p` of
+#'   wells dealt out at random, `q` of Benjamini and Hochberg), `wells`, `cells`, `threshold` and
+#'   `note`. `as.data.frame()` gives the hits.
+#' @export
+#' @examplesIf cl_available()
+#' set.seed(1)
+#' wells <- rep(sprintf("A%02d", 1:12), each = 50)
+#' drug <- ifelse(wells > "A08", "drug", "DMSO")
+#' table <- data.frame(well = wells, treatment = drug,
+#'   shape_area_px = rnorm(600) + 3 * (drug == "drug"))
+#' try(cl_novelty(table, controls = "DMSO"))
+cl_novelty <- function(features, controls, ..., method = "mahalanobis", rate = 0.05, by = NULL,
+                       out = NULL, overwrite = FALSE, seed = 0, progress = "auto") {
+  no_dots(...)
+  if (is.data.frame(features)) class(features) <- "data.frame"
+  found <- run_events(
+    "cells_novelty",
+    list(
+      features = plain_table(features), controls = plain_controls(controls), method = method,
+      rate = rate, by = by, out = if (!is.null(out)) plain_path(out, "out"),
+      overwrite = overwrite, seed = seed
+    ),
+    progress
+  )
+  structure(found, class = "cl_novelty")
+}
+
+#' @export
+print.cl_novelty <- function(x, ...) {
+  cat(x$text, "\n", sep = "")
+  invisible(x)
+}
+
+#' @export
+as.data.frame.cl_novelty <- function(x, row.names = NULL, optional = FALSE, ...) {
+  x$hits
+}

@@ -1,0 +1,253 @@
+"""Gather cells: what the verb `cells` composes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.given import ReadOptions
+from ..datasets.items import Item, beside, said_once, shown_names
+from ..datasets.results_folder import results_folder
+from ..datasets.unlabelled import gather_images
+from ..datasets.views import CachedSource
+from ..errors import InvalidError, invalid
+from ..events import Event, Work, note, warn
+from ..measurement.collect import measured
+from ..measurement.given import LabelImages, label_items, with_spacing
+from ..messages import Argument, one_of, say
+from ..runtime.machine import cores
+from ..runtime.parallel import side_by_side
+from ..storage.atomic import meant
+from .crops import Cut
+from .gathered import Cells, padded, refuse_mixed, size_of
+from .kept import FILES, write_cells
+from .plate import known_of
+from .positions import positions_of
+from .table import controls_of
+
+USUAL_PX = 60
+"""Edge of crops around positions, which do not say how large cells are."""
+LARGER = 0.9
+FIRST = ("plate", "well", "site", "image", "object", "frame")
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Images, and a table of the cells of each that could be read."""
+
+    items: tuple[Item, ...]
+    tables: Mapping[str, pd.DataFrame]
+    known: LabelImages
+    said: tuple[Event, ...]
+
+
+def collect(
+    images: Any,
+    labels: Any,
+    positions: Any,
+    columns: Mapping[str, str] | None,
+    size_px: Any,
+    size_um: Any,
+    plate: Any,
+    controls: Any,
+    scaled: str,
+    others: str,
+    turned: bool,
+    settings: Mapping[str, Any],
+    out: Any,
+    overwrite: bool,
+) -> Work[Cells]:
+    """Gather the cells; the parameters are those of the verb."""
+    _check(labels, positions, others, turned, scaled)
+    where = {"images": images, "labels": labels, **settings}
+    keep = partial(write_cells, given=where)
+    with results_folder(out, overwrite, plate, "cells", FILES, keep) as write:
+        made = yield from gathered(
+            images, labels, positions, columns, (size_px, size_um), plate, controls, scaled, others,
+            turned, settings,
+        )  # fmt: skip
+        yield from write(made)
+    return made if out is None else replace(made, path=meant(out))
+
+
+def gathered(
+    images: Any,
+    labels: Any,
+    positions: Any,
+    columns: Mapping[str, str] | None,
+    size: tuple[Any, Any],
+    plate: Any,
+    controls: Any,
+    scaled: str,
+    others: str,
+    turned: bool,
+    settings: Mapping[str, Any],
+) -> Work[Cells]:
+    """Gather the cells; the parameters are those of the verb."""
+    labelled = positions is None
+    work = (
+        _labelled(images, labels, settings)
+        if labelled
+        else _placed(images, positions, columns, settings)
+    )
+    found = yield from work
+    refuse_mixed(found.items)
+    wells = known_of(found.items, plate)
+    for text in wells.problems:
+        yield warn(text)
+    for text in wells.notes:
+        yield note(text)
+    table = _together(found, wells.rows)
+    cut, why = _cut(found, table, *size, others, turned)
+    if why:
+        yield note(why)
+    table = _with_padded(found.items, table, cut)
+    first = found.items[0].image
+    names = getattr(first, "channel_names", None) or map(str, range(first.shape[-1]))
+    if controls is not None:
+        controls_of(table, controls)
+    if scaled == "controls" and controls is None:
+        raise invalid("scaled", expected=say("{} with it", Argument("controls")), received=scaled)
+    made = Cells(
+        table, found.items, cut, labelled, tuple(names), controls, scaled, known=found.known
+    )  # type: ignore[arg-type]
+    yield note(f"{made}.")
+    return made
+
+
+def _check(labels: Any, positions: Any, others: str, turned: bool, scaled: str) -> None:
+    if (labels is None) == (positions is None):
+        expected = say("one of {} and {}", Argument("labels"), Argument("positions"))
+        received = "none" if labels is None else "both"
+        raise invalid("labels", expected=expected, received=received)
+    for name, value, words in (("others", others, ("kept", "blanked", "alone")),
+                               ("scaled", scaled, ("plate", "image", "controls"))):  # fmt: skip
+        if value not in words:
+            raise invalid(name, expected=one_of(words), received=value)
+    wanted = "turned" if turned else "others" if others != "kept" else None
+    if labels is None and wanted:
+        raise invalid(
+            wanted, expected=say("{} with it", Argument("labels")), received="positions alone"
+        )
+
+
+def _labelled(images: Any, labels: Any, settings: Mapping[str, Any]) -> Work[_Found]:
+    """Measure cells of label images, and with them the images."""
+    given, known = label_items(labels, images, ReadOptions(cached=False, **settings))
+    for text in (*given.problems, *said_once(given.items)):
+        yield warn(text)
+    for text in given.notes:
+        yield note(text)
+    items = with_spacing(given.items, known)
+    tables: dict[str, pd.DataFrame] = {}
+    failed: dict[str, str] = {}
+
+    def work(item: Item) -> pd.DataFrame:
+        own = replace(item, image=CachedSource(item.image))
+        return measured(own, True, None, known).table
+
+    with side_by_side(items, work, cores()) as begun:
+        for k, (item, finish) in enumerate(begun):
+            yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
+            try:
+                tables[item.id] = finish()
+            except (InvalidError, OSError) as error:
+                if k + 1 == len(items) and not tables:
+                    raise
+                failed[item.id] = str(error)
+    for name, text in failed.items():
+        yield warn(say("{} is left out: {}", name, text))
+    kept = tuple(item for item in items if item.id in tables)
+    return _Found(kept, tables, known, ())
+
+
+def _placed(
+    images: Any, positions: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]
+) -> Work[_Found]:
+    """Take cells from a table of positions."""
+    plain = {name: value for name, value in settings.items() if name != "pixel_size_um"}
+    given = gather_images(images, **plain)
+    for text in (*given.problems, *said_once(given.items)):
+        yield warn(text)
+    for text in given.notes:
+        yield note(text)
+    items = _sized(given.items, settings["pixel_size_um"])
+    found = positions_of(items, positions, columns)
+    for text in found.problems:
+        yield warn(text)
+    for text in found.notes:
+        yield note(text)
+    tables = {name: _named(name, one) for name, one in found.tables.items()}
+    return _Found(tuple(items), tables, LabelImages(), ())
+
+
+def _sized(items: Sequence[Item], size: Any) -> list[Item]:
+    """Give images the size of their pixels where it was told."""
+    if size is None:
+        return list(items)
+    several = tuple(size) if isinstance(size, (list, tuple)) else None
+    return [
+        replace(i, spacing_um=several or (float(size),) * (len(i.image.shape) - 1)) for i in items
+    ]
+
+
+def _named(image: str, table: pd.DataFrame) -> pd.DataFrame:
+    table = table.copy()
+    table.insert(0, "image", image)
+    return table
+
+
+def _together(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one table, with what is known of each image beside what is known of its cells."""
+    parts = []
+    for item in found.items:
+        own = found.tables[item.id].copy()
+        for name, value in beside(own.columns, rows[item.id]).items():
+            own[name] = [value] * len(own)
+        parts.append(own)
+    table = pd.concat([one for one in parts if len(one)] or parts, ignore_index=True)
+    if table.empty:
+        raise invalid(
+            "labels",
+            expected="cells",
+            received=f"none in {shown_names([i.id for i in found.items])}",
+        )
+    lead = [name for name in FIRST if name in table]
+    return table[[*lead, *(name for name in table if name not in lead)]]
+
+
+def _cut(
+    found: _Found, table: pd.DataFrame, size_px: Any, size_um: Any, others: str, turned: bool
+) -> tuple[Cut, str]:
+    """Decide how large crops are."""
+    first = found.items[0]
+    ndim = len(first.image.shape) - 1
+    if size_px is not None and size_um is not None:
+        expected = say("one of {} and {}", Argument("size_px"), Argument("size_um"))
+        raise invalid("size_px", expected=expected, received="both")
+    why = ""
+    if size_px is None and size_um is None:
+        size_px = USUAL_PX
+        if "major_axis_px" in table:
+            longest = float(np.nanquantile(table["major_axis_px"], LARGER))
+            size_px = max(8, 4 * round(2 * longest / 4))
+        why = f"Crops are {size_px} px wide" + (
+            ": twice the length of the larger cells." if "major_axis_px" in table else "."
+        )
+    size = size_of(size_px, size_um, first.spacing_um, ndim)
+    return Cut(size, others, turned), why  # type: ignore[arg-type]
+
+
+def _with_padded(items: Sequence[Item], table: pd.DataFrame, cut: Cut) -> pd.DataFrame:
+    axes = [f"centroid_{a}" for a in "zyx"[-len(cut.size_px) :]]
+    at, images = table[axes].to_numpy(float), table["image"].to_numpy()
+    reach = np.zeros(len(table), bool)
+    for item in items:
+        own = images == item.id
+        reach[own] = padded(at[own], cut, item.image.shape[:-1])
+    return table.assign(padded=reach)

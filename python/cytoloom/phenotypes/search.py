@@ -1,0 +1,236 @@
+"""Search for what is unlike controls: what the verb `novelty` composes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.given import is_file
+from ..datasets.listing import some
+from ..datasets.results_folder import results_folder
+from ..errors import invalid
+from ..events import Event, Work, warn
+from ..messages import counted
+from ..storage.atomic import meant
+from ..storage.tables import read_table
+from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, threshold
+from .found import FILES, Novelty
+from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
+from .measured import refuse_no_features
+from .table import controls_of, units_of
+
+Floats = np.ndarray
+BY = ("treatment", "concentration", "control", "well", "image")
+LEVEL = 0.05
+"""The rate of false discoveries that a list is asked for, as a rule."""
+FEW = 4
+"""Control wells of a plate from which on its features are scaled by them alone."""
+
+
+def searched(
+    features: Any,
+    controls: Any,
+    method: str,
+    rate: float,
+    by: str | None,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    seed: int,
+) -> Work[Novelty]:
+    """Find what is unlike controls; the parameters are those of the verb."""
+    write = lambda folder, found: found.write_to(folder)  # noqa: E731
+    with results_folder(out, overwrite, features, "novelty", FILES, write) as written:
+        found = yield from unlike(features, controls, method, rate, by, seed)
+        found = replace(found, out=None if out is None else meant(out))
+        yield from written(found)
+    return found
+
+
+def unlike(
+    features: Any, controls: Any, method: str, rate: float, by: str | None, seed: int
+) -> Work[Novelty]:
+    """Find what is unlike controls; the parameters are those of the verb."""
+    if not 0 < rate < 0.5:
+        raise invalid("rate", expected="a share above 0 and below 0.5", received=rate)
+    if method not in METHODS:
+        raise invalid("method", expected=f"one of {', '.join(METHODS)}", received=method)
+    need_sklearn()
+    table = read_features(features)
+    names = refuse_no_features(table)
+    if controls is None:
+        raise invalid("controls", expected="which cells are negative controls", received="none")
+    own = controls_of(table, controls)
+    units = units_of(table).to_numpy(str)
+    wells = sorted(set(units[own]))
+    if len(wells) < 2:
+        raise invalid(
+            "controls",
+            expected="cells of 2 or more control wells: some are held out to know the rate",
+            received=f"{counted(int(own.sum()), 'cell')} of {wells[0]}",
+        )
+    by = _by(table, by)
+    values, used, dropped = _scaled(table, names, own)
+    for text in dropped:
+        yield warn(text)
+    yield Event("progress", "fitting to the controls", 0, 3)
+    apart = held_out_scores(method, values[own], units[own], seed)
+    limit = threshold(apart, units[own], rate)
+    yield Event("progress", "scoring the cells", 1, 3)
+    scores = np.empty(len(table))
+    scores[own] = apart
+    if not own.all():
+        scores[~own] = fit(method, values[own], seed)(values[~own])
+    cells = table.drop(columns=names).assign(score=scores, outlier=scores > limit)
+    yield Event("progress", "comparing wells", 2, 3)
+    of_wells = by_well(cells, units, own, by)
+    hits, words = ranked(of_wells, by, seed)
+    if words:
+        yield warn(words)
+    return Novelty(hits, of_wells, cells, limit, method, rate, tuple(used), words)
+
+
+def read_features(features: Any) -> pd.DataFrame:
+    """Return a table of features, read where it is a file."""
+    if is_file(features):
+        path = Path(features).expanduser()
+        if not path.is_file():
+            raise invalid("features", expected="a file that is there", received=str(path))
+        return pd.read_parquet(path) if path.suffix == ".parquet" else read_table(path)
+    if not hasattr(features, "columns"):
+        raise invalid("features", expected="a table of features, or its file", received=features)
+    return pd.DataFrame(features).reset_index(drop=True)
+
+
+def _by(table: pd.DataFrame, by: str | None) -> str:
+    """Return the column of treatments."""
+    if by is not None and by not in table:
+        raise invalid(
+            "by", expected=f"one of the columns {some(list(map(str, table)))}", received=by
+        )
+    found = [by] if by else [n for n in BY if n in table and table[n].notna().any()]
+    if not found:
+        raise invalid("by", expected=f"a column {', '.join(BY)}", received="none")
+    return str(found[0])
+
+
+def _scaled(
+    table: pd.DataFrame, names: Sequence[str], own: np.ndarray
+) -> tuple[Floats, list[str], list[str]]:
+    """Scale features by the controls of their plate; what says nothing is left out, and said."""
+    values = table[list(names)].to_numpy(float)
+    bad = ~np.isfinite(values)
+    dropped = []
+    if bad.any():
+        which = [name for name, one in zip(names, bad.any(axis=0), strict=True) if one]
+        text = f"{counted(int(bad.any(axis=1).sum()), 'cell')} without {some(which)}"
+        dropped.append(f"{text}: taken for the median of the controls of the plate.")
+    plates = (
+        table["plate"].astype(str).to_numpy() if "plate" in table else np.zeros(len(table), str)
+    )
+    found, kept = np.empty_like(values), np.ones(len(names), bool)
+    for plate in dict.fromkeys(plates):
+        here = plates == plate
+        among = own & here
+        if not among.any():
+            raise invalid(
+                "controls",
+                expected="control wells on every plate",
+                received=f"none on {plate}",
+                remedy="Leave the plate out, or name its controls.",
+            )
+        middle = np.nanmedian(np.where(bad, np.nan, values)[among], axis=0)
+        filled = np.where(bad[here], np.nan_to_num(middle), values[here])
+        scaler = Scaler.of(np.where(bad[among], np.nan_to_num(middle), values[among]))
+        kept &= scaler.kept
+        spread = np.where(scaler.kept, scaler.spread, 1.0)
+        found[here] = (filled - scaler.middle) / spread
+    if not kept.any():
+        raise invalid("features", expected="features that vary among the controls", received="none")
+    flat = [name for name, one in zip(names, kept, strict=True) if not one]
+    if flat:
+        dropped.append(f"left out, alike in all controls: {some(flat)}.")
+    # one cell far off in one feature must not be all that a detector sees
+    return (
+        np.clip(found[:, kept], -50, 50),
+        [n for n, k in zip(names, kept, strict=True) if k],
+        dropped,
+    )
+
+
+def by_well(cells: pd.DataFrame, units: np.ndarray, own: np.ndarray, by: str) -> pd.DataFrame:
+    """Return a row per well: how many cells, and how many of them are outliers."""
+    lead = [name for name in ("plate", "well", "image") if name in cells]
+    lead = [name for name in lead if name != "image"] if "well" in lead else lead
+    rows = []
+    for unit in dict.fromkeys(units):
+        here = units == unit
+        one = cells[here]
+        row = {name: one[name].iloc[0] for name in dict.fromkeys([*lead, by])}
+        rows.append(row | {
+            "is_control": bool(own[here].all()),
+            "cells": int(here.sum()),
+            "outliers": float(one["outlier"].mean()),
+            "score": float(one["score"].median()),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def ranked(wells: pd.DataFrame, by: str, seed: int) -> tuple[pd.DataFrame, str]:
+    """Compare the wells of each treatment with the control wells of their plate.
+
+    Returns
+    -------
+    (DataFrame, str)
+        Hits, and what the number of wells does not allow.
+    """
+    controls = wells[wells["is_control"]]
+    rest = wells[~wells["is_control"]]
+    several = "plate" in wells and wells["plate"].nunique() > 1
+    keys = ["plate", by] if several else [by]
+    rows, least = [], []
+    for key, own in rest.groupby(keys, sort=False, dropna=False):
+        among = controls[controls["plate"] == own["plate"].iloc[0]] if several else controls
+        treated, other = own["outliers"].to_numpy(), among["outliers"].to_numpy()
+        difference, low, high = effect(treated, other)
+        least.append(smallest_p(len(treated), len(other)))
+        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+        rows.append({
+            **{("treatment" if name == by else name): value for name, value in named.items()},
+            "wells": len(own),
+            "cells": int(own["cells"].sum()),
+            "outliers": float(treated.mean()),
+            "effect": difference,
+            "low": low,
+            "high": high,
+            "p": permutation_p(treated, other, seed),
+        })  # fmt: skip
+    columns = [*(["plate"] if several else []), "treatment", "wells", "cells", "outliers", "effect",
+               "low", "high", "p", "q"]  # fmt: skip
+    if not rows:
+        return pd.DataFrame(columns=columns), "There is nothing beside the controls."
+    hits = pd.DataFrame(rows)
+    hits["q"] = benjamini_hochberg(hits["p"].to_numpy())
+    hits = hits.sort_values(["effect"], ascending=False, kind="stable", ignore_index=True)
+    return hits[columns], _too_few(least, len(controls))
+
+
+def _too_few(least: Sequence[float], controls: int) -> str:
+    """Say where so few wells cannot reach the q that a list is asked for."""
+    count = len(least)
+    # the q of one that stands alone with the smallest chance
+    reached = min(least) * count if least else math.nan
+    if not least or reached <= LEVEL:
+        return ""
+    return (
+        f"With {counted(controls, 'control well')} and {counted(count, 'treatment')} no q below "
+        f"{min(1.0, reached):.2g} can be reached by one of them alone: the list is ranked by "
+        "effect, and intervals tell more than q. More control wells, or more wells of each "
+        "treatment, help."
+    )
