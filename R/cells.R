@@ -49,10 +49,11 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
     "cells_gather",
     list(
       images = given, labels = if (!is.null(labels)) plain_label_images(labels),
-      positions = plain_table(positions), columns = as.list(columns), size_px = size_px,
-      size_um = size_um, plate = plain_table(plate), controls = plain_controls(controls),
-      scaled = scaled, others = others, turned = turned, channels = channels, axes = given$axes,
-      pattern = given$pattern, pixel_size_um = given$pixel_size_um,
+      positions = told_table(positions), columns = if (!is.null(columns)) as.list(columns),
+      size_px = size_px, size_um = size_um, plate = told_table(plate),
+      controls = told_controls(controls), scaled = scaled, others = others, turned = turned,
+      channels = channels, axes = given$axes, pattern = given$pattern,
+      pixel_size_um = given$pixel_size_um,
       out = plain_path(if (is.null(out)) tempfile("cells") else out, "out"), overwrite = overwrite
     ),
     progress
@@ -61,12 +62,12 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
 }
 
 # A data frame as it is, a file as its path, a pattern as it is.
-plain_table <- function(x) {
+told_table <- function(x) {
   if (is.character(x) && length(x) == 1 && file.exists(x)) normalizePath(x) else x
 }
 
 # Words as they are, columns with their words as lists.
-plain_controls <- function(x) {
+told_controls <- function(x) {
   if (is.list(x)) lapply(x, as.list) else x
 }
 
@@ -82,7 +83,7 @@ as.data.frame.cl_cells <- function(x, row.names = NULL, optional = FALSE, ...) {
 }
 
 # Where cells are, as Python opens them.
-plain_cells <- function(cells) {
+told_cells <- function(cells) {
   if (inherits(cells, "cl_cells")) {
     return(cells$path)
   }
@@ -119,15 +120,15 @@ cl_features <- function(cells, kinds = NULL, ..., out = NULL, overwrite = FALSE,
   table <- run_events(
     "cells_features",
     list(
-      cells = plain_cells(cells), kinds = kinds, out = if (!is.null(out)) plain_path(out, "out"),
+      cells = told_cells(cells), kinds = kinds, out = if (!is.null(out)) plain_path(out, "out"),
       overwrite = overwrite
     ),
     progress
   )
-  as_features(table)
+  featured(table)
 }
 
-as_features <- function(table) {
+featured <- function(table) {
   structure(table, class = unique(c("cl_features", class(table))))
 }
 
@@ -165,12 +166,12 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
   table <- run_events(
     "cells_encode",
     list(
-      model = plain_model(model), cells = plain_cells(cells), views = views,
+      model = model_path(model), cells = told_cells(cells), views = views,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
     ),
     progress
   )
-  as_features(table)
+  featured(table)
 }
 
 #' Cells that look like none of the controls, and treatments that have more of them
@@ -207,7 +208,7 @@ cl_novelty <- function(features, controls, ..., method = "mahalanobis", rate = 0
   found <- run_events(
     "cells_novelty",
     list(
-      features = plain_table(features), controls = plain_controls(controls), method = method,
+      features = told_table(features), controls = told_controls(controls), method = method,
       rate = rate, by = by, out = if (!is.null(out)) plain_path(out, "out"),
       overwrite = overwrite, seed = seed
     ),

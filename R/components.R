@@ -55,7 +55,8 @@ settings <- function() {
 #' @param patch_px Patch size in pixels, one number or one per axis; `NULL`: planned, 128 in 2-D
 #'   as a rule, see [cl_plan()].
 #' @param learning_rate Peak learning rate.
-#' @param optimizer `"adam"`, `"adamw"` or `"sgd"`.
+#' @param optimizer `"adam"`, `"adamw"`, `"sgd"` or `"adagrad"`.
+#' @param momentum Nesterov's, for `"sgd"`.
 #' @param weight_decay Decoupled weight decay, for `"adamw"`.
 #' @param schedule `"cosine"` or `"constant"`.
 #' @param warmup Share of the run in which the learning rate rises.
@@ -83,8 +84,8 @@ settings <- function() {
 #' cl_trainer(iterations = 500, augment = "strong")
 cl_trainer <- function(minutes = NULL, iterations = NULL, epochs = NULL, batch_size = NULL,
                        patch_px = NULL, learning_rate = 0.001, optimizer = "adam",
-                       weight_decay = 0, schedule = "cosine", warmup = 0.05, patience = NULL,
-                       augment = "default", foreground = 0.5, balance = TRUE,
+                       momentum = 0.9, weight_decay = 0, schedule = "cosine", warmup = 0.05,
+                       patience = NULL, augment = "default", foreground = 0.5, balance = TRUE,
                        precision = "auto", threads = NULL, devices = NULL, cache_gb = 2,
                        checkpoint_s = 30, annotators = "consensus", knots = NULL) {
   component("Trainer", settings())
@@ -136,6 +137,37 @@ cl_unet <- function(filters = 16, depth = 3, convs = 2, kernel = 3, residual = F
                     norm = "batch", dropout = 0, upsampling = "transposed", stem_stride = 2,
                     refine = TRUE, pooling = NULL, ndim = 2) {
   component("UNet", settings())
+}
+
+#' The network for cells: an autoencoder
+#'
+#' @param layers The way in, in the words of CellCognition Explorer, layers joined by `_`:
+#'   `c16.5r` is a convolution of 16 filters of 5 x 5 px, `p2` a max-pooling by 2, `d256.1r` a dense
+#'   layer of 256 units before which a tenth is dropped; `r` is ReLU, `s` sigmoid, of dense layers
+#'   `l` linear. The way out mirrors it, dense layers with the same weights.
+#' @param size_px Edges of the crops; `NULL`: those of the cells.
+#' @param corruption Share of the pixels that training sets to 0 before the way in.
+#' @return A list of class `cl_autoencoder`, for [cl_train()] with cells of [cl_cells()].
+#' @export
+#' @examples
+#' cl_autoencoder("c8.3r_p2_d16.0l")
+cl_autoencoder <- function(layers = "c16.5r_p2_c32.3r_p2_d256.1r_d64.0s", size_px = NULL,
+                           corruption = 0) {
+  component("Autoencoder", settings())
+}
+
+#' What to learn of cells: to give their crops back
+#'
+#' @param of `"controls"`: of control cells, where some were said to be; or `"all"`.
+#' @param samples Cells that are drawn from these at most.
+#' @param turned Whether training turns and flips them, each time anew.
+#' @param channels Of the crops; training takes those of the cells.
+#' @return A list of class `cl_reconstruction`, for [cl_train()] with cells of [cl_cells()].
+#' @export
+#' @examples
+#' cl_reconstruction(turned = TRUE)
+cl_reconstruction <- function(of = "controls", samples = 50000, turned = FALSE, channels = 1) {
+  component("Reconstruction", settings())
 }
 
 #' Random changes of image and labels together, for training

@@ -20,7 +20,8 @@ backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
 # Parquet; objects of affinities; vendors' formats; OME-Zarr; several processes; outlines of ImageJ;
-# pages of results; models as ONNX and for the BioImage Model Zoo; stores of runs in databases.
+# pages of results; models as ONNX and for the BioImage Model Zoo; stores of runs in databases;
+# what cells look like.
 extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
@@ -37,7 +38,8 @@ extras_known <- list(
     "onnx>=1.17", "tf2onnx>=1.16.1", "onnxruntime>=1.20", "bioimageio.core>=0.11",
     "pydantic!=2.14.*"
   ),
-  runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31")
+  runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31"),
+  cells = c("scikit-learn>=1.4", "pyarrow>=15")
 )
 
 backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi"))) {

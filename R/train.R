@@ -7,13 +7,15 @@
 #' [setTimeLimit()] or `R.utils::withTimeout()`, everywhere.
 #'
 #' @param data A folder with `images/` and `masks/` or `labels/`, a CSV file or data frame with
-#'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()].
+#'   columns image, label\[, group, split\], `list(images = , labels = )`, or [cl_data()]; or
+#'   cells of [cl_cells()].
 #' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"` (of stacks
 #'   `"affinities:3d"`), `"binary"`, `"distance"`, `"hot_distance"`, `"inner_distance"`,
 #'   `"classes:a,b,c"`, `"instances:a,b"` (a class for each object), `"MODULE:CLASS"` for one of
 #'   your own in Python, or with settings [cl_instances()], [cl_boundary()], [cl_affinities()],
-#'   [cl_binary()], [cl_distance()], [cl_classes()]. `NULL`: that of `start`, or `"instances"`.
-#' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()].
+#'   [cl_binary()], [cl_distance()], [cl_classes()]; of cells `"autoencoder"` or
+#'   [cl_reconstruction()]. `NULL`: that of `start`, or `"instances"`.
+#' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()]. Of cells a [cl_autoencoder()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.
 #' @param validation Share of the images (whole groups, where there are groups) held out to
@@ -52,7 +54,7 @@ cl_train <- function(data, task = NULL, network = NULL, trainer = NULL, normaliz
                      overwrite = FALSE, seed = 0, progress = "auto", ...) {
   no_dots(...)
   arguments <- list(
-    data = if (inherits(data, "cl_cells")) plain_cells(data) else plain_data(data),
+    data = if (inherits(data, "cl_cells")) told_cells(data) else plain_data(data),
     task = task,
     network = network,
     trainer = trainer,

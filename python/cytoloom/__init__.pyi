@@ -28,6 +28,7 @@ from .models.info import Info as Info
 from .models.info import info as info
 from .models.load import load as load
 from .models.model import Model as Model
+from .networks.autoencoder import Autoencoder as Autoencoder
 from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
 from .pages.report import report as report

@@ -46,6 +46,10 @@ COMMANDS = (
     "run compare",
     "run resume",
     "run remove",
+    "cells gather",
+    "cells features",
+    "cells encode",
+    "cells novelty",
     "rerun",
     "doctor",
 )

@@ -94,6 +94,7 @@ TRAINER = {
     "patch_px": (16,),
     "learning_rate": 0.01,
     "optimizer": "sgd",
+    "momentum": 0.5,
     "weight_decay": 0.1,
     "schedule": "constant",
     "warmup": 0.1,

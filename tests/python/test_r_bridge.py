@@ -373,7 +373,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
     assert named == [
         "fast", "parquet", "affinities", "vendor", "volumes", "cluster", "export", "report", "onnx",
-        "bioimageio", "runs",
+        "bioimageio", "runs", "cells",
     ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
@@ -489,6 +489,8 @@ MAN = {
     "run_start": "cl_run_start", "run_list": "cl_run_start", "run_show": "cl_run_start",
     "run_compare": "cl_run_start", "run_resume": "cl_run_start", "run_remove": "cl_run_start",
     "rerun": "cl_rerun",
+    "cells_gather": "cl_cells", "cells_features": "cl_features", "cells_encode": "cl_encode",
+    "cells_novelty": "cl_novelty",
 }  # fmt: skip
 
 

@@ -31,7 +31,8 @@ usual_calls <- function() {
   data <- list(data = nowhere, progress = FALSE)
   made <- c(
     "cl_affinities", "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance",
-    "cl_hot_distance", "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer"
+    "cl_hot_distance", "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer",
+    "cl_autoencoder", "cl_reconstruction"
   )
   c(
     stats::setNames(rep(list(list()), length(made)), made),
@@ -60,6 +61,10 @@ usual_calls <- function() {
       cl_run_start = list(runs = nowhere, progress = FALSE), cl_runs = list(progress = FALSE),
       cl_run_show = list(name = "a", progress = FALSE), cl_run_compare = list(progress = FALSE),
       cl_rerun = c(list(model = tiny_model()), data),
+      cl_cells = list(images = nowhere, labels = nowhere, progress = FALSE),
+      cl_features = list(cells = nowhere, progress = FALSE),
+      cl_encode = list(model = tiny_model(), cells = nowhere, progress = FALSE),
+      cl_novelty = list(features = nowhere, controls = "DMSO", progress = FALSE),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

@@ -121,7 +121,7 @@ makers <- list(
   Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
   Binary = cl_binary, Classes = cl_classes, Instances = cl_instances, Boundary = cl_boundary,
   Affinities = cl_affinities, Distance = cl_distance, InnerDistance = cl_inner_distance,
-  HotDistance = cl_hot_distance,
+  HotDistance = cl_hot_distance, Autoencoder = cl_autoencoder, Reconstruction = cl_reconstruction,
   CrossEntropyDice = function(class_weights = NULL, smooth = 1) {
     cl_loss("ce_dice", class_weights, smooth)
   },
@@ -210,7 +210,8 @@ test_that("the formals of verbs are what Python declares", {
     convert = cl_convert,
     run_start = cl_run_start, run_list = cl_runs, run_show = cl_run_show,
     run_compare = cl_run_compare, run_resume = cl_run_resume, run_remove = cl_run_remove,
-    rerun = cl_rerun
+    rerun = cl_rerun, cells_gather = cl_cells, cells_features = cl_features,
+    cells_encode = cl_encode, cells_novelty = cl_novelty
   )
   expect_setequal(names(verbs), unlist(call_python("verbs")))
   for (name in names(verbs)) {

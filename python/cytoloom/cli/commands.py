@@ -344,7 +344,13 @@ COMMANDS = {
         },
     ),
     "cells_features": Command(
-        "cells features cells/ --out features.csv", _featured, {"out": "features.csv"}
+        "cells features cells/ --out features.csv",
+        _featured,
+        {"out": "features.csv"},
+        {"kinds": {"nargs": "+", "metavar": "KIND"}},
+    ),
+    "cells_encode": Command(
+        "cells encode cells.cytoloom cells/ --out codes.csv", _featured, {"out": "codes.csv"}
     ),
     "cells_novelty": Command(
         "cells novelty features.csv --controls negative --by treatment --out novelty/", _compared

@@ -125,21 +125,26 @@ class _Built:
         names = {p.name for p in parameters}
         self._foreign = "task" not in names and bool(names & MODELS)
         self._components = {
-            p.name: (component, [o for o in _of(component) if o.name not in taken])
+            p.name: [
+                (component, [o for o in _of(component) if o.name not in taken])
+                for component in any_of
+            ]
             for p in parameters
-            if (component := _component(p.annotation)) is not None
+            if (any_of := _components(p.annotation))
         }
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add all options to a parser, those of a component in a group."""
         own = [*self._options, *self._reading]
-        fields = [option for _, of in self._components.values() for option in of]
+        fields = [o for any_of in self._components.values() for _, of in any_of for o in of]
         names = {option.name for option in (*own, *fields) if not option.positional}
         for option in own:
             option.add(parser, names)
-        for name, (component, options) in self._components.items():
-            words = docstrings.summary(component.__doc__).replace("`", "")
-            _add_fields(parser.add_argument_group(name, words), component, options, names)
+        for name, any_of in self._components.items():
+            for component, options in any_of:
+                words = docstrings.summary(component.__doc__).replace("`", "")
+                title = name if component is any_of[0][0] else f"{name}, or"
+                _add_fields(parser.add_argument_group(title, words), component, options, names)
         if self._foreign:
             parser.add_argument("--task", metavar="MODULE:CLASS", help=FOREIGN)
             names.add("task")
@@ -151,8 +156,9 @@ class _Built:
         given = {option.name: option.value(args) for option in self._options}
         if self._foreign and args.task is not None:
             _know(given, args.task)
-        for name, (component, fields) in self._components.items():
-            given[name] = component_of(component, fields, args)
+        for name, any_of in self._components.items():
+            made = [component_of(component, fields, args) for component, fields in any_of]
+            given[name] = _the_one(name, [one for one in made if one is not None])
         how = {option.name: option.value(args) for option in self._reading}
         if given.get(self._command.images_with):
             _refuse_given(how, self._command.images_with)
@@ -161,6 +167,14 @@ class _Built:
 
             given["data"] = as_data(given["data"], **how)
         return self._command.tell(_drained(self._verb.events(**given), args), args)
+
+
+def _the_one(name: str, made: list[Any]) -> Any:
+    """Return the component of which options were given; None where there were none."""
+    if len(made) > 1:
+        several = " and ".join(type(one).__name__ for one in made)
+        raise invalid(name, expected="options of one", received=f"some of {several}")
+    return made[0] if made else None
 
 
 def _refuse_given(how: Mapping[str, Any], other: str) -> None:
@@ -190,7 +204,7 @@ def _example(name: str, verb: Verb[..., Any]) -> str:
 def _option(parameter: Parameter, command: Command) -> Option | None:
     """Return the option of a parameter; None where it is a component, or for the call alone."""
     name = parameter.name
-    if name == "progress" or _component(parameter.annotation) is not None:
+    if name == "progress" or _components(parameter.annotation):
         return None
     default = command.defaults.get(name, parameter.default)
     more = {**MORE.get(name, {}), **command.more.get(name, {})}
@@ -214,11 +228,11 @@ def _add_fields(group: Any, component: Any, options: list[Option], names: set[st
         option.add(places.get(option.name, group), names)
 
 
-def _component(annotation: str) -> Any:
-    """Return the component that an annotation names; None where it is something else."""
-    name = annotation.removesuffix(" | None")
-    found = getattr(cytoloom, name, None) if name.isidentifier() else None
-    return found if inspect.isclass(found) and dataclasses.is_dataclass(found) else None
+def _components(annotation: str) -> list[Any]:
+    """Return the components that an annotation names; none where it is something else."""
+    found = [getattr(cytoloom, one, None) for one in annotation.removesuffix(" | None").split(" | ")
+             if one.isidentifier()]  # fmt: skip
+    return [one for one in found if inspect.isclass(one) and dataclasses.is_dataclass(one)]
 
 
 def _reading() -> list[Option]:

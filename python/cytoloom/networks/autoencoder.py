@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..components import component
-from ..components.rules import below_one
+from ..components.rules import Rule, below_one, ruled
 from ..errors import invalid
 from ..runtime.backend import require
 from .layers import seed_of
@@ -120,9 +120,8 @@ class Autoencoder(Network):
     layers : str, default "c16.5r_p2_c32.3r_p2_d256.1r_d64.0s"
         The way in: c convolution (filters.width), p max-pooling, d dense (units.tenths dropped);
         r ReLU, s sigmoid, l linear.
-    size_px : tuple of int, default (60, 60)
-        Of the crops, (y, x); what poolings multiply to must divide it. Training takes that of the
-        cells.
+    size_px : tuple of int, optional
+        Of the crops, (y, x); what poolings multiply to must divide it. Default: that of the cells.
     corruption : float, default 0.0
         Share of the pixels of a crop that training sets to 0 before the way in, which is to find
         them again.
@@ -137,16 +136,19 @@ class Autoencoder(Network):
     """
 
     layers: str = ORIGINAL
-    size_px: tuple[int, ...] = (60, 60)
+    size_px: tuple[int, ...] | None = ruled(
+        None, Rule("whole numbers above 0", 1, whole=True, length=0)
+    )
     corruption: float = below_one(0.0)
 
     def __post_init__(self) -> None:
         factor = self.grid_px[0]
-        size = tuple(self.size_px)
+        if self.size_px is None:
+            return
+        given = self.size_px if isinstance(self.size_px, (list, tuple)) else (self.size_px,)
+        size = tuple(map(int, given if len(given) > 1 else (*given, *given)))
         object.__setattr__(self, "size_px", size)
-        if len(size) != 2 or any(
-            isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in size
-        ):
+        if len(size) != 2:
             raise invalid("size_px", expected="two whole numbers above 0", received=self.size_px)
         if any(n % factor for n in size):
             below, above = (
@@ -178,7 +180,8 @@ class Autoencoder(Network):
     @property
     def words(self) -> str:
         """What a plan says of it."""
-        return f"{self.layers}, {self.size_px[0]} x {self.size_px[1]} px"
+        size = "" if self.size_px is None else f", {self.size_px[0]} x {self.size_px[1]} px"
+        return f"{self.layers}{size}"
 
     @property
     def features(self) -> int:
@@ -214,6 +217,8 @@ class Autoencoder(Network):
             Nothing here depends on it.
         """
         keras = require(ndim=2)
+        if self.size_px is None:
+            raise invalid("size_px", expected="edges of the crops, to build it", received=None)
         made = layers_of(self.layers)
         ((name, channels),) = heads.items()
         image = keras.Input((*self.size_px, inputs["image"]), dtype="float32", name="image")

@@ -17,6 +17,7 @@ from ..datasets.unlabelled import gather_images
 from ..datasets.views import CachedSource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
+from ..images.normalize import Normalize, Stats
 from ..measurement.collect import measured
 from ..measurement.given import LabelImages, label_items, with_spacing
 from ..messages import Argument, one_of, say
@@ -43,7 +44,7 @@ class _Found:
     items: tuple[Item, ...]
     tables: Mapping[str, pd.DataFrame]
     known: LabelImages
-    said: tuple[Event, ...]
+    ends: Mapping[str, Stats]
 
 
 def collect(
@@ -114,7 +115,15 @@ def gathered(
     if scaled == "controls" and controls is None:
         raise invalid("scaled", expected=say("{} with it", Argument("controls")), received=scaled)
     made = Cells(
-        table, found.items, cut, labelled, tuple(names), controls, scaled, known=found.known
+        table,
+        found.items,
+        cut,
+        labelled,
+        tuple(names),
+        controls,
+        scaled,
+        known=found.known,
+        ends=found.ends,
     )  # type: ignore[arg-type]
     yield note(f"{made}.")
     return made
@@ -145,17 +154,18 @@ def _labelled(images: Any, labels: Any, settings: Mapping[str, Any]) -> Work[_Fo
         yield note(text)
     items = with_spacing(given.items, known)
     tables: dict[str, pd.DataFrame] = {}
+    ends: dict[str, Stats] = {}
     failed: dict[str, str] = {}
 
-    def work(item: Item) -> pd.DataFrame:
+    def work(item: Item) -> tuple[pd.DataFrame, Stats]:
         own = replace(item, image=CachedSource(item.image))
-        return measured(own, True, None, known).table
+        return measured(own, True, None, known).table, Normalize().fit(own.image)
 
     with side_by_side(items, work, cores()) as begun:
         for k, (item, finish) in enumerate(begun):
             yield Event("progress", f"image {k + 1}/{len(items)}: {item.id}", k, len(items))
             try:
-                tables[item.id] = finish()
+                tables[item.id], ends[item.id] = finish()
             except (InvalidError, OSError) as error:
                 if k + 1 == len(items) and not tables:
                     raise
@@ -163,7 +173,7 @@ def _labelled(images: Any, labels: Any, settings: Mapping[str, Any]) -> Work[_Fo
     for name, text in failed.items():
         yield warn(say("{} is left out: {}", name, text))
     kept = tuple(item for item in items if item.id in tables)
-    return _Found(kept, tables, known, ())
+    return _Found(kept, tables, known, ends)
 
 
 def _placed(
@@ -183,7 +193,7 @@ def _placed(
     for text in found.notes:
         yield note(text)
     tables = {name: _named(name, one) for name, one in found.tables.items()}
-    return _Found(tuple(items), tables, LabelImages(), ())
+    return _Found(tuple(items), tables, LabelImages(), {})
 
 
 def _sized(items: Sequence[Item], size: Any) -> list[Item]:

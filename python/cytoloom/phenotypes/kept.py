@@ -16,7 +16,7 @@ from ..datasets.items import Item, shown_names
 from ..datasets.unlabelled import gather_images
 from ..errors import invalid
 from ..images.files import write_labels
-from ..images.normalize import Normalize
+from ..images.normalize import Normalize, Stats
 from ..measurement.given import LabelImages, label_items, read_object_labels, with_spacing
 from ..messages import said_by
 from ..storage.atomic import meant
@@ -114,6 +114,7 @@ def _record(cells: Cells, given: Mapping[str, Any]) -> dict[str, Any]:
         "controls": cells.controls,
         "scaled": cells.scaled,
         "normalize": to_plain(cells.normalize),
+        "ends": {name: to_plain(one) for name, one in cells.ends.items()},
     }
 
 
@@ -146,6 +147,7 @@ def read_cells(folder: Any) -> Cells:
         given, ids = dict(record["given"]), [str(name) for name in record["images"]]
         cut = Cut(tuple(map(int, record["size_px"])), record["others"], bool(record["turned"]))
         normalize = from_plain(record["normalize"], Normalize)
+        ends = {str(k): from_plain(v, Stats) for k, v in record["ends"].items()}
         if record["format"] != FORMAT:
             raise ValueError(f"format {record['format']}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -165,7 +167,7 @@ def read_cells(folder: Any) -> Cells:
     table = read_table(path / TABLE)
     return Cells(
         table, kept, cut, "labels" in given, tuple(names), record["controls"], record["scaled"],
-        normalize, known, path,
+        normalize, known, path, ends,
     )  # fmt: skip
 
 

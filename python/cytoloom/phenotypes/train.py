@@ -17,7 +17,7 @@ from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder
 from ..models.model import Model
 from ..models.record import Part
-from ..networks.autoencoder import Autoencoder, layers_of
+from ..networks.autoencoder import Autoencoder
 from ..runtime import backend
 from ..tasks.reconstruction import Reconstruction
 from ..training.learn import learn
@@ -88,7 +88,9 @@ def _network(cells: Any, given: Given) -> Autoencoder:
     network = given.network or Autoencoder.for_size(cells.cut.size_px)
     if not isinstance(network, Autoencoder):
         raise invalid("network", expected="an Autoencoder for cells", received=network)
-    layers_of(network.layers)
+    if network.size_px not in (None, cells.cut.size_px):
+        expected = f"that of the cells, {cells.cut.size_px} px"
+        raise invalid("size_px", expected=expected, received=network.size_px)
     return replace(network, size_px=cells.cut.size_px)
 
 

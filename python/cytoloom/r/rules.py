@@ -30,6 +30,8 @@ COMPONENTS = (
     cl.tasks.Distance,
     cl.tasks.HotDistance,
     cl.tasks.InnerDistance,
+    cl.tasks.Reconstruction,
+    cl.Autoencoder,
     cl.DataSplit,
     *cl.losses.NAMES.values(),
 )

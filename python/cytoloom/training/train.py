@@ -11,6 +11,7 @@ from ..events import Work, verb
 if TYPE_CHECKING:
     from ..images.normalize import Normalize
     from ..models.model import Model
+    from ..networks.autoencoder import Autoencoder
     from ..networks.unet import UNet
     from ..tasks.task import Task
     from .trainer import Trainer
@@ -21,7 +22,7 @@ def train(
     data: Any,
     *,
     task: str | Task | None = None,
-    network: UNet | None = None,
+    network: UNet | Autoencoder | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
     validation: Any = 0.2,
@@ -40,15 +41,16 @@ def train(
     ----------
     data : folder, Data, arrays, CSV or DataFrame
         Images with labels: a folder with ``images/`` and ``masks/`` or ``labels/``; a pair of
-        arrays or of lists of arrays; a table with columns image, label[, group, split].
+        arrays or of lists of arrays; a table with columns image, label[, group, split]. Or the
+        cells that `cells` gathered, or their folder.
     task : str or task, optional
         What to learn: "instances" (touching objects told apart; the default), "boundary",
         "affinities" (of stacks "affinities:3d"), "binary", "distance", "hot_distance",
         "inner_distance", "classes:background,NAME,..." or "instances:NAME,..." (a class for each
-        object), or "MODULE:CLASS" for a task of your own. A component such as `tasks.Classes`
-        says more. With `start`, default that of this model.
-    network : UNet, optional
-        Default: planned from the images, see `plan`.
+        object), or "MODULE:CLASS" for a task of your own; of cells "autoencoder". A component such
+        as `tasks.Classes` says more. With `start`, default that of this model.
+    network : UNet or Autoencoder, optional
+        Default: planned from the images, see `plan`; of cells an `Autoencoder`.
     trainer : Trainer, optional
         How long and how; default 10 minutes.
     normalize : Normalize, optional

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from ..components import component
 from ..components.arguments import checked
-from ..components.rules import Between, Rule, at_least, count, positive, ruled, share
+from ..components.rules import Between, Rule, at_least, below_one, count, positive, ruled, share
 from ..errors import GuessWarning
 from ..messages import Either, say
 from ..patches.augment import PRESETS, Augment
@@ -53,8 +53,10 @@ class Trainer:
         larger than the images need.
     learning_rate : float, default 0.001
         Peak learning rate.
-    optimizer : {"adam", "adamw", "sgd"}, default "adam"
-        How weights follow gradients; "sgd" has Nesterov momentum 0.9.
+    optimizer : {"adam", "adamw", "sgd", "adagrad"}, default "adam"
+        How weights follow gradients; "sgd" has Nesterov's momentum.
+    momentum : float, default 0.9
+        For "sgd".
     weight_decay : float, default 0.0
         Decoupled weight decay, for "adamw".
     schedule : {"cosine", "constant"}, default "cosine"
@@ -105,7 +107,8 @@ class Trainer:
         None, Rule("whole numbers above 0", 1, whole=True, length=0)
     )
     learning_rate: float = positive(1e-3)
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adam"
+    momentum: float = below_one(0.9)
     weight_decay: float = at_least(0, 0.0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = share(0.05)
@@ -242,7 +245,9 @@ class Trainer:
             (doi:10.48550/arXiv.1711.05101).
         """
         if self.optimizer == "sgd":
-            return keras.optimizers.SGD(self.learning_rate, momentum=0.9, nesterov=True)
+            return keras.optimizers.SGD(self.learning_rate, self.momentum, nesterov=True)
+        if self.optimizer == "adagrad":
+            return keras.optimizers.Adagrad(self.learning_rate)
         if self.optimizer == "adamw":
             return keras.optimizers.AdamW(self.learning_rate, weight_decay=self.weight_decay)
         return keras.optimizers.Adam(self.learning_rate)
