@@ -201,8 +201,8 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #' table <- data.frame(well = wells, treatment = drug,
 #'   shape_area_px = rnorm(600) + 3 * (drug == "drug"))
 #' try(cl_novelty(table, controls = "DMSO"))
-cl_novelty <- function(features, controls, ..., method = "mahalanobis", rate = 0.05, by = NULL,
-                       out = NULL, overwrite = FALSE, seed = 0, progress = "auto") {
+cl_novelty <- function(features, controls = NULL, ..., method = "mahalanobis", rate = 0.05,
+                       by = NULL, out = NULL, overwrite = FALSE, seed = 0, progress = "auto") {
   no_dots(...)
   if (is.data.frame(features)) class(features) <- "data.frame"
   found <- run_events(

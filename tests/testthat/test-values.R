@@ -142,7 +142,7 @@ test_that("a setting out of its range is told where it is made, without Python",
   expect_error(cl_trainer(minutes = NA), "Received: NA.")
   expect_error(cl_trainer(minutes = Inf), "Received: Inf.")
   expect_error(cl_trainer(iterations = c(1, 2)), "a whole number, 1 or more.*c\\(1, 2\\)")
-  expect_error(cl_trainer(optimizer = "adm"), 'one of "adam", "adamw", "sgd". Received: "adm".')
+  expect_error(cl_trainer(optimizer = "adm"), '"adamw", "sgd", "adagrad". Received: "adm".')
   expect_error(cl_trainer(minutes = 1, epochs = 2), "one of minutes, iterations, epochs")
   expect_error(cl_trainer(augment = "foo"), 'Expected a cl_augment\\(\\), NULL, "none".*"foo"')
   expect_error(cl_trainer(knots = 3), "rows of three numbers: .* Received: 3.")

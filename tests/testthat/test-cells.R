@@ -1,0 +1,97 @@
+# Two treatments: one with small nuclei. One field a well.
+simulated_plate <- function(wells = paste0("A", sprintf("%02d", 1:6)), drugged = c("A05", "A06")) {
+  made <- lapply(seq_along(wells), function(k) {
+    size <- if (wells[k] %in% drugged) c(8, 12) else c(14, 22)
+    cl_simulate(shape = c(96, 96), count = 8, diameter_px = size, seed = k)
+  })
+  list(
+    images = stats::setNames(lapply(made, `[[`, "image"), wells),
+    labels = stats::setNames(lapply(made, `[[`, "labels"), wells),
+    plate = data.frame(
+      well = wells, treatment = ifelse(wells %in% drugged, "drug", "DMSO"), dose = seq_along(wells)
+    )
+  )
+}
+
+gathered <- function(..., out = NULL) {
+  made <- simulated_plate()
+  cl_cells(
+    made$images, made$labels,
+    plate = made$plate, controls = list(treatment = "DMSO"), size_px = 24, out = out,
+    progress = FALSE, ...
+  )
+}
+
+test_that("cells are a table with what is known of their wells", {
+  need_python()
+  cells <- gathered()
+  expect_s3_class(cells, "cl_cells")
+  table <- as.data.frame(cells)
+  expect_identical(sort(unique(table$well)), paste0("A0", 1:6))
+  expect_identical(unique(table$treatment[table$well == "A05"]), "drug")
+  expect_type(table$padded, "logical")
+  expect_output(print(cells), "cells of 6 wells; [0-9]+ of them of 4 control wells")
+  again <- cl_features(cells$path, kinds = "shape", progress = FALSE)
+  expect_identical(nrow(again), nrow(table))
+})
+
+test_that("positions of anybody's will do", {
+  need_python()
+  plate <- simulated_plate()
+  at <- data.frame(image = "A01", Location_Center_X = c(20, 40), Location_Center_Y = c(30, 50))
+  cells <- cl_cells(plate$images["A01"], positions = at, size_px = 16, progress = FALSE)
+  expect_equal(cells$table$centroid_x, c(20, 40))
+  expect_equal(cells$table$centroid_y, c(30, 50))
+})
+
+test_that("features are a data frame and a matrix", {
+  need_python()
+  features <- cl_features(gathered(), progress = FALSE)
+  expect_s3_class(features, c("cl_features", "data.frame"))
+  values <- as.matrix(features)
+  expect_type(values, "double")
+  expect_identical(nrow(values), nrow(features))
+  expect_true(all(grepl("^(shape|intensity|texture)_", colnames(values))))
+  area <- tapply(features$shape_area_px, features$treatment, mean)
+  expect_lt(area[["drug"]], 0.6 * area[["DMSO"]])
+  expect_s3_class(stats::prcomp(values[, apply(values, 2, stats::sd) > 0], scale. = TRUE), "prcomp")
+})
+
+test_that("a treatment that makes nuclei small is a hit", {
+  need_python()
+  features <- cl_features(gathered(), kinds = "shape", progress = FALSE)
+  found <- cl_novelty(features, controls = list(treatment = "DMSO"), progress = FALSE)
+  expect_s3_class(found, "cl_novelty")
+  expect_identical(as.data.frame(found)$treatment, "drug")
+  expect_gt(found$hits$low, 0)
+  expect_identical(nrow(found$cells), nrow(features))
+  expect_setequal(found$wells$well, unique(features$well))
+  expect_output(print(found), "drug")
+  expect_match(found$note, "control wells")
+})
+
+test_that("an autoencoder learns and encodes", {
+  need_python()
+  cells <- gathered()
+  model <- cl_train(
+    cells,
+    task = cl_reconstruction(turned = TRUE), network = cl_autoencoder("c4.3r_p2_d6.0l"),
+    trainer = cl_trainer(iterations = 3, batch_size = 8), progress = FALSE
+  )
+  expect_s3_class(model, "cl_model")
+  codes <- cl_encode(model, cells, progress = FALSE)
+  expect_identical(colnames(as.matrix(codes)), paste0("learned_", 0:5))
+  expect_true(all(is.finite(codes$reconstruction_error)))
+  expect_error(
+    cl_train(cells, task = "binary", progress = FALSE), "`task`. Expected \"autoencoder\" for cells"
+  )
+})
+
+test_that("what cannot be meant is said", {
+  need_python()
+  expect_error(gathered(others = "gone"), "`others`")
+  expect_error(cl_features(3), "Invalid `cells`. Expected cells of cl_cells\\(\\)")
+  expect_error(cl_novelty(data.frame(well = "A01"), controls = "DMSO"), "`features`")
+  plate <- simulated_plate()
+  expect_error(cl_cells(plate$images, progress = FALSE), "one of `labels` and `positions`")
+})
