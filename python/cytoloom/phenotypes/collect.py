@@ -123,7 +123,7 @@ def gathered(
         controls,
         scaled,
         known=found.known,
-        ends=found.ends,
+        _ends=found.ends,
     )  # type: ignore[arg-type]
     yield note(f"{made}.")
     return made

@@ -57,8 +57,6 @@ class Cells:
         How they are.
     path : Path or None
         The folder that they were written to.
-    ends : dict of str to Stats
-        Percentiles of images, by id, that were measured when their cells were.
     """
 
     table: pd.DataFrame
@@ -71,7 +69,7 @@ class Cells:
     normalize: Normalize = field(default_factory=Normalize)
     known: LabelImages = field(default_factory=LabelImages, repr=False)
     path: Path | None = None
-    ends: Mapping[str, Stats] = field(default_factory=dict, repr=False)
+    _ends: Mapping[str, Stats] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         what = "well" if "well" in self.table and self.table["well"].notna().all() else "image"
@@ -112,7 +110,7 @@ class Cells:
         Of a plate, or its control wells, it is the median over their images: where a treatment
         makes all of an image brighter, that is to be seen.
         """
-        own = {i.id: self.ends.get(i.id) or self.normalize.fit(i.image) for i in self.items}
+        own = {i.id: self._ends.get(i.id) or self.normalize.fit(i.image) for i in self.items}
         if self.scaled == "image":
             return own
         first = self.table.drop_duplicates("image").set_index("image")

@@ -114,7 +114,7 @@ def _record(cells: Cells, given: Mapping[str, Any]) -> dict[str, Any]:
         "controls": cells.controls,
         "scaled": cells.scaled,
         "normalize": to_plain(cells.normalize),
-        "ends": {name: to_plain(one) for name, one in cells.ends.items()},
+        "ends": {name: to_plain(one) for name, one in cells._ends.items()},
     }
 
 
