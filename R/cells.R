@@ -7,8 +7,8 @@
 #'   pattern, a data frame with a column `image`, a matrix or a list of these.
 #' @param labels Label images of any program, one number for each cell, as [cl_measure()] takes
 #'   them.
-#' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`, and
-#'   `x` and `y` in px (with `_um` behind their names in micrometres), as CellProfiler's or
+#' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`,
+#'   and `x` and `y` in px (with `_um` behind their names in micrometres), as CellProfiler's or
 #'   anybody's.
 #' @param ... Must be empty.
 #' @param columns Named vector: what `x`, `y`, `z`, `image`, `object` and `frame` are called in
@@ -20,12 +20,12 @@
 #'   `Index.idx.xml` of Harmony, the `.HTD` of MetaXpress; or a pattern of names such as
 #'   `"{plate}_{well}_s{site}"`. Wells are A01 or A1. Without it wells are read from names of images
 #'   where all have one.
-#' @param controls Which cells are negative controls: the word for them in the column control, group,
-#'   treatment or type; wells; or a named list of columns with their words.
-#' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"` by
-#'   itself, or the `"controls"` of a plate.
-#' @param others Of other cells in the square around a cell: `"kept"`; `"blanked"`; or `"alone"`: all
-#'   that is not the cell is blanked.
+#' @param controls Which cells are negative controls: the word for them in the column control,
+#'   group, treatment or type; wells; or a named list of columns with their words.
+#' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"`
+#'   by itself, or the `"controls"` of a plate.
+#' @param others Of other cells in the square around a cell: `"kept"`; `"blanked"`; or `"alone"`:
+#'   all that is not the cell is blanked.
 #' @param turned Whether the main axis of each cell is laid along x.
 #' @param channels,axes,pattern,pixel_size_um How images are read, as in [cl_data()].
 #' @param out Folder for the table and for where images and labels are; images in memory are written
@@ -98,16 +98,16 @@ told_cells <- function(cells) {
 #' One row of numbers for each cell, ready for [stats::prcomp()] and the like.
 #'
 #' @param cells From [cl_cells()], or the folder that it wrote.
-#' @param kinds Some of `"shape"` (area, axes, outline), `"intensity"` (brightness and its spread, the
-#'   ring around, inner and outer part, correlation of channels) and `"texture"` (co-occurrences and
-#'   grain); default all three where there are labels, else the last two.
+#' @param kinds Some of `"shape"` (area, axes, outline), `"intensity"` (brightness and its spread,
+#'   the ring around, inner and outer part, correlation of channels) and `"texture"` (co-occurrences
+#'   and grain); default all three where there are labels, else the last two.
 #' @param ... Must be empty.
 #' @param out CSV or Parquet file for the table.
 #' @param overwrite Replace the file that is at `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame of class `cl_features`, a row per cell: what is known of it, and the
-#'   features, whose names begin with what they are, such as `shape_area_px`. `as.matrix()` gives the
-#'   features alone.
+#'   features, whose names begin with what they are, such as `shape_area_px`. `as.matrix()` gives
+#'   the features alone.
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 5)
@@ -189,9 +189,9 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #' @param overwrite Replace what an earlier call wrote to `out`.
 #' @param seed The same seed gives the same result.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return A list of class `cl_novelty`: `hits` (a row per treatment: `wells`, `cells`, `outliers`, a
-#'   share, `effect` beside control wells with its 95 % interval over wells, `low` and `high`, `p` of
-#'   wells dealt out at random, `q` of Benjamini and Hochberg), `wells`, `cells`, `threshold` and
+#' @return A list of class `cl_novelty`: `hits` (a row per treatment: `wells`, `cells`, `outliers`,
+#'   a share, `effect` beside control wells with its 95 % interval over wells, `low` and `high`, `p`
+#'   of wells dealt out at random, `q` of Benjamini and Hochberg), `wells`, `cells`, `threshold` and
 #'   `note`. `as.data.frame()` gives the hits.
 #' @export
 #' @examplesIf cl_available()

@@ -5,7 +5,8 @@
 #'
 #' @param folder New folder, or `NULL`.
 #' @param kind `"nuclei"` (many touch), `"cells"` (two channels; classes cytoplasm and nucleus) or
-#'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people.
+#'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people; without one
+#'   also `"screen"`: plates of wells with treatments.
 #' @param images How many images to write; with `folder` only.
 #' @param seed The same seed gives the same images, another seed others.
 #' @param people How many annotators there are, for `kind = "annotators"`; with `folder` only.
@@ -13,8 +14,12 @@
 #' @param ... Without `folder`, in which case one image is made: its settings, such as
 #'   `shape = c(128, 128)`, `count = 40`, `diameter_px = c(16, 30)` and `touching = 0.75`; `optics`,
 #'   a list of `blur_px`, `photons` (120; fewer are noisier), `read_noise`, `background`, `haze` and
-#'   `unevenness`.
-#' @return The folder, invisibly; or a list of `image` and `labels`.
+#'   `unevenness`. Of a screen: `effects`, a named list of treatments, each a list of phenotype
+#'   (`"none"`, `"condensed"`, `"translocated"`, `"granular"`), strength and prevalence from 0 to 1,
+#'   and wells; `plates`, `controls` (wells called DMSO), `count` (cells in a well), `plate_effect`,
+#'   `edge_effect` and `well_effect` of the light.
+#' @return The folder, invisibly; or a list of `image` and `labels`; of a screen of `images`,
+#'   `labels`, `plate` (a row per well) and `affected` (numbers of nuclei), for [cl_cells()].
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 8)

@@ -95,3 +95,18 @@ test_that("what cannot be meant is said", {
   plate <- simulated_plate()
   expect_error(cl_cells(plate$images, progress = FALSE), "one of `labels` and `positions`")
 })
+
+test_that("a screen of known truth goes all the way", {
+  need_python()
+  made <- cl_simulate(
+    kind = "screen", effects = list(drug = list("condensed", 1, 0.5, 2)), controls = 4, count = 6,
+    shape = c(96, 96)
+  )
+  expect_setequal(made$plate$treatment, c("DMSO", "drug"))
+  cells <- cl_cells(
+    made$images, made$labels,
+    plate = made$plate, controls = "negative", size_px = 24, progress = FALSE
+  )
+  expect_identical(sort(unique(cells$table$treatment)), c("DMSO", "drug"))
+  expect_gt(length(unlist(made$affected)), 0)
+})

@@ -229,10 +229,11 @@ def _add_fields(group: Any, component: Any, options: list[Option], names: set[st
 
 
 def _components(annotation: str) -> list[Any]:
-    """Return the components that an annotation names; none where it is something else."""
-    found = [getattr(cytoloom, one, None) for one in annotation.removesuffix(" | None").split(" | ")
-             if one.isidentifier()]  # fmt: skip
-    return [one for one in found if inspect.isclass(one) and dataclasses.is_dataclass(one)]
+    """Return the components that an annotation names; none where it is something else, too."""
+    names = annotation.removesuffix(" | None").split(" | ")
+    found = [getattr(cytoloom, one, None) if one.isidentifier() else None for one in names]
+    plain = all(inspect.isclass(one) and dataclasses.is_dataclass(one) for one in found)
+    return found if plain else []
 
 
 def _reading() -> list[Option]:

@@ -533,11 +533,11 @@ def _surface_scores(
 def _simulate(kind: str, arguments: Any = None) -> Plain:
     from .. import simulate
 
-    if kind not in ("nuclei", "cells", "nuclei_3d"):
+    if kind not in ("nuclei", "cells", "nuclei_3d", "screen"):
         remedy = "What several people drew is written to files: pass `folder`."
         raise invalid(
             "kind",
-            expected="nuclei, cells or nuclei_3d",
+            expected="nuclei, cells, nuclei_3d or screen",
             received=kind,
             remedy=remedy if kind == "annotators" else "",
         )
@@ -550,8 +550,8 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
             raise invalid(name, expected=settings, received="an argument of this name")
     if given.get("optics") is not None:
         given["optics"] = _optics(given["optics"])
-    image, labels = make(**given)
-    return {"image": image, "labels": labels}
+    made = make(**given)
+    return vars(made) if kind == "screen" else dict(zip(("image", "labels"), made, strict=True))
 
 
 def _optics(settings: Any) -> Any:

@@ -5,3 +5,6 @@ from .people import annotators as annotators
 from .scenes import cells as cells
 from .scenes import nuclei as nuclei
 from .scenes import nuclei_3d as nuclei_3d
+from .screens import Effect as Effect
+from .screens import Screen as Screen
+from .screens import screen as screen
