@@ -130,9 +130,6 @@ class Autoencoder(Network):
     --------
     >>> Autoencoder().features, Autoencoder().grid_px
     (64, (4, 4))
-    >>> Autoencoder("c8.3r_p2_d16.0s", size_px=(25, 25))
-    Traceback (most recent call last):
-    cytoloom.errors.InvalidError: Invalid `size_px`. Expected multiples of 2 px, by which ...
     """
 
     layers: str = ORIGINAL
@@ -142,14 +139,25 @@ class Autoencoder(Network):
     corruption: float = below_one(0.0)
 
     def __post_init__(self) -> None:
-        factor = self.grid_px[0]
         if self.size_px is None:
             return
         given = self.size_px if isinstance(self.size_px, (list, tuple)) else (self.size_px,)
         size = tuple(map(int, given if len(given) > 1 else (*given, *given)))
         object.__setattr__(self, "size_px", size)
-        if len(size) != 2:
-            raise invalid("size_px", expected="two whole numbers above 0", received=self.size_px)
+
+    def refuse_size(self) -> None:
+        """Refuse crops that this network cannot see.
+
+        Examples
+        --------
+        >>> Autoencoder("c8.3r_p2_d16.0s", size_px=(25, 25)).refuse_size()
+        Traceback (most recent call last):
+        cytoloom.errors.InvalidError: Invalid `size_px`. Expected multiples of 2 px, by which ...
+        """
+        factor, size = self.grid_px[0], self.size_px
+        if size is None or len(size) != 2:
+            expected = "two whole numbers above 0, the edges of crops"
+            raise invalid("size_px", expected=expected, received=size)
         if any(n % factor for n in size):
             below, above = (
                 tuple(max(factor, (n // factor + k) * factor) for n in size) for k in (0, 1)
@@ -217,8 +225,8 @@ class Autoencoder(Network):
             Nothing here depends on it.
         """
         keras = require(ndim=2)
-        if self.size_px is None:
-            raise invalid("size_px", expected="edges of the crops, to build it", received=None)
+        self.refuse_size()
+        assert self.size_px is not None
         made = layers_of(self.layers)
         ((name, channels),) = heads.items()
         image = keras.Input((*self.size_px, inputs["image"]), dtype="float32", name="image")

@@ -91,7 +91,9 @@ def _network(cells: Any, given: Given) -> Autoencoder:
     if network.size_px not in (None, cells.cut.size_px):
         expected = f"that of the cells, {cells.cut.size_px} px"
         raise invalid("size_px", expected=expected, received=network.size_px)
-    return replace(network, size_px=cells.cut.size_px)
+    network = replace(network, size_px=cells.cut.size_px)
+    network.refuse_size()
+    return network
 
 
 def _split(
