@@ -21,6 +21,7 @@ import kills
 from cytoloom.cli import main
 from cytoloom.datasets.data import as_data
 from cytoloom.evaluation import by_blocks
+from cytoloom.evaluation.by_blocks import Room
 from cytoloom.events import result_of
 from cytoloom.images import blocks, parts
 from cytoloom.metrics import contingency as tables
@@ -322,6 +323,50 @@ def test_what_was_killed_goes_on(nuclei, model, large, tmp_path, monkeypatch):
     assert not (out / ".evaluating").exists()
     read = pd.read_csv(out / "scores.csv")
     assert read["value"].tolist() == pytest.approx(mine.summary["value"].tolist())
+
+
+def test_killed_when_scores_are_ready_blocks_stay_until_these_are_written(
+    nuclei, model, large, tmp_path, monkeypatch
+):
+    data = as_data(nuclei).with_unknown(UNKNOWN)
+    large(100, 64)
+    out, find, seen = tmp_path / "scores", looked_through.find_in_block, []
+
+    def counts(job, k, workers=None):
+        seen.append(k)
+        return find(job, k, workers)
+
+    def dies(*args, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(looked_through, "find_in_block", counts)
+    with monkeypatch.context() as before:
+        before.setattr("cytoloom.evaluation.scores.put_in_place", dies)
+        with pytest.raises(KeyboardInterrupt):
+            cl.evaluate(model, data, out=out, **HOW)
+    assert (out / ".evaluating").exists()
+    assert not (out / "scores.csv").exists()
+    with monkeypatch.context() as after:
+        after.setattr(Room, "clear", lambda self, all_done: None)
+        cl.evaluate(model, data, out=out, **HOW)
+    assert sorted(seen) == list(range(6)), "no block was looked at twice"
+    # what was left is cleared up, and scores are there as after any other run
+    assert (out / ".evaluating").exists()
+    with pytest.raises(cl.InvalidError, match="without results"):
+        cl.evaluate(model, data, out=out, **HOW)
+    assert not (out / ".evaluating").exists()
+    # of others, which are to take the place of these, blocks stay
+    with monkeypatch.context() as midway:
+        midway.setattr("cytoloom.evaluation.scores.put_in_place", dies)
+        with pytest.raises(KeyboardInterrupt):
+            cl.evaluate(model, data, out=out, views=4, overwrite=True, **HOW)
+    with pytest.raises(cl.InvalidError, match="without results"):
+        cl.evaluate(model, data, out=out, views=4, **HOW)
+    assert (out / ".evaluating").exists()
+    seen.clear()
+    cl.evaluate(model, data, out=out, views=4, overwrite=True, **HOW)
+    assert seen == []
+    assert not (out / ".evaluating").exists()
 
 
 def test_two_models_are_compared_on_a_volume(nuclei, model, large, tmp_path, monkeypatch, capsys):

@@ -21,6 +21,7 @@ def results_folder(
     verb: str,
     names: Sequence[str],
     write: Callable[[Path, Any], None],
+    begin: Callable[[Path], None] | None = None,
 ) -> Iterator[Callable[[Any], Iterator[Event]]]:
     """Have a folder for results while they are made; yield what writes them there.
 
@@ -38,11 +39,15 @@ def results_folder(
         Files that are written, the last that by which such results are known.
     write : callable
         From the folder and the results; writes them.
+    begin : callable, optional
+        Given the folder; clears up in it before anything else.
     """
     if out is None:
         yield lambda results: iter(())
         return
     with claimed(out, verb) as (folder, lock):
+        if begin is not None:
+            begin(folder)
         refuse_results(folder, names, overwrite)
         refuse_inputs([folder / name for name in names], [data] if is_file(data) else [])
 

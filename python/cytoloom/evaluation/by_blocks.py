@@ -22,14 +22,17 @@ from ..objects.part import boxes_of
 from ..prediction.blockwise.begun import Begun
 from ..prediction.blockwise.cut import check_edges, edges_of
 from ..prediction.blockwise.looked_through import Block, FoundInBlocks, InBlocks, look_through
-from ..storage.atomic import leave_empty, make_folder, meant, remove_folder
+from ..storage.atomic import leave_empty, make_folder, meant, remove_folder, sha256_of
 from ..storage.names import file_names
-from ..storage.results import SCORING
+from ..storage.results import REPLACING, SCORED, SCORING
+from ..storage.tables import write_table
 from ..tasks.found import Found
 from ..tasks.pairs import Pairs
 from ..volumes.work import check_workers, need_dask
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..models.model import Model
     from ..tasks.task import Task
 
@@ -91,26 +94,50 @@ class Room:
 
     def __init__(self, folder: Path | None, overwrite: bool = False) -> None:
         self._folder, self._overwrite = folder, overwrite
-        self._made: list[Path] = []
+        self._made: list[Begun] = []
 
     def begun(self, name: str) -> Begun:
         """Return where the blocks of an image are kept."""
         if self._folder is None:
-            self._made.append(Path(tempfile.mkdtemp(prefix="cytoloom-")))
-            return Begun(self._made[-1], True)
+            self._made.append(Begun(Path(tempfile.mkdtemp(prefix="cytoloom-")), True))
+            return self._made[-1]
         (file,) = file_names([name]).values()
         place = self._folder / SCORING / file
         make_folder(place, place)
-        self._made.append(place)
-        return Begun(place, self._overwrite)
+        self._made.append(Begun(place, self._overwrite))
+        return self._made[-1]
+
+    def end(self, summary: pd.DataFrame) -> None:
+        """Keep by what it will be known that the scores are written, before they are."""
+        if self._folder is None:
+            return
+        for begun in self._made:
+            write_table(summary, begun.folder / SCORED)
+            begun.state.end({SCORED: sha256_of(begun.folder / SCORED)})
 
     def clear(self, all_done: bool) -> None:
         """Remove blocks; of scores with a folder only when they are written, if there are some."""
-        for place in self._made:
-            if all_done or self._folder is None or not any((place / "blocks").glob("*")):
-                remove_folder(place)
+        for begun in self._made:
+            if all_done or self._folder is None or not any(begun.blocks.glob("*")):
+                _remove(begun)
             if self._folder is not None:
-                leave_empty(place.parent)
+                leave_empty(begun.folder.parent)
+
+
+def _remove(begun: Begun) -> None:
+    """Remove blocks, and only then by what they are known."""
+    begun.clear()
+    remove_folder(begun.folder)
+
+
+def clear_scored(folder: Path) -> None:
+    """Remove the blocks of scores that are written, which a kill at the very end has left."""
+    for place in sorted(path for path in (folder / SCORING).glob("*") if path.is_dir()):
+        begun = Begun(place, False)
+        cleared = not begun.state.begun and not os.path.lexists(begun.blocks)
+        if cleared or begun.state.has_ended(folder / REPLACING / SCORED, folder / SCORED):
+            _remove(begun)
+    leave_empty(folder / SCORING)
 
 
 @contextlib.contextmanager

@@ -91,12 +91,14 @@ def evaluate(
     from ..prediction.blockwise.looked_through import InBlocks
     from ..volumes.clients import client_of
     from ..volumes.work import Hands
-    from .by_blocks import room_for
+    from .by_blocks import clear_scored, room_for
     from .scores import FILES, write_scores
     from .scoring import score
 
     with (
-        results_folder(out, overwrite, data, "evaluate", FILES, write_scores) as write,
+        results_folder(
+            out, overwrite, data, "evaluate", FILES, write_scores, clear_scored
+        ) as write,
         room_for(out, overwrite) as room,
         client_of(client) as reached,
         Hands(workers, reached) as hands,
@@ -105,5 +107,6 @@ def evaluate(
         scores: Scores = yield from score(
             model, data, allow_training_images, rescale, views, room, how
         )
+        room.end(scores.summary)
         yield from write(scores)
     return scores
