@@ -20,8 +20,8 @@
 #'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
 #'   which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
 #'   refused.
-#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must see
-#'   the image and the folder of temporary files by the same paths.
+#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must
+#'   see the image and the folder of temporary files by the same paths.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_comparison`: the data frames

@@ -22,8 +22,8 @@
 #'   extra `cluster`. At most as many as there are cores. Other images are scored by one process,
 #'   which uses all cores: where no image is that large, `block_px`, `workers` and `client` are
 #'   refused.
-#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must see
-#'   the image and `out`, or without it the folder of temporary files, by the same paths.
+#' @param client Whose workers predict them instead, see [predict()][predict.cl_model]. They must
+#'   see the image and `out`, or without it the folder of temporary files, by the same paths.
 #' @param progress `TRUE`, `FALSE` or `"auto"`.
 #' @param ... Must be empty.
 #' @return A list of class `cl_scores` of data frames: `summary` (metric, value, low and high of

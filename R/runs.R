@@ -101,9 +101,9 @@ print.cl_grid <- function(x, ...) {
 #' @param name Name of a run.
 #' @param store Folder, or address of a database such as `"sqlite:///runs.db"` (which needs
 #'   `cl_install(extras = "runs")`).
-#' @param client Whose workers train the runs, each one at a time, instead of this process: the address
-#'   of a scheduler of Dask, `"tcp://10.0.0.1:8786"`, or the file that it writes. They must see store
-#'   and images by the same paths, from the same working directory.
+#' @param client Whose workers train the runs, each one at a time, instead of this process: the
+#'   address of a scheduler of Dask, `"tcp://10.0.0.1:8786"`, or the file that it writes. They must
+#'   see store and images by the same paths, from the same working directory.
 #' @param metric By which runs are sorted; `NULL`: that by which their models are known.
 #' @param out Folder for the tables and a picture of a comparison.
 #' @param overwrite Replace the comparison that is in `out`.
