@@ -22,6 +22,7 @@ from cytoloom.cli import commands
 from cytoloom.datasets import data
 from cytoloom.events import Verb, Work, note, verb, warn
 from cytoloom.messages import Setting, command_of, say
+from cytoloom.tasks import NAMES, STACKS
 
 COMMANDS = (
     "train",
@@ -373,6 +374,17 @@ def test_every_simple_field_of_a_component_is_an_option(capsys: pytest.CaptureFi
     lacking = [name for name in fields if f" --{name.replace('_', '-')}" not in said]
     assert lacking == ["knots", "pooling"]
     assert "(a share from 0 to 1; default: 0.05)" in said
+
+
+def test_the_help_of_training_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of planning refers to it: the list is there once."""
+    for command in ("train", "plan"):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        words = said.rpartition("--task TASK")[2].partition(" --")[0]
+        assert all(f'"{name}"' in words for name in (*NAMES, STACKS)) == (command == "train")
+        assert "as for train" in words or command == "train"
 
 
 def test_simulate_writes_pairs_and_repeats(folder: Path, tmp_path: Path) -> None:

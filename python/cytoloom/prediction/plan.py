@@ -44,10 +44,7 @@ def plan(
         A model that is to be applied to the image block by block, into OME-Zarr. Three parts of it
         are tried; settings of a training are refused, then.
     task : str or task, default "instances"
-        What to learn: "instances" (touching objects told apart; the default), "boundary",
-        "affinities" (of stacks "affinities:3d"), "binary", "distance", "hot_distance",
-        "inner_distance", "classes:background,NAME,..." or "instances:NAME,..." (a class for each
-        object), or "MODULE:CLASS" for a task of your own. Or a component.
+        What to learn, as for `train`.
     minutes : float, optional
         Wall time of the training. Default that of `trainer`.
     memory_gb : float, optional
