@@ -204,11 +204,10 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 cl_novelty <- function(features, controls = NULL, ..., method = "mahalanobis", rate = 0.05,
                        by = NULL, out = NULL, overwrite = FALSE, seed = 0, progress = "auto") {
   no_dots(...)
-  if (is.data.frame(features)) class(features) <- "data.frame"
   found <- run_events(
     "cells_novelty",
     list(
-      features = told_table(features), controls = told_controls(controls), method = method,
+      features = told_features(features), controls = told_controls(controls), method = method,
       rate = rate, by = by, out = if (!is.null(out)) plain_path(out, "out"),
       overwrite = overwrite, seed = seed
     ),
@@ -226,4 +225,118 @@ print.cl_novelty <- function(x, ...) {
 #' @export
 as.data.frame.cl_novelty <- function(x, row.names = NULL, optional = FALSE, ...) {
   x$hits
+}
+
+#' Cells by well, how good the controls are, how replicates agree
+#'
+#' @param features From [cl_features()] or [cl_encode()], the `cells` of [cl_novelty()], or a data
+#'   frame or file like these: a row per cell.
+#' @param controls Which cells are negative controls, as in [cl_cells()].
+#' @param positives Which are positive controls, for Z' and SSMD.
+#' @param columns Which columns; `NULL`: all features, or score and outlier where there are none.
+#' @param by The column of treatments; default treatment, else concentration, control or well.
+#' @param dose The column of doses; `NULL`: concentration, where there is one.
+#' @param ... Must be empty.
+#' @param out Folder for `by_well.csv`, `well_quality.csv`, `well_replicates.csv` and
+#'   `well_doses.csv`.
+#' @param overwrite Replace what an earlier call wrote to `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A list of class `cl_wells`: `wells` (a row per well: of each column the median of its
+#'   cells and its robust z beside the control wells of the plate), `quality` (Z' and SSMD by
+#'   column), `replicates` (correlation of wells of one treatment, and whether it is above that of
+#'   95 % of the pairs of different ones) and `doses` (mean over wells with its 95 % interval by
+#'   dose). `as.data.frame()` gives the wells.
+#' @export
+#' @examplesIf cl_available()
+#' cells <- data.frame(
+#'   well = c("A01", "A02", "A03", "A04"), control = c("neg", "neg", "neg", NA),
+#'   shape_area_px = c(1, 2, 3, 9)
+#' )
+#' as.data.frame(cl_wells(cells, controls = "neg", progress = FALSE))
+cl_wells <- function(features, controls = NULL, ..., positives = NULL, columns = NULL, by = NULL,
+                     dose = NULL, out = NULL, overwrite = FALSE, progress = "auto") {
+  no_dots(...)
+  found <- run_events(
+    "cells_wells",
+    list(
+      features = told_features(features), controls = told_controls(controls),
+      positives = told_controls(positives), columns = columns, by = by, dose = dose,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
+    ),
+    progress
+  )
+  structure(found, class = "cl_wells")
+}
+
+# A table without the class of features, a file as its path.
+told_features <- function(features) {
+  if (is.data.frame(features)) class(features) <- "data.frame"
+  told_table(features)
+}
+
+#' @export
+print.cl_wells <- function(x, ...) {
+  cat(x$text, "\n", sep = "")
+  invisible(x)
+}
+
+#' @export
+as.data.frame.cl_wells <- function(x, row.names = NULL, optional = FALSE, ...) {
+  x$wells
+}
+
+#' Which kinds of features tell controls apart, and whether learning paid
+#'
+#' @param features From [cl_features()], with the kinds that are to be compared: measured ones,
+#'   `"random"` ones, `"learned"` ones.
+#' @param controls Which cells are negative controls, as in [cl_cells()]; two wells or more.
+#' @param positives Which are positive controls; two wells or more.
+#' @param ... Must be empty.
+#' @param method The detector, as in [cl_novelty()].
+#' @param by The column of treatments, for how replicates agree; default treatment, else
+#'   concentration, control or well.
+#' @param out Folder for `kinds.csv`.
+#' @param overwrite Replace what an earlier call wrote to `out`.
+#' @param seed Of folds of wells, and of wells drawn for intervals.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return A list of class `cl_feature_comparison`: `table` (a row per kind: `auroc`, the chance
+#'   that a cell of a positive control well is more unlike the negative ones than a cell of a
+#'   negative control well that the detector has not seen, `low` and `high`, its 95 % interval over
+#'   wells, `agreement` of replicates, `better`) and `words`, whether learning paid.
+#'   `as.data.frame()` gives the table.
+#' @export
+#' @examplesIf cl_available()
+#' set.seed(1)
+#' wells <- rep(sprintf("A%02d", 1:8), each = 40)
+#' control <- ifelse(wells > "A04", "pos", "neg")
+#' table <- data.frame(
+#'   well = wells, control = control, shape_area_px = rnorm(320) + 2 * (control == "pos"),
+#'   random_0 = rnorm(320)
+#' )
+#' try(cl_compare_features(table, "neg", positives = "pos", progress = FALSE))
+cl_compare_features <- function(features, controls = NULL, ..., positives = NULL,
+                                method = "mahalanobis", by = NULL, out = NULL, overwrite = FALSE,
+                                seed = 0, progress = "auto") {
+  no_dots(...)
+  found <- run_events(
+    "cells_compare",
+    list(
+      features = told_features(features), controls = told_controls(controls),
+      positives = told_controls(positives), method = method, by = by,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite, seed = seed
+    ),
+    progress
+  )
+  structure(found, class = "cl_feature_comparison")
+}
+
+#' @export
+print.cl_feature_comparison <- function(x, ...) {
+  cat(x$text, "\n", sep = "")
+  invisible(x)
+}
+
+#' @export
+as.data.frame.cl_feature_comparison <- function(x, row.names = NULL, optional = FALSE, ...) {
+  x$table
 }

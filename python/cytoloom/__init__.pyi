@@ -38,7 +38,9 @@ from .phenotypes.encode import encode as encode
 from .phenotypes.features import features as features
 from .phenotypes.found import Novelty as Novelty
 from .phenotypes.gathered import Cells as Cells
+from .phenotypes.kinds import compare_features as compare_features
 from .phenotypes.novelty import novelty as novelty
+from .phenotypes.per_well import wells as wells
 from .prediction.plan import plan as plan
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions

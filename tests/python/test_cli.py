@@ -51,6 +51,8 @@ COMMANDS = (
     "cells features",
     "cells encode",
     "cells novelty",
+    "cells wells",
+    "cells compare",
     "rerun",
     "doctor",
 )

@@ -490,7 +490,8 @@ MAN = {
     "run_compare": "cl_run_start", "run_resume": "cl_run_start", "run_remove": "cl_run_start",
     "rerun": "cl_rerun",
     "cells_gather": "cl_cells", "cells_features": "cl_features", "cells_encode": "cl_encode",
-    "cells_novelty": "cl_novelty",
+    "cells_novelty": "cl_novelty", "cells_wells": "cl_wells",
+    "cells_compare": "cl_compare_features",
 }  # fmt: skip
 
 

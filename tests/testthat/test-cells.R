@@ -110,3 +110,23 @@ test_that("a screen of known truth goes all the way", {
   expect_identical(sort(unique(cells$table$treatment)), c("DMSO", "drug"))
   expect_gt(length(unlist(made$affected)), 0)
 })
+
+test_that("wells and kinds of features are tables", {
+  need_python()
+  features <- cl_features(gathered(), kinds = c("shape", "intensity"), progress = FALSE)
+  controls <- list(treatment = "DMSO")
+  positives <- list(treatment = "drug")
+  wells <- cl_wells(features, controls, positives = positives, progress = FALSE)
+  table <- as.data.frame(wells)
+  expect_identical(sum(table$is_positive), 2L)
+  area <- features$shape_area_px[features$well == "A01"]
+  expect_equal(table$shape_area_px[table$well == "A01"], stats::median(area))
+  own <- table$shape_area_px[table$is_control]
+  z <- (table$shape_area_px - stats::median(own)) / stats::mad(own)
+  expect_equal(table$shape_area_px_z, z, tolerance = 1e-4)
+  expect_output(print(wells), "z_prime")
+  kinds <- cl_compare_features(features, controls, positives = positives, progress = FALSE)
+  expect_identical(as.data.frame(kinds)$features, c("shape", "intensity", "measured"))
+  expect_true(all(kinds$table$auroc > 0.5))
+  expect_output(print(kinds), "auroc")
+})

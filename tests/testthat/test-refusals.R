@@ -65,6 +65,8 @@ usual_calls <- function() {
       cl_features = list(cells = nowhere, progress = FALSE),
       cl_encode = list(model = tiny_model(), cells = nowhere, progress = FALSE),
       cl_novelty = list(features = nowhere, controls = "DMSO", progress = FALSE),
+      cl_wells = list(features = nowhere, controls = "DMSO", progress = FALSE),
+      cl_compare_features = list(features = nowhere, controls = "DMSO", progress = FALSE),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

@@ -211,7 +211,8 @@ test_that("the formals of verbs are what Python declares", {
     run_start = cl_run_start, run_list = cl_runs, run_show = cl_run_show,
     run_compare = cl_run_compare, run_resume = cl_run_resume, run_remove = cl_run_remove,
     rerun = cl_rerun, cells_gather = cl_cells, cells_features = cl_features,
-    cells_encode = cl_encode, cells_novelty = cl_novelty
+    cells_encode = cl_encode, cells_novelty = cl_novelty, cells_wells = cl_wells,
+    cells_compare = cl_compare_features
   )
   expect_setequal(names(verbs), unlist(call_python("verbs")))
   for (name in names(verbs)) {

@@ -355,6 +355,14 @@ COMMANDS = {
     "cells_novelty": Command(
         "cells novelty features.csv --controls negative --by treatment --out novelty/", _compared
     ),
+    "cells_wells": Command(
+        "cells wells features.csv --controls negative --positives positive --out wells/",
+        _compared,
+        more={"columns": {"nargs": "+", "metavar": "COLUMN"}},
+    ),
+    "cells_compare": Command(
+        "cells compare features.csv --controls negative --positives positive", _compared
+    ),
     "rerun": Command("rerun nuclei.cytoloom data/train", _repeated, more={"data": {"nargs": "?"}}),
 }
 WORDS = {

@@ -75,8 +75,8 @@ def unlike(
             expected="cells of 2 or more control wells: some are held out to know the rate",
             received=f"{counted(int(own.sum()), 'cell')} of {wells[0]}",
         )
-    by = _by(table, by)
-    values, used, dropped = _scaled(table, names, own)
+    by = treatments_of(table, by)
+    values, used, dropped = scaled_by_plate(table, names, own)
     for text in dropped:
         yield warn(text)
     yield Event("progress", "fitting to the controls", 0, 3)
@@ -108,7 +108,7 @@ def read_features(features: Any) -> pd.DataFrame:
     return pd.DataFrame(features).reset_index(drop=True)
 
 
-def _by(table: pd.DataFrame, by: str | None) -> str:
+def treatments_of(table: pd.DataFrame, by: str | None) -> str:
     """Return the column of treatments."""
     if by is not None and by not in table:
         raise invalid(
@@ -120,7 +120,7 @@ def _by(table: pd.DataFrame, by: str | None) -> str:
     return str(found[0])
 
 
-def _scaled(
+def scaled_by_plate(
     table: pd.DataFrame, names: Sequence[str], own: np.ndarray
 ) -> tuple[Floats, list[str], list[str]]:
     """Scale features by the controls of their plate; what says nothing is left out, and said."""

@@ -20,7 +20,7 @@ ABOUT = ("control", "group", "treatment", "type")
 """Columns that may say which wells are controls, the surest first."""
 
 
-def controls_of(table: pd.DataFrame, controls: Any) -> NDArray[np.bool_]:
+def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> NDArray[np.bool_]:
     """Tell which cells are of control wells.
 
     Parameters
@@ -31,6 +31,8 @@ def controls_of(table: pd.DataFrame, controls: Any) -> NDArray[np.bool_]:
         The word for controls in the first of the columns control, group, treatment or type that
         has it; wells, such as ``["A01", "B12"]``; or columns with their words,
         ``{"treatment": ["DMSO", "water"]}``.
+    name : str, default "controls"
+        What the argument is called.
 
     Returns
     -------
@@ -49,45 +51,47 @@ def controls_of(table: pd.DataFrame, controls: Any) -> NDArray[np.bool_]:
     ([True, True, False], [False, False, True])
     """
     if isinstance(controls, Mapping):
-        return _by_columns(table, controls)
+        return _by_columns(table, controls, name)
     words = [str(one) for one in ([controls] if isinstance(controls, str) else controls or ())]
     if not words:
-        raise invalid("controls", expected=_EXPECTED, received=controls)
+        raise invalid(name, expected=_EXPECTED, received=controls)
     wells = [well_of(word) for word in words]
     if all(wells) and "well" in table:
         found = table["well"].isin(wells)
         if found.any():
             return np.asarray(found, bool)
-    for column in (name for name in ABOUT if name in table):
+    for column in (one for one in ABOUT if one in table):
         found = table[column].astype(str).isin(words)
         if found.any():
             return np.asarray(found, bool)
-    there = [f"{name}: {some(_words(table[name]))}" for name in ABOUT if name in table]
+    there = [f"{one}: {some(_words(table[one]))}" for one in ABOUT if one in table]
     got = f"{', '.join(words)}; there is {'; '.join(there)}" if there else (
         f"{', '.join(words)}, and no column {', '.join(ABOUT)}"
     )  # fmt: skip
-    raise invalid("controls", expected=_EXPECTED, received=got)
+    raise invalid(name, expected=_EXPECTED, received=got)
 
 
 _EXPECTED = "a word for control wells, wells, or columns with their words"
 
 
-def _by_columns(table: pd.DataFrame, controls: Mapping[str, Any]) -> NDArray[np.bool_]:
+def _by_columns(
+    table: pd.DataFrame, controls: Mapping[str, Any], argument: str
+) -> NDArray[np.bool_]:
     found = np.ones(len(table), bool)
     for name, words in controls.items():
         if name not in table:
             raise invalid(
-                "controls", expected=f"one of the columns {some(list(table))}", received=name
+                argument, expected=f"one of the columns {some(list(table))}", received=name
             )
         own = [words] if isinstance(words, str) or not isinstance(words, Sequence) else words
         one = table[name].astype(str).isin([str(w) for w in own])
         if not one.any():
             got = f"{', '.join(map(str, own))}; there is {some(_words(table[name]))}"
-            raise invalid("controls", expected=f"words of the column {name}", received=got)
+            raise invalid(argument, expected=f"words of the column {name}", received=got)
         found &= np.asarray(one, bool)
     if not found.any():
         got = "none that is all of them"
-        raise invalid("controls", expected="cells of these columns and words", received=got)
+        raise invalid(argument, expected="cells of these columns and words", received=got)
     return found
 
 
@@ -121,3 +125,17 @@ def of_words(count: int, units: int) -> str:
     '40 cells of 2 wells'
     """
     return f"{counted(count, 'cell')} of {counted(units, 'well')}"
+
+
+def plates_of(table: pd.DataFrame) -> NDArray[np.str_]:
+    """Return of each row its plate; all "" where there is one plate only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plates_of(pd.DataFrame({"plate": ["p1", None]})).tolist()
+    ['p1', '']
+    """
+    if "plate" not in table:
+        return np.full(len(table), "")
+    return np.where(table["plate"].isna(), "", table["plate"].astype(str)).astype(str)

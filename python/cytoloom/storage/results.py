@@ -74,6 +74,11 @@ _OF_VERBS = {
     "consensus": ((AGREED,), (AGREED,)),
     "review": ((ACCEPTED, STEPS), (STEPS,)),
     "cells": (("cells.json", "cells.csv"), ("cells.csv",)),
+    "wells": (
+        ("well_quality.csv", "well_replicates.csv", "well_doses.csv", "by_well.csv"),
+        ("by_well.csv",),
+    ),
+    "compare_features": (("kinds.csv",), ("kinds.csv",)),
     "novelty": (("novelty_cells.csv", "novelty_wells.csv", "hits.csv"), ("hits.csv",)),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
