@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 # What tests, docs and benchmarks show does not depend on whether OpenVINO is installed.
 export CYTOLOOM_ENGINE ?= keras
 
-.PHONY: help demo test test-python test-long test-exports test-pages test-store test-viewers test-volume test-cluster lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
+.PHONY: help demo test test-python test-long test-exports test-pages test-store test-viewers test-anndata test-volume test-cluster lint docs docs-pages docs-r bench bench-quick setup-r check-r test-r-modern test-backends clean
 
 help:
 	@echo "make demo           simulate nuclei, train, evaluate, predict; look in demo-out/"
@@ -26,6 +26,7 @@ help:
 	@echo "make test-pages     pages of results in Chromium, without a window (a minute)"
 	@echo "make test-store     a store of runs on a PostgreSQL server of its own, on loopback (minutes)"
 	@echo "make test-viewers   OME-Zarr as napari and neuroglancer show it, without a window (minutes)"
+	@echo "make test-anndata   tables of cells as anndata opens them (a minute)"
 	@echo "make test-cluster   jobs of Slurm, of a cluster with one node on loopback (as root, minutes)"
 	@echo "make lint           ruff, mypy, lintr"
 	@echo "make docs           docs/_build/html/index.html; every example in it is run; R in html/r/"
@@ -52,6 +53,7 @@ test-long: $(VENV)/.test
 	$(MAKE) test-pages
 	$(MAKE) test-store
 	$(MAKE) test-viewers
+	$(MAKE) test-anndata
 	$(MAKE) test-volume
 
 # Every format of a model by its own runtime, in an environment that has them all.
@@ -76,6 +78,13 @@ test-store: $(VENV)/.test
 	sh tools/setup-postgresql.sh
 	$(PY) -m pytest -o addopts="--import-mode=importlib -p no:cacheprovider" \
 		--numprocesses 0 --durations=5 tests/python/long_store.py
+
+# Tables of cells by anndata, whose pandas is another than that of the tests.
+test-anndata: $(VENV)/.test
+	$(PY) -m tests.python.long_anndata write $(VENV)/anndata
+	sh tools/setup-venv.sh "$(PYTHON)" "$(VENV)-anndata"
+	$(VENV)-anndata/bin/python -m pip --disable-pip-version-check --quiet install anndata
+	$(VENV)-anndata/bin/python tests/python/long_anndata.py read $(VENV)/anndata
 
 # OME-Zarr as other programs show it, in an environment that has them; neuroglancer in Debian's browser.
 test-viewers:

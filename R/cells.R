@@ -4,7 +4,8 @@
 #' cut out, for [cl_features()], [cl_train()] and [cl_encode()].
 #'
 #' @param images The images, as [predict()][predict.cl_model] takes them: a folder, paths, a
-#'   pattern, a data frame with a column `image`, a matrix or a list of these.
+#'   pattern, a data frame with a column `image`, a matrix or a list of these; or files of CellH5,
+#'   which have their cells with them.
 #' @param labels Label images of any program, one number for each cell, as [cl_measure()] takes
 #'   them.
 #' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`,
@@ -17,9 +18,9 @@
 #'   the length of the larger cells, of positions 60 px.
 #' @param plate What was done in each well: a data frame or a file with a column `well` (and
 #'   `plate`, `site`) or `image`, and others such as `treatment`, `concentration`, `control`;
-#'   `Index.idx.xml` of Harmony, the `.HTD` of MetaXpress; or a pattern of names such as
-#'   `"{plate}_{well}_s{site}"`. Wells are A01 or A1. Without it wells are read from names of images
-#'   where all have one.
+#'   CellCognition's table of positions; CellProfiler's for LoadData; `Index.idx.xml` of Harmony,
+#'   the `.HTD` of MetaXpress; or a pattern of names such as `"{plate}_{well}_s{site}"`. Wells are
+#'   A01 or A1. Without it wells are read from names of images where all have one.
 #' @param controls Which cells are negative controls: the word for them in the column control,
 #'   group, treatment or type; wells; or a named list of columns with their words.
 #' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"`
@@ -27,6 +28,10 @@
 #' @param others Of other cells in the square around a cell: `"kept"`; `"blanked"`; or `"alone"`:
 #'   all that is not the cell is blanked.
 #' @param turned Whether the main axis of each cell is laid along x.
+#' @param illumination `"plate"`: divide uneven illumination out of the images, of each plate and
+#'   channel the smoothed median over its images. Default: nothing.
+#' @param objects Of files of CellH5 with several kinds of objects, which of them; default the
+#'   primary ones.
 #' @param channels,axes,pattern,pixel_size_um How images are read, as in [cl_data()].
 #' @param out Folder for the table and for where images and labels are; images in memory are written
 #'   there, too. Default: a temporary one of this session.
@@ -41,8 +46,9 @@
 #' head(cells$table[c("well", "object", "centroid_y", "padded")])
 cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NULL, size_px = NULL,
                      size_um = NULL, plate = NULL, controls = NULL, scaled = "plate",
-                     others = "kept", turned = FALSE, channels = NULL, axes = NULL, pattern = NULL,
-                     pixel_size_um = NULL, out = NULL, overwrite = FALSE, progress = "auto") {
+                     others = "kept", turned = FALSE, illumination = NULL, objects = NULL,
+                     channels = NULL, axes = NULL, pattern = NULL, pixel_size_um = NULL,
+                     out = NULL, overwrite = FALSE, progress = "auto") {
   no_dots(...)
   given <- plain_sources(images, axes, pixel_size_um, pattern)
   found <- run_events(
@@ -52,8 +58,8 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
       positions = told_table(positions), columns = if (!is.null(columns)) as.list(columns),
       size_px = size_px, size_um = size_um, plate = told_table(plate),
       controls = told_controls(controls), scaled = scaled, others = others, turned = turned,
-      channels = channels, axes = given$axes, pattern = given$pattern,
-      pixel_size_um = given$pixel_size_um,
+      illumination = illumination, objects = objects, channels = channels, axes = given$axes,
+      pattern = given$pattern, pixel_size_um = given$pixel_size_um,
       out = plain_path(if (is.null(out)) tempfile("cells") else out, "out"), overwrite = overwrite
     ),
     progress
@@ -102,7 +108,8 @@ told_cells <- function(cells) {
 #'   the ring around, inner and outer part, correlation of channels) and `"texture"` (co-occurrences
 #'   and grain); default all three where there are labels, else the last two.
 #' @param ... Must be empty.
-#' @param out CSV or Parquet file for the table.
+#' @param out File for the table: `.csv`, `.parquet`, `.h5ad` (AnnData, as scanpy opens it) or
+#'   `.hdf` (with pictures of the cells, as the CellCognition Explorer opens it).
 #' @param overwrite Replace the file that is at `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame of class `cl_features`, a row per cell: what is known of it, and the
@@ -149,7 +156,8 @@ as.matrix.cl_features <- function(x, ...) {
 #' @param ... Must be empty.
 #' @param views In how many views, turned by right angles and flipped, the network sees each cell,
 #'   whose code is the mean: 8, or 1.
-#' @param out CSV or Parquet file for the table.
+#' @param out File for the table: `.csv`, `.parquet`, `.h5ad` (AnnData, as scanpy opens it) or
+#'   `.hdf` (with pictures of the cells, as the CellCognition Explorer opens it).
 #' @param overwrite Replace the file that is at `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame of class `cl_features`, a row per cell: what is known of it, `learned_0` and

@@ -133,7 +133,7 @@ where_from <- function(x) {
 #' Missing partners, size mismatches, unreadable files, odd labels: all in one message, without
 #' training. [cl_train()] does the same before it starts.
 #'
-#' @param data A folder, a table or [cl_data()].
+#' @param data A folder, a table or [cl_data()]; or cells, from [cl_cells()].
 #' @param task Also check that the labels suit this task: `"instances"`, `"binary"` or a
 #'   component such as [cl_classes()].
 #' @param training Whether they are for training, which background alone makes impossible; scoring
@@ -143,15 +143,21 @@ where_from <- function(x) {
 #' @return A list of class `cl_report`: `ok`, `text` and a data frame `table` with a row per image:
 #'   `image`, `file`, `shape`, `dtype`, `labels`, `values` (how many label values there are but 0,
 #'   of instances objects; `NA` where they cannot be read), `foreground` (share of the pixels) and
-#'   `status`.
+#'   `status`. Of cells a row is a well: `plate`, `well`, `control`, `images`, `cells`, `at_border`
+#'   (share of cells that a border cuts), `padded` (share whose crop reaches beyond its image),
+#'   `length_px` (of the median cell), `intensity` and `focus` (of its images) and `status`.
 #' @export
 #' @examplesIf cl_available()
 #' folder <- cl_simulate(tempfile("nuclei"), images = 2)
 #' cl_check(folder, progress = FALSE)
 cl_check <- function(data, task = NULL, training = TRUE, progress = "auto", ...) {
   no_dots(...)
-  arguments <- list(data = plain_data(data), task = task, training = training)
-  found <- run_events("check", arguments, progress)
+  found <- if (inherits(data, "cl_cells")) {
+    run_events("cells_check", list(cells = data$path), progress)
+  } else {
+    arguments <- list(data = plain_data(data), task = task, training = training)
+    run_events("check", arguments, progress)
+  }
   structure(found[c("ok", "text", "table")], class = "cl_report")
 }
 

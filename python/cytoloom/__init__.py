@@ -39,6 +39,7 @@ VERBS = {
     "run_remove": "runs.verbs:remove",
     "rerun": "runs.rerun:rerun",
     "cells_gather": "phenotypes.cells:cells",
+    "cells_check": "phenotypes.check:check",
     "cells_features": "phenotypes.features:features",
     "cells_encode": "phenotypes.encode:encode",
     "cells_novelty": "phenotypes.novelty:novelty",

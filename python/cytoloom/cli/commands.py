@@ -343,6 +343,9 @@ COMMANDS = {
             "labels": {"nargs": "+", "metavar": "LABEL"},
         },
     ),
+    "cells_check": Command(
+        "cells check cells/", _checked, more={"cells": {"help": "folder that cells gather wrote"}}
+    ),
     "cells_features": Command(
         "cells features cells/ --out features.csv",
         _featured,

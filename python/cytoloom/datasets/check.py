@@ -26,8 +26,8 @@ def check(
 
     Parameters
     ----------
-    data : folder, Data, arrays, CSV or DataFrame
-        Images with labels, as for `train`.
+    data : folder, Data, arrays, CSV, DataFrame or Cells
+        Images with labels, as for `train`; or cells, of which a row of the table is a well.
     task : str or task, optional
         Also check that the labels suit this task, which knows the values they may have. Default:
         only what every task asks.
@@ -58,5 +58,8 @@ def check(
     """
     from .checks import examine
 
+    if hasattr(data, "checked"):  # data that are more than images with labels know how
+        found: Report = yield from data.checked()
+        return found
     report: Report = yield from examine(data, task, training)
     return report

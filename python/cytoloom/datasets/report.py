@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 10
+COLUMNS = ("image", "file", "shape", "dtype", "labels", "values", "foreground", "status")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,10 @@ class Report:
         One per image, for `table`.
     shown : dict of frozenset, default {}
         What the labels of each image show, by its name: class ids, or 1 for anything.
+    columns : tuple of str
+        Of the table.
+    each : str, default "image"
+        What a row is about.
 
     Examples
     --------
@@ -49,6 +54,8 @@ class Report:
     notes: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
     shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    columns: tuple[str, ...] = COLUMNS
+    each: str = "image"
 
     @property
     def ok(self) -> bool:
@@ -64,11 +71,11 @@ class Report:
         """
         import pandas as pd
 
-        columns = ["image", "file", "shape", "dtype", "labels", "values", "foreground", "status"]
-        return with_counts(pd.DataFrame(list(self.rows), columns=columns), "values")
+        table = pd.DataFrame(list(self.rows), columns=list(self.columns))
+        return with_counts(table, *(name for name in ("values",) if name in table))
 
     def __str__(self) -> str:
-        checked = counted(len(self.rows), "image")
+        checked = counted(len(self.rows), self.each)
         found = [
             counted(len(texts), what)
             for texts, what in ((self.problems, "problem"), (self.warnings, "warning"))

@@ -27,6 +27,8 @@ def cells(
     scaled: Literal["plate", "image", "controls"] = "plate",
     others: Literal["kept", "blanked", "alone"] = "kept",
     turned: bool = False,
+    illumination: Literal["plate"] | None = None,
+    objects: str | None = None,
     channels: Channels = None,
     axes: str | None = None,
     pattern: str | None = None,
@@ -40,7 +42,8 @@ def cells(
     Parameters
     ----------
     images : path, list of paths, array, list or dict of arrays
-        The images: a folder, file(s), a pattern, a table with a column image, arrays.
+        The images: a folder, file(s), a pattern, a table with a column image, arrays; or files of
+        CellH5, which have their cells with them.
     labels : path, list of paths, array, list or dict of arrays, or Predictions, optional
         Label images, one number for each cell, of any program; or what `predict` found or wrote.
     positions : path, DataFrame or dict of columns, optional
@@ -55,9 +58,10 @@ def cells(
         The same in micrometres.
     plate : path, DataFrame, dict or str, optional
         What was done in each well: a table with a column well (and plate, site) or image, and
-        others such as treatment, concentration, control; ``Index.idx.xml`` of Harmony; the
-        ``.HTD`` of MetaXpress; or a pattern of names such as ``"{plate}_{well}_s{site}"``. Wells
-        are A01 or A1. Without it wells are read from names of images where all have one.
+        others such as treatment, concentration, control; CellCognition's table of positions;
+        CellProfiler's for LoadData; ``Index.idx.xml`` of Harmony; the ``.HTD`` of MetaXpress; or a
+        pattern of names such as ``"{plate}_{well}_s{site}"``. Wells are A01 or A1. Without it
+        wells are read from names of images where all have one.
     controls : str, list of str or dict, optional
         Which cells are negative controls: the word for them in the column control, group,
         treatment or type; wells; or columns with their words.
@@ -69,6 +73,11 @@ def cells(
         that is not the cell is. The last two need labels.
     turned : bool, default False
         Whether the main axis of each cell is laid along x; needs labels.
+    illumination : {"plate"}, optional
+        Divide uneven illumination out of the images: of each plate and channel the smoothed median
+        over its images. Cells in the same place of all images are taken for light.
+    objects : str, optional
+        Of CellH5 with several kinds of objects, which of them; default the primary ones.
     channels : int, str or list of them, optional
         Which channels of the images, by index from 0 or by name.
     axes : str, optional
@@ -111,6 +120,6 @@ def cells(
     given = {"channels": channels, "axes": axes, "pattern": pattern, "pixel_size_um": pixel_size_um}
     found: Cells = yield from collect(
         images, labels, positions, columns, size_px, size_um, plate, controls, scaled, others,
-        turned, given, out, overwrite,
+        turned, illumination, objects, given, out, overwrite,
     )  # fmt: skip
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,16 +24,20 @@ from ..messages import Argument, one_of, say
 from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.atomic import meant
+from .cellh5 import is_cellh5, measured_objects, read_plates, with_size
 from .crops import Cut
 from .gathered import Cells, padded, refuse_mixed, size_of
+from .illumination import Field, evened
 from .kept import FILES, write_cells
-from .plate import known_of
+from .load_data import is_load_data, sources_of
+from .plate import KEYS, known_of
 from .positions import positions_of
 from .table import controls_of
 
 USUAL_PX = 60
 """Edge of crops around positions, which do not say how large cells are."""
 LARGER = 0.9
+Even = Callable[[Sequence[Item]], Work[Sequence[Item]]]
 FIRST = ("plate", "well", "site", "image", "object", "frame")
 
 
@@ -45,6 +49,7 @@ class _Found:
     tables: Mapping[str, pd.DataFrame]
     known: LabelImages
     ends: Mapping[str, Stats]
+    labelled: bool
 
 
 def collect(
@@ -59,18 +64,21 @@ def collect(
     scaled: str,
     others: str,
     turned: bool,
+    illumination: str | None,
+    objects: str | None,
     settings: Mapping[str, Any],
     out: Any,
     overwrite: bool,
 ) -> Work[Cells]:
     """Gather the cells; the parameters are those of the verb."""
-    _check(labels, positions, others, turned, scaled)
-    where = {"images": images, "labels": labels, **settings}
+    own = is_cellh5(images)
+    _check(labels, positions, others, turned, scaled, own, objects)
+    where = {"images": images, "labels": labels, "objects": objects, **settings}
     keep = partial(write_cells, given=where)
     with results_folder(out, overwrite, plate, "cells", FILES, keep) as write:
         made = yield from gathered(
             images, labels, positions, columns, (size_px, size_um), plate, controls, scaled, others,
-            turned, settings,
+            turned, illumination, objects, settings,
         )  # fmt: skip
         yield from write(made)
     return made if out is None else replace(made, path=meant(out))
@@ -87,16 +95,32 @@ def gathered(
     scaled: str,
     others: str,
     turned: bool,
+    illumination: str | None,
+    objects: str | None,
     settings: Mapping[str, Any],
 ) -> Work[Cells]:
     """Gather the cells; the parameters are those of the verb."""
-    labelled = positions is None
-    work = (
-        _labelled(images, labels, settings)
-        if labelled
-        else _placed(images, positions, columns, settings)
-    )
+    if is_load_data(images):
+        plate = images if plate is None else plate
+        images = sources_of(images, settings)
+        settings = {**settings, "channels": None, "axes": None}
+    fields: list[Field] = []
+
+    def even(items: Sequence[Item]) -> Work[Sequence[Item]]:
+        if illumination is None:
+            return items
+        done, found = yield from evened(items, known_of(items, plate).rows)
+        fields.extend(found)
+        return done
+
+    if is_cellh5(images):
+        work = _of_cellh5(images, objects, settings, even)
+    elif positions is None:
+        work = _labelled(images, labels, settings, even)
+    else:
+        work = _placed(images, positions, columns, settings, even)
     found = yield from work
+    labelled = found.labelled
     refuse_mixed(found.items)
     wells = known_of(found.items, plate)
     for text in wells.problems:
@@ -115,22 +139,30 @@ def gathered(
     if scaled == "controls" and controls is None:
         raise invalid("scaled", expected=say("{} with it", Argument("controls")), received=scaled)
     made = Cells(
-        table,
-        found.items,
-        cut,
-        labelled,
-        tuple(names),
-        controls,
-        scaled,
-        known=found.known,
-        _ends=found.ends,
-    )  # type: ignore[arg-type]
+        table, found.items, cut, labelled, tuple(names), controls, scaled, known=found.known,
+        _ends=found.ends, empty=_without_cells(found.items, table, wells.rows),
+        told=tuple(map(str, wells.problems)), illumination=tuple(fields),
+    )  # type: ignore[arg-type]  # fmt: skip
     yield note(f"{made}.")
     return made
 
 
-def _check(labels: Any, positions: Any, others: str, turned: bool, scaled: str) -> None:
-    if (labels is None) == (positions is None):
+def _check(
+    labels: Any,
+    positions: Any,
+    others: str,
+    turned: bool,
+    scaled: str,
+    own: bool,
+    objects: str | None,
+) -> None:
+    if own and not (labels is None and positions is None):
+        name = "labels" if labels is not None else "positions"
+        expected = "none beside CellH5, which has its own objects"
+        raise invalid(name, expected=expected, received="some")
+    if objects is not None and not own:
+        raise invalid("objects", expected="files of CellH5 with it", received="other images")
+    if not own and (labels is None) == (positions is None):
         expected = say("one of {} and {}", Argument("labels"), Argument("positions"))
         received = "none" if labels is None else "both"
         raise invalid("labels", expected=expected, received=received)
@@ -139,20 +171,29 @@ def _check(labels: Any, positions: Any, others: str, turned: bool, scaled: str) 
         if value not in words:
             raise invalid(name, expected=one_of(words), received=value)
     wanted = "turned" if turned else "others" if others != "kept" else None
-    if labels is None and wanted:
+    if labels is None and wanted and not own:
         raise invalid(
             wanted, expected=say("{} with it", Argument("labels")), received="positions alone"
         )
 
 
-def _labelled(images: Any, labels: Any, settings: Mapping[str, Any]) -> Work[_Found]:
+def _labelled(images: Any, labels: Any, settings: Mapping[str, Any], even: Even) -> Work[_Found]:
     """Measure cells of label images, and with them the images."""
     given, known = label_items(labels, images, ReadOptions(cached=False, **settings))
     for text in (*given.problems, *said_once(given.items)):
         yield warn(text)
     for text in given.notes:
         yield note(text)
-    items = with_spacing(given.items, known)
+    items = yield from even(with_spacing(given.items, known))
+    tables, ends = yield from _measured(items, known)
+    kept = tuple(item for item in items if item.id in tables)
+    return _Found(kept, tables, known, ends, True)
+
+
+def _measured(
+    items: Sequence[Item], known: LabelImages
+) -> Work[tuple[dict[str, pd.DataFrame], dict[str, Stats]]]:
+    """Measure the cells of each image; what cannot be read is told and left out."""
     tables: dict[str, pd.DataFrame] = {}
     ends: dict[str, Stats] = {}
     failed: dict[str, str] = {}
@@ -172,12 +213,38 @@ def _labelled(images: Any, labels: Any, settings: Mapping[str, Any]) -> Work[_Fo
                 failed[item.id] = str(error)
     for name, text in failed.items():
         yield warn(say("{} is left out: {}", name, text))
-    kept = tuple(item for item in items if item.id in tables)
-    return _Found(kept, tables, known, ends)
+    return tables, ends
+
+
+def _of_cellh5(
+    images: Any, objects: str | None, settings: Mapping[str, Any], even: Even
+) -> Work[_Found]:
+    """Take the objects that files of CellH5 have, and measure them where they have labels."""
+    found = read_plates(images, objects, settings["channels"])
+    for text in found.problems:
+        yield warn(text)
+    for text in found.notes:
+        yield note(text)
+    items = yield from even(with_size(found.items, settings["pixel_size_um"]))
+    known = LabelImages()
+    measured_of: dict[str, pd.DataFrame] = {}
+    ends: dict[str, Stats] = {}
+    if found.labelled:
+        measured_of, ends = yield from _measured(items, known)
+        items = [item for item in items if item.id in measured_of]
+    tables = {}
+    for item in items:
+        own = measured_objects(item, found.tables[item.id], measured_of.get(item.id))
+        tables[item.id] = own if "image" in own else _named(item.id, own)
+    return _Found(tuple(items), tables, known, ends, found.labelled)
 
 
 def _placed(
-    images: Any, positions: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]
+    images: Any,
+    positions: Any,
+    columns: Mapping[str, str] | None,
+    settings: Mapping[str, Any],
+    even: Even,
 ) -> Work[_Found]:
     """Take cells from a table of positions."""
     plain = {name: value for name, value in settings.items() if name != "pixel_size_um"}
@@ -186,14 +253,14 @@ def _placed(
         yield warn(text)
     for text in given.notes:
         yield note(text)
-    items = _sized(given.items, settings["pixel_size_um"])
+    items = yield from even(_sized(given.items, settings["pixel_size_um"]))
     found = positions_of(items, positions, columns)
     for text in found.problems:
         yield warn(text)
     for text in found.notes:
         yield note(text)
     tables = {name: _named(name, one) for name, one in found.tables.items()}
-    return _Found(tuple(items), tables, LabelImages(), {})
+    return _Found(tuple(items), tables, LabelImages(), {}, False)
 
 
 def _sized(items: Sequence[Item], size: Any) -> list[Item]:
@@ -229,6 +296,18 @@ def _together(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFr
         )
     lead = [name for name in FIRST if name in table]
     return table[[*lead, *(name for name in table if name not in lead)]]
+
+
+def _without_cells(
+    items: Sequence[Item], table: pd.DataFrame, rows: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what is known of images without a cell."""
+    filled = set(table["image"])
+    return {
+        item.id: {k: v for k, v in rows[item.id].items() if k in KEYS}
+        for item in items
+        if item.id not in filled
+    }
 
 
 def _cut(

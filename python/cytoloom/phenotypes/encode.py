@@ -33,7 +33,8 @@ def encode(
         In how many views, turned by right angles and flipped, the network sees each cell; its code
         is the mean. 1 is what CellCognition Explorer has.
     out : path, optional
-        CSV or Parquet file for the table.
+        File for the table: ``.csv``, ``.parquet``, ``.h5ad`` (AnnData, as scanpy opens it) or
+        ``.hdf`` (with pictures of the cells, as the CellCognition Explorer opens it).
     overwrite : bool, default False
         Replace the file that is at `out`.
     progress : bool or "auto", default "auto"

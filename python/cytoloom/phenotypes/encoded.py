@@ -18,12 +18,11 @@ from ..models.inputs import as_model
 from ..models.record import Part
 from ..networks.autoencoder import CODE, Autoencoder, encoder_of
 from ..runtime import backend
-from ..storage.atomic import told
-from ..storage.tables import write_parquet, write_table
 from ..tasks.reconstruction import Reconstruction
 from .gathered import Cells
 from .kept import as_cells
-from .measured import about, free_file
+from .measured import about, feature_names
+from .outputs import free_file, write_features
 from .train import pieces
 from .views import VIEWS, turned, views_of
 
@@ -38,8 +37,8 @@ def encoded(
     """Encode cells; the parameters are those of the verb."""
     if views not in (1, VIEWS):
         raise invalid("views", expected="1 or 8", received=views)
-    path = None if out is None else free_file(out, overwrite)
     cells, model = as_cells(cells), as_model(model)
+    path = None if out is None else free_file(out, overwrite, cells)
     _refuse_other(model, cells)
     network = model.keras
     run = backend.forward(network)
@@ -50,8 +49,7 @@ def encoded(
     )  # fmt: skip
     table = pd.concat([about(cells), pd.DataFrame(columns, index=cells.table.index)], axis=1)
     if path is not None:
-        with told(path):
-            (write_parquet if path.suffix == ".parquet" else write_table)(table, path)
+        yield from write_features(table, path, feature_names(table), cells)
         yield note(f"Codes of {counted(len(table), 'cell')} written to {path}.")
     return table
 

@@ -34,7 +34,8 @@ def features(
         inner and outer part, correlation of channels; "texture": co-occurrences and grain.
         Default all three where there are labels, else the last two.
     out : path, optional
-        CSV or Parquet file for the table.
+        File for the table: ``.csv``, ``.parquet``, ``.h5ad`` (AnnData, as scanpy opens it) or
+        ``.hdf`` (with pictures of the cells, as the CellCognition Explorer opens it).
     overwrite : bool, default False
         Replace the file that is at `out`.
     progress : bool or "auto", default "auto"

@@ -17,11 +17,13 @@ from ..images.normalize import Normalize, Stats
 from ..measurement.given import LabelImages, read_object_labels
 from ..messages import counted, say
 from .crops import Cut, cut, is_padded, start_of
+from .illumination import Field
 from .table import controls_of, units_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..datasets.report import Report
     from ..models.model import Model
 
 Scaled = Literal["image", "plate", "controls"]
@@ -57,6 +59,12 @@ class Cells:
         How they are.
     path : Path or None
         The folder that they were written to.
+    empty : dict of dict
+        What is known of images without a cell, by their names: plate, well, site.
+    told : tuple of str
+        What was said of the plate's table: rows without image, images without row.
+    illumination : tuple of Field
+        What is divided out of the images of each plate.
     """
 
     table: pd.DataFrame
@@ -70,6 +78,9 @@ class Cells:
     known: LabelImages = field(default_factory=LabelImages, repr=False)
     path: Path | None = None
     _ends: Mapping[str, Stats] = field(default_factory=dict, repr=False)
+    empty: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    told: tuple[str, ...] = ()
+    illumination: tuple[Field, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         what = "well" if "well" in self.table and self.table["well"].notna().all() else "image"
@@ -96,6 +107,12 @@ class Cells:
         from .train import trained
 
         return (yield from trained(self, *how))
+
+    def checked(self) -> Work[Report]:
+        """Look for what is odd about these cells: what `check` does with data that knows how."""
+        from .checks import examine
+
+        return (yield from examine(self))
 
     @property
     def units(self) -> pd.Series:

@@ -24,12 +24,15 @@ from ..storage.names import file_names
 from ..storage.results import put_in_place, staged
 from ..storage.tables import read_table
 from ..version import __version__
+from .cellh5 import is_cellh5, read_plates, with_size
 from .crops import Cut
 from .gathered import Cells
+from .illumination import EvenSource, facts_of, read_fields, write_fields
+from .load_data import is_load_data, sources_of
 
 FORMAT = 1
-RECORD, TABLE = "cells.json", "cells.csv"
-FILES = (RECORD, TABLE)
+RECORD, TABLE, FIELDS = "cells.json", "cells.csv", "illumination.npz"
+FILES = (RECORD, FIELDS, TABLE)
 """The last is that by which such a folder is known."""
 PLACES = "images", "labels"
 
@@ -70,9 +73,13 @@ def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
             if cells.labelled:
                 given["labels"] = str((folder / "labels").absolute())
         record = _record(cells, given)
+        gone = [] if cells.illumination else [FIELDS]
+        if cells.illumination:
+            write_fields(stage / FIELDS, cells.illumination)
+            names.append(FIELDS)
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         (stage / RECORD).write_text(text, encoding="utf-8")
-        put_in_place(stage, folder, {TABLE: cells.table}, [*names, RECORD])
+        put_in_place(stage, folder, {TABLE: cells.table}, [*names, RECORD], gone)
 
 
 def write_images(folder: Path, cells: Cells) -> list[str]:
@@ -86,7 +93,9 @@ def write_images(folder: Path, cells: Cells) -> list[str]:
     for name, item in zip(
         file_names([i.id for i in cells.items]).values(), cells.items, strict=True
     ):
-        pixels = np.moveaxis(np.asarray(item.image.read()), -1, 0)
+        # as it is: what is divided out of it is written apart
+        source = item.image.raw if isinstance(item.image, EvenSource) else item.image
+        pixels = np.moveaxis(np.asarray(source.read()), -1, 0)
         about: dict[str, Any] = {"axes": "C" + "ZYX"[-(pixels.ndim - 1) :]}
         about["Channel"] = {"Name": list(cells.channel_names)}
         for letter, size in zip("ZYX"[-(pixels.ndim - 1) :], item.spacing_um or (), strict=False):
@@ -113,9 +122,30 @@ def _record(cells: Cells, given: Mapping[str, Any]) -> dict[str, Any]:
         "turned": cells.cut.turned,
         "controls": cells.controls,
         "scaled": cells.scaled,
+        "labelled": cells.labelled,
+        "empty": {name: dict(one) for name, one in cells.empty.items()},
+        "told": list(cells.told),
+        "illumination": [facts_of(one) for one in cells.illumination],
+        "lit": _lit(cells),
+        "text": [name for name in cells.table if _is_text(cells.table[name])],
         "normalize": to_plain(cells.normalize),
         "ends": {name: to_plain(one) for name, one in cells._ends.items()},
     }
+
+
+def _lit(cells: Cells) -> dict[str, int]:
+    """Return which of the fields is divided out of each image."""
+    numbers = {id(one): k for k, one in enumerate(cells.illumination)}
+    return {
+        item.id: numbers[id(item.image.field)]
+        for item in cells.items
+        if isinstance(item.image, EvenSource)
+    }
+
+
+def _is_text(column: Any) -> bool:
+    """Whether a column has texts, which may look like numbers, as 0038 does."""
+    return any(isinstance(value, str) for value in column)
 
 
 def _plain(value: Any) -> Any:
@@ -148,9 +178,14 @@ def read_cells(folder: Any) -> Cells:
         cut = Cut(tuple(map(int, record["size_px"])), record["others"], bool(record["turned"]))
         normalize = from_plain(record["normalize"], Normalize)
         ends = {str(k): from_plain(v, Stats) for k, v in record["ends"].items()}
+        labelled, text = bool(record["labelled"]), tuple(map(str, record["text"]))
+        empty, said = dict(record["empty"]), tuple(map(str, record["told"]))
+        lit = {str(name): int(k) for name, k in record["lit"].items()}
+        facts = list(record["illumination"])
+        fields = read_fields(path / FIELDS, facts) if facts else []
         if record["format"] != FORMAT:
             raise ValueError(f"format {record['format']}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         again = "Gather the cells again."
         raise invalid("cells", expected=f"what cytoloom wrote in {file}", received=said_by(error),
                       remedy=again) from None  # fmt: skip
@@ -160,14 +195,16 @@ def read_cells(folder: Any) -> Cells:
     if missing:
         raise invalid("cells", expected="the images of the cells where they were",
                       received=f"none called {shown_names(missing)}")  # fmt: skip
+    lighted = {n: EvenSource(by_id[n].image, fields[k]) for n, k in lit.items() if n in by_id}
+    by_id |= {name: replace(by_id[name], image=one) for name, one in lighted.items()}
     kept = tuple(by_id[name] for name in ids)
     names = getattr(kept[0].image, "channel_names", None) or map(
         str, range(kept[0].image.shape[-1])
     )
-    table = read_table(path / TABLE)
+    table = read_table(path / TABLE, text=text)
     return Cells(
-        table, kept, cut, "labels" in given, tuple(names), record["controls"], record["scaled"],
-        normalize, known, path, ends,
+        table, kept, cut, labelled, tuple(names), record["controls"], record["scaled"],
+        normalize, known, path, ends, empty, said, tuple(fields),
     )  # fmt: skip
 
 
@@ -175,13 +212,18 @@ def reopened(given: Mapping[str, Any]) -> tuple[tuple[Item, ...], LabelImages]:
     """Find the images again, with their labels where there are some; headers are read."""
     how = {name: given.get(name) for name in ("channels", "axes", "pattern", "pixel_size_um")}
     how = {name: tuple(v) if isinstance(v, list) else v for name, v in how.items()}
+    if is_cellh5(given["images"]):
+        found = read_plates(given["images"], given.get("objects"), how["channels"])
+        return with_size(found.items, how["pixel_size_um"]), LabelImages()
+    images = given["images"]
+    if is_load_data(images):
+        images = sources_of(images, how)
+        how |= {"channels": None, "axes": None}
     if given.get("labels") is not None:
-        found, known = label_items(
-            given["labels"], given["images"], ReadOptions(cached=False, **how)
-        )
-        return tuple(with_spacing(found.items, known)), known
+        labelled, known = label_items(given["labels"], images, ReadOptions(cached=False, **how))
+        return tuple(with_spacing(labelled.items, known)), known
     size = how.pop("pixel_size_um")
-    items = gather_images(given["images"], **how).items
+    items = gather_images(images, **how).items
     if size is not None:
         several = size if isinstance(size, tuple) else None
         items = tuple(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,10 @@ import pandas as pd
 from ..datasets.listing import some
 from ..errors import invalid
 from ..events import Event, Work, note
-from ..messages import Argument, Setting, counted, say
-from ..storage.atomic import meant, told
-from ..storage.tables import write_parquet, write_table
+from ..messages import Argument, counted, say
 from .gathered import Cells
 from .kept import as_cells
+from .outputs import free_file, write_features
 from .properties import around, intensities, texture
 
 KINDS = ("shape", "intensity", "texture")
@@ -36,15 +34,14 @@ def measure_features(
     """Measure features; the parameters are those of the verb."""
     cells = as_cells(cells)
     wanted = _kinds(kinds, cells.labelled)
-    path = None if out is None else free_file(out, overwrite)
+    path = None if out is None else free_file(out, overwrite, cells)
     found: dict[str, np.ndarray] = shapes(cells.table) if "shape" in wanted else {}
     if {"intensity", "texture"} & set(wanted):
         more = yield from _of_crops(cells, wanted)
         found |= more
     table = pd.concat([about(cells), pd.DataFrame(found, index=cells.table.index)], axis=1)
     if path is not None:
-        with told(path):
-            (write_parquet if path.suffix == ".parquet" else write_table)(table, path)
+        yield from write_features(table, path, list(found), cells)
         yield note(
             f"{counted(len(found), 'feature')} of {counted(len(table), 'cell')} written to {path}."
         )
@@ -66,19 +63,6 @@ def _kinds(kinds: Any, labelled: bool) -> tuple[str, ...]:
             remedy=say("Give label images as {} of cells.", Argument("labels")),
         )
     return wanted
-
-
-def free_file(out: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Return where a table of features may be written, or say why not."""
-    path = meant(out)
-    if path.suffix not in (".csv", ".parquet"):
-        raise invalid("out", expected="a file that ends in .csv or .parquet", received=str(path))
-    if not path.absolute().parent.is_dir():
-        raise invalid("out", expected="a file in a folder that exists", received=str(path))
-    if path.exists() and not overwrite:
-        remedy = say("Pass {} to replace it, or another name.", Setting("overwrite", True))
-        raise invalid("out", expected="a new file", received=str(path), remedy=remedy)
-    return path
 
 
 def about(cells: Cells) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..datasets.places import bare
 from ..errors import invalid
 from ..messages import counted, said_by, say
 from ..storage.spreadsheets import read_spreadsheet
+from .load_data import files_in
 from .wells import well_at, well_in, well_of
 
 SAME = {
@@ -26,11 +28,13 @@ SAME = {
     "images": "image", "file": "image", "file_name": "image", "filename": "image", "path": "image",
     "compound": "treatment", "drug": "treatment", "perturbation": "treatment",
     "gene_symbol": "treatment", "gene": "treatment", "treatments": "treatment",
+    "sirna_id": "sirna",
     "dose": "concentration", "conc": "concentration",
 }  # fmt: skip
 """What columns of tables are called here, by what they are called elsewhere."""
 KEYS = ("plate", "well", "site")
-_IMAGE_OF = re.compile(r"(image_)?filename(_.+)?", re.IGNORECASE)
+FILES = "files of the image"
+"""In rows: all of them, with their folders; no column of a table can be called so."""
 _LARGEST = 500_000_000
 Row = dict[str, Any]
 
@@ -76,7 +80,8 @@ def known_of(items: Sequence[Item], plate: Any = None) -> Known:
     if plate is None or pattern:
         return Known(own, tuple(notes))
     rows, more = read_plate(plate)
-    found, problems = _joined(items, own, rows)
+    rows, lost = _named_by_files(items, rows)
+    found, problems = _joined(items, own, rows, lost)
     return Known(found, (*notes, *more), tuple(problems))
 
 
@@ -104,10 +109,7 @@ def column_names(given: Sequence[str]) -> list[str]:
     >>> column_names(["Metadata_Well", "Compound", "treatment", "FileName_DNA", "My note"])
     ['well', 'Compound', 'treatment', 'FileName_DNA', 'My note']
     """
-    plain = [
-        re.sub(r"\W+", "_", re.sub(r"(?i)^(image_)?metadata_", "", name.strip())).lower()
-        for name in given
-    ]
+    plain = [_plain_name(name) for name in given]
     meant = [SAME.get(name, name) for name in plain]
     known = {*SAME.values(), *KEYS, "control", "group", "row", "column"}
     # who has a column called so means it, whatever else could be
@@ -120,6 +122,10 @@ def column_names(given: Sequence[str]) -> list[str]:
         taken.add(new)
         found.append(new)
     return found
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"\W+", "_", re.sub(r"(?i)^(image_)?metadata_", "", name.strip())).lower()
 
 
 def read_plate(plate: Any) -> tuple[list[Row], list[str]]:
@@ -145,22 +151,69 @@ def read_plate(plate: Any) -> tuple[list[Row], list[str]]:
     empty = table.isna() | (table == "")
     cells = table.astype(object).mask(empty, None)
     cells = cells.apply(_numbers)
-    rows = [_tidy(dict(zip(names, row, strict=True))) for row in cells.itertuples(index=False)]
-    rows = [_with_well(row) for row in rows if any(v is not None for v in row.values())]
+    as_given = [dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False)]
+    as_given = [row for row in as_given if any(v is not None for v in row.values())]
+    rows = [_with_well(_tidy(row)) for row in as_given]
     keys = [name for name in ("image", "well") if any(row.get(name) is not None for row in rows)]
-    pictured = [name for name in names if _IMAGE_OF.fullmatch(name)]
-    if not keys and not pictured:
+    genes = [name for name in names if _plain_name(name) in ("gene_symbol", "gene")]
+    if genes and column_names(names)[names.index(genes[0])] == "treatment":
+        # a treatment that is a gene can be asked for as either
+        rows = [{**row, "gene": row.get("treatment")} for row in rows]
+    pictured = [tuple(files_in(row).values()) for row in as_given]
+    if not keys and not any(pictured):
         raise invalid(
             "plate",
             expected="rows with a column image, or well",
             received=say("columns {} and {}", names, counted(len(rows), "row")),
         )
-    if pictured and "image" not in keys:
-        rows = [{**row, "image": row.get(pictured[0])} for row in rows]
+    if any(pictured) and "image" not in keys:
+        rows = [{**_without_places(r), FILES: own} for r, own in zip(rows, pictured, strict=True)]
     renamed = [
-        f"{own} ({new})" for own, new in zip(names, column_names(names), strict=True) if own != new
+        f"{own} ({new})"
+        for own, new in zip(names, column_names(names), strict=True)
+        if own.lower() != new.lower()
     ]
     return rows, [f"columns of the plate's table: {', '.join(renamed)}"] if renamed else []
+
+
+def _without_places(row: Row) -> Row:
+    """Leave out where files are: what comes along into tables is what is known of wells."""
+    return {
+        k: v for k, v in row.items() if not re.match(r"(?i)(image_)?(filename|pathname|url)_", k)
+    }
+
+
+def _named_by_files(items: Sequence[Item], rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Find the image of each row that names files; of rows without, the first of these is told.
+
+    Files are the same where the last folder and the name are; a name alone, where one image and one
+    row have it.
+    """
+    if not any(FILES in row for row in rows):
+        return list(rows), []
+    exact: dict[str, str] = {}
+    named: dict[str, set[str]] = {}
+    for item in items:
+        for path in _files_of(item):
+            exact["/".join(path.parts[-2:])] = item.id
+            named.setdefault(path.name, set()).add(item.id)
+    often = Counter(re.split(r"[/\\]", one)[-1] for row in rows for one in row[FILES])
+    found, lost = [], []
+    for row in rows:
+        files = [re.split(r"[/\\]", one) for one in row[FILES]]
+        ids = [exact.get("/".join(parts[-2:])) for parts in files]
+        alone = [named.get(p[-1], set()) for p in files if often[p[-1]] == 1]
+        ids += [next(iter(one)) for one in alone if len(one) == 1]
+        name = next(filter(None, ids), None)
+        lost += [] if name else ["/".join(files[0][-2:])] if files else ["a row without files"]
+        rest = {k: v for k, v in row.items() if k != FILES}
+        found += [{**rest, "image": name}] if name else []
+    return found, lost
+
+
+def _files_of(item: Item) -> list[Path]:
+    paths = getattr(item.image, "paths", None) or [getattr(item.image, "path", None)]
+    return [Path(path) for path in paths if path is not None]
 
 
 def _numbers(column: Any) -> Any:
@@ -173,12 +226,15 @@ def _numbers(column: Any) -> Any:
     [0.5, None, 2.0]
     >>> _numbers(pd.Series(["01", "2"], dtype=object)).tolist()
     ['01', '2']
+    >>> _numbers(pd.Series(["1", "12"], dtype=object)).tolist()
+    [1, 12]
     """
     texts = [v.strip() for v in column if isinstance(v, str)]
     if not texts or any(re.fullmatch(r"0\d+", text) for text in texts):
         return column
     try:
-        found = {text: float(text.replace(",", ".")) for text in texts}
+        kind = int if all(text.isdecimal() for text in texts) else float
+        found = {text: kind(text.replace(",", ".")) for text in texts}
     except ValueError:
         return column
     values = [found[v.strip()] if isinstance(v, str) else v for v in column]
@@ -232,12 +288,25 @@ def _by_pattern(pattern: str, items: Sequence[Item]) -> tuple[dict[str, Row], li
 
 def _by_names(items: Sequence[Item]) -> tuple[dict[str, Row], list[str]]:
     """Read the well from names where each has one."""
+    fields = {item.id: _field_of_plate(item) for item in items}
+    if all(fields.values()):
+        return fields, []
     wells = {item.id: well_in(item.id) or _well_of_place(item.id) for item in items}
     if not all(wells.values()):
         return {item.id: {} for item in items}, []
     given = all("well" in _tidy(item.columns) for item in items)
     said = [] if given else ["wells are taken from the names of the images"]
     return {name: {"well": well} for name, well in wells.items()}, said
+
+
+def _field_of_plate(item: Item) -> Row:
+    """Return what a field of a plate in OME-Zarr is: the store, row and column, its name there."""
+    scene, path = (str(getattr(item.image, name, None) or "") for name in ("scene", "path"))
+    match = re.fullmatch(r"([A-Za-z]{1,2})/(\d{1,2})/([^/]+)", scene)
+    well = well_of(match[1] + match[2]) if match else None
+    if match is None or well is None:
+        return {}
+    return {"plate": bare(Path(path).name), "well": well, "site": match[3]}
 
 
 def _well_of_place(name: str) -> str | None:
@@ -260,10 +329,13 @@ def _names(item: Item, folders: int = 0) -> list[str]:
 
 
 def _joined(
-    items: Sequence[Item], own: Mapping[str, Row], rows: Sequence[Row]
+    items: Sequence[Item],
+    own: Mapping[str, Row],
+    rows: Sequence[Row],
+    lost: Sequence[str] = (),
 ) -> tuple[dict[str, Row], list[str]]:
     """Give each image its row: by its name where rows have images, else by plate, well and site."""
-    by_image = any(row.get("image") is not None for row in rows)
+    by_image = bool(lost) or any(row.get("image") is not None for row in rows)
     keys = ["image"] if by_image else [k for k in KEYS if any(r.get(k) is not None for r in rows)]
     if not by_image:
         keys = [k for k in keys if any(own[i.id].get(k) is not None for i in items) or k == "well"]
@@ -289,10 +361,10 @@ def _joined(
         raise invalid(
             "plate",
             expected=f"rows that belong to the images by {', '.join(keys)}",
-            received=f"rows of {some(['/'.join(k) for k in table])}, images {some(lonely)}",
+            received=f"rows of {some([*lost, *map('/'.join, table)])}, images {some(lonely)}",
             remedy="Give names of images as column image, or a pattern of names with {well} in it.",
         )
-    rest = ["/".join(key) for key in table if key not in used]
+    rest = [*lost, *("/".join(key) for key in table if key not in used)]
     both = [f"rows without image: {some(rest)}"] if rest else []
     both += [f"images without row: {some(lonely)}"] if lonely else []
     return found, [f"of the plate's table, {'; '.join(both)}"] if both else []

@@ -43,7 +43,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_whole(path, lambda temporary: _write(table, temporary), lasting=True)
 
 
-def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
+def read_table(
+    path: Path | IO[str], own_to: str | None = None, text: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read a table that `write_table` wrote: numbers to the last bit, text as it was.
 
     Also as a spreadsheet saved it: with semicolons and decimal commas, tabs, or in UTF-16.
@@ -55,6 +57,8 @@ def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     own_to : str, optional
         The last of our columns: those of somebody else behind it are numbers only where that
         changes nothing, see `told_by_text`.
+    text : sequence of str, default ()
+        More columns that hold text, though it may look like numbers.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def read_table(path: Path | IO[str], own_to: str | None = None) -> pd.DataFrame:
     try:
         if own_to is not None:
             along = _behind(where, own_to)
-        table = pd.read_csv(where, dtype=dict.fromkeys((*TEXT, *along), str), **how, **exact)
+        table = pd.read_csv(where, dtype=dict.fromkeys((*TEXT, *along, *text), str), **how, **exact)
     except pd.errors.ParserError as error:
         raise no_table(Path(str(path)), str(error).splitlines()[0]) from None
     for name in along:
