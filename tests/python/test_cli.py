@@ -48,6 +48,7 @@ COMMANDS = (
     "run resume",
     "run remove",
     "cells gather",
+    "cells check",
     "cells features",
     "cells encode",
     "cells novelty",
