@@ -19,7 +19,7 @@ distributed = pytest.importorskip("distributed")
 MODEL = Path(__file__).parents[2] / "inst" / "extdata" / "simulated.cytoloom"
 
 
-def test_the_command_line_predicts_by_a_cluster_whose_address_is_in_a_file(tmp_path):
+def test_the_command_line_predicts_by_a_cluster_whose_address_is_in_a_file(tmp_path, capsys):
     """With the files of one process, and the cluster is there after it."""
     images = images_in(tmp_path / "images")
     words = ["predict", str(MODEL), str(images), "--rescale", "none", "--quiet"]
@@ -28,7 +28,11 @@ def test_the_command_line_predicts_by_a_cluster_whose_address_is_in_a_file(tmp_p
     with distributed.LocalCluster(**how, protocol="tcp") as cluster:
         file = tmp_path / "scheduler.json"
         file.write_text(json.dumps({"address": cluster.scheduler_address, "id": "s"}))
+        capsys.readouterr()
+        words.remove("--quiet")
         assert main([*words, "--out", str(tmp_path / "two"), "--client", str(file)]) == 0
+        said = capsys.readouterr().err
+        assert f"Dask shows what it works on at {cluster.dashboard_link}" in said
         assert len(cluster.scheduler.workers) == 1
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 

@@ -93,7 +93,7 @@ def compare(
     """
     from ..datasets.results_folder import results_folder
     from ..prediction.blockwise.looked_through import InBlocks
-    from ..volumes.clients import client_of
+    from ..volumes.clients import client_of, shown_by
     from ..volumes.work import Hands
     from .comparison import FILES, write_comparison
     from .pairs import compared
@@ -103,6 +103,7 @@ def compare(
         client_of(client) as reached,
         Hands(workers, reached) as hands,
     ):
+        yield from shown_by(reached)
         asked = {"rescale": rescale, "allow_training_images": allow_training_images}
         found: Comparison = yield from compared(
             model_a, model_b, data, asked, InBlocks(block_px, hands)

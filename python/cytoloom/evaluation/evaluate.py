@@ -89,7 +89,7 @@ def evaluate(
     """
     from ..datasets.results_folder import results_folder
     from ..prediction.blockwise.looked_through import InBlocks
-    from ..volumes.clients import client_of
+    from ..volumes.clients import client_of, shown_by
     from ..volumes.work import Hands
     from .by_blocks import clear_scored, room_for
     from .scores import FILES, write_scores
@@ -103,6 +103,7 @@ def evaluate(
         client_of(client) as reached,
         Hands(workers, reached) as hands,
     ):
+        yield from shown_by(reached)
         how = InBlocks(block_px, hands)
         scores: Scores = yield from score(
             model, data, allow_training_images, rescale, views, room, how

@@ -146,7 +146,7 @@ def predict(
     from ..models.inputs import as_model
     from ..models.turned import check_views, seen_in
     from ..storage.atomic import meant
-    from ..volumes.clients import client_of
+    from ..volumes.clients import client_of, shown_by
     from .blockwise.volume import check_blocks, collect_volume, is_volume
     from .collect import (
         check_options,
@@ -185,6 +185,7 @@ def predict(
     how: dict[str, bool] = {**pictures, "parquet": objects == "parquet"}
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(client_of(client))
+        yield from shown_by(client)
         if is_volume(out):
             run = run_of("predict", model, images_of(model, images, asked), asked)
             return (

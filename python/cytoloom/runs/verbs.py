@@ -61,7 +61,7 @@ def start(
     >>> runs = cl.grid("data/train", network=[cl.UNet(filters=8), cl.UNet(filters=16)])
     >>> found = cl.runs.start(runs, store="runs/")  # doctest: +SKIP
     """
-    from ..volumes.clients import client_of
+    from ..volumes.clients import client_of, shown_by
     from .grids import given_runs
     from .outcomes import table
     from .store import as_store
@@ -72,6 +72,7 @@ def start(
     if client is None:
         refuse_hopeless(place, given)
     with client_of(client) as reached:
+        yield from shown_by(reached)
         names = place.add(given)
         yield from train(place, names, reached)
     yield note(f"{told_ends(place, names)}, in {place.place}.")
@@ -116,7 +117,7 @@ def resume(
     >>> import cytoloom as cl
     >>> found = cl.runs.resume(store="runs/")  # doctest: +SKIP
     """
-    from ..volumes.clients import client_of
+    from ..volumes.clients import client_of, shown_by
     from .outcomes import table
     from .store import as_store, chosen
     from .trained import told_ends, train
@@ -124,6 +125,7 @@ def resume(
     place = as_store(store)
     wanted = chosen(place, names)
     with client_of(client) as reached:
+        yield from shown_by(reached)
         yield from train(place, [name for name in wanted if place.status(name) != "done"], reached)
     yield note(f"{told_ends(place, wanted)}, in {place.place}.")
     return table(place, wanted)

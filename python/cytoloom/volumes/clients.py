@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidError, invalid
+from ..events import Event, note
 from ..messages import said_by, say
 from .work import need_dask
 
@@ -48,6 +49,13 @@ def client_of(client: Any) -> Iterator[Any]:
     need_dask(1, client)
     with _connected(address_of(client)) as made:
         yield made
+
+
+def shown_by(client: Any) -> Iterator[Event]:
+    """Say where a cluster shows what it works on."""
+    link = getattr(client, "dashboard_link", None)
+    if link:
+        yield note(f"Dask shows what it works on at {link} (where it has bokeh).")
 
 
 def address_of(text: str) -> str:
