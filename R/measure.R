@@ -26,8 +26,8 @@
 #'   [predict()][predict.cl_model] describes; shapes as scikit-image's `regionprops` measures them.
 #'   `class` is there for predictions of classes, intensities where there is an `image`, in the
 #'   units of its values and without pixels that are `NaN` or infinite; in 3-D there is no
-#'   perimeter, eccentricity and orientation. With `around_um` also `area_px_around`,
-#'   `area_um2_around` (3-D: `volume_um3_around`) and for each channel
+#'   perimeter, eccentricity and orientation, but `surface_um2`. With `around_um` also
+#'   `area_px_around`, `area_um2_around` (3-D: `volume_um3_around`) and for each channel
 #'   `mean_intensity_<channel>_around`, `sd_`, `min_` and `max_`; a ring without a pixel, as between
 #'   objects that enclose one, has area 0 and `NA`.
 #' @export

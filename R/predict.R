@@ -90,6 +90,8 @@
 #' * `bbox_y_max`, `bbox_x_max`, in 3-D also `bbox_z_max`: one past its last row and column.
 #' * `perimeter_px`, `perimeter_um`: length of its outline, with those of its holes; 2-D only, and
 #'   micrometres only where pixels are square to 1 %.
+#' * `surface_um2`, 3-D only: area of its surface, with that of its holes; of boxes along the axes a
+#'   tenth too small.
 #' * `major_axis_px`, `minor_axis_px`, `major_axis_um`, `minor_axis_um`: axes of the ellipse of its
 #'   second moments; in 3-D of the ellipsoid, with `middle_axis_px` and `middle_axis_um`.
 #' * `eccentricity`: of that ellipse, 0 for a disc, towards 1 for a line; 2-D only.

@@ -14,9 +14,8 @@ from ..events import Event, Work
 from ..images.blocks import by_regions, grown
 from ..images.labels import refuse_other_ids
 from ..images.parts import are_too_many
-from ..objects.measure import Objects
+from ..objects.measure import Objects, around
 from ..objects.part import boxes_of, part_of
-from ..objects.perimeters import AROUND
 from ..objects.rings import Rings
 from ..runtime.machine import free_memory_gb
 
@@ -68,13 +67,13 @@ def measured_in_boxes(
         return None
     found = Objects(shape, len(ids) - 1, names)
     rings = Rings(len(ids) - 1, around_um, item.spacing_um or (), names) if around_um else None
-    around = np.full(len(shape), AROUND if len(shape) == 2 else 0)
-    around = np.maximum(around, rings.reach_px) if rings else around
+    seen_px = np.full(len(shape), around(len(shape)))
+    seen_px = np.maximum(seen_px, rings.reach_px) if rings else seen_px
     by_last = np.argsort(last, kind="stable")
     ends = np.searchsorted(last[by_last], np.arange(len(boxes) + 1))
     for k, box in enumerate(boxes):
         yield Event("progress", f"{item.id}: block {k + 1}/{len(boxes)}", k, len(boxes))
-        region = grown(box, around.tolist(), shape)
+        region = grown(box, seen_px.tolist(), shape)
         seen = np.asarray(labels.read(region))
         if seen.any():
             part = part_of(seen, ids, box, region)

@@ -64,11 +64,11 @@ def measure(
     DataFrame
         One row per object: image, object, class (of predictions of classes), area_px, area_um2
         (3-D: volume_um3), centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px,
-        perimeter_um (2-D; pixels square to 1 %), major_axis_px, minor_axis_px (3-D: middle_axis_px
-        too), the same with _um, eccentricity and orientation (2-D), solidity; for each channel
-        mean_intensity_<channel> (its name, or number from 0), sd_intensity_<channel>, and so min
-        and max; touches_border. With `around_um` area_px_around and intensities that end in
-        ``_around``.
+        perimeter_um (2-D; pixels square to 1 %; in 3-D surface_um2), major_axis_px, minor_axis_px
+        (3-D: middle_axis_px too), the same with _um, eccentricity and orientation (2-D), solidity;
+        for each channel mean_intensity_<channel> (its name, or number from 0),
+        sd_intensity_<channel>, and so min and max; touches_border. With `around_um`
+        area_px_around and intensities that end in ``_around``.
         Positions are in px from 0. NaN where something is not known, or not defined.
 
     Raises

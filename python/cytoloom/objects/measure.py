@@ -16,6 +16,8 @@ from .part import Part, positions, rows_of
 from .perimeters import AROUND, LENGTHS, outline_kinds
 from .runs import extents, placed, runs_of
 from .sides import Sides
+from .surfaces import AROUND as AROUND_3D
+from .surfaces import KINDS, crossings, surfaces_um2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +78,7 @@ def measure(
 
     numbers, names = renumbered(labels)
     found = Objects(numbers.shape, len(names) - 1, channel_names)
-    for part in rows_of(numbers, len(names) - 1, BLOCK_PX, AROUND):
+    for part in rows_of(numbers, len(names) - 1, BLOCK_PX, around(numbers.ndim)):
         rows = part.box[0]
         found.add(part, image(rows) if image else None, foreground(rows) if foreground else None)
     table = found.table(names, pixel_size_um)
@@ -86,6 +88,11 @@ def measure(
     if foreground is None:
         table["mean_foreground"] = np.nan
     return table
+
+
+def around(ndim: int) -> int:
+    """Return how many pixels are to be seen around a box whose objects are measured."""
+    return AROUND if ndim == 2 else AROUND_3D
 
 
 class Objects:
@@ -105,13 +112,14 @@ class Objects:
         self._shape = tuple(shape)
         self._moments, self._sides = Moments(shape, count), Sides(shape, count)
         self._kinds = np.zeros((count + 1 if len(shape) == 2 else 0, len(LENGTHS)), np.int64)
+        self._crossed = np.zeros((count + 1 if len(shape) == 3 else 0, len(KINDS)), np.int64)
         self._shine = Intensities(count, channel_names)
         self._belief = np.zeros(count + 1)
 
     def add(
         self, part: Part, pixels: np.ndarray | None = None, foreground: np.ndarray | None = None
     ) -> None:
-        """Add the objects of a box; the parts of 2-D labels have `AROUND` pixels around them.
+        """Add the objects of a box; parts have the pixels around them that `around` says.
 
         Parameters
         ----------
@@ -129,6 +137,8 @@ class Objects:
         self._sides.add(sides, part.to)
         if len(self._kinds):
             self._kinds[part.to] += outline_kinds(part.framed(AROUND), len(part.to) - 1)
+        if len(self._crossed):
+            self._crossed[part.to] += crossings(part.framed(AROUND_3D), len(part.to) - 1)
         if pixels is None and foreground is None:
             return
         # object pixels alone: most of an image is background
@@ -173,6 +183,8 @@ class Objects:
         if ndim == 2:
             length = self._kinds[present] @ LENGTHS
             columns |= {"perimeter_px": length, "perimeter_um": length * _side_um(pixel_size_um)}
+        else:
+            columns["surface_um2"] = surfaces_um2(self._crossed[present], pixel_size_um)
         columns |= shape_columns(moments.covariances(present), pixel_size_um)
         columns["solidity"] = area / hull
         return columns

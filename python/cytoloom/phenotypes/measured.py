@@ -25,7 +25,8 @@ FROM_TABLE = ("area_px", "perimeter_px", "major_axis_px", "middle_axis_px", "min
 ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
 _NOT_KEPT = ("bbox_", "sd_intensity_", "mean_intensity_", "min_intensity_", "max_intensity_")
 _OF_SHAPE = (*FROM_TABLE, "perimeter_um", "major_axis_um", "middle_axis_um", "minor_axis_um",
-             "area_um2", "volume_um3", "orientation", "touches_border")  # fmt: skip
+             "area_um2", "volume_um3", "surface_um2", "orientation",
+             "touches_border")  # fmt: skip
 
 
 def measure_features(

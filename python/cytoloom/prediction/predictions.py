@@ -33,8 +33,8 @@ class Predictions:
     ----------
     objects : DataFrame
         image, object, class (missing for instances), area_px, area_um2 (3-D: volume_um3),
-        centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px, perimeter_um,
-        major_axis_*, minor_axis_*, eccentricity, orientation, solidity,
+        centroid_*, bbox_*_min, bbox_*_max (one past the last), perimeter_px, perimeter_um
+        (3-D: surface_um2), major_axis_*, minor_axis_*, eccentricity, orientation, solidity,
         <statistic>_intensity_<channel> (mean, sd, min, max; the channel's name, or number from
         0), mean_foreground, probability (that it is real: that a true object overlaps it at IoU
         0.5; missing of models that cannot tell), touches_border: one row per object. Positions
