@@ -105,8 +105,16 @@ told_cells <- function(cells) {
 #'
 #' @param cells From [cl_cells()], or the folder that it wrote.
 #' @param kinds Some of `"shape"` (area, axes, outline), `"intensity"` (brightness and its spread,
-#'   the ring around, inner and outer part, correlation of channels) and `"texture"` (co-occurrences
-#'   and grain); default all three where there are labels, else the last two.
+#'   the ring around, inner and outer part, correlation of channels), `"texture"` (co-occurrences
+#'   and grain), `"random"` (codes of an encoder with random weights, which any other has to be
+#'   better than) and `"learned"` (codes of `model`); default the first three where there are
+#'   labels, else the second and the third, and with `model` learned ones.
+#' @param model What learned, as for [cl_encode()].
+#' @param corrected `"robust-z"`: less the median of the controls of the plate, over their median
+#'   distance from it times 1.4826; `"sphered"`: then all directions are made as wide as in controls
+#'   and uncorrelated (ZCA-cor). `NULL`: as measured; [cl_novelty()] scales by itself.
+#' @param selected Leave out features that do not vary, and of two whose correlation is above 0.9
+#'   one.
 #' @param ... Must be empty.
 #' @param out File for the table: `.csv`, `.parquet`, `.h5ad` (AnnData, as scanpy opens it) or
 #'   `.hdf` (with pictures of the cells, as the CellCognition Explorer opens it).
@@ -121,18 +129,25 @@ told_cells <- function(cells) {
 #' cells <- cl_cells(list(A01 = nuclei$image), list(A01 = nuclei$labels), size_px = 24)
 #' features <- cl_features(cells, kinds = "shape")
 #' dim(as.matrix(features))
-cl_features <- function(cells, kinds = NULL, ..., out = NULL, overwrite = FALSE,
-                        progress = "auto") {
+cl_features <- function(cells, kinds = NULL, ..., model = NULL, corrected = NULL,
+                        selected = FALSE, out = NULL, overwrite = FALSE, progress = "auto") {
   no_dots(...)
   table <- run_events(
     "cells_features",
     list(
-      cells = told_cells(cells), kinds = kinds, out = if (!is.null(out)) plain_path(out, "out"),
-      overwrite = overwrite
+      cells = told_cells(cells), kinds = kinds, model = if (!is.null(model)) told_encoder(model),
+      corrected = corrected, selected = selected,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
     ),
     progress
   )
   featured(table)
+}
+
+# A model as its folder, words for other encoders as they are.
+told_encoder <- function(model) {
+  words <- "^(random$|[A-Z][A-Za-z0-9_]+:)"
+  if (is.character(model) && length(model) == 1 && grepl(words, model)) model else model_path(model)
 }
 
 featured <- function(table) {
@@ -143,7 +158,7 @@ featured <- function(table) {
 #' @param x From [cl_features()] or [cl_encode()].
 #' @export
 as.matrix.cl_features <- function(x, ...) {
-  kinds <- "^(shape|intensity|texture|learned|random)_"
+  kinds <- "^(shape|intensity|texture|learned|random|frozen)_"
   plain <- x
   class(plain) <- "data.frame"
   as.matrix(plain[grepl(kinds, names(plain))])
@@ -151,7 +166,10 @@ as.matrix.cl_features <- function(x, ...) {
 
 #' Describe cells by what a model has learned of them
 #'
-#' @param model A model that [cl_train()] made of cells (`task = "autoencoder"`), or its folder.
+#' @param model A model that [cl_train()] made of cells (`task = "autoencoder"`), or its folder; or
+#'   `"random"`, an encoder with random weights, the baseline of any other; or `"NAME:FILE"`, a
+#'   network of `keras.applications` with weights from a file, such as
+#'   `"MobileNetV3Small:weights.h5"`, which sees each channel by itself, as grey.
 #' @param cells From [cl_cells()], of crops as large as in training, or the folder that it wrote.
 #' @param ... Must be empty.
 #' @param views In how many views, turned by right angles and flipped, the network sees each cell,
@@ -174,7 +192,7 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
   table <- run_events(
     "cells_encode",
     list(
-      model = model_path(model), cells = told_cells(cells), views = views,
+      model = told_encoder(model), cells = told_cells(cells), views = views,
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
     ),
     progress

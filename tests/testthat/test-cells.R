@@ -87,6 +87,22 @@ test_that("an autoencoder learns and encodes", {
   )
 })
 
+test_that("features beside controls, and of a random encoder", {
+  need_python()
+  cells <- gathered()
+  found <- cl_features(
+    cells,
+    kinds = c("shape", "random"), corrected = "robust-z", selected = TRUE, progress = FALSE
+  )
+  own <- as.matrix(found)[found$treatment == "DMSO", ]
+  expect_equal(unname(apply(own, 2, stats::median)), rep(0, ncol(own)))
+  expect_identical(
+    cl_encode("random", cells, progress = FALSE)$random_0,
+    cl_features(cells, kinds = "random", progress = FALSE)$random_0
+  )
+  expect_error(cl_encode("MobileNet9:w.h5", cells), "an architecture of keras.applications")
+})
+
 test_that("what cannot be meant is said", {
   need_python()
   expect_error(gathered(others = "gone"), "`others`")

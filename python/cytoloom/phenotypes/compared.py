@@ -18,7 +18,7 @@ from ..events import Event, Work
 from ..messages import counted
 from ..storage.results import write_tables
 from .detectors import METHODS, fit, need_sklearn
-from .measured import refuse_no_features
+from .named import refuse_no_features
 from .of_wells import pair_correlations
 from .search import read_features, scaled_by_plate, treatments_of
 from .table import controls_of, units_of

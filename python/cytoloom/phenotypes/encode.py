@@ -25,8 +25,10 @@ def encode(
 
     Parameters
     ----------
-    model : Model or path
-        Trained on cells.
+    model : Model, path or str
+        Trained on cells; or "random", an encoder with random weights, the baseline of any other; or
+        ``"NAME:FILE"``, a network of `keras.applications` with weights from a file, such as
+        ``"MobileNetV3Small:weights.h5"``, which sees each channel by itself, as grey.
     cells : Cells or path
         From `cells`, or the folder that it wrote; of crops as large as in training.
     views : {8, 1}, default 8
@@ -44,8 +46,8 @@ def encode(
     -------
     DataFrame
         A row per cell: every column of the plate's table, image, object, position, the features
-        learned_0, learned_1 and so on, and reconstruction_error (the mean square of what was not
-        given back, of scaled pixels).
+        learned_0 (random_0, frozen_0) and so on, and of autoencoders reconstruction_error (the mean
+        square of what was not given back, of scaled pixels).
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from ..models.record import Part
 from ..networks.autoencoder import CODE, Autoencoder, encoder_of
 from ..runtime import backend
 from ..tasks.reconstruction import Reconstruction
+from .frozen import frozen, is_frozen
 from .gathered import Cells
 from .kept import as_cells
-from .measured import about, feature_names
+from .named import about, feature_names
 from .outputs import free_file, write_features
 from .train import pieces
 from .views import VIEWS, turned, views_of
@@ -37,21 +39,63 @@ def encoded(
     """Encode cells; the parameters are those of the verb."""
     if views not in (1, VIEWS):
         raise invalid("views", expected="1 or 8", received=views)
-    cells, model = as_cells(cells), as_model(model)
+    cells = as_cells(cells)
     path = None if out is None else free_file(out, overwrite, cells)
-    _refuse_other(model, cells)
-    network = model.keras
-    run = backend.forward(network)
-    encoder = backend.forward(encoder_of(network))
-    columns = yield from codes_of(
-        cells, lambda crops: encoder(crops)[CODE], views, "learned",
-        error=lambda crops: run(crops)["image"],
-    )  # fmt: skip
+    columns = yield from encoder_for(model, cells).codes(cells, views)
     table = pd.concat([about(cells), pd.DataFrame(columns, index=cells.table.index)], axis=1)
     if path is not None:
         yield from write_features(table, path, feature_names(table), cells)
         yield note(f"Codes of {counted(len(table), 'cell')} written to {path}.")
     return table
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What turns crops into codes.
+
+    Parameters
+    ----------
+    name : {"learned", "random", "frozen"}
+        What features are called, before their number.
+    run : callable
+        From crops (n, y, x, channels) to codes (n, features).
+    back : callable, optional
+        From crops to what comes back of them.
+    """
+
+    name: str
+    run: Codes
+    back: Codes | None = None
+
+    def codes(self, cells: Cells, views: int = VIEWS) -> Work[dict[str, np.ndarray]]:
+        """Encode cells; by column, as `codes_of`."""
+        return (yield from codes_of(cells, self.run, views, self.name, self.back))
+
+
+def encoder_for(model: Any, cells: Cells) -> Encoder:
+    """Return the encoder that a model, or a word, stands for."""
+    channels = cells.items[0].image.shape[-1]
+    if isinstance(model, str) and model == "random":
+        return random_encoder(cells)
+    if is_frozen(model):
+        return Encoder("frozen", frozen(model, channels, cells.cut.size_px))
+    model = as_model(model)
+    _refuse_other(model, cells)
+    network = model.keras
+    run, encoder = backend.forward(network), backend.forward(encoder_of(network))
+    return Encoder("learned", lambda crops: encoder(crops)[CODE], lambda crops: run(crops)["image"])
+
+
+def random_encoder(cells: Cells, seed: int = 0) -> Encoder:
+    """Return an encoder with random weights: what any other has to be better than."""
+    channels = cells.items[0].image.shape[-1]
+    if len(cells.cut.size_px) != 2:
+        expected = "crops (y, x): encoders are two-dimensional"
+        raise invalid("cells", expected=expected, received="crops of stacks")
+    network = Autoencoder.for_size(cells.cut.size_px)
+    part = Part(Reconstruction(channels=channels), network, cells.normalize, {"image": channels})
+    encoder = backend.forward(encoder_of(part.build("float32", checked_seed(seed))))
+    return Encoder("random", lambda crops: encoder(crops)[CODE])
 
 
 def _refuse_other(model: Any, cells: Cells) -> None:
@@ -74,15 +118,6 @@ def _refuse_other(model: Any, cells: Cells) -> None:
     if channels != model.channels:
         expected = f"images of {counted(model.channels, 'channel')}"
         raise invalid("cells", expected=expected, received=channels)
-
-
-def random_codes(cells: Cells, views: int = VIEWS, seed: int = 0) -> Work[dict[str, np.ndarray]]:
-    """Describe cells by an encoder with random weights: what any other has to be better than."""
-    channels = cells.items[0].image.shape[-1]
-    network = Autoencoder.for_size(cells.cut.size_px)
-    part = Part(Reconstruction(channels=channels), network, cells.normalize, {"image": channels})
-    encoder = backend.forward(encoder_of(part.build("float32", checked_seed(seed))))
-    return (yield from codes_of(cells, lambda crops: encoder(crops)[CODE], views, "random"))
 
 
 def codes_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..events import Work, verb
 
@@ -19,6 +19,9 @@ def features(
     cells: Cells | str | os.PathLike[str],
     *,
     kinds: str | Sequence[str] | None = None,
+    model: Any = None,
+    corrected: Literal["robust-z", "sphered"] | None = None,
+    selected: bool = False,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: bool | str = "auto",
@@ -31,8 +34,19 @@ def features(
         From `cells`, or the folder that it wrote.
     kinds : str or list of str, optional
         "shape": area, axes, outline; "intensity": brightness and its spread, the ring around,
-        inner and outer part, correlation of channels; "texture": co-occurrences and grain.
-        Default all three where there are labels, else the last two.
+        inner and outer part, correlation of channels; "texture": co-occurrences and grain;
+        "random": codes of an encoder with random weights, which any other has to be better than;
+        "learned": codes of `model`. Default the first three where there are labels, else the second
+        and the third; with `model` learned ones, too.
+    model : Model, path or str, optional
+        What learned, as for `encode`.
+    corrected : {"robust-z", "sphered"}, optional
+        Hold features against the controls of their plate: less the median, over the median distance
+        from it times 1.4826; "sphered": then all directions are made as wide as in controls and
+        uncorrelated (ZCA-cor, correlations shrunk by Ledoit and Wolf). Default: as measured.
+        `novelty` scales by itself.
+    selected : bool, default False
+        Leave out features that do not vary, and of two whose correlation is above 0.9 one.
     out : path, optional
         File for the table: ``.csv``, ``.parquet``, ``.h5ad`` (AnnData, as scanpy opens it) or
         ``.hdf`` (with pictures of the cells, as the CellCognition Explorer opens it).
@@ -50,7 +64,8 @@ def features(
     Raises
     ------
     InvalidError
-        An unknown kind, or shapes without labels.
+        An unknown kind, shapes without labels, learned ones without a model, corrections without
+        controls.
 
     Examples
     --------
@@ -65,5 +80,7 @@ def features(
     """
     from .measured import measure_features
 
-    found: pd.DataFrame = yield from measure_features(cells, kinds, out, overwrite)
+    found: pd.DataFrame = yield from measure_features(
+        cells, kinds, model, corrected, selected, out, overwrite
+    )
     return found

@@ -10,52 +10,65 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..datasets.listing import some
 from ..errors import invalid
 from ..events import Event, Work, note
 from ..messages import Argument, counted, say
+from .corrected import mended, refuse_correction
+from .encoded import encoder_for, random_encoder
 from .gathered import Cells
 from .kept import as_cells
+from .named import FROM_TABLE, KINDS, about, feature_names
 from .outputs import free_file, write_features
 from .properties import around, intensities, texture
 
-KINDS = ("shape", "intensity", "texture")
-FROM_TABLE = ("area_px", "perimeter_px", "major_axis_px", "middle_axis_px", "minor_axis_px",
-              "eccentricity", "solidity")  # fmt: skip
-ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
-_NOT_KEPT = ("bbox_", "sd_intensity_", "mean_intensity_", "min_intensity_", "max_intensity_")
-_OF_SHAPE = (*FROM_TABLE, "perimeter_um", "major_axis_um", "middle_axis_um", "minor_axis_um",
-             "area_um2", "volume_um3", "surface_um2", "orientation",
-             "touches_border")  # fmt: skip
-
 
 def measure_features(
-    cells: Any, kinds: Any, out: str | os.PathLike[str] | None, overwrite: bool
+    cells: Any,
+    kinds: Any,
+    model: Any,
+    how: str | None,
+    select: bool,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
 ) -> Work[pd.DataFrame]:
     """Measure features; the parameters are those of the verb."""
     cells = as_cells(cells)
-    wanted = _kinds(kinds, cells.labelled)
+    wanted = _kinds(kinds, cells.labelled, model)
+    refuse_correction(how, cells.controls)
     path = None if out is None else free_file(out, overwrite, cells)
+    encoders = [random_encoder(cells)] if "random" in wanted else []
+    encoders += [encoder_for(model, cells)] if "learned" in wanted else []
     found: dict[str, np.ndarray] = shapes(cells.table) if "shape" in wanted else {}
     if {"intensity", "texture"} & set(wanted):
         more = yield from _of_crops(cells, wanted)
         found |= more
+    for encoder in encoders:
+        more = yield from encoder.codes(cells)
+        found |= more
     table = pd.concat([about(cells), pd.DataFrame(found, index=cells.table.index)], axis=1)
+    table, said = mended(table, feature_names(table), cells.controls, how, select)
+    if said:
+        yield note(f"{said}.")
     if path is not None:
-        yield from write_features(table, path, list(found), cells)
-        yield note(
-            f"{counted(len(found), 'feature')} of {counted(len(table), 'cell')} written to {path}."
-        )
+        names = feature_names(table)
+        yield from write_features(table, path, names, cells)
+        many = counted(len(names), "feature")
+        yield note(f"{many} of {counted(len(table), 'cell')} written to {path}.")
     return table
 
 
-def _kinds(kinds: Any, labelled: bool) -> tuple[str, ...]:
+def _kinds(kinds: Any, labelled: bool, model: Any) -> tuple[str, ...]:
     if kinds is None:
-        return KINDS if labelled else KINDS[1:]
+        usual = KINDS[:3] if labelled else KINDS[1:3]
+        return usual if model is None else (*usual, "learned")
     wanted = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     odd = [one for one in wanted if one not in KINDS]
     if odd or not wanted:
         raise invalid("kinds", expected=f"some of {', '.join(KINDS)}", received=odd or kinds)
+    if ("learned" in wanted) != (model is not None):
+        received = "no model" if model is None else f"kinds {', '.join(wanted)}"
+        expected = "a model for learned features, and learned ones with a model"
+        raise invalid("model", expected=expected, received=received)
     if "shape" in wanted and not labelled:
         raise invalid(
             "kinds",
@@ -64,29 +77,6 @@ def _kinds(kinds: Any, labelled: bool) -> tuple[str, ...]:
             remedy=say("Give label images as {} of cells.", Argument("labels")),
         )
     return wanted
-
-
-def about(cells: Cells) -> pd.DataFrame:
-    """Return what is known of each cell beside what is measured of it."""
-    table = cells.table
-    measured = [
-        name
-        for name in table
-        if name in _OF_SHAPE or any(name.startswith(start) for start in _NOT_KEPT)
-    ]
-    return table.drop(columns=measured if cells.labelled else [])
-
-
-def feature_names(table: pd.DataFrame) -> list[str]:
-    """Return the columns that are features.
-
-    Examples
-    --------
-    >>> feature_names(pd.DataFrame({"well": ["A01"], "shape_area_px": [3.0]}))
-    ['shape_area_px']
-    """
-    starts = (*(f"{kind}_" for kind in KINDS), "learned_", "random_")
-    return [name for name in map(str, table.columns) if name.startswith(starts)]
 
 
 def shapes(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -134,14 +124,3 @@ def _of_crops(cells: Cells, wanted: Sequence[str]) -> Work[dict[str, np.ndarray]
         done += len(rows)
         yield Event("progress", f"features of cell {done}/{total}", done, total)
     return found
-
-
-def refuse_no_features(table: pd.DataFrame) -> list[str]:
-    """Return the columns that are features, or say that there are none."""
-    names = feature_names(table)
-    if not names:
-        expected = (
-            "a table of features: columns whose names begin with shape_, intensity_, learned_"
-        )
-        raise invalid("features", expected=expected, received=some(list(map(str, table.columns))))
-    return names

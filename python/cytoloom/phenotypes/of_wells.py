@@ -18,7 +18,7 @@ from ..errors import invalid
 from ..events import Work
 from ..storage.results import write_tables
 from .hits import ssmd, z_prime
-from .measured import feature_names
+from .named import feature_names
 from .search import read_features, treatments_of
 from .table import controls_of, plates_of, units_of
 

@@ -23,7 +23,7 @@ from ..storage.tables import read_table
 from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, threshold
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
-from .measured import refuse_no_features
+from .named import refuse_no_features
 from .table import controls_of, units_of
 
 Floats = np.ndarray

@@ -49,7 +49,9 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
     if value is None:
         return None
     if name in ("model", "model_a", "model_b"):
-        return _model(value)
+        from ..phenotypes.frozen import is_word
+
+        return value if is_word(value) else _model(value)
     if name == "models":
         return _models_of(value)
     if isinstance(value, dict) and "source" in value:

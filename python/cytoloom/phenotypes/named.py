@@ -1,0 +1,57 @@
+"""Columns of tables of features: which are features, and what stands beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..datasets.listing import some
+from ..errors import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .gathered import Cells
+
+KINDS = ("shape", "intensity", "texture", "random", "learned")
+"""Of features, by what their names begin with; those of frozen networks begin with it, too."""
+FROM_TABLE = ("area_px", "perimeter_px", "major_axis_px", "middle_axis_px", "minor_axis_px",
+              "eccentricity", "solidity")  # fmt: skip
+ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
+_NOT_KEPT = ("bbox_", "sd_intensity_", "mean_intensity_", "min_intensity_", "max_intensity_")
+_OF_SHAPE = (*FROM_TABLE, "perimeter_um", "major_axis_um", "middle_axis_um", "minor_axis_um",
+             "area_um2", "volume_um3", "surface_um2", "orientation",
+             "touches_border")  # fmt: skip
+
+
+def about(cells: Cells) -> pd.DataFrame:
+    """Return what is known of each cell beside what is measured of it."""
+    table = cells.table
+    measured = [
+        name
+        for name in table
+        if name in _OF_SHAPE or any(name.startswith(start) for start in _NOT_KEPT)
+    ]
+    return table.drop(columns=measured if cells.labelled else [])
+
+
+def feature_names(table: pd.DataFrame) -> list[str]:
+    """Return the columns that are features.
+
+    Examples
+    --------
+    >>> feature_names(pd.DataFrame({"well": ["A01"], "shape_area_px": [3.0]}))
+    ['shape_area_px']
+    """
+    starts = tuple(f"{kind}_" for kind in (*KINDS, "frozen"))
+    return [name for name in map(str, table.columns) if name.startswith(starts)]
+
+
+def refuse_no_features(table: pd.DataFrame) -> list[str]:
+    """Return the columns that are features, or say that there are none."""
+    names = feature_names(table)
+    if not names:
+        expected = (
+            "a table of features: columns whose names begin with shape_, intensity_, learned_"
+        )
+        raise invalid("features", expected=expected, received=some(list(map(str, table.columns))))
+    return names

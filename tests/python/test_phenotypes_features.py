@@ -1,0 +1,129 @@
+"""Features: kinds of them, corrections by controls, selection, encoders of other images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cytoloom as cl
+from cytoloom.phenotypes.corrected import corrected, selected, sphered
+from cytoloom.phenotypes.named import feature_names
+
+QUIET: dict[str, Any] = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def cells() -> cl.Cells:
+    made = cl.simulate.screen(
+        {"drug": ("translocated", 1.0, 1.0, 2)}, controls=4, count=8, shape=(128, 128)
+    )
+    how: dict[str, Any] = {"plate": made.plate, "controls": "negative", "size_px": 32}
+    return cl.cells(made.images, labels=made.labels, **how, **QUIET)
+
+
+def test_a_robust_z_score_is_beside_the_controls_of_its_plate() -> None:
+    table = pd.DataFrame({
+        "plate": ["p"] * 4 + ["q"] * 4, "well": ["A01"] * 8,
+        "control": (["neg"] * 3 + [None]) * 2,
+        "shape_a": [1.0, 2, 3, 9, 101, 104, 107, 125],
+        "shape_flat": [5.0] * 8,
+    })  # fmt: skip
+    found, names = corrected(table, ["shape_a", "shape_flat"], "neg", "robust-z")
+    assert names == ["shape_a"]
+    # medians 2 and 104, median distances 1 and 3
+    expected = np.array([-1, 0, 1, 7, -1, 0, 1, 7]) / 1.4826
+    assert np.allclose(found["shape_a"], expected)
+    assert "shape_flat" not in found
+
+
+def test_sphered_controls_are_uncorrelated_and_equally_wide() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(5000, 4)) @ rng.normal(size=(4, 4))
+    own = np.arange(5000) < 4000
+    found = sphered(values, own)
+    assert np.allclose(np.cov(found[own].T), np.eye(4), atol=0.02)
+    # ZCA turns as little as possible: each feature stays the one that it was
+    alike = np.corrcoef(found.T, values.T)[:4, 4:]
+    assert (np.abs(alike).argmax(axis=1) == np.arange(4)).all()
+
+
+def test_of_features_that_say_the_same_one_is_kept() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=200)
+    values = np.stack([one, one * 3 + 1, rng.normal(size=200), np.ones(200)], axis=1)
+    kept = selected(values, ["a", "b", "c", "d"])
+    assert "c" in kept
+    assert "d" not in kept
+    assert len({"a", "b"} & set(kept)) == 1
+
+
+def test_kinds_stand_in_one_table_and_are_corrected_and_selected(cells: cl.Cells) -> None:
+    how: dict[str, Any] = {"kinds": ["shape", "intensity", "random"], **QUIET}
+    plain = cl.features(cells, **how)
+    found = cl.features(cells, corrected="robust-z", selected=True, **how)
+    assert {n.partition("_")[0] for n in feature_names(plain)} == {"shape", "intensity", "random"}
+    assert 0 < len(feature_names(found)) < len(feature_names(plain))
+    own = cells.are_controls
+    assert np.allclose(found.loc[own, feature_names(found)].median(), 0, atol=1e-6)
+    # the encoder with random weights is the same each time
+    assert plain["random_0"].equals(cl.encode("random", cells, **QUIET)["random_0"])
+
+
+def test_networks_for_other_images_take_weights_from_a_file(
+    cells: cl.Cells, tmp_path: Path
+) -> None:
+    import keras
+
+    file = tmp_path / "small.weights.h5"
+    network = keras.applications.MobileNetV3Small(
+        include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3)
+    )
+    network.save_weights(file)
+    found = cl.encode(f"MobileNetV3Small:{file}", cells, views=1, **QUIET)
+    channels, features = 2, network.output_shape[-1]
+    assert len(feature_names(found)) == channels * features
+    # what Keras says of the first cell, its first channel as grey
+    rows, crops = next(iter(cells.crops()))
+    grey = np.clip(crops[:1, ..., :1], 0, 1).repeat(3, axis=-1) * 255
+    expected = network.predict(grey, verbose=0)[0]
+    names = [f"frozen_{k}" for k in range(features)]
+    assert np.allclose(found.loc[rows[0], names].to_numpy(float), expected, atol=1e-4)
+    with pytest.raises(cl.InvalidError, match="weights of MobileNetV3Large without its top"):
+        cl.encode(f"MobileNetV3Large:{file}", cells, **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"kinds": "colour"}, "`kinds`"),
+        ({"kinds": ["learned"]}, "a model for learned features"),
+        ({"kinds": ["shape"], "model": "random"}, "learned ones with a model"),
+        ({"corrected": "whitened"}, "`corrected`"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(cells: cl.Cells, how: dict[str, Any], words: str) -> None:
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.features(cells, **how, **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("MobileNet9:w.h5", "an architecture of keras.applications"),
+        ("MobileNetV3Small:gone.h5", "a file of weights of MobileNetV3Small"),
+    ],
+)
+def test_encoders_that_are_not_there_are_told(cells: cl.Cells, model: str, words: str) -> None:
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.encode(model, cells, **QUIET)
+
+
+def test_corrections_need_controls(cells: cl.Cells) -> None:
+    made = cl.simulate.nuclei((96, 96), 6)
+    alone = cl.cells({"A01": made[0]}, labels={"A01": made[1]}, size_px=24, **QUIET)
+    with pytest.raises(cl.InvalidError, match="cells that were gathered with `controls`"):
+        cl.features(alone, corrected="sphered", **QUIET)
