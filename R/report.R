@@ -3,8 +3,8 @@
 #' Writes results as one page for a browser: every image with its outlines, the tables, how it was
 #' made, and a paragraph for the methods. The page needs no network and can be sent to others.
 #'
-#' @param results What [predict()][predict.cl_model], [evaluate()][evaluate.cl_model] or
-#'   [cl_consensus()] returned, or the folder that one of these wrote.
+#' @param results What [predict()][predict.cl_model], [evaluate()][evaluate.cl_model],
+#'   [cl_consensus()] or [cl_novelty()] returned, or the folder that one of these wrote.
 #' @param path The page, a file whose name ends in `.html`.
 #' @param ... Must be empty.
 #' @param images The images, as [predict()][predict.cl_model] takes them, or [cl_data()] with labels
@@ -12,6 +12,8 @@
 #'   row without its picture, which is said.
 #' @param labels For scores what was found, as [cl_measure()] takes it, so that false objects are
 #'   shown beside the missed ones.
+#' @param cells For what [cl_novelty()] found the cells, from [cl_cells()] or their folder; without
+#'   them the page has no pictures of cells.
 #' @param overwrite Replace the page that is there, with its pictures where these are beside it.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return The path of the page, invisibly. It takes Jinja2: `cl_install(extras = "report")`.
@@ -22,6 +24,10 @@
 #'   Images are in the order in which they are worth a look: those that failed, then those with
 #'   flags, then by the lowest score or mean probability of the foreground. The page has that list
 #'   as CSV.
+#'
+#'   The page of what [cl_novelty()] found has the hit list, a heat map of each plate whose wells
+#'   show their cells, the most novel and typical cells of each treatment, outliers alike, and a
+#'   map of the cells.
 #' @export
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -29,15 +35,16 @@
 #' \dontrun{
 #' browseURL(cl_report(found, "report.html"))
 #' }
-cl_report <- function(results, path, ..., images = NULL, labels = NULL, overwrite = FALSE,
-                      progress = "auto") {
+cl_report <- function(results, path, ..., images = NULL, labels = NULL, cells = NULL,
+                      overwrite = FALSE, progress = "auto") {
   no_dots(...)
   invisible(run_events(
     "report",
     list(
       results = plain_results(results), path = plain_path(path),
       images = shown_images(results, images),
-      labels = if (!is.null(labels)) plain_label_images(labels), overwrite = overwrite
+      labels = if (!is.null(labels)) plain_label_images(labels),
+      cells = if (!is.null(cells)) told_cells(cells), overwrite = overwrite
     ),
     progress
   ))
@@ -48,9 +55,12 @@ plain_results <- function(results) {
   if (is.character(results)) {
     return(plain_path(results, "results"))
   }
+  if (inherits(results, "cl_novelty")) {
+    return(list(source = plain_novelty(results)))
+  }
   kind <- intersect(class(results), c("cl_found", "cl_scores", "cl_consensus"))
   if (length(kind) != 1) {
-    refuse("results", "predictions, scores, a consensus, or the folder of such results", results)
+    refuse("results", "predictions, scores, a consensus, hits, or their folder", results)
   }
   tables <- switch(kind,
     cl_found = list(

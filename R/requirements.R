@@ -39,7 +39,8 @@ extras_known <- list(
     "pydantic!=2.14.*"
   ),
   runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31"),
-  cells = c("scikit-learn>=1.4", "pyarrow>=15")
+  cells = c("scikit-learn>=1.4", "pyarrow>=15"),
+  umap = "umap-learn>=0.5.7"
 )
 
 backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi"))) {

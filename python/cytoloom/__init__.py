@@ -45,6 +45,8 @@ VERBS = {
     "cells_novelty": "phenotypes.novelty:novelty",
     "cells_wells": "phenotypes.per_well:wells",
     "cells_compare": "phenotypes.kinds:compare_features",
+    "cells_similar": "phenotypes.similar:similar",
+    "cells_demo": "pages.demo:cells_demo",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

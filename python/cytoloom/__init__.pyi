@@ -31,6 +31,7 @@ from .models.model import Model as Model
 from .networks.autoencoder import Autoencoder as Autoencoder
 from .networks.unet import UNet as UNet
 from .networks.unet import unet as unet
+from .pages.demo import cells_demo as cells_demo
 from .pages.report import report as report
 from .patches.augment import Augment as Augment
 from .phenotypes.cells import cells as cells
@@ -41,6 +42,7 @@ from .phenotypes.gathered import Cells as Cells
 from .phenotypes.kinds import compare_features as compare_features
 from .phenotypes.novelty import novelty as novelty
 from .phenotypes.per_well import wells as wells
+from .phenotypes.similar import similar as similar
 from .prediction.plan import plan as plan
 from .prediction.predict import predict as predict
 from .prediction.predictions import Predictions as Predictions

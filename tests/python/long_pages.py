@@ -58,6 +58,7 @@ def pages(tmp_path_factory):
     path = folder / "stack.html"
     made["stack"] = cl.report(agreed, path, images={"x": stack * 100}, progress=False)
     many, images = predictions(1000, 48)
+    made["wells"] = cl.cells_demo(folder / "demo", progress=False)
     made["thousand"] = cl.report(many, folder / "thousand.html", images=images, progress=False)
     return made
 
@@ -109,7 +110,7 @@ def layers(page) -> list[str]:
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["few", "stack", "thousand"])
+@pytest.mark.parametrize("which", ["few", "stack", "thousand", "wells"])
 def test_it_opens_everywhere_and_all_can_be_read(show, which, scheme, screen):
     page = show(which, scheme, screen)
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
@@ -144,6 +145,29 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
+
+
+def test_a_well_shows_its_cells_by_mouse_and_by_keyboard(show):
+    page = show("wells")
+    assert page.locator(".well[aria-pressed=true]").count() == 1
+    page.locator(".well[aria-label^='B03']").click()
+    assert page.inner_text("#well-name").startswith("B03")
+    before = page.get_attribute("#well-novel", "src")
+    assert page.evaluate("document.querySelector('#well-novel').naturalWidth") > 0
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#well-name").startswith("B04")
+    assert page.get_attribute("#well-novel", "src") != before
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#well-name").startswith("C04")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")  # there is nothing above
+    assert page.inner_text("#well-name").startswith("A04")
+    fill = "document.querySelector('.well[aria-pressed=true] rect').getAttribute('fill')"
+    share = page.evaluate(fill)
+    page.get_by_label("median score").check()
+    assert page.evaluate(fill) != share
+    assert page.locator(".ends:visible").count() == 1
 
 
 def test_headings_sort_by_mouse_and_by_keyboard(show):

@@ -54,6 +54,8 @@ COMMANDS = (
     "cells novelty",
     "cells wells",
     "cells compare",
+    "cells similar",
+    "cells demo",
     "rerun",
     "doctor",
 )

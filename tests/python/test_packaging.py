@@ -108,6 +108,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "volumes",
             "runs",
             "cells",
+            "umap",
             "cluster",
         }
         required = [r for r in told.requires if "extra ==" not in r]

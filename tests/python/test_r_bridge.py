@@ -373,7 +373,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
     assert named == [
         "fast", "parquet", "affinities", "vendor", "volumes", "cluster", "export", "report", "onnx",
-        "bioimageio", "runs", "cells",
+        "bioimageio", "runs", "cells", "umap",
     ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional
@@ -492,6 +492,7 @@ MAN = {
     "cells_gather": "cl_cells", "cells_features": "cl_features", "cells_encode": "cl_encode",
     "cells_novelty": "cl_novelty", "cells_wells": "cl_wells",
     "cells_compare": "cl_compare_features", "cells_check": "cl_check",
+    "cells_similar": "cl_similar", "cells_demo": "cl_cells_demo",
 }  # fmt: skip
 
 

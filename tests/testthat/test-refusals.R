@@ -67,6 +67,8 @@ usual_calls <- function() {
       cl_novelty = list(features = nowhere, controls = "DMSO", progress = FALSE),
       cl_wells = list(features = nowhere, controls = "DMSO", progress = FALSE),
       cl_compare_features = list(features = nowhere, controls = "DMSO", progress = FALSE),
+      cl_similar = list(features = nowhere, to = "a:1", progress = FALSE),
+      cl_cells_demo = list(out = taken, progress = FALSE),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

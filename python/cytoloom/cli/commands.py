@@ -169,6 +169,14 @@ def _featured(table: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _similar(table: Any, args: argparse.Namespace) -> int:
+    if args.out:
+        print(f"{counted(len(table), 'cell')} in {args.out}")
+        return OK
+    print(table.to_string(index=False))
+    return OK
+
+
 def _removed(names: Any, args: argparse.Namespace) -> int:
     print(f"{counted(len(names), 'run')} removed from {_place(args)}")
     return OK
@@ -260,10 +268,10 @@ COMMANDS = {
         },
     ),
     "report": Command(
-        "report results/ report.html",
+        "report results/ report.html\n  cytoloom report novelty/ hits.html --cells cells/",
         _reported,
         more={
-            "results": {"help": "folder that predict, evaluate or consensus has written"},
+            "results": {"help": "folder that predict, evaluate, consensus or novelty has written"},
             "path": {"metavar": "PAGE", "help": "file for the page, whose name ends in .html"},
             "images": {"nargs": "+", "metavar": "IMAGE"},
             "labels": {"nargs": "+", "metavar": "LABEL"},
@@ -366,6 +374,12 @@ COMMANDS = {
     "cells_compare": Command(
         "cells compare features.csv --controls negative --positives positive", _compared
     ),
+    "cells_similar": Command(
+        "cells similar features.csv A01:12 A01:40 --n 100 --out similar.csv",
+        _similar,
+        more={"to": {"nargs": "+", "metavar": "CELL", "help": "cells as image:number"}},
+    ),
+    "cells_demo": Command("cells demo --out demo/", _reported, {"out": "cells-demo"}),
     "rerun": Command("rerun nuclei.cytoloom data/train", _repeated, more={"data": {"nargs": "?"}}),
 }
 WORDS = {

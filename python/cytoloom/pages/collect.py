@@ -17,7 +17,7 @@ from ..datasets.ids import named
 from ..datasets.items import Item, shown_names
 from ..datasets.origin import read_again
 from ..datasets.unlabelled import gather_images
-from ..errors import InvalidError
+from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..experts.given import gather
 from ..measurement.given import corrected_since, label_images, seen_beside
@@ -26,8 +26,8 @@ from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.results import PIXELS
 from ..version import __version__
-from . import page, words
-from .given import Shown, labels_by_name, shown
+from . import page, screen, words
+from .given import Shown, labels_by_name, novelty_given, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
 from .place import beside, free, remove_pictures, write, write_pictures
@@ -44,9 +44,19 @@ _REPLACED = "no picture: it is another image than was predicted, to which its la
 
 
 def collect(
-    results: Any, path: str | os.PathLike[str], images: Any, labels: Any, overwrite: bool
+    results: Any,
+    path: str | os.PathLike[str],
+    images: Any,
+    labels: Any,
+    cells: Any,
+    overwrite: bool,
 ) -> Work[Path]:
     """Make the page; the parameters are those of the verb."""
+    novelty = novelty_given(results)
+    if novelty is not None:
+        _refuse(images=images, labels=labels)
+        return (yield from screen.collect(novelty, path, cells, overwrite))
+    _refuse(cells=cells)
     place = free(path, overwrite)
     page.need_templates()
     found = shown(results)
@@ -79,6 +89,14 @@ def collect(
         remove_pictures(place)
     yield note(f"{counted(len(table.rows), 'image')} in {place}.")
     return place
+
+
+def _refuse(**given: Any) -> None:
+    """Raise where something is given that belongs to results of another kind."""
+    for name, value in given.items():
+        if value is not None:
+            expected = "nothing of this kind with these results"
+            raise invalid(name, expected=expected, received=value)
 
 
 def items_of(found: Shown, images: Any) -> tuple[dict[str, Item], str]:

@@ -16,6 +16,8 @@ from ..evaluation.scores import Scores
 from ..experts.reopened import consensus_in
 from ..experts.result import Consensus
 from ..measurement.given import label_images, read_object_labels
+from ..phenotypes.found import Novelty
+from ..phenotypes.reopened import is_novelty, novelty_in
 from ..prediction.predictions import Predictions
 from ..prediction.reopened import is_predicted, results
 from ..storage.atomic import meant
@@ -24,7 +26,7 @@ from ..storage.results import AGREED, RUNS, SCORED, WITHIN, read_run
 if TYPE_CHECKING:
     import pandas as pd
 
-WHAT = "predictions, scores, a consensus, or the folder of such results"
+WHAT = "predictions, scores, a consensus, hits, or the folder of such results"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,13 @@ def shown(given: Any) -> Shown:
     return found
 
 
+def novelty_given(given: Any) -> Novelty | None:
+    """Return what `novelty` found, read where its folder is given; None of other results."""
+    if isinstance(given, Novelty):
+        return given
+    return novelty_in(meant(given)) if is_file(given) and is_novelty(meant(given)) else None
+
+
 def _shown(given: Any) -> Shown:
     if isinstance(given, Shown):
         return given
@@ -109,7 +118,7 @@ def _opened(folder: Path) -> Any:
         raise (error.renamed("results") if own else error) from None
     if not folder.exists():
         raise invalid("results", expected=WHAT, received=f"{folder}, which is not there")
-    remedy = "Give the folder that `predict`, `evaluate` or `consensus` wrote."
+    remedy = "Give the folder that `predict`, `evaluate`, `consensus` or `novelty` wrote."
     got = f"{folder}, in which there are none" if folder.is_dir() else f"{folder}, a file"
     raise invalid("results", expected=WHAT, received=got, remedy=remedy)
 

@@ -53,6 +53,16 @@ def without_script(template: Path, **parts: Any) -> str:
     return made
 
 
+def of_template(template: Path, **parts: Any) -> str:
+    """Fill a template with the style of all pages and its own, and a script of its own."""
+    style = _joined("css", None) + template.with_suffix(".css").read_text("utf-8")
+    script = template.with_suffix(".js").read_text("utf-8")
+    made: str = _template(template.name, [template.parent, HERE]).render(
+        style=style, script=script, style_hash=_hash(style), script_hash=_hash(script), **parts
+    )
+    return made
+
+
 def _template(name: str, folders: list[Path]) -> Any:
     jinja2 = need_templates()
     loader = jinja2.FileSystemLoader(folders)

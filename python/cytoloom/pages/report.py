@@ -16,6 +16,7 @@ def report(
     *,
     images: Any = None,
     labels: Any = None,
+    cells: Any = None,
     overwrite: bool = False,
     progress: bool | str = "auto",
 ) -> Work[Path]:
@@ -23,8 +24,8 @@ def report(
 
     Parameters
     ----------
-    results : Predictions, Scores, Consensus or path
-        What `predict`, `evaluate` or `consensus` returned, or the folder that it wrote.
+    results : Predictions, Scores, Consensus, Novelty or path
+        What `predict`, `evaluate`, `consensus` or `novelty` returned, or the folder that it wrote.
     path : path
         The page, a file whose name ends in ``.html``.
     images : folder, files, arrays, list or dict of arrays, table, or Data, optional
@@ -34,6 +35,9 @@ def report(
     labels : path, list of paths, array, list or dict of arrays, or Predictions, optional
         For scores what was found, so that false objects are shown beside the missed ones: the
         result of a prediction of the same images, or its folder.
+    cells : Cells or path, optional
+        For what `novelty` found the cells, as `cells` gathered them, or their folder; without them
+        the page has no pictures of cells.
     overwrite : bool, default False
         Replace the page that is there, with its pictures where these are beside it.
     progress : bool or "auto", default "auto"
@@ -62,6 +66,10 @@ def report(
     Images are in the order in which they are worth a look: those that failed, then those with
     flags, then by the lowest score or mean probability of the foreground.
 
+    The page of what `novelty` found has the hit list, a heat map of each plate whose wells show
+    their cells, the most novel and typical cells of each treatment, outliers that are alike, and a
+    map of the cells.
+
     Examples
     --------
     >>> import tempfile
@@ -77,5 +85,5 @@ def report(
     """
     from .collect import collect
 
-    made: Path = yield from collect(results, path, images, labels, overwrite)
+    made: Path = yield from collect(results, path, images, labels, cells, overwrite)
     return made

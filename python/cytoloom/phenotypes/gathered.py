@@ -22,6 +22,7 @@ from .table import controls_of, units_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from ..datasets.report import Report
     from ..models.model import Model
@@ -118,6 +119,42 @@ class Cells:
     def units(self) -> pd.Series:
         """Of each cell the well of its plate, or else its image: what is independent."""
         return units_of(self.table)
+
+    def plot(
+        self, by: str | None = None, *, n: int = 10, seed: int = 0, rows: int = 24, ax: Any = None
+    ) -> Figure:
+        r"""Draw a contact sheet: some cells of each treatment, as they are cut out.
+
+        Parameters
+        ----------
+        by : str, optional
+            The column whose values are rows of the sheet; default treatment, else concentration,
+            control, well or image.
+        n : int, default 10
+            Cells of each, drawn by chance.
+        seed : int, default 0
+            The same seed draws the same cells.
+        rows : int, default 24
+            Of the first so many, controls before others.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            `plots.save` writes it.
+
+        Examples
+        --------
+        >>> import cytoloom as cl
+        >>> image, labels = cl.simulate.nuclei(shape=(96, 96), count=5, seed=1)
+        >>> found = cl.cells({"A01": image}, labels={"A01": labels}, size_px=24, progress=False)
+        >>> [text.get_text() for text in found.plot("well", n=3).axes[0].get_yticklabels()]
+        ['A01\nn = 5']
+        """
+        from .pictures import sheet, sheet_groups
+
+        return sheet(self, sheet_groups(self, by, n, seed, rows), ax=ax)
 
     def stats(self) -> dict[str, Stats]:
         """Return between what intensities of each image are scaled.

@@ -20,10 +20,12 @@ from ..events import Event, Work, warn
 from ..messages import counted
 from ..storage.atomic import meant
 from ..storage.tables import read_table
+from ..version import __version__
 from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, threshold
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
 from .named import refuse_no_features
+from .placed import placed
 from .table import controls_of, units_of
 
 Floats = np.ndarray
@@ -87,13 +89,20 @@ def unlike(
     scores[own] = apart
     if not own.all():
         scores[~own] = fit(method, values[own], seed)(values[~own])
-    cells = table.drop(columns=names).assign(score=scores, outlier=scores > limit)
+    outlier = scores > limit
+    cells = table.drop(columns=names).assign(
+        is_control=own, score=scores, outlier=outlier, **placed(values, outlier, seed)
+    )
     yield Event("progress", "comparing wells", 2, 3)
     of_wells = by_well(cells, units, own, by)
     hits, words = ranked(of_wells, by, seed)
     if words:
         yield warn(words)
-    return Novelty(hits, of_wells, cells, limit, method, rate, tuple(used), words)
+    run = {"verb": "novelty", "version": __version__, "settings": {
+        "features": str(features) if is_file(features) else None, "controls": controls,
+        "method": method, "rate": rate, "by": by, "seed": seed,
+    }}  # fmt: skip
+    return Novelty(hits, of_wells, cells, limit, method, rate, tuple(used), words, by, run)
 
 
 def read_features(features: Any) -> pd.DataFrame:

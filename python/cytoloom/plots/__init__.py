@@ -1,4 +1,4 @@
-"""Pictures: training history, reliability, outlines, worst and best images, agreement, runs.
+"""Pictures: history, reliability, outlines, worst and best images, agreement, runs, plates.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot, so that no global state
 changes and nothing has to be closed; with `ax` it draws there and returns that axes' figure.
@@ -16,13 +16,18 @@ from .figures import (
 )
 from .overlays import outlines_rgb, write_overlay
 from .repetitions import repetitions
+from .screens import cell_map, effects, gallery, plate
 
 __all__ = [
     "agreement",
     "augmentation_sheet",
+    "cell_map",
+    "effects",
+    "gallery",
     "history",
     "outlines_rgb",
     "overlay",
+    "plate",
     "reliability",
     "repetitions",
     "save",

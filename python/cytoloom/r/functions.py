@@ -79,7 +79,7 @@ def told(result: Any) -> Any:
     if isinstance(values.get("run"), Mapping):
         values["run"] = json.dumps(values["run"])  # of which R keeps the text
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
-    if isinstance(getattr(result, "out", None), Path):
+    if isinstance(getattr(result, "out", None), Path) and type(result).__name__ != "Novelty":
         crossing["origin"] = _origin(result)
     return {**crossing, "text": str(result)}
 
@@ -264,6 +264,8 @@ def _results_shown(value: Plain) -> Any:
     """
     if not (isinstance(value["source"], dict) and "kind" in value["source"]):
         return _images(value)
+    if value["source"]["kind"] == "cl_novelty":
+        return _novelty_found(value["source"])
     from ..pages.given import of_tables, run_beside
 
     source, given = value["source"], value["source"].get("labels")
@@ -272,6 +274,46 @@ def _results_shown(value: Plain) -> Any:
     if not run and given is not None and given.get("files") is not None:
         run = run_beside(given["files"]["labels"])
     return of_tables(source["kind"].removeprefix("cl_"), source["tables"], labels, run)
+
+
+def _novelty_found(source: Plain) -> Any:
+    """Return what `novelty` found, of the tables that R holds."""
+    from ..phenotypes.found import Novelty
+
+    told = {**source["told"], "features": tuple(_listed(source["told"]["features"]))}
+    run = json.loads(source["run"]) if source.get("run") else {}
+    return Novelty(**source["tables"], **told, run=run)
+
+
+def _sheet_of(figure: Any) -> Plain:
+    """Return a contact sheet as R draws it: its picture, and the names of its rows."""
+    (ax,) = figure.axes
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    return {
+        "picture": ax.images[0].get_array(),
+        "names": names,
+        "middles": [float(y) for y in ax.get_yticks()],
+    }
+
+
+def _cells_sheet(cells: str, by: Any, n: Any, seed: Any, rows: Any) -> Plain:
+    """Draw a contact sheet of cells."""
+    from ..phenotypes.kept import as_cells
+
+    return _sheet_of(as_cells(cells).plot(by, n=n, seed=_whole(seed, "seed"), rows=rows))
+
+
+def _novelty_sheet(found: Plain, kind: str, n: Any, rows: Any, cells: Any = None) -> Plain:
+    """Draw cells of what was found."""
+    how = {"n": n} if kind == "clusters" else {"n": n, "rows": _whole(rows, "rows")}
+    return _sheet_of(_novelty_found(found).plot(kind, cells=cells, **how))
+
+
+def _umap(places: Any, seed: Any) -> Any:
+    """Return a map of cells by UMAP."""
+    from ..phenotypes.placed import umap_of
+
+    return umap_of(places, _whole(seed, "seed"))
 
 
 def _outlines(labels: Plain) -> Any:
@@ -666,6 +708,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "relate": _relate,
     "simulate": _simulate,
     "image": _image,
+    "cells_sheet": _cells_sheet,
+    "novelty_sheet": _novelty_sheet,
+    "umap": _umap,
     "scored": _scored,
     "component_fields": _component_fields,
     "verbs": lambda: list(VERBS),

@@ -50,6 +50,7 @@ RUNS = {
     "compare": "comparison_run.json",
     "rank": "ranking_run.json",
     "consensus": "consensus_run.json",
+    "novelty": "hits_run.json",
 }
 """What made the results of a verb: version, model, settings, and where the images were."""
 PIXELS = "pixels"
