@@ -102,6 +102,22 @@ def test_what_is_read_of_a_part_is_that_of_the_whole() -> None:
     np.testing.assert_array_equal(source.read((slice(5, 9), slice(60, 99))), whole[5:9, 60:99])
 
 
+def test_a_model_of_even_images_sees_no_others() -> None:
+    from types import SimpleNamespace
+
+    from cytoloom.phenotypes.encoded import _refuse_other
+    from cytoloom.tasks import Reconstruction
+
+    images, labels = plate(10)
+    uneven = cl.cells(images, labels=labels, size_px=8, **QUIET)
+    even = cl.cells(images, labels=labels, size_px=8, illumination="plate", **QUIET)
+    info = {"training": {"cells": {"illumination": "plate"}}}
+    model = SimpleNamespace(task=Reconstruction(), info=info, channels=1)
+    _refuse_other(model, even)
+    with pytest.raises(cl.InvalidError, match="as in training, illumination plate"):
+        _refuse_other(model, uneven)
+
+
 def test_blocks_are_means() -> None:
     image = np.random.default_rng(0).normal(size=(130, 65, 2))
     blocks = in_blocks(image)

@@ -109,6 +109,7 @@ def _refuse_other(model: Any, cells: Cells) -> None:
         "others": cells.cut.others,
         "turned": cells.cut.turned,
         "scaled": cells.scaled,
+        "illumination": "plate" if cells.illumination else None,
     }
     for name, value in own.items():
         if name in known and known[name] != value:

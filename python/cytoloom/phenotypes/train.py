@@ -153,6 +153,7 @@ def _told(model: Model, cells: Any, drawn: NDArray[np.intp]) -> Model:
             "others": cells.cut.others,
             "turned": cells.cut.turned,
             "scaled": cells.scaled,
+            "illumination": "plate" if cells.illumination else None,
             "learned_from": len(drawn),
         },
     }
