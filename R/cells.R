@@ -207,11 +207,15 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #'   plate.
 #' @param ... Must be empty.
 #' @param method `"mahalanobis"` (standardised, principal components, shrunk covariance),
-#'   `"one-class-svm"`, `"isolation-forest"`, `"lof"`, `"gmm"` or `"kde"`.
+#'   `"one-class-svm"`, `"isolation-forest"`, `"lof"`, `"gmm"`, `"kde"`, or `"reconstruction"`: the
+#'   `reconstruction_error` of [cl_encode()] alone, which tells little.
 #' @param rate Share of control cells that may be called outliers. The score from which a cell is
 #'   one is chosen on control wells that the detector has not seen.
 #' @param by The column of treatments; default treatment, else concentration, control or well.
-#' @param out Folder for `novelty_cells.csv`, `novelty_wells.csv` and `hits.csv`.
+#' @param detector Results of an earlier call, made with `out`, or their folder: cells are scored
+#'   by its detector, whose method, rate and threshold are taken, of features scaled by the controls
+#'   of their own plates; whether these controls have drifted is said.
+#' @param out Folder for `novelty_cells.csv`, `novelty_wells.csv`, `hits.csv` and the detector.
 #' @param overwrite Replace what an earlier call wrote to `out`.
 #' @param seed The same seed gives the same result.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
@@ -228,18 +232,30 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #'   shape_area_px = rnorm(600) + 3 * (drug == "drug"))
 #' try(cl_novelty(table, controls = "DMSO"))
 cl_novelty <- function(features, controls = NULL, ..., method = "mahalanobis", rate = 0.05,
-                       by = NULL, out = NULL, overwrite = FALSE, seed = 0, progress = "auto") {
+                       by = NULL, detector = NULL, out = NULL, overwrite = FALSE, seed = 0,
+                       progress = "auto") {
   no_dots(...)
   found <- run_events(
     "cells_novelty",
     list(
       features = told_features(features), controls = told_controls(controls), method = method,
-      rate = rate, by = by, out = if (!is.null(out)) plain_path(out, "out"),
-      overwrite = overwrite, seed = seed
+      rate = rate, by = by, detector = told_detector(detector),
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite, seed = seed
     ),
     progress
   )
   structure(found, class = "cl_novelty")
+}
+
+# The folder of earlier results.
+told_detector <- function(detector) {
+  if (inherits(detector, "cl_novelty")) {
+    if (is.null(detector$out)) {
+      refuse("detector", "results that were written to `out`", "some that were not")
+    }
+    detector <- detector$out
+  }
+  if (is.null(detector)) NULL else plain_path(detector, "detector")
 }
 
 #' @export

@@ -86,7 +86,7 @@ def test_the_threshold_lets_every_well_count_the_same() -> None:
     assert np.mean(share) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "reconstruction"])
 def test_each_detector_keeps_its_rate_and_finds_what_is_other(method: str) -> None:
     """On wells that it has not seen, drawn as the controls are."""
     rng = np.random.default_rng(6)

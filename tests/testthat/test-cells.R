@@ -68,6 +68,15 @@ test_that("a treatment that makes nuclei small is a hit", {
   expect_setequal(found$wells$well, unique(features$well))
   expect_output(print(found), "drug")
   expect_match(found$note, "control wells")
+  out <- tempfile("novelty")
+  kept <- cl_novelty(features, list(treatment = "DMSO"), out = out, progress = FALSE)
+  again <- cl_novelty(features, list(treatment = "DMSO"), detector = kept, progress = FALSE)
+  expect_equal(again$threshold, kept$threshold)
+  same <- cl_novelty(features, list(treatment = "DMSO"), detector = out, progress = FALSE)
+  expect_identical(same$cells$score, again$cells$score)
+  expect_error(
+    cl_novelty(features, list(treatment = "DMSO"), detector = found), "results that were written"
+  )
 })
 
 test_that("an autoencoder learns and encodes", {

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..storage.results import RUNS, put_in_place, staged, write_run
+from .fitted import FILE as DETECTOR
+from .fitted import Fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 CELLS, WELLS, HITS = "novelty_cells.csv", "novelty_wells.csv", "hits.csv"
 RUN = RUNS["novelty"]
-FILES = (CELLS, WELLS, RUN, HITS)
+FILES = (CELLS, WELLS, DETECTOR, RUN, HITS)
 """The last is that by which such results are known."""
 
 
@@ -62,13 +64,17 @@ class Novelty:
     by: str = "treatment"
     run: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
+    _fitted: Fitted | None = field(default=None, repr=False)
 
     def write_to(self, folder: Path) -> None:
         """Write the tables into a folder that is this run's alone."""
         tables = {CELLS: self.cells, WELLS: self.wells, HITS: self.hits}
         with staged(folder) as stage:
             write_run({**self.run, **self.told()}, stage / RUN)
-            put_in_place(stage, folder, tables, [RUN])
+            if self._fitted is not None:
+                self._fitted.save(stage / DETECTOR)
+            kept = [] if self._fitted is None else [DETECTOR]
+            put_in_place(stage, folder, tables, [*kept, RUN])
 
     def told(self) -> dict[str, Any]:
         """Return what stands in no table."""

@@ -19,6 +19,7 @@ def novelty(
     method: str = "mahalanobis",
     rate: float = 0.05,
     by: str | None = None,
+    detector: Novelty | str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -36,14 +37,19 @@ def novelty(
         treatment or type; wells; or columns with their words. Several wells of each plate.
     method : str, default "mahalanobis"
         "mahalanobis" (standardised, principal components, covariance shrunk by Ledoit and Wolf),
-        "one-class-svm", "isolation-forest", "lof", "gmm", "kde".
+        "one-class-svm", "isolation-forest", "lof", "gmm", "kde", or "reconstruction": the
+        reconstruction_error of `encode` alone, which tells little.
     rate : float, default 0.05
         Share of control cells that may be called outliers. The score from which a cell is one is
         chosen on control wells that the detector has not seen.
     by : str, optional
         The column of treatments; default treatment, else concentration, control or well.
+    detector : Novelty or path, optional
+        Results of an earlier call, or their folder: cells are scored by its detector, whose
+        method, rate and threshold are taken, of features scaled by the controls of their own
+        plates; whether these controls have drifted is said.
     out : path, optional
-        Folder for novelty_cells.csv, novelty_wells.csv and hits.csv.
+        Folder for novelty_cells.csv, novelty_wells.csv, hits.csv and the detector, detector.npz.
     overwrite : bool, default False
         Replace what an earlier call wrote to `out`.
     seed : int, default 0
@@ -85,5 +91,7 @@ def novelty(
     """
     from .search import searched
 
-    found: Novelty = yield from searched(features, controls, method, rate, by, out, overwrite, seed)
+    found: Novelty = yield from searched(
+        features, controls, method, rate, by, detector, out, overwrite, seed
+    )
     return found

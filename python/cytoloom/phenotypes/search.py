@@ -22,14 +22,17 @@ from ..storage.atomic import meant
 from ..storage.tables import read_table
 from ..version import __version__
 from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, threshold
+from .fitted import Fitted, drift_words
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
-from .named import refuse_no_features
+from .named import feature_names, refuse_no_features
 from .placed import placed
+from .position import position_words
 from .table import controls_of, units_of
 
 Floats = np.ndarray
 BY = ("treatment", "concentration", "control", "well", "image")
+ERROR = "reconstruction_error"
 LEVEL = 0.05
 """The rate of false discoveries that a list is asked for, as a rule."""
 FEW = 4
@@ -42,6 +45,7 @@ def searched(
     method: str,
     rate: float,
     by: str | None,
+    detector: Any,
     out: str | os.PathLike[str] | None,
     overwrite: bool,
     seed: int,
@@ -49,14 +53,20 @@ def searched(
     """Find what is unlike controls; the parameters are those of the verb."""
     write = lambda folder, found: found.write_to(folder)  # noqa: E731
     with results_folder(out, overwrite, features, "novelty", FILES, write) as written:
-        found = yield from unlike(features, controls, method, rate, by, seed)
+        found = yield from unlike(features, controls, method, rate, by, detector, seed)
         found = replace(found, out=None if out is None else meant(out))
         yield from written(found)
     return found
 
 
 def unlike(
-    features: Any, controls: Any, method: str, rate: float, by: str | None, seed: int
+    features: Any,
+    controls: Any,
+    method: str,
+    rate: float,
+    by: str | None,
+    detector: Any,
+    seed: int,
 ) -> Work[Novelty]:
     """Find what is unlike controls; the parameters are those of the verb."""
     if not 0 < rate < 0.5:
@@ -64,8 +74,57 @@ def unlike(
     if method not in METHODS:
         raise invalid("method", expected=f"one of {', '.join(METHODS)}", received=method)
     need_sklearn()
+    earlier = None if detector is None else fitted_of(detector)
+    if earlier is not None:
+        method, rate, seed = earlier.method, earlier.rate, earlier.seed
     table = read_features(features)
-    names = refuse_no_features(table)
+    names = _used(table, method)
+    own, units = _controls(table, controls)
+    by = treatments_of(table, by)
+    values, used, dropped = scaled_by_plate(table, names, own)
+    for text in dropped:
+        yield warn(text)
+    yield Event("progress", "scoring the cells", 0, 2)
+    if earlier is None:
+        scores, fitted = _scored(method, values, used, own, units, rate, seed)
+    else:
+        values, used, fitted = earlier.in_order(used, values), list(earlier.names), earlier
+        scores = earlier.score()(values)
+    outlier = scores > fitted.threshold
+    left = table.drop(
+        columns=[name for name in names if name in used or name in feature_names(table)]
+    )
+    cells = left.assign(
+        is_control=own, score=scores, outlier=outlier, **placed(values, outlier, seed)
+    )
+    yield Event("progress", "comparing wells", 1, 2)
+    of_wells = by_well(cells, units, own, by)
+    hits, words = ranked(of_wells, by, seed)
+    drifted = "" if earlier is None else drift_words(scores[own], units[own], earlier)
+    said = [one for one in (drifted, words, *position_words(of_wells)) if one]
+    for text in said:
+        yield warn(text)
+    run = {"verb": "novelty", "version": __version__, "settings": {
+        "features": str(features) if is_file(features) else None, "controls": controls,
+        "method": method, "rate": rate, "by": by, "seed": seed,
+        "detector": None if earlier is None else str(detector),
+    }}  # fmt: skip
+    return Novelty(hits, of_wells, cells, fitted.threshold, method, rate, tuple(used),
+                   " ".join(said), by, run, _fitted=fitted)  # fmt: skip
+
+
+def _used(table: pd.DataFrame, method: str) -> list[str]:
+    """Return the columns that a detector sees."""
+    if method != "reconstruction":
+        return refuse_no_features(table)
+    if ERROR not in table:
+        raise invalid("features", expected=f"a column {ERROR}, as encode makes it",
+                      received=some(list(map(str, table))))  # fmt: skip
+    return [ERROR]
+
+
+def _controls(table: pd.DataFrame, controls: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return which cells are controls, and the well of each cell."""
     if controls is None:
         raise invalid("controls", expected="which cells are negative controls", received="none")
     own = controls_of(table, controls)
@@ -77,32 +136,40 @@ def unlike(
             expected="cells of 2 or more control wells: some are held out to know the rate",
             received=f"{counted(int(own.sum()), 'cell')} of {wells[0]}",
         )
-    by = treatments_of(table, by)
-    values, used, dropped = scaled_by_plate(table, names, own)
-    for text in dropped:
-        yield warn(text)
-    yield Event("progress", "fitting to the controls", 0, 3)
+    return own, units
+
+
+def _scored(
+    method: str,
+    values: Floats,
+    names: list[str],
+    own: np.ndarray,
+    units: np.ndarray,
+    rate: float,
+    seed: int,
+) -> tuple[Floats, Fitted]:
+    """Score cells by a detector of these controls, which are scored by those that left them out."""
     apart = held_out_scores(method, values[own], units[own], seed)
-    limit = threshold(apart, units[own], rate)
-    yield Event("progress", "scoring the cells", 1, 3)
-    scores = np.empty(len(table))
+    fitted = Fitted.of(
+        values[own], names, method, seed, threshold(apart, units[own], rate), rate
+    )  # fmt: skip
+    scores = np.empty(len(values))
     scores[own] = apart
     if not own.all():
         scores[~own] = fit(method, values[own], seed)(values[~own])
-    outlier = scores > limit
-    cells = table.drop(columns=names).assign(
-        is_control=own, score=scores, outlier=outlier, **placed(values, outlier, seed)
-    )
-    yield Event("progress", "comparing wells", 2, 3)
-    of_wells = by_well(cells, units, own, by)
-    hits, words = ranked(of_wells, by, seed)
-    if words:
-        yield warn(words)
-    run = {"verb": "novelty", "version": __version__, "settings": {
-        "features": str(features) if is_file(features) else None, "controls": controls,
-        "method": method, "rate": rate, "by": by, "seed": seed,
-    }}  # fmt: skip
-    return Novelty(hits, of_wells, cells, limit, method, rate, tuple(used), words, by, run)
+    return scores, fitted
+
+
+def fitted_of(detector: Any) -> Fitted:
+    """Return the detector of earlier results."""
+    if isinstance(detector, Novelty):
+        if detector._fitted is not None:
+            return detector._fitted
+        detector = detector.out
+    if not is_file(detector):
+        expected = "results of novelty, or their folder"
+        raise invalid("detector", expected=expected, received=detector)
+    return Fitted.load(Path(detector).expanduser())
 
 
 def read_features(features: Any) -> pd.DataFrame:

@@ -80,7 +80,10 @@ _OF_VERBS = {
         ("by_well.csv",),
     ),
     "compare_features": (("kinds.csv",), ("kinds.csv",)),
-    "novelty": (("novelty_cells.csv", "novelty_wells.csv", "hits.csv"), ("hits.csv",)),
+    "novelty": (
+        ("novelty_cells.csv", "novelty_wells.csv", "detector.npz", "hits.csv"),
+        ("hits.csv",),
+    ),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""
 REPLACING = ".replacing"
