@@ -45,7 +45,7 @@ def demonstrated(out: str | os.PathLike[str], overwrite: bool, seed: int) -> Wor
         cells, None, None, None, False, folder / "features.csv", overwrite
     )
     found = yield from searched(
-        features, CONTROL, "mahalanobis", 0.05, "treatment", folder / "novelty",
+        features, CONTROL, "mahalanobis", 0.05, "treatment", None, folder / "novelty",
         overwrite, seed,
     )  # fmt: skip
     place = yield from page_of(found, folder / "report.html", cells, overwrite)
