@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import cytoloom as cl
 from cytoloom.cli.run import main
 from cytoloom.errors import InvalidError
+from cytoloom.prediction import collect
+from cytoloom.prediction.blockwise import volume
+from cytoloom.prediction.folder import InMemory
+from cytoloom.volumes import work
 from cytoloom.volumes.clients import address_of, client_of
 from kills import files_of, images_in
 
@@ -67,6 +75,26 @@ def test_nobody_at_an_address_is_said_before_anything_is_done(tmp_path):
             cl.runs.start(runs, store=tmp_path / "runs", client=address, progress=False)
     assert cl.Store(tmp_path / "runs").names() == []
     assert not (tmp_path / "a.zarr").exists()
+
+
+def test_a_scheduler_that_is_lost_ends_the_work_and_fails_no_block_or_image(monkeypatch):
+    class Cancelled:
+        """Of a client whose scheduler is gone."""
+
+        def result(self) -> None:
+            raise CancelledError("scheduler-connection-lost")
+
+    def none_is_done(*args: object) -> Iterator[tuple[int, Callable[[], object]]]:
+        yield 0, partial(work._result_of, Cancelled(), "block")
+
+    words = r"^Invalid `client`.*connection was lost. What is finished is kept: .* goes on"
+    monkeypatch.setattr(volume, "each_block", none_is_done)
+    job = SimpleNamespace(is_done=lambda k: False)
+    with pytest.raises(InvalidError, match=words):
+        list(volume.all_blocks(print, job, range(3), None, None, "{}/{}"))
+    finish = partial(work._result_of, Cancelled(), "image")
+    with pytest.raises(InvalidError, match=words):
+        collect._finished(finish, SimpleNamespace(id="a"), InMemory(), alone=False)
 
 
 def test_what_is_no_client_is_refused():

@@ -38,7 +38,7 @@ from ..runtime.parallel import side_by_side
 from ..storage.results import CLASSES, OBJECTS, PIXELS, PREDICTED, SUMMARY
 from ..storage.tables import joined, need_parquet, packed, typed, with_counts
 from ..version import __version__
-from ..volumes.work import Lost
+from ..volumes.work import Gone, Lost
 from .apply import predict_one
 from .decided import decided, decided_otherwise
 from .folder import InMemory, ResultsFolder
@@ -394,7 +394,7 @@ def _finished(
     """Return what came of one image, also of one that cannot be read."""
     try:
         one = finish()
-    except (DiskError, Lost):  # of the disk: nothing else can be written, either
+    except (DiskError, Lost, Gone):  # of the disk: nothing else can be written, either
         folder.check()
         raise
     except (InvalidError, OSError) as error:

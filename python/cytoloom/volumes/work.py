@@ -8,6 +8,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, Protocol, TypeVar
 
 from ..errors import InvalidError, invalid
@@ -36,6 +37,10 @@ class Work(Protocol[K, R]):
 
 class Lost(InvalidError):
     """Work that ended several processes, one after the other."""
+
+
+class Gone(InvalidError):
+    """A cluster that is lost: nothing else can be worked on."""
 
 
 @contextlib.contextmanager
@@ -291,12 +296,22 @@ def _itself(job: list[Any]) -> Any:
     return job[0]
 
 
+def _gone() -> InvalidError:
+    remedy = "What is finished is kept: with a scheduler that is there the same call goes on."
+    expected = "a scheduler of Dask that is there until all is done"
+    said = invalid("client", expected=expected, remedy=remedy,
+                   received="one to which the connection was lost")  # fmt: skip
+    return Gone(*said.args).of(said)
+
+
 def _result_of(future: Any, what: str) -> Any:
     """Return what came of a block, or raise why nothing did."""
     from distributed import KilledWorker
 
     try:
         return future.result()
+    except CancelledError:
+        raise _gone() from None
     except KilledWorker:
         got = "one that ended several workers, as it does where memory is short"
         smaller = say("Give each more memory, or pass a smaller {}.", Argument("block_px"))

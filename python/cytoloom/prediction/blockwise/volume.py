@@ -28,7 +28,7 @@ from ...objects.measure import AXES
 from ...storage.atomic import meant, told
 from ...version import __version__
 from ...volumes.blocks import Blocks
-from ...volumes.work import Hands, check_workers, each_block, need_dask
+from ...volumes.work import Gone, Hands, check_workers, each_block, need_dask
 from ...volumes.work import Work as OfBlock
 from ..collect import together
 from ..decided import state_of
@@ -331,7 +331,7 @@ def all_blocks(
     for n, (k, finish) in enumerate(each_block(work, job, left, pool, threads), start=1):
         try:
             finish()
-        except DiskError:  # no other can be written, either
+        except (DiskError, Gone):  # no other can be written or worked on, either
             raise
         except (InvalidError, OSError) as error:
             failed[k] = error
