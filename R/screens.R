@@ -219,7 +219,8 @@ cl_similar <- function(features, to, ..., metric = "cosine", n = 50, out = NULL,
   if (is.data.frame(to)) {
     class(to) <- "data.frame"
   } else {
-    to <- as.list(if (is.numeric(to)) to - 1 else to)
+    if (is.numeric(to)) to <- to - 1
+    if (is.atomic(to) && !is.null(to)) to <- as.list(to)
   }
   found <- run_events(
     "cells_similar",

@@ -280,6 +280,8 @@ def test_cells_like_the_mean_of_some() -> None:
         (["A01:99"], {}, r"`to`.*cells of the table, such as A01:1.*A01:99"),
         ([9], {}, "1 \\(9\\)"),
         ([], {}, "`to`.*none"),
+        (None, {}, "`to`.*none"),
+        (1.5, {}, "`to`.*1\\.5"),
         (pd.DataFrame({"image": ["A01"]}), {}, "columns image and object"),
         (["A01:1"], {"metric": "angle"}, "cosine.*euclidean"),
         (["A01:1"], {"n": 0}, "`n`"),

@@ -87,7 +87,8 @@ def rows_meant(table: pd.DataFrame, to: Any) -> np.ndarray:
         given: list[Any] = [f"{image}:{number}" for image, number in
                             zip(to["image"], to["object"].astype(int), strict=True)]  # fmt: skip
     else:
-        given = [to] if isinstance(to, (str, int, np.integer)) else list(to)
+        alone = isinstance(to, (str, int, float, np.integer)) or not hasattr(to, "__iter__")
+        given = [] if to is None else [to] if alone else list(to)
     if not given:
         raise invalid("to", expected=_EXPECTED, received="none")
     places: dict[str, int] = {}
