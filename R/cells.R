@@ -55,7 +55,8 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
     "cells_gather",
     list(
       images = given, labels = if (!is.null(labels)) plain_label_images(labels),
-      positions = told_table(positions), columns = if (!is.null(columns)) as.list(columns),
+      positions = told_table(positions),
+      columns = if (is.character(columns)) as.list(columns) else columns,
       size_px = size_px, size_um = size_um, plate = told_table(plate),
       controls = told_controls(controls), scaled = scaled, others = others, turned = turned,
       illumination = illumination, objects = objects, channels = channels, axes = given$axes,
