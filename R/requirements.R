@@ -39,7 +39,7 @@ extras_known <- list(
     "pydantic!=2.14.*"
   ),
   runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31"),
-  cells = c("scikit-learn>=1.4", "pyarrow>=15"),
+  cells = c("scikit-learn>=1.4", "pyarrow>=15", "h5py>=3.9"),
   umap = "umap-learn>=0.5.7"
 )
 
