@@ -126,3 +126,25 @@ def test_the_error_of_reconstruction_is_a_score_by_itself() -> None:
     assert found.cells["score"].rank().equals(table["shape_a"].rank())
     with pytest.raises(cl.InvalidError, match="a column reconstruction_error"):
         cl.novelty(plate(0), controls="DMSO", method="reconstruction", **QUIET)
+
+
+def test_features_of_another_model_are_refused() -> None:
+    first = cl.novelty(plate(0).assign(encoder="1a2b3c4d"), controls="DMSO", **QUIET)
+    cl.novelty(plate(1).assign(encoder="1a2b3c4d"), controls="DMSO", detector=first, **QUIET)
+    other = plate(1).assign(encoder="99999999")
+    with pytest.raises(cl.InvalidError, match=r"of model 1a2b3c4d.*those of model 99999999"):
+        cl.novelty(other, controls="DMSO", detector=first, **QUIET)
+    both = pd.concat([plate(0).assign(encoder="1a2b3c4d"), plate(1).assign(encoder="99999999")])
+    with pytest.raises(cl.InvalidError, match="features of one model"):
+        cl.novelty(both, controls="DMSO", **QUIET)
+
+
+def test_more_features_than_cells_and_missing_values_do_no_harm() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(24, 60))
+    values[::5, 3] = np.nan
+    table = pd.DataFrame(values, columns=[f"shape_{k}" for k in range(60)])
+    table = table.assign(well=WELLS, treatment=["DMSO", "drug"] * 12)
+    found = cl.novelty(table, controls="DMSO", **QUIET)
+    assert np.isfinite(found.cells["score"]).all()
+    assert len(found.hits) == 1

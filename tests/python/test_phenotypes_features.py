@@ -127,3 +127,22 @@ def test_corrections_need_controls(cells: cl.Cells) -> None:
     alone = cl.cells({"A01": made[0]}, labels={"A01": made[1]}, size_px=24, **QUIET)
     with pytest.raises(cl.InvalidError, match="cells that were gathered with `controls`"):
         cl.features(alone, corrected="sphered", **QUIET)
+
+
+def test_the_command_line_goes_from_cells_to_codes(tmp_path: Path) -> None:
+    """A folder of cells is opened as such by train and check, and images are none."""
+    from cytoloom.cli import main
+
+    made = cl.simulate.screen({"drug": ("condensed", 1.0, 1.0, 2)}, controls=4, count=8)
+    folder, model, codes = tmp_path / "cells", tmp_path / "m.cytoloom", tmp_path / "codes.csv"
+    how: dict[str, Any] = {"plate": made.plate, "controls": "negative", "size_px": 32}
+    cl.cells(made.images, labels=made.labels, out=folder, **how, **QUIET)
+    small = ["--layers", "c2.3r_p2_d4.0l", "--iterations", "2", "--batch-size", "8", "--quiet"]
+    assert main(["train", str(folder), "--task", "autoencoder", *small, "--out", str(model)]) == 0
+    encode = ["cells", "encode", str(model), str(folder), "--out", str(codes), "--quiet"]
+    assert main(encode) == 0
+    assert feature_names(pd.read_csv(codes)) == [f"learned_{k}" for k in range(4)]
+    assert main(["check", str(folder), "--quiet"]) == 0
+    assert cl.check(folder, **QUIET).ok
+    with pytest.raises(cl.InvalidError, match=r"cells, as .*Received: images with labels"):
+        cl.train((np.zeros((32, 32)), np.eye(32, dtype=int)), task="autoencoder", **QUIET)

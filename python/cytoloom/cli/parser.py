@@ -161,11 +161,9 @@ class _Built:
             given[name] = _the_one(name, [one for one in made if one is not None])
         how = {option.name: option.value(args) for option in self._reading}
         if given.get(self._command.images_with):
-            _refuse_given(how, self._command.images_with)
+            _refuse_given(how, Argument(self._command.images_with))
         elif self._reading and given["data"] is not None:
-            from ..datasets.data import as_data
-
-            given["data"] = as_data(given["data"], **how)
+            given["data"] = _read(given["data"], how)
         return self._command.tell(_drained(self._verb.events(**given), args), args)
 
 
@@ -177,11 +175,23 @@ def _the_one(name: str, made: list[Any]) -> Any:
     return made[0] if made else None
 
 
-def _refuse_given(how: Mapping[str, Any], other: str) -> None:
+def _read(data: Any, how: Mapping[str, Any]) -> Any:
+    """Return what a folder holds: images with labels, read so, or what is more than these."""
+    from ..datasets.data import as_data
+    from ..datasets.opened import opened
+
+    found = opened(data)
+    if found is data:
+        return as_data(data, **how)
+    _refuse_given(how, "a folder of cells")
+    return found
+
+
+def _refuse_given(how: Mapping[str, Any], other: object) -> None:
     """Raise where it is said how labelled data are read, and there are none."""
     for name, value in how.items():
         if value is not None:
-            expected = say("nothing of this kind where there is {}", Argument(other))
+            expected = say("nothing of this kind where there is {}", other)
             raise invalid(name, expected=expected, received=value)
 
 

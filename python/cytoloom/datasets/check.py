@@ -27,7 +27,8 @@ def check(
     Parameters
     ----------
     data : folder, Data, arrays, CSV, DataFrame or Cells
-        Images with labels, as for `train`; or cells, of which a row of the table is a well.
+        Images with labels, as for `train`; or cells or their
+        folder, of which a row of the table is a well.
     task : str or task, optional
         Also check that the labels suit this task, which knows the values they may have. Default:
         only what every task asks.
@@ -57,7 +58,9 @@ def check(
       Problem: all labels are 0, background: there is nothing to learn; ...
     """
     from .checks import examine
+    from .opened import opened
 
+    data = opened(data)
     if hasattr(data, "checked"):  # data that are more than images with labels know how
         found: Report = yield from data.checked()
         return found

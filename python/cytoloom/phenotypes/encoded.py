@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..tasks.reconstruction import Reconstruction
 from .frozen import frozen, is_frozen
 from .gathered import Cells
 from .kept import as_cells
-from .named import about, feature_names
+from .named import MODEL, about, feature_names
 from .outputs import free_file, write_features
 from .train import pieces
 from .views import VIEWS, turned, views_of
@@ -61,15 +62,20 @@ class Encoder:
         From crops (n, y, x, channels) to codes (n, features).
     back : callable, optional
         From crops to what comes back of them.
+    sign : str, default ""
+        By which codes of one model are told from those of another: of its weights.
     """
 
     name: str
     run: Codes
     back: Codes | None = None
+    sign: str = ""
 
     def codes(self, cells: Cells, views: int = VIEWS) -> Work[dict[str, np.ndarray]]:
-        """Encode cells; by column, as `codes_of`."""
-        return (yield from codes_of(cells, self.run, views, self.name, self.back))
+        """Encode cells; by column, as `codes_of`, and the sign of a model as ``encoder``."""
+        found = yield from codes_of(cells, self.run, views, self.name, self.back)
+        named = {MODEL: np.full(len(cells), self.sign)} if self.sign else {}
+        return {**named, **found}
 
 
 def encoder_for(model: Any, cells: Cells) -> Encoder:
@@ -83,7 +89,18 @@ def encoder_for(model: Any, cells: Cells) -> Encoder:
     _refuse_other(model, cells)
     network = model.keras
     run, encoder = backend.forward(network), backend.forward(encoder_of(network))
-    return Encoder("learned", lambda crops: encoder(crops)[CODE], lambda crops: run(crops)["image"])
+    return Encoder(
+        "learned", lambda crops: encoder(crops)[CODE], lambda crops: run(crops)["image"],
+        sign_of(network),
+    )  # fmt: skip
+
+
+def sign_of(network: Any) -> str:
+    """Return eight characters that say which weights a network has."""
+    taken = hashlib.sha256()
+    for one in network.get_weights():
+        taken.update(np.ascontiguousarray(one).tobytes())
+    return taken.hexdigest()[:8]
 
 
 def random_encoder(cells: Cells, seed: int = 0) -> Encoder:

@@ -41,6 +41,8 @@ class Fitted:
         The score from which a cell is an outlier.
     rate : float
         Share of control cells that may be.
+    model : str, default ""
+        Which model learned the features, where one did.
     """
 
     values: NDArray[np.float32]
@@ -49,17 +51,18 @@ class Fitted:
     seed: int
     threshold: float
     rate: float
+    model: str = ""
 
     @classmethod
     def of(
         cls, values: Floats, names: Sequence[str], method: str, seed: int, threshold: float,
-        rate: float,
+        rate: float, model: str = "",
     ) -> Fitted:  # fmt: skip
         """Keep controls, so many of them as a detector is fitted to at most."""
         if len(values) > FITTED:
             rng = np.random.default_rng(seed)
             values = values[np.sort(rng.choice(len(values), FITTED, replace=False))]
-        return cls(values.astype(np.float32), tuple(names), method, seed, threshold, rate)
+        return cls(values.astype(np.float32), tuple(names), method, seed, threshold, rate, model)
 
     def score(self) -> Score:
         """Fit, and return what scores cells of the same features, scaled by their own controls."""
@@ -67,8 +70,9 @@ class Fitted:
 
     def save(self, path: Path) -> None:
         """Write arrays and settings into one file, of numbers and text only."""
-        about = {"format": FORMAT, "names": list(self.names), "method": self.method,
-                 "seed": self.seed, "threshold": self.threshold, "rate": self.rate}  # fmt: skip
+        kept = ("method", "seed", "threshold", "rate", "model")
+        about = {"format": FORMAT, "names": list(self.names)}
+        about |= {name: getattr(self, name) for name in kept}
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
             numbers = io.BytesIO()
             np.save(numbers, self.values, allow_pickle=False)
@@ -97,7 +101,7 @@ class Fitted:
             names = tuple(map(str, about["names"]))
             how = str(about["method"]), int(about["seed"])
             limits = float(about["threshold"]), float(about["rate"])
-            made = cls(np.asarray(values, np.float32), names, *how, *limits)
+            made = cls(np.asarray(values, np.float32), names, *how, *limits, str(about["model"]))
             if (
                 about["format"] != FORMAT
                 or made.method not in METHODS
@@ -111,8 +115,15 @@ class Fitted:
                           received=said_by(error), remedy="Fit it again.") from None  # fmt: skip
         return made
 
-    def in_order(self, names: Sequence[str], values: Floats) -> Floats:
+    def in_order(self, names: Sequence[str], values: Floats, model: str = "") -> Floats:
         """Return the columns that this was fitted to, of a table that has others, too."""
+        if model != self.model:
+            mine, other = (
+                f"those of model {one}" if one else "no learned ones" for one in (self.model, model)
+            )
+            expected = f"the features that the detector was fitted to, {mine}"
+            raise invalid("features", expected=expected, received=other,
+                          remedy="Encode these cells by the same model.")  # fmt: skip
         place = {name: k for k, name in enumerate(names)}
         missing = [name for name in self.names if name not in place]
         if missing:

@@ -16,6 +16,8 @@ KINDS = ("shape", "intensity", "texture", "random", "learned")
 """Of features, by what their names begin with; those of frozen networks begin with it, too."""
 FROM_TABLE = ("area_px", "perimeter_px", "major_axis_px", "middle_axis_px", "minor_axis_px",
               "eccentricity", "solidity")  # fmt: skip
+MODEL = "encoder"
+"""The column that says by which model learned features are."""
 ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
 _NOT_KEPT = ("bbox_", "sd_intensity_", "mean_intensity_", "min_intensity_", "max_intensity_")
 _OF_SHAPE = (*FROM_TABLE, "perimeter_um", "major_axis_um", "middle_axis_um", "minor_axis_um",

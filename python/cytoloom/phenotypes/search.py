@@ -25,7 +25,7 @@ from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, thre
 from .fitted import Fitted, drift_words
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
-from .named import feature_names, refuse_no_features
+from .named import MODEL, feature_names, refuse_no_features
 from .placed import placed
 from .position import position_words
 from .table import controls_of, units_of
@@ -80,15 +80,16 @@ def unlike(
     table = read_features(features)
     names = _used(table, method)
     own, units = _controls(table, controls)
+    model = _model_of(table)
     by = treatments_of(table, by)
     values, used, dropped = scaled_by_plate(table, names, own)
     for text in dropped:
         yield warn(text)
     yield Event("progress", "scoring the cells", 0, 2)
     if earlier is None:
-        scores, fitted = _scored(method, values, used, own, units, rate, seed)
+        scores, fitted = _scored(method, values, used, own, units, rate, seed, model)
     else:
-        values, used, fitted = earlier.in_order(used, values), list(earlier.names), earlier
+        values, used, fitted = earlier.in_order(used, values, model), list(earlier.names), earlier
         scores = earlier.score()(values)
     outlier = scores > fitted.threshold
     left = table.drop(
@@ -123,6 +124,15 @@ def _used(table: pd.DataFrame, method: str) -> list[str]:
     return [ERROR]
 
 
+def _model_of(table: pd.DataFrame) -> str:
+    """Return by which model features were learned; "" where none were."""
+    found = sorted(set(table[MODEL].dropna().astype(str))) if MODEL in table else []
+    if len(found) > 1:
+        raise invalid("features", expected="features of one model",
+                      received=f"those of {len(found)}: {some(found)}")  # fmt: skip
+    return found[0] if found else ""
+
+
 def _controls(table: pd.DataFrame, controls: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return which cells are controls, and the well of each cell."""
     if controls is None:
@@ -147,11 +157,12 @@ def _scored(
     units: np.ndarray,
     rate: float,
     seed: int,
+    model: str,
 ) -> tuple[Floats, Fitted]:
     """Score cells by a detector of these controls, which are scored by those that left them out."""
     apart = held_out_scores(method, values[own], units[own], seed)
     fitted = Fitted.of(
-        values[own], names, method, seed, threshold(apart, units[own], rate), rate
+        values[own], names, method, seed, threshold(apart, units[own], rate), rate, model
     )  # fmt: skip
     scores = np.empty(len(values))
     scores[own] = apart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Reconstruction(Task):
     >>> Reconstruction().heads["image"].loss
     'mse'
     """
+
+    learned_of: ClassVar = "cells, as `cells` gathers them"
 
     of: Literal["controls", "all"] = "controls"
     samples: int = count(50_000)

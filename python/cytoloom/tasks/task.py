@@ -9,7 +9,7 @@ into labels (`Task.decode`), fits the few numbers of that decoding to validation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,9 @@ class Task(Labelled):
     >>> Bright().label_names
     ('background', 'foreground')
     """
+
+    learned_of: ClassVar[str] = ""
+    """Of what else than images with labels it is learned, in words."""
 
     @property
     def inputs(self) -> dict[str, int | None]:

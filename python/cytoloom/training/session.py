@@ -6,12 +6,11 @@ import os
 import time
 from collections.abc import Iterable
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from ..components import to_plain
 from ..components.arguments import checked_seed
-from ..datasets.given import is_file
+from ..datasets.opened import opened
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
@@ -21,7 +20,6 @@ from ..models.inputs import as_model
 from ..models.model import Model
 from ..networks.network import Network
 from ..runtime import backend
-from ..storage.atomic import meant
 from ..tasks import resolve
 from ..tasks.task import Task
 from .members import ensemble
@@ -71,6 +69,8 @@ def training(
     """
     started = time.monotonic() if started is None else started
     data = opened(data)
+    if given.task.learned_of and not hasattr(data, "trained"):
+        raise invalid("data", expected=given.task.learned_of, received="images with labels")
     folder = open_model_folder(out, overwrite)
     try:
         if folder is not None:
@@ -91,22 +91,6 @@ def training(
         backend.forget_kernels()
         if folder is not None:
             folder.leave()
-
-
-FOLDERS = {"cells.json": "cytoloom.phenotypes.kept:read_cells"}
-"""Folders of data that are more than images with labels: by the file that they are known by, what
-opens them. It knows how to train on them."""
-
-
-def opened(data: Any) -> Any:
-    """Return data that know how they are learned from, opened where their folder is given."""
-    if not is_file(data):
-        return data
-    for name, address in FOLDERS.items():
-        if (meant(data) / name).is_file():
-            module, _, function = address.partition(":")
-            return getattr(import_module(module), function)(data)
-    return data
 
 
 def _single(
