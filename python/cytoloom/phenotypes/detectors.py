@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import invalid
 from ..messages import one_of
+from ..runtime.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -247,6 +249,8 @@ def threshold(scores: Floats, wells: Sequence[str], rate: float) -> float:
 
 def need_sklearn() -> None:
     """Refuse detectors where scikit-learn is missing."""
+    # it asks the system for cores, warns where it gets no answer, and needs none here
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(cores()))
     try:
         import sklearn  # noqa: F401
     except ImportError:

@@ -46,8 +46,9 @@ def client_of(client: Any) -> Iterator[Any]:
         return
     if not isinstance(client, str):
         raise invalid("client", expected=f"a client of Dask, {EXPECTED}", received=client)
+    address = address_of(client)
     need_dask(1, client)
-    with _connected(address_of(client)) as made:
+    with _connected(address) as made:
         yield made
 
 
