@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from ..errors import InvalidError, invalid
 from ..messages import Argument, Setting, counted, say
 from ..runtime.machine import cores, free_memory_gb
+from .addresses import address_of
 
 AHEAD = 4
 """Blocks that wait for each worker: a scheduler need not know millions of them at once."""
@@ -185,13 +186,15 @@ def _wait_for(client: Any) -> None:
 
 
 def check_workers(workers: Any, client: Any = None) -> None:
-    """Refuse a number of processes that cannot be meant.
+    """Refuse a number of processes, or the address of a client, that cannot be meant.
 
     Raises
     ------
     InvalidError
-        No whole number above 0, or more than there are cores.
+        No whole number above 0, or more than there are cores; text that is no address.
     """
+    if isinstance(client, str):
+        address_of(client)
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise invalid("workers", expected="a whole number above 0", received=workers)
     most = max(2, cores())
@@ -213,9 +216,10 @@ def need_dask(workers: int, client: Any = None) -> None:
     try:
         import distributed  # noqa: F401
     except ImportError:
+        name, of = ("workers", "more than one") if client is None else ("client", "it")
         raise invalid(
-            "workers",
-            expected="the package dask.distributed, for more than one",
+            name,
+            expected=f"the package dask.distributed, for {of}",
             received="it is not installed",
             remedy='Run pip install "cytoloom[cluster]", in R cl_install(extras = "cluster").',
         ) from None
