@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import functools
+import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..errors import invalid
 from ..messages import one_of
-from ..runtime.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,8 +251,6 @@ def threshold(scores: Floats, wells: Sequence[str], rate: float) -> float:
 
 def need_sklearn() -> None:
     """Refuse detectors where scikit-learn is missing."""
-    # it asks the system for cores, warns where it gets no answer, and needs none here
-    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(cores()))
     try:
         import sklearn  # noqa: F401
     except ImportError:
@@ -260,3 +260,14 @@ def need_sklearn() -> None:
             received="it is not installed",
             remedy='Run pip install "cytoloom[cells]", in R cl_install(extras = "cells").',
         ) from None
+    _ask_for_cores()
+
+
+@functools.cache
+def _ask_for_cores() -> None:
+    """Have scikit-learn count the cores now: where the system has no answer, it is loud once."""
+    from joblib import cpu_count
+
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        cpu_count(only_physical_cores=True)
