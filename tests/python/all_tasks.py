@@ -23,7 +23,8 @@ def learned(ndim: int, classes: bool = False) -> dict[str, Task]:
     names = ("background", "first", "second", "third", "fourth")
     near = NEAR if ndim == 2 else ((-1, 0, 0), *NEAR)
     return {
-        **{name: task() for name, task in cl.tasks.NAMES.items()},
+        # those of images with labels: cells are learned from by themselves
+        **{name: t() for name, t in cl.tasks.NAMES.items() if not t.learned_of},
         "affinities": cl.tasks.Affinities(ndim=ndim, neighbourhood=near),
         "lsds": cl.tasks.Affinities(ndim=ndim, neighbourhood=near, lsds=True),
         **({"classes": cl.tasks.Classes(names)} if classes else {}),

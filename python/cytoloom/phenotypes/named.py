@@ -41,6 +41,7 @@ def feature_names(table: pd.DataFrame) -> list[str]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> feature_names(pd.DataFrame({"well": ["A01"], "shape_area_px": [3.0]}))
     ['shape_area_px']
     """
