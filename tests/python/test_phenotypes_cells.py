@@ -155,6 +155,16 @@ def test_a_table_that_says_nothing_of_the_images_is_refused(plate: Any, words: s
         gather(["A01", "A02"], plate=plate)
 
 
+def test_two_plates_with_the_same_wells_are_told_from_each_other_or_refused() -> None:
+    """Where names of images do not tell the plate of a table, that is what is said."""
+    plate = {"plate": ["p", "q"], "well": ["A01", "A01"], "treatment": ["x", "y"]}
+    with pytest.raises(cl.InvalidError, match="has plate, which the images do not tell"):
+        gather(["p_A01", "q_A01"], plate=plate)
+    plate["image"] = ["p_A01", "q_A01"]
+    table = gather(["p_A01", "q_A01"], plate=plate).table
+    assert set(zip(table["plate"], table["treatment"], strict=True)) == {("p", "x"), ("q", "y")}
+
+
 def test_controls_that_are_none_are_told_with_what_there_is() -> None:
     table = pd.DataFrame(
         {"well": ["A01", "A02"], "control": ["neg", None], "treatment": ["w", "x"]}

@@ -21,7 +21,7 @@ from .detectors import METHODS, fit, need_sklearn
 from .named import refuse_no_features
 from .of_wells import pair_correlations
 from .search import read_features, scaled_by_plate, treatments_of
-from .table import controls_of, units_of
+from .table import given_controls, units_of
 
 TABLE = "kinds.csv"
 FILES = (TABLE,)
@@ -89,10 +89,8 @@ def _compared(
     need_sklearn()
     table = read_features(features)
     kinds = kinds_of(refuse_no_features(table))
-    for name, value in (("controls", controls), ("positives", positives)):
-        if value is None:
-            raise invalid(name, expected="which cells are such", received="none")
-    own, other = controls_of(table, controls), controls_of(table, positives, "positives")
+    own = given_controls(table, controls)
+    other = given_controls(table, positives, "positives")
     if (own & other).any():
         count = int((own & other).sum())
         raise invalid("positives", expected="cells that are no negative controls",

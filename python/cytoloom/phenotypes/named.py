@@ -21,8 +21,7 @@ MODEL = "encoder"
 ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
 _NOT_KEPT = ("bbox_", "sd_intensity_", "mean_intensity_", "min_intensity_", "max_intensity_")
 _OF_SHAPE = (*FROM_TABLE, "perimeter_um", "major_axis_um", "middle_axis_um", "minor_axis_um",
-             "area_um2", "volume_um3", "surface_um2", "orientation",
-             "touches_border")  # fmt: skip
+             "area_um2", "volume_um3", "surface_um2", "orientation")  # fmt: skip
 
 
 def about(cells: Cells) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from ..storage.results import write_tables
 from .hits import ssmd, z_prime
 from .named import feature_names
 from .search import read_features, treatments_of
-from .table import controls_of, plates_of, units_of
+from .table import controls_of, given_controls, plates_of, units_of
 
 WELLS, QUALITY = "by_well.csv", "well_quality.csv"
 REPLICATES, DOSES = "well_replicates.csv", "well_doses.csv"
@@ -89,9 +89,7 @@ def put_together(
     with results_folder(out, overwrite, features, "wells", FILES, write) as written:
         table = read_features(features)
         names = _columns(table, columns)
-        if controls is None:
-            raise invalid("controls", expected="which cells are negative controls", received="none")
-        own = controls_of(table, controls)
+        own = given_controls(table, controls)
         positive = np.zeros(len(table), bool) if positives is None else controls_of(
             table, positives, "positives"
         )  # fmt: skip

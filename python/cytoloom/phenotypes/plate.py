@@ -346,7 +346,16 @@ def _joined(
         twice += ["/".join(key)] if key in table and table[key] != row else []
         table.setdefault(key, row)
     if twice:
-        raise invalid("plate", expected=f"one row for each {', '.join(keys)}", received=some(twice))
+        told = [k for k in KEYS if k not in keys and any(row.get(k) is not None for row in rows)]
+        remedy = ""
+        if told and not by_image:
+            remedy = (
+                f"The table has {' and '.join(told)}, which the images do not tell: give it a "
+                'column image, or name images by a pattern such as "{plate}_{well}_s{site}".'
+            )
+        expected = f"one row for each {', '.join(keys)}"
+        received = f"several of {', '.join(twice[:3])}"
+        raise invalid("plate", expected=expected, received=received, remedy=remedy)
     found, used, lonely = {}, set(), []
     for item in items:
         names = [{"image": name} for name in _names(item)] if by_image else [own[item.id]]

@@ -28,7 +28,7 @@ from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
 from .named import MODEL, feature_names, refuse_no_features
 from .placed import placed
 from .position import position_words
-from .table import controls_of, units_of
+from .table import given_controls, units_of
 
 Floats = np.ndarray
 BY = ("treatment", "concentration", "control", "well", "image")
@@ -135,9 +135,7 @@ def _model_of(table: pd.DataFrame) -> str:
 
 def _controls(table: pd.DataFrame, controls: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return which cells are controls, and the well of each cell."""
-    if controls is None:
-        raise invalid("controls", expected="which cells are negative controls", received="none")
-    own = controls_of(table, controls)
+    own = given_controls(table, controls)
     units = units_of(table).to_numpy(str)
     wells = sorted(set(units[own]))
     if len(wells) < 2:

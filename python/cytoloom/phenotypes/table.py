@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..datasets.listing import some
 from ..errors import invalid
-from ..messages import counted
+from ..messages import Setting, counted, say
 from .wells import well_of
 
 if TYPE_CHECKING:
@@ -69,6 +69,22 @@ def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> N
         f"{', '.join(words)}, and no column {', '.join(ABOUT)}"
     )  # fmt: skip
     raise invalid(name, expected=_EXPECTED, received=got)
+
+
+def given_controls(table: pd.DataFrame, controls: Any, name: str = "controls") -> NDArray[np.bool_]:
+    """As `controls_of`, where it has to be said which cells are such."""
+    if controls is None:
+        kind = {"controls": "negative", "positives": "positive"}[name]
+        raise invalid(
+            name,
+            expected=f"which cells are {kind} controls",
+            received="none",
+            remedy=say(
+                "Name a word of the table, wells, or columns with their words, such as {}.",
+                Setting(name, kind),
+            ),
+        )
+    return controls_of(table, controls, name)
 
 
 _EXPECTED = "a word for control wells, wells, or columns with their words"
