@@ -107,13 +107,13 @@ def ways(cells: cl.Cells, minutes: float, seed: int) -> Iterator[tuple[str, pd.D
     model = cl.train(
         cells, task="autoencoder", trainer=cl.Trainer(minutes=minutes), seed=seed, **QUIET
     )
-    from cytoloom.events import drain
+    from cytoloom.events import drain, with_result
     from cytoloom.phenotypes.encoded import encoder_for, random_encoder
 
     for name, encoder in (("random", random_encoder(cells, seed)),
                           ("learned", encoder_for(model, cells))):  # fmt: skip
         for views in (1, 8):
-            table = pd.DataFrame(drain(encoder.codes(cells, views), False))
+            table = pd.DataFrame(drain(with_result(encoder.codes(cells, views)), False))
             if "reconstruction_error" in table and views == 1:
                 yield (
                     "reconstruction",
@@ -221,7 +221,7 @@ def run_speed(given: argparse.Namespace) -> None:
 
 def run_one(given: argparse.Namespace) -> None:
     """Encode so many cells of files, and as many crops by the bare network."""
-    from cytoloom.events import drain
+    from cytoloom.events import drain, with_result
     from cytoloom.phenotypes.encoded import random_encoder
     from cytoloom.phenotypes.views import turned
 
@@ -239,7 +239,7 @@ def run_one(given: argparse.Namespace) -> None:
         crops = np.zeros((256, 60, 60, 1), np.float32)
         encoder.run(crops)
         began = time.perf_counter()
-        drain(encoder.codes(cells, views), False)
+        drain(with_result(encoder.codes(cells, views)), False)
         took = time.perf_counter() - began
         began = time.perf_counter()
         for _ in range(max(1, min(count, 10_240) // 256)):
