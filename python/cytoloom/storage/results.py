@@ -51,6 +51,7 @@ RUNS = {
     "rank": "ranking_run.json",
     "consensus": "consensus_run.json",
     "novelty": "hits_run.json",
+    "track": "tracks_run.json",
 }
 """What made the results of a verb: version, model, settings, and where the images were."""
 PIXELS = "pixels"
@@ -83,6 +84,10 @@ _OF_VERBS = {
     "novelty": (
         ("novelty_cells.csv", "novelty_wells.csv", "detector.npz", "hits.csv"),
         ("hits.csv",),
+    ),
+    "track": (
+        ("positions.csv", "links.csv", "lineages.csv", "track_warnings.csv", "tracks.csv"),
+        ("tracks.csv",),
     ),
 }
 """Tables of a verb, and what is there of its results beside, from the first image or at the end."""

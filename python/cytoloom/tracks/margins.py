@@ -1,0 +1,230 @@
+"""How sure each link is: by how much the best solution without it is dearer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+
+from .graph import Bools, Floats, Graph, Ints, Solution
+from .program import Program
+
+SURE = 14.0
+"""Above this margin (about one in a million) no link is looked at again: it is said as it is."""
+HOPS = 4
+"""So many candidates away what was chosen may change when a link is forbidden."""
+TOGETHER = 20_000
+"""Choices of the programs that are solved together."""
+
+
+def edges(graph: Graph) -> tuple[Ints, Ints, Ints]:
+    """Return the candidate pairs (source, target), each once, and what each choice has of them.
+
+    Returns
+    -------
+    source, target : ndarray (edges,)
+        Detections.
+    of : ndarray (links + 2 * divisions,)
+        The edge of each link, then of each first and each second daughter.
+    """
+    source = np.concatenate([graph.source, graph.mother, graph.mother])
+    target = np.concatenate([graph.target, graph.first, graph.second])
+    keys, first, of = np.unique(source * (graph.count + 1) + target, return_index=True,
+                                return_inverse=True)  # fmt: skip
+    return source[first], target[first], of.reshape(-1)
+
+
+def chosen_edges(graph: Graph, found: Solution, of: Ints, count: int) -> tuple[Bools, Bools]:
+    """Return which edges were chosen, and which of them by a division."""
+    chosen, divided = np.zeros(count, bool), np.zeros(count, bool)
+    links, pairs = len(graph.source), len(graph.mother)
+    chosen[of[:links][found.links]] = True
+    for part in (of[links : links + pairs], of[links + pairs :]):
+        divided[part[found.divisions]] = True
+    return chosen | divided, divided
+
+
+def margins(graph: Graph, found: Solution, hops: int = HOPS, sure: float = SURE) -> Floats:
+    """Return by how much the best solution without each chosen edge is dearer.
+
+    Parameters
+    ----------
+    graph : Graph
+        What could be chosen.
+    found : Solution
+        Its best solution.
+    hops : int, default 4
+        What may change: detections so many candidate links away from the forbidden one. What lies
+        beyond stays as it is, so a margin may be too large, never too small.
+    sure : float, default 14
+        Where the linear program's prices show that the margin is at least this much, that bound is
+        returned, and nothing solved again.
+
+    Returns
+    -------
+    ndarray (edges,) of float
+        By edge of `edges`; NaN where it was not chosen.
+
+    Examples
+    --------
+    >>> from .program import solved
+    >>> one = Graph.of([0, 1, 1], [0, 5, 5], [5, 0, 0], source=[0, 0], target=[1, 2],
+    ...                cost=[1.0, 2.5])
+    >>> margins(one, solved(one)).tolist()
+    [1.5, nan]
+    """
+    source, target, of = edges(graph)
+    chosen, _ = chosen_edges(graph, found, of, len(source))
+    margin = np.full(len(source), np.nan)
+    rows = np.flatnonzero(chosen)
+    if found.worth is not None:
+        least = found.worth[source[rows], 0] + found.worth[target[rows], 1]
+        margin[rows] = least
+        rows = rows[~(least >= sure)]
+    alternatives = _Alternatives(graph, found, of)
+    for some in _bunches(rows, alternatives, source, target, hops):
+        margin[[row for row, _ in some]] = alternatives.solved(some)
+    return margin
+
+
+def p_wrong(margin: Floats, temperature: float = 1.0) -> Floats:
+    """Return the probability that a chosen link is wrong, of its margin in log odds.
+
+    Examples
+    --------
+    >>> p_wrong(np.array([0.0, np.log(99)])).round(3).tolist()
+    [0.5, 0.01]
+    """
+    return np.asarray(expit(-np.asarray(margin) / temperature))
+
+
+class _Alternatives:
+    """The neighbourhoods in which what was chosen may change."""
+
+    def __init__(self, graph: Graph, found: Solution, of: Ints) -> None:
+        self.graph, self.found, self.of = graph, found, of
+        links, pairs = len(graph.source), len(graph.mother)
+        source = np.concatenate([graph.source, graph.mother, graph.mother, graph.first])
+        target = np.concatenate([graph.target, graph.first, graph.second, graph.second])
+        ones = np.ones(len(source))
+        near = sparse.csr_array((ones, (source, target)), shape=(graph.count,) * 2)
+        self.near = (near + near.T).tocsr()
+        # which links and divisions each detection is in
+        rows = np.concatenate([graph.source, graph.target])
+        self.links = _lists(rows, np.tile(np.arange(links), 2), graph.count)
+        rows = np.concatenate([graph.mother, graph.first, graph.second])
+        self.pairs = _lists(rows, np.tile(np.arange(pairs), 3), graph.count)
+
+    def around(self, start: list[int], hops: int) -> Ints:
+        """Return the detections so many candidates away, with what was chosen beside them."""
+        seen = set(start)
+        edge = list(seen)
+        for _ in range(hops):
+            after: set[int] = set()
+            for k in edge:
+                after.update(self.near.indices[self.near.indptr[k] : self.near.indptr[k + 1]])
+            edge = [k for k in after if k not in seen]
+            seen.update(edge)
+            if not edge:
+                break
+        return np.array(sorted(seen), np.int64)
+
+    def solved(self, some: list[tuple[int, Ints]]) -> list[float]:
+        """Solve several neighbourhoods, each without its edge, as one program."""
+        parts = [self._part(row, own) for row, own in some]
+        programs = [Program.of(part) for part, _ in parts]
+        whole = Program(
+            np.concatenate([p.costs for p in programs]),
+            np.concatenate([p.upper for p in programs]),
+            sparse.csr_array(sparse.block_diag([p.balance for p in programs])),
+            sparse.csr_array(sparse.block_diag([p.once for p in programs])),
+            np.concatenate([p.forced for p in programs]),
+            0.0,
+        )
+        found = whole.relaxed()
+        sizes = np.cumsum([0, *(len(p.costs) for p in programs)])
+        result = []
+        for k, ((_, now), program) in enumerate(zip(parts, programs, strict=True)):
+            own = slice(sizes[k], sizes[k + 1])
+            best = float(program.costs @ found.x[own]) + program.constant
+            result.append(max(0.0, best - now))
+        return result
+
+    def _part(self, row: int, own: Ints) -> tuple[Graph, float]:
+        """Return a neighbourhood without an edge, and what the solution costs there now."""
+        graph, found = self.graph, self.found
+        links = np.unique(np.concatenate([self.links[k] for k in own]))
+        pairs = np.unique(np.concatenate([self.pairs[k] for k in own]))
+
+        def inside(detections: Ints) -> Bools:
+            return np.isin(detections, own)
+
+        whole = inside(graph.source[links]) & inside(graph.target[links])
+        both = inside(graph.mother[pairs]) & inside(graph.first[pairs])
+        both &= inside(graph.second[pairs])
+        # what reaches beyond stays chosen: these have come, or gone, and nowhere else
+        far, pair = links[~whole & found.links[links]], pairs[~both & found.divisions[pairs]]
+        came = np.isin(
+            own, np.concatenate([graph.target[far], graph.first[pair], graph.second[pair]])
+        )
+        went = np.isin(own, np.concatenate([graph.source[far], graph.mother[pair]]))
+        enter, leave = np.where(came, 0, graph.enter[own]), np.where(went, 0, graph.leave[own])
+        absent = np.where(came | went, np.inf, graph.absent[own])
+        links, pairs = links[whole], pairs[both]
+        links = links[~np.isin(graph.target[links], own[came])]
+        links = links[~np.isin(graph.source[links], own[went])]
+        pairs = pairs[~np.isin(graph.mother[pairs], own[went])]
+        for daughter in (graph.first, graph.second):
+            pairs = pairs[~np.isin(daughter[pairs], own[came])]
+        now = self._now(own, links, pairs, enter, leave, absent)
+        count, many = len(graph.source), len(graph.mother)
+        links = links[self.of[links] != row]
+        of_pairs = self.of[count + pairs], self.of[count + many + pairs]
+        pairs = pairs[(of_pairs[0] != row) & (of_pairs[1] != row)]
+
+        def at(detections: Ints) -> Ints:
+            return np.searchsorted(own, detections)
+
+        part = Graph(
+            graph.frame[own], enter, leave, absent,
+            at(graph.source[links]), at(graph.target[links]), graph.cost[links],
+            at(graph.mother[pairs]), at(graph.first[pairs]), at(graph.second[pairs]),
+            graph.split[pairs],
+        )  # fmt: skip
+        return part, now
+
+    def _now(
+        self, own: Ints, links: Ints, pairs: Ints, enter: Floats, leave: Floats, absent: Floats
+    ) -> float:
+        graph, found = self.graph, self.found
+        links, pairs = links[found.links[links]], pairs[found.divisions[pairs]]
+        came = np.concatenate([graph.target[links], graph.first[pairs], graph.second[pairs]])
+        went = np.concatenate([graph.source[links], graph.mother[pairs]])
+        kept = found.kept[own]
+        total = graph.cost[links].sum() + graph.split[pairs].sum()
+        total += enter[kept & ~np.isin(own, came)].sum() + leave[kept & ~np.isin(own, went)].sum()
+        return float(total + absent[~kept].sum())
+
+
+def _bunches(
+    rows: Ints, alternatives: _Alternatives, source: Ints, target: Ints, hops: int
+) -> Iterator[list[tuple[int, Ints]]]:
+    some: list[tuple[int, Ints]] = []
+    size = 0
+    for row in rows.tolist():
+        own = alternatives.around([int(source[row]), int(target[row])], hops)
+        some.append((row, own))
+        size += 4 * len(own)
+        if size > TOGETHER:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _lists(rows: Ints, values: Ints, count: int) -> list[Ints]:
+    order = np.argsort(rows, kind="stable")
+    cuts = np.searchsorted(rows[order], np.arange(1, count))
+    return np.split(values[order], cuts)
