@@ -47,6 +47,7 @@ VERBS = {
     "cells_compare": "phenotypes.kinds:compare_features",
     "cells_similar": "phenotypes.similar:similar",
     "cells_demo": "pages.demo:cells_demo",
+    "track": "tracks.track:track",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

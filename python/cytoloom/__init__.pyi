@@ -55,6 +55,8 @@ from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
 from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
+from .tracks.found import Tracks as Tracks
+from .tracks.track import track as track
 from .training.recipe import Plan as Plan
 from .training.train import train as train
 from .training.trainer import Trainer as Trainer

@@ -177,6 +177,16 @@ def _similar(table: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _tracked(tracks: Any, args: argparse.Namespace) -> int:
+    _print(tracks, args)
+    if len(tracks.warnings):
+        kinds = tracks.warnings["kind"].value_counts()
+        print(", ".join(f"{name}: {number}" for name, number in kinds.items()))
+    if args.out:
+        print(f"\nTables in {args.out}")
+    return OK
+
+
 def _removed(names: Any, args: argparse.Namespace) -> int:
     print(f"{counted(len(names), 'run')} removed from {_place(args)}")
     return OK
@@ -378,6 +388,17 @@ COMMANDS = {
         "cells similar features.csv A01:12 A01:40 --n 100 --out similar.csv",
         _similar,
         more={"to": {"nargs": "+", "metavar": "CELL", "help": "cells as image:number"}},
+    ),
+    "track": Command(
+        "track none labels/ --max-step-um 12 --pixel-size-um 0.5 --out tracks/",
+        _tracked,
+        more={
+            "model": {"help": 'model folder, or "none" where the movie is label images or a table'},
+            "movie": {
+                "help": "folder of label images (of images, for a model), a file with all frames, "
+                "or a table of positions"
+            },
+        },
     ),
     "cells_demo": Command("cells demo --out demo/", _reported, {"out": "cells-demo"}),
     "rerun": Command("rerun nuclei.cytoloom data/train", _repeated, more={"data": {"nargs": "?"}}),

@@ -14,6 +14,7 @@ from .figures import (
     save,
     worst_best,
 )
+from .lineages import errors, paths, tree
 from .overlays import outlines_rgb, write_overlay
 from .repetitions import repetitions
 from .screens import cell_map, effects, gallery, plate
@@ -23,14 +24,17 @@ __all__ = [
     "augmentation_sheet",
     "cell_map",
     "effects",
+    "errors",
     "gallery",
     "history",
     "outlines_rgb",
     "overlay",
+    "paths",
     "plate",
     "reliability",
     "repetitions",
     "save",
+    "tree",
     "worst_best",
     "write_overlay",
 ]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 POSITIONS, LINKS, TRACKS, LINEAGES, WARNINGS = (
     "positions.csv", "links.csv", "tracks.csv", "lineages.csv", "track_warnings.csv",
 )  # fmt: skip
+FILES = (POSITIONS, LINKS, LINEAGES, WARNINGS, RUNS["track"], TRACKS)
+"""The last is that by which such results are known."""
 AXES = ("z", "y", "x")
 WARNED = ("recording", "frame", "object", "kind", "value", "limit", "words")
 
@@ -331,8 +333,8 @@ def _refuse_odd(
     back = links["frame_from"] >= links["frame_to"]
     if back.any():
         row = links[back].iloc[0]
-        raise invalid("links", expected="links forward in time",
-                      received=f"one from frame {row['frame_from']} to {row['frame_to']}")  # fmt: skip
+        received = f"one from frame {row['frame_from']} to {row['frame_to']}"
+        raise invalid("links", expected="links forward in time", received=received)
 
 
 def _refuse_mothers(links: pd.DataFrame, target: np.ndarray) -> None:

@@ -138,7 +138,7 @@ class Graph:
         be replaced by these.
         """
         apart = self.leave[self.source] + self.enter[self.target]
-        whole = (self.leave[self.mother] + self.enter[self.first] + self.enter[self.second])  # fmt: skip
+        whole = self.leave[self.mother] + self.enter[self.first] + self.enter[self.second]
         return self.without(self.cost >= apart, self.split >= whole)
 
     def without(self, links: Bools, divisions: Bools) -> Graph:
@@ -168,6 +168,37 @@ class Graph:
 
 
 @dataclass(frozen=True, eq=False)
+class Prices:
+    """By how much each other choice makes the best solution dearer at least, and each not chosen.
+
+    Parameters
+    ----------
+    links, divisions : ndarray of float
+        By candidate; negative where leaving out what is chosen costs as much.
+    enter, leave : ndarray (n,) of float
+        Of a track that begins, or ends, at each detection.
+    kept : ndarray (n,) of float
+        Of each detection not being kept; infinite where it has to be.
+    """
+
+    links: Floats
+    divisions: Floats
+    enter: Floats
+    leave: Floats
+    kept: Floats
+
+    @classmethod
+    def none(cls, graph: Graph) -> Prices:
+        """Return prices that say nothing."""
+        zeros = [np.zeros(n) for n in (len(graph.source), len(graph.mother), *[graph.count] * 3)]
+        return cls(*zeros)
+
+    def less(self, by: float) -> Prices:
+        """Return prices of a solution that is so much dearer than the program's."""
+        return Prices(*(np.maximum(0, getattr(self, f.name) - by) for f in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
 class Solution:
     """What was chosen of a graph.
 
@@ -181,9 +212,8 @@ class Solution:
         How much cheaper a solution could be at most: 0 where this one is proven to be the best.
     fractional : int, default 0
         Choices that the linear program left open, which had to be searched.
-    worth : ndarray (n, 2), optional
-        Of each detection the least by which another way out, and another way in, makes the
-        solution dearer, from the linear program.
+    prices : Prices, optional
+        Of the linear program.
     """
 
     links: Bools
@@ -192,7 +222,7 @@ class Solution:
     cost: float
     gap: float = 0.0
     fractional: int = 0
-    worth: Floats | None = None
+    prices: Prices | None = None
 
 
 def cost_of(graph: Graph, links: Bools, divisions: Bools, kept: Bools | None = None) -> float:

@@ -8,12 +8,12 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
-from .graph import Bools, Floats, Graph, Ints, Solution
+from .graph import Bools, Floats, Graph, Ints, Prices, Solution, ways
 from .program import Program
 
-SURE = 14.0
-"""Above this margin (about one in a million) no link is looked at again: it is said as it is."""
-HOPS = 4
+SURE = 9.0
+"""Above this margin (about one in ten thousand) no link is looked at again: it is said as it is."""
+HOPS = 2
 """So many candidates away what was chosen may change when a link is forbidden."""
 TOGETHER = 20_000
 """Choices of the programs that are solved together."""
@@ -31,7 +31,7 @@ def edges(graph: Graph) -> tuple[Ints, Ints, Ints]:
     """
     source = np.concatenate([graph.source, graph.mother, graph.mother])
     target = np.concatenate([graph.target, graph.first, graph.second])
-    keys, first, of = np.unique(source * (graph.count + 1) + target, return_index=True,
+    _, first, of = np.unique(source * (graph.count + 1) + target, return_index=True,
                                 return_inverse=True)  # fmt: skip
     return source[first], target[first], of.reshape(-1)
 
@@ -55,10 +55,10 @@ def margins(graph: Graph, found: Solution, hops: int = HOPS, sure: float = SURE)
         What could be chosen.
     found : Solution
         Its best solution.
-    hops : int, default 4
+    hops : int, default 2
         What may change: detections so many candidate links away from the forbidden one. What lies
         beyond stays as it is, so a margin may be too large, never too small.
-    sure : float, default 14
+    sure : float, default 9
         Where the linear program's prices show that the margin is at least this much, that bound is
         returned, and nothing solved again.
 
@@ -79,11 +79,11 @@ def margins(graph: Graph, found: Solution, hops: int = HOPS, sure: float = SURE)
     chosen, _ = chosen_edges(graph, found, of, len(source))
     margin = np.full(len(source), np.nan)
     rows = np.flatnonzero(chosen)
-    if found.worth is not None:
-        least = found.worth[source[rows], 0] + found.worth[target[rows], 1]
-        margin[rows] = least
+    if found.prices is not None:
+        out, into = _least(graph, found, found.prices)
+        margin[rows] = least = out[source[rows]] + into[target[rows]]
         rows = rows[~(least >= sure)]
-    alternatives = _Alternatives(graph, found, of)
+    alternatives = _Alternatives(graph, found, of, sure)
     for some in _bunches(rows, alternatives, source, target, hops):
         margin[[row for row, _ in some]] = alternatives.solved(some)
     return margin
@@ -100,22 +100,61 @@ def p_wrong(margin: Floats, temperature: float = 1.0) -> Floats:
     return np.asarray(expit(-np.asarray(margin) / temperature))
 
 
+def _least(graph: Graph, found: Solution, prices: Prices) -> tuple[Floats, Floats]:
+    """Return the least that another way out of, and another way into, each detection costs.
+
+    Another way out is another choice, or not to keep the detection, and then what came before it
+    needs another way out, too.
+    """
+    n = graph.count
+    p, q = found.divisions, found.links
+    out, into = prices.leave.copy(), prices.enter.copy()
+    came, went = ways(graph, q, p)
+    out[(went == 0) & found.kept] = into[(came == 0) & found.kept] = np.inf
+    np.minimum.at(out, graph.source[~q], prices.links[~q])
+    np.minimum.at(out, graph.mother[~p], prices.divisions[~p])
+    np.minimum.at(into, graph.target[~q], prices.links[~q])
+    np.minimum.at(into, graph.first[~p], prices.divisions[~p])
+    np.minimum.at(into, graph.second[~p], prices.divisions[~p])
+    out, into = np.maximum(out, 0), np.maximum(into, 0)
+    before = np.full(n, -1)
+    before[graph.target[q]] = graph.source[q]
+    before[graph.first[p]] = before[graph.second[p]] = graph.mother[p]
+    after = np.full((n, 2), -1)
+    after[graph.source[q], 0] = graph.target[q]
+    after[graph.mother[p]] = np.stack([graph.first[p], graph.second[p]], axis=1)
+    begins = np.searchsorted(graph.frame, np.unique(graph.frame))
+    frames = np.split(np.arange(n), begins[1:])
+    for own in frames:
+        more = np.where(before[own] >= 0, out[before[own]], 0.0)
+        out[own] = np.minimum(out[own], prices.kept[own] + more)
+    for own in reversed(frames):
+        more = np.where(after[own] >= 0, into[after[own]], 0.0).max(axis=1)
+        into[own] = np.minimum(into[own], prices.kept[own] + more)
+    return out, into
+
+
 class _Alternatives:
     """The neighbourhoods in which what was chosen may change."""
 
-    def __init__(self, graph: Graph, found: Solution, of: Ints) -> None:
+    def __init__(self, graph: Graph, found: Solution, of: Ints, sure: float) -> None:
         self.graph, self.found, self.of = graph, found, of
-        links, pairs = len(graph.source), len(graph.mother)
-        source = np.concatenate([graph.source, graph.mother, graph.mother, graph.first])
-        target = np.concatenate([graph.target, graph.first, graph.second, graph.second])
+        links, pairs = np.arange(len(graph.source)), np.arange(len(graph.mother))
+        if found.prices is not None:
+            # what alone makes a solution so much dearer is in none that matters
+            links = links[found.links | (found.prices.links < sure)]
+            pairs = pairs[found.divisions | (found.prices.divisions < sure)]
+        mother, first, second = graph.mother[pairs], graph.first[pairs], graph.second[pairs]
+        source = np.concatenate([graph.source[links], mother, mother, first])
+        target = np.concatenate([graph.target[links], first, second, second])
         ones = np.ones(len(source))
         near = sparse.csr_array((ones, (source, target)), shape=(graph.count,) * 2)
         self.near = (near + near.T).tocsr()
         # which links and divisions each detection is in
-        rows = np.concatenate([graph.source, graph.target])
-        self.links = _lists(rows, np.tile(np.arange(links), 2), graph.count)
-        rows = np.concatenate([graph.mother, graph.first, graph.second])
-        self.pairs = _lists(rows, np.tile(np.arange(pairs), 3), graph.count)
+        rows = np.concatenate([graph.source[links], graph.target[links]])
+        self.links = _lists(rows, np.tile(links, 2), graph.count)
+        rows = np.concatenate([mother, first, second])
+        self.pairs = _lists(rows, np.tile(pairs, 3), graph.count)
 
     def around(self, start: list[int], hops: int) -> Ints:
         """Return the detections so many candidates away, with what was chosen beside them."""

@@ -1,4 +1,4 @@
-"""The cheapest solution of a graph: a linear program, searched only where it leaves choices open."""
+"""The cheapest solution of a graph: a linear program, searched where it leaves choices open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import optimize, sparse
 
 from ..errors import InvalidError, invalid
-from .graph import Bools, Floats, Graph, Ints, Solution, cost_of
+from .graph import Bools, Floats, Graph, Ints, Prices, Solution, cost_of
 
 AT_ONCE = 150_000
 """Choices of one program; larger graphs are solved in windows of frames."""
@@ -116,8 +116,12 @@ def solved(graph: Graph, time_limit_s: float | None = None, at_once: int = AT_ON
         found = _in_windows(small, time_limit_s, at_once)
     whole_links, whole_pairs = np.zeros(len(graph.source), bool), np.zeros(len(graph.mother), bool)
     whole_links[links], whole_pairs[pairs] = found.links, found.divisions
+    prices = Prices.none(graph)
+    prices.links[:], prices.divisions[:] = np.inf, np.inf
+    if found.prices is not None:
+        _put(prices, found.prices, links, pairs, np.arange(graph.count))
     return Solution(whole_links, whole_pairs, found.kept, found.cost, found.gap, found.fractional,
-                    found.worth)  # fmt: skip
+                    prices)  # fmt: skip
 
 
 def _kept_by(graph: Graph) -> tuple[Ints, Ints]:
@@ -135,7 +139,7 @@ def _solved(graph: Graph, entered: Bools | None, time_limit_s: float | None) -> 
     found = program.relaxed()
     if found.x is None:
         raise invalid("graph", expected="costs that have a solution", received=found.message)
-    worth = _worth(graph, program, found)
+    prices = _prices(graph, program, found)
     open_ = (found.x > WHOLE) & (found.x < 1 - WHOLE)
     gap = 0.0
     if open_.any():
@@ -147,46 +151,30 @@ def _solved(graph: Graph, entered: Bools | None, time_limit_s: float | None) -> 
         bound = getattr(found, "mip_dual_bound", lowest)
         gap = max(0.0, float(found.fun - (lowest if bound is None else max(bound, lowest))))
         gap = 0.0 if gap < 1e-6 * max(1.0, abs(found.fun)) else gap
-        worth = np.maximum(0, worth - (found.fun - lowest))
+        prices = prices.less(found.fun - lowest)
     links, pairs = len(graph.source), len(graph.mother)
     x = found.x > 0.5
     kept = program.once @ found.x > 0.5
     return Solution(x[:links], x[links : links + pairs], kept, float(found.fun) + program.constant,
-                    gap, int(open_.sum()), worth)  # fmt: skip
+                    gap, int(open_.sum()), prices)  # fmt: skip
 
 
-def _worth(graph: Graph, program: Program, found: optimize.OptimizeResult) -> Floats:
-    """Return by how much another way out, and in, of each detection costs more at least.
-
-    A solution costs more than the best one by the reduced costs of all that it chooses (and the
-    prices of what it does not keep): another way out and another way in are two of these.
-    """
+def _prices(graph: Graph, program: Program, found: optimize.OptimizeResult) -> Prices:
+    """Return what the linear program says of each choice: its reduced cost."""
     n, links, pairs = graph.count, len(graph.source), len(graph.mother)
-    prices = found.ineqlin.marginals
-    once = prices[:n].copy()
-    once[program.forced] -= prices[n:]
+    once = found.ineqlin.marginals[:n].copy()
+    once[program.forced] -= found.ineqlin.marginals[n:]
     reduced = program.costs - program.balance.T @ found.eqlin.marginals - program.once.T @ once
-    x = found.x > 0.5
-    way = np.where(x | (program.upper == 0), np.inf, np.maximum(reduced, 0))
-    out, into = np.full(n, np.inf), np.full(n, np.inf)
-    # not to be kept costs the price of its row
-    np.minimum.at(out, np.arange(n), np.where(program.forced, np.inf, np.maximum(-once, 0)))
-    np.minimum.at(into, np.arange(n), np.where(program.forced, np.inf, np.maximum(-once, 0)))
-    p = slice(links, links + pairs)
-    np.minimum.at(out, graph.source, way[:links])
-    np.minimum.at(out, graph.mother, way[p])
-    np.minimum.at(into, graph.target, way[:links])
-    np.minimum.at(into, graph.first, way[p])
-    np.minimum.at(into, graph.second, way[p])
-    np.minimum.at(into, np.arange(n), way[links + pairs : links + pairs + n])
-    np.minimum.at(out, np.arange(n), way[links + pairs + n :])
-    return np.stack([out, into], axis=1)
+    reduced[program.upper == 0] = np.inf
+    kept = np.where(program.forced, np.inf, np.maximum(-once, 0))
+    ways = np.split(reduced, [links, links + pairs, links + pairs + n])
+    return Prices(*ways, kept)
 
 
 def _in_windows(graph: Graph, time_limit_s: float | None, at_once: int) -> Solution:
     links, pairs = np.zeros(len(graph.source), bool), np.zeros(len(graph.mother), bool)
     came, kept = np.zeros(graph.count, bool), np.zeros(graph.count, bool)
-    worth = np.zeros((graph.count, 2))
+    prices = Prices.none(graph)
     gap, fractional = 0.0, 0
     for begin, keep, end in windows(graph, at_once):
         # what lies before was decided; what was led across by a link over a missing frame has come
@@ -203,11 +191,18 @@ def _in_windows(graph: Graph, time_limit_s: float | None, at_once: int) -> Solut
         last = now[part.mother]
         pairs[of_pairs[last]] = found.divisions[last]
         kept[own[now]] = found.kept[now]
-        if found.worth is not None:
-            worth[own[now]] = found.worth[now]
+        _put(prices, found.prices, of_links, of_pairs, own)
         came[graph.target[links]] = True
         came[graph.first[pairs]] = came[graph.second[pairs]] = True
-    return Solution(links, pairs, kept, cost_of(graph, links, pairs, kept), gap, fractional, worth)
+    return Solution(links, pairs, kept, cost_of(graph, links, pairs, kept), gap, fractional, prices)
+
+
+def _put(whole: Prices, part: Prices | None, links: Ints, pairs: Ints, own: Ints) -> None:
+    """Put the prices of a part in their places."""
+    if part is not None:
+        whole.links[links], whole.divisions[pairs] = part.links, part.divisions
+        for name in ("enter", "leave", "kept"):
+            getattr(whole, name)[own] = getattr(part, name)
 
 
 def windows(graph: Graph, at_once: int) -> Iterator[tuple[int, int, int]]:

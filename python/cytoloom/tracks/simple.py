@@ -85,9 +85,7 @@ def _best(graph: Graph, own: np.ndarray) -> np.ndarray:
     return chosen[chosen >= 0]
 
 
-def _divided(
-    graph: Graph, links: np.ndarray, pairs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _divided(graph: Graph, links: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn links into divisions where that pays, what pays most first."""
     by = {(int(a), int(b)): k for k, (a, b) in
           enumerate(zip(graph.source, graph.target, strict=True)) if links[k]}  # fmt: skip

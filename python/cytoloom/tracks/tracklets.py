@@ -34,7 +34,7 @@ def rows_at(positions: pd.DataFrame, links: pd.DataFrame) -> tuple[Ints, Ints]:
 
 
 def chains(count: int, source: Ints, target: Ints) -> tuple[Ints, Ints]:
-    """Number the chains of detections that links make, and say of which chain each one comes.
+    """Tell the chains of detections that links make, and from which chain each one comes.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def tables(
         "parent": number[parent[used]], "frame_begin": frame[begin], "frame_end": frame[end],
         "end": how, "positions": np.bincount(number[chain[rows]] - 1, minlength=len(used)),
     })  # fmt: skip
-    placed = positions.drop(columns=[*({"leaving", "track"} & set(positions))])
+    placed = positions.drop(columns=[*({"track"} & set(positions))])
     placed.insert(3, "track", track)
     return placed, found, _lineages(found, links, number[chain[source]])
 
@@ -136,5 +136,3 @@ def _lineages(tracks: pd.DataFrame, links: pd.DataFrame, of: Ints) -> pd.DataFra
         "divisions": np.bincount(lineage, weights=divided, minlength=len(roots)).astype(int),
         "p_wrong": -np.expm1(right),
     })  # fmt: skip
-
-
