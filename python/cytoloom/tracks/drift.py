@@ -15,8 +15,8 @@ FEW = 5
 def drift(points: Points) -> Floats:
     """Return by how much each frame has moved since the first, (frames, axes).
 
-    The shift by which most detections have another one at their place in the frame before; none
-    where it brings fewer than a tenth of the detections more together than no shift does.
+    The shift by which most detections have another one at their place in the frame before; no jump
+    where it brings fewer than a quarter of the detections more together than no shift does.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def shift(before: Floats, after: Floats, within: float) -> Floats:
     top = apart[np.argsort(-votes, kind="stable")[:3]]
     for candidate in top:
         by = polished(candidate)
-        if together(by) > together(best) + 0.1 * len(after):
+        if together(by) >= max(together(best) + 1, together(none) + max(3, len(after) / 4)):
             best = by
     # so small a gain is the cells' own motion
     return best if together(best) >= together(none) else none

@@ -121,6 +121,7 @@ class Tracks:
         2      3       1    movie
         """
         positions, links = _positions(positions, spacing_um), _links(links)
+        _refuse_twice(positions)
         source, target = rows_at(positions, links)
         _refuse_odd(positions, links, source, target)
         chosen = links["chosen"].to_numpy(bool)
@@ -316,13 +317,17 @@ def _links(links: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(own[:5], kind="stable").reset_index(drop=True)
 
 
+def _refuse_twice(positions: pd.DataFrame) -> None:
+    twice = positions.duplicated(list(KEY))
+    if twice.any():
+        row = positions[twice].iloc[0]
+        received = f"object {row['object']} of frame {row['frame']} in {row['recording']} twice"
+        raise invalid("positions", expected="each object once in a frame", received=received)
+
+
 def _refuse_odd(
     positions: pd.DataFrame, links: pd.DataFrame, source: np.ndarray, target: np.ndarray
 ) -> None:
-    twice = positions.duplicated(list(KEY))
-    if twice.any():
-        raise invalid("positions", expected="each object once in a frame",
-                      received=_named(positions[twice].iloc[0]))  # fmt: skip
     lost = (source < 0) | (target < 0)
     if lost.any():
         row = links[lost].iloc[0]
@@ -344,7 +349,3 @@ def _refuse_mothers(links: pd.DataFrame, target: np.ndarray) -> None:
         raise invalid("links", expected="one mother for each cell",
                       received=f"{int(many.max())} links into object {row['object_to']} of frame "
                       f"{row['frame_to']}", remedy="Leave all but one out.")  # fmt: skip
-
-
-def _named(row: Any) -> str:
-    return f"object {row['object']} of frame {row['frame']} in {row['recording']}"

@@ -1,4 +1,7 @@
-"""Pictures of tracks, by kind."""
+"""Pictures of tracks, by kind.
+
+`Tracks` draws itself by these, so it is not imported here.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from ..plots import lineages
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .found import Tracks
-
 KINDS: Mapping[str, tuple[str, ...]] = {
     "tree": ("cell", "n", "title"),
     "paths": ("recording", "title"),
@@ -22,7 +23,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def picture(tracks: Tracks, kind: str, ax: Any, how: dict[str, Any]) -> Figure:
+def picture(tracks: Any, kind: str, ax: Any, how: dict[str, Any]) -> Figure:
     """Draw tracks; the parameters are those of `Tracks.plot`."""
     if kind not in KINDS:
         raise invalid("kind", expected='"tree", "paths" or "errors"', received=kind)
@@ -33,7 +34,7 @@ def picture(tracks: Tracks, kind: str, ax: Any, how: dict[str, Any]) -> Figure:
     return {"tree": _tree, "paths": _paths, "errors": _errors}[kind](tracks, ax=ax, **how)
 
 
-def _tree(tracks: Tracks, ax: Any, cell: int | None = None, n: int = 8, title: str = "") -> Figure:
+def _tree(tracks: Any, ax: Any, cell: int | None = None, n: int = 8, title: str = "") -> Figure:
     if cell is not None:
         shown = tracks.tree(cell)
     else:
@@ -46,7 +47,7 @@ def _tree(tracks: Tracks, ax: Any, cell: int | None = None, n: int = 8, title: s
     return lineages.tree(shown, hours_per_frame=hours, title=title, ax=ax)
 
 
-def _paths(tracks: Tracks, ax: Any, recording: str | None = None, title: str = "") -> Figure:
+def _paths(tracks: Any, ax: Any, recording: str | None = None, title: str = "") -> Figure:
     at = tracks.positions
     known = list(dict.fromkeys(at["recording"]))
     recording = known[0] if recording is None else recording
@@ -58,7 +59,7 @@ def _paths(tracks: Tracks, ax: Any, recording: str | None = None, title: str = "
                           unit=unit, title=title, ax=ax)  # fmt: skip
 
 
-def _errors(tracks: Tracks, ax: Any, title: str = "") -> Figure:
+def _errors(tracks: Any, ax: Any, title: str = "") -> Figure:
     links = tracks.links[tracks.links["chosen"]]
     wrong = links["p_wrong"].to_numpy(float)
     if not np.isfinite(wrong).any():
