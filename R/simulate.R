@@ -5,9 +5,10 @@
 #'
 #' @param folder New folder, or `NULL`.
 #' @param kind `"nuclei"` (many touch), `"cells"` (two channels; classes cytoplasm and nucleus) or
-#'   `"nuclei_3d"`; with a folder also `"annotators"`: nuclei drawn by several people; without one
-#'   also `"screen"`: plates of wells with treatments.
-#' @param images How many images to write; with `folder` only.
+#'   `"nuclei_3d"`; `"culture"` or `"embryo"`: movies, in 2-D and 3-D; with a folder also
+#'   `"annotators"`: nuclei drawn by several people; without one also `"screen"`: plates of wells
+#'   with treatments.
+#' @param images How many images to write, of a movie its frames; with `folder` only.
 #' @param seed The same seed gives the same images, another seed others.
 #' @param people How many annotators there are, for `kind = "annotators"`; with `folder` only.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
@@ -17,9 +18,16 @@
 #'   `unevenness`. Of a screen: `effects`, a named list of treatments, each a list of phenotype
 #'   (`"none"`, `"condensed"`, `"translocated"`, `"granular"`), strength and prevalence from 0 to 1,
 #'   and wells; `plates`, `controls` (wells called DMSO), `count` (cells in a well), `plate_effect`,
-#'   `edge_effect` and `well_effect` of the light.
+#'   `edge_effect` and `well_effect` of the light. Of a movie: `frames`, `count`, `spacing_um` and
+#'   `diameter_um`; `crowding` (0 to 1), `speed` (of a step, as a share of the distance to the
+#'   nearest neighbour), `division_rate` and `death_rate` (shares of cells in a frame), `bleaching`
+#'   (share of the light lost from frame to frame), and of an embryo `attenuation_per_um`.
 #' @return The folder, invisibly; or a list of `image` and `labels`; of a screen of `images`,
-#'   `labels`, `plate` (a row per well) and `affected` (numbers of nuclei), for [cl_cells()].
+#'   `labels`, `plate` (a row per well) and `affected` (numbers of nuclei), for [cl_cells()]; of a
+#'   movie of `images` and `labels` (t, y, x or t, z, y, x; a cell keeps its label), data frames
+#'   `positions`, `links` and `tracks`, `spacing_um` and `minutes_per_frame`. A folder gets of a
+#'   movie `t000.tif`, `t001.tif`, ... and `labels/man_track.txt`: label, first and last frame,
+#'   mother.
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 8)

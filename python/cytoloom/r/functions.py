@@ -577,11 +577,12 @@ def _surface_scores(
 def _simulate(kind: str, arguments: Any = None) -> Plain:
     from .. import simulate
 
-    if kind not in ("nuclei", "cells", "nuclei_3d", "screen"):
+    whole = ("screen", "culture", "embryo")
+    if kind not in ("nuclei", "cells", "nuclei_3d", *whole):
         remedy = "What several people drew is written to files: pass `folder`."
         raise invalid(
             "kind",
-            expected="nuclei, cells, nuclei_3d or screen",
+            expected="nuclei, cells, nuclei_3d, screen, culture or embryo",
             received=kind,
             remedy=remedy if kind == "annotators" else "",
         )
@@ -595,7 +596,9 @@ def _simulate(kind: str, arguments: Any = None) -> Plain:
     if given.get("optics") is not None:
         given["optics"] = _optics(given["optics"])
     made = make(**given)
-    return vars(made) if kind == "screen" else dict(zip(("image", "labels"), made, strict=True))
+    if kind in ("culture", "embryo"):
+        return {**vars(made), "tracks": made.tracks}
+    return vars(made) if kind in whole else dict(zip(("image", "labels"), made, strict=True))
 
 
 def _optics(settings: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Microscopy with exactly known truth: nuclei, cells, 3-D nuclei, annotators who disagree.
+"""Microscopy with exactly known truth: nuclei, cells, 3-D nuclei, movies, annotators who disagree.
 
 An image is made in two steps. Bodies, slightly irregular ellipsoids that may press against each
 other, are placed and give the truth: each pixel belongs to the body in which it lies deepest.

@@ -1,5 +1,8 @@
 from .folder import kinds as kinds
 from .folder import write as write
+from .movies import Movie as Movie
+from .movies import culture as culture
+from .movies import embryo as embryo
 from .optics import Optics as Optics
 from .people import annotators as annotators
 from .scenes import cells as cells

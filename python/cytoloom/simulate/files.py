@@ -18,6 +18,7 @@ from ..images.files import write_labels
 from ..messages import one_of
 from ..storage.atomic import leave_empty, remove_folder, told, write_whole
 from ..storage.results import refuse_odd_folders, staged
+from .movies import MOVIES, usual
 from .people import annotators
 from .scenes import cells, nuclei, nuclei_3d
 
@@ -40,6 +41,27 @@ def check_request(kind: str, kinds: Sequence[str], images: int, seed: int) -> No
     if images < 1:
         raise invalid("images", expected="1 or more", received=images)
     checked_seed(seed)
+
+
+def frames_written(folder: Path, kind: str, images: int, seed: int, people: int) -> Iterator[None]:
+    """Write images and labels one by one; of a movie also which cell is whose mother."""
+    if kind not in MOVIES:
+        for number in range(images):
+            write_one(folder, kind, number, seed, people)
+            yield
+        return
+    lines: dict[int, list[int]] = {}
+    for part in PARTS[:2]:
+        with told(folder / part):
+            (folder / part).mkdir(exist_ok=True)
+    for t, frame in zip(range(images), usual(kind, seed), strict=False):
+        for part, made in zip(PARTS[:2], (frame.image, frame.labels), strict=True):
+            write_labels(folder / part / f"t{t:03d}.tif", made, MOVIES[kind])
+        for number in np.unique(frame.labels[frame.labels > 0]).tolist():
+            lines.setdefault(number, [t, t, frame.mothers.get(number, 0)])[1] = t
+        yield
+    text = "".join(f"{number} {a} {b} {mother}\n" for number, (a, b, mother) in lines.items())
+    write_whole(folder / PARTS[1] / "man_track.txt", lambda name: Path(name).write_text(text))
 
 
 def write_one(folder: Path, kind: str, number: int, seed: int, people: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..events import Event, Work, verb
 
-kinds = ("nuclei", "cells", "nuclei_3d", "annotators")
+kinds = ("nuclei", "cells", "nuclei_3d", "annotators", "culture", "embryo")
 """What `write` can make."""
 
 
@@ -21,20 +21,22 @@ def write(
     people: int = 5,
     progress: bool | str = "auto",
 ) -> Work[Path]:
-    """Write simulated images with exactly known truth.
+    """Write simulated images, or a movie, with exactly known truth.
 
     Parameters
     ----------
     folder : str or Path
         New folder for images and labels as TIFF files. It gets ``images/`` and ``labels/`` with
         files of the same names; with ``kind="annotators"`` the exact truth is in ``truth/``, and
-        ``labels/`` has a folder for each person, ``annotator_1/``, ``annotator_2/``, ...
+        ``labels/`` has a folder for each person, ``annotator_1/``, ``annotator_2/``, ... Frames of
+        a movie are ``t000.tif``, ``t001.tif``, ...; a cell keeps its label, and
+        ``labels/man_track.txt`` has a line for each: label, first and last frame, mother (0: none).
     kind : str, default "nuclei"
-        What to make: nuclei, cells, nuclei_3d or annotators. The first three are what the
-        functions of these names make with their defaults, the last is nuclei drawn by several
-        people.
+        What to make: nuclei, cells, nuclei_3d, annotators, culture or embryo. Annotators are
+        nuclei drawn by several people, culture and embryo movies; all others are what the
+        functions of these names make with their defaults.
     images : int, default 8
-        How many.
+        How many; of a movie its frames.
     seed : int, default 0
         Same seed, same images; another seed gives none of them.
     people : int, default 5
@@ -61,7 +63,7 @@ def write(
      'labels/nuclei_000.tif', 'labels/nuclei_001.tif']
     """
     from ..storage.results import claimed
-    from .files import all_at_once, check_request, end_placing, write_one
+    from .files import all_at_once, check_request, end_placing, frames_written
 
     check_request(kind, kinds, images, seed)
     asked = {"kind": kind, "images": images, "seed": seed, "people": people}
@@ -69,8 +71,10 @@ def write(
         if end_placing(path, asked):
             return path
         with all_at_once(path, asked) as stage:
+            written = frames_written(stage, kind, images, seed, people)
             for number in range(images):
                 yield Event("progress", f"image {number + 1}/{images}", number, images)
                 lock.check()
-                write_one(stage, kind, number, seed, people)
+                next(written)
+            next(written, None)
     return path

@@ -59,7 +59,11 @@ class Optics:
             raise invalid("unevenness", expected="0 to 1", received=self.unevenness)
 
     def expose(
-        self, signal: Floats, rng: Generator, spacing_um: tuple[float, ...] | None = None
+        self,
+        signal: Floats,
+        rng: Generator,
+        spacing_um: tuple[float, ...] | None = None,
+        lamp: NDArray[np.float64] | None = None,
     ) -> Image:
         """Take a picture.
 
@@ -71,6 +75,9 @@ class Optics:
             Draws the lamp's position and the noise.
         spacing_um : tuple of float, optional
             Distance of pixels along each axis; default: all the same.
+        lamp : ndarray (2,), optional
+            Where the lamp is, (y, x) as shares of the image, as in all frames of a movie; default:
+            drawn anew.
 
         Returns
         -------
@@ -89,7 +96,8 @@ class Optics:
         sharp = ndimage.gaussian_filter(signal, sigma)
         # light from out of focus is the same light, spread wide: no model of the layers around
         hazy = ndimage.gaussian_filter(sharp, [8 * s for s in sigma], truncate=2.5)
-        light = _illumination(signal.shape[-2:], self.unevenness, rng)
+        lamp = lamp_of(rng) if lamp is None else lamp
+        light = _illumination(signal.shape[-2:], self.unevenness, lamp)
         expected = (sharp + self.haze * hazy + self.background) * light * self.photons
         caught = rng.poisson(expected) + rng.normal(0, self.read_noise, expected.shape)
         counts: Image = np.clip(200 + 8 * caught, 0, 65535).astype(np.uint16)
@@ -109,16 +117,20 @@ def noise(
     return standard
 
 
+def lamp_of(rng: Generator) -> NDArray[np.float64]:
+    """Draw where a lamp is, (y, x) as shares of the image."""
+    return rng.uniform(0.1, 0.9, 2)
+
+
 def _psf(blur_px: float, spacing: tuple[float, ...]) -> list[float]:
     lateral = blur_px * spacing[-1]
     axial = 3 * lateral if len(spacing) == 3 else lateral
     return [axial / spacing[0], *(lateral / s for s in spacing[1:])]
 
 
-def _illumination(shape: tuple[int, ...], unevenness: float, rng: Generator) -> Floats:
+def _illumination(shape: tuple[int, ...], unevenness: float, lamp: NDArray[np.float64]) -> Floats:
     """Light of a lamp somewhere in the image: 1 under it, 1 - unevenness in the far corner."""
     y, x = (np.linspace(0, 1, n, dtype=np.float32) for n in shape)
-    lamp = rng.uniform(0.1, 0.9, 2)
     distance = (y[:, None] - lamp[0]) ** 2 + (x[None, :] - lamp[1]) ** 2
     light: Floats = (1 - unevenness * np.sqrt(distance / distance.max())).astype(np.float32)
     return light
