@@ -20,7 +20,7 @@ from ..storage.atomic import meant
 from ..tasks.objects import Objects
 from ..version import __version__
 from .found import FILES, Tracks
-from .geometry import described
+from .geometry import at_border, described
 from .linked import SOLVERS, Linked, linked
 from .movies import Pixels, Recording, recordings_of
 from .points import Points
@@ -132,8 +132,8 @@ def _linked(recording: Recording, asked: Asked, named: bool) -> Work[Part]:
         "frame_to": frame[found.target], "object_to": number[found.target],
         "probability": found.probability, "p_wrong": found.wrong, "chosen": found.chosen,
     })  # fmt: skip
-    reach = found.motion.reach if found.motion is not None else 0.0
-    near = points.from_border() <= reach
+    near = np.zeros(len(table), bool) if found.motion is None else (
+        at_border(points, found.motion) > 0)  # fmt: skip
     said: dict[str, Any] = {"unit": unit, "gap": found.solution.gap}
     if found.motion is not None:
         said |= {key: round(float(value), 6) for key, value in vars(found.motion).items()}

@@ -18,6 +18,8 @@ FURTHER = 3.0
 """So many times as far as the nearest a candidate may be."""
 LIMIT = 30_000_000
 """Candidate links of one recording."""
+NEAR = 3.0
+"""Steps from the border within which cells come in and go out."""
 LEAST = 0.003
 """Share of cells that divide at least: what is never expected is never found."""
 WIDE, TAIL, FAR = 3.0, 0.05, 0.01
@@ -53,7 +55,8 @@ class Motion:
         Shares of cells, in each frame: that begin and end within the image, that divide, that are
         not found; and of detections that are no cells.
     at_border : float
-        Shares of cells at the border that come and go.
+        Share of cells at the border that come, and go, in each frame; less the further they lie
+        from it, the inner share from three steps away on.
     reach : float
         The longest step.
     """
@@ -180,7 +183,7 @@ def priced(points: Points, motion: Motion, found: Candidates, expected: Floats) 
     in the image, with a size as cells have; what is no cell is somewhere, too.
     """
     density = points.density()
-    border = np.clip(1 - points.from_border() / motion.reach, 0, 1)
+    border = at_border(points, motion)
     enters = motion.enters + (motion.at_border - motion.enters) * border
     leaves = motion.leaves + (motion.at_border - motion.leaves) * border
     first, last = points.frame.min(), points.frame.max()
@@ -234,7 +237,8 @@ def learned(points: Points, motion: Motion, graph: Graph, found: Solution, last:
         grew = points.size[target] - points.size[source]
         wide = max(_spread(rest), 0.01 * motion.reach)
         new = replace(new, follows=follows, step=min(wide, motion.reach / 2))
-        if np.isfinite(grew).all():
+        grew = grew[np.isfinite(grew)]
+        if len(grew) >= 10:
             new = replace(new, grown=max(0.02, _spread(grew)))
     mother, a, b = (one[found.divisions] for one in (graph.mother, graph.first, graph.second))
     if len(mother) >= 5:
@@ -243,10 +247,13 @@ def learned(points: Points, motion: Motion, graph: Graph, found: Solution, last:
         new = replace(new, half=max(float(np.sqrt((halves**2).mean())), motion.reach / 100),
                       middle=max(_spread(middle), motion.reach / 100))  # fmt: skip
         share = np.concatenate([points.size[one] - points.size[mother] for one in (a, b)])
-        if np.isfinite(share).all():
-            new = replace(new, share=float(np.median(share)),
-                          share_spread=max(0.1, _spread(share - np.median(share))))  # fmt: skip
-    inner = points.from_border() > motion.reach
+        share = share[np.isfinite(share)]
+        if len(share) >= 10:
+            middle_share = float(np.median(share))
+            new = replace(new, share=middle_share,
+                          share_spread=max(0.1, _spread(share - middle_share)))  # fmt: skip
+    border = at_border(points, motion)
+    inner = border == 0
     came, went = (np.zeros(len(points.frame), bool) for _ in range(2))
     came[target] = came[a] = came[b] = True
     went[source] = went[mother] = True
@@ -260,9 +267,14 @@ def learned(points: Points, motion: Motion, graph: Graph, found: Solution, last:
         divides=max(LEAST, _rate(len(mother), earlier.sum())),
         misses=_rate(gaps, earlier.sum()),
         false=min(MOST_FALSE, _rate((~found.kept).sum(), len(points.frame), 0.005)),
-        at_border=max(0.02, _rate((~inner & later & found.kept & ~came).sum(),
-                                  (~inner & later).sum(), 0.1, 20)),
+        at_border=_rate(border[later & found.kept & ~came].sum(), border[later].sum(), 0.1, 20),
     )  # fmt: skip
+
+
+def at_border(points: Points, motion: Motion) -> Floats:
+    """Return how near each detection is to the border: 1 at it, 0 from three steps away on."""
+    zone = min(motion.reach, NEAR * motion.step)
+    return np.clip(1 - points.from_border() / zone, 0, 1)
 
 
 def expectations(points: Points, motion: Motion, last: Floats) -> Floats:

@@ -66,6 +66,8 @@ class Points:
         touches = np.zeros(len(table), bool)
         if "touches_border" in table:
             touches = table["touches_border"].to_numpy(bool)
+            # what the border cuts is larger than it seems
+            size = np.where(touches, np.nan, size)
         return cls(table["frame"].to_numpy(np.int64), at, size, odds, low, high, touches)
 
     def moved(self, by: Floats) -> Points:
