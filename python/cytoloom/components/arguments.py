@@ -346,6 +346,7 @@ _OF_NAME = {
 }
 """What arguments of some names are, in better words than their types have, and what to do."""
 _OF_CLASS = {
+    "ScoresItself": "Tracks",
     "Model": "a model",
     "DataFrame": "a table",
     "Generator": "a random generator",

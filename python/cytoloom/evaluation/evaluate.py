@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from ..models.model import Model
+    from .others import ScoresItself
     from .scores import Scores
 
 
 @verb
 def evaluate(
-    model: Model | str | os.PathLike[str],
+    model: Model | ScoresItself | str | os.PathLike[str],
     data: Any = None,
     *,
     rescale: float | str | None = "auto",
@@ -37,12 +38,13 @@ def evaluate(
 
     Parameters
     ----------
-    model : Model or path
-        What to score, or its folder.
+    model : Model, path or Tracks
+        What to score, or its folder. Tracks are scored as their method `evaluated` does.
     data : folder, Data, arrays, CSV, DataFrame or None
         Images with labels, as for `train`. The label value that was unknown in training is so
         here, unless the data name another. None: the images of an ensemble's training, each as
-        it was scored by the member that had not seen it, with thresholds of the others.
+        it was scored by the member that had not seen it, with thresholds of the others. For tracks
+        the true ones, or a path to them.
     rescale : float, "auto" or None, default "auto"
         Factor by which images are enlarged for the network, None, or "auto", as for `predict`.
         Which was used is said, and stands in the column scale of `per_image`.
@@ -73,7 +75,7 @@ def evaluate(
     Returns
     -------
     Scores
-        Tables `summary`, `per_image` and `per_object`.
+        Tables `summary`, `per_image` and `per_object`; of tracks `summary` and `per_recording`.
 
     Raises
     ------
@@ -92,9 +94,17 @@ def evaluate(
     from ..volumes.clients import client_of, shown_by
     from ..volumes.work import Hands
     from .by_blocks import clear_scored, room_for
+    from .others import scored_themselves
     from .scores import FILES, write_scores
     from .scoring import score
 
+    if hasattr(model, "evaluated"):
+        given = {
+            "rescale": rescale != "auto", "views": views != 1, "block_px": block_px is not None,
+            "workers": workers != 1, "client": client is not None,
+            "allow_training_images": allow_training_images,
+        }  # fmt: skip
+        return scored_themselves(model, data, given, out, overwrite)
     with (
         results_folder(
             out, overwrite, data, "evaluate", FILES, write_scores, clear_scored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from .tracklets import FROM, KEY, TO, rows_at, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .scores import TrackScores
 
 POSITIONS, LINKS, TRACKS, LINEAGES, WARNINGS = (
     "positions.csv", "links.csv", "tracks.csv", "lineages.csv", "track_warnings.csv",
@@ -209,6 +212,72 @@ class Tracks:
             waiting += [(one, at + 1) for one in daughters.get(track, [])]
         own = self.tracks[self.tracks["track"].isin(generation)]
         return own.assign(generation=own["track"].map(generation)).reset_index(drop=True)
+
+    def evaluated(
+        self,
+        truth: Tracks | str | os.PathLike[str],
+        *,
+        max_distance_um: float | None = None,
+        labels: Any = None,
+        truth_labels: Any = None,
+    ) -> TrackScores:
+        """Score these tracks against true ones.
+
+        Parameters
+        ----------
+        truth : Tracks or path
+            What is true. Frames before its first and after its last position do not count.
+            Recordings are those of the same name; of one each, the names need not agree.
+        max_distance_um : float, optional
+            How far a found position may be from a true one that it is taken for; in pixels where
+            their size is not known. Default: half the median distance from a true position to the
+            nearest other one of its frame.
+        labels, truth_labels : array, list of arrays, path, or dict of these by recording, optional
+            Label images of both, (t, y, x) or (t, z, y, x), or a folder with a file for each frame;
+            labels are `object` of the positions. Then labels that cover more than half of a true
+            one are paired, and LNK, TRA, DET, SEG, CT, TF and BC are those of py-ctcmetrics.
+
+        Returns
+        -------
+        TrackScores
+            Tables `summary` and `per_recording`.
+
+        Raises
+        ------
+        InvalidError
+            No such truth, of other axes, pixels or recordings; labels that are not those of the
+            positions.
+
+        Notes
+        -----
+        Positions of each frame are paired one to one, as many as possible and then with the
+        smallest sum of distances. LNK, TRA and DET weigh what a person would have to mend as the
+        Cell Tracking Challenge does [1]_: a missed position 10, a false one 1, a missed link 1.5,
+        one too many 1, one that is a daughter and should not be, or the other way round, 1. BC0 to
+        BC3 are F1 of divisions with mother and both daughters right, 0 to 3 frames early or late;
+        CT is F1 of tracks that are right from first to last frame; TF is how much of a true track
+        was followed in one piece, in the mean of those of which anything was [2]_. A link over
+        frames in which the cell was not found is not wrong where it leads along the true track.
+
+        References
+        ----------
+        .. [1] P. Matula et al., PLoS ONE 10, e0144959 (2015), :doi:`10.1371/journal.pone.0144959`
+        .. [2] V. Ulman et al., Nature Methods 14, 1141 (2017), :doi:`10.1038/nmeth.4473`
+
+        Examples
+        --------
+        >>> positions = pd.DataFrame({"frame": [0, 1, 2], "object": 1, "y_px": 5.0, "x_px": 5.0})
+        >>> links = pd.DataFrame({"frame_from": [0, 1], "object_from": 1, "frame_to": [1, 2],
+        ...                       "object_to": 1})
+        >>> truth, found = Tracks.of(positions, links), Tracks.of(positions, links[:1])
+        >>> scores = found.evaluated(truth)
+        >>> scores["LNK"], scores["links_missed"], scores["DET"]
+        (0.5, 1.0, 1.0)
+        """
+        from .scores import evaluated
+
+        return evaluated(self, truth, max_distance_um=max_distance_um, labels=labels,
+                         truth_labels=truth_labels)  # fmt: skip
 
     def write_to(self, folder: Path) -> None:
         """Write the tables into a folder that is this run's alone."""
