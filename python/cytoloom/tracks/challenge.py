@@ -34,7 +34,8 @@ class Frames:
     """
 
     def __init__(self, given: Any, name: str) -> None:
-        self.name, self.files, self.arrays = name, [], given  # type: ignore[var-annotated]
+        self.name, self.arrays = name, given
+        self.files: list[Path] = []
         if isinstance(given, (str, Path)):
             path = Path(given).expanduser()
             if not path.exists():

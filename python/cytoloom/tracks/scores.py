@@ -100,31 +100,40 @@ def evaluated(
     truth_labels: Any = None,
 ) -> TrackScores:
     """Score tracks; see `Tracks.evaluated`."""
-    if isinstance(truth, (str, os.PathLike)):
-        # by name: what reads tracks makes `Tracks`, whose method this is
-        truth = importlib.import_module(".reading", __package__).read_tracks(truth)
-    if not hasattr(truth, "positions"):
-        raise invalid("truth", expected="Tracks, or a path to them", received=truth)
+    true = _true(truth)
     if (labels is None) != (truth_labels is None):
         name = "labels" if labels is None else "truth_labels"
         raise invalid(name, expected="label images of both, or of none", received=None)
     if max_distance_um is not None and not max_distance_um > 0:
         raise invalid("max_distance_um", expected="above 0", received=max_distance_um)
-    scale, unit = _scale(tracks, truth)
-    pairs = _recordings(tracks, truth)
+    scale, unit = _scale(tracks, true)
+    pairs = _recordings(tracks, true)
     images = {name: _of(labels, other, "labels", len(pairs)) for name, other in pairs}
-    true = {name: _of(truth_labels, name, "truth_labels", len(pairs)) for name, _ in pairs}
+    masks = {name: _of(truth_labels, name, "truth_labels", len(pairs)) for name, _ in pairs}
     rows, within = [], {}
     for name, other in pairs:
         said, within[name] = _scored(
-            (truth, name, true[name]), (tracks, other, images[name]), scale, max_distance_um
+            (true, name, masks[name]), (tracks, other, images[name]), scale, max_distance_um
         )
         rows.append({"recording": name, **said})
-    run = {"verb": "evaluate", "matched_by": "positions" if labels is None else "label images"}
+    run: dict[str, Any] = {
+        "verb": "evaluate",
+        "matched_by": "positions" if labels is None else "label images",
+    }
     if labels is None:
         run |= {f"max_distance_{unit}": within}
     table = pd.DataFrame(rows)
     return TrackScores(_summary(table), table, run)
+
+
+def _true(truth: Any) -> Followed:
+    if isinstance(truth, (str, os.PathLike)):
+        # by name: what reads tracks makes `Tracks`, whose method this is
+        truth = importlib.import_module(".reading", __package__).read_tracks(truth)
+    if not hasattr(truth, "positions"):
+        raise invalid("truth", expected="Tracks, or a path to them", received=truth)
+    tracks: Followed = truth
+    return tracks
 
 
 def _scored(
