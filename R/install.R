@@ -16,7 +16,7 @@
 #'   `"affinities"` is for [cl_affinities()]; `"export"` reads and writes outlines of ImageJ;
 #'   `"report"` makes pages of results; `"onnx"` and `"bioimageio"` write models for other
 #'   programs; `"runs"` keeps runs in databases; `"cells"` is for [cl_novelty()],
-#'   `"umap"` for one of its maps; `"fast"` is OpenVINO.
+#'   `"umap"` for one of its maps; `"tracks"` reads and writes GEFF; `"fast"` is OpenVINO.
 #' @param envname Name of the environment.
 #' @param force Remove the environment first, if it is there, and make it anew.
 #' @param ... Must be empty.

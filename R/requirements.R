@@ -21,7 +21,7 @@ backends_known <- c("tensorflow-cpu>=2.18", "tensorflow>=2.18", "jax", "torch")
 # What cl_install(extras = ) adds: to predict in half the time on most CPUs; tables as
 # Parquet; objects of affinities; vendors' formats; OME-Zarr; several processes; outlines of ImageJ;
 # pages of results; models as ONNX and for the BioImage Model Zoo; stores of runs in databases;
-# what cells look like.
+# what cells look like; tracks in GEFF.
 extras_known <- list(
   fast = "openvino>=2025.1",
   parquet = "pyarrow>=15",
@@ -40,7 +40,8 @@ extras_known <- list(
   ),
   runs = c("sqlalchemy>=2.0.30", "pg8000>=1.31"),
   cells = c("scikit-learn>=1.4", "pyarrow>=15", "h5py>=3.9"),
-  umap = "umap-learn>=0.5.7"
+  umap = "umap-learn>=0.5.7",
+  tracks = "geff>=1.3"
 )
 
 backend_needed <- function(info = Sys.info(), gpu = nzchar(Sys.which("nvidia-smi"))) {

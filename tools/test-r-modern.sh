@@ -66,7 +66,7 @@ needs=$(sha256sum pyproject.toml | cut -d' ' -f1)
 if [ "$(cat "$lane/venv/.needs" 2>/dev/null)" != "$needs" ]; then
     inside rm -rf /venv
     inside python3 -m venv /venv
-    inside /venv/bin/python -m pip --quiet --disable-pip-version-check install "/cytoloom[cpu,export,report,volumes,cells]"
+    inside /venv/bin/python -m pip --quiet --disable-pip-version-check install "/cytoloom[cpu,export,report,volumes,cells,tracks]"
     echo "$needs" >"$lane/venv/.needs"
 fi
 

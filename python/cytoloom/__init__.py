@@ -48,6 +48,7 @@ VERBS = {
     "cells_similar": "phenotypes.similar:similar",
     "cells_demo": "pages.demo:cells_demo",
     "track": "tracks.track:track",
+    "export_tracks": "tracks.export_tracks:export_tracks",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one
 is its module, a line here (and one in ``__init__.pyi`` where it is public), and a file in R/."""

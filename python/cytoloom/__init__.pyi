@@ -55,7 +55,9 @@ from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
 from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
+from .tracks.export_tracks import export_tracks as export_tracks
 from .tracks.found import Tracks as Tracks
+from .tracks.reading import read_tracks as read_tracks
 from .tracks.track import track as track
 from .training.recipe import Plan as Plan
 from .training.train import train as train

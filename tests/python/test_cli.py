@@ -56,6 +56,7 @@ COMMANDS = (
     "cells compare",
     "cells similar",
     "cells demo",
+    "export-tracks",
     "rerun",
     "doctor",
 )

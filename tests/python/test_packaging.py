@@ -109,6 +109,7 @@ def test_metadata_names_backends_as_extras(wheel: Path) -> None:
             "runs",
             "cells",
             "umap",
+            "tracks",
             "cluster",
         }
         required = [r for r in told.requires if "extra ==" not in r]

@@ -373,7 +373,7 @@ def test_R_declares_the_requirements_of_pyproject() -> None:
     named = re.findall(r"^  ([a-z]+) = ", text, re.MULTILINE)
     assert named == [
         "fast", "parquet", "affinities", "vendor", "volumes", "cluster", "export", "report", "onnx",
-        "bioimageio", "runs", "cells", "umap",
+        "bioimageio", "runs", "cells", "umap", "tracks",
     ]  # fmt: skip
     optional = {r.split(";")[0] for name in ("cpu", *named) for r in extras[name]}
     assert declared == set(project["dependencies"]) | optional

@@ -187,6 +187,11 @@ def _tracked(tracks: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _tracks_written(path: Any, args: argparse.Namespace) -> int:
+    print(f"Tracks in {path}")
+    return OK
+
+
 def _removed(names: Any, args: argparse.Namespace) -> int:
     print(f"{counted(len(names), 'run')} removed from {_place(args)}")
     return OK
@@ -398,6 +403,18 @@ COMMANDS = {
                 "help": "folder of label images (of images, for a model), a file with all frames, "
                 "or a table of positions"
             },
+        },
+    ),
+    "export_tracks": Command(
+        "export-tracks tracks/ tracks.geff",
+        _tracks_written,
+        more={
+            "tracks": {
+                "metavar": "IN",
+                "help": "folder that track has written, or tracks of another program",
+            },
+            "out": {"help": "NAME.geff, NAME.xml, NAME.aut, NAME.csv, or a folder NAME_RES"},
+            "labels": {"metavar": "LABELS"},
         },
     ),
     "cells_demo": Command("cells demo --out demo/", _reported, {"out": "cells-demo"}),

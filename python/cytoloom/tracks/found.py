@@ -279,6 +279,29 @@ class Tracks:
         return evaluated(self, truth, max_distance_um=max_distance_um, labels=labels,
                          truth_labels=truth_labels)  # fmt: skip
 
+    def napari(self) -> tuple[np.ndarray, dict[int, list[int]]]:
+        """Return what napari's layer of tracks takes.
+
+        Returns
+        -------
+        (ndarray (n, 4 or 5) of float, dict of int to list of int)
+            Rows of track, frame, [z,] y, x in pixels, and the mother of each daughter:
+            ``data, graph = tracks.napari(); viewer.add_tracks(data, graph=graph)``.
+
+        Examples
+        --------
+        >>> positions = pd.DataFrame({"frame": [0, 1, 1], "object": [1, 1, 2],
+        ...                           "y_px": [5.0, 4, 6], "x_px": [5.0, 5, 5]})
+        >>> links = pd.DataFrame({"frame_from": 0, "object_from": 1, "frame_to": 1,
+        ...                       "object_to": [1, 2]})
+        >>> data, graph = Tracks.of(positions, links).napari()
+        >>> data.tolist(), graph
+        ([[1.0, 0.0, 5.0, 5.0], [2.0, 1.0, 4.0, 5.0], [3.0, 1.0, 6.0, 5.0]], {2: [1], 3: [1]})
+        """
+        from .viewers import napari_layer
+
+        return napari_layer(self.positions, self.tracks)
+
     def write_to(self, folder: Path) -> None:
         """Write the tables into a folder that is this run's alone."""
         written = {POSITIONS: self.positions, LINKS: self.links, LINEAGES: self.lineages,

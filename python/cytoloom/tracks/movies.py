@@ -162,6 +162,17 @@ def walk_here(folder: Path) -> list[Path]:
     return [folder / name for name in listing.images if "/" not in name]
 
 
+def labels_in(movie: Any) -> Iterator[np.ndarray]:
+    """Return the label images of each frame of an array, a list of arrays or files, or a path."""
+    if is_file(movie):
+        return _of_path(Path(movie).expanduser(), Pixels())[0]
+    if isinstance(movie, (list, tuple)) and movie and all(is_file(one) for one in movie):
+        return _named_frames([Path(one).expanduser() for one in movie], Pixels())
+    if not isinstance(movie, (np.ndarray, list, tuple)):
+        raise invalid("labels", expected=_MOVIE, received=movie)
+    return (np.asarray(one) for one in movie)
+
+
 def _of_path(
     path: Path, pixels: Pixels
 ) -> tuple[Iterator[np.ndarray], int, tuple[float, ...] | None]:
