@@ -139,6 +139,7 @@ class _Alternatives:
 
     def __init__(self, graph: Graph, found: Solution, of: Ints, sure: float) -> None:
         self.graph, self.found, self.of = graph, found, of
+        self.place = np.full(graph.count, -1)
         links, pairs = np.arange(len(graph.source)), np.arange(len(graph.mother))
         if found.prices is not None:
             # what alone makes a solution so much dearer is in none that matters
@@ -193,44 +194,40 @@ class _Alternatives:
 
     def _part(self, row: int, own: Ints) -> tuple[Graph, float]:
         """Return a neighbourhood without an edge, and what the solution costs there now."""
-        graph, found = self.graph, self.found
+        graph, found, place = self.graph, self.found, self.place
+        place[own] = np.arange(len(own))
         links = np.unique(np.concatenate([self.links[k] for k in own]))
         pairs = np.unique(np.concatenate([self.pairs[k] for k in own]))
-
-        def inside(detections: Ints) -> Bools:
-            return np.isin(detections, own)
-
-        whole = inside(graph.source[links]) & inside(graph.target[links])
-        both = inside(graph.mother[pairs]) & inside(graph.first[pairs])
-        both &= inside(graph.second[pairs])
+        whole = (place[graph.source[links]] >= 0) & (place[graph.target[links]] >= 0)
+        both = (place[graph.mother[pairs]] >= 0) & (place[graph.first[pairs]] >= 0)
+        both &= place[graph.second[pairs]] >= 0
         # what reaches beyond stays chosen: these have come, or gone, and nowhere else
         far, pair = links[~whole & found.links[links]], pairs[~both & found.divisions[pairs]]
-        came = np.isin(
-            own, np.concatenate([graph.target[far], graph.first[pair], graph.second[pair]])
-        )
-        went = np.isin(own, np.concatenate([graph.source[far], graph.mother[pair]]))
-        enter, leave = np.where(came, 0, graph.enter[own]), np.where(went, 0, graph.leave[own])
-        absent = np.where(came | went, np.inf, graph.absent[own])
+        came, went = (np.zeros(len(own) + 1, bool) for _ in range(2))  # the last is of others
+        for ways_, ends in ((came, (graph.target[far], graph.first[pair], graph.second[pair])),
+                            (went, (graph.source[far], graph.mother[pair]))):  # fmt: skip
+            for end in ends:
+                ways_[place[end]] = True
+        came[-1] = went[-1] = False
+        enter = np.where(came[:-1], 0, graph.enter[own])
+        leave = np.where(went[:-1], 0, graph.leave[own])
+        absent = np.where((came | went)[:-1], np.inf, graph.absent[own])
         links, pairs = links[whole], pairs[both]
-        links = links[~np.isin(graph.target[links], own[came])]
-        links = links[~np.isin(graph.source[links], own[went])]
-        pairs = pairs[~np.isin(graph.mother[pairs], own[went])]
-        for daughter in (graph.first, graph.second):
-            pairs = pairs[~np.isin(daughter[pairs], own[came])]
+        links = links[~came[place[graph.target[links]]] & ~went[place[graph.source[links]]]]
+        taken = came[place[graph.first[pairs]]] | came[place[graph.second[pairs]]]
+        pairs = pairs[~went[place[graph.mother[pairs]]] & ~taken]
         now = self._now(own, links, pairs, enter, leave, absent)
         count, many = len(graph.source), len(graph.mother)
         links = links[self.of[links] != row]
         of_pairs = self.of[count + pairs], self.of[count + many + pairs]
         pairs = pairs[(of_pairs[0] != row) & (of_pairs[1] != row)]
-
-        def at(detections: Ints) -> Ints:
-            return np.searchsorted(own, detections)
-
+        ends = (graph.source[links], graph.target[links], graph.mother[pairs],
+                graph.first[pairs], graph.second[pairs])  # fmt: skip
+        source, target, mother, first, second = (place[end] for end in ends)
+        place[own] = -1
         part = Graph(
-            graph.frame[own], enter, leave, absent,
-            at(graph.source[links]), at(graph.target[links]), graph.cost[links],
-            at(graph.mother[pairs]), at(graph.first[pairs]), at(graph.second[pairs]),
-            graph.split[pairs],
+            graph.frame[own], enter, leave, absent, source, target, graph.cost[links],
+            mother, first, second, graph.split[pairs],
         )  # fmt: skip
         return part, now
 
@@ -239,11 +236,14 @@ class _Alternatives:
     ) -> float:
         graph, found = self.graph, self.found
         links, pairs = links[found.links[links]], pairs[found.divisions[pairs]]
-        came = np.concatenate([graph.target[links], graph.first[pairs], graph.second[pairs]])
-        went = np.concatenate([graph.source[links], graph.mother[pairs]])
+        came, went = (np.zeros(len(own), bool) for _ in range(2))
+        for end in (graph.target[links], graph.first[pairs], graph.second[pairs]):
+            came[self.place[end]] = True
+        for end in (graph.source[links], graph.mother[pairs]):
+            went[self.place[end]] = True
         kept = found.kept[own]
         total = graph.cost[links].sum() + graph.split[pairs].sum()
-        total += enter[kept & ~np.isin(own, came)].sum() + leave[kept & ~np.isin(own, went)].sum()
+        total += enter[kept & ~came].sum() + leave[kept & ~went].sum()
         return float(total + absent[~kept].sum())
 
 
