@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -374,6 +375,45 @@ def test_masks_beyond_the_lines_are_no_cells(tmp_path: Path) -> None:
     assert "2 masks outside the lines" in said[0]
 
 
+def test_columns_of_ones_own_are_kept(tracks: Tracks, tmp_path: Path) -> None:
+    """A column called cell, track-like numbers and yes or no mean what they meant."""
+    at = tracks.positions.assign(cell=[0, 1] * 4, seen=[True, False] * 4, very_odd=np.arange(8.0))
+    for name in ("csv", "aut", "trackmate"):
+        out = cl.export_tracks(replace(tracks, positions=at), tmp_path / FILES[name],
+                               progress=False)  # fmt: skip
+        found = quiet(out).positions
+        assert found["cell"].tolist() == [0, 1] * 4
+        assert [bool(one) for one in found["seen"]] == [True, False] * 4
+        assert found["very_odd"].tolist() == list(range(8))
+        assert found["track"].isna().sum() == 1
+
+
+def test_geff_of_zarr_3_and_in_micrometres(tmp_path: Path) -> None:
+    """As other programs write it: times and places without a size of pixels, ids from anywhere."""
+    need("geff", "tracks")
+    from geff import GeffMetadata
+    from geff.core_io import write_arrays
+
+    axes = [{"name": "t", "type": "time"}, *({"name": a, "type": "space", "unit": "micrometer"}
+                                             for a in "yx")]  # fmt: skip
+    values = {"t": [0, 1, 1], "y": [1.5, 2, 3], "x": [1.0, 2, 3], "kind": ["a", "b", "c"]}
+    props = {name: {"values": np.array(own), "missing": None} for name, own in values.items()}
+    write_arrays(
+        tmp_path / "any.zarr", np.array([70, 80, 90], np.uint64), props,
+        np.array([[70, 80], [70, 90]], np.uint64), {},
+        GeffMetadata(directed=True, axes=axes, node_props_metadata={}, edge_props_metadata={}),
+        zarr_format=3,
+    )  # fmt: skip
+    found, said = told(tmp_path / "any.zarr")
+    assert counts(found) == (3, 2, 1)
+    assert found.positions["object"].tolist() == [70, 80, 90]
+    assert found.positions["y_um"].tolist() == [1.5, 2, 3]
+    assert "micrometres" in said[0]
+    found, said = told(tmp_path / "any.zarr", spacing_um=0.5)
+    assert (found.positions["y_um"].tolist(), said) == ([1.5, 2, 3], [])
+    assert found.positions["y_px"].tolist() == [3, 4, 6]
+
+
 # Balls, napari
 
 
@@ -464,6 +504,26 @@ def test_missing_masks(tmp_path: Path) -> None:
     (tmp_path / "res_track.txt").write_text("1 0 0 0\n3 0 0 0\n")
     with pytest.raises(cl.InvalidError, match="none of track 3, frames 0 to 0"):
         cl.read_tracks(tmp_path)
+
+
+def test_pipes_and_broken_results(tracks: Tracks, tmp_path: Path) -> None:
+    """Nothing is waited for; tables of a run that do not belong together are refused."""
+    os.mkfifo(tmp_path / "a.xml")
+    with pytest.raises(cl.InvalidError, match="which is neither"):
+        cl.read_tracks(tmp_path / "a.xml")
+    (tmp_path / "a.xml").unlink()
+    with pytest.raises(cl.InvalidError, match="a folder with nothing"):
+        cl.read_tracks(tmp_path)
+    tracks.write_to(tmp_path)
+    lines = (tmp_path / "positions.csv").read_text().splitlines()
+    (tmp_path / "positions.csv").write_text("\n".join([*lines, lines[-1].replace("4", "x")]))
+    with pytest.raises(cl.InvalidError, match=r"tables of tracks as written|positions") as error:
+        cl.read_tracks(tmp_path)
+    assert "\n" not in str(error.value)
+    (tmp_path / "res_track.txt").write_text(f"1 0 {10**15} 0\n")
+    write_labels(tmp_path / "mask000.tif", np.array([[1, 0]]))
+    with pytest.raises(cl.InvalidError, match="none for frame 1 and 9"):
+        cl.read_tracks(tmp_path / "res_track.txt")
 
 
 def test_broken_geff(tracks: Tracks, tmp_path: Path) -> None:

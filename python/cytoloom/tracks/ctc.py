@@ -26,6 +26,7 @@ _MASK = re.compile(r"(\d+)\.tiff?$", re.IGNORECASE)
 _LINE = "lines of four whole numbers: track, first frame, last frame, parent"
 _MOST = 65535
 """Tracks that masks of 16 bit tell apart, which is what programs of the challenge read."""
+_MOST_FRAMES = 100_000
 
 
 def lines_in(folder: Path) -> Path | None:
@@ -63,9 +64,11 @@ def read(path: Path) -> Held:
     if not masks:
         remedy = "Masks lie beside it: man_track000.tif or mask000.tif and so on."
         raise damaged(path.name, "masks for its tracks", f"none in {path.parent}", remedy)
-    lost = [t for t in range(int(lines[:, 1].min()), int(lines[:, 2].max()) + 1) if t not in masks]
+    low, high = int(lines[:, 1].min()), int(lines[:, 2].max())
+    lost = high - low + 1 - sum(low <= frame <= high for frame in masks)
     if lost:
-        received = f"none for frame {lost[0]}" + (f" and {len(lost) - 1} more" if lost[1:] else "")
+        first = next(frame for frame in itertools.count(low) if frame not in masks)
+        received = f"none for frame {first}" + (f" and {lost - 1} more" if lost > 1 else "")
         raise damaged(path.name, "a mask for each frame of its tracks", received)
     table = pd.concat([_centroids(masks[t]).assign(frame=t) for t in sorted(masks)],
                       ignore_index=True)  # fmt: skip
@@ -161,8 +164,11 @@ def write(tracks: Tracks, folder: Path, labels: Any = None) -> list[str]:
     notes = []
     if len(pieces.table) > _MOST:
         notes.append(f"more than {_MOST} tracks: masks are of 32 bit, which few programs read")
-    dtype = np.uint16 if len(pieces.table) <= _MOST else np.uint32
     last = int(tracks.positions["frame"].max())
+    if last >= _MOST_FRAMES:
+        raise invalid("tracks", expected=f"frames below {_MOST_FRAMES}, each of which gets a mask",
+                      received=last)  # fmt: skip
+    dtype = np.uint16 if len(pieces.table) <= _MOST else np.uint32
     if labels is None:
         masks, said = _balls(tracks, pieces, dtype)
         notes.append(said)

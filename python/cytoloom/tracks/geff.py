@@ -88,10 +88,7 @@ def read(path: Path) -> Held:
     )
     links = _links(path, graph, table)
     notes = [f"not read: {', '.join(left)}, which have a list for each cell"] if left else []
-    if scale:
-        notes.append("positions are in micrometres, and how large a pixel is it does not say: "
-                     "pixels of 1 micrometre are assumed")  # fmt: skip
-    return Held(table, links, spacing, minutes, tuple(notes))
+    return Held(table, links, spacing, minutes, tuple(notes), assumed=bool(scale))
 
 
 def _columns(props: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -266,6 +263,11 @@ def _props(table: pd.DataFrame, own: tuple[str, ...], where: str) -> dict[str, A
         missing = column.isna().to_numpy()
         if missing.all():
             continue  # nothing is known, and of which type is not known either
+        if column.dtype.kind in "biuf" and isinstance(column.dtype, np.dtype):
+            values = column.to_numpy()
+            filled = np.where(missing, 0, values) if missing.any() else values
+            found[str(name)] = {"values": filled, "missing": missing if missing.any() else None}
+            continue
         kinds = {_kind(one) for one in column[~missing].unique()}
         if len(kinds) > 1:
             raise invalid(where, expected=f"one type in column {name}, as GEFF holds it",
@@ -277,8 +279,6 @@ def _props(table: pd.DataFrame, own: tuple[str, ...], where: str) -> dict[str, A
         if values.dtype == object:
             raise invalid(where, expected=f"numbers or text in column {name}, as GEFF holds them",
                           received=type(filled[0]).__name__)  # fmt: skip
-        if column.dtype.kind == "f" and kind == "numbers":
-            values = values.astype(float)
         found[str(name)] = {"values": values, "missing": missing if missing.any() else None}
     return found
 

@@ -14,7 +14,7 @@ from ..messages import counted
 from .found import WARNED, axes_of
 from .tracklets import rows_at
 
-CELL = "cell"
+CELL = "(cell)"
 """Of positions that a reader returns: whether each is taken for a cell; default all are."""
 ENDS = ("frame_from", "object_from", "frame_to", "object_to")
 
@@ -26,7 +26,7 @@ class Held:
     Parameters
     ----------
     positions : DataFrame
-        frame, object, [z_px], y_px, x_px, perhaps recording, probability, cell and more.
+        frame, object, [z_px], y_px, x_px, perhaps recording, probability, `CELL` and more.
     links : DataFrame
         frame_from, object_from, frame_to, object_to, perhaps recording, chosen and more; in any
         direction, and of several mothers.
@@ -38,6 +38,8 @@ class Held:
         Sentences on what had to be guessed, or is not read.
     run : dict
         What else is worth keeping.
+    assumed : bool, default False
+        Whether positions are micrometres and nothing says how large a pixel is.
     """
 
     positions: pd.DataFrame
@@ -46,6 +48,7 @@ class Held:
     minutes_per_frame: float | None = None
     notes: tuple[str, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
+    assumed: bool = False
 
 
 def links_of(rows: Sequence[Sequence[int]]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pandas as pd
 from ..components.arguments import checked
 from ..datasets.given import is_file
 from ..datasets.pairing import natural_order
-from ..errors import GuessWarning, InvalidError, invalid
+from ..errors import GuessWarning, InvalidError, disk_told, invalid
 from ..images.image import per_axis
-from ..messages import Setting, say
+from ..messages import Setting, said_by, say
 from ..storage.results import RUNS, read_run
 from ..storage.tables import read_table
 from ..version import __version__
@@ -80,7 +81,8 @@ def read_tracks(
     1      2       1            2          2    movie
     2      3       1            2          2    movie
     """
-    tracks, notes = tracks_of(path, spacing_um, minutes_per_frame)
+    with disk_told():
+        tracks, notes = tracks_of(path, spacing_um, minutes_per_frame)
     for text in notes:
         warnings.warn(GuessWarning(text), stacklevel=3)
     return tracks
@@ -105,8 +107,15 @@ def tracks_of(
     path = Path(given).expanduser()
     if not os.path.lexists(path):
         raise invalid(argument, expected="a file or folder that is there", received=str(path))
+    if not path.is_dir() and not path.is_file():
+        raise invalid(argument, expected="a file or folder", received=f"{path}, which is neither")
     if path.is_dir() and (path / TRACKS).is_file() and (path / POSITIONS).is_file():
-        return _written(path, spacing_um, minutes_per_frame), []
+        try:
+            return _written(path, spacing_um, minutes_per_frame), []
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InvalidError):
+                raise
+            raise damaged(path.name, "the tables of tracks as written", said_by(error)) from None
     run = {"verb": "read_tracks", "version": __version__, "settings": {"path": str(path)}}
     return _whole(dict(_recordings(path)), path.name, spacing_um, minutes_per_frame, run)
 
@@ -234,10 +243,11 @@ def _whole(
     for name, one in held.items():
         # a name that a file gives itself may be that of others
         called = str(one.run.get("name", name)) if len(held) == 1 else name
+        one, guessed = _in_pixels(one, spacing_um is not None, spacing)
         at, links, warned, words = _part(called, one, spacing, where)
         parts.append((at, links, warned))
         start = f"{where}: {name}: " if len(held) > 1 else f"{where}: "
-        notes += [f"{start}{text}" for text in (*one.notes, *words)]
+        notes += [f"{start}{text}" for text in (*guessed, *one.notes, *words)]
     at, links, warned = (pd.concat([p[k] for p in parts], ignore_index=True) for k in range(3))
     order = at.sort_values(["recording", "frame", "object"], kind="stable")
     kept = np.ones(len(at), bool)
@@ -250,6 +260,23 @@ def _whole(
     except InvalidError as error:
         raise error.renamed(where) from None
     return tracks, notes
+
+
+def _in_pixels(
+    held: Held, given: bool, spacing: tuple[float, ...] | None
+) -> tuple[Held, tuple[str, ...]]:
+    """Turn positions that are micrometres into pixels, or say that these are assumed."""
+    if not held.assumed:
+        return held, ()
+    if not given or spacing is None or held.spacing_um is None:
+        return held, (
+            "positions are in micrometres, and how large a pixel is it does not say: pixels of 1 "
+            "micrometre are assumed",
+        )
+    at = held.positions.copy()
+    for axis, um, own in zip(axes_of(at), held.spacing_um, spacing, strict=True):
+        at[f"{axis}_px"] = at[f"{axis}_px"] * (um / own)
+    return replace(held, positions=at), ()
 
 
 def _part(

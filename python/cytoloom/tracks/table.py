@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What columns are called, capitals or not, the first the surest."""
 ENDS = (("source", "source_id", "spot_source_id"), ("target", "target_id", "spot_target_id"))
-TEXT = ("recording", "movie", "name")
+TEXT = ("recording", "movie", "series", "name")
 _HEADS = 3
 """Rows of names and units that TrackMate writes below the names of columns."""
 
@@ -76,7 +76,7 @@ def of_table(table: pd.DataFrame, where: str, edges: pd.DataFrame | None = None)
     table, unit = _without_heads(table, names)
     numbers = {key: pd.to_numeric(table[own], errors="coerce").to_numpy(float)
                for key, own in names.items() if key != "recording"}  # fmt: skip
-    at, spacing, notes = _places(table, names, numbers, where, unit)
+    at, spacing, assumed = _places(table, names, numbers, where, unit)
     frame = numbers["frame"]
     if (~np.isfinite(frame) | (frame % 1 != 0)).any():
         row = int(np.flatnonzero(~np.isfinite(frame) | (frame % 1 != 0))[0]) + 1
@@ -96,7 +96,7 @@ def of_table(table: pd.DataFrame, where: str, edges: pd.DataFrame | None = None)
     more = [c for c in table if c not in taken and str(c) not in made]
     made = pd.concat([made, table[more].reset_index(drop=True)], axis=1)
     minutes = _ratio(frame, numbers["minutes"]) if "minutes" in numbers else None
-    return Held(made, links, spacing, minutes, tuple(notes))
+    return Held(made, links, spacing, minutes, assumed=assumed)
 
 
 def _names(table: pd.DataFrame, where: str) -> dict[str, Any]:
@@ -129,8 +129,8 @@ def _without_heads(table: pd.DataFrame, names: Mapping[str, Any]) -> tuple[pd.Da
 def _places(
     table: pd.DataFrame, names: Mapping[str, Any], numbers: Mapping[str, np.ndarray], where: str,
     unit: str,
-) -> tuple[dict[str, np.ndarray], tuple[float, ...] | None, list[str]]:  # fmt: skip
-    """Return places in pixels, and how large these are where both units are there."""
+) -> tuple[dict[str, np.ndarray], tuple[float, ...] | None, bool]:  # fmt: skip
+    """Return places in pixels, how large these are where both units are there, or micrometres."""
     axes = [axis for axis in "zyx" if axis in names]
     at = {f"{axis}_px": numbers[axis] for axis in axes}
     lost = ~np.isfinite(np.stack(list(at.values()))).all(axis=0)
@@ -141,18 +141,11 @@ def _places(
     per = um_per(unit) if unit else None
     if in_um or per is not None:
         at = {name: places * (per or 1.0) for name, places in at.items()}
-        return (
-            at,
-            (1.0,) * len(axes),
-            [
-                "positions are in micrometres, and how large a pixel is it "
-                "does not say: pixels of 1 micrometre are assumed"
-            ],
-        )
+        return at, (1.0,) * len(axes), True
     found = [_ratio(numbers[axis], pd.to_numeric(table[f"{axis}_um"], errors="coerce"))
              if f"{axis}_um" in table else None for axis in axes]  # fmt: skip
     sizes = [one for one in found if one is not None]
-    return at, tuple(sizes) if len(sizes) == len(axes) else None, []
+    return at, tuple(sizes) if len(sizes) == len(axes) else None, False
 
 
 def _ratio(of: np.ndarray, values: Any) -> float | None:
@@ -267,8 +260,7 @@ def _of_tracks(
     twice = same & (np.diff(frame[order]) == 0)
     if twice.any():
         row = order[1:][twice][0]
-        remedy = ("TrackMate's tables of spots do not say which of them are linked: read its XML, "
-                  "or its file of edges.")  # fmt: skip
+        remedy = "TrackMate's tables of spots do not say which are linked: read its XML."
         received = f"track {track[row]:g} twice in frame {frame[row]}"
         raise damaged(where, "each track once in a frame", received, remedy)
     pairs = np.stack([order[:-1][same], order[1:][same]], axis=1)

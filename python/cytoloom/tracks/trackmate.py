@@ -49,7 +49,7 @@ def read(path: Path) -> Held:
     if missing:
         raise damaged(path.name, f"spots with {', '.join(missing)}", "some without")
     at = {n: _numbers(spots[n]) for n in spots if n != "name"}
-    spacing, minutes, scale, notes = _sizes(file)
+    spacing, minutes, scale, assumed = _sizes(file)
     flat = _is_flat(file, at)
     axes = ("y", "x") if flat else ("z", "y", "x")
     spacing = None if spacing is None else spacing[-len(axes) :]
@@ -67,12 +67,13 @@ def read(path: Path) -> Held:
                       axis=1)  # fmt: skip
     if "name" in spots and not (spots["name"] == "ID" + spots["ID"]).all():
         table["name"] = spots["name"]
+    notes = []
     links, hidden = _links(path, file, whole, table)
     table[CELL] = _cells(file, at, links, table)
     if hidden:
         notes.append(f"{counted(hidden, 'link')} of tracks that TrackMate hides are kept as not "
                      "chosen")  # fmt: skip
-    return Held(table, links, spacing, minutes, tuple(notes))
+    return Held(table, links, spacing, minutes, tuple(notes), assumed=assumed)
 
 
 @dataclass
@@ -162,21 +163,18 @@ def _whole(path: Path, name: str, numbers: np.ndarray) -> np.ndarray:
 
 def _sizes(
     file: _File,
-) -> tuple[tuple[float, ...] | None, float | None, tuple[float, float, float], list[str]]:
-    """Return micrometres per pixel, minutes per frame, and units of the positions per pixel."""
+) -> tuple[tuple[float, ...] | None, float | None, tuple[float, float, float], bool]:
+    """Return micrometres per pixel, minutes per frame, units per pixel, and if pixels are these."""
     names = ("voxeldepth", "pixelheight", "pixelwidth")
     found = [positive(file.image.get(name)) for name in names]
     scale = (found[0] or 1.0, found[1] or 1.0, found[2] or 1.0)
     um = um_per(file.model.get("spatialunits"))
-    notes = []
-    known = found[1] is not None and found[2] is not None
-    if um is not None and not known:
-        notes.append("it does not say how large a pixel is: pixels of 1 micrometre are assumed")
+    assumed = um is not None and (found[1] is None or found[2] is None)
     spacing = None if um is None else tuple(one * um for one in scale)
     minutes = minutes_in(file.model.get("timeunits"))
     interval = positive(file.image.get("timeinterval"))
     per = None if minutes is None or interval is None else minutes * interval
-    return spacing, per, scale, notes
+    return spacing, per, scale, assumed
 
 
 def _is_flat(file: _File, at: Mapping[str, np.ndarray]) -> bool:
