@@ -297,3 +297,71 @@ def test_links_that_cannot_be_are_refused() -> None:
                                               "object_to": 1}))  # fmt: skip
     with pytest.raises(cl.InvalidError, match=r"each object once in a frame.*object 1 of frame 0"):
         cl.Tracks.of(positions.assign(object=1), two)
+
+
+def crossing() -> pd.DataFrame:
+    """Two cells that come near each other and part again: who is who cannot be seen."""
+    rows = []
+    for t in range(7):
+        away = abs(t - 3) * 4 + 0.4
+        rows += [(t, 1, 30.0 - away, 10.0 + 3 * t), (t, 2, 30.0 + away, 10.0 + 3 * t)]
+        rows += [(t, 3, 90.0, 10.0 + 3 * t), (t, 4, 150.0, 10.0 + 3 * t)]
+    return pd.DataFrame(rows, columns=["frame", "object", "y", "x"])
+
+
+def test_what_was_looked_at_is_kept_when_solved_again(tmp_path: Path) -> None:
+    table = crossing()
+    found = cl.track(None, table, **QUIET)
+    review = found.review(0)
+    assert review["p_wrong"].is_monotonic_decreasing
+    assert {"y_from", "x_to", "right"} <= set(review)
+    at = (review["frame_from"] == 3) & (review["object_from"] == 1)
+    assert at.sum() == 1
+    was = int(review.loc[at, "object_to"].iloc[0])
+    review.loc[at, "right"] = "no"
+    review.to_csv(tmp_path / "review.csv", index=False)
+    again = cl.track(None, table, corrections=tmp_path / "review.csv", **QUIET)
+    own = again.links[again.links["chosen"] & (again.links["frame_from"] == 3)]
+    now = dict(zip(own["object_from"], own["object_to"], strict=True))
+    assert now[1] != was
+    # and the other way round: that the other one is right settles both
+    right = {"frame_from": [3], "object_from": [1], "frame_to": [4], "object_to": [3 - was],
+             "right": [True]}  # fmt: skip
+    kept = cl.track(None, table, corrections=right, **QUIET)
+    own = kept.links[kept.links["chosen"] & (kept.links["frame_from"] == 3)]
+    assert dict(zip(own["object_from"], own["object_to"], strict=True))[1] == 3 - was
+    row = own[own["object_from"] == 1].iloc[0]
+    assert row["p_wrong"] == 0
+    assert kept.run["settings"]["corrections"] == 1
+
+
+def test_a_division_that_is_said_to_be_one_is_one() -> None:
+    table = walking(cells=3).query("not (cell == 1 and frame < 4)")
+    mother = table.query("cell == 0 and frame == 3").iloc[0]
+    daughters = table.query("cell in (0, 1) and frame == 4")
+    said = pd.DataFrame({"frame_from": 3, "object_from": int(mother["object"]), "frame_to": 4,
+                         "object_to": daughters["object"].astype(int), "right": "yes"})  # fmt: skip
+    found = cl.track(None, table, corrections=said, **QUIET)
+    assert (found.tracks["end"] == "divided").sum() == 1
+    links = found.links[found.links["division"]]
+    assert set(links["object_to"]) == set(daughters["object"])
+    other = int(table.query("cell == 2 and frame == 4")["object"].iloc[0])
+    said = pd.concat([said, said.head(1).assign(object_to=other)])
+    with pytest.raises(cl.InvalidError, match="two daughters at most"):
+        cl.track(None, table, corrections=said, **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"right": "perhaps"}, 'yes or no in the column "right".*perhaps'),
+        ({"object_to": 77}, "object 1 of frame 0 to object 77 of frame 1, which is in no row"),
+    ],
+)
+def test_corrections_that_cannot_be_are_refused(change: dict[str, Any], words: str) -> None:
+    said = pd.DataFrame({"frame_from": [0], "object_from": 1, "frame_to": 1, "object_to": 1,
+                         "right": "yes"})  # fmt: skip
+    with pytest.raises(cl.InvalidError, match=words):
+        cl.track(None, walking(), corrections=said.assign(**change), **QUIET)
+    with pytest.raises(cl.InvalidError, match="columns right"):
+        cl.track(None, walking(), corrections=said.drop(columns="right"), **QUIET)

@@ -19,6 +19,7 @@ from ..models.inputs import as_model
 from ..storage.atomic import meant
 from ..tasks.objects import Objects
 from ..version import __version__
+from .corrected import of_recording, read_corrections
 from .found import FILES, Tracks
 from .geometry import at_border, described
 from .linked import SOLVERS, Linked, linked
@@ -41,6 +42,7 @@ def tracked(
     gaps: bool,
     limits: Any,
     time_limit_s: float | None,
+    corrections: Any,
     out: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> Work[Tracks]:
@@ -51,7 +53,8 @@ def tracked(
             raise invalid(name, expected="a number above 0", received=value)
     if solver not in SOLVERS:
         raise invalid("solver", expected='"optimal", "lap" or "nearest"', received=solver)
-    asked = Asked(max_step_um, solver, drift, divisions, gaps, time_limit_s)
+    asked = Asked(max_step_um, solver, drift, divisions, gaps, time_limit_s,
+                  read_corrections(corrections))  # fmt: skip
     write = lambda folder, found: found.write_to(folder)  # noqa: E731
     with results_folder(out, overwrite, movie, "track", FILES, write) as written:
         recordings = yield from recordings_of(movie, spacing_um, _pixels(model))
@@ -64,6 +67,7 @@ def tracked(
             "model": str(model) if is_file(model) else None,
             "max_step_um": max_step_um, "solver": solver, "drift": drift, "divisions": divisions,
             "gaps": gaps, "limits": dict(limits or {}),
+            "corrections": 0 if asked.corrections is None else len(asked.corrections),
         }, "recordings": {one.name: part.said for one, part in zip(recordings, parts, strict=True)},
         }  # fmt: skip
         found = Tracks.of(
@@ -91,7 +95,7 @@ def _pixels(model: Any) -> Pixels:
     return Pixels(model.predict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """How recordings are to be linked."""
 
@@ -101,6 +105,7 @@ class Asked:
     divisions: bool
     gaps: bool
     time_limit_s: float | None
+    corrections: pd.DataFrame | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +127,9 @@ def _linked(recording: Recording, asked: Asked, named: bool) -> Work[Part]:
     unit = "px" if recording.spacing_um is None else "um"
     spacing = recording.spacing_um or (1.0,) * len(axes)
     points = Points.of(table, spacing, recording.shape)
+    corrections = of_recording(asked.corrections, name, table)
     work = linked(points, asked.reach, asked.solver, asked.drift, asked.divisions, asked.gaps,
-                  asked.time_limit_s)  # fmt: skip
+                  asked.time_limit_s, said=corrections)  # fmt: skip
     found: Linked = yield from _told(work, name if named else "")
     yield from _worth_knowing(points, found, name if named else "", unit)
     frame, number = table["frame"].to_numpy(), table["object"].to_numpy()

@@ -167,6 +167,41 @@ class Tracks:
         return replace(found, warnings=self.warnings,
                        run={**self.run, "max_error": max_error})  # fmt: skip
 
+    def review(self, limit: float = 0.01) -> pd.DataFrame:
+        """Return the links that are worth a look, those that are likeliest wrong first.
+
+        Parameters
+        ----------
+        limit : float, default 0.01
+            From which probability of being wrong on.
+
+        Returns
+        -------
+        DataFrame
+            recording, frame_from, object_from, frame_to, object_to, p_wrong, division, the
+            position of both ends in px (y_from, x_from, y_to, x_to, in 3-D z_from, z_to) and
+            ``right``, empty: to be filled with yes or no and given to `track` as `corrections`.
+
+        Examples
+        --------
+        >>> positions = pd.DataFrame({"frame": [0, 1], "object": 1, "y_px": 5.0, "x_px": 5.0})
+        >>> links = pd.DataFrame({"frame_from": [0], "object_from": 1, "frame_to": 1,
+        ...                       "object_to": 1, "p_wrong": 0.2})
+        >>> Tracks.of(positions, links).review()[["frame_from", "p_wrong", "right"]]
+           frame_from  p_wrong right
+        0           0      0.2
+        """
+        if not 0 <= limit <= 1:
+            raise invalid("limit", expected="a probability, 0 to 1", received=limit)
+        links = self.links[self.links["chosen"] & (self.links["p_wrong"] > limit)]
+        links = links.sort_values("p_wrong", ascending=False, kind="stable").reset_index(drop=True)
+        table = links[[*FROM, *TO[1:], "p_wrong", "division"]].copy()
+        for end, rows in zip(("from", "to"), rows_at(self.positions, links), strict=True):
+            for axis in self.axes:
+                places = self.positions[f"{axis}_px"].to_numpy()
+                table[f"{axis}_{end}"] = places[rows].round(1)
+        return table.assign(right="")
+
     def tree(self, cell: int) -> pd.DataFrame:
         """Return the tracks of the lineage that a track belongs to, with their generation.
 

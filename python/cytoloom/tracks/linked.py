@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import invalid
 from ..events import Event, Work
+from .corrected import Corrections, corrected
 from .drift import drift
 from .geometry import (
     Motion,
@@ -72,6 +73,7 @@ def linked(
     gaps: bool,
     time_limit_s: float | None = None,
     motion: Motion | None = None,
+    said: Corrections | None = None,
 ) -> Work[Linked]:
     """Link the detections of one recording.
 
@@ -89,6 +91,8 @@ def linked(
         Of each search.
     motion : Motion, optional
         How cells move, where that is known.
+    said : Corrections, optional
+        Links that somebody has looked at.
     """
     moved = drift(points) if drifts else None
     points = points if moved is None else points.moved(moved)
@@ -100,6 +104,7 @@ def linked(
         expected = expectations(points, motion, last)
         graph = priced(points, motion, candidates(points, motion, expected, gaps, divisions),
                        expected)  # fmt: skip
+        graph = graph if said is None else corrected(graph, said)
         found = solved(graph, time_limit_s)
         last = last_steps(points, graph, found)
         if k + 1 < PASSES and known is None:

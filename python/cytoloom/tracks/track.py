@@ -25,6 +25,7 @@ def track(
     gaps: bool = True,
     limits: dict[str, float] | None = None,
     time_limit_s: float | None = None,
+    corrections: Any = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: bool | str = "auto",
@@ -62,6 +63,9 @@ def track(
         min_probability (0.1), shortest_track (3).
     time_limit_s : float, optional
         Where the solution has to be searched, for so long at most; its gap is then said.
+    corrections : DataFrame or path, optional
+        Links that somebody has looked at: what `Tracks.review` makes, with yes or no in its column
+        ``right``. Right links are kept, wrong ones never chosen, and all else is solved anew.
     out : path, optional
         Folder for positions.csv, links.csv, tracks.csv, lineages.csv and track_warnings.csv.
     overwrite : bool, default False
@@ -104,6 +108,6 @@ def track(
 
     found: Tracks = yield from tracked(
         model, movie, max_step_um, pixel_size_um, minutes_per_frame, solver, drift, divisions, gaps,
-        limits, time_limit_s, out, overwrite,
+        limits, time_limit_s, corrections, out, overwrite,
     )  # fmt: skip
     return found
