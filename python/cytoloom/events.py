@@ -297,7 +297,7 @@ def find_verb(address: str) -> Verb[..., Any]:
     Examples
     --------
     >>> find_verb("simulate.folder:write").summary
-    'Write simulated images with exactly known truth.'
+    'Write simulated images, or a movie, with exactly known truth.'
     """
     module, _, name = address.partition(":")
     return cast("Verb[..., Any]", getattr(import_module(f".{module}", __package__), name))

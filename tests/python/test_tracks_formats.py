@@ -185,6 +185,22 @@ def test_simulated_challenge(real_data: Path, tmp_path: Path) -> None:
     assert pairs.shape[1] == len(np.unique(pairs[0])) == len(np.unique(pairs[1]))
 
 
+def test_software_of_the_challenge_takes_what_is_written(real_data: Path, tmp_path: Path) -> None:
+    """Balls with tracks cut at gaps are valid; relabelled masks are the truth, but for two links.
+
+    These are of parents with one daughter, which go on as one track.
+    """
+    metrics = pytest.importorskip("ctc_metrics")
+    file = real_data / "trackmate_files" / "Ecoli_growth_on_agar_pad_with_gaps.xml"
+    out = cl.export_tracks(quiet(file), tmp_path / "01_RES", progress=False)
+    assert metrics.validate_sequence(str(out), threads=1) == {"Valid": 1}
+    truth = real_data / "ctc_fluo_n2dh_sim" / "01_GT"
+    out = cl.export_tracks(quiet(truth), tmp_path / "02_RES", labels=truth / "TRA", progress=False)
+    scores = metrics.evaluate_sequence(str(out), str(truth), threads=1)
+    assert [scores[name] for name in ("Valid", "SEG", "DET", "BC(0)")] == [1, 1, 1, 1]
+    assert (scores["AOGM"], scores["AOGM_EC"]) == (2, 2)
+
+
 def test_organoidtracker(real_data: Path) -> None:
     """Both versions; `null` is missing; positions are those in the images, without offsets."""
     folder = real_data / "organoidtracker_files"
