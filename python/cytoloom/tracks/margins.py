@@ -184,6 +184,12 @@ class _Alternatives:
             0.0,
         )
         found = whole.relaxed()
+        if found.x is None:
+            # of some there is no other way: what was said to be right cannot be left out
+            if len(some) == 1:
+                return [np.inf]
+            half = len(some) // 2
+            return self.solved(some[:half]) + self.solved(some[half:])
         sizes = np.cumsum([0, *(len(p.costs) for p in programs)])
         result = []
         for k, ((_, now), program) in enumerate(zip(parts, programs, strict=True)):
