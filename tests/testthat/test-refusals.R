@@ -69,6 +69,11 @@ usual_calls <- function() {
       cl_compare_features = list(features = nowhere, controls = "DMSO", progress = FALSE),
       cl_similar = list(features = nowhere, to = "a:1", progress = FALSE),
       cl_cells_demo = list(out = taken, progress = FALSE),
+      cl_track = list(model = NULL, movie = nowhere, progress = FALSE),
+      cl_read_tracks = list(path = nowhere),
+      cl_export_tracks = list(tracks = nowhere, out = taken, progress = FALSE),
+      cl_filtered = list(tracks = nowhere), cl_flagged = list(tracks = nowhere),
+      cl_tree = list(tracks = nowhere, cell = 1), cl_cell_cycles = list(tracks = nowhere),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

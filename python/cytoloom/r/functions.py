@@ -22,6 +22,8 @@ from ..components import coerce, is_component, to_plain
 from ..errors import GuessWarning, InvalidError, invalid
 from ..events import Event, Parameter, find_verb
 from ..messages import one_of, say
+from .tracked import FUNCTIONS as OF_TRACKS
+from .tracked import given_tracks, movie_of
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
@@ -79,7 +81,8 @@ def told(result: Any) -> Any:
     if isinstance(values.get("run"), Mapping):
         values["run"] = json.dumps(values["run"])  # of which R keeps the text
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
-    if isinstance(getattr(result, "out", None), Path) and type(result).__name__ != "Novelty":
+    labelled = hasattr(result, "files") or hasattr(result, "per_image")
+    if labelled and isinstance(getattr(result, "out", None), Path):
         crossing["origin"] = _origin(result)
     return {**crossing, "text": str(result)}
 
@@ -334,6 +337,8 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "labels": _label_images,
     "experts": _experts,
     "results": _results_shown,
+    "movie": movie_of,
+    "tracks": given_tracks,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 
@@ -694,6 +699,11 @@ def _results(folder: str) -> Plain:
     return told(dataclasses.replace(found, spacing_um=known))  # type: ignore[no-any-return]
 
 
+def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose result is told to R."""
+    return lambda **given: told(function(**given))
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "results": _results,
     "trainer_from_deepflash2": _trainer_from_deepflash2,
@@ -720,4 +730,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "verb_parameters": _verb_parameters,
     "echo": _echo,
     "plain": to_plain,
+    **{name: _telling(one) for name, one in OF_TRACKS.items()},
 }
