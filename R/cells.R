@@ -7,7 +7,7 @@
 #'   pattern, a data frame with a column `image`, a matrix or a list of these; or files of CellH5,
 #'   which have their cells with them.
 #' @param labels Label images of any program, one number for each cell, as [cl_measure()] takes
-#'   them.
+#'   them. Of a plate in OME-Zarr those in its fields: the plate again, or their name there.
 #' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`,
 #'   and `x` and `y` in px (with `_um` behind their names in micrometres), as CellProfiler's or
 #'   anybody's.
@@ -19,8 +19,10 @@
 #' @param plate What was done in each well: a data frame or a file with a column `well` (and
 #'   `plate`, `site`) or `image`, and others such as `treatment`, `concentration`, `control`;
 #'   CellCognition's table of positions; CellProfiler's for LoadData; `Index.idx.xml` of Harmony,
-#'   the `.HTD` of MetaXpress; or a pattern of names such as `"{plate}_{well}_s{site}"`. Wells are
-#'   A01 or A1. Without it wells are read from names of images where all have one.
+#'   the `.HTD` of MetaXpress; a plate in OME-Zarr; or a pattern of names such as
+#'   `"{plate}_{well}_s{site}"`. Wells are A01 or A1. Fields of plates in OME-Zarr know plate, well,
+#'   site, row and column by themselves; of others wells are read from names of images where all
+#'   have one.
 #' @param controls Which cells are negative controls: the word for them in the column control,
 #'   group, treatment or type; wells; or a named list of columns with their words.
 #' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"`

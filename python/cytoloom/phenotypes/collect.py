@@ -30,6 +30,7 @@ from .gathered import Cells, padded, refuse_mixed, size_of
 from .illumination import Field, evened
 from .kept import FILES, write_cells
 from .load_data import is_load_data, sources_of
+from .ome_plates import own_labels
 from .plate import KEYS, known_of
 from .positions import positions_of
 from .table import controls_of
@@ -179,7 +180,10 @@ def _check(
 
 def _labelled(images: Any, labels: Any, settings: Mapping[str, Any], even: Even) -> Work[_Found]:
     """Measure cells of label images, and with them the images."""
+    labels, lost = own_labels(images, labels)
     given, known = label_items(labels, images, ReadOptions(cached=False, **settings))
+    if lost:
+        yield warn(f"fields of the plate without labels are left out: {shown_names(lost)}")
     for text in (*given.problems, *said_once(given.items)):
         yield warn(text)
     for text in given.notes:

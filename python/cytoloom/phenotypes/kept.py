@@ -29,6 +29,7 @@ from .crops import Cut
 from .gathered import Cells
 from .illumination import EvenSource, facts_of, read_fields, write_fields
 from .load_data import is_load_data, sources_of
+from .ome_plates import own_labels
 
 FORMAT = 1
 RECORD, TABLE, FIELDS = "cells.json", "cells.csv", "illumination.npz"
@@ -220,7 +221,8 @@ def reopened(given: Mapping[str, Any]) -> tuple[tuple[Item, ...], LabelImages]:
         images = sources_of(images, how)
         how |= {"channels": None, "axes": None}
     if given.get("labels") is not None:
-        labelled, known = label_items(given["labels"], images, ReadOptions(cached=False, **how))
+        labels = own_labels(images, given["labels"])[0]
+        labelled, known = label_items(labels, images, ReadOptions(cached=False, **how))
         return tuple(with_spacing(labelled.items, known)), known
     size = how.pop("pixel_size_um")
     items = gather_images(images, **how).items
