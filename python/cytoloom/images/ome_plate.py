@@ -82,8 +82,8 @@ def plate_at(path: Path) -> Plate | None:
         well, _, name = scene.rpartition("/")
         time = _acquired(path / well, name)
         fields[folder] = Field(*places[well], name, times.get(str(time)) if time else None)
-    name = said.get("name")
-    return Plate(name.strip() or None if isinstance(name, str) else None, fields)
+    called = said.get("name")
+    return Plate(called.strip() or None if isinstance(called, str) else None, fields)
 
 
 def _names(said: Any) -> list[str]:

@@ -34,6 +34,7 @@ def cells(
     pattern: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     out: str | os.PathLike[str] | None = None,
+    sheet: bool = False,
     overwrite: bool = False,
     progress: bool | str = "auto",
 ) -> Work[Cells]:
@@ -91,6 +92,9 @@ def cells(
     out : path, optional
         Folder for the table and for where images and labels are, by which `features` and the
         others find the cells again; images and labels that are in memory are written there, too.
+    sheet : bool, default False
+        Write a contact sheet to `out`, too, sheet.png: some cells of each treatment, as they are
+        cut out; see `Cells.plot`.
     overwrite : bool, default False
         Replace cells that are in `out`.
     progress : bool or "auto", default "auto"
@@ -117,11 +121,12 @@ def cells(
     0   A01       1  A01   False
     1   A01       2  A01   False
     """
-    from .collect import collect
+    from .collect import Asked, collect
 
     given = {"channels": channels, "axes": axes, "pattern": pattern, "pixel_size_um": pixel_size_um}
-    found: Cells = yield from collect(
+    asked = Asked(
         images, labels, positions, columns, size_px, size_um, plate, controls, scaled, others,
-        turned, illumination, objects, given, out, overwrite,
+        turned, illumination, objects, given,
     )  # fmt: skip
+    found: Cells = yield from collect(asked, out, overwrite, sheet)
     return found

@@ -19,6 +19,7 @@ from ..images.files import write_labels
 from ..images.normalize import Normalize, Stats
 from ..measurement.given import LabelImages, label_items, read_object_labels, with_spacing
 from ..messages import said_by
+from ..plots.figures import save
 from ..storage.atomic import meant
 from ..storage.names import file_names
 from ..storage.results import put_in_place, staged
@@ -33,7 +34,8 @@ from .ome_plates import own_labels
 
 FORMAT = 1
 RECORD, TABLE, FIELDS = "cells.json", "cells.csv", "illumination.npz"
-FILES = (RECORD, FIELDS, TABLE)
+SHEET = "sheet.png"
+FILES = (RECORD, FIELDS, SHEET, TABLE)
 """The last is that by which such a folder is known."""
 PLACES = "images", "labels"
 
@@ -54,7 +56,9 @@ def _in_files(x: Any) -> bool:
     return all(is_file(one) for one in several) or getattr(x, "out", None) is not None
 
 
-def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
+def write_cells(
+    folder: Path, cells: Cells, given: Mapping[str, Any], pictured: bool = False
+) -> None:
     """Write cells into a folder that is this run's alone.
 
     Parameters
@@ -65,6 +69,8 @@ def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
         What was gathered.
     given : dict
         How images and labels were given, and how they are read; those in memory are written, too.
+    pictured : bool, default False
+        Whether a contact sheet is.
     """
     with staged(folder) as stage:
         names: list[str] = []
@@ -74,7 +80,10 @@ def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
             if cells.labelled:
                 given["labels"] = str((folder / "labels").absolute())
         record = _record(cells, given)
-        gone = [] if cells.illumination else [FIELDS]
+        if pictured:
+            save(cells.plot(), stage / SHEET)
+            names.append(SHEET)
+        gone = [*([] if cells.illumination else [FIELDS]), *([] if pictured else [SHEET])]
         if cells.illumination:
             write_fields(stage / FIELDS, cells.illumination)
             names.append(FIELDS)
