@@ -280,6 +280,7 @@ def test_rows_of_results_find_their_cells_in_any_order(found: cl.Novelty, cells:
 def test_umap_is_imported_when_it_is_asked_for(
     found: cl.Novelty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
     found.plot("map")
     assert "umap" not in sys.modules
     asked: dict[str, Any] = {}
@@ -301,6 +302,42 @@ def test_umap_is_imported_when_it_is_asked_for(
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(cl.InvalidError, match=r"cytoloom\[umap\]"):
         found.plot("map", by="umap")
+
+
+class FakeUMAP:
+    """Stands for umap-learn, which need not be there: what is asked of it, and what becomes of it.
+
+    That its own maps are any good is not tested here.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        assert how == {"n_components": 2, "random_state": 0, "n_jobs": 1}
+
+    def fit_transform(self, places: np.ndarray) -> np.ndarray:
+        assert places.shape[1] > 2
+        return places[:, :2] * 2
+
+
+def test_the_page_has_a_map_by_umap_where_that_is_installed(
+    found: cl.Novelty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    text, _ = page_of(cl.report(found, tmp_path / "without.html", **QUIET))
+    assert text.count("A point for each cell, at its first two") == 1
+    assert "on a map by UMAP" not in text
+    assert "where the Python package umap-learn is installed" in text
+    assert "arXiv:1802.03426" not in text
+    fake = types.SimpleNamespace(UMAP=FakeUMAP)
+    monkeypatch.setitem(sys.modules, "umap", fake)  # type: ignore[arg-type]
+    text, _ = page_of(cl.report(found, tmp_path / "with.html", **QUIET))
+    drawn = re.findall(r'<img src="(data:[^"]*)" alt="A point for each cell, ([^"]*)"', text)
+    assert [words.split(",")[0] for _, words in drawn] == [
+        "at its first two principal components", "on a map by UMAP",
+    ]  # fmt: skip
+    assert drawn[0][0] != drawn[1][0]
+    assert all(picture(address).format == "PNG" for address, _ in drawn)
+    assert "umap-learn is installed" not in text
+    assert "arXiv:1802.03426" in text
 
 
 @pytest.mark.parametrize(
