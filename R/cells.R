@@ -7,7 +7,7 @@
 #'   pattern, a data frame with a column `image`, a matrix or a list of these; or files of CellH5,
 #'   which have their cells with them.
 #' @param labels Label images of any program, one number for each cell, as [cl_measure()] takes
-#'   them.
+#'   them. Of a plate in OME-Zarr those in its fields: the plate again, or their name there.
 #' @param positions Instead of labels a data frame or CSV file with a row for each cell: `image`,
 #'   and `x` and `y` in px (with `_um` behind their names in micrometres), as CellProfiler's or
 #'   anybody's.
@@ -19,8 +19,10 @@
 #' @param plate What was done in each well: a data frame or a file with a column `well` (and
 #'   `plate`, `site`) or `image`, and others such as `treatment`, `concentration`, `control`;
 #'   CellCognition's table of positions; CellProfiler's for LoadData; `Index.idx.xml` of Harmony,
-#'   the `.HTD` of MetaXpress; or a pattern of names such as `"{plate}_{well}_s{site}"`. Wells are
-#'   A01 or A1. Without it wells are read from names of images where all have one.
+#'   the `.HTD` of MetaXpress; a plate in OME-Zarr; or a pattern of names such as
+#'   `"{plate}_{well}_s{site}"`. Wells are A01 or A1. Fields of plates in OME-Zarr know plate, well,
+#'   site, row and column by themselves; of others wells are read from names of images where all
+#'   have one.
 #' @param controls Which cells are negative controls: the word for them in the column control,
 #'   group, treatment or type; wells; or a named list of columns with their words.
 #' @param scaled Over what intensities are scaled alike: the images of a `"plate"`, each `"image"`
@@ -35,6 +37,8 @@
 #' @param channels,axes,pattern,pixel_size_um How images are read, as in [cl_data()].
 #' @param out Folder for the table and for where images and labels are; images in memory are written
 #'   there, too. Default: a temporary one of this session.
+#' @param sheet Write a contact sheet to `out`, too, `sheet.png`: some cells of each treatment, as
+#'   they are cut out; [plot()][cl_screen_plots] draws it.
 #' @param overwrite Replace cells that are in `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A list of class `cl_cells`: `table` (a row per cell: what is known of its well, `image`,
@@ -48,7 +52,7 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
                      size_um = NULL, plate = NULL, controls = NULL, scaled = "plate",
                      others = "kept", turned = FALSE, illumination = NULL, objects = NULL,
                      channels = NULL, axes = NULL, pattern = NULL, pixel_size_um = NULL,
-                     out = NULL, overwrite = FALSE, progress = "auto") {
+                     out = NULL, sheet = FALSE, overwrite = FALSE, progress = "auto") {
   no_dots(...)
   given <- plain_sources(images, axes, pixel_size_um, pattern)
   found <- run_events(
@@ -61,7 +65,8 @@ cl_cells <- function(images, labels = NULL, positions = NULL, ..., columns = NUL
       controls = told_controls(controls), scaled = scaled, others = others, turned = turned,
       illumination = illumination, objects = objects, channels = channels, axes = given$axes,
       pattern = given$pattern, pixel_size_um = given$pixel_size_um,
-      out = plain_path(if (is.null(out)) tempfile("cells") else out, "out"), overwrite = overwrite
+      out = plain_path(if (is.null(out)) tempfile("cells") else out, "out"), sheet = sheet,
+      overwrite = overwrite
     ),
     progress
   )
@@ -216,6 +221,9 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #' @param detector Results of an earlier call, made with `out`, or their folder: cells are scored
 #'   by its detector, whose method, rate and threshold are taken, of features scaled by the controls
 #'   of their own plates; whether these controls have drifted is said.
+#' @param cells With `out`, from [cl_cells()], or the folder that it wrote: galleries of these cells
+#'   are written, too, `galleries/NAME.png` for each treatment (its most novel cells above its most
+#'   typical ones) and `clusters.png` (outliers that are alike).
 #' @param out Folder for `novelty_cells.csv`, `novelty_wells.csv`, `hits.csv` and the detector.
 #' @param overwrite Replace what an earlier call wrote to `out`.
 #' @param seed The same seed gives the same result.
@@ -233,14 +241,15 @@ cl_encode <- function(model, cells, ..., views = 8, out = NULL, overwrite = FALS
 #'   shape_area_px = rnorm(600) + 3 * (drug == "drug"))
 #' try(cl_novelty(table, controls = "DMSO"))
 cl_novelty <- function(features, controls = NULL, ..., method = "mahalanobis", rate = 0.05,
-                       by = NULL, detector = NULL, out = NULL, overwrite = FALSE, seed = 0,
-                       progress = "auto") {
+                       by = NULL, detector = NULL, cells = NULL, out = NULL, overwrite = FALSE,
+                       seed = 0, progress = "auto") {
   no_dots(...)
   found <- run_events(
     "cells_novelty",
     list(
       features = told_features(features), controls = told_controls(controls), method = method,
       rate = rate, by = by, detector = told_detector(detector),
+      cells = if (!is.null(cells)) told_cells(cells),
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite, seed = seed
     ),
     progress

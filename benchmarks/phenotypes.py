@@ -248,8 +248,27 @@ def run_one(given: argparse.Namespace) -> None:
         bare = (time.perf_counter() - began) / (max(1, min(count, 10_240) // 256) * 256)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         row = {"cells": count, "views": views, "cells_per_s": count / took,
-               "of_bare": bare / (took / count), "peak_gb": peak}  # fmt: skip
+               "of_bare": bare / (took / count), "peak_gb": peak,
+               "times_regionprops": regionprops_s() / (took / count)}  # fmt: skip
         _append(given.out / "speed.jsonl", [row])
+
+
+def regionprops_s() -> float:
+    """Return the seconds that scikit-image takes for the properties of one cell of 60 x 60 px."""
+    from skimage.measure import regionprops_table
+
+    labels = np.zeros((1200, 1200), np.int32)
+    y, x = np.ogrid[:60, :60]
+    disc = (y - 30) ** 2 + (x - 30) ** 2 < 22**2
+    for k in range(400):
+        at = np.s_[k // 20 * 60 :, k % 20 * 60 :]
+        labels[at][:60, :60][disc] = k + 1
+    image = np.random.default_rng(0).integers(0, 4096, labels.shape)
+    names = ("area", "perimeter", "major_axis_length", "minor_axis_length", "eccentricity",
+             "solidity", "intensity_mean", "intensity_max", "intensity_min")  # fmt: skip
+    began = time.perf_counter()
+    regionprops_table(labels, image, properties=names)
+    return (time.perf_counter() - began) / 400
 
 
 def _done(file: Path, key: dict[str, Any]) -> bool:

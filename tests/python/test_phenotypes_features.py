@@ -146,3 +146,66 @@ def test_the_command_line_goes_from_cells_to_codes(tmp_path: Path) -> None:
     assert cl.check(folder, **QUIET).ok
     with pytest.raises(cl.InvalidError, match=r"cells, as .*Received: images with labels"):
         cl.train((np.zeros((32, 32)), np.eye(32, dtype=int)), task="autoencoder", **QUIET)
+
+
+ODD_ARCHITECTURES = [
+    # crops of these cells are 24 px wide; 50 px and two poolings are those of the original's trap
+    ("c2.3r_p5_d4.0l", "size_px", r"multiples of 5 px, by which p5 of .*size_px=20.*size_px=25"),
+    ("c2.3r_p2_c2.3r_p8_d4.0l", "size_px", r"multiples of 16 px, by which p2 and p8 of .*"
+     r"Received: \(24, 24\)\. Pass size_px=16 or size_px=32"),
+    ("c2.3r_p32_d4.0l", "size_px", r"multiples of 32 px.*Pass size_px=32\."),
+    ("c2.3r_p2", "layers", r"a dense layer at the end.*c2\.3r_p2\. Such as c2\.3r_p2_d64\.0s"),
+    ("c2.3r_d4.0l_p2", "layers", r"dense layers behind all others.*p2 behind one"),
+    ("c2.3r_p_d4.0l", "layers", r"Received: p as part 2 of c2\.3r_p_d4\.0l"),
+    ("c2.4r_d4.0l", "layers", r"an odd width.*c2\.4r as part 1"),
+    ("c2.3x_d4.0l", "layers", r"c2\.3x as part 1"),
+    ("c2.3r__d4.0l", "layers", r"nothing as part 2"),
+    ("c0.3r_d4.0l", "layers", r"c0\.3r as part 1"),
+    ("", "layers", r"nothing as part 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "name", "words"), ODD_ARCHITECTURES)
+def test_architectures_that_cannot_be_are_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: str, name: str, words: str
+) -> None:
+    """The part is named, and a size that works; no pixel is read for it, and nothing is left."""
+    image, labels = cl.simulate.nuclei((96, 96), 12, seed=1)
+    images = {"A01": image, "A02": image[::-1]}
+    drawn = {"A01": labels, "A02": labels[::-1]}
+    cells = cl.cells(images, labels=drawn, size_px=24, **QUIET)
+
+    def never(*given: Any, **how: Any) -> None:
+        pytest.fail("cells were cut out")
+
+    monkeypatch.setattr(type(cells), "crops", never)
+    monkeypatch.setattr(type(cells), "stats", never)
+    out = tmp_path / "m.cytoloom"
+    with pytest.raises(cl.InvalidError, match=words) as caught:
+        cl.train(
+            cells, task="autoencoder", network=cl.Autoencoder(layers), trainer=cl.Trainer(epochs=1),
+            out=out, **QUIET,
+        )  # fmt: skip
+    assert caught.value.name == name
+    assert not out.exists()
+
+
+def test_architectures_on_the_command_line_are_refused_in_its_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cytoloom.cli import main
+
+    image, labels = cl.simulate.nuclei((96, 96), 12, seed=1)
+    images = {"A01": image, "A02": image[::-1]}
+    folder = tmp_path / "cells"
+    drawn = {"A01": labels, "A02": labels[::-1]}
+    cl.cells(images, labels=drawn, size_px=50, out=folder, **QUIET)
+    words = ["train", str(folder), "--task", "autoencoder", "--iterations", "1", "--quiet"]
+    words += ["--out", str(tmp_path / "m.cytoloom"), "--layers"]
+    assert main([*words, "c2.3r_p2_c2.3r_p2_d4.0l"]) == 1
+    said = capsys.readouterr().err
+    assert "multiples of 4 px, by which p2 and p2 of c2.3r_p2_c2.3r_p2_d4.0l pool" in said
+    assert "Pass --size-px 48 or --size-px 52." in said
+    assert main([*words, "c2.3r_p2"]) == 1
+    assert "a dense layer at the end" in capsys.readouterr().err
+    assert not (tmp_path / "m.cytoloom").exists()

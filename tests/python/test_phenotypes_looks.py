@@ -18,6 +18,7 @@ from PIL import Image
 
 import cytoloom as cl
 from cytoloom import cli
+from cytoloom.phenotypes import gallery_files
 from cytoloom.phenotypes.galleries import most_novel, rows_in
 from cytoloom.phenotypes.kept import read_cells
 from cytoloom.phenotypes.pictures import plate_grid
@@ -183,6 +184,89 @@ def test_galleries_begin_with_the_most_novel_cell_of_each_treatment(
     assert len(names(found.plot("hits", rows=2))) == 2
 
 
+def test_galleries_are_pictures_in_files(
+    demo: Path, found: cl.Novelty, cells: cl.Cells, tmp_path: Path
+) -> None:
+    """One for each treatment, by safe names, and one of the clusters; new ones replace them."""
+    odd = {"strong": "a/b: 5%", "weak": "A/b: 5%", "rare": "con"}
+    table = pd.read_csv(demo / "features.csv").replace({"treatment": odd})
+    table.to_csv(tmp_path / "features.csv", index=False)
+    out = tmp_path / "novelty"
+    words = ["cells", "novelty", str(tmp_path / "features.csv"), "--controls", "negative"]
+    words += ["--by", "treatment", "--out", str(out), "--quiet"]
+    assert cli.main([*words, "--cells", str(demo / "cells")]) == 0
+    names = sorted(path.name for path in (out / "galleries").iterdir())
+    assert names == ["A_b_ 5%_2.png", "DMSO.png", "_con.png", "a_b_ 5%.png", "granular.png",
+                     "inert.png"]  # fmt: skip
+    assert Image.open(out / "clusters.png").format == "PNG"
+    # without cells tables alone are there, and no pictures of other results
+    (out / "galleries" / "mine.png").write_bytes(b"mine")
+    assert cli.main([*words, "--overwrite"]) == 0
+    assert [path.name for path in (out / "galleries").iterdir()] == ["mine.png"]
+    assert not (out / "clusters.png").exists()
+
+
+def test_a_gallery_has_the_most_novel_cells_above_typical_ones(
+    found: cl.Novelty, cells: cl.Cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def kept(figure: Any, path: Path, **how: Any) -> Path:
+        drawn[Path(path).name] = figure
+        return Path(path)
+
+    monkeypatch.setattr(gallery_files, "save", kept)
+    written = gallery_files.write_galleries(tmp_path, found, cells)
+    assert written == [
+        *(f"galleries/{name}.png"
+          for name in ("DMSO", "strong", "weak", "granular", "rare", "inert")), "clusters.png",
+    ]  # fmt: skip
+    figure = drawn["strong.png"]
+    assert names(figure) == ["most novel", "most typical"]
+    own = found.cells[found.cells["treatment"] == "strong"]
+    assert figure.axes[0].get_title() == f"strong, n = {len(own)}"
+    edge = cells.cut.size_px[0]
+    assert pixels(figure).shape[:2] == (2 * edge + 2, 10 * (edge + 2) - 2)
+    ranked = own.sort_values("score", ascending=False, kind="stable").index
+    middle = (own["score"] - own["score"].median()).abs().sort_values(kind="stable").index
+    for line, index in enumerate((ranked, middle)):
+        for column in (0, 9):
+            ((_, crops),) = cells.crops(rows_in(cells, own.loc[[index[column]]]))
+            corner = line * (edge + 2), column * (edge + 2)
+            shown = pixels(figure)[corner[0] : corner[0] + edge, corner[1] : corner[1] + edge]
+            assert (shown == crop_rgb(crops[0])).all()
+
+
+def test_no_galleries_without_a_folder_or_of_other_cells(
+    demo: Path, cells: cl.Cells, tmp_path: Path
+) -> None:
+    features = demo / "features.csv"
+    with pytest.raises(cl.InvalidError, match=r"`cells`.*`out` with it"):
+        cl.novelty(features, controls="negative", cells=cells, **QUIET)
+    other = pd.read_csv(features).assign(image="elsewhere")
+    out = tmp_path / "out"
+    with pytest.raises(cl.InvalidError, match=r"`cells`.*\d+ rows of none of them, .*elsewhere:1"):
+        cl.novelty(other, controls="negative", cells=cells, out=out, **QUIET)
+    assert not out.exists()
+
+
+def test_a_contact_sheet_beside_the_cells(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`cells gather --sheet` writes the sheet that `Cells.plot` draws; without it there is none."""
+    words = ["cells", "gather", str(demo / "cells" / "images"), "--plate", str(demo / "plate.csv")]
+    words += ["--labels", str(demo / "cells" / "labels"), "--controls", "negative", "--quiet"]
+    out = tmp_path / "cells"
+    assert cli.main([*words, "--out", str(out), "--sheet"]) == 0
+    drawn = cl.plots.save(read_cells(out).plot(), tmp_path / "drawn.png")
+    same = [np.asarray(Image.open(path)) for path in (out / "sheet.png", drawn)]
+    assert (same[0] == same[1]).all()
+    assert cli.main([*words, "--out", str(out), "--overwrite"]) == 0
+    assert not (out / "sheet.png").exists()
+    with pytest.raises(cl.InvalidError, match=r"`sheet`.*`out` with it"):
+        cl.cells(demo / "cells" / "images", labels=demo / "cells" / "labels", sheet=True, **QUIET)
+
+
 def test_rows_of_results_find_their_cells_in_any_order(found: cl.Novelty, cells: cl.Cells) -> None:
     mixed = found.cells.sample(frac=1, random_state=1)
     rows = rows_in(cells, mixed)
@@ -196,6 +280,7 @@ def test_rows_of_results_find_their_cells_in_any_order(found: cl.Novelty, cells:
 def test_umap_is_imported_when_it_is_asked_for(
     found: cl.Novelty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
     found.plot("map")
     assert "umap" not in sys.modules
     asked: dict[str, Any] = {}
@@ -217,6 +302,42 @@ def test_umap_is_imported_when_it_is_asked_for(
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(cl.InvalidError, match=r"cytoloom\[umap\]"):
         found.plot("map", by="umap")
+
+
+class FakeUMAP:
+    """Stands for umap-learn, which need not be there: what is asked of it, and what becomes of it.
+
+    That its own maps are any good is not tested here.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        assert how == {"n_components": 2, "random_state": 0, "n_jobs": 1}
+
+    def fit_transform(self, places: np.ndarray) -> np.ndarray:
+        assert places.shape[1] > 2
+        return places[:, :2] * 2
+
+
+def test_the_page_has_a_map_by_umap_where_that_is_installed(
+    found: cl.Novelty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    text, _ = page_of(cl.report(found, tmp_path / "without.html", **QUIET))
+    assert text.count("A point for each cell, at its first two") == 1
+    assert "on a map by UMAP" not in text
+    assert "where the Python package umap-learn is installed" in text
+    assert "arXiv:1802.03426" not in text
+    fake = types.SimpleNamespace(UMAP=FakeUMAP)
+    monkeypatch.setitem(sys.modules, "umap", fake)  # type: ignore[arg-type]
+    text, _ = page_of(cl.report(found, tmp_path / "with.html", **QUIET))
+    drawn = re.findall(r'<img src="(data:[^"]*)" alt="A point for each cell, ([^"]*)"', text)
+    assert [words.split(",")[0] for _, words in drawn] == [
+        "at its first two principal components", "on a map by UMAP",
+    ]  # fmt: skip
+    assert drawn[0][0] != drawn[1][0]
+    assert all(picture(address).format == "PNG" for address, _ in drawn)
+    assert "umap-learn is installed" not in text
+    assert "arXiv:1802.03426" in text
 
 
 @pytest.mark.parametrize(

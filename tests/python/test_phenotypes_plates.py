@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
-import zarr
 
 import cytoloom as cl
+from cytoloom.cli import main
 from cytoloom.phenotypes.load_data import files_in
 from cytoloom.phenotypes.plate import read_plate
+from zarr_files import said_of, write_image, write_labels
 
 QUIET: dict[str, Any] = {"progress": False}
 
@@ -97,30 +99,178 @@ def test_urls_of_loaddata() -> None:
     assert files_in(row) == {"DNA": "/x/a b.tif", "Actin": "c.tif"}
 
 
-def test_fields_of_a_plate_in_ome_zarr(tmp_path: Path) -> None:
-    store = tmp_path / "screen7.zarr"
-    group = zarr.open_group(store, mode="w", zarr_format=2)
-    wells = [{"path": "A/1", "rowIndex": 0, "columnIndex": 0},
-             {"path": "B/12", "rowIndex": 1, "columnIndex": 1}]  # fmt: skip
-    group.attrs["plate"] = {"columns": [{"name": "1"}, {"name": "12"}], "version": "0.4",
-                            "rows": [{"name": "A"}, {"name": "B"}], "wells": wells}  # fmt: skip
-    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
-    for well in wells:
-        inside = group.create_group(str(well["path"]))
-        inside.attrs["well"] = {"images": [{"path": "0"}, {"path": "1"}], "version": "0.4"}
-        for field in "01":
-            image = inside.create_group(field)
-            image.attrs["multiscales"] = [{"version": "0.4", "axes": axes,
-                                           "datasets": [{"path": "0"}]}]  # fmt: skip
-            image.create_array("0", data=np.arange(400, dtype=np.uint16).reshape(20, 20))
-    names = [f"screen7_{place}_{field}" for place in ("A_1", "B_12") for field in "01"]
-    positions = {"image": names, "x": [9] * 4, "y": [9] * 4}
-    plate = {"well": ["A1", "B12"], "treatment": ["DMSO", "taxol"]}
-    cells = cl.cells(store, positions=positions, size_px=4, plate=plate, **QUIET)
-    assert cells.table[["plate", "well", "site", "treatment"]].values.tolist() == [
-        ["screen7", "A01", "0", "DMSO"], ["screen7", "A01", "1", "DMSO"],
-        ["screen7", "B12", "0", "taxol"], ["screen7", "B12", "1", "taxol"],
+def ome_plate(
+    store: Path, places: tuple[tuple[str, str], ...], version: int = 3, **more: Any
+) -> dict[str, np.ndarray]:
+    """Write a plate by the specification, two fields a well, and the labels of its fields."""
+    rows, columns = (list(dict.fromkeys(place[k] for place in places)) for k in (0, 1))
+    wells = [
+        {"path": f"{r}/{c}", "rowIndex": rows.index(r), "columnIndex": columns.index(c)}
+        for r, c in places
+    ]
+    said = {"rows": [{"name": r} for r in rows], "columns": [{"name": c} for c in columns],
+            "wells": wells, **more}  # fmt: skip
+    if version == 2:
+        said["version"] = "0.4"
+    said_of(store, {"plate": said}, version)
+    drawn = {}
+    for k, (row, column) in enumerate(places):
+        said_of(store / row, {}, version)
+        fields = [{"path": str(j), "acquisition": j} for j in range(2)]
+        said_of(store / row / column, {"well": {"images": fields}}, version)
+        for j in range(2):
+            image, labels = cl.simulate.nuclei(shape=(64, 64), count=2 + j, seed=2 * k + j)
+            place = store / row / column / str(j)
+            write_image(place, image, "yx", [0.5, 0.5], version)
+            write_labels(place, labels.astype(np.uint16), "nuclei", version)
+            drawn[f"{row}{column}/{j}"] = labels
+    return drawn
+
+
+WELLS = (("A", "1"), ("B", "12"))
+KNOWN = ["plate", "well", "site", "row", "column"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_fields_of_a_plate_in_ome_zarr(
+    tmp_path: Path, version: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wells, fields and the plate's name are those of its metadata, in OME-Zarr 0.4 and 0.5."""
+    store = tmp_path / "screen7.ome.zarr"
+    drawn = ome_plate(store, WELLS, version, name="Screen 7")
+    table = {"well": ["A1", "B12"], "treatment": ["DMSO", "taxol"]}
+    cells = cl.cells(store, labels=store, plate=table, controls="DMSO", out=tmp_path / "cells")
+    assert "names of plates are those in their metadata: 1 (screen7.ome.zarr is Screen 7)" in (
+        capsys.readouterr().err
+    )
+    known = cells.table.drop_duplicates("image")[["image", *KNOWN, "treatment"]]
+    assert known.values.tolist() == [
+        [f"screen7_{r}_{c}_{k}", "Screen 7", w, str(k), r, int(c), t]
+        for r, c, w, t in (("A", "1", "A01", "DMSO"), ("B", "12", "B12", "taxol"))
+        for k in range(2)
+    ]
+    # each field has the cells that were drawn there, and pixels of its own
+    for image, one in cells.table.groupby("image"):
+        row, column, field = str(image).split("_")[1:]
+        assert len(one) == drawn[f"{row}{column}/{field}"].max()
+    assert len({item.image.read().tobytes() for item in cells.items}) == 4
+    assert cells.items[0].spacing_um == (0.5, 0.5)
+    features = cl.features(tmp_path / "cells", kinds="shape", **QUIET)
+    assert features["object"].tolist() == cells.table["object"].tolist()
+    assert features[KNOWN].values.tolist() == cells.table[KNOWN].values.tolist()
+
+
+def test_a_plate_in_ome_zarr_as_the_table_of_another_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files named by their wells get row, column and plate of `plate="a.ome.zarr"`."""
+    store = tmp_path / "p.ome.zarr"
+    ome_plate(store, WELLS, name="Screen 7")
+    rows = [(well, site) for well in ("A01", "b12", "C01") for site in (0, 1)]
+    for well, site in rows:
+        tifffile.imwrite(tmp_path / f"x_{well}_{site}.tif", np.zeros((20, 20), np.uint8))
+    names = [f"x_{well}_{site}" for well, site in rows]
+    files = [str(tmp_path / f"{name}.tif") for name in names]
+    positions = {"image": names, "x": [9] * 6, "y": [9] * 6}
+    images = pd.DataFrame(rows, columns=["well", "site"]).assign(image=files)
+    how: dict[str, Any] = {"positions": positions, "size_px": 4, "plate": store, **QUIET}
+    cells = cl.cells(images, **how)
+    assert "images without row: 2 (x_C01_0, x_C01_1)" in capsys.readouterr().err
+    assert cells.table[KNOWN].values.tolist()[1:3] == [
+        ["Screen 7", "A01", "1", "A", 1], ["Screen 7", "B12", "0", "B", 12],
     ]  # fmt: skip
+    with pytest.raises(cl.InvalidError, match=r"one row for each well.*plate and site"):
+        cl.cells(images.drop(columns="site"), **how)
+
+
+def test_wells_fields_and_acquisitions_given_one_by_one(tmp_path: Path) -> None:
+    """A well or fields of a plate are known as such, and when each was imaged, if twice."""
+    store = tmp_path / "p.zarr"
+    times = [{"id": 0, "name": "day 1"}, {"id": 1}]
+    ome_plate(store, (("2", "03"), ("top", "left")), acquisitions=times)
+    images = [store / "2" / "03" / "1", store / "top" / "left" / "0"]
+    positions = {"image": ["1", "0"], "x": [9, 9], "y": [9, 9]}
+    cells = cl.cells(images, positions=positions, size_px=4, **QUIET)
+    assert cells.table[[*KNOWN, "acquisition"]].values.tolist() == [
+        ["p", "B03", "1", "B", 3, "1"], ["p", "topleft", "0", "top", "left", "day 1"],
+    ]  # fmt: skip
+    positions = {"image": ["03_0", "03_1"], "x": [9, 9], "y": [9, 9]}
+    cells = cl.cells(store / "2" / "03", positions=positions, size_px=4, **QUIET)
+    assert cells.table["well"].tolist() == ["B03", "B03"]
+    assert cells.table["site"].tolist() == ["0", "1"]
+
+
+def test_two_plates_in_ome_zarr_that_say_the_same_name(tmp_path: Path) -> None:
+    """Exporters call every plate alike: then the stores tell the wells apart."""
+    for name in ("p1", "p2"):
+        ome_plate(tmp_path / f"{name}.zarr", (("A", "1"),), name="Plate")
+    images = [tmp_path / f"{name}.zarr" for name in ("p1", "p2")]
+    names = [f"{p}_A_1_{k}" for p in ("p1", "p2") for k in range(2)]
+    positions = {"image": names, "x": [9] * 4, "y": [9] * 4}
+    cells = cl.cells(images, positions=positions, size_px=4, **QUIET)
+    assert cells.table["plate"].tolist() == ["p1", "p1", "p2", "p2"]
+    assert cells.units.nunique() == 2
+
+
+def test_labels_in_the_fields_of_a_plate_are_told_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "p.zarr"
+    drawn = ome_plate(store, WELLS)
+    field = store / "B" / "12" / "1"
+    said_of(field / "labels", {"labels": ["nuclei", "whole"]})
+    whole = np.zeros((64, 64), np.uint16)
+    whole[20:40, 20:40] = 1
+    write_image(field / "labels" / "whole", whole, "yx")
+    with pytest.raises(cl.InvalidError, match=r"fields with 2 \(nuclei, whole\).*labels=.nuclei"):
+        cl.cells(store, labels=store, **QUIET)
+    with pytest.raises(cl.InvalidError, match=r"Received: cytoplasm, fields with 2"):
+        cl.cells(store, labels="cytoplasm", **QUIET)
+    cells = cl.cells(store, labels="nuclei", **QUIET)
+    assert len(cells) == sum(one.max() for one in drawn.values())
+    out = tmp_path / "cells"
+    cells = cl.cells(store, labels="whole", out=out, **QUIET)
+    assert "without labels are left out: p_A_1_0, p_A_1_1, p_B_12_0" in capsys.readouterr().err
+    assert cells.table[["well", "site", "area_px"]].values.tolist() == [["B12", "1", 400]]
+    assert len(cl.features(out, kinds="shape", **QUIET)) == 1
+
+
+def test_labels_of_a_plate_by_the_names_of_its_fields(tmp_path: Path) -> None:
+    """Arrays and files are of the field that is called as they are, whatever their order."""
+    store = tmp_path / "p.zarr"
+    ome_plate(store, WELLS)
+    names = ["p_B_12_1", "p_A_1_0"]
+    labels = {name: np.full((64, 64), k + 1, np.uint16) for k, name in enumerate(names)}
+    wells = [["A01", 2], ["B12", 1]]
+    cells = cl.cells(store, labels=labels, size_px=4, out=tmp_path / "cells", **QUIET)
+    assert sorted(cells.table[["well", "object"]].values.tolist()) == wells
+    assert len(cl.features(tmp_path / "cells", kinds="shape", **QUIET)) == 2
+    (tmp_path / "labels").mkdir()
+    for name, one in labels.items():
+        tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", one)
+    cells = cl.cells(store, labels=tmp_path / "labels", size_px=4, **QUIET)
+    assert sorted(cells.table[["well", "object"]].values.tolist()) == wells
+
+
+def test_folders_that_are_no_plate(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.zarr", np.zeros((20, 20), np.uint8), "yx")
+    positions = {"x": [9], "y": [9]}
+    with pytest.raises(cl.InvalidError, match=r"a table, or the folder of a plate in OME-Zarr"):
+        cl.cells(
+            tmp_path / "a.zarr", positions=positions, size_px=4, plate=tmp_path / "a.zarr", **QUIET
+        )
+
+
+def test_a_plate_in_ome_zarr_on_the_command_line(tmp_path: Path) -> None:
+    store = tmp_path / "p.ome.zarr"
+    drawn = ome_plate(store, WELLS)
+    out = tmp_path / "cells"
+    given = [str(store), "--labels", "nuclei", "--plate", str(store), "--size-px", "24"]
+    assert main(["cells", "gather", *given, "--out", str(out), "--quiet"]) == 0
+    table = pd.read_csv(out / "cells.csv")
+    assert len(table) == sum(one.max() for one in drawn.values())
+    first = table.drop_duplicates("image")[KNOWN]
+    assert first.values.tolist()[::3] == [["p", "A01", 0, "A", 1], ["p", "B12", 1, "B", 12]]
 
 
 def test_cellcognitions_table_of_positions(tmp_path: Path) -> None:

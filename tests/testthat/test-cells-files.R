@@ -47,3 +47,52 @@ test_that("what concerns other files than were given is refused", {
   writeLines("no HDF5", file)
   expect_error(cl_cells(file), "CellH5, which is HDF5")
 })
+
+test_that("a plate in OME-Zarr says of its fields which wells they are of", {
+  need_python()
+  wells <- two_wells()
+  folder <- tempfile()
+  dir.create(file.path(folder, "labels"), recursive = TRUE)
+  store <- file.path(folder, "p.ome.zarr")
+  fields <- c("A/1/0", "A/1/1", "B/12/0")
+  for (k in seq_along(fields)) {
+    labels <- wells$labels[[k]]
+    name <- paste0("p_", gsub("/", "_", fields[k]), ".tif")
+    file <- file.path(folder, "labels", name)
+    cl_write_labels(labels, file, pixel_size_um = 0.5)
+    cl_convert(file, file.path(store, fields[k]), version = "0.4", progress = FALSE)
+  }
+  said <- function(place, text) writeLines(text, file.path(store, place, ".zattrs"))
+  said(".", paste0(
+    '{"plate": {"version": "0.4", "name": "Screen 7", "rows": [{"name": "A"}, {"name": "B"}],',
+    ' "columns": [{"name": "1"}, {"name": "12"}], "wells": [',
+    '{"path": "A/1", "rowIndex": 0, "columnIndex": 0},',
+    ' {"path": "B/12", "rowIndex": 1, "columnIndex": 1}]}}'
+  ))
+  said("A/1", '{"well": {"version": "0.4", "images": [{"path": "0"}, {"path": "1"}]}}')
+  said("B/12", '{"well": {"version": "0.4", "images": [{"path": "0"}]}}')
+  plate <- data.frame(well = c("A1", "B12"), treatment = c("DMSO", "x"))
+  cells <- cl_cells(
+    store, file.path(folder, "labels"),
+    plate = plate, controls = "DMSO", size_px = 24, progress = FALSE
+  )
+  known <- cells$table[!duplicated(cells$table$image), ]
+  expect_identical(known$plate, rep("Screen 7", 3))
+  expect_identical(known$well, c("A01", "A01", "B12"))
+  expect_identical(as.character(known$site), c("0", "1", "0"))
+  expect_identical(known$row, c("A", "A", "B"))
+  expect_equal(known$column, c(1, 1, 12))
+  expect_identical(known$treatment, c("DMSO", "DMSO", "x"))
+  # the same as the table of images whose names tell the wells
+  images <- data.frame(
+    image = list.files(file.path(folder, "labels"), full.names = TRUE),
+    well = c("A1", "A1", "B12"), site = c(0, 1, 0)
+  )
+  again <- cl_cells(
+    images, file.path(folder, "labels"),
+    plate = store, size_px = 24, progress = FALSE
+  )
+  expect_identical(again$table$row, cells$table$row)
+  expect_identical(unique(again$table$plate), "Screen 7")
+  expect_error(cl_cells(store, store), "fields with none")
+})

@@ -101,6 +101,22 @@ test_that("an autoencoder learns and encodes", {
   )
 })
 
+test_that("architectures that cannot be are refused before training, in the words of R", {
+  need_python()
+  cells <- gathered()
+  tried <- function(layers) {
+    cl_train(
+      cells,
+      task = "autoencoder", network = cl_autoencoder(layers),
+      trainer = cl_trainer(iterations = 1), progress = FALSE
+    )
+  }
+  expect_error(tried("c2.3r_p7_d4.0l"), "multiples of 7 px, by which p7 of c2.3r_p7_d4.0l pool")
+  expect_error(tried("c2.3r_p7_d4.0l"), "Pass size_px = 21 or size_px = 28.", fixed = TRUE)
+  expect_error(tried("c2.3r_p2"), "a dense layer at the end, whose units are the features")
+  expect_error(tried("c2.3r_p_d4.0l"), "Received: p as part 2 of c2.3r_p_d4.0l", fixed = TRUE)
+})
+
 test_that("features beside controls, and of a random encoder", {
   need_python()
   cells <- gathered()

@@ -53,6 +53,32 @@ test_that("a contact sheet shows the pixels of Python", {
   expect_identical(plot(own, n = 3, main = "five cells"), own)
 })
 
+test_that("galleries and contact sheets are files", {
+  need_python()
+  folder <- demo_folder()
+  features <- utils::read.csv(file.path(folder, "features.csv"))
+  out <- tempfile("novelty")
+  cl_novelty(
+    features, list(control = "negative"),
+    cells = file.path(folder, "cells"), out = out, progress = FALSE
+  )
+  treatments <- c("DMSO", "granular", "inert", "rare", "strong", "weak")
+  expect_setequal(list.files(file.path(out, "galleries")), paste0(treatments, ".png"))
+  expect_true(file.exists(file.path(out, "clusters.png")))
+  expect_error(
+    cl_novelty(features, "negative", cells = file.path(folder, "cells")),
+    "Invalid `cells`. Expected `out` with it"
+  )
+  nuclei <- cl_simulate(shape = c(96, 96), count = 5)
+  out <- tempfile("cells")
+  cl_cells(
+    list(A01 = nuclei$image), list(A01 = nuclei$labels),
+    size_px = 24, out = out, sheet = TRUE, progress = FALSE
+  )
+  png <- readBin(file.path(out, "sheet.png"), "raw", 4)
+  expect_identical(png, as.raw(c(0x89, 0x50, 0x4e, 0x47)))
+})
+
 test_that("wells lie where they are called", {
   expect_identical(well_place(c("A01", "H12", "AA03"))$row, c(1, 8, 27))
   expect_identical(well_place(c("A01", "H12", "AA03"))$column, c(1L, 12L, 3L))

@@ -379,7 +379,7 @@ COMMANDS = {
         "cells encode cells.cytoloom cells/ --out codes.csv", _featured, {"out": "codes.csv"}
     ),
     "cells_novelty": Command(
-        "cells novelty features.csv --controls negative --by treatment --out novelty/", _compared
+        "cells novelty features.csv --controls negative --cells cells/ --out novelty/", _compared
     ),
     "cells_wells": Command(
         "cells wells features.csv --controls negative --positives positive --out wells/",

@@ -50,13 +50,13 @@ class Zarr(Reader):
     def can_open(self, path: Path, start: bytes) -> bool:
         """Whether a folder is a store, or one of the groups and arrays in it."""
         if address(path) is not None:
-            return node_at(_located(path)[0]) is not None
-        folder = _located(path)[0]
+            return node_at(located(path)[0]) is not None
+        folder = located(path)[0]
         return folder.is_dir() and is_store(folder)
 
     def scenes(self, path: Path) -> tuple[str, ...]:
         """Return the images of a series, or the fields of a plate by row, column and field."""
-        names = tuple(scenes_of(_located(path)[0]))
+        names = tuple(scenes_of(located(path)[0]))
         return names if names != ("",) else ()
 
     def info(self, path: Path, part: Part) -> ImageInfo:
@@ -69,7 +69,7 @@ class Zarr(Reader):
         names = names if names is not None and len(names) == shape[-1] else None
         notes = (*stored.notes, *notes)
         # of labels there may be none
-        if not has_chunks(stored.array) and not is_label_image(_located(path)[0]):
+        if not has_chunks(stored.array) and not is_label_image(located(path)[0]):
             notes += (say("no pixel of it is stored, so that all are the same: is it whole?"),)
         found = ImageInfo(shape, stored.array.dtype, axes, size, names, regions=True, notes=notes)
         origin = tuple(stored.origin_um.get(axis, 0.0) for axis in axes if axis in "zyx")
@@ -106,12 +106,12 @@ class Zarr(Reader):
 
     def labels(self, path: Path) -> tuple[Path, ...]:
         """Return the label images in an image, as its group of labels lists them."""
-        folder, level = _located(path)
+        folder, level = located(path)
         return () if level else labels_of(folder)
 
     def image(self, path: Path) -> Path | None:
         """Return the image whose folder ``labels`` a label image lies in."""
-        folder, level = _located(path)
+        folder, level = located(path)
         return None if level else image_of(folder)
 
     def written(self, path: Path, part: Part) -> list[Region] | None:
@@ -137,7 +137,7 @@ class Zarr(Reader):
         if address(path) is not None:
             return (path,)
         array = _stored(path, Part(scene=scene)).array
-        return (_located(path)[0], metadata_file(array), *watched(array.path))
+        return (located(path)[0], metadata_file(array), *watched(array.path))
 
 
 def _damaged(array: Any, box: Region) -> str | None:
@@ -167,14 +167,14 @@ def is_store(path: Path) -> bool:
 
 
 def _stored(path: Path, part: Part) -> Stored:
-    place, level = _located(path)
+    place, level = located(path)
     scenes = scenes_of(place)
     chosen = chosen_scene(place, tuple(scenes), part.scene)
     folder = list(scenes.values())[chosen]
     return stored_at(folder, part.axes, level)
 
 
-def _located(path: Path) -> tuple[Path, str]:
+def located(path: Path) -> tuple[Path, str]:
     """Return the folder that is meant, and the level of its pyramid; nothing for the full one.
 
     What follows a colon and is neither a number nor a size is in the folder, as behind a slash.

@@ -10,6 +10,7 @@ from typing import Any
 from ..components import component
 from ..components.rules import Rule, below_one, ruled
 from ..errors import invalid
+from ..messages import Setting, say
 from ..runtime.backend import require
 from .layers import seed_of
 from .network import Network
@@ -159,14 +160,15 @@ class Autoencoder(Network):
             expected = "two whole numbers above 0, the edges of crops"
             raise invalid("size_px", expected=expected, received=size)
         if any(n % factor for n in size):
-            below, above = (
-                tuple(max(factor, (n // factor + k) * factor) for n in size) for k in (0, 1)
-            )
+            pools = " and ".join(one for one in self.layers.split("_") if one[0] == "p")
+            near = [tuple((n // factor + k) * factor for n in size) for k in (0, 1)]
+            fits = [Setting("size_px", one[0] if len(set(one)) == 1 else one)
+                    for one in near if min(one) > 0]  # fmt: skip
             raise invalid(
                 "size_px",
-                expected=f"multiples of {factor} px, by which {self.layers} pools",
-                received=size,
-                remedy=f"Pass {below} or {above}.",
+                expected=f"multiples of {factor} px, by which {pools} of {self.layers} pool",
+                received=say("{}", size),
+                remedy=say("Pass {} or {}." if len(fits) > 1 else "Pass {}.", *fits),
             )
 
     @classmethod

@@ -68,7 +68,7 @@ def report(
 
     The page of what `novelty` found has the hit list, a heat map of each plate whose wells show
     their cells, the most novel and typical cells of each treatment, outliers that are alike, and a
-    map of the cells.
+    map of the cells by their principal components, where umap-learn is installed by UMAP, too.
 
     Examples
     --------

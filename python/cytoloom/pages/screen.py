@@ -23,6 +23,7 @@ from ..phenotypes.galleries import (
 )
 from ..phenotypes.kept import as_cells
 from ..phenotypes.pictures import ON_MAP_CELLS, cluster_groups, order, plate_grid, plate_wells
+from ..phenotypes.placed import has_umap
 from ..phenotypes.wells import place_of, well_of
 from ..plots.screens import COLOURS, sheet
 from ..version import __version__
@@ -45,6 +46,8 @@ IN_ROW = 6
 """Cells beside each other in the picture of a well."""
 TREATMENTS = 60
 """With galleries of their own, those with the largest effects; others are seen in their wells."""
+UMAP_CELLS = 30
+"""More cells than these make a map by UMAP, which looks at 15 neighbours of each."""
 STEP = 30
 """From a well to the next one, in units of the picture of a plate."""
 LEFT, TOP = 22, 18
@@ -147,7 +150,8 @@ def parts_of(
     anchors = {one["name"]: one["anchor"] for one in treatments}
     several = "plate" in found.hits
     plates, ends = _plates(found, wells)
-    image, words = _map(found)
+    maps = _maps(found)
+    umap = len(maps) > 1
     return {
         "title": title,
         "version": __version__,
@@ -167,10 +171,10 @@ def parts_of(
         "pictured": bool(pictures),
         "treatments": treatments,
         "clusters": list(_cluster_parts(found, pictures)),
-        "map": image,
-        "map_words": words,
+        "maps": maps,
+        "no_umap": screen_words.NO_UMAP if maps and not has_umap() else "",
         "methods": screen_words.methods(found),
-        "citations": screen_words.citations(found),
+        "citations": screen_words.citations(found, umap),
         "settings": screen_words.settings(found),
     }
 
@@ -331,12 +335,19 @@ def _cluster_parts(found: Novelty, pictures: Pictures) -> Iterator[dict[str, Any
         }
 
 
-def _map(found: Novelty) -> tuple[str, str]:
-    """Return the map of the cells as the address of its picture, and of how many it is."""
+def _maps(found: Novelty) -> list[tuple[str, str, str]]:
+    """Return maps of the cells: the address of each picture, what it shows, and what it is of."""
     if "pc_2" not in found.cells:
-        return "", ""
-    stream = io.BytesIO()
-    found.plot("map").savefig(stream, format="png", dpi=110)
+        return []
     shown = min(len(found.cells), ON_MAP_CELLS)
-    words = "" if shown == len(found.cells) else f" ({shown_number(shown)} drawn by chance)"
-    return page.data_address(stream.getvalue()), words
+    by = ["pca", *(["umap"] if shown > UMAP_CELLS and has_umap() else [])]
+    return [
+        (_drawn(found, one), *screen_words.of_map(found, one, shown, shown < len(found.cells)))
+        for one in by
+    ]
+
+
+def _drawn(found: Novelty, by: str) -> str:
+    stream = io.BytesIO()
+    found.plot("map", by=by).savefig(stream, format="png", dpi=110)
+    return page.data_address(stream.getvalue())

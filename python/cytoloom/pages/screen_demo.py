@@ -9,6 +9,7 @@ from ..components.arguments import checked_seed
 from ..errors import invalid
 from ..events import Event, Work, note
 from ..messages import Setting, say
+from ..phenotypes.collect import Asked
 from ..phenotypes.collect import collect as gather
 from ..phenotypes.detectors import need_sklearn
 from ..phenotypes.measured import measure_features
@@ -21,7 +22,6 @@ from .screen import collect as page_of
 
 CONTROLS, CELLS, SHAPE = 12, 20, (192, 192)
 CONTROL = {"control": "negative"}
-HOW = {"channels": None, "axes": None, "pattern": None, "pixel_size_um": None}
 
 
 def demonstrated(out: str | os.PathLike[str], overwrite: bool, seed: int) -> Work[Path]:
@@ -37,15 +37,13 @@ def demonstrated(out: str | os.PathLike[str], overwrite: bool, seed: int) -> Wor
     yield Event("progress", "simulating the plate", 0, 4)
     made = screen(controls=CONTROLS, count=CELLS, shape=SHAPE, seed=seed)
     write_table(made.plate, folder / "plate.csv")
-    cells = yield from gather(
-        made.images, made.labels, None, None, None, None, made.plate, CONTROL, "plate", "kept",
-        False, None, None, HOW, folder / "cells", overwrite,
-    )  # fmt: skip
+    asked = Asked(made.images, made.labels, plate=made.plate, controls=CONTROL)
+    cells = yield from gather(asked, folder / "cells", overwrite)
     features = yield from measure_features(
         cells, None, None, None, False, folder / "features.csv", overwrite
     )
     found = yield from searched(
-        features, CONTROL, "mahalanobis", 0.05, "treatment", None, folder / "novelty",
+        features, CONTROL, "mahalanobis", 0.05, "treatment", None, None, folder / "novelty",
         overwrite, seed,
     )  # fmt: skip
     place = yield from page_of(found, folder / "report.html", cells, overwrite)

@@ -48,6 +48,12 @@ SKLEARN = (
     "Learning Research 12, 2825."
 )
 
+UMAP = (
+    "McInnes L, Healy J, Melville J (2018). UMAP: Uniform manifold approximation and projection "
+    "for dimension reduction. arXiv:1802.03426"
+)
+NO_UMAP = "A map by UMAP stands here, too, where the Python package umap-learn is installed."
+
 
 def percent(value: float) -> str:
     """Return a share in percent.
@@ -196,11 +202,34 @@ def methods(found: Novelty) -> str:
     )
 
 
-def citations(found: Novelty) -> list[str]:
+def of_map(found: Novelty, by: str, shown: int, some: bool) -> tuple[str, str]:
+    """Say what a map shows: for those who do not see it, and below it."""
+    count = sum(str(name).startswith("pc_") for name in found.cells)
+    where = "at its first two principal components" if by == "pca" else "on a map by UMAP"
+    drawn = f" ({shown_number(shown)} drawn by chance)" if some else ""
+    rest = {
+        "pca": "at the first two principal components of the features.",
+        "umap": f"where UMAP lays it by {count} principal components (seed 0): neighbours are "
+        "alike, distances between groups say little.",
+    }
+    return (
+        f"A point for each cell, {where}, controls grey",
+        f"A point for each cell{drawn}, {rest[by]}",
+    )
+
+
+def citations(found: Novelty, umap: bool = False) -> list[str]:
     """Return what to cite."""
     version = found.run.get("version", __version__)
     more = [LEDOIT] if found.method == "mahalanobis" else []
-    return [SOFTWARE.format(version), CELLCOGNITION, *more, BENJAMINI, SKLEARN]
+    return [
+        SOFTWARE.format(version),
+        CELLCOGNITION,
+        *more,
+        BENJAMINI,
+        SKLEARN,
+        *([UMAP] if umap else []),
+    ]
 
 
 def settings(found: Novelty) -> list[tuple[str, str]]:

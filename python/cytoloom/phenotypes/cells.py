@@ -34,6 +34,7 @@ def cells(
     pattern: str | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     out: str | os.PathLike[str] | None = None,
+    sheet: bool = False,
     overwrite: bool = False,
     progress: bool | str = "auto",
 ) -> Work[Cells]:
@@ -45,7 +46,8 @@ def cells(
         The images: a folder, file(s), a pattern, a table with a column image, arrays; or files of
         CellH5, which have their cells with them.
     labels : path, list of paths, array, list or dict of arrays, or Predictions, optional
-        Label images, one number for each cell, of any program; or what `predict` found or wrote.
+        Label images, one number for each cell, of any program; or what `predict` found or wrote. Of
+        a plate in OME-Zarr those in its fields: the plate again, or their name there.
     positions : path, DataFrame or dict of columns, optional
         Instead of labels a row for each cell: image, x and y in px (with ``_um`` behind their
         names in micrometres), as CellProfiler's or anybody's.
@@ -59,9 +61,10 @@ def cells(
     plate : path, DataFrame, dict or str, optional
         What was done in each well: a table with a column well (and plate, site) or image, and
         others such as treatment, concentration, control; CellCognition's table of positions;
-        CellProfiler's for LoadData; ``Index.idx.xml`` of Harmony; the ``.HTD`` of MetaXpress; or a
-        pattern of names such as ``"{plate}_{well}_s{site}"``. Wells are A01 or A1. Without it
-        wells are read from names of images where all have one.
+        CellProfiler's for LoadData; ``Index.idx.xml`` of Harmony; the ``.HTD`` of MetaXpress; a
+        plate in OME-Zarr; or a pattern of names such as ``"{plate}_{well}_s{site}"``. Wells are A01
+        or A1. Fields of plates in OME-Zarr know plate, well, site, row and column by themselves;
+        of others wells are read from names of images where all have one.
     controls : str, list of str or dict, optional
         Which cells are negative controls: the word for them in the column control, group,
         treatment or type; wells; or columns with their words.
@@ -89,6 +92,9 @@ def cells(
     out : path, optional
         Folder for the table and for where images and labels are, by which `features` and the
         others find the cells again; images and labels that are in memory are written there, too.
+    sheet : bool, default False
+        Write a contact sheet to `out`, too, sheet.png: some cells of each treatment, as they are
+        cut out; see `Cells.plot`.
     overwrite : bool, default False
         Replace cells that are in `out`.
     progress : bool or "auto", default "auto"
@@ -115,11 +121,12 @@ def cells(
     0   A01       1  A01   False
     1   A01       2  A01   False
     """
-    from .collect import collect
+    from .collect import Asked, collect
 
     given = {"channels": channels, "axes": axes, "pattern": pattern, "pixel_size_um": pixel_size_um}
-    found: Cells = yield from collect(
+    asked = Asked(
         images, labels, positions, columns, size_px, size_um, plate, controls, scaled, others,
-        turned, illumination, objects, given, out, overwrite,
+        turned, illumination, objects, given,
     )  # fmt: skip
+    found: Cells = yield from collect(asked, out, overwrite, sheet)
     return found

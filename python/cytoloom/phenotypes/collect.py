@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,11 +25,12 @@ from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.atomic import meant
 from .cellh5 import is_cellh5, measured_objects, read_plates, with_size
-from .crops import Cut
-from .gathered import Cells, padded, refuse_mixed, size_of
+from .crops import Cut, Others
+from .gathered import Cells, Scaled, padded, refuse_mixed, size_of
 from .illumination import Field, evened
 from .kept import FILES, write_cells
 from .load_data import is_load_data, sources_of
+from .ome_plates import own_labels
 from .plate import KEYS, known_of
 from .positions import positions_of
 from .table import controls_of
@@ -38,6 +39,7 @@ USUAL_PX = 60
 """Edge of crops around positions, which do not say how large cells are."""
 LARGER = 0.9
 Even = Callable[[Sequence[Item]], Work[Sequence[Item]]]
+SETTINGS = ("channels", "axes", "pattern", "pixel_size_um")
 FIRST = ("plate", "well", "site", "image", "object", "frame")
 
 
@@ -52,134 +54,149 @@ class _Found:
     labelled: bool
 
 
-def collect(
-    images: Any,
-    labels: Any,
-    positions: Any,
-    columns: Mapping[str, str] | None,
-    size_px: Any,
-    size_um: Any,
-    plate: Any,
-    controls: Any,
-    scaled: str,
-    others: str,
-    turned: bool,
-    illumination: str | None,
-    objects: str | None,
-    settings: Mapping[str, Any],
-    out: Any,
-    overwrite: bool,
-) -> Work[Cells]:
-    """Gather the cells; the parameters are those of the verb."""
-    own = is_cellh5(images)
-    _check(labels, positions, others, turned, scaled, own, objects)
-    where = {"images": images, "labels": labels, "objects": objects, **settings}
-    keep = partial(write_cells, given=where)
-    with results_folder(out, overwrite, plate, "cells", FILES, keep) as write:
-        made = yield from gathered(
-            images, labels, positions, columns, (size_px, size_um), plate, controls, scaled, others,
-            turned, illumination, objects, settings,
-        )  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What was asked of `cells`; the fields are its parameters.
+
+    Parameters
+    ----------
+    settings : dict
+        How images are read: channels, axes, pattern, pixel_size_um.
+    """
+
+    images: Any
+    labels: Any = None
+    positions: Any = None
+    columns: Mapping[str, str] | None = None
+    size_px: Any = None
+    size_um: Any = None
+    plate: Any = None
+    controls: Any = None
+    scaled: Scaled = "plate"
+    others: Others = "kept"
+    turned: bool = False
+    illumination: str | None = None
+    objects: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=lambda: dict.fromkeys(SETTINGS))
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """Where images and labels are, and how they are read: what finds them again."""
+        where = {"images": self.images, "labels": self.labels, "objects": self.objects}
+        return {**where, **self.settings}
+
+    @property
+    def cellh5(self) -> bool:
+        """Whether images are files of CellH5, which have their cells with them."""
+        return is_cellh5(self.images)
+
+    def refuse_odd(self) -> None:
+        """Refuse what does not go together, before anything is read."""
+        given = {"labels": self.labels, "positions": self.positions}
+        both = [name for name, value in given.items() if value is not None]
+        if self.cellh5 and both:
+            expected = "none beside CellH5, which has its own objects"
+            raise invalid(both[0], expected=expected, received="some")
+        if self.objects is not None and not self.cellh5:
+            raise invalid("objects", expected="files of CellH5 with it", received="other images")
+        if not self.cellh5 and len(both) != 1:
+            expected = say("one of {} and {}", Argument("labels"), Argument("positions"))
+            received = "both" if both else "none"
+            raise invalid("labels", expected=expected, received=received)
+        known = {"others": ("kept", "blanked", "alone"), "scaled": ("plate", "image", "controls")}
+        for name, words in known.items():
+            if getattr(self, name) not in words:
+                raise invalid(name, expected=one_of(words), received=getattr(self, name))
+        wanted = "turned" if self.turned else "others" if self.others != "kept" else None
+        if wanted and both == ["positions"]:
+            expected, received = say("{} with it", Argument("labels")), "positions alone"
+            raise invalid(wanted, expected=expected, received=received)
+
+
+def collect(asked: Asked, out: Any, overwrite: bool, pictured: bool = False) -> Work[Cells]:
+    """Gather cells, and write them to a folder where one is given.
+
+    Parameters
+    ----------
+    asked : Asked
+        What the verb was asked for.
+    out : path or None
+        The folder.
+    overwrite : bool
+        Replace cells that are in it.
+    pictured : bool, default False
+        Write a contact sheet, too.
+    """
+    asked.refuse_odd()
+    if pictured and out is None:
+        expected = say("{} with it, where the sheet is written", Argument("out"))
+        raise invalid("sheet", expected=expected, received="none")
+    keep = partial(write_cells, given=asked.places, pictured=pictured)
+    with results_folder(out, overwrite, asked.plate, "cells", FILES, keep) as write:
+        made = yield from gathered(asked)
         yield from write(made)
     return made if out is None else replace(made, path=meant(out))
 
 
-def gathered(
-    images: Any,
-    labels: Any,
-    positions: Any,
-    columns: Mapping[str, str] | None,
-    size: tuple[Any, Any],
-    plate: Any,
-    controls: Any,
-    scaled: str,
-    others: str,
-    turned: bool,
-    illumination: str | None,
-    objects: str | None,
-    settings: Mapping[str, Any],
-) -> Work[Cells]:
-    """Gather the cells; the parameters are those of the verb."""
-    if is_load_data(images):
-        plate = images if plate is None else plate
-        images = sources_of(images, settings)
-        settings = {**settings, "channels": None, "axes": None}
+def gathered(asked: Asked) -> Work[Cells]:
+    """Gather the cells."""
+    if is_load_data(asked.images):
+        asked = replace(
+            asked,
+            plate=asked.images if asked.plate is None else asked.plate,
+            images=sources_of(asked.images, asked.settings),
+            settings={**asked.settings, "channels": None, "axes": None},
+        )
     fields: list[Field] = []
 
     def even(items: Sequence[Item]) -> Work[Sequence[Item]]:
-        if illumination is None:
+        if asked.illumination is None:
             return items
-        done, found = yield from evened(items, known_of(items, plate).rows)
+        done, found = yield from evened(items, known_of(items, asked.plate).rows)
         fields.extend(found)
         return done
 
-    if is_cellh5(images):
-        work = _of_cellh5(images, objects, settings, even)
-    elif positions is None:
-        work = _labelled(images, labels, settings, even)
+    if asked.cellh5:
+        work = _of_cellh5(asked, even)
+    elif asked.positions is None:
+        work = _labelled(asked, even)
     else:
-        work = _placed(images, positions, columns, settings, even)
+        work = _placed(asked, even)
     found = yield from work
-    labelled = found.labelled
     refuse_mixed(found.items)
-    wells = known_of(found.items, plate)
+    wells = known_of(found.items, asked.plate)
     for text in wells.problems:
         yield warn(text)
     for text in wells.notes:
         yield note(text)
     table = _together(found, wells.rows)
-    cut, why = _cut(found, table, *size, others, turned)
+    cut, why = _cut(found, table, asked)
     if why:
         yield note(why)
     table = _with_padded(found.items, table, cut)
     first = found.items[0].image
     names = getattr(first, "channel_names", None) or map(str, range(first.shape[-1]))
-    if controls is not None:
-        controls_of(table, controls)
-    if scaled == "controls" and controls is None:
-        raise invalid("scaled", expected=say("{} with it", Argument("controls")), received=scaled)
+    if asked.controls is not None:
+        controls_of(table, asked.controls)
+    elif asked.scaled == "controls":
+        expected = say("{} with it", Argument("controls"))
+        raise invalid("scaled", expected=expected, received=asked.scaled)
     made = Cells(
-        table, found.items, cut, labelled, tuple(names), controls, scaled, known=found.known,
-        _ends=found.ends, empty=_without_cells(found.items, table, wells.rows),
+        table, found.items, cut, found.labelled, tuple(names), asked.controls, asked.scaled,
+        known=found.known, _ends=found.ends, empty=_without_cells(found.items, table, wells.rows),
         told=tuple(map(str, wells.problems)), illumination=tuple(fields),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     yield note(f"{made}.")
     return made
 
 
-def _check(
-    labels: Any,
-    positions: Any,
-    others: str,
-    turned: bool,
-    scaled: str,
-    own: bool,
-    objects: str | None,
-) -> None:
-    if own and not (labels is None and positions is None):
-        name = "labels" if labels is not None else "positions"
-        expected = "none beside CellH5, which has its own objects"
-        raise invalid(name, expected=expected, received="some")
-    if objects is not None and not own:
-        raise invalid("objects", expected="files of CellH5 with it", received="other images")
-    if not own and (labels is None) == (positions is None):
-        expected = say("one of {} and {}", Argument("labels"), Argument("positions"))
-        received = "none" if labels is None else "both"
-        raise invalid("labels", expected=expected, received=received)
-    for name, value, words in (("others", others, ("kept", "blanked", "alone")),
-                               ("scaled", scaled, ("plate", "image", "controls"))):  # fmt: skip
-        if value not in words:
-            raise invalid(name, expected=one_of(words), received=value)
-    wanted = "turned" if turned else "others" if others != "kept" else None
-    if labels is None and wanted and not own:
-        raise invalid(
-            wanted, expected=say("{} with it", Argument("labels")), received="positions alone"
-        )
-
-
-def _labelled(images: Any, labels: Any, settings: Mapping[str, Any], even: Even) -> Work[_Found]:
+def _labelled(asked: Asked, even: Even) -> Work[_Found]:
     """Measure cells of label images, and with them the images."""
-    given, known = label_items(labels, images, ReadOptions(cached=False, **settings))
+    labels, lost = own_labels(asked.images, asked.labels)
+    options = ReadOptions(cached=False, **asked.settings)
+    given, known = label_items(labels, asked.images, options)
+    if lost:
+        yield warn(f"fields of the plate without labels are left out: {shown_names(lost)}")
     for text in (*given.problems, *said_once(given.items)):
         yield warn(text)
     for text in given.notes:
@@ -216,16 +233,14 @@ def _measured(
     return tables, ends
 
 
-def _of_cellh5(
-    images: Any, objects: str | None, settings: Mapping[str, Any], even: Even
-) -> Work[_Found]:
+def _of_cellh5(asked: Asked, even: Even) -> Work[_Found]:
     """Take the objects that files of CellH5 have, and measure them where they have labels."""
-    found = read_plates(images, objects, settings["channels"])
+    found = read_plates(asked.images, asked.objects, asked.settings["channels"])
     for text in found.problems:
         yield warn(text)
     for text in found.notes:
         yield note(text)
-    items = yield from even(with_size(found.items, settings["pixel_size_um"]))
+    items = yield from even(with_size(found.items, asked.settings["pixel_size_um"]))
     known = LabelImages()
     measured_of: dict[str, pd.DataFrame] = {}
     ends: dict[str, Stats] = {}
@@ -239,22 +254,16 @@ def _of_cellh5(
     return _Found(tuple(items), tables, known, ends, found.labelled)
 
 
-def _placed(
-    images: Any,
-    positions: Any,
-    columns: Mapping[str, str] | None,
-    settings: Mapping[str, Any],
-    even: Even,
-) -> Work[_Found]:
+def _placed(asked: Asked, even: Even) -> Work[_Found]:
     """Take cells from a table of positions."""
-    plain = {name: value for name, value in settings.items() if name != "pixel_size_um"}
-    given = gather_images(images, **plain)
+    plain = {name: value for name, value in asked.settings.items() if name != "pixel_size_um"}
+    given = gather_images(asked.images, **plain)
     for text in (*given.problems, *said_once(given.items)):
         yield warn(text)
     for text in given.notes:
         yield note(text)
-    items = yield from even(_sized(given.items, settings["pixel_size_um"]))
-    found = positions_of(items, positions, columns)
+    items = yield from even(_sized(given.items, asked.settings["pixel_size_um"]))
+    found = positions_of(items, asked.positions, asked.columns)
     for text in found.problems:
         yield warn(text)
     for text in found.notes:
@@ -310,10 +319,9 @@ def _without_cells(
     }
 
 
-def _cut(
-    found: _Found, table: pd.DataFrame, size_px: Any, size_um: Any, others: str, turned: bool
-) -> tuple[Cut, str]:
+def _cut(found: _Found, table: pd.DataFrame, asked: Asked) -> tuple[Cut, str]:
     """Decide how large crops are."""
+    size_px, size_um = asked.size_px, asked.size_um
     first = found.items[0]
     ndim = len(first.image.shape) - 1
     if size_px is not None and size_um is not None:
@@ -329,7 +337,7 @@ def _cut(
             ": twice the length of the larger cells." if "major_axis_px" in table else "."
         )
     size = size_of(size_px, size_um, first.spacing_um, ndim)
-    return Cut(size, others, turned), why  # type: ignore[arg-type]
+    return Cut(size, asked.others, asked.turned), why
 
 
 def _with_padded(items: Sequence[Item], table: pd.DataFrame, cut: Cut) -> pd.DataFrame:

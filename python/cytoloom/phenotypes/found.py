@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..storage.results import RUNS, put_in_place, staged, write_run
+from ..storage.written import Written
 from .fitted import FILE as DETECTOR
 from .fitted import Fitted
+from .gallery_files import CLUSTERS, FOLDER, write_galleries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 CELLS, WELLS, HITS = "novelty_cells.csv", "novelty_wells.csv", "hits.csv"
 RUN = RUNS["novelty"]
-FILES = (CELLS, WELLS, DETECTOR, RUN, HITS)
+FILES = (CELLS, WELLS, DETECTOR, RUN, CLUSTERS, HITS)
 """The last is that by which such results are known."""
 
 
@@ -66,15 +68,18 @@ class Novelty:
     out: Path | None = None
     _fitted: Fitted | None = field(default=None, repr=False)
 
-    def write_to(self, folder: Path) -> None:
-        """Write the tables into a folder that is this run's alone."""
+    def write_to(self, folder: Path, cells: Any = None) -> None:
+        """Write the tables, and galleries of cells, into a folder that is this run's alone."""
         tables = {CELLS: self.cells, WELLS: self.wells, HITS: self.hits}
         with staged(folder) as stage:
             write_run({**self.run, **self.told()}, stage / RUN)
             if self._fitted is not None:
                 self._fitted.save(stage / DETECTOR)
             kept = [] if self._fitted is None else [DETECTOR]
-            put_in_place(stage, folder, tables, [*kept, RUN])
+            pictures = [] if cells is None else write_galleries(stage, self, cells)
+            earlier = (n for n in Written(folder).names() if n.startswith((f"{FOLDER}/", CLUSTERS)))
+            gone = [name for name in earlier if name not in pictures]
+            put_in_place(stage, folder, tables, [*kept, RUN, *pictures], gone)
 
     def told(self) -> dict[str, Any]:
         """Return what stands in no table."""

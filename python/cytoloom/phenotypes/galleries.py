@@ -168,11 +168,23 @@ def pictures_of(cells: Any, rows: Iterable[int]) -> dict[int, RGB]:
     return found
 
 
-def crops_of(cells: Any, groups: Sequence[Group]) -> Mapping[str, list[NDArray[Any]]]:
-    """Return the crops of groups by their titles, as `plots.gallery` takes them."""
+def crops_of(
+    cells: Any, groups: Sequence[Group], stats: Any = None
+) -> Mapping[str, list[NDArray[Any]]]:
+    """Return the crops of groups by their titles, as `plots.gallery` takes them.
+
+    Parameters
+    ----------
+    cells : Cells
+        What was gathered.
+    groups : sequence of Group
+        By rows of it.
+    stats : dict, optional
+        What `cells.stats()` returned, where that is known already.
+    """
     wanted = np.unique(np.concatenate([one.rows for one in groups]))
     found: dict[int, NDArray[Any]] = {}
-    for own, crops in cells.crops(wanted):
+    for own, crops in cells.crops(wanted, stats):
         found.update(zip(own.tolist(), crops, strict=True))
     return {one.title: [found[int(row)] for row in one.rows] for one in groups}
 

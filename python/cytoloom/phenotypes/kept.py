@@ -19,6 +19,7 @@ from ..images.files import write_labels
 from ..images.normalize import Normalize, Stats
 from ..measurement.given import LabelImages, label_items, read_object_labels, with_spacing
 from ..messages import said_by
+from ..plots.figures import save
 from ..storage.atomic import meant
 from ..storage.names import file_names
 from ..storage.results import put_in_place, staged
@@ -29,10 +30,12 @@ from .crops import Cut
 from .gathered import Cells
 from .illumination import EvenSource, facts_of, read_fields, write_fields
 from .load_data import is_load_data, sources_of
+from .ome_plates import own_labels
 
 FORMAT = 1
 RECORD, TABLE, FIELDS = "cells.json", "cells.csv", "illumination.npz"
-FILES = (RECORD, FIELDS, TABLE)
+SHEET = "sheet.png"
+FILES = (RECORD, FIELDS, SHEET, TABLE)
 """The last is that by which such a folder is known."""
 PLACES = "images", "labels"
 
@@ -53,7 +56,9 @@ def _in_files(x: Any) -> bool:
     return all(is_file(one) for one in several) or getattr(x, "out", None) is not None
 
 
-def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
+def write_cells(
+    folder: Path, cells: Cells, given: Mapping[str, Any], pictured: bool = False
+) -> None:
     """Write cells into a folder that is this run's alone.
 
     Parameters
@@ -64,6 +69,8 @@ def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
         What was gathered.
     given : dict
         How images and labels were given, and how they are read; those in memory are written, too.
+    pictured : bool, default False
+        Whether a contact sheet is.
     """
     with staged(folder) as stage:
         names: list[str] = []
@@ -73,7 +80,10 @@ def write_cells(folder: Path, cells: Cells, given: Mapping[str, Any]) -> None:
             if cells.labelled:
                 given["labels"] = str((folder / "labels").absolute())
         record = _record(cells, given)
-        gone = [] if cells.illumination else [FIELDS]
+        if pictured:
+            save(cells.plot(), stage / SHEET)
+            names.append(SHEET)
+        gone = [*([] if cells.illumination else [FIELDS]), *([] if pictured else [SHEET])]
         if cells.illumination:
             write_fields(stage / FIELDS, cells.illumination)
             names.append(FIELDS)
@@ -220,7 +230,8 @@ def reopened(given: Mapping[str, Any]) -> tuple[tuple[Item, ...], LabelImages]:
         images = sources_of(images, how)
         how |= {"channels": None, "axes": None}
     if given.get("labels") is not None:
-        labelled, known = label_items(given["labels"], images, ReadOptions(cached=False, **how))
+        labels = own_labels(images, given["labels"])[0]
+        labelled, known = label_items(labels, images, ReadOptions(cached=False, **how))
         return tuple(with_spacing(labelled.items, known)), known
     size = how.pop("pixel_size_um")
     items = gather_images(images, **how).items

@@ -9,6 +9,7 @@ from ..events import Work, verb
 
 if TYPE_CHECKING:
     from .found import Novelty
+    from .gathered import Cells
 
 
 @verb
@@ -20,6 +21,7 @@ def novelty(
     rate: float = 0.05,
     by: str | None = None,
     detector: Novelty | str | os.PathLike[str] | None = None,
+    cells: Cells | str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -48,6 +50,10 @@ def novelty(
         Results of an earlier call, or their folder: cells are scored by its detector, whose
         method, rate and threshold are taken, of features scaled by the controls of their own
         plates; whether these controls have drifted is said.
+    cells : Cells or path, optional
+        With `out`, what `cells` gathered, or its folder: galleries of these cells are written, too,
+        galleries/NAME.png for each treatment (its most novel cells above its most typical ones) and
+        clusters.png (outliers that are alike).
     out : path, optional
         Folder for novelty_cells.csv, novelty_wells.csv, hits.csv and the detector, detector.npz.
     overwrite : bool, default False
@@ -92,6 +98,6 @@ def novelty(
     from .search import searched
 
     found: Novelty = yield from searched(
-        features, controls, method, rate, by, detector, out, overwrite, seed
+        features, controls, method, rate, by, detector, cells, out, overwrite, seed
     )
     return found

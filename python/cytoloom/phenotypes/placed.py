@@ -103,6 +103,15 @@ def components(cells: pd.DataFrame) -> Floats:
     return cells[names].to_numpy(float)
 
 
+def has_umap() -> bool:
+    """Whether umap-learn is installed."""
+    try:
+        import umap  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def umap_of(places: Floats, seed: int = 0) -> Floats:
     """Return a map (cells, 2) by UMAP, of principal components; umap-learn is imported here only.
 

@@ -18,6 +18,7 @@ from ..errors import invalid
 from ..messages import counted, said_by, say
 from ..storage.spreadsheets import read_spreadsheet
 from .load_data import files_in
+from .ome_plates import rows_of, rows_of_fields
 from .wells import well_at, well_in, well_of
 
 SAME = {
@@ -65,9 +66,9 @@ def known_of(items: Sequence[Item], plate: Any = None) -> Known:
         The images; columns of a table of images come along.
     plate : path, DataFrame, dict or str, optional
         A table with a column ``image``, or ``well`` (and ``plate``, ``site``); the
-        ``Index.idx.xml`` of Harmony or the ``.HTD`` of MetaXpress; or a pattern of names such as
-        ``"{plate}_{well}_s{site}"``. Names of images tell the well in any case where each has one
-        such as B03.
+        ``Index.idx.xml`` of Harmony or the ``.HTD`` of MetaXpress; a plate in OME-Zarr; or a
+        pattern of names such as ``"{plate}_{well}_s{site}"``. Names of images tell the
+        well in any case where each has one such as B03.
 
     Raises
     ------
@@ -138,6 +139,8 @@ def read_plate(plate: Any) -> tuple[list[Row], list[str]]:
     """
     if is_file(plate):
         path = Path(plate).expanduser()
+        if path.is_dir():
+            return _of_ome_zarr(path), []
         if not path.is_file():
             raise invalid("plate", expected="a file that is there", received=str(path))
         if path.name.lower().endswith(".idx.xml") or path.suffix.lower() == ".xml":
@@ -287,26 +290,15 @@ def _by_pattern(pattern: str, items: Sequence[Item]) -> tuple[dict[str, Row], li
 
 
 def _by_names(items: Sequence[Item]) -> tuple[dict[str, Row], list[str]]:
-    """Read the well from names where each has one."""
-    fields = {item.id: _field_of_plate(item) for item in items}
-    if all(fields.values()):
-        return fields, []
-    wells = {item.id: well_in(item.id) or _well_of_place(item.id) for item in items}
+    """Take what plates in OME-Zarr say; of others the well from names where each has one."""
+    fields, said = rows_of_fields(items)
+    rest = [item for item in items if item.id not in fields]
+    wells = {item.id: well_in(item.id) or _well_of_place(item.id) for item in rest}
     if not all(wells.values()):
-        return {item.id: {} for item in items}, []
-    given = all("well" in _tidy(item.columns) for item in items)
-    said = [] if given else ["wells are taken from the names of the images"]
-    return {name: {"well": well} for name, well in wells.items()}, said
-
-
-def _field_of_plate(item: Item) -> Row:
-    """Return what a field of a plate in OME-Zarr is: the store, row and column, its name there."""
-    scene, path = (str(getattr(item.image, name, None) or "") for name in ("scene", "path"))
-    match = re.fullmatch(r"([A-Za-z]{1,2})/(\d{1,2})/([^/]+)", scene)
-    well = well_of(match[1] + match[2]) if match else None
-    if match is None or well is None:
-        return {}
-    return {"plate": bare(Path(path).name), "well": well, "site": match[3]}
+        return {item.id: fields.get(item.id, {}) for item in items}, said
+    if rest and not all("well" in _tidy(item.columns) for item in rest):
+        said.append("wells are taken from the names of the images")
+    return {**fields, **{name: {"well": well} for name, well in wells.items()}}, said
 
 
 def _well_of_place(name: str) -> str | None:
@@ -399,6 +391,15 @@ def _plain(name: str, value: Any) -> str:
     if name == "image":
         return bare(re.split(r"[/\\]", text)[-1])
     return text.lstrip("0") or "0" if text.isdecimal() else text
+
+
+def _of_ome_zarr(path: Path) -> list[Row]:
+    """Read wells and fields from a plate in OME-Zarr."""
+    rows = rows_of(path)
+    if rows is None:
+        expected = "a table, or the folder of a plate in OME-Zarr"
+        raise invalid("plate", expected=expected, received=f"{path}, which says of no plate")
+    return rows
 
 
 def _of_harmony(path: Path) -> list[Row]:

@@ -16,8 +16,8 @@ from ..datasets.given import is_file
 from ..datasets.listing import some
 from ..datasets.results_folder import results_folder
 from ..errors import invalid
-from ..events import Event, Work, warn
-from ..messages import counted
+from ..events import Event, Work, note, warn
+from ..messages import Argument, counted, say
 from ..storage.atomic import meant
 from ..storage.tables import read_table
 from ..version import __version__
@@ -25,7 +25,9 @@ from .detectors import METHODS, Scaler, fit, held_out_scores, need_sklearn, thre
 from .fitted import Fitted, drift_words
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
+from .kept import as_cells
 from .named import MODEL, feature_names, refuse_no_features
+from .pictures import order
 from .placed import placed
 from .position import position_words
 from .table import given_controls, units_of
@@ -46,16 +48,25 @@ def searched(
     rate: float,
     by: str | None,
     detector: Any,
+    cells: Any,
     out: str | os.PathLike[str] | None,
     overwrite: bool,
     seed: int,
 ) -> Work[Novelty]:
     """Find what is unlike controls; the parameters are those of the verb."""
-    write = lambda folder, found: found.write_to(folder)  # noqa: E731
+    if cells is not None and out is None:
+        expected = say("{} with it, where galleries are written", Argument("out"))
+        raise invalid("cells", expected=expected, received="none")
+    pictured = None if cells is None else as_cells(cells)
+    write = lambda folder, found: found.write_to(folder, pictured)  # noqa: E731
     with results_folder(out, overwrite, features, "novelty", FILES, write) as written:
         found = yield from unlike(features, controls, method, rate, by, detector, seed)
         found = replace(found, out=None if out is None else meant(out))
         yield from written(found)
+        if pictured is not None:
+            yield note(
+                f"Galleries of {counted(len(order(found)), 'treatment')} written there, too."
+            )
     return found
 
 
