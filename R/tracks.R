@@ -147,8 +147,8 @@ as.data.frame.cl_tracks <- function(x, row.names = NULL, optional = FALSE, ...) 
 #' @param ... Must be empty.
 #' @return `cl_filtered()` returns tracks; `cl_flagged()` a data frame of links; `cl_tree()` the rows
 #'   of `tracks` with their `generation`, 0 for the first cell. `cl_cell_cycles()` returns the columns
-#'   `recording`, `track`, `parent`, `begin` and `end` (frames since birth, or since the cell was first
-#'   seen), `event` (1: it divided, 0: it was lost, left the image, or the movie ended) and `born`
+#'   `recording`, `track`, `parent`, `begin` and `end` (frames since birth, or since the cell was
+#'   first seen), `event` (1: it divided, 0: it was lost, left the image, or the movie ended) and `born`
 #'   (whether its birth was seen: of others it is not known how old they are); `hours` where the
 #'   tracks know their minutes per frame.
 #' @export
@@ -200,8 +200,10 @@ cl_cell_cycles <- function(tracks, ...) {
 #'
 #' @param path A file or folder: GEFF; the masks and `man_track.txt` of the Cell Tracking Challenge;
 #'   TrackMate's XML; OrganoidTracker's `.aut`, `.json` and `.autlist`; a CSV with columns `track`,
-#'   `frame`, `y`, `x`, in 3-D `z`, and `parent`; what [cl_track()] wrote. Or a data frame like the CSV.
-#' @param spacing_um Micrometres per pixel, one number or one for each axis; default as the file says.
+#'   `frame`, `y`, `x`, in 3-D `z`, and `parent`; what [cl_track()] wrote. Or a data frame like
+#'   the CSV.
+#' @param spacing_um Micrometres per pixel, one number or one for each axis; default as the file
+#'   says.
 #' @param minutes_per_frame Time between frames; default as the file says.
 #' @param tracks From [cl_track()], or a file or folder that `cl_read_tracks()` reads.
 #' @param out The file or folder to write.
@@ -212,8 +214,8 @@ cl_cell_cycles <- function(tracks, ...) {
 #' @param ... Must be empty.
 #' @param overwrite Replace what is at `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return `cl_read_tracks()` a list of class `cl_tracks`, as of [cl_track()]; `cl_export_tracks()` the
-#'   path, invisibly. GEFF needs `cl_install(extras = "tracks")`.
+#' @return `cl_read_tracks()` a list of class `cl_tracks`, as of [cl_track()]; `cl_export_tracks()`
+#'   the path, invisibly. GEFF needs `cl_install(extras = "tracks")`.
 #' @export
 #' @examplesIf cl_available()
 #' table <- data.frame(track = c(1, 1, 2, 3), parent = c(0, 0, 1, 1), frame = c(0, 1, 2, 2),
@@ -246,8 +248,8 @@ cl_export_tracks <- function(tracks, out, ..., format = NULL, labels = NULL, ove
 
 #' @rdname evaluate.cl_model
 #' @param truth For tracks the true ones: from [cl_track()] or [cl_read_tracks()], or their file.
-#' @param max_distance_um For tracks, how far a found position may be from the true one; default half
-#'   the distance of true neighbours.
+#' @param max_distance_um For tracks, how far a found position may be from the true one; default
+#'   half the distance of true neighbours.
 #' @export
 evaluate.cl_tracks <- function(x, truth, ..., max_distance_um = NULL) {
   no_dots(...)
@@ -284,10 +286,11 @@ in_frames <- function(movie) {
 #' Pictures of tracks
 #'
 #' @param x From [cl_track()] or [cl_read_tracks()].
-#' @param kind `"tree"`: lineages over time, a cross where a cell is lost, an arrow head where it leaves
-#'   the image; `"paths"`: where cells went, from above; `"errors"`: how likely links are wrong.
+#' @param kind `"tree"`: lineages over time, a cross where a cell is lost, an arrow head where it
+#'   leaves the image; `"paths"`: where cells went, from above; `"errors"`: how likely links are wrong.
 #' @param ... Settings of [graphics::plot.default()] such as `main`, which replace ours.
-#' @param cell For the tree, any track of the lineage that is shown; default those with most divisions.
+#' @param cell For the tree, any track of the lineage that is shown; default those with most
+#'   divisions.
 #' @param n For the tree, how many lineages.
 #' @param recording For paths, of which recording; default the first.
 #' @return `x`, invisibly.

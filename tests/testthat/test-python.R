@@ -66,7 +66,9 @@ test_that("extras are installed by name, and unknown ones are refused", {
   expect_identical(extras_needed(c("fast", "fast")), "openvino>=2025.1")
   expect_length(extras_needed("vendor"), 3)
   expect_null(extras_needed(character()))
-  expect_error(extras_needed(c("vendor", "fst")), "bioimageio, runs, cells, umap, tracks. Received: fst.")
+  expect_error(
+    extras_needed(c("vendor", "fst")), "bioimageio, runs, cells, umap, tracks. Received: fst."
+  )
 })
 
 test_that("looking for Python does not start it", {
