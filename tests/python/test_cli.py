@@ -56,6 +56,7 @@ COMMANDS = (
     "cells compare",
     "cells similar",
     "cells demo",
+    "track",
     "export-tracks",
     "rerun",
     "doctor",

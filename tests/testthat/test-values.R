@@ -213,7 +213,7 @@ test_that("the formals of verbs are what Python declares", {
     rerun = cl_rerun, cells_gather = cl_cells, cells_features = cl_features,
     cells_encode = cl_encode, cells_novelty = cl_novelty, cells_wells = cl_wells,
     cells_compare = cl_compare_features, cells_similar = cl_similar,
-    cells_demo = cl_cells_demo
+    cells_demo = cl_cells_demo, track = cl_track, export_tracks = cl_export_tracks
   )
   # cl_check() takes cells, too
   expect_setequal(c(names(verbs), "cells_check"), unlist(call_python("verbs")))

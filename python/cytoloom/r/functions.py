@@ -22,6 +22,7 @@ from ..components import coerce, is_component, to_plain
 from ..errors import GuessWarning, InvalidError, invalid
 from ..events import Event, Parameter, find_verb
 from ..messages import one_of, say
+from . import tracked
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
@@ -79,7 +80,8 @@ def told(result: Any) -> Any:
     if isinstance(values.get("run"), Mapping):
         values["run"] = json.dumps(values["run"])  # of which R keeps the text
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
-    if isinstance(getattr(result, "out", None), Path) and type(result).__name__ != "Novelty":
+    written = isinstance(getattr(result, "out", None), Path)
+    if written and type(result).__name__ not in ("Novelty", "Tracks"):
         crossing["origin"] = _origin(result)
     return {**crossing, "text": str(result)}
 
@@ -334,6 +336,8 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "labels": _label_images,
     "experts": _experts,
     "results": _results_shown,
+    "movie": tracked.movie_of,
+    "tracks": tracked.movie_of,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 
@@ -715,6 +719,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "novelty_sheet": _novelty_sheet,
     "umap": _umap,
     "scored": _scored,
+    "tracks_filtered": lambda tracks, max_error: told(tracked.filtered(tracks, max_error)),
+    "tracks_to_review": tracked.to_review,
+    "read_tracks": lambda **given: told(tracked.read(**given)),
+    "tracks_scored": lambda **given: told(tracked.scored(**given)),
     "component_fields": _component_fields,
     "verbs": lambda: list(VERBS),
     "verb_parameters": _verb_parameters,
