@@ -1,60 +1,65 @@
-#' From a movie to lineages
+#' Follow cells through a movie
 #'
-#' Links the cells of each frame to those of the next, with divisions, and says of each link how
-#' likely it is wrong. It takes label images of any program, or a table of positions; nothing is
-#' trained.
+#' Links the cells of label images or positions, of any program, with divisions and with an error
+#' rate for every link.
 #'
-#' @param model A model that outlines the cells of each frame of a movie of images; `NULL` where the
-#'   movie is of label images or positions.
-#' @param movie Label images: an array `[t, y, x]` or `[t, z, y, x]`, a list of matrices, a file with
-#'   all frames, a folder of files in the order of their numbers; or positions: a data frame or CSV
-#'   file with columns `frame`, `y`, `x`, in 3-D `z` (in px, or with `_um` behind their names), perhaps
-#'   `object`, `recording` and `probability`; or what `cl_track()` returned. A named list of these, a
-#'   folder of folders or a column `recording`: several recordings. For a model the same of images.
+#' @param model `NULL` where the movie is of label images or positions; else a model that outlines
+#'   the cells of each frame of a movie of images, or its folder.
+#' @param movie Label images: an array `[t, y, x]` or `[t, z, y, x]`, a list of matrices, a file, a
+#'   folder of files in the order of their numbers; or positions: a data frame or CSV file with
+#'   columns frame (from 0), y, x, in 3-D z (in px, or with `_um` behind their names), perhaps
+#'   object, recording, probability; or a `cl_tracks`, whose positions are linked anew. A named list
+#'   of these, a folder of folders or a column recording: several recordings. For a model the same
+#'   of images.
 #' @param ... Must be empty.
 #' @param max_step_um Cells move no further from one frame to the next, in micrometres, in pixels
-#'   where their size is not known. Default: as the nearest neighbours say.
-#' @param pixel_size_um Micrometres per pixel, one number or one for each of z, y, x; default as the
-#'   files say.
+#'   where the size of pixels is not known. Default: as the nearest neighbours say.
+#' @param pixel_size_um Micrometres per pixel, one number or one per axis; default as the files say.
 #' @param minutes_per_frame Time between two frames; warnings of speed and of short cycles need it.
 #' @param solver `"optimal"`: the cheapest solution of all frames together, with error rates;
-#'   `"lap"`: pairs of frames one after the other; `"nearest"`: each other's nearest.
+#'   `"lap"`: pairs of frames one after the other, as most programs do; `"nearest"`: each other's
+#'   nearest.
 #' @param drift Whether whole frames may have moved; their drift is subtracted before linking.
 #' @param divisions Whether cells divide.
 #' @param gaps Whether a cell may be missed for one frame.
 #' @param limits Of warnings, a named list: `max_error` (0.01), `shortest_cycle_h` (10),
 #'   `fastest_um_per_min` (10), `grows` (1.5), `min_probability` (0.1), `shortest_track` (3).
-#' @param time_limit_s Where the solution has to be searched, for so long at most.
-#' @param corrections Links that somebody has looked at: a data frame or CSV file as [cl_flagged()]
-#'   makes it, with yes or no in its column `right`.
+#' @param time_limit_s Where the solution has to be searched, for so long at most; how far it may be
+#'   from the best is then said.
+#' @param corrections Links that somebody has looked at: a data frame or CSV file that
+#'   `cl_links_to_review()` made, with yes or no in its column `right`. Right links are kept, wrong
+#'   ones never chosen, and all else is solved anew.
 #' @param out Folder for `positions.csv`, `links.csv`, `tracks.csv`, `lineages.csv` and
 #'   `track_warnings.csv`.
 #' @param overwrite Replace what an earlier call wrote to `out`.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return A list of class `cl_tracks`: the data frames `positions` (with the `track` of each, `NA`
-#'   for what is taken for no cell), `links` (all candidates; of those that are `chosen`, `p_wrong`
-#'   says how likely each is wrong), `tracks` (`parent`, `frame_begin`, `frame_end`, and how each
-#'   ends), `lineages` and `warnings`. Frames are counted from 0, objects are called as their labels.
-#'   `as.data.frame()` gives the positions.
+#' @return A list of class `cl_tracks` of data frames: `positions` (a row per detection: frame,
+#'   object, track, position), `links` (all candidates: those that were `chosen`, and of these
+#'   `p_wrong`, the probability that it is wrong), `tracks` (a row per cell from division to
+#'   division: `parent`, 0 for none, `frame_begin`, `frame_end`, and how it ends, `"divided"`,
+#'   `"left"` the image, `"lost"`, or the `"movie"` ended), `lineages` and `warnings`; and
+#'   `spacing_um`, `minutes_per_frame` and `run`. Frames count from 0. See [cl_tracks].
 #' @export
 #' @examplesIf cl_available()
-#' table <- data.frame(frame = rep(0:2, each = 2), y = c(5, 30, 6, 29, 7, 28),
-#'   x = c(5, 30, 5, 31, 6, 31))
-#' cl_track(NULL, table)$tracks[c("track", "frame_begin", "frame_end", "end")]
+#' movie <- cl_simulate(kind = "culture", frames = 6, shape = c(96, 96), count = 4)
+#' found <- cl_track(NULL, movie$labels, pixel_size_um = 0.5, minutes_per_frame = 10)
+#' found
+#' head(found$tracks)
 cl_track <- function(model, movie, ..., max_step_um = NULL, pixel_size_um = NULL,
                      minutes_per_frame = NULL, solver = "optimal", drift = TRUE, divisions = TRUE,
                      gaps = TRUE, limits = NULL, time_limit_s = NULL, corrections = NULL,
                      out = NULL, overwrite = FALSE, progress = "auto") {
   no_dots(...)
+  if (!is.null(limits)) limits <- plain_limits(limits)
   found <- run_events(
     "track",
     list(
-      model = model, movie = list(source = told_movie(movie, !is.null(model))),
+      model = if (!is.null(model)) model_path(model),
+      movie = list(source = plain_movie(movie, pixels = !is.null(model))),
       max_step_um = max_step_um, pixel_size_um = pixel_size_um,
       minutes_per_frame = minutes_per_frame, solver = solver, drift = drift,
-      divisions = divisions, gaps = gaps,
-      limits = if (is.null(limits)) NULL else as.list(limits), time_limit_s = time_limit_s,
-      corrections = told_table(corrections),
+      divisions = divisions, gaps = gaps, limits = limits, time_limit_s = time_limit_s,
+      corrections = plain_rows(corrections, "corrections"),
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
     ),
     progress
@@ -62,65 +67,129 @@ cl_track <- function(model, movie, ..., max_step_um = NULL, pixel_size_um = NULL
   as_tracks(found)
 }
 
-# A movie as Python takes it, by its kind.
-told_movie <- function(movie, images = FALSE) {
-  movie <- unfactored(movie)
-  one <- if (images) function(x) plain_image(x, "movie") else plain_label
-  if (inherits(movie, "cl_tracks")) {
-    return(list(kind = "tracks", value = plain_tracks(movie)))
+# Limits of warnings by their names.
+plain_limits <- function(limits) {
+  plain <- is.numeric(limits) || is_plain_list(limits)
+  numbers <- plain && all(vapply(limits, function(x) is.numeric(x) && length(x) == 1, NA))
+  if (!numbers || anyNA(unlist(limits)) || is.null(names(limits)) || !is.null(dim(limits))) {
+    refuse("limits", "numbers with names, such as list(max_error = 0.01)", limits)
   }
-  if (is.data.frame(movie)) {
-    return(list(kind = "table", value = as.data.frame(movie)))
-  }
-  if (is.character(movie) && is.null(dim(movie)) && length(movie) > 0) {
-    paths <- plain_paths(movie, "movie")
-    if (length(paths) == 1) {
-      return(list(kind = "path", value = paths))
-    }
-    return(list(kind = "paths", value = as.list(paths)))
-  }
-  if (is_one_array(movie)) {
-    return(list(kind = "array", value = said_of("movie", "labels", one(movie))))
-  }
-  if (is_plain_list(movie) && length(movie) > 0) {
-    if (!is.null(names(movie))) {
-      return(list(
-        kind = "recordings", names = as.list(names(movie)),
-        value = lapply(unname(movie), told_movie, images = images)
-      ))
-    }
-    frames <- said_of("movie", "labels", lapply(movie, one))
-    return(list(kind = "frames", value = frames))
-  }
-  refuse("movie", "label images, positions, or their paths", movie)
+  as.list(limits)
 }
 
+# A table, or the path of one.
+plain_rows <- function(x, what) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (!is.data.frame(x)) {
+    return(plain_path(x, what))
+  }
+  class(x) <- "data.frame"
+  pack_table(x, what)
+}
+
+plain_movie <- function(x, what = "movie", pixels = FALSE) {
+  x <- unfactored(x)
+  if (inherits(x, "cl_tracks")) {
+    return(plain_tracks(x))
+  }
+  if (is.data.frame(x)) {
+    return(plain_rows(x, what))
+  }
+  if (is.character(x) && is.null(dim(x))) {
+    return(if (length(x) > 1) as.list(plain_paths(x, what)) else plain_path(x, what))
+  }
+  if (is_plain_list(x) && length(x) > 0) {
+    return(plain_movies(x, what, pixels))
+  }
+  # colours have an axis of their own
+  axes <- if (pixels) 3:5 else 3:4
+  frames <- plain_frames(x, what, pixels)
+  if (!length(frames$dim) %in% axes) refuse(what, movie_words, x)
+  frames
+}
+
+movie_words <- "an array [t, y, x] or [t, z, y, x], a list of matrices, a path or a data frame"
+
+# Frames, or recordings by their names.
+plain_movies <- function(x, what, pixels) {
+  if (is_pair(x)) {
+    refuse(what, "labels alone", I("a list of images and labels"), "That is x$labels.")
+  }
+  matrices <- all(vapply(x, function(one) length(dim(one)) == 2 && !is.data.frame(one), NA))
+  named <- !is.null(names(x)) && all(nzchar(names(x))) && !anyDuplicated(names(x))
+  if (named && !matrices) {
+    return(list(recordings = lapply(x, plain_movie, what, pixels)))
+  }
+  paths <- all(vapply(x, function(one) is.character(one) && length(one) == 1, NA))
+  if (paths) {
+    return(as.list(plain_paths(unlist(x, use.names = FALSE), what)))
+  }
+  unname(lapply(x, plain_frames, what, pixels))
+}
+
+# An array in our index order: movies of EBImage and imager have time last.
+plain_frames <- function(x, what, pixels) {
+  if (is.null(dim(x)) || is.data.frame(x)) refuse(what, movie_words, x)
+  if (inherits(x, "Image") && length(dim(x)) == 3) {
+    x <- aperm(bare_array(x), c(3, 2, 1))
+  } else if (inherits(x, c("Image", "cimg"))) {
+    x <- plain_labels(x, what)
+  }
+  if (pixels) pack_pixels(x, what) else pack_array(plain_labels(x, what), what)
+}
+
+# What Python returned, of the class that has methods.
 as_tracks <- function(found) {
-  structure(found, class = "cl_tracks")
+  found$spacing_um <- unlist(found$spacing_um)
+  kept <- c(
+    "positions", "links", "tracks", "lineages", "warnings", "spacing_um", "minutes_per_frame",
+    "run", "out", "text"
+  )
+  structure(found[intersect(kept, names(found))], class = "cl_tracks")
 }
 
 # Tracks as Python takes them.
-plain_tracks <- function(tracks) {
-  list(
-    positions = as.data.frame(tracks$positions), links = as.data.frame(tracks$links),
-    warnings = as.data.frame(tracks$warnings), spacing_um = as.list(unlist(tracks$spacing_um)),
-    minutes_per_frame = tracks$minutes_per_frame, run = tracks$run
-  )
+plain_tracks <- function(x, what = "x") {
+  need_tracks(x, what)
+  tables <- c("positions", "links", "warnings")
+  told <- unclass(x)[c("spacing_um", "minutes_per_frame", "run")]
+  c(list(kind = "cl_tracks"), lapply(unclass(x)[tables], plain_rows, what), told)
 }
 
-# Tracks, or where some are: what cl_track() wrote, or a file of another program.
-told_tracks <- function(tracks, what = "tracks") {
-  if (inherits(tracks, "cl_tracks")) {
-    return(list(kind = "tracks", value = plain_tracks(tracks)))
-  }
-  if (is.character(tracks) && length(tracks) == 1) {
-    return(list(kind = "path", value = plain_path(tracks, what)))
-  }
-  if (is.data.frame(tracks)) {
-    return(list(kind = "table", value = as.data.frame(tracks)))
-  }
-  refuse(what, "tracks of cl_track(), or a file or folder of some", tracks)
+need_tracks <- function(x, what = "x") {
+  if (!inherits(x, "cl_tracks")) refuse(what, "tracks of cl_track() or cl_read_tracks()", x)
 }
+
+#' Tracks
+#'
+#' What [cl_track()] found: as tables, as pictures, and without what is likely wrong.
+#'
+#' @param x,object From [cl_track()] or [cl_read_tracks()].
+#' @param max_error Links that are wrong with a larger probability are left out: the track ends
+#'   there, and what follows begins anew.
+#' @param cell Number of a track, whose lineage is meant; for the picture default those with most
+#'   divisions.
+#' @param limit From which probability of being wrong on.
+#' @param kind `"tree"`, lineage trees; `"paths"`, the paths of cells, from above; `"errors"`, how
+#'   likely links are wrong, over time.
+#' @param n How many lineages.
+#' @param recording For the paths, which recording; default the first.
+#' @param row.names,optional Not used.
+#' @param ... Settings of [graphics::plot.default()] such as `main`, which replace ours.
+#' @return `cl_filtered()`: a `cl_tracks`. `cl_tree()`: the rows of `x$tracks` of the lineage, with
+#'   `generation`, 0 for the first cell. `cl_links_to_review()`: the links that are worth a look,
+#'   those that are likeliest wrong first, with a column `right` to be filled with yes or no and
+#'   given to [cl_track()] as `corrections`. `summary()`: a data frame, a row per recording.
+#'   `as.data.frame()`: the positions. `plot()`: `x`, invisibly.
+#' @name cl_tracks
+#' @examplesIf cl_available()
+#' movie <- cl_simulate(kind = "culture", frames = 8, shape = c(96, 96), count = 4, seed = 2)
+#' found <- cl_track(NULL, movie$labels)
+#' summary(cl_filtered(found, 0.05))
+#' plot(found, "tree")
+NULL
 
 #' @export
 print.cl_tracks <- function(x, ...) {
@@ -128,136 +197,322 @@ print.cl_tracks <- function(x, ...) {
   invisible(x)
 }
 
+#' @rdname cl_tracks
+#' @export
+summary.cl_tracks <- function(object, ...) {
+  of <- unique(as.character(object$positions$recording))
+  count <- function(table, chosen = TRUE) {
+    unname(vapply(of, function(one) sum(table$recording == one & chosen), 0))
+  }
+  wrong <- object$links$p_wrong
+  frames <- tapply(object$positions$frame, object$positions$recording, function(f) diff(range(f)))
+  data.frame(
+    recording = of, frames = as.vector(frames[of]) + 1, positions = count(object$positions),
+    links = count(object$links, object$links$chosen), tracks = count(object$tracks),
+    divisions = count(object$tracks, object$tracks$end == "divided"),
+    flagged = count(object$links, object$links$chosen & !is.na(wrong) & wrong > 0.01),
+    expected_wrong = unname(vapply(of, function(one) {
+      sum(wrong[object$links$recording == one & object$links$chosen], na.rm = TRUE)
+    }, 0))
+  )
+}
+
+#' @rdname cl_tracks
 #' @export
 as.data.frame.cl_tracks <- function(x, row.names = NULL, optional = FALSE, ...) {
   x$positions
 }
 
-#' What to do with tracks
-#'
-#' `cl_filtered()` leaves out links that may be wrong: tracks end there, and what follows begins
-#' anew. `cl_flagged()` lists them, those that are likeliest wrong first, with a column `right` to be
-#' filled with yes or no and given to [cl_track()] as `corrections`. `cl_tree()` gives the tracks of
-#' one lineage. `cl_cell_cycles()` gives a row for each track, ready for `Surv()` of survival.
-#'
-#' @param tracks From [cl_track()] or [cl_read_tracks()].
-#' @param max_error The largest probability of being wrong that links may have.
-#' @param limit From which probability of being wrong on links are listed.
-#' @param cell The number of any track of the lineage.
-#' @param ... Must be empty.
-#' @return `cl_filtered()` returns tracks; `cl_flagged()` a data frame of links; `cl_tree()` the rows
-#'   of `tracks` with their `generation`, 0 for the first cell. `cl_cell_cycles()` returns the columns
-#'   `recording`, `track`, `parent`, `begin` and `end` (frames since birth, or since the cell was
-#'   first seen), `event` (1: it divided, 0: it was lost, left the image, or the movie ended) and `born`
-#'   (whether its birth was seen: of others it is not known how old they are); `hours` where the
-#'   tracks know their minutes per frame.
+#' @rdname cl_tracks
 #' @export
-#' @examplesIf cl_available()
-#' table <- data.frame(frame = rep(0:2, each = 2), y = c(5, 30, 6, 29, 7, 28),
-#'   x = c(5, 30, 5, 31, 6, 31))
-#' found <- cl_track(NULL, table)
-#' cl_filtered(found, 0.001)
-#' cl_flagged(found, limit = 0)[c("frame_from", "object_from", "p_wrong", "right")]
-#' cl_tree(found, 1)
-#' cl_cell_cycles(found)
-cl_filtered <- function(tracks, max_error = 0.01, ...) {
-  no_dots(...)
-  as_tracks(call_python("tracks_filtered", tracks = told_tracks(tracks), max_error = max_error))
+cl_filtered <- function(x, max_error = 0.01) {
+  need_probability(max_error, "max_error")
+  as_tracks(call_python("tracks_filtered", tracks = plain_tracks(x), max_error = max_error))
 }
 
-#' @rdname cl_filtered
+#' @rdname cl_tracks
 #' @export
-cl_flagged <- function(tracks, limit = 0.01, ...) {
-  no_dots(...)
-  call_python("tracks_review", tracks = told_tracks(tracks), limit = limit)
-}
-
-#' @rdname cl_filtered
-#' @export
-cl_tree <- function(tracks, cell, ...) {
-  no_dots(...)
-  call_python("tracks_tree", tracks = told_tracks(tracks), cell = cell)
-}
-
-#' @rdname cl_filtered
-#' @export
-cl_cell_cycles <- function(tracks, ...) {
-  no_dots(...)
-  if (!inherits(tracks, "cl_tracks")) refuse("tracks", "tracks of cl_track()", tracks)
-  own <- as.data.frame(tracks$tracks)
-  length <- own$frame_end - own$frame_begin + 1
-  found <- data.frame(
-    recording = own$recording, track = own$track, parent = own$parent,
-    begin = rep(0, nrow(own)), end = length, event = as.integer(own$end == "divided"),
-    born = own$parent > 0
-  )
-  minutes <- tracks$minutes_per_frame
-  if (!is.null(minutes)) found$hours <- length * minutes / 60
+cl_links_to_review <- function(x, limit = 0.01) {
+  need_probability(limit, "limit")
+  found <- call_python("tracks_to_review", tracks = plain_tracks(x), limit = limit)
+  found$right <- as.character(found$right)
   found
 }
 
-#' Read and write tracks of other programs
+need_probability <- function(value, argument) {
+  good <- is.numeric(value) && length(value) == 1 && isTRUE(value >= 0 & value <= 1)
+  if (!good) refuse(argument, "a probability, 0 to 1", value)
+}
+
+#' @rdname cl_tracks
+#' @export
+cl_tree <- function(x, cell) {
+  need_tracks(x)
+  tracks <- x$tracks
+  known <- is.numeric(cell) && length(cell) == 1 && cell %in% tracks$track
+  if (!known) refuse("cell", paste("a track, 1 to", nrow(tracks)), cell)
+  root <- cell
+  while (tracks$parent[tracks$track == root] > 0) root <- tracks$parent[tracks$track == root]
+  generation <- rep(NA_integer_, nrow(tracks))
+  now <- root
+  depth <- 0L
+  while (length(now) > 0) {
+    generation[tracks$track %in% now] <- depth
+    now <- tracks$track[tracks$parent %in% now]
+    depth <- depth + 1L
+  }
+  found <- cbind(tracks, generation = generation)[!is.na(generation), ]
+  row.names(found) <- NULL
+  found
+}
+
+#' @rdname cl_tracks
+#' @export
+plot.cl_tracks <- function(x, kind = "tree", ..., cell = NULL, n = 8, recording = NULL) {
+  switch(one_of(kind, c("tree", "paths", "errors"), "kind"),
+    tree = draw_tree(x, cell, n, ...),
+    paths = draw_paths(x, recording, ...),
+    errors = draw_errors(x, ...)
+  )
+  invisible(x)
+}
+
+# Where tracks stand beside each other: daughters around their mothers.
+tree_places <- function(tracks) {
+  at <- stats::setNames(rep(NA_real_, nrow(tracks)), tracks$track)
+  free <- 0
+  for (root in tracks$track[!tracks$parent %in% tracks$track]) {
+    waiting <- root
+    while (length(waiting) > 0) {
+      track <- waiting[1]
+      own <- tracks$track[tracks$parent == track]
+      placed <- at[as.character(own)]
+      if (length(own) > 0 && anyNA(placed)) {
+        waiting <- c(own, waiting)
+        next
+      }
+      if (length(own) == 0) {
+        at[as.character(track)] <- free
+        free <- free + 1
+      } else {
+        at[as.character(track)] <- mean(placed)
+      }
+      waiting <- waiting[-1]
+    }
+    free <- free + 1
+  }
+  at
+}
+
+draw_tree <- function(x, cell, n, ...) {
+  if (is.null(cell)) {
+    whole_from(1, n, "n")
+    order <- order(-x$lineages$divisions, -x$lineages$tracks)
+    roots <- utils::head(x$lineages$root[order], n)
+    shown <- do.call(rbind, lapply(roots, function(root) cl_tree(x, root)))
+  } else {
+    shown <- cl_tree(x, cell)
+  }
+  at <- tree_places(shown)
+  scale <- if (is.null(x$minutes_per_frame)) 1 else x$minutes_per_frame / 60
+  mother <- match(shown$parent, shown$track)
+  begin <- ifelse(is.na(mother), shown$frame_begin, shown$frame_end[mother]) * scale
+  end <- shown$frame_end * scale
+  ours <- list(
+    type = "n", xlim = range(at) + c(-0.5, 0.5), ylim = c(max(end), min(begin)), xaxt = "n",
+    bty = "n", xlab = "", ylab = if (scale == 1) "frame" else "hours"
+  )
+  plot_with(0, 0, ours, ...)
+  graphics::segments(at, begin, at, end, col = "#22577a", lwd = 1.5)
+  born <- !is.na(mother)
+  graphics::segments(at[mother[born]], begin[born], at[born], begin[born], col = "#22577a")
+  gone <- shown$end %in% c("lost", "left")
+  sign <- ifelse(shown$end[gone] == "lost", 4, 2)
+  graphics::points(at[gone], end[gone], pch = sign, col = "#c1121f", cex = 0.7)
+}
+
+draw_paths <- function(x, recording, ...) {
+  known <- unique(as.character(x$positions$recording))
+  recording <- if (is.null(recording)) known[1] else one_of(recording, known, "recording")
+  unit <- if (is.null(x$spacing_um)) "px" else "um"
+  own <- x$positions[x$positions$recording == recording & !is.na(x$positions$track), ]
+  own <- own[order(own$track, own$frame), ]
+  across <- own[[paste0("x_", unit)]]
+  down <- own[[paste0("y_", unit)]]
+  ours <- list(
+    type = "n", asp = 1, ylim = rev(range(down)), xlab = paste0("x (", unit, ")"),
+    ylab = paste0("y (", unit, ")")
+  )
+  plot_with(across, down, ours, ...)
+  first <- which(own$track[-1] == own$track[-nrow(own)])
+  shades <- rev(grDevices::hcl.colors(64, "viridis"))
+  when <- own$frame[first] / max(1, own$frame)
+  graphics::segments(
+    across[first], down[first], across[first + 1], down[first + 1],
+    col = shades[1 + round(63 * when)]
+  )
+}
+
+draw_errors <- function(x, ...) {
+  links <- x$links[x$links$chosen & !is.na(x$links$p_wrong), ]
+  if (nrow(links) == 0) refuse("kind", 'tracks of solver "optimal", for error rates', "none")
+  flagged <- links$p_wrong > 0.01
+  ours <- list(
+    log = "y", ylim = c(1e-5, 1), pch = 19, cex = ifelse(flagged, 0.7, 0.4), xlab = "frame",
+    col = ifelse(flagged, "#c1121f", "#b9bec1"), ylab = "probability that a link is wrong"
+  )
+  plot_with(links$frame_from, pmax(links$p_wrong, 1e-5), ours, ...)
+  graphics::abline(h = 0.01, lty = 2, col = "#22577a")
+}
+
+#' Cell cycles, for curves of survival
 #'
-#' @param path A file or folder: GEFF; the masks and `man_track.txt` of the Cell Tracking Challenge;
-#'   TrackMate's XML; OrganoidTracker's `.aut`, `.json` and `.autlist`; a CSV with columns `track`,
-#'   `frame`, `y`, `x`, in 3-D `z`, and `parent`; what [cl_track()] wrote. Or a data frame like
-#'   the CSV.
-#' @param spacing_um Micrometres per pixel, one number or one for each axis; default as the file
-#'   says.
-#' @param minutes_per_frame Time between frames; default as the file says.
-#' @param tracks From [cl_track()], or a file or folder that `cl_read_tracks()` reads.
-#' @param out The file or folder to write.
-#' @param format `"geff"`, `"ctc"`, `"trackmate"`, `"aut"` or `"csv"`; default as the name of `out`
-#'   ends.
-#' @param labels Of `"ctc"`, the label images that the tracks are of: a folder, a file or an array
-#'   `[t, y, x]`; without them balls are drawn.
-#' @param ... Must be empty.
-#' @param overwrite Replace what is at `out`.
-#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
-#' @return `cl_read_tracks()` a list of class `cl_tracks`, as of [cl_track()]; `cl_export_tracks()`
-#'   the path, invisibly. GEFF needs `cl_install(extras = "tracks")`.
+#' @param x From [cl_track()] or [cl_read_tracks()].
+#' @return A data frame, a row per track: recording, track, parent; begin and end in frames, halfway
+#'   between the last frame of the mother and the first of a daughter; frames, the time between
+#'   these, and hours, where the time between frames is known; event, 1 where the cell divided, 0
+#'   where it was lost from view before (censored); born, whether it was born in the movie: of all
+#'   others the age is not known. It is as `survival::Surv(hours, event)` takes it, of rows that
+#'   were born.
 #' @export
 #' @examplesIf cl_available()
-#' table <- data.frame(track = c(1, 1, 2, 3), parent = c(0, 0, 1, 1), frame = c(0, 1, 2, 2),
-#'   y = c(5, 5, 3, 7), x = 5)
-#' tracks <- cl_read_tracks(table)
-#' tracks$tracks
-#' cl_export_tracks(tracks, tempfile(fileext = ".xml"), progress = FALSE)
+#' movie <- cl_simulate(kind = "culture", frames = 8, shape = c(96, 96), count = 4, seed = 2)
+#' cl_cell_cycles(cl_track(NULL, movie$labels, minutes_per_frame = 10))
+cl_cell_cycles <- function(x) {
+  need_tracks(x)
+  tracks <- x$tracks
+  mother <- match(tracks$parent, tracks$track)
+  born <- !is.na(mother)
+  begin <- ifelse(born, (tracks$frame_begin + tracks$frame_end[mother]) / 2, tracks$frame_begin)
+  daughter <- match(tracks$track, tracks$parent[order(tracks$frame_begin)])
+  first <- sort(tracks$frame_begin)[daughter]
+  divided <- tracks$end == "divided"
+  end <- ifelse(divided, (tracks$frame_end + first) / 2, tracks$frame_end)
+  hours <- if (is.null(x$minutes_per_frame)) NA_real_ else x$minutes_per_frame / 60
+  data.frame(
+    recording = as.character(tracks$recording), track = tracks$track, parent = tracks$parent,
+    begin = as.double(begin), end = as.double(end), frames = as.double(end - begin),
+    hours = as.double(end - begin) * hours, event = as.integer(divided), born = born
+  )
+}
+
+#' Tracks as celltrackR takes them
+#'
+#' @param x From [cl_track()] or [cl_read_tracks()].
+#' @return A data frame with columns id (the track), t (minutes, or frames where the time between
+#'   them is not known), x, y and in 3-D z (in micrometres, or pixels where their size is not
+#'   known), sorted by id and t: `celltrackR::as.tracks(cl_celltrackr(x))`.
+#' @export
+#' @examplesIf cl_available()
+#' table <- data.frame(frame = c(0, 1), y = c(5, 6), x = c(5, 7))
+#' cl_celltrackr(cl_track(NULL, table))
+cl_celltrackr <- function(x) {
+  need_tracks(x)
+  own <- x$positions[!is.na(x$positions$track), ]
+  own <- own[order(own$track, own$frame), ]
+  unit <- if (is.null(x$spacing_um)) "px" else "um"
+  minutes <- if (is.null(x$minutes_per_frame)) 1 else x$minutes_per_frame
+  table <- data.frame(
+    id = own$track, t = own$frame * minutes, x = own[[paste0("x_", unit)]],
+    y = own[[paste0("y_", unit)]]
+  )
+  if ("z_px" %in% names(own)) table$z <- own[[paste0("z_", unit)]]
+  table
+}
+
+#' Read the tracks that any program wrote
+#'
+#' @param path A file or folder: GEFF (takes `cl_install(extras = "tracks")`); the Cell Tracking
+#'   Challenge (`man_track.txt` or `res_track.txt` with masks beside it, or their folder);
+#'   TrackMate's XML; OrganoidTracker's `.aut`, `.json` and `.autlist`; a table (columns track,
+#'   frame, y, x, in 3-D z, parent); what [cl_track()] wrote; a folder of several of these, a
+#'   recording each; or a data frame like such a table.
+#' @param ... Must be empty.
+#' @param spacing_um Micrometres per pixel, one or one for each axis; default as the file says.
+#' @param minutes_per_frame Time between frames; default as the file says.
+#' @return A `cl_tracks`, as [cl_track()] returns it. Tracks are numbered anew, from division to
+#'   division.
+#' @export
+#' @examplesIf cl_available()
+#' table <- data.frame(
+#'   track = c(1, 1, 2, 3), parent = c(0, 0, 1, 1), frame = c(0, 1, 2, 2), y = c(5, 5, 3, 7), x = 5
+#' )
+#' cl_read_tracks(table)$tracks
 cl_read_tracks <- function(path, ..., spacing_um = NULL, minutes_per_frame = NULL) {
   no_dots(...)
   as_tracks(call_python(
     "read_tracks",
-    path = told_tracks(path, "path"), spacing_um = spacing_um, minutes_per_frame = minutes_per_frame
+    path = plain_tracks_or_rows(path, "path"), spacing_um = spacing_um,
+    minutes_per_frame = minutes_per_frame
   ))
 }
 
-#' @rdname cl_read_tracks
+plain_tracks_or_rows <- function(x, what) {
+  if (is.null(x)) refuse(what, "tracks, a path or a data frame", x)
+  if (inherits(x, "cl_tracks")) plain_tracks(x, what) else plain_rows(x, what)
+}
+
+#' Write tracks for other programs
+#'
+#' @param tracks From [cl_track()] or [cl_read_tracks()], or whatever the latter reads.
+#' @param out The file, or of GEFF and CTC the folder. Its ending says the format: `.geff`, `.xml`
+#'   (TrackMate), `.aut` (OrganoidTracker), `.csv`, or a folder that ends in `_RES` (CTC).
+#' @param ... Must be empty.
+#' @param format `"geff"`, `"ctc"`, `"trackmate"`, `"aut"` or `"csv"`, where the ending does not say
+#'   it.
+#' @param labels Of `"ctc"`: the label images whose objects were tracked, as [cl_track()] takes
+#'   them. Default: balls around the positions.
+#' @param overwrite Replace an earlier export that is at `out`.
+#' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
+#' @return The path, invisibly.
 #' @export
+#' @examplesIf cl_available()
+#' table <- data.frame(track = 1, frame = c(0, 1), y = c(5, 6), x = 5)
+#' file <- cl_export_tracks(table, tempfile(fileext = ".aut"))
+#' nrow(cl_read_tracks(file)$links)
 cl_export_tracks <- function(tracks, out, ..., format = NULL, labels = NULL, overwrite = FALSE,
                              progress = "auto") {
   no_dots(...)
   invisible(run_events(
     "export_tracks",
     list(
-      tracks = list(source = told_tracks(tracks)), out = plain_path(out, "out"), format = format,
-      labels = if (!is.null(labels)) plain_label_images(in_frames(labels)), overwrite = overwrite
+      tracks = list(source = plain_tracks_or_rows(tracks, "tracks")), out = plain_path(out, "out"),
+      format = format, labels = if (!is.null(labels)) list(source = plain_movie(labels, "labels")),
+      overwrite = overwrite
     ),
     progress
   ))
 }
 
-#' @rdname evaluate.cl_model
-#' @param truth For tracks the true ones: from [cl_track()] or [cl_read_tracks()], or their file.
-#' @param max_distance_um For tracks, how far a found position may be from the true one; default
-#'   half the distance of true neighbours.
+#' Score tracks against true ones
+#'
+#' @param x From [cl_track()] or [cl_read_tracks()].
+#' @param truth What is true: tracks, or whatever [cl_read_tracks()] reads.
+#' @param ... Must be empty.
+#' @param max_distance_um How far a found position may be from a true one that it is taken for, in
+#'   pixels where their size is not known. Default: half the median distance from a true position to
+#'   the nearest other one of its frame.
+#' @param labels,truth_labels Label images of both, as [cl_track()] takes them: then scores are
+#'   those of py-ctcmetrics.
+#' @return A list of class `cl_track_scores` of data frames: `summary` (metric, value, and low and
+#'   high of the 95 % interval of the mean over recordings, n) and `per_recording`.
+#'   `as.data.frame()` gives the latter.
+#' @method evaluate cl_tracks
 #' @export
-evaluate.cl_tracks <- function(x, truth, ..., max_distance_um = NULL) {
+#' @examplesIf cl_available()
+#' truth <- cl_read_tracks(data.frame(track = 1, frame = 0:3, y = 5, x = 5))
+#' evaluate(truth, truth)$summary
+evaluate.cl_tracks <- function(x, truth, ..., max_distance_um = NULL, labels = NULL,
+                               truth_labels = NULL) {
   no_dots(...)
+  movie <- function(labels, what) if (!is.null(labels)) list(source = plain_movie(labels, what))
   found <- call_python(
-    "tracks_evaluated",
-    tracks = told_tracks(x), truth = told_tracks(truth, "truth"), max_distance_um = max_distance_um
+    "tracks_scored",
+    tracks = plain_tracks(x), truth = plain_tracks_or_rows(truth, "truth"),
+    max_distance_um = max_distance_um, labels = movie(labels, "labels"),
+    truth_labels = movie(truth_labels, "truth_labels")
   )
-  structure(found, class = "cl_track_scores")
+  structure(found[c("summary", "per_recording", "run", "text")], class = "cl_track_scores")
 }
 
 #' @export
@@ -268,141 +523,5 @@ print.cl_track_scores <- function(x, ...) {
 
 #' @export
 as.data.frame.cl_track_scores <- function(x, row.names = NULL, optional = FALSE, ...) {
-  x$summary
-}
-
-# A movie in one array as a list of its frames.
-in_frames <- function(movie) {
-  size <- dim(movie)
-  if (length(size) == 3) {
-    return(lapply(seq_len(size[1]), function(t) array(movie[t, , ], size[-1])))
-  }
-  if (length(size) == 4) {
-    return(lapply(seq_len(size[1]), function(t) array(movie[t, , , ], size[-1])))
-  }
-  movie
-}
-
-#' Pictures of tracks
-#'
-#' @param x From [cl_track()] or [cl_read_tracks()].
-#' @param kind `"tree"`: lineages over time, a cross where a cell is lost, an arrow head where it
-#'   leaves the image; `"paths"`: where cells went, from above; `"errors"`: how likely links are wrong.
-#' @param ... Settings of [graphics::plot.default()] such as `main`, which replace ours.
-#' @param cell For the tree, any track of the lineage that is shown; default those with most
-#'   divisions.
-#' @param n For the tree, how many lineages.
-#' @param recording For paths, of which recording; default the first.
-#' @return `x`, invisibly.
-#' @export
-#' @examplesIf cl_available()
-#' table <- data.frame(track = c(1, 1, 2, 3), parent = c(0, 0, 1, 1), frame = c(0, 1, 2, 2),
-#'   y = c(5, 5, 3, 7), x = 5)
-#' plot(cl_read_tracks(table))
-plot.cl_tracks <- function(x, kind = "tree", ..., cell = NULL, n = 8, recording = NULL) {
-  switch(one_of(kind, c("tree", "paths", "errors"), "kind"),
-    tree = draw_tree(x, cell, n, ...),
-    paths = draw_paths(x, recording, ...),
-    errors = draw_errors(x, ...)
-  )
-  invisible(x)
-}
-
-draw_tree <- function(x, cell, n, ...) {
-  tracks <- as.data.frame(x$tracks)
-  if (!is.null(cell)) {
-    shown <- as.data.frame(cl_tree(x, cell))
-  } else {
-    lineages <- as.data.frame(x$lineages)
-    order <- order(-lineages$divisions, -lineages$tracks)
-    roots <- lineages$root[utils::head(order, n)]
-    shown <- tracks[root_of(tracks) %in% roots, ]
-  }
-  at <- tree_places(shown)
-  minutes <- x$minutes_per_frame
-  scale <- if (is.null(minutes)) 1 else minutes / 60
-  ends <- shown$frame_end[match(shown$parent, shown$track)]
-  begin <- ifelse(is.na(ends), shown$frame_begin, ends) * scale
-  end <- shown$frame_end * scale
-  ours <- list(
-    type = "n", xaxt = "n", xlab = "", ylab = if (scale == 1) "frame" else "hours", bty = "n",
-    ylim = rev(range(begin, end)), xlim = range(at) + c(-0.5, 0.5)
-  )
-  plot_with(at, begin, ours, ...)
-  graphics::segments(at, begin, at, end, col = "#22577a")
-  mother <- at[match(shown$parent, shown$track)]
-  own <- !is.na(mother)
-  graphics::segments(mother[own], begin[own], at[own], begin[own], col = "#22577a")
-  mark <- c(lost = 4, left = 62)[shown$end]
-  seen <- !is.na(mark)
-  graphics::points(at[seen], end[seen], pch = mark[seen], col = "#c1121f", cex = 0.8)
-}
-
-# The first track of the lineage of each.
-root_of <- function(tracks) {
-  root <- tracks$track
-  repeat {
-    above <- tracks$parent[match(root, tracks$track)]
-    up <- !is.na(above) & above %in% tracks$track
-    if (!any(up)) {
-      return(root)
-    }
-    root[up] <- above[up]
-  }
-}
-
-# Where tracks stand beside each other: daughters around their mother.
-tree_places <- function(tracks) {
-  at <- rep(NA_real_, nrow(tracks))
-  free <- 0
-  place <- function(k) {
-    daughters <- which(tracks$parent == tracks$track[k])
-    if (length(daughters) == 0) {
-      at[k] <<- free
-      free <<- free + 1
-    } else {
-      for (one in daughters) place(one)
-      at[k] <<- mean(at[daughters])
-    }
-  }
-  for (k in which(!tracks$parent %in% tracks$track)) {
-    place(k)
-    free <- free + 1
-  }
-  at
-}
-
-draw_paths <- function(x, recording, ...) {
-  positions <- as.data.frame(x$positions)
-  known <- unique(positions$recording)
-  recording <- if (is.null(recording)) known[1] else one_of(recording, known, "recording")
-  own <- positions[positions$recording == recording & !is.na(positions$track), ]
-  own <- own[order(own$track, own$frame), ]
-  unit <- if (length(unlist(x$spacing_um)) == 0) "px" else "um"
-  y <- own[[paste0("y_", unit)]]
-  xs <- own[[paste0("x_", unit)]]
-  ours <- list(
-    type = "n", asp = 1, ylim = rev(range(y)), xlab = sprintf("x (%s)", unit),
-    ylab = sprintf("y (%s)", unit)
-  )
-  plot_with(xs, y, ours, ...)
-  from <- which(utils::head(own$track, -1) == utils::tail(own$track, -1))
-  colours <- rev(grDevices::hcl.colors(64, "viridis"))
-  when <- own$frame[from] / max(1, max(own$frame))
-  graphics::segments(xs[from], y[from], xs[from + 1], y[from + 1], col = colours[1 + 63 * when])
-}
-
-draw_errors <- function(x, ...) {
-  links <- as.data.frame(x$links)
-  links <- links[links$chosen, ]
-  if (all(is.na(links$p_wrong))) {
-    refuse("kind", "tracks of solver \"optimal\", for error rates", "none")
-  }
-  wrong <- pmin(1, pmax(1e-5, links$p_wrong))
-  ours <- list(
-    log = "y", pch = 19, cex = 0.5, xlab = "frame", ylab = "probability that a link is wrong",
-    col = ifelse(links$p_wrong > 0.01, "#c1121f", "#b9bec1"), ylim = c(1e-5, 1)
-  )
-  plot_with(links$frame_from, wrong, ours, ...)
-  graphics::abline(h = 0.01, lty = 2, col = "#22577a")
+  x$per_recording
 }

@@ -29,6 +29,7 @@ usual_calls <- function() {
   page <- tempfile(fileext = ".html")
   pair <- list(truth = image, found = image)
   data <- list(data = nowhere, progress = FALSE)
+  two <- cl_track(NULL, data.frame(frame = c(0, 1), y = 1, x = c(1, 2)), progress = FALSE)
   made <- c(
     "cl_affinities", "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance",
     "cl_hot_distance", "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer",
@@ -70,10 +71,11 @@ usual_calls <- function() {
       cl_similar = list(features = nowhere, to = "a:1", progress = FALSE),
       cl_cells_demo = list(out = taken, progress = FALSE),
       cl_track = list(model = NULL, movie = nowhere, progress = FALSE),
+      cl_filtered = list(x = two), cl_tree = list(x = two, cell = 1),
+      cl_cell_cycles = list(x = two),
+      cl_links_to_review = list(x = two), cl_celltrackr = list(x = two),
       cl_read_tracks = list(path = nowhere),
-      cl_export_tracks = list(tracks = nowhere, out = taken, progress = FALSE),
-      cl_filtered = list(tracks = nowhere), cl_flagged = list(tracks = nowhere),
-      cl_tree = list(tracks = nowhere, cell = 1), cl_cell_cycles = list(tracks = nowhere),
+      cl_export_tracks = list(tracks = two, out = taken, progress = FALSE),
       cl_run_resume = list(progress = FALSE), cl_run_remove = list(names = "a", progress = FALSE),
       cl_consensus = list(experts = list(image > 0, image > 20), progress = FALSE)
     )

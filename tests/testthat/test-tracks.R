@@ -1,116 +1,143 @@
-spots <- function(cells = 4, frames = 6) {
-  rows <- lapply(seq_len(frames) - 1, function(t) {
-    near <- sin(seq_len(cells) * 7 + t * 3)
-    data.frame(
-      frame = t, object = seq_len(cells), y = 10 + near, x = 20 * seq_len(cells) + t - near
-    )
-  })
-  do.call(rbind, rows)
+# A cell that divides after two frames, and one that stays: [t, y, x].
+dividing_labels <- function() {
+  labels <- array(0L, c(4, 40, 60))
+  for (t in 1:2) labels[t, 18:23, 10:15] <- 1L
+  for (t in 3:4) {
+    labels[t, 13:17, 10:14] <- 1L
+    labels[t, 24:28, 10:14] <- 2L
+  }
+  for (t in 1:4) labels[t, 20:25, 45:50] <- 9L
+  labels
 }
 
-test_that("positions, arrays and files of labels are linked", {
+# The same as true tracks.
+dividing <- function(...) {
+  cl_read_tracks(data.frame(
+    track = c(1, 1, 2, 2, 3, 3), parent = c(0, 0, 1, 1, 1, 1), frame = c(0, 1, 2, 3, 2, 3),
+    y = c(20, 20, 15, 15, 26, 26), x = 12
+  ), ...)
+}
+
+test_that("label images are linked, in R's index order", {
   need_python()
-  table <- spots()
-  found <- cl_track(NULL, table, minutes_per_frame = 5, progress = FALSE)
+  labels <- dividing_labels()
+  found <- cl_track(NULL, labels, pixel_size_um = 0.5, minutes_per_frame = 30, progress = FALSE)
   expect_s3_class(found, "cl_tracks")
-  expect_identical(nrow(found$tracks), 4L)
-  expect_output(print(found), "24 positions, 20 links, 4 tracks, 0 divisions")
-  expect_identical(as.data.frame(found), found$positions)
-  expect_true(all(found$links$p_wrong[found$links$chosen] < 0.01))
-
-  movie <- array(0L, c(3, 30, 40))
-  for (t in 1:3) {
-    movie[t, 5:10, 5:10 + t] <- 2L + t
-    movie[t, 20:26, 25:30 - t] <- 9L
-  }
-  of_array <- cl_track(NULL, movie, progress = FALSE)
-  expect_identical(of_array$tracks$positions, c(3L, 3L))
-  of_list <- cl_track(NULL, lapply(1:3, function(t) movie[t, , ]), progress = FALSE)
-  expect_identical(of_list$links, of_array$links)
-  folder <- tempfile("labels")
-  dir.create(folder)
-  for (t in 1:3) {
-    cl_write_labels(movie[t, , ], file.path(folder, sprintf("t%d.tif", t)), pixel_size_um = 0.5)
-  }
-  of_files <- cl_track(NULL, folder, out = tempfile("tracks"), progress = FALSE)
-  expect_equal(unlist(of_files$spacing_um), c(0.5, 0.5))
-  expect_true(file.exists(file.path(of_files$out, "tracks.csv")))
-  both <- cl_track(NULL, list(a = movie, b = folder), progress = FALSE)
-  expect_identical(both$tracks$recording, c("a", "a", "b", "b"))
-  again <- cl_track(NULL, of_array, progress = FALSE)
-  expect_identical(nrow(again$tracks), 2L)
+  expect_identical(nrow(found$positions), 10L)
+  one <- found$positions[found$positions$frame == 0 & found$positions$object == 9, ]
+  expect_equal(c(one$y_px, one$x_px), c(21.5, 46.5)) # rows 20 to 25 are 19 to 24 from 0
+  expect_equal(c(one$y_um, one$x_um), c(10.75, 23.25))
+  expect_equal(found$spacing_um, c(0.5, 0.5))
+  long <- found$tracks[found$tracks$positions == 4, ]
+  expect_true(nrow(long) >= 1 && all(long$end == "movie"))
+  expect_type(found$run, "character")
+  expect_output(print(found), "10 positions")
+  frames <- lapply(1:4, function(t) labels[t, , ])
+  again <- cl_track(NULL, frames, pixel_size_um = 0.5, minutes_per_frame = 30, progress = FALSE)
+  expect_identical(again$links, found$links)
+  two <- cl_track(NULL, list(a = labels, b = labels), drift = FALSE, progress = FALSE)
+  expect_identical(summary(two)$recording, c("a", "b"))
+  expect_identical(summary(two)$positions, c(10, 10))
+  expect_identical(as.data.frame(two), two$positions)
 })
 
-test_that("links that may be wrong are listed, left out, and kept where they were looked at", {
+test_that("positions are linked, kept, and linked again without a link that is wrong", {
   need_python()
-  found <- cl_track(NULL, spots(), progress = FALSE)
-  flagged <- cl_flagged(found, limit = 0)
-  expect_true(all(c("p_wrong", "right", "y_from", "x_to") %in% names(flagged)))
-  expect_identical(nrow(cl_filtered(found, 1)$tracks), 4L)
-  expect_gt(nrow(cl_filtered(found, 0)$tracks), 4)
-  flagged <- flagged[1, ]
-  flagged$right <- "no"
-  again <- cl_track(NULL, spots(), corrections = flagged, progress = FALSE)
-  key <- c("frame_from", "object_from", "frame_to", "object_to")
-  kept <- merge(again$links[again$links$chosen, key], flagged[key])
-  expect_identical(nrow(kept), 0L)
-  flagged$right <- "perhaps"
-  expect_error(
-    cl_track(NULL, spots(), corrections = flagged, progress = FALSE), "yes or no.*perhaps"
+  table <- data.frame(
+    frame = rep(0:2, each = 2), y = c(5, 30, 6, 29, 7, 28), x = c(5, 30, 5, 31, 6, 31)
   )
+  out <- tempfile("tracks")
+  found <- cl_track(NULL, table, out = out, progress = FALSE)
+  expect_identical(found$tracks$positions, c(3L, 3L))
+  expect_true(file.exists(file.path(out, "track_warnings.csv")))
+  expect_identical(cl_read_tracks(out)$tracks, found$tracks)
+  expect_identical(cl_track(NULL, found, progress = FALSE)$tracks, found$tracks)
+  look <- cl_links_to_review(found, 0)
+  expect_true(all(look$right == ""))
+  wrong <- subset(found$links, chosen)[1, 1:5]
+  wrong$right <- "no"
+  again <- cl_track(NULL, table, corrections = wrong, progress = FALSE)
+  key <- function(links) do.call(paste, links[2:5])
+  expect_false(key(wrong) %in% key(subset(again$links, chosen)))
 })
 
-family <- function() {
-  data.frame(
-    track = c(1, 1, 2, 2, 3, 3, 4, 5), parent = c(0, 0, 1, 1, 1, 1, 3, 3),
-    frame = c(0, 1, 2, 3, 2, 3, 4, 4), y = c(5, 5, 3, 3, 7, 7, 6, 8), x = c(5, 5, 5, 5, 5, 5, 4, 6)
-  )
-}
-
-test_that("tracks of other programs are read, written, scored and drawn", {
+test_that("links that are likely wrong are cut out", {
   need_python()
-  tracks <- cl_read_tracks(family(), spacing_um = 0.5, minutes_per_frame = 30)
-  expect_identical(tracks$tracks$parent, c(0L, 1L, 1L, 3L, 3L))
-  expect_identical(cl_tree(tracks, 5)$generation, c(0L, 1L, 1L, 2L, 2L))
-  expect_error(cl_tree(tracks, 9), "a track, 1 to 5")
-  cycles <- cl_cell_cycles(tracks)
-  expect_identical(cycles$event, c(1L, 0L, 1L, 0L, 0L))
-  expect_identical(cycles$born, c(FALSE, TRUE, TRUE, TRUE, TRUE))
-  expect_equal(cycles$hours, c(1, 1, 1, 0.5, 0.5))
+  found <- dividing()
+  found$links$p_wrong <- ifelse(found$links$frame_from == 0, 0.2, 0.001)
+  expect_identical(nrow(cl_filtered(found, 0.1)$tracks), 4L)
+  expect_identical(nrow(cl_filtered(found, 0.5)$tracks), 3L)
+  expect_error(cl_filtered(found, 2), "`max_error`. Expected a probability, 0 to 1. Received: 2.")
+  expect_identical(cl_links_to_review(found)$p_wrong, 0.2)
+})
 
-  file <- tempfile(fileext = ".xml")
-  cl_export_tracks(tracks, file, progress = FALSE)
-  back <- cl_read_tracks(file)
-  expect_identical(back$tracks$frame_end, tracks$tracks$frame_end)
-  scores <- evaluate(back, tracks)
-  expect_s3_class(scores, "cl_track_scores")
-  value <- as.data.frame(scores)
-  expect_equal(value$value[value$metric == "LNK"], 1)
-  expect_output(print(scores), "LNK")
+test_that("cycles last from division to division, and the others are censored", {
+  need_python()
+  found <- cl_read_tracks(data.frame(
+    track = c(1, 1, 2, 2, 2, 3, 4, 5), parent = c(0, 0, 1, 1, 1, 1, 2, 2),
+    frame = c(0, 1, 2, 3, 4, 2, 5, 5), y = c(9, 9, 5, 5, 5, 13, 3, 7), x = 9
+  ), minutes_per_frame = 30)
+  cycles <- cl_cell_cycles(found)
+  middle <- cycles[cycles$parent == 1 & cycles$event == 1, ]
+  # from 1.5 to 4.5
+  expect_identical(c(middle$begin, middle$end, middle$frames, middle$hours), c(1.5, 4.5, 3, 1.5))
+  expect_identical(sum(cycles$event), 2L)
+  expect_identical(cycles$born, cycles$parent > 0)
+  lost <- cycles[cycles$parent == 1 & cycles$event == 0, ]
+  expect_identical(c(lost$begin, lost$end), c(1.5, 2))
+  tree <- cl_tree(found, 5)
+  expect_identical(tree$generation, c(0L, 1L, 1L, 2L, 2L))
+  expect_error(cl_tree(found, 6), "`cell`. Expected a track, 1 to 5. Received: 6.")
+})
 
+test_that("celltrackR's table has a row for each position, in minutes and micrometres", {
+  need_python()
+  table <- cl_celltrackr(dividing(spacing_um = 0.5, minutes_per_frame = 10))
+  expect_named(table, c("id", "t", "x", "y"))
+  expect_identical(table$t[table$id == 1], c(0, 10))
+  expect_identical(table$y[table$id == 1], c(10, 10))
+  expect_identical(cl_celltrackr(dividing())$t[1:2], c(0, 1))
+})
+
+test_that("tracks are written for other programs, and scored", {
+  need_python()
+  truth <- dividing()
+  file <- cl_export_tracks(truth, tempfile(fileext = ".aut"), progress = FALSE)
+  expect_identical(nrow(cl_read_tracks(file)$links), 5L)
+  scores <- evaluate(truth, truth)
+  value <- stats::setNames(scores$summary$value, scores$summary$metric)
+  expect_identical(value[["LNK"]], 1)
+  cut <- truth
+  cut$links <- truth$links[truth$links$frame_from != 0, ]
+  cut_scores <- evaluate(cut, truth)
+  expect_identical(as.data.frame(cut_scores)$links_missed, 1)
+  expect_output(print(cut_scores), "5 true links: 1 missed")
+  expect_error(evaluate(truth, file.path(tempfile(), "no")), "`truth`")
+})
+
+test_that("trees, paths and errors are drawn", {
+  need_python()
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
-  expect_identical(plot(tracks), tracks)
-  expect_identical(plot(tracks, cell = 4, main = "one"), tracks)
-  expect_identical(plot(tracks, "paths"), tracks)
-  expect_error(plot(tracks, "errors"), "for error rates")
-  found <- cl_track(NULL, spots(), progress = FALSE)
+  found <- dividing()
+  at <- tree_places(found$tracks)
+  expect_identical(at[["1"]], (at[["2"]] + at[["3"]]) / 2)
+  expect_identical(plot(found, main = "a"), found)
+  plot(found, cell = 2)
+  plot(found, "paths")
+  expect_error(plot(found, "errors"), "for error rates")
+  expect_error(plot(found, "stars"), "`kind`")
+  found$links$p_wrong <- 0.2
   expect_identical(plot(found, "errors"), found)
-  expect_error(plot(found, "heat"), "kind")
 })
 
-test_that("places of tracks are those of their daughters", {
-  own <- data.frame(track = 1:5, parent = c(0, 1, 1, 3, 3))
-  expect_equal(tree_places(own), c(0.75, 0, 1.5, 1, 2))
-  expect_equal(root_of(own), rep(1L, 5))
-})
-
-test_that("what is no movie is refused in a sentence", {
+test_that("what is no movie is said in a sentence", {
   need_python()
-  expect_error(cl_track(NULL, tempfile(), progress = FALSE), "`movie`")
-  expect_error(cl_track(NULL, 7, progress = FALSE), "`movie`. Expected label images, positions")
-  expect_error(cl_track(NULL, array(1L, c(1, 5, 5)), progress = FALSE), "2 frames or more")
-  expect_error(cl_track(NULL, spots(), solver = "magic", progress = FALSE), "`solver`")
-  expect_error(cl_filtered(list()), "`tracks`")
-  expect_error(cl_cell_cycles(data.frame()), "`tracks`")
+  expect_error(cl_track(NULL, matrix(1L, 3, 3)), "`movie`. Expected an array \\[t, y, x\\]")
+  expect_error(cl_track(NULL, array(0.5, c(2, 3, 3))), "`movie`. Expected whole numbers")
+  expect_error(cl_track(NULL, array(1L, c(1, 3, 3))), "2 frames or more. Received: 1 frame")
+  expect_error(cl_track(NULL, data.frame(y = 1, x = 1)), "columns of positions: frame")
+  expect_error(cl_filtered(3), "`x`. Expected tracks of cl_track")
+  movie <- list(images = array(1L, c(2, 3, 3)), labels = array(1L, c(2, 3, 3)))
+  expect_error(cl_track(NULL, movie), "That is x\\$labels")
 })

@@ -22,8 +22,7 @@ from ..components import coerce, is_component, to_plain
 from ..errors import GuessWarning, InvalidError, invalid
 from ..events import Event, Parameter, find_verb
 from ..messages import one_of, say
-from .tracked import FUNCTIONS as OF_TRACKS
-from .tracked import given_tracks, movie_of
+from . import tracked
 
 if TYPE_CHECKING:
     from ..datasets.data import Data
@@ -81,8 +80,8 @@ def told(result: Any) -> Any:
     if isinstance(values.get("run"), Mapping):
         values["run"] = json.dumps(values["run"])  # of which R keeps the text
     crossing = {n: to_plain(v) if is_component(v) else v for n, v in values.items() if _plain(v)}
-    labelled = hasattr(result, "files") or hasattr(result, "per_image")
-    if labelled and isinstance(getattr(result, "out", None), Path):
+    written = isinstance(getattr(result, "out", None), Path)
+    if written and type(result).__name__ not in ("Novelty", "Tracks"):
         crossing["origin"] = _origin(result)
     return {**crossing, "text": str(result)}
 
@@ -337,8 +336,8 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "labels": _label_images,
     "experts": _experts,
     "results": _results_shown,
-    "movie": movie_of,
-    "tracks": given_tracks,
+    "movie": tracked.movie_of,
+    "tracks": tracked.movie_of,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 
@@ -725,6 +724,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "novelty_sheet": _novelty_sheet,
     "umap": _umap,
     "scored": _scored,
+    "tracks_filtered": lambda tracks, max_error: told(tracked.filtered(tracks, max_error)),
+    "tracks_to_review": tracked.to_review,
+    "read_tracks": lambda **given: told(tracked.read(**given)),
+    "tracks_scored": lambda **given: told(tracked.scored(**given)),
     "component_fields": _component_fields,
     "verbs": lambda: list(VERBS),
     "verb_parameters": _verb_parameters,

@@ -1,91 +1,88 @@
-"""Movies and tracks as R sends them, and what its methods of tracks are made of."""
+"""Movies and tracks as R sends them, and what R's methods of tracks are made of."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidError, invalid
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..tracks.found import Tracks
+    from ..tracks.scores import TrackScores
 
 Plain = dict[str, Any]
+TABLES = ("positions", "links", "tracks", "lineages", "warnings")
 
 
 def movie_of(value: Plain) -> Any:
-    """Return a movie as `track` takes it."""
+    """Return a movie as `track` takes it: what R sent, recordings by name, or tracks."""
     source = value["source"]
-    kind, given = source["kind"], source["value"]
-    if kind == "tracks":
-        return tracks_of(given)
-    if kind == "recordings":
-        names = source["names"] if isinstance(source["names"], list) else [source["names"]]
-        return {name: movie_of({"source": one}) for name, one in zip(names, given, strict=True)}
-    return given
+    if isinstance(source, dict) and "recordings" in source:
+        return {name: movie_of({"source": one}) for name, one in source["recordings"].items()}
+    return tracks_of(source)
 
 
-def given_tracks(value: Plain) -> Any:
-    """Return tracks as a verb takes them: tracks, a table, or their path."""
-    source = value.get("source", value)
-    return tracks_of(source["value"]) if source["kind"] == "tracks" else source["value"]
-
-
-def tracks_of(given: Plain) -> Tracks:
-    """Return tracks of the tables that R holds."""
+def tracks_of(value: Any) -> Any:
+    """Return tracks that R holds as the `Tracks` that they were; all else as it is."""
+    if not (isinstance(value, dict) and value.get("kind") == "cl_tracks"):
+        return value
     from ..tracks.found import Tracks
 
-    positions = given["positions"]
-    spacing = given.get("spacing_um")
-    spacing = spacing if isinstance(spacing, list) or spacing is None else [spacing]
+    positions: pd.DataFrame = value["positions"]
+    if "track" not in positions:
+        received = ", ".join(map(str, positions))
+        raise invalid("positions", expected="a column track", received=received)
+    spacing = value.get("spacing_um")
     return Tracks.of(
-        positions.drop(columns="track"),
-        given["links"],
-        kept=positions["track"].notna().to_numpy(),
-        spacing_um=spacing or None,
-        minutes_per_frame=given.get("minutes_per_frame"),
-        warnings=given["warnings"],
-        run=json.loads(given["run"]) if given.get("run") else {},
+        positions,
+        value["links"],
+        kept=positions["track"].notna().to_numpy(bool),
+        spacing_um=spacing if spacing is None or isinstance(spacing, list) else [spacing],
+        minutes_per_frame=value.get("minutes_per_frame"),
+        warnings=value["warnings"],
+        run=json.loads(value["run"]) if value.get("run") else {},
     )
 
 
-def _known(value: Plain) -> Tracks:
-    from ..tracks.found import Tracks
-    from ..tracks.reading import read_tracks
-
-    given = given_tracks(value)
-    return given if isinstance(given, Tracks) else read_tracks(given)
+def filtered(tracks: Any, max_error: float) -> Tracks:
+    """Leave links out that are likely wrong."""
+    found: Tracks = tracks_of(tracks).filtered(max_error)
+    return found
 
 
-def _filtered(tracks: Plain, max_error: float) -> Any:
-    return _known(tracks).filtered(max_error)
+def to_review(tracks: Any, limit: float) -> pd.DataFrame:
+    """List links that are worth a look."""
+    found: pd.DataFrame = tracks_of(tracks).review(limit)
+    return found
 
 
-def _review(tracks: Plain, limit: float) -> Any:
-    return _known(tracks).review(limit)
-
-
-def _tree(tracks: Plain, cell: Any) -> Any:
-    whole = isinstance(cell, float) and cell.is_integer()
-    return _known(tracks).tree(int(cell) if whole else cell)
-
-
-def _evaluated(tracks: Plain, truth: Plain, max_distance_um: float | None = None) -> Any:
-    return _known(tracks).evaluated(given_tracks(truth), max_distance_um=max_distance_um)
-
-
-def _read(path: Plain, spacing_um: Any = None, minutes_per_frame: Any = None) -> Any:
+def read(
+    path: Any, spacing_um: Any = None, minutes_per_frame: float | None = None
+) -> Tracks:  # fmt: skip
+    """Read the tracks that any program wrote."""
     from ..tracks.reading import read_tracks
 
     spacing = tuple(spacing_um) if isinstance(spacing_um, list) else spacing_um
-    return read_tracks(
-        given_tracks(path), spacing_um=spacing, minutes_per_frame=minutes_per_frame
-    )
+    return read_tracks(tracks_of(path), spacing_um=spacing, minutes_per_frame=minutes_per_frame)
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "tracks_filtered": _filtered,
-    "tracks_review": _review,
-    "tracks_tree": _tree,
-    "tracks_evaluated": _evaluated,
-    "read_tracks": _read,
-}
+def scored(
+    tracks: Any,
+    truth: Any,
+    max_distance_um: float | None = None,
+    labels: Any = None,
+    truth_labels: Any = None,
+) -> TrackScores:
+    """Score tracks against true ones."""
+    how = {"labels": labels, "truth_labels": truth_labels}
+    given = {name: None if one is None else movie_of(one) for name, one in how.items()}
+    try:
+        found: TrackScores = tracks_of(tracks).evaluated(
+            tracks_of(truth), max_distance_um=max_distance_um, **given
+        )
+    except InvalidError as error:
+        raise error.renamed("truth", of="path") from None
+    return found
