@@ -91,11 +91,8 @@ plain_rows <- function(x, what) {
 
 plain_movie <- function(x, what = "movie", pixels = FALSE) {
   x <- unfactored(x)
-  if (inherits(x, "cl_tracks")) {
-    return(plain_tracks(x))
-  }
-  if (is.data.frame(x)) {
-    return(plain_rows(x, what))
+  if (inherits(x, "cl_tracks") || is.data.frame(x)) {
+    return(if (is.data.frame(x)) plain_rows(x, what) else plain_tracks(x))
   }
   if (is.character(x) && is.null(dim(x))) {
     return(if (length(x) > 1) as.list(plain_paths(x, what)) else plain_path(x, what))
@@ -103,6 +100,10 @@ plain_movie <- function(x, what = "movie", pixels = FALSE) {
   if (is_plain_list(x) && length(x) > 0) {
     return(plain_movies(x, what, pixels))
   }
+  plain_movie_array(x, what, pixels)
+}
+
+plain_movie_array <- function(x, what, pixels) {
   # colours have an axis of their own
   axes <- if (pixels) 3:5 else 3:4
   frames <- plain_frames(x, what, pixels)

@@ -2,7 +2,7 @@
 # Install what R's side needs, for lint, docs, test and check alike: Debian packages, as root.
 set -eu
 of_r="reticulate testthat generics codetools lintr rmarkdown knitr roxygen2 tibble dplyr ggplot2
-    purrr lme4 sf tidyr readr png tiff magick future cli progressr vdiffr pkgdown"
+    purrr lme4 survival sf tidyr readr png tiff magick future cli progressr vdiffr pkgdown"
 
 complete() {
     # shellcheck disable=SC2086  # the list is meant to be split

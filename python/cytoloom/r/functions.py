@@ -698,11 +698,6 @@ def _results(folder: str) -> Plain:
     return told(dataclasses.replace(found, spacing_um=known))  # type: ignore[no-any-return]
 
 
-def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function whose result is told to R."""
-    return lambda **given: told(function(**given))
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "results": _results,
     "trainer_from_deepflash2": _trainer_from_deepflash2,
@@ -733,5 +728,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "verb_parameters": _verb_parameters,
     "echo": _echo,
     "plain": to_plain,
-    **{name: _telling(one) for name, one in OF_TRACKS.items()},
 }
