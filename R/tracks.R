@@ -91,16 +91,21 @@ plain_rows <- function(x, what) {
 
 plain_movie <- function(x, what = "movie", pixels = FALSE) {
   x <- unfactored(x)
-  if (inherits(x, "cl_tracks") || is.data.frame(x)) {
-    return(if (is.data.frame(x)) plain_rows(x, what) else plain_tracks(x))
+  if (inherits(x, "cl_tracks")) {
+    return(plain_tracks(x))
+  }
+  if (is.data.frame(x)) {
+    return(plain_rows(x, what))
   }
   if (is.character(x) && is.null(dim(x))) {
-    return(if (length(x) > 1) as.list(plain_paths(x, what)) else plain_path(x, what))
+    return(plain_movie_paths(x, what))
   }
-  if (is_plain_list(x) && length(x) > 0) {
-    return(plain_movies(x, what, pixels))
-  }
-  plain_movie_array(x, what, pixels)
+  many <- is_plain_list(x) && length(x) > 0
+  (if (many) plain_movies else plain_movie_array)(x, what, pixels)
+}
+
+plain_movie_paths <- function(x, what) {
+  if (length(x) > 1) as.list(plain_paths(x, what)) else plain_path(x, what)
 }
 
 plain_movie_array <- function(x, what, pixels) {
