@@ -171,3 +171,21 @@ def test_jax_that_other_code_started_is_noticed():
         command = [sys.executable, "-c", script.format(first)]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         assert run.stdout.split()[-1] == repeatable
+
+
+def test_arrays_of_another_shape_are_refused_before_the_backend_sees_them() -> None:
+    """TensorFlow would keep its lock, and the next thread that calls would wait for ever."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cytoloom.runtime import backend
+
+    keras = backend.require()
+    image = keras.Input((8, 8, 1), name="image")
+    network = keras.Model(image, {"code": keras.layers.Flatten()(image)})
+    run = backend.forward(network)
+    with ThreadPoolExecutor(2) as pool:
+        wrong = pool.submit(run, np.zeros((1, 9, 8, 1), np.float32))
+        with pytest.raises(ValueError, match=r"\(None, 8, 8, 1\), not \(1, 9, 8, 1\)"):
+            wrong.result(timeout=60)
+        right = pool.submit(run, np.zeros((2, 8, 8, 1), np.float32))
+        assert right.result(timeout=60)["code"].shape == (2, 64)

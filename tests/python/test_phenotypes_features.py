@@ -129,7 +129,9 @@ def test_corrections_need_controls(cells: cl.Cells) -> None:
         cl.features(alone, corrected="sphered", **QUIET)
 
 
-def test_the_command_line_goes_from_cells_to_codes(tmp_path: Path) -> None:
+def test_the_command_line_goes_from_cells_to_codes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A folder of cells is opened as such by train and check, and images are none."""
     from cytoloom.cli import main
 
@@ -139,6 +141,17 @@ def test_the_command_line_goes_from_cells_to_codes(tmp_path: Path) -> None:
     cl.cells(made.images, labels=made.labels, out=folder, **how, **QUIET)
     small = ["--layers", "c2.3r_p2_d4.0l", "--iterations", "2", "--batch-size", "8", "--quiet"]
     assert main(["train", str(folder), "--task", "autoencoder", *small, "--out", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert f"Next: cytoloom cells encode {model} CELLS" in said
+    assert "calibration" not in said
+    for verb in (["predict", str(model), str(folder), "--out", str(tmp_path / "found")],
+                 ["evaluate", str(model), str(folder)], ["compare", str(model), str(model), str(folder)],
+                 ["export-model", str(model), str(tmp_path / "exported"), "--format", "onnx"],
+                 ["rank", str(folder), "--models", str(model), str(model)]):  # fmt: skip
+        assert main([*verb, "--quiet"]) == 1, verb
+        assert "one that describes cells. cytoloom cells encode gives" in capsys.readouterr().err
+    assert not (tmp_path / "found").exists()
+    assert not (tmp_path / "exported").exists()
     encode = ["cells", "encode", str(model), str(folder), "--out", str(codes), "--quiet"]
     assert main(encode) == 0
     assert feature_names(pd.read_csv(codes)) == [f"learned_{k}" for k in range(4)]

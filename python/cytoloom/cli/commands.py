@@ -39,6 +39,9 @@ def _print(result: Any, args: argparse.Namespace) -> int:
 
 def _trained(model: Any, args: argparse.Namespace) -> int:
     print(spelled(model.summary(), InOptions(args.options)))
+    if model.task.learned_of:
+        print(f"\nModel in {args.out}. Next: cytoloom cells encode {args.out} CELLS")
+        return OK
     task = "" if at_home(model.task) else f" --task {args.task}"
     print(f"\nModel in {args.out}. Next: cytoloom evaluate {args.out} DATA{task}")
     return OK

@@ -11,7 +11,7 @@ from ..errors import InvalidError, invalid
 from ..events import Work, note, said_of
 from ..messages import Argument, say
 from ..models.identity import model_sha256
-from ..models.inputs import as_model
+from ..models.inputs import image_model
 from ..models.rescale import check_rescale
 from ..prediction.blockwise.looked_through import InBlocks
 from .by_blocks import check_in_blocks, refuse_without_blocks, room_for
@@ -43,7 +43,7 @@ def compared(
     check_in_blocks(how)
     if data is None:
         raise invalid("data", expected="images with labels", received=None)
-    models = as_model(model_a, "model_a"), as_model(model_b, "model_b")
+    models = image_model(model_a, "model_a"), image_model(model_b, "model_b")
     _refuse_the_same(models)
     known = _with_unknown(given_data(data), models)
     fitting = []

@@ -25,9 +25,9 @@ from ..models.each_image import each_image
 from ..models.identity import run_of
 from ..models.inputs import (
     as_grey,
-    as_model,
     as_stacks,
     fitting_source,
+    image_model,
     same_channels,
     unlike,
 )
@@ -73,7 +73,7 @@ def score(
     check_rescale(rescale)
     check_views(views)
     check_in_blocks(how)
-    model = as_model(model)
+    model = image_model(model)
     if data is None:
         if views != 1:
             expected = "1 without images: these were scored so"

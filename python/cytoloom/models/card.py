@@ -41,6 +41,9 @@ def summary_of(model: Record) -> dict[str, str]:
         "predicts by": _engine(comparison(model)),
         "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
     }
+    if model.task.learned_of:
+        # of cells nothing is counted, and no probability is said
+        del found["calibration"], found["counts"]
     if info["interrupted"]:
         found["interrupted"] = "yes: stopped by hand before the end"
     return found

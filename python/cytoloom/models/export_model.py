@@ -66,8 +66,8 @@ def export_model(
     >>> cl.export_model("nuclei.cytoloom", "nuclei-onnx")  # doctest: +SKIP
     PosixPath('nuclei-onnx')
     """
-    from .inputs import as_model
+    from .inputs import image_model
     from .portable.export import exported
 
-    found: Path = yield from exported(as_model(model), path, format, overwrite)
+    found: Path = yield from exported(image_model(model), path, format, overwrite)
     return found

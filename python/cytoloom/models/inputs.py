@@ -17,12 +17,14 @@ from ..datasets.views import ChannelSource, GreySource
 from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..images.channels import pick_channels
-from ..messages import Argument, Setting, counted, say
+from ..messages import Argument, Either, Setting, counted, say
 
 if TYPE_CHECKING:
     from .model import Model
 
 
+ENCODES = Either("`encode`", "cl_encode()", "cytoloom cells encode")
+"""The verb for models that describe cells."""
 TAKE_SLICES = say("Pass {} to take each z slice as an image.", Setting("slices", True))
 
 
@@ -35,6 +37,25 @@ def as_model(model: Model | str | os.PathLike[str], argument: str = "model") -> 
         return model if isinstance(model, Model) else load(model)
     except InvalidError as error:
         raise error.renamed(argument, of="path") from None
+
+
+def image_model(model: Model | str | os.PathLike[str], argument: str = "model") -> Model:
+    """Return a model as `as_model` does, and refuse one that knows nothing of whole images.
+
+    Raises
+    ------
+    InvalidError
+        A model that describes cells.
+    """
+    found = as_model(model, argument)
+    if found.task.learned_of:
+        raise invalid(
+            argument,
+            expected="a model that finds something in images",
+            received="one that describes cells",
+            remedy=say("{} gives the codes of cells.", ENCODES),
+        )
+    return found
 
 
 def as_stacks(items: Sequence[Any], model: Model) -> Work[list[Any]]:

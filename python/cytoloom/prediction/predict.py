@@ -143,7 +143,7 @@ def predict(
     ...     print(name, labels.max())
     """
     from ..models.identity import run_of
-    from ..models.inputs import as_model
+    from ..models.inputs import image_model
     from ..models.turned import check_views, seen_in
     from ..storage.atomic import meant
     from ..volumes.clients import client_of, shown_by
@@ -178,7 +178,7 @@ def predict(
     check_options(rescale, out, objects, **pictures)
     check_views(views)
     check_blocks(out, block_px, workers, client, overlay, part)
-    model = as_model(model)
+    model = image_model(model)
     items = yield from items_for(model, images, channels, slices, axes, pixel_size_um, pattern)
     turned = yield from seen_in(model, views)
     share = part_of(part)

@@ -11,7 +11,7 @@ from ..errors import InvalidError, invalid
 from ..events import Work, note, said_of
 from ..messages import counted, say
 from ..models.identity import run_of
-from ..models.inputs import as_model
+from ..models.inputs import image_model
 from ..models.rescale import check_rescale
 from .collect import images_of, items_for
 from .consistency import Looked, looked_at
@@ -76,7 +76,7 @@ def named_models(models: Any) -> dict[str, Model]:
     if not several:
         received = "one" if is_path(models) or hasattr(models, "task") else models
         raise invalid("models", expected="a list of two models or more", received=received)
-    given = [as_model(one, "models") for one in _listed(models)]
+    given = [image_model(one, "models") for one in _listed(models)]
     names = [str(name) for name in models] if isinstance(models, Mapping) else _names(given)
     return dict(zip(names, given, strict=True))
 

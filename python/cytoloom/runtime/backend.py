@@ -419,11 +419,30 @@ def forget_kernels() -> None:
 
 
 def as_taken(network: Any, inputs: Any) -> Any:
-    """Return inputs by name as a network takes them: the only one of one that has one alone."""
+    """Return inputs by name as a network takes them: the only one of one that has one alone.
+
+    Raises
+    ------
+    ValueError
+        Of another shape. TensorFlow says so, too, but keeps a lock: whoever calls the same
+        function from another thread would wait for ever.
+    """
+    names = [tensor.name for tensor in network.inputs]
+    by_name = inputs if isinstance(inputs, dict) else {names[0]: inputs}
+    for tensor in network.inputs:
+        _refuse_shape(tensor, by_name[tensor.name])
     if not isinstance(inputs, dict):
         return inputs
-    names = [tensor.name for tensor in network.inputs]
     return {name: inputs[name] for name in names} if len(names) > 1 else inputs[names[0]]
+
+
+def _refuse_shape(tensor: Any, given: Any) -> None:
+    wanted, shape = tuple(tensor.shape), tuple(given.shape)
+    fits = len(shape) == len(wanted) and all(
+        w in (None, s) for w, s in zip(wanted[1:], shape[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(f"the network takes arrays of shape {wanted}, not {shape}")
 
 
 def _jax_logits(network: Any) -> Callable[[Any], Any]:

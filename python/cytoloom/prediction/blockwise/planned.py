@@ -18,7 +18,7 @@ from ...errors import InvalidError, invalid
 from ...events import Event, Work
 from ...images.ome_zarr_write import LabelsWriter, need_zarr
 from ...messages import counted
-from ...models.inputs import as_model, fitting_source
+from ...models.inputs import fitting_source, image_model
 from ...models.rescale import factors_for
 from ...training.recipe import Reason, as_table, as_text
 from ...volumes.blocks import Blocks, Box
@@ -93,7 +93,7 @@ class _Tried:
 def planned_volume(model: Any, data: Any) -> Work[VolumePlan]:
     """Find objects in three blocks of an image, and say what all of it will take."""
     need_zarr()
-    model = as_model(model)
+    model = image_model(model)
     try:
         items = yield from items_for(model, data)
     except InvalidError as error:
