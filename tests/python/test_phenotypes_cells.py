@@ -294,3 +294,27 @@ def test_the_real_plate(real_data: Path) -> None:
     assert not known.problems
     assert known.rows["A01"]["control"] == "negative"
     assert known.rows["G12"]["concentration"] == 0
+
+
+def test_columns_of_a_plate_are_no_features_and_are_never_overwritten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = cl.simulate.screen({"drug": ("condensed", 1.0, 1.0, 2)}, controls=4, count=8)
+    dim = made.plate.assign(
+        intensity_lamp=range(len(made.plate)), shape_of_well="round", row="A", score=7, cluster="x"
+    )
+    cells = cl.cells(made.images, labels=made.labels, plate=dim, controls="negative", size_px=24)
+    said = capsys.readouterr().err
+    assert "intensity_lamp comes along as intensity_lamp_given" in said
+    assert {"intensity_lamp_given", "shape_of_well_given"} <= set(cells.table)
+    features = cl.features(cells, kinds=("shape", "intensity"), progress=False)
+    found = cl.novelty(features, controls="negative", progress=False)
+    assert not [name for name in found.features if name.endswith("_given")]
+    assert set(found.cells["score_given"]) == {7}
+    assert set(found.cells["cluster_given"]) == {"x"}
+    assert found.cells["score"].nunique() > 8
+    near = cl.similar(features, [0], n=3, progress=False)
+    assert set(near["row_given"]) == {"A"}
+    assert near["row"].dtype.kind == "i"
+    with pytest.raises(cl.InvalidError, match=r"numbers in columns of features.*shape_of_well"):
+        cl.similar(features.assign(shape_of_well="round"), [0], progress=False)

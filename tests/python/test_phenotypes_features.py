@@ -145,7 +145,8 @@ def test_the_command_line_goes_from_cells_to_codes(
     assert f"Next: cytoloom cells encode {model} CELLS" in said
     assert "calibration" not in said
     for verb in (["predict", str(model), str(folder), "--out", str(tmp_path / "found")],
-                 ["evaluate", str(model), str(folder)], ["compare", str(model), str(model), str(folder)],
+                 ["evaluate", str(model), str(folder)],
+                 ["compare", str(model), str(model), str(folder)],
                  ["export-model", str(model), str(tmp_path / "exported"), "--format", "onnx"],
                  ["rank", str(folder), "--models", str(model), str(model)]):  # fmt: skip
         assert main([*verb, "--quiet"]) == 1, verb

@@ -154,3 +154,24 @@ def test_tables_are_written_whole(tmp_path: Path) -> None:
     assert names >= {"by_well.csv", "well_quality.csv", "well_doses.csv", "well_replicates.csv"}
     again = pd.read_csv(tmp_path / "w" / "by_well.csv")
     assert np.allclose(again["shape_area_px_z"], found.wells["shape_area_px_z"])
+
+
+def test_codes_that_are_copies_of_random_ones_do_not_pay() -> None:
+    rng = np.random.default_rng(3)
+    rows = []
+    for k in range(24):
+        shift = 0.6 * (k >= 12)
+        for _ in range(30):
+            values = rng.normal(size=4)
+            rows.append((f"{'AB'[k >= 12]}{k % 12 + 1:02d}", "pos" if k >= 12 else "neg",
+                         values[0] + shift, values[1], values[2] + shift, values[3]))  # fmt: skip
+    names = ["well", "control", "shape_area_px", "shape_solidity", "random_0", "random_1"]
+    table = pd.DataFrame(rows, columns=names)
+    same = table.assign(learned_0=table["random_0"], learned_1=table["random_1"])
+    found = cl.compare_features(same, controls="neg", positives="pos", progress=False)
+    kinds = found.table.set_index("features")["auroc"]
+    assert kinds["measured + learned"] == pytest.approx(kinds["measured + random"])
+    assert "Learning made no difference that shows" in found.words
+    better = same.assign(learned_0=same["learned_0"] + 2 * (same["control"] == "pos"))
+    found = cl.compare_features(better, controls="neg", positives="pos", progress=False)
+    assert "Learning paid" in found.words

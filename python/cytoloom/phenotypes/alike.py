@@ -16,7 +16,7 @@ from ..storage.atomic import told
 from ..storage.tables import write_parquet, write_table
 from .detectors import Scaler
 from .galleries import KEYS, checked_count
-from .named import refuse_no_features
+from .named import kept_beside, refuse_no_features
 from .outputs import free_file
 from .search import read_features
 
@@ -47,7 +47,9 @@ def nearest(
     away = np.where(np.isnan(away), np.inf, away)
     order = np.argsort(away, kind="stable")
     order = order[~np.isin(order, own)][:n]
-    known = table.drop(columns=names).iloc[order]
+    known, said = kept_beside(table.drop(columns=names).iloc[order], ("row", "distance"))
+    for text in said:
+        yield note(text)
     found = known.assign(row=order, distance=away[order]).reset_index(drop=True)
     if path is not None:
         with told(path):

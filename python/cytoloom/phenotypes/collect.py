@@ -30,6 +30,7 @@ from .gathered import Cells, Scaled, padded, refuse_mixed, size_of
 from .illumination import Field, evened
 from .kept import FILES, write_cells
 from .load_data import is_load_data, sources_of
+from .named import GIVEN, is_feature
 from .ome_plates import own_labels
 from .plate import KEYS, known_of
 from .positions import positions_of
@@ -170,6 +171,10 @@ def gathered(asked: Asked) -> Work[Cells]:
     for text in wells.notes:
         yield note(text)
     table = _together(found, wells.rows)
+    odd = sorted({name for row in wells.rows.values() for name in row if is_feature(name)})
+    if odd:
+        told = ", ".join(f"{name} comes along as {name}{GIVEN}" for name in odd)
+        yield note(f"Called as features are, but of the plate's table: {told}.")
     cut, why = _cut(found, table, asked)
     if why:
         yield note(why)
@@ -294,7 +299,9 @@ def _together(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFr
     for item in found.items:
         own = found.tables[item.id].copy()
         for name, value in beside(own.columns, rows[item.id]).items():
-            own[name] = [value] * len(own)
+            # what a plate's table says is no feature, whatever it is called
+            new = f"{name}{GIVEN}" if is_feature(name) else name
+            own[new] = [value] * len(own)
         parts.append(own)
     table = pd.concat([one for one in parts if len(one)] or parts, ignore_index=True)
     if table.empty:

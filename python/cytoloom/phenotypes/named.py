@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..datasets.listing import some
@@ -16,6 +17,9 @@ KINDS = ("shape", "intensity", "texture", "random", "learned")
 """Of features, by what their names begin with; those of frozen networks begin with it, too."""
 FROM_TABLE = ("area_px", "perimeter_px", "major_axis_px", "middle_axis_px", "minor_axis_px",
               "eccentricity", "solidity")  # fmt: skip
+GIVEN = "_given"
+"""Behind the name of a column of somebody's table that is called as one of ours."""
+_STARTS = tuple(f"{kind}_" for kind in (*KINDS, "frozen"))
 MODEL = "encoder"
 """The column that says by which model learned features are."""
 ABOUT = ("plate", "well", "site", "image", "object", "frame", "class")
@@ -44,8 +48,45 @@ def feature_names(table: pd.DataFrame) -> list[str]:
     >>> feature_names(pd.DataFrame({"well": ["A01"], "shape_area_px": [3.0]}))
     ['shape_area_px']
     """
-    starts = tuple(f"{kind}_" for kind in (*KINDS, "frozen"))
-    return [name for name in map(str, table.columns) if name.startswith(starts)]
+    return [name for name in map(str, table.columns) if is_feature(name)]
+
+
+def is_feature(name: str) -> bool:
+    """Whether a column is of a feature, by its name; what a plate's table said is none.
+
+    Examples
+    --------
+    >>> is_feature("intensity_mean_dna"), is_feature("intensity_of_lamp_given")
+    (True, False)
+    """
+    return name.startswith(_STARTS) and not name.endswith(GIVEN)
+
+
+def kept_beside(table: pd.DataFrame, made: Iterable[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Keep columns that are called as ones that are made, with ``_given`` behind their names.
+
+    Returns
+    -------
+    (DataFrame, list of str)
+        The table, and what was called otherwise, in a sentence where anything was.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> kept, said = kept_beside(pd.DataFrame({"row": ["A"], "well": ["A01"]}), ["row"])
+    >>> list(kept), said
+    (['row_given', 'well'], ['The column row of the table comes along as row_given.'])
+    """
+    new: dict[str, str] = {}
+    for name in made:
+        if name in table:
+            new[name] = f"{name}{GIVEN}"
+            while new[name] in table:
+                new[name] += GIVEN
+    if not new:
+        return table, []
+    told = ", ".join(f"{old} of the table comes along as {one}" for old, one in new.items())
+    return table.rename(columns=new), [f"The column {told}."]
 
 
 def refuse_no_features(table: pd.DataFrame) -> list[str]:
@@ -56,4 +97,8 @@ def refuse_no_features(table: pd.DataFrame) -> list[str]:
             "a table of features: columns whose names begin with shape_, intensity_, learned_"
         )
         raise invalid("features", expected=expected, received=some(list(map(str, table.columns))))
+    words = [name for name in names if table[name].dtype.kind not in "fiub"]
+    if words:
+        raise invalid("features", expected="numbers in columns of features",
+                      received=f"other values in {some(words)}")  # fmt: skip
     return names

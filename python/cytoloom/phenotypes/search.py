@@ -26,7 +26,7 @@ from .fitted import Fitted, drift_words
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
 from .kept import as_cells
-from .named import MODEL, feature_names, refuse_no_features
+from .named import GIVEN, MODEL, feature_names, kept_beside, refuse_no_features
 from .pictures import order
 from .placed import placed
 from .position import position_words
@@ -106,9 +106,13 @@ def unlike(
     left = table.drop(
         columns=[name for name in names if name in used or name in feature_names(table)]
     )
-    cells = left.assign(
-        is_control=own, score=scores, outlier=outlier, **placed(values, outlier, seed)
-    )
+    made = {"is_control": own, "score": scores, "outlier": outlier,
+            **placed(values, outlier, seed)}  # fmt: skip
+    left, renamed = kept_beside(left, made)
+    for text in renamed:
+        yield note(text)
+    by = f"{by}{GIVEN}" if by in made else by
+    cells = left.assign(**made)
     yield Event("progress", "comparing wells", 1, 2)
     of_wells = by_well(cells, units, own, by)
     hits, words = ranked(of_wells, by, seed)
