@@ -231,14 +231,16 @@ as.data.frame.cl_tracks <- function(x, row.names = NULL, optional = FALSE, ...) 
 
 #' @rdname cl_tracks
 #' @export
-cl_filtered <- function(x, max_error = 0.01) {
+cl_filtered <- function(x, max_error = 0.01, ...) {
+  no_dots(...)
   need_probability(max_error, "max_error")
   as_tracks(call_python("tracks_filtered", tracks = plain_tracks(x), max_error = max_error))
 }
 
 #' @rdname cl_tracks
 #' @export
-cl_links_to_review <- function(x, limit = 0.01) {
+cl_links_to_review <- function(x, limit = 0.01, ...) {
+  no_dots(...)
   need_probability(limit, "limit")
   found <- call_python("tracks_to_review", tracks = plain_tracks(x), limit = limit)
   found$right <- as.character(found$right)
@@ -252,7 +254,8 @@ need_probability <- function(value, argument) {
 
 #' @rdname cl_tracks
 #' @export
-cl_tree <- function(x, cell) {
+cl_tree <- function(x, cell, ...) {
+  no_dots(...)
   need_tracks(x)
   tracks <- x$tracks
   known <- is.numeric(cell) && length(cell) == 1 && cell %in% tracks$track
@@ -374,6 +377,7 @@ draw_errors <- function(x, ...) {
 #' Cell cycles, for curves of survival
 #'
 #' @param x From [cl_track()] or [cl_read_tracks()].
+#' @param ... Must be empty.
 #' @return A data frame, a row per track: recording, track, parent; begin and end in frames, halfway
 #'   between the last frame of the mother and the first of a daughter; frames, the time between
 #'   these, and hours, where the time between frames is known; event, 1 where the cell divided, 0
@@ -384,7 +388,8 @@ draw_errors <- function(x, ...) {
 #' @examplesIf cl_available()
 #' movie <- cl_simulate(kind = "culture", frames = 8, shape = c(96, 96), count = 4, seed = 2)
 #' cl_cell_cycles(cl_track(NULL, movie$labels, minutes_per_frame = 10))
-cl_cell_cycles <- function(x) {
+cl_cell_cycles <- function(x, ...) {
+  no_dots(...)
   need_tracks(x)
   tracks <- x$tracks
   mother <- match(tracks$parent, tracks$track)
@@ -405,6 +410,7 @@ cl_cell_cycles <- function(x) {
 #' Tracks as celltrackR takes them
 #'
 #' @param x From [cl_track()] or [cl_read_tracks()].
+#' @param ... Must be empty.
 #' @return A data frame with columns id (the track), t (minutes, or frames where the time between
 #'   them is not known), x, y and in 3-D z (in micrometres, or pixels where their size is not
 #'   known), sorted by id and t: `celltrackR::as.tracks(cl_celltrackr(x))`.
@@ -412,7 +418,8 @@ cl_cell_cycles <- function(x) {
 #' @examplesIf cl_available()
 #' table <- data.frame(frame = c(0, 1), y = c(5, 6), x = c(5, 7))
 #' cl_celltrackr(cl_track(NULL, table))
-cl_celltrackr <- function(x) {
+cl_celltrackr <- function(x, ...) {
+  no_dots(...)
   need_tracks(x)
   own <- x$positions[!is.na(x$positions$track), ]
   own <- own[order(own$track, own$frame), ]

@@ -97,7 +97,7 @@ test_that("simulated images are indexed as matrices and repeat with the seed", {
   expect_error(cl_simulate(optics = list(foton = 5)), "a list of settings: blur_px, photons")
   expect_error(cl_simulate(optics = list(photons = NaN)), "`photons`. Expected a finite number")
   expect_error(cl_simulate(optics = 3), "a list of settings")
-  expect_error(cl_simulate(kind = "stars"), "Expected nuclei, cells, nuclei_3d or screen")
+  expect_error(cl_simulate(kind = "stars"), "Expected nuclei, cells, .* culture or embryo")
   expect_error(cl_simulate(cont = 3), "Invalid `cont`. Expected a setting of nuclei: .*count")
   expect_error(cl_simulate(tempfile(), shape = 1), "Unused argument: `shape`")
 })
