@@ -185,7 +185,7 @@ def test_positions_of_cellprofiler_are_recognised(tmp_path: Path) -> None:
     file = tmp_path / "Nuclei.csv"
     file.write_text(
         "ImageNumber,ObjectNumber,Location_Center_X,Location_Center_Y,Intensity\n"
-        "1,1,5.5,10,0.1\n1,2,30,12.25,0.2\n2,1,7,8,0.3\n2,2,400,8,0.4\n3,1,5,5,1\n"
+        "1,1,5.5,10,0.1\n1,2,30,12.25,0.2\n2,1,7,8,0.3\n2,2,400,8,0.4\n"
     )
     cells = cl.cells(images("a", "b"), positions=file, size_px=8, **QUIET)
     assert cells.table[["image", "object"]].values.tolist() == [["a", 1], ["a", 2], ["b", 1]]
@@ -195,6 +195,33 @@ def test_positions_of_cellprofiler_are_recognised(tmp_path: Path) -> None:
     rows, crops = zip(*cells.crops(), strict=True)
     assert [len(one) for one in rows] == [2, 1]
     assert crops[0].shape == (2, 8, 8, 1)
+
+
+def test_numbers_of_images_are_those_of_the_table_of_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        cl.images.write_labels(tmp_path / f"{name}.tif", images(name)[name])
+    where = {"ImageNumber": [1, 2], "Location_Center_X": [9, 20], "Location_Center_Y": [9, 9]}
+    table = pd.DataFrame({"ImageNumber": [1, 2], "FileName_DNA": ["b.tif", "a.tif"],
+                          "Metadata_Well": ["B01", "A01"]})  # fmt: skip
+    cells = cl.cells(tmp_path, positions=where, plate=table, size_px=8, **QUIET)
+    assert dict(zip(cells.table["image"], cells.table["centroid_x"], strict=True)) == {
+        "b": 9, "a": 20,
+    }  # fmt: skip
+    table.to_csv(tmp_path / "Image.csv", index=False)
+    again = cl.cells(
+        [tmp_path / "a.tif", tmp_path / "b.tif"], positions=where,
+        plate=tmp_path / "Image.csv", size_px=8, **QUIET,
+    )  # fmt: skip
+    assert again.table["well"].tolist() == cells.table["well"].tolist()
+    # without such a table they are said, and have to be all
+    plain = cl.cells([tmp_path / "a.tif", tmp_path / "b.tif"], positions=where, size_px=8)
+    assert "in the order of the images: 1 is a, 2 is b" in capsys.readouterr().err
+    assert plain.table["image"].tolist() == ["a", "b"]
+    for odd in ([0, 1], [2, 3]):
+        with pytest.raises(cl.InvalidError, match=r"from 1 to 2.*numbers from"):
+            cl.cells(images("a", "b"), positions={**where, "ImageNumber": odd}, size_px=8, **QUIET)
 
 
 def test_positions_in_micrometres_are_divided_by_the_pixel_size() -> None:

@@ -29,7 +29,7 @@ from .crops import Cut, Others
 from .gathered import Cells, Scaled, padded, refuse_mixed, size_of
 from .illumination import Field, evened
 from .kept import FILES, write_cells
-from .load_data import is_load_data, sources_of
+from .load_data import is_load_data, numbered_files, sources_of
 from .named import GIVEN, is_feature
 from .ome_plates import own_labels
 from .plate import KEYS, known_of
@@ -268,7 +268,8 @@ def _placed(asked: Asked, even: Even) -> Work[_Found]:
     for text in given.notes:
         yield note(text)
     items = yield from even(_sized(given.items, asked.settings["pixel_size_um"]))
-    found = positions_of(items, asked.positions, asked.columns)
+    numbered = numbered_files(asked.plate)
+    found = positions_of(items, asked.positions, asked.columns, numbered)
     for text in found.problems:
         yield warn(text)
     for text in found.notes:

@@ -57,6 +57,34 @@ def is_load_data(images: Any) -> bool:
     return path.is_file() and any(map(_FILE.fullmatch, map(str, read_spreadsheet(path).columns)))
 
 
+def numbered_files(plate: Any) -> dict[int, list[str]]:
+    """Return the files of each number of an image, where a table has both.
+
+    Examples
+    --------
+    >>> numbered_files({"ImageNumber": [1, 2], "FileName_DNA": ["b.tif", "a.tif"]})
+    {1: ['b.tif'], 2: ['a.tif']}
+    """
+    table = plate
+    if is_file(plate):
+        path = Path(plate).expanduser()
+        if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+            return {}
+        table = read_spreadsheet(path)
+    elif plate is None:
+        return {}
+    import pandas as pd
+
+    table = pd.DataFrame(table)
+    number = next((c for c in table if str(c).lower() in ("imagenumber", "image_number")), None)
+    if number is None:
+        return {}
+    numbers = pd.to_numeric(table[number], errors="coerce")
+    rows = table.to_dict("records")
+    return {int(n): list(files_in(row).values())
+            for n, row in zip(numbers, rows, strict=True) if n == n and files_in(row)}  # fmt: skip
+
+
 def sources_of(path: Any, settings: Mapping[str, Any]) -> dict[str, Source]:
     """Return the images that such a table names; files of a row are channels of one.
 

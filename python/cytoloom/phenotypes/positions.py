@@ -60,7 +60,10 @@ class Positions:
 
 
 def positions_of(
-    items: Sequence[Item], table: Any, columns: Mapping[str, str] | None = None
+    items: Sequence[Item],
+    table: Any,
+    columns: Mapping[str, str] | None = None,
+    numbered: Mapping[int, Sequence[str]] | None = None,
 ) -> Positions:
     """Read where the cells of images are.
 
@@ -74,6 +77,8 @@ def positions_of(
         the numbers from 1 of CellProfiler, in their order.
     columns : dict of str to str, optional
         What x, y, z, image, object and frame are called there, where they are not recognised.
+    numbered : dict of int to sequence of str, optional
+        The files of each number of an image, where a table says them.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def positions_of(
     given = {name: frame[own] for name, own in names.items()}
     spatial = np.stack([_numbers(given[a]) for a in "zyx"[-ndim:]], axis=1)
     whole = np.isfinite(spatial).all(axis=1)
-    of = _images(items, given.get("image"), len(frame))
+    of, told = _images(items, given.get("image"), len(frame), numbered or {})
     rest = frame[[c for c in frame.columns if c not in names.values()]]
     tables, outside = {}, 0
     for item in items:
@@ -123,6 +128,7 @@ def positions_of(
     problems += [f"{counted(outside, 'position')} outside of the image"] if outside else []
     said = ", ".join(f"{own} ({name})" for name, own in names.items() if own != name)
     notes = [f"columns of the positions: {said}"] if said else []
+    notes += told
     return Positions(tables, tuple(notes), tuple(problems))
 
 
@@ -195,22 +201,51 @@ def _numbers(column: Any) -> np.ndarray:
     return np.asarray(pd.to_numeric(column, errors="coerce"), float)
 
 
-def _images(items: Sequence[Item], column: Any, rows: int) -> list[str | None]:
-    """Return the id of the image of each row; None where it has none."""
+def _images(
+    items: Sequence[Item], column: Any, rows: int, numbered: Mapping[int, Sequence[str]]
+) -> tuple[list[str | None], list[str]]:
+    """Return the id of the image of each row, None where it has none, and what was taken so."""
     if column is None:
-        return [items[0].id] * rows
-    names = {
-        bare(str(getattr(i.image, "path", i.id)).replace("\\", "/").split("/")[-1]): i.id
-        for i in items
-    }
+        return [items[0].id] * rows, []
+    names = {_last(path): i.id for i in items for path in _files_of(i)}
     names |= {item.id: item.id for item in items}
-    texts = [bare(re.split(r"[/\\]", str(one).strip())[-1]) for one in column]
-    found = [names.get(text) for text in texts]
+    found = [names.get(_last(str(one).strip())) for one in column]
     if any(found):
-        return found
+        return found, []
     numbers = _numbers(column)
-    whole = np.isfinite(numbers) & (numbers % 1 == 0) & (numbers >= 1) & (numbers <= len(items))
-    return [items[int(n) - 1].id if ok else None for n, ok in zip(numbers, whole, strict=True)]
+    whole = np.isfinite(numbers) & (numbers % 1 == 0)
+    if numbered:
+        by = {n: names.get(_last(file)) for n, files in numbered.items() for file in files}
+        if any(by.values()):
+            return [
+                by.get(int(n)) if ok else None for n, ok in zip(numbers, whole, strict=True)
+            ], []
+    present = sorted(set(numbers[whole].astype(int).tolist()))
+    if not present:
+        return found, []
+    if present[0] < 1 or present[-1] > len(items):
+        raise invalid(
+            "positions",
+            expected=f"numbers of images from 1 to {len(items)}, in the order of the images",
+            received=f"numbers from {present[0]} to {present[-1]}",
+            remedy=say("Give CellProfiler's table of images as {}, or call images by their names.",
+                       Argument("plate")),
+        )  # fmt: skip
+    ends = f"1 is {items[0].id}, {len(items)} is {items[-1].id}"
+    several = len(items) > 1
+    said = [f"numbers of images are taken in the order of the images: {ends}"] if several else []
+    return [items[int(n) - 1].id if ok else None
+            for n, ok in zip(numbers, whole, strict=True)], said  # fmt: skip
+
+
+def _last(path: str) -> str:
+    return bare(re.split(r"[/\\]", path)[-1])
+
+
+def _files_of(item: Item) -> list[str]:
+    """Return the files of an image; of one in memory its name."""
+    paths = getattr(item.image, "paths", None) or [getattr(item.image, "path", None)]
+    return [str(path) for path in paths if path is not None] or [item.id]
 
 
 def _unit(item: Item, names: Sequence[str]) -> np.ndarray:
