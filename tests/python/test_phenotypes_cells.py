@@ -181,6 +181,18 @@ def test_controls_that_are_none_are_told_with_what_there_is() -> None:
         controls_of(table, [])
 
 
+def test_controls_are_several_words_in_one_text_and_unknown_wells_are_named() -> None:
+    table = pd.DataFrame({"well": ["A01", "A02", "B01", "B02"],
+                          "treatment": ["DMSO", "water", "a,b", "drug"]})  # fmt: skip
+    assert controls_of(table, "A01,B2").tolist() == [True, False, False, True]
+    assert controls_of(table, "DMSO, water").tolist() == [True, True, False, False]
+    assert controls_of(table, "a,b").tolist() == [False, False, True, False]
+    assert controls_of(table, "treatment=DMSO,water").tolist() == [True, True, False, False]
+    assert controls_of(table, "treatment=a,b").tolist() == [False, False, True, False]
+    with pytest.raises(cl.InvalidError, match=r"wells of the table.*H12, of which there is no"):
+        controls_of(table, ["A01", "H12"])
+
+
 def test_positions_of_cellprofiler_are_recognised(tmp_path: Path) -> None:
     file = tmp_path / "Nuclei.csv"
     file.write_text(

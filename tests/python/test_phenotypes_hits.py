@@ -208,3 +208,20 @@ def test_tables_are_written_and_not_over_others(tmp_path: Path) -> None:
     with pytest.raises(cl.InvalidError, match="overwrite"):
         cl.novelty(table, controls="DMSO", out=tmp_path / "found", **QUIET)
     cl.novelty(table, controls="DMSO", out=tmp_path / "found", overwrite=True, **QUIET)
+
+
+def test_few_control_cells_and_single_wells_promise_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(0)
+    wells = [f"A{k:02d}" for k in range(1, 9)]
+    names = [f"shape_{k}" for k in range(12)]
+    table = pd.DataFrame(rng.normal(size=(8, 12)), columns=names)
+    table = table.assign(well=wells, treatment=["DMSO"] * 5 + ["one", "two", "two"])
+    found = cl.novelty(table, controls="DMSO", progress=False)
+    assert "5 control cells for 12 features" in capsys.readouterr().err
+    hits = found.hits.set_index("treatment")
+    assert np.isnan(hits.loc["one", ["low", "high"]].astype(float)).all()
+    known = hits["low"].notna()
+    assert (hits.loc[known, "low"] >= -1).all()
+    assert (hits.loc[known, "high"] <= 1).all()

@@ -285,3 +285,21 @@ def test_cellcognitions_table_of_positions(tmp_path: Path) -> None:
         "treatment": "INCENP", "sirna": "s7424", "group": "target",
     }  # fmt: skip
     assert notes == ["columns of the plate's table: Gene Symbol (treatment), siRNA ID (sirna)"]
+
+
+def test_plates_are_those_whose_words_stand_in_names_of_images() -> None:
+    rng = np.random.default_rng(0)
+    names = ["p1_A01", "p1_A02", "p2_A01", "p2_A02"]
+    images = {name: rng.integers(0, 200, (40, 40), np.uint8) for name in names}
+    labels = np.zeros((40, 40), np.uint8)
+    labels[10:20, 10:20] = 1
+    table = pd.DataFrame({"plate": ["p1", "p1", "p2", "p2"], "well": ["A1", "A2"] * 2,
+                          "treatment": ["a", "b", "c", "d"]})  # fmt: skip
+    cells = cl.cells(images, labels=dict.fromkeys(names, labels), plate=table, size_px=16,
+                     progress=False)  # fmt: skip
+    assert cells.table["treatment"].tolist() == ["a", "b", "c", "d"]
+    assert cells.table["plate"].tolist() == ["p1", "p1", "p2", "p2"]
+    # a word within another one is none
+    odd = {f"{name.replace('p1', 'p10').replace('p2', 'p20')}": one for name, one in images.items()}
+    with pytest.raises(cl.InvalidError, match="let names of images have the table's words"):
+        cl.cells(odd, labels=dict.fromkeys(odd, labels), plate=table, size_px=16, progress=False)

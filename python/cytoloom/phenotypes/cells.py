@@ -67,7 +67,8 @@ def cells(
         of others wells are read from names of images where all have one.
     controls : str, list of str or dict, optional
         Which cells are negative controls: the word for them in the column control, group,
-        treatment or type; wells; or columns with their words.
+        treatment or type; wells; or columns with their words. In one text ``"A01,B12"`` and
+        ``"treatment=DMSO"`` are these, too.
     scaled : {"plate", "image", "controls"}, default "plate"
         Over what intensities are scaled alike: the images of a plate; each image by itself, which
         takes away that a treatment makes all of it brighter; the controls of a plate.

@@ -27,8 +27,8 @@ def effect(treated: Floats, controls: Floats, level: float = 0.95) -> tuple[floa
     Returns
     -------
     (float, float, float)
-        Difference, low and high: Welch's t interval; of a single treated well one whose spread is
-        that of the controls. NaN where there is one control well, or none.
+        Difference, low and high: Welch's t interval. NaN where there is one well of either, or all
+        wells are alike: nothing then says how far others would be off.
 
     Examples
     --------
@@ -41,17 +41,14 @@ def effect(treated: Floats, controls: Floats, level: float = 0.95) -> tuple[floa
     difference = (
         float(treated.mean() - controls.mean()) if len(treated) and len(controls) else math.nan
     )
-    if len(controls) < 2 or not len(treated):
+    if len(controls) < 2 or len(treated) < 2:
         return difference, math.nan, math.nan
-    own = controls.var(ddof=1) / len(controls)
-    if len(treated) < 2:
-        error, df = math.sqrt(controls.var(ddof=1) * (1 + 1 / len(controls))), len(controls) - 1.0
-    else:
-        other = treated.var(ddof=1) / len(treated)
-        error = math.sqrt(own + other)
-        parts = other**2 / (len(treated) - 1) + own**2 / (len(controls) - 1)
-        df = (own + other) ** 2 / parts if parts > 0 else math.inf
-    half = error * float(stats.t.ppf(0.5 + level / 2, df)) if error > 0 else 0.0
+    own, other = (one.var(ddof=1) / len(one) for one in (controls, treated))
+    error = math.sqrt(own + other)
+    if error == 0:
+        return difference, math.nan, math.nan
+    parts = other**2 / (len(treated) - 1) + own**2 / (len(controls) - 1)
+    half = error * float(stats.t.ppf(0.5 + level / 2, (own + other) ** 2 / parts))
     return difference, difference - half, difference + half
 
 

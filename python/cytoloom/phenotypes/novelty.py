@@ -36,7 +36,8 @@ def novelty(
         what was done there; CSV or Parquet.
     controls : str, list of str or dict
         Which cells are negative controls: the word for them in the column control, group,
-        treatment or type; wells; or columns with their words. Several wells of each plate.
+        treatment or type; wells; or columns with their words. In one text ``"A01,B12"`` and
+        ``"treatment=DMSO"`` are these, too. Several wells of each plate.
     method : str, default "mahalanobis"
         "mahalanobis" (standardised, principal components, covariance shrunk by Ledoit and Wolf),
         "one-class-svm", "isolation-forest", "lof", "gmm", "kde", or "reconstruction": the

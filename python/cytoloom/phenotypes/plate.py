@@ -330,6 +330,7 @@ def _joined(
     by_image = bool(lost) or any(row.get("image") is not None for row in rows)
     keys = ["image"] if by_image else [k for k in KEYS if any(r.get(k) is not None for r in rows)]
     if not by_image:
+        own = _with_plates(items, own, rows)
         keys = [k for k in keys if any(own[i.id].get(k) is not None for i in items) or k == "well"]
     table: dict[tuple[str, ...], Row] = {}
     twice: list[str] = []
@@ -343,7 +344,7 @@ def _joined(
         if told and not by_image:
             remedy = (
                 f"The table has {' and '.join(told)}, which the images do not tell: give it a "
-                'column image, or name images by a pattern such as "{plate}_{well}_s{site}".'
+                "column image, or let names of images have the table's words for these in them."
             )
         expected = f"one row for each {', '.join(keys)}"
         received = f"several of {', '.join(twice[:3])}"
@@ -369,6 +370,28 @@ def _joined(
     both = [f"rows without image: {some(rest)}"] if rest else []
     both += [f"images without row: {some(lonely)}"] if lonely else []
     return found, [f"of the plate's table, {'; '.join(both)}"] if both else []
+
+
+def _with_plates(
+    items: Sequence[Item], own: Mapping[str, Row], rows: Sequence[Row]
+) -> Mapping[str, Row]:
+    """Take plates from names of images that have the table's words for them in them.
+
+    Where there are several plates, images tell none, and each name has the word of exactly one.
+    """
+    words = {str(row["plate"]) for row in rows if row.get("plate") is not None}
+    if len(words) < 2 or any(own[item.id].get("plate") is not None for item in items):
+        return own
+    parts = {word: re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])") for word in words}
+    found = {
+        item.id: [word for word, part in parts.items()
+                  if any(part.search(name) for name in _names(item, 1))]
+        for item in items
+    }  # fmt: skip
+    if any(len(one) != 1 for one in found.values()):
+        return own
+    return {name: {**row, "plate": found[name][0]} if name in found else row
+            for name, row in own.items()}  # fmt: skip
 
 
 def _key(row: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:

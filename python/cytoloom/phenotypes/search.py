@@ -96,6 +96,12 @@ def unlike(
     values, used, dropped = scaled_by_plate(table, names, own)
     for text in dropped:
         yield warn(text)
+    if earlier is None and method != "reconstruction" and int(own.sum()) < len(used):
+        yield warn(
+            f"{counted(int(own.sum()), 'control cell')} for {counted(len(used), 'feature')}: what "
+            "usual cells look like is hardly known, and shares of outliers say little. More "
+            "control cells, or fewer features, would help."
+        )  # fmt: skip
     yield Event("progress", "scoring the cells", 0, 2)
     if earlier is None:
         scores, fitted = _scored(method, values, used, own, units, rate, seed, model)
@@ -299,6 +305,8 @@ def ranked(wells: pd.DataFrame, by: str, seed: int) -> tuple[pd.DataFrame, str]:
         among = controls[controls["plate"] == own["plate"].iloc[0]] if several else controls
         treated, other = own["outliers"].to_numpy(), among["outliers"].to_numpy()
         difference, low, high = effect(treated, other)
+        # of shares
+        low, high = max(low, -1.0) if low == low else low, min(high, 1.0) if high == high else high
         least.append(smallest_p(len(treated), len(other)))
         named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         rows.append({

@@ -30,7 +30,7 @@ def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> N
     controls : str, list of str or dict
         The word for controls in the first of the columns control, group, treatment or type that
         has it; wells, such as ``["A01", "B12"]``; or columns with their words,
-        ``{"treatment": ["DMSO", "water"]}``.
+        ``{"treatment": ["DMSO", "water"]}``. In one text ``"A01,B12"`` and ``"treatment=DMSO"``.
     name : str, default "controls"
         What the argument is called.
 
@@ -50,6 +50,8 @@ def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> N
     >>> controls_of(cells, "neg").tolist(), controls_of(cells, ["b2"]).tolist()
     ([True, True, False], [False, False, True])
     """
+    if isinstance(controls, str):
+        controls = _in_words(table, controls)
     if isinstance(controls, Mapping):
         return _by_columns(table, controls, name)
     words = [str(one) for one in ([controls] if isinstance(controls, str) else controls or ())]
@@ -58,6 +60,11 @@ def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> N
     wells = [well_of(word) for word in words]
     if all(wells) and "well" in table:
         found = table["well"].isin(wells)
+        lost = [word for word, well in zip(words, wells, strict=True)
+                if not table["well"].eq(well).any()]  # fmt: skip
+        if lost and found.any():
+            raise invalid(name, expected="wells of the table", remedy="Leave them out.",
+                          received=f"{', '.join(lost[:5])}, of which there is no cell")  # fmt: skip
         if found.any():
             return np.asarray(found, bool)
     for column in (one for one in ABOUT if one in table):
@@ -69,6 +76,28 @@ def controls_of(table: pd.DataFrame, controls: Any, name: str = "controls") -> N
         f"{', '.join(words)}, and no column {', '.join(ABOUT)}"
     )  # fmt: skip
     raise invalid(name, expected=_EXPECTED, received=got)
+
+
+def _in_words(table: pd.DataFrame, text: str) -> Any:
+    """Return what one text stands for, as a command line has it: several words, or columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cells = pd.DataFrame({"well": ["A01"], "treatment": ["DMSO, 1 %"]})
+    >>> _in_words(cells, "DMSO, 1 %"), _in_words(cells, "A01,A02")
+    ('DMSO, 1 %', ['A01', 'A02'])
+    >>> _in_words(cells, "treatment=DMSO,water")
+    {'treatment': ['DMSO', 'water']}
+    """
+    if any((table[column].astype(str) == text).any() for column in ABOUT if column in table):
+        return text
+    column, sign, words = text.partition("=")
+    if sign and column.strip() in table:
+        whole = (table[column.strip()].astype(str) == words).any()
+        own = [words] if whole else [word.strip() for word in words.split(",")]
+        return {column.strip(): own}
+    return [word.strip() for word in text.split(",") if word.strip()] if "," in text else text
 
 
 def given_controls(table: pd.DataFrame, controls: Any, name: str = "controls") -> NDArray[np.bool_]:
