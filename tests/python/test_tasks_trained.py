@@ -32,7 +32,7 @@ def model(image):
         pair,
         task=AllTogether(classes=False),
         validation=pair,
-        network=cl.UNet(filters=32, depth=1, stem_stride=1),
+        network=cl.UNet(filters=48, depth=1, stem_stride=1),
         trainer=trainer,
         progress=False,
     )

@@ -41,7 +41,7 @@ def call(name: str, arguments: Plain) -> Plain:
     Examples
     --------
     >>> call("simulate", {"kind": "stars"})["error"]
-    'Invalid `kind`. Expected nuclei, cells, nuclei_3d or screen. Received: stars.'
+    'Invalid `kind`. Expected nuclei, cells, nuclei_3d, screen, culture or embryo. Received: stars.'
     """
     return guarded(lambda: checked(_function(name))(**_arguments(arguments)))
 
