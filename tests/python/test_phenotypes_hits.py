@@ -225,3 +225,23 @@ def test_few_control_cells_and_single_wells_promise_nothing(
     known = hits["low"].notna()
     assert (hits.loc[known, "low"] >= -1).all()
     assert (hits.loc[known, "high"] <= 1).all()
+
+
+def test_tables_that_cannot_be_read_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "junk.parquet").write_bytes(b"no parquet" * 20)
+    for name in ("empty.csv", "junk.parquet"):
+        for verb in (
+            lambda file: cl.novelty(file, controls="x", progress=False),
+            lambda file: cl.similar(file, [0], progress=False),
+            lambda file: cl.wells(file, controls="x", progress=False),
+        ):
+            with pytest.raises(cl.InvalidError, match=name):
+                verb(tmp_path / name)
+
+
+def test_codes_of_two_models_are_no_neighbours() -> None:
+    table = pd.DataFrame({"image": "a", "object": [1, 2, 3], "encoder": ["x", "x", "y"],
+                          "learned_0": [0.1, 0.2, 0.3]})  # fmt: skip
+    with pytest.raises(cl.InvalidError, match=r"features of one model.*2: x, y|2 \(x, y\)"):
+        cl.similar(table, [0], progress=False)

@@ -18,7 +18,7 @@ from .detectors import Scaler
 from .galleries import KEYS, checked_count
 from .named import kept_beside, refuse_no_features
 from .outputs import free_file
-from .search import read_features
+from .search import model_of, read_features
 
 METRICS = ("cosine", "euclidean", "cityblock", "correlation")
 _EXPECTED = "cells as image:number, rows of the table, or a table with columns image and object"
@@ -39,6 +39,7 @@ def nearest(
         raise invalid("out", expected=expected, received=str(path))
     table = read_features(features)
     names = refuse_no_features(table)
+    model_of(table)  # codes of two models are no neighbours
     own = rows_meant(table, to)
     values = scaled(table, names)
     middle = values[own].mean(axis=0, keepdims=True)

@@ -15,7 +15,7 @@ import pandas as pd
 from ..datasets.given import is_file
 from ..datasets.listing import some
 from ..datasets.results_folder import results_folder
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..events import Event, Work, note, warn
 from ..messages import Argument, counted, say
 from ..storage.atomic import meant
@@ -91,7 +91,7 @@ def unlike(
     table = read_features(features)
     names = _used(table, method)
     own, units = _controls(table, controls)
-    model = _model_of(table)
+    model = model_of(table)
     by = treatments_of(table, by)
     values, used, dropped = scaled_by_plate(table, names, own)
     for text in dropped:
@@ -145,7 +145,7 @@ def _used(table: pd.DataFrame, method: str) -> list[str]:
     return [ERROR]
 
 
-def _model_of(table: pd.DataFrame) -> str:
+def model_of(table: pd.DataFrame) -> str:
     """Return by which model features were learned; "" where none were."""
     found = sorted(set(table[MODEL].dropna().astype(str))) if MODEL in table else []
     if len(found) > 1:
@@ -208,10 +208,21 @@ def read_features(features: Any) -> pd.DataFrame:
         path = Path(features).expanduser()
         if not path.is_file():
             raise invalid("features", expected="a file that is there", received=str(path))
-        return pd.read_parquet(path) if path.suffix == ".parquet" else read_table(path)
+        return _read(path)
     if not hasattr(features, "columns"):
         raise invalid("features", expected="a table of features, or its file", received=features)
     return pd.DataFrame(features).reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else read_table(path)
+    except (InvalidError, ImportError):
+        raise
+    except (ValueError, OSError, UnicodeError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        expected = "a table of features, CSV or Parquet"
+        raise invalid("features", expected=expected, received=f"{path}: {why}") from None
 
 
 def treatments_of(table: pd.DataFrame, by: str | None) -> str:
