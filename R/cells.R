@@ -128,7 +128,8 @@ told_cells <- function(cells) {
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A data frame of class `cl_features`, a row per cell: what is known of it, and the
 #'   features, whose names begin with what they are, such as `shape_area_px`. `as.matrix()` gives
-#'   the features alone.
+#'   the features alone. `merge()` gives a plain data frame: `as.matrix()` comes before it, or
+#'   `class(merged) <- class(features)` between.
 #' @export
 #' @examplesIf cl_available()
 #' nuclei <- cl_simulate(shape = c(96, 96), count = 5)
@@ -167,7 +168,8 @@ as.matrix.cl_features <- function(x, ...) {
   kinds <- "^(shape|intensity|texture|learned|random|frozen)_"
   plain <- x
   class(plain) <- "data.frame"
-  as.matrix(plain[grepl(kinds, names(plain))])
+  # what a plate's table says is no feature, whatever it is called
+  as.matrix(plain[grepl(kinds, names(plain)) & !endsWith(names(plain), "_given")])
 }
 
 #' Describe cells by what a model has learned of them

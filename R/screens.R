@@ -5,8 +5,8 @@
 #'
 #' @param x From [cl_cells()] or [cl_novelty()].
 #' @param by For cells, the column whose values are rows of the sheet; default treatment, else
-#'   concentration, control, well or image. For the map, `"pca"`, or `"umap"`, which takes the
-#'   Python package umap-learn: `cl_install(extras = "umap")`.
+#'   concentration, control, group, type, well or image. For the map, `"pca"`, or `"umap"`, which
+#'   takes the Python package umap-learn: `cl_install(extras = "umap")`.
 #' @param kind What is drawn: `"plate"`, a heat map of the plate with a ring in control wells;
 #'   `"hits"`, effects with their intervals, filled where q is below 0.05; `"map"`, a point for each
 #'   cell at its principal components; `"novel"` and `"typical"`, cells of each treatment;

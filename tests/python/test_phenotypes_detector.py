@@ -148,3 +148,24 @@ def test_more_features_than_cells_and_missing_values_do_no_harm() -> None:
     found = cl.novelty(table, controls="DMSO", **QUIET)
     assert np.isfinite(found.cells["score"]).all()
     assert len(found.hits) == 1
+
+
+def test_a_plate_that_is_scored_by_its_own_detector_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = cl.novelty(plate(0), controls="DMSO", **QUIET)
+    assert "fitted to these control wells" not in capsys.readouterr().err
+    cl.novelty(plate(0), controls="DMSO", detector=first, **QUIET)
+    assert "The detector was fitted to these control wells" in capsys.readouterr().err
+    cl.novelty(plate(1), controls="DMSO", detector=first, **QUIET)
+    assert "fitted to these control wells" not in capsys.readouterr().err
+
+
+def test_chances_that_are_very_small_are_no_zeros() -> None:
+    wells = pd.DataFrame({"well": [f"{row}{column:02d}" for row in "ABCDEFGH"
+                                   for column in range(1, 13)]})  # fmt: skip
+    # to the column the score goes in step: Spearman's chance is 0
+    table = wells.assign(is_control=True, outliers=0.05,
+                         score=wells["well"].str[1:].astype(float))  # fmt: skip
+    (said,) = [one for one in position_words(table) if "column to column" in one]
+    assert "(p < 0.001)" in said

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import cytoloom as cl
+from cytoloom.messages import R, spelled
 from cytoloom.phenotypes.corrected import corrected, selected, sphered
 from cytoloom.phenotypes.named import feature_names
 
@@ -223,3 +224,13 @@ def test_architectures_on_the_command_line_are_refused_in_its_words(
     assert main([*words, "c2.3r_p2"]) == 1
     assert "a dense layer at the end" in capsys.readouterr().err
     assert not (tmp_path / "m.cytoloom").exists()
+
+
+def test_sizes_of_others_are_told_in_the_words_of_r() -> None:
+    image, labels = cl.simulate.nuclei(shape=(64, 64), count=3)
+    cells = cl.cells({"A01": image}, labels={"A01": labels}, size_px=24, progress=False)
+    with pytest.raises(cl.InvalidError, match=r"that of the cells, \(24, 24\) px") as caught:
+        cl.train(cells, task="autoencoder", progress=False,
+                 network=cl.Autoencoder("c8.3r_p2_d16.0s", size_px=20))  # fmt: skip
+    said = spelled(str(caught.value), R)
+    assert "that of the cells, c(24, 24) px. Received: c(20, 20)" in said

@@ -21,6 +21,7 @@ from cytoloom.phenotypes.hits import (
     ssmd,
     z_prime,
 )
+from cytoloom.phenotypes.reopened import novelty_in
 
 stats = pytest.importorskip("scipy.stats")
 pytest.importorskip("sklearn")
@@ -245,3 +246,20 @@ def test_codes_of_two_models_are_no_neighbours() -> None:
                           "learned_0": [0.1, 0.2, 0.3]})  # fmt: skip
     with pytest.raises(cl.InvalidError, match=r"features of one model.*2: x, y|2 \(x, y\)"):
         cl.similar(table, [0], progress=False)
+
+
+def test_tables_of_wells_and_hits_join_whatever_told_the_treatment(tmp_path: Path) -> None:
+    doses = screen().rename(columns={"treatment": "concentration"})
+    for by in (None, "concentration", "dose", "Conc"):  # by what it was called in its table, too
+        out = tmp_path / str(by)
+        found = cl.novelty(doses, controls={"concentration": "DMSO"}, by=by, out=out, **QUIET)
+        wells, hits = (pd.read_csv(out / name) for name in ("novelty_wells.csv", "hits.csv"))
+        shares = wells[~wells["is_control"]].groupby("treatment")["outliers"].mean()
+        joined = hits.merge(shares.rename("share"), on="treatment")
+        assert len(joined) == len(hits) == 6
+        assert joined["share"].tolist() == pytest.approx(joined["outliers"].tolist())
+        assert (novelty_in(out).by, found.by) == ("concentration", "concentration")
+    both = screen().assign(concentration=1.0)
+    assert "treatment" in cl.novelty(both, controls="DMSO", by="well", **QUIET).wells
+    with pytest.raises(cl.InvalidError, match=r"`by`.*one of the columns.*Received: nothing"):
+        cl.novelty(both, controls="DMSO", by="nothing", **QUIET)

@@ -530,3 +530,12 @@ def test_tables_that_are_no_result_are_refused(demo: Path, tmp_path: Path) -> No
         (tmp_path / name).write_bytes((demo / "novelty" / name).read_bytes())
     with pytest.raises(cl.InvalidError, match=r"hits_run.json without threshold"):
         cl.report(tmp_path, tmp_path / "a.html", **QUIET)
+
+
+def test_sheets_have_a_row_for_each_type_where_that_is_what_a_plate_tells() -> None:
+    images = {f"A{k:02d}": np.full((40, 40), 9, np.uint8) for k in range(1, 5)}
+    labels = {name: np.pad(np.ones((8, 8), int), 16) for name in images}
+    told = {"well": list(images), "type": ["neg", "neg", "pos", "pos"]}
+    cells = cl.cells(images, labels=labels, plate=told, controls="neg", size_px=16, progress=False)
+    rows = [text.get_text() for text in cells.plot(n=2).axes[0].get_yticklabels()]
+    assert rows == ["neg\nn = 2", "pos\nn = 2"]

@@ -175,3 +175,16 @@ def test_codes_that_are_copies_of_random_ones_do_not_pay() -> None:
     better = same.assign(learned_0=same["learned_0"] + 2 * (same["control"] == "pos"))
     found = cl.compare_features(better, controls="neg", positives="pos", progress=False)
     assert "Learning paid" in found.words
+
+
+def test_doses_are_found_by_what_they_were_called() -> None:
+    table = pd.DataFrame({
+        "well": [f"A{k:02d}" for k in range(1, 7) for _ in range(3)],
+        "control": (["neg"] * 3 + [None] * 3) * 3, "concentration": [0.0, 1.0, 2.0] * 6,
+        "shape_area_px": range(18),
+    })  # fmt: skip
+    how = {"controls": ["A01", "A02"], "by": "well", "progress": False}
+    known = cl.wells(table, dose="concentration", **how).doses
+    pd.testing.assert_frame_equal(cl.wells(table, dose="dose", **how).doses, known)
+    with pytest.raises(cl.InvalidError, match=r"`dose`.*Received: sirna"):
+        cl.wells(table, dose="sirna", **how)

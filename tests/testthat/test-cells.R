@@ -75,9 +75,9 @@ test_that("a treatment that makes nuclei small is a hit", {
   expect_match(found$note, "control wells")
   out <- tempfile("novelty")
   kept <- searched(out = out)
-  again <- searched(detector = kept)
+  expect_warning(again <- searched(detector = kept), "was fitted to these control wells")
   expect_equal(again$threshold, kept$threshold)
-  same <- searched(detector = out)
+  expect_warning(same <- searched(detector = out), "was fitted to these control wells")
   expect_identical(same$cells$score, again$cells$score)
   expect_error(
     cl_novelty(features, list(treatment = "DMSO"), detector = found), "results that were written"
@@ -175,4 +175,10 @@ test_that("wells and kinds of features are tables", {
   expect_identical(as.data.frame(kinds)$features, c("shape", "intensity", "measured"))
   expect_true(all(kinds$table$auroc > 0.5))
   expect_output(print(kinds), "auroc")
+})
+
+test_that("columns of a plate are no features, whatever they are called", {
+  table <- data.frame(well = "A01", shape_area_px = 1.5, intensity_lamp_given = "old")
+  class(table) <- c("cl_features", class(table))
+  expect_identical(as.matrix(table), cbind(shape_area_px = 1.5))
 })

@@ -240,7 +240,7 @@ def _wells(found: Novelty, pictures: Pictures) -> list[dict[str, Any]]:
     ):
         n = pictures.per_well
         name = word(row.get("well", row.get("image")))
-        treatment = word(row[found.by])
+        treatment = word(row["treatment"])
         made.append({
             "name": name if found.by in ("well", "image") else f"{name}: {treatment}",
             "facts": screen_words.of_well(row),
@@ -309,7 +309,7 @@ def _size(wells: int) -> str:
 def _treatments(found: Novelty, pictures: Pictures) -> Iterator[dict[str, Any]]:
     """Return the galleries of treatments: controls, then the largest effects."""
     scores, every = _scores(found), groups_of(found.cells[found.by])
-    controls = {word(one) for one in found.wells.loc[found.wells["is_control"], found.by]}
+    controls = {word(one) for one in found.wells.loc[found.wells["is_control"], "treatment"]}
     for k, name in enumerate([n for n in order(found) if n in every][:TREATMENTS]):
         rows = every[name]
         yield {

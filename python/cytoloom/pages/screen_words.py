@@ -173,7 +173,7 @@ def of_well(row: Mapping[str, Any]) -> str:
 
 def of_treatment(found: Novelty, name: str, rows: np.ndarray) -> str:
     """Return what is said of a treatment."""
-    own = found.wells[found.wells[found.by].map(word) == name]
+    own = found.wells[found.wells["treatment"].map(word) == name]
     share = percent(float(own["outliers"].mean()))
     return f"{several(len(rows), 'cell')} of {several(len(own), 'well')}, {share} outliers"
 

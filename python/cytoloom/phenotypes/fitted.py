@@ -68,6 +68,18 @@ class Fitted:
         """Fit, and return what scores cells of the same features, scaled by their own controls."""
         return fit(self.method, self.values.astype(np.float64), self.seed)
 
+    def was_fitted_to(self, controls: Floats) -> bool:
+        """Whether half of the cells, or more, that this was fitted to are among these.
+
+        Examples
+        --------
+        >>> one = Fitted(np.zeros((9, 1), np.float32), ("a",), "mahalanobis", 0, 3.0, 0.05)
+        >>> one.was_fitted_to(np.zeros((2, 1))), one.was_fitted_to(np.ones((2, 1)))
+        (True, False)
+        """
+        there = {row.tobytes() for row in np.asarray(controls, np.float32)}
+        return sum(row.tobytes() in there for row in self.values) * 2 >= len(self.values)
+
     def save(self, path: Path) -> None:
         """Write arrays and settings into one file, of numbers and text only."""
         kept = ("method", "seed", "threshold", "rate", "model")

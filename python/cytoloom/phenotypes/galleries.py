@@ -14,6 +14,7 @@ from ..errors import invalid
 from ..messages import counted, say
 from ..plots.overlays import RGB
 from ..plots.screens import crop_rgb
+from .plate import column_asked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,8 +199,6 @@ def checked_count(name: str, value: Any, least: int = 1) -> int:
 
 def column_of(table: pd.DataFrame, by: str | None, usual: Sequence[str]) -> str:
     """Return the column that cells are grouped by."""
-    if by is not None and by not in table:
-        got = some(list(map(str, table)))
-        raise invalid("by", expected=f"one of the columns {got}", received=by)
+    by = None if by is None else column_asked(table, by, "by")
     found = [by] if by else [one for one in usual if one in table and table[one].notna().any()]
     return str(found[0] if found else "image")

@@ -129,7 +129,7 @@ class Cells:
         ----------
         by : str, optional
             The column whose values are rows of the sheet; default treatment, else concentration,
-            control, well or image.
+            control, group, type, well or image.
         n : int, default 10
             Cells of each, drawn by chance.
         seed : int, default 0

@@ -16,9 +16,11 @@ from ..datasets.listing import some
 from ..datasets.results_folder import results_folder
 from ..errors import invalid
 from ..events import Work
+from ..messages import counted
 from ..storage.results import write_tables
 from .hits import ssmd, z_prime
 from .named import feature_names
+from .plate import column_asked
 from .search import read_features, treatments_of
 from .table import controls_of, given_controls, plates_of, units_of
 
@@ -70,7 +72,8 @@ class Wells:
             parts.append(f"... and {len(self.quality) - 10} more")
         if len(self.replicates):
             share = self.replicates["agree"].mean()
-            parts.append(f"Replicates agree for {share:.0%} of {len(self.replicates)} treatments.")
+            several = counted(len(self.replicates), "treatment")
+            parts.append(f"Replicates agree for {share:.0%} of {several}.")
         return "\n".join(parts)
 
 
@@ -94,8 +97,7 @@ def put_together(
             table, positives, "positives"
         )  # fmt: skip
         by = treatments_of(table, by)
-        if dose is not None and dose not in table:
-            raise invalid("dose", expected=f"one of the columns {some(list(table))}", received=dose)
+        dose = None if dose is None else column_asked(table, dose, "dose")
         dose = dose or (DOSE if DOSE in table else None)
         found = tables_of(table, names, own, positive, by, dose)
         yield from written(found)

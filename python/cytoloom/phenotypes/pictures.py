@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-BY = ("treatment", "concentration", "control", "well", "image")
+BY = ("treatment", "concentration", "control", "group", "type", "well", "image")
 MOST_ROWS = 24
 """Rows of a sheet: more are no picture."""
 ON_MAP = 6
@@ -65,7 +65,7 @@ def sheet(cells: Any, groups: Sequence[Group], title: str = "", ax: Any = None) 
 def order(found: Any) -> list[str]:
     """Return treatments as they are shown: controls first, then the largest effects."""
     wells = found.wells
-    controls = [word(one) for one in wells.loc[wells["is_control"], found.by]]
+    controls = [word(one) for one in wells.loc[wells["is_control"], "treatment"]]
     hits = [word(one) for one in found.hits["treatment"]]
     return list(dict.fromkeys([*controls, *hits]))
 

@@ -125,6 +125,32 @@ def column_names(given: Sequence[str]) -> list[str]:
     return found
 
 
+def column_asked(columns: Iterable[Any], name: str, argument: str) -> str:
+    """Return the column that is meant, by its name or by what it was called before it was read.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Those there are; a table's.
+    name : str
+        What was asked for.
+    argument : str
+        Of what, in the message where there is none.
+
+    Examples
+    --------
+    >>> column_asked(["well", "concentration"], "dose", "by")
+    'concentration'
+    """
+    there = list(map(str, columns))
+    # genes keep a column of their own: where there is none, treatments are none
+    other = [] if _plain_name(name).startswith("gene") else column_names([name])
+    for one in (name, *other):
+        if one in there:
+            return one
+    raise invalid(argument, expected=f"one of the columns {some(there)}", received=name)
+
+
 def _plain_name(name: str) -> str:
     return re.sub(r"\W+", "_", re.sub(r"(?i)^(image_)?metadata_", "", name.strip())).lower()
 

@@ -40,7 +40,7 @@ def position_words(wells: pd.DataFrame) -> list[str]:
     ...                       "score": [3.0 + 0.01 * k if n[0] in "AD" or n[1:] in ("01", "06") else
     ...                                 1.0 + 0.01 * k for k, n in enumerate(names)]})
     >>> position_words(table)
-    ['Control wells at the edge of the plate differ from those inside (p 5e-05): compare ...']
+    ['Control wells at the edge of the plate differ from those inside (p < 0.001): compare ...']
     """
     own = wells[wells["is_control"]]
     found = _by_plate(own)
@@ -59,17 +59,28 @@ def position_words(wells: pd.DataFrame) -> list[str]:
         p = permutation_p(scores[edge], scores[~edge])
         if p < LEVEL / 4:
             found.append(
-                f"Control wells at the edge of the plate differ from those inside (p {p:.2g}): "
+                f"Control wells at the edge of the plate differ from those inside ({_chance(p)}): "
                 "compare treatments with controls that lie where they do."
             )
     for k, name in enumerate(("row", "column")):
         p = _trend(np.array([place[k] for place in places], float), scores)
         if p < LEVEL / 4:
             found.append(
-                f"Scores of control wells change from {name} to {name} (p {p:.2g}): light or "
+                f"Scores of control wells change from {name} to {name} ({_chance(p)}): light or "
                 "staining is uneven over the plate, or controls of one place stand for all."
             )
     return found
+
+
+def _chance(p: float) -> str:
+    """Say a chance; of very small ones more is not known than that they are.
+
+    Examples
+    --------
+    >>> _chance(0.0123), _chance(0.0)
+    ('p 0.012', 'p < 0.001')
+    """
+    return f"p {p:.2g}" if p >= 0.001 else "p < 0.001"
 
 
 def _trend(at: Any, scores: Any) -> float:
@@ -95,5 +106,5 @@ def _by_plate(own: pd.DataFrame) -> list[str]:
     means = own.groupby("plate")["outliers"].mean()
     return [
         f"Control wells of plates differ in their share of outliers, from {means.min():.0%} "
-        f"({means.idxmin()}) to {means.max():.0%} ({means.idxmax()}) (p {p:.2g})."
+        f"({means.idxmin()}) to {means.max():.0%} ({means.idxmax()}) ({_chance(p)})."
     ]

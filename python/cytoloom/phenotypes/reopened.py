@@ -34,7 +34,7 @@ def novelty_in(folder: Path) -> Novelty:
     needed = (
         (RUN, run, ("threshold", "method", "rate", "features", "by")),
         (CELLS, cells, ("score", "outlier", "is_control", run.get("by", ""))),
-        (WELLS, wells, ("outliers", "score", "is_control", run.get("by", ""))),
+        (WELLS, wells, ("outliers", "score", "is_control", "treatment")),
         (HITS, hits, ("treatment", "effect", "low", "high", "p", "q")),
     )
     for name, table, columns in needed:

@@ -29,6 +29,7 @@ from .kept import as_cells
 from .named import GIVEN, MODEL, feature_names, kept_beside, refuse_no_features
 from .pictures import order
 from .placed import placed
+from .plate import column_asked
 from .position import position_words
 from .table import given_controls, units_of
 
@@ -108,6 +109,11 @@ def unlike(
     else:
         values, used, fitted = earlier.in_order(used, values, model), list(earlier.names), earlier
         scores = earlier.score()(values)
+        if earlier.was_fitted_to(values[own]):
+            yield warn(
+                "The detector was fitted to these control wells: fewer of their cells than of "
+                "others are outliers. Without detector they are scored by ones that left them out."
+            )
     outlier = scores > fitted.threshold
     left = table.drop(
         columns=[name for name in names if name in used or name in feature_names(table)]
@@ -121,7 +127,7 @@ def unlike(
     cells = left.assign(**made)
     yield Event("progress", "comparing wells", 1, 2)
     of_wells = by_well(cells, units, own, by)
-    hits, words = ranked(of_wells, by, seed)
+    hits, words = ranked(of_wells, seed)
     drifted = "" if earlier is None else drift_words(scores[own], units[own], earlier)
     said = [one for one in (drifted, words, *position_words(of_wells)) if one]
     for text in said:
@@ -227,10 +233,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def treatments_of(table: pd.DataFrame, by: str | None) -> str:
     """Return the column of treatments."""
-    if by is not None and by not in table:
-        raise invalid(
-            "by", expected=f"one of the columns {some(list(map(str, table)))}", received=by
-        )
+    by = None if by is None else column_asked(table, by, "by")
     found = [by] if by else [n for n in BY if n in table and table[n].notna().any()]
     if not found:
         raise invalid("by", expected=f"a column {', '.join(BY)}", received="none")
@@ -282,15 +285,19 @@ def scaled_by_plate(
 
 
 def by_well(cells: pd.DataFrame, units: np.ndarray, own: np.ndarray, by: str) -> pd.DataFrame:
-    """Return a row per well: how many cells, and how many of them are outliers."""
+    """Return a row per well: how many cells, and how many of them are outliers.
+
+    What was done there is called treatment, as among the hits, whatever column told it.
+    """
     lead = [name for name in ("plate", "well", "image") if name in cells]
     lead = [name for name in lead if name != "image"] if "well" in lead else lead
     rows = []
     for unit in dict.fromkeys(units):
         here = units == unit
         one = cells[here]
-        row = {name: one[name].iloc[0] for name in dict.fromkeys([*lead, by])}
+        row = {name: one[name].iloc[0] for name in lead}
         rows.append(row | {
+            "treatment": one[by].iloc[0],
             "is_control": bool(own[here].all()),
             "cells": int(here.sum()),
             "outliers": float(one["outlier"].mean()),
@@ -299,7 +306,7 @@ def by_well(cells: pd.DataFrame, units: np.ndarray, own: np.ndarray, by: str) ->
     return pd.DataFrame(rows)
 
 
-def ranked(wells: pd.DataFrame, by: str, seed: int) -> tuple[pd.DataFrame, str]:
+def ranked(wells: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, str]:
     """Compare the wells of each treatment with the control wells of their plate.
 
     Returns
@@ -310,7 +317,7 @@ def ranked(wells: pd.DataFrame, by: str, seed: int) -> tuple[pd.DataFrame, str]:
     controls = wells[wells["is_control"]]
     rest = wells[~wells["is_control"]]
     several = "plate" in wells and wells["plate"].nunique() > 1
-    keys = ["plate", by] if several else [by]
+    keys = ["plate", "treatment"] if several else ["treatment"]
     rows, least = [], []
     for key, own in rest.groupby(keys, sort=False, dropna=False):
         among = controls[controls["plate"] == own["plate"].iloc[0]] if several else controls
@@ -321,7 +328,7 @@ def ranked(wells: pd.DataFrame, by: str, seed: int) -> tuple[pd.DataFrame, str]:
         least.append(smallest_p(len(treated), len(other)))
         named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         rows.append({
-            **{("treatment" if name == by else name): value for name, value in named.items()},
+            **named,
             "wells": len(own),
             "cells": int(own["cells"].sum()),
             "outliers": float(treated.mean()),

@@ -89,8 +89,8 @@ def _network(cells: Any, given: Given) -> Autoencoder:
     if not isinstance(network, Autoencoder):
         raise invalid("network", expected="an Autoencoder for cells", received=network)
     if network.size_px not in (None, cells.cut.size_px):
-        expected = f"that of the cells, {cells.cut.size_px} px"
-        raise invalid("size_px", expected=expected, received=network.size_px)
+        expected = say("that of the cells, {} px", cells.cut.size_px)
+        raise invalid("size_px", expected=expected, received=say("{}", network.size_px))
     network = replace(network, size_px=cells.cut.size_px)
     network.refuse_size()
     return network
