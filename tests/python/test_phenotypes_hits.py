@@ -263,3 +263,14 @@ def test_tables_of_wells_and_hits_join_whatever_told_the_treatment(tmp_path: Pat
     assert "treatment" in cl.novelty(both, controls="DMSO", by="well", **QUIET).wells
     with pytest.raises(cl.InvalidError, match=r"`by`.*one of the columns.*Received: nothing"):
         cl.novelty(both, controls="DMSO", by="nothing", **QUIET)
+
+
+def test_treatments_in_a_column_that_is_renamed_are_those_of_that_column() -> None:
+    rng = np.random.default_rng(0)
+    wells = np.repeat([f"A{k:02d}" for k in range(1, 13)], 30)
+    table = pd.DataFrame({"well": wells, "shape_area_px": rng.normal(size=360)})
+    table["control"] = np.where(wells < "A07", "neg", "")
+    table["score"] = np.where(wells < "A07", "neg", "drug")
+    table["score_given"] = "other"
+    found = cl.novelty(table, controls="neg", by="score", progress=False)
+    assert found.hits["treatment"].tolist() == ["drug"]

@@ -26,7 +26,7 @@ from .fitted import Fitted, drift_words
 from .found import FILES, Novelty
 from .hits import benjamini_hochberg, effect, permutation_p, smallest_p
 from .kept import as_cells
-from .named import GIVEN, MODEL, feature_names, kept_beside, refuse_no_features
+from .named import MODEL, feature_names, kept_beside, refuse_no_features
 from .pictures import order
 from .placed import placed
 from .plate import column_asked
@@ -120,10 +120,11 @@ def unlike(
     )
     made = {"is_control": own, "score": scores, "outlier": outlier,
             **placed(values, outlier, seed)}  # fmt: skip
+    at = list(left).index(by) if by in left else None
     left, renamed = kept_beside(left, made)
     for text in renamed:
         yield note(text)
-    by = f"{by}{GIVEN}" if by in made else by
+    by = by if at is None else list(left)[at]
     cells = left.assign(**made)
     yield Event("progress", "comparing wells", 1, 2)
     of_wells = by_well(cells, units, own, by)
