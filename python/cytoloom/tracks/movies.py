@@ -109,7 +109,7 @@ def recordings_of(
     if given and all(isinstance(one, (list, tuple)) or np.ndim(one) == 1 for one in given.values()):
         given = {}  # columns of a table
     if not given and is_file(movie):
-        given = _folders_in(Path(movie).expanduser())
+        given = folders_in(Path(movie).expanduser())
     found: list[Recording] = []
     for name, one in (given or {"": movie}).items():
         found += yield from _one(str(name), one, spacing_um, pixels)
@@ -146,7 +146,7 @@ def _one(name: str, movie: Any, spacing_um: Any, pixels: Pixels) -> Work[list[Re
     raise invalid("movie", expected=_MOVIE, received=movie)
 
 
-def _folders_in(path: Path) -> dict[str, Path]:
+def folders_in(path: Path) -> dict[str, Path]:
     """Return the recordings of a folder that has no images itself, but folders of images."""
     if not path.is_dir() or walk_here(path):
         return {}
