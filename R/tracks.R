@@ -507,6 +507,8 @@ cl_export_tracks <- function(tracks, out, ..., format = NULL, labels = NULL, ove
 #'   the nearest other one of its frame.
 #' @param labels,truth_labels Label images of both, as [cl_track()] takes them: then scores are
 #'   those of py-ctcmetrics.
+#' @param out Folder for the tables as CSV files.
+#' @param overwrite Replace the scores that are in `out`.
 #' @return A list of class `cl_track_scores` of data frames: `summary` (metric, value, and low and
 #'   high of the 95 % interval of the mean over recordings, n) and `per_recording`.
 #'   `as.data.frame()` gives the latter.
@@ -516,14 +518,15 @@ cl_export_tracks <- function(tracks, out, ..., format = NULL, labels = NULL, ove
 #' truth <- cl_read_tracks(data.frame(track = 1, frame = 0:3, y = 5, x = 5))
 #' evaluate(truth, truth)$summary
 evaluate.cl_tracks <- function(x, truth, ..., max_distance_um = NULL, labels = NULL,
-                               truth_labels = NULL) {
+                               truth_labels = NULL, out = NULL, overwrite = FALSE) {
   no_dots(...)
   movie <- function(labels, what) if (!is.null(labels)) list(source = plain_movie(labels, what))
   found <- call_python(
     "tracks_scored",
     tracks = plain_tracks(x), truth = plain_tracks_or_rows(truth, "truth"),
     max_distance_um = max_distance_um, labels = movie(labels, "labels"),
-    truth_labels = movie(truth_labels, "truth_labels")
+    truth_labels = movie(truth_labels, "truth_labels"),
+    out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
   )
   structure(found[c("summary", "per_recording", "run", "text")], class = "cl_track_scores")
 }

@@ -481,8 +481,8 @@ def test_the_probe_of_requirements_imports_no_package() -> None:
 
 MAN = {
     "train": "cl_train", "plan": "cl_plan", "check": "cl_check", "simulate": "cl_simulate",
-    "info": "cl_info", "evaluate": "evaluate.cl_model", "predict": "predict.cl_model",
-    "compare": "cl_compare", "rank": "cl_rank",
+    "info": "cl_info", "evaluate": "evaluate.cl_model evaluate.cl_tracks",
+    "predict": "predict.cl_model", "compare": "cl_compare", "rank": "cl_rank",
     "measure": "cl_measure", "consensus": "cl_consensus", "export": "cl_export",
     "export_model": "cl_export_model", "report": "cl_report", "review": "cl_review",
     "convert": "cl_convert",
@@ -500,8 +500,9 @@ MAN = {
 @pytest.mark.parametrize("name", cl.VERBS)
 def test_man_documents_every_parameter(name: str) -> None:
     """R's page of a verb names what Python declares; `model` is the object of R's generics."""
-    text = (ROOT / "man" / f"{MAN[name]}.Rd").read_text(encoding="utf-8")
-    items = re.findall(r"\\item\{([^}]*)\}\{", text.partition("\\arguments{")[2])
+    pages = [(ROOT / "man" / f"{page}.Rd").read_text("utf-8") for page in MAN[name].split()]
+    arguments = "".join(page.partition("\\arguments{")[2] for page in pages)
+    items = re.findall(r"\\item\{([^}]*)\}\{", arguments)
     documented = {one.strip() for item in items for one in item.split(",")}
     if {"x", "object"} & documented:
         documented.add("model")

@@ -8,6 +8,7 @@ import pytest
 from scipy import ndimage
 
 import cytoloom as cl
+from cytoloom.cli import main
 from cytoloom.errors import InvalidError
 from cytoloom.images import read_labels
 from cytoloom.tracks.found import Tracks
@@ -266,6 +267,59 @@ def test_evaluate_scores_tracks_and_writes_tables(tmp_path):
     assert len(pd.read_csv(tmp_path / "s" / "scores_per_recording.csv")) == 1
     with pytest.raises(InvalidError, match="overwrite"):
         cl.evaluate(found, truth, out=tmp_path / "s", progress=False)
+
+
+@pytest.mark.parametrize("name", ["a.aut", "a.xml", "a.csv", "a_RES", "a.geff", "tracks"])
+def test_tracks_of_any_program_are_scored_on_the_command_line(tmp_path, capsys, name):
+    """A folder of `track` or a file of each format, against such a file."""
+    truth, found = drawn(TWO), drawn({"a": "01", "c": "..23", "b": "5678"})
+    cl.export_tracks(truth, tmp_path / "truth.xml", progress=False)
+    place = tmp_path / name
+    if name == "tracks":
+        cl.track(None, found, solver="nearest", max_step_um=0.001, out=place, progress=False)
+    else:
+        if name == "a.geff":
+            pytest.importorskip("geff")
+        cl.export_tracks(found, place, progress=False)
+    capsys.readouterr()
+    missed = 6 if name == "tracks" else 1
+    more = ["--out", str(tmp_path / "s")]
+    assert main(["evaluate", str(place), str(tmp_path / "truth.xml"), *more, "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert f"6 true links: {missed} missed, 0 found that are wrong" in said
+    assert said.index("LNK") < said.index("BC0") < said.index("TRA")
+    assert "Tables in" in said
+    written = pd.read_csv(tmp_path / "s" / "scores.csv").set_index("metric")
+    assert written.loc["LNK", "value"] == pytest.approx(1 - 1.5 * missed / 9)
+    assert main(["evaluate", str(place), str(tmp_path / "truth.xml"), *more]) == 1
+    assert "`out`" not in (err := capsys.readouterr().err)
+    assert "Pass --overwrite" in err
+
+
+def test_masks_of_the_challenge_are_scored_on_the_command_line(tmp_path, capsys):
+    pytest.importorskip("ctc_metrics")
+    truth = drawn({"a": "0123", "b": "5678"})
+    cl.export_tracks(truth, tmp_path / "01_RES", progress=False)
+    place = str(tmp_path / "01_RES")
+    assert main(["evaluate", place, place, "--labels", place, "--truth-labels", place]) == 0
+    assert " SEG      1 " in capsys.readouterr().out
+
+
+def test_settings_of_models_and_of_tracks_are_told_apart_on_the_command_line(tmp_path, capsys):
+    cl.export_tracks(drawn(TWO), tmp_path / "a.csv", progress=False)
+    place = str(tmp_path / "a.csv")
+    for arguments, said in [
+        ([place], "Expected the truth that Tracks are scored against"),
+        ([place, place, "--views", "4"], "Invalid --views. Expected a model, for which this is"),
+        ([place, place, "--axes", "tyx"], "Invalid --axes. Expected nothing of this kind"),
+        ([place, place, "--max-distance-um", "0"], "Invalid --max-distance-um. Expected above 0"),
+        ([place, str(tmp_path / "b.csv")], "a file or folder that is there"),
+        ([str(tmp_path / "none")], "Expected a model folder"),
+    ]:
+        assert main(["evaluate", *arguments]) == 1
+        assert said in (err := capsys.readouterr().err), err
+    with pytest.raises(InvalidError, match=r"`max_distance_um`\. Expected tracks"):
+        cl.evaluate(str(tmp_path), max_distance_um=3, progress=False)
 
 
 def of_masks(labels, lines, dropped=()):

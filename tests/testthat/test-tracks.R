@@ -112,6 +112,10 @@ test_that("tracks are written for other programs, and scored", {
   cut_scores <- evaluate(cut, truth)
   expect_identical(as.data.frame(cut_scores)$links_missed, 1)
   expect_output(print(cut_scores), "5 true links: 1 missed")
+  out <- tempfile("scores")
+  evaluate(cut, file, out = out)
+  expect_identical(utils::read.csv(file.path(out, "scores_per_recording.csv"))$links_missed, 1)
+  expect_error(evaluate(cut, file, out = out), "overwrite")
   expect_error(evaluate(truth, file.path(tempfile(), "no")), "`truth`")
 })
 

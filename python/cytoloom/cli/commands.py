@@ -48,6 +48,8 @@ def _trained(model: Any, args: argparse.Namespace) -> int:
 
 
 def _scored(scores: Any, args: argparse.Namespace) -> int:
+    if not hasattr(scores, "confusion"):
+        return _compared(scores, args)
     print(scores.summary.to_string(index=False))
     if scores.confusion is not None:
         print(f"\nObjects by class:\n{scores.confusion.to_string(index=False, na_rep='')}")
@@ -216,6 +218,9 @@ class Command:
         What argparse is told of a parameter besides.
     images_with : str, default ""
         A parameter with which data are images without labels.
+    itself : str, default ""
+        A parameter that may be something which knows itself how it is scored; data are then its
+        truth.
     """
 
     example: str
@@ -223,6 +228,7 @@ class Command:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     images_with: str = ""
+    itself: str = ""
 
 
 _SOME = {"nargs": "*", "metavar": "RUN", "help": "names of runs (default: all)"}
@@ -235,7 +241,19 @@ COMMANDS = {
         {"start": {"metavar": "MODEL"}},
     ),
     "evaluate": Command(
-        "evaluate nuclei.cytoloom data/test --out scores/", _scored, more={"data": {"nargs": "?"}}
+        "evaluate nuclei.cytoloom data/test --out scores/\n  cytoloom evaluate tracks/ truth.xml",
+        _scored,
+        more={
+            "model": {"help": "model folder, or tracks: what track has written, or any program"},
+            "data": {
+                "nargs": "?",
+                "help": "folder with images/ and masks/ or labels/, or a CSV with columns image, "
+                "label; for tracks the true ones",
+            },
+            "labels": {"metavar": "LABELS"},
+            "truth_labels": {"metavar": "LABELS"},
+        },
+        itself="model",
     ),
     "compare": Command("compare old.cytoloom new.cytoloom data/test", _compared),
     "predict": Command(

@@ -160,7 +160,9 @@ class _Built:
             made = [component_of(component, fields, args) for component, fields in any_of]
             given[name] = _the_one(name, [one for one in made if one is not None])
         how = {option.name: option.value(args) for option in self._reading}
-        if given.get(self._command.images_with):
+        if _open(given, self._command.itself):
+            _refuse_given(how, "tracks")
+        elif given.get(self._command.images_with):
             _refuse_given(how, Argument(self._command.images_with))
         elif self._reading and given["data"] is not None:
             given["data"] = _read(given["data"], how)
@@ -185,6 +187,18 @@ def _read(data: Any, how: Mapping[str, Any]) -> Any:
         return as_data(data, **how)
     _refuse_given(how, "a folder of cells")
     return found
+
+
+def _open(given: dict[str, Any], name: str) -> bool:
+    """Open what knows itself how it is scored; return whether it is such."""
+    if not name:
+        return False
+    from ..evaluation.others import scoring_itself
+
+    found = scoring_itself(given[name])
+    if found is not None:
+        given[name] = found
+    return found is not None
 
 
 def _refuse_given(how: Mapping[str, Any], other: object) -> None:

@@ -28,9 +28,12 @@ def evaluate(
     block_px: int | tuple[int, ...] | None = None,
     workers: int = 1,
     client: Client | str | None = None,
+    max_distance_um: float | None = None,
+    labels: Any = None,
+    truth_labels: Any = None,
     progress: bool | str = "auto",
 ) -> Work[Scores]:
-    """Score a model on annotated images.
+    """Score a model on annotated images, or tracks against true ones.
 
     What is scored is what `predict` finds in the same images with the same `rescale` and `views`.
     Images whose labels are more than 134 million pixels, and are read by region, are predicted and
@@ -39,7 +42,8 @@ def evaluate(
     Parameters
     ----------
     model : Model, path or Tracks
-        What to score, or its folder. Tracks are scored as their method `evaluated` does.
+        What to score, or its folder. Tracks, and files or folders that `read_tracks` reads, are
+        scored as their method `evaluated` does.
     data : folder, Data, arrays, CSV, DataFrame or None
         Images with labels, as for `train`. The label value that was unknown in training is so
         here, unless the data name another. None: the images of an ensemble's training, each as
@@ -69,6 +73,13 @@ def evaluate(
     client : dask.distributed.Client or str, optional
         Whose workers predict them instead, see `predict`. They must see the image and `out`, or
         without it the folder of temporary files, by the same paths.
+    max_distance_um : float, optional
+        Of tracks: how far a found position may be from a true one that it is taken for; in pixels
+        where their size is not known. Default: half the median distance from a true position to
+        the nearest other one of its frame.
+    labels, truth_labels : array, list of arrays, path, or dict of these by recording, optional
+        Of tracks: label images of the found and of the true ones, whose overlap then says which is
+        which.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -80,8 +91,8 @@ def evaluate(
     Raises
     ------
     InvalidError
-        Unusable data, images whose decoded pixels the model has seen in training, or settings of
-        blocks where no image is scored by them.
+        Unusable data, images whose decoded pixels the model has seen in training, settings of
+        blocks where no image is scored by them, or those of tracks for a model.
 
     Examples
     --------
@@ -94,17 +105,20 @@ def evaluate(
     from ..volumes.clients import client_of, shown_by
     from ..volumes.work import Hands
     from .by_blocks import clear_scored, room_for
-    from .others import scored_themselves
+    from .others import refuse_for_models, scored_themselves, scoring_itself
     from .scores import FILES, write_scores
     from .scoring import score
 
-    if hasattr(model, "evaluated"):
+    how = {"max_distance_um": max_distance_um, "labels": labels, "truth_labels": truth_labels}
+    itself = scoring_itself(model)
+    if itself is not None:
         given = {
             "rescale": rescale != "auto", "views": views != 1, "block_px": block_px is not None,
             "workers": workers != 1, "client": client is not None,
             "allow_training_images": allow_training_images,
         }  # fmt: skip
-        return scored_themselves(model, data, given, out, overwrite)
+        return scored_themselves(itself, data, given, how, out, overwrite)
+    refuse_for_models(how)
     with (
         results_folder(
             out, overwrite, data, "evaluate", FILES, write_scores, clear_scored
@@ -114,9 +128,9 @@ def evaluate(
         Hands(workers, reached) as hands,
     ):
         yield from shown_by(reached)
-        how = InBlocks(block_px, hands)
+        blocks = InBlocks(block_px, hands)
         scores: Scores = yield from score(
-            model, data, allow_training_images, rescale, views, room, how
+            model, data, allow_training_images, rescale, views, room, blocks
         )
         room.end(scores.summary)
         yield from write(scores)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Protocol
 
-from ..errors import invalid
+from ..datasets.given import is_file
+from ..errors import InvalidError, invalid
+
+OPENS = "cytoloom.tracks.known:tracks_at"
+"""What opens a path at which something is that knows itself how it is scored, and else says None:
+by name, for it is of a room above."""
 
 
 class ScoresItself(Protocol):
@@ -16,14 +22,49 @@ class ScoresItself(Protocol):
         """Score it against the truth."""
 
 
+def scoring_itself(given: Any) -> ScoresItself | None:
+    """Return what knows itself how it is scored, opened where its path is given; None of models."""
+    if hasattr(given, "evaluated"):
+        found: ScoresItself = given
+        return found
+    if not is_file(given):
+        return None
+    module, _, function = OPENS.partition(":")
+    opened: ScoresItself | None = getattr(import_module(module), function)(given)
+    return opened
+
+
+def refuse_for_models(given: Mapping[str, Any]) -> None:
+    """Raise where a model is given a setting of those that know themselves how they are scored."""
+    for name, value in given.items():
+        if value is not None:
+            raise invalid(name, expected="tracks, for which this is", received="a model")
+
+
 def scored_themselves(
     found: Any,
     truth: Any,
     given: Mapping[str, bool],
+    how: Mapping[str, Any],
     out: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> Any:
     """Return the scores that something found has against the truth, written to `out` if asked.
+
+    Parameters
+    ----------
+    found : ScoresItself
+        What is scored.
+    truth : object
+        What is true.
+    given : dict of str to bool
+        Settings for models, and whether each has a value.
+    how : dict
+        Its own settings; those that are None are left out.
+    out : path or None
+        Folder for the tables.
+    overwrite : bool
+        Replace what is there.
 
     Raises
     ------
@@ -37,7 +78,14 @@ def scored_themselves(
                           received="a value for it")  # fmt: skip
     if truth is None:
         raise invalid("data", expected=f"the truth that {kind} are scored against", received=None)
-    scores = found.evaluated(truth)
+    own = {name: value for name, value in how.items() if value is not None}
+    try:
+        scores = found.evaluated(truth, **own)
+    except InvalidError as error:
+        raise error.renamed("data", of="truth").renamed("data", of="path") from None
     if out is not None:
-        scores.save(out, overwrite=overwrite)
+        try:
+            scores.save(out, overwrite=overwrite)
+        except InvalidError as error:
+            raise error.renamed("out", of="path") from None
     return scores

@@ -75,8 +75,10 @@ def scored(
     max_distance_um: float | None = None,
     labels: Any = None,
     truth_labels: Any = None,
+    out: str | None = None,
+    overwrite: bool = False,
 ) -> TrackScores:
-    """Score tracks against true ones."""
+    """Score tracks against true ones, and write the scores where they are to go."""
     how = {"labels": labels, "truth_labels": truth_labels}
     given = {name: None if one is None else movie_of(one) for name, one in how.items()}
     try:
@@ -85,4 +87,9 @@ def scored(
         )
     except InvalidError as error:
         raise error.renamed("truth", of="path") from None
+    if out is not None:
+        try:
+            found.save(out, overwrite=overwrite)
+        except InvalidError as error:
+            raise error.renamed("out", of="path") from None
     return found
