@@ -23,7 +23,8 @@
 #' @param divisions Whether cells divide.
 #' @param gaps Whether a cell may be missed for one frame.
 #' @param limits Of warnings, a named list: `max_error` (0.01), `shortest_cycle_h` (10),
-#'   `fastest_um_per_min` (10), `grows` (1.5), `min_probability` (0.1), `shortest_track` (3).
+#'   `fastest_um_per_min` (10), `grows` (1.5), `min_probability` (0.1), `shortest_track` (3),
+#'   `min_link` (0.1), `likely_link` (0.5), `min_division` (0.1), `likely_division` (0.5).
 #' @param time_limit_s Where the solution has to be searched, for so long at most; how far it may be
 #'   from the best is then said.
 #' @param corrections Links that somebody has looked at: a data frame or CSV file that
@@ -178,6 +179,7 @@ need_tracks <- function(x, what = "x") {
 #' @param cell Number of a track, whose lineage is meant; for the picture default those with most
 #'   divisions.
 #' @param limit From which probability of being wrong on.
+#' @param limits As for [cl_track()].
 #' @param kind `"tree"`, lineage trees; `"paths"`, the paths of cells, from above; `"errors"`, how
 #'   likely links are wrong, over time.
 #' @param n How many lineages.
@@ -187,8 +189,9 @@ need_tracks <- function(x, what = "x") {
 #' @return `cl_filtered()`: a `cl_tracks`. `cl_tree()`: the rows of `x$tracks` of the lineage, with
 #'   `generation`, 0 for the first cell. `cl_links_to_review()`: the links that are worth a look,
 #'   those that are likeliest wrong first, with a column `right` to be filled with yes or no and
-#'   given to [cl_track()] as `corrections`. `summary()`: a data frame, a row per recording.
-#'   `as.data.frame()`: the positions. `plot()`: `x`, invisibly.
+#'   given to [cl_track()] as `corrections`. `cl_warned()`: a `cl_tracks` whose `warnings` are
+#'   listed anew, with these limits; those of tracks that were read, too. `summary()`: a data frame,
+#'   a row per recording. `as.data.frame()`: the positions. `plot()`: `x`, invisibly.
 #' @name cl_tracks
 #' @examplesIf cl_available()
 #' movie <- cl_simulate(kind = "culture", frames = 8, shape = c(96, 96), count = 4, seed = 2)
@@ -245,6 +248,14 @@ cl_links_to_review <- function(x, limit = 0.01, ...) {
   found <- call_python("tracks_to_review", tracks = plain_tracks(x), limit = limit)
   found$right <- as.character(found$right)
   found
+}
+
+#' @rdname cl_tracks
+#' @export
+cl_warned <- function(x, limits = NULL, ...) {
+  no_dots(...)
+  if (!is.null(limits)) limits <- plain_limits(limits)
+  as_tracks(call_python("tracks_warned", tracks = plain_tracks(x), limits = limits))
 }
 
 need_probability <- function(value, argument) {

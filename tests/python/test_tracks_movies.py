@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,106 @@ def test_what_is_fast_or_grows_is_warned_of() -> None:
     assert not len(warnings_of(found, {"grows": 2, "fastest_um_per_min": 30}))
     with pytest.raises(cl.InvalidError, match="some of max_error"):
         warnings_of(found, {"speed": 3})
+
+
+def small(frames: str, links: str, **more: Any) -> cl.Tracks:
+    """Tracks of one-letter cells: ``"0a 1a 1b"`` and ``"0a-1a 0a~1b:0.3"``, ~ not chosen."""
+    cells = [(int(word[0]), ord(word[1]) - 96) for word in frames.split()]
+    table = pd.DataFrame(cells, columns=["frame", "object"]).assign(y_px=5.0, x_px=5.0)
+    rows = []
+    for word in links.split():
+        ends, _, p = word.partition(":")
+        mark = "-" if "-" in ends else "~"
+        one, two = ends.split(mark)
+        rows.append((int(one[0]), ord(one[1]) - 96, int(two[0]), ord(two[1]) - 96, mark == "-",
+                     float(p or 0.9)))  # fmt: skip
+    names = ["frame_from", "object_from", "frame_to", "object_to", "chosen", "probability"]
+    positions = {n: v for n, v in more.items() if n in ("division_probability", "leaving")}
+    settings = {n: v for n, v in more.items() if n not in positions}
+    return cl.Tracks.of(table.assign(**positions), pd.DataFrame(rows, columns=names), **settings)
+
+
+def of_kind(found: pd.DataFrame, kind: str) -> list[list[Any]]:
+    """Frame, object, value and limit of each warning of a kind."""
+    rows = found[found["kind"] == kind]
+    return rows[["frame", "object", "value", "limit"]].to_numpy().tolist()
+
+
+def test_a_cell_that_appears_beside_one_that_goes_on_may_be_its_daughter() -> None:
+    """Of two candidate mothers the likelier one is told, and none where the cell goes to a sister
+    already, where the candidate is unlikely, or where it enters through the border."""
+    frames, links = "0a 0b 1a 1b 1c 2a 2b 2c", "0a-1a 0b-1b 1a-2a 1b-2b 1c-2c 0a~1c:0.6 0b~1c:0.8"
+    found = warnings_of(small(frames, links))
+    assert of_kind(found, "missed division") == [[0, 2, 0.8, 0.5]]
+    words = found.loc[found["kind"] == "missed division", "words"].iloc[0]
+    assert words == "a cell that may have divided: object 3 appears beside it in the next frame"
+    assert not of_kind(warnings_of(small(frames, links), {"likely_link": 0.9}), "missed division")
+    leaving = [False] * 4 + [True] + [False] * 3
+    assert not of_kind(warnings_of(small(frames, links, leaving=leaving)), "missed division")
+    divided = small("0a 1a 1b 1c", "0a-1a 0a-1b 0a~1c:0.9")
+    assert not of_kind(warnings_of(divided), "missed division")
+
+
+def test_a_cell_that_is_lost_beside_one_that_goes_on_may_have_merged_with_it() -> None:
+    found = small("0a 0b 1a 2a", "0a-1a 1a-2a 0b~1a:0.7")
+    assert of_kind(warnings_of(found), "possible merge") == [[1, 1, 0.7, 0.5]]
+    assert not of_kind(warnings_of(found, {"likely_link": 0.7}), "possible merge")
+    other = small("0a 0b 1a 2a", "0a-1a 1a-2a")
+    assert not of_kind(warnings_of(other), "possible merge")
+
+
+def test_divisions_are_compared_to_how_probable_a_network_says_they_are() -> None:
+    """A frame early or late is none the worse; of a run of frames the likeliest is told; of the
+    last frame nothing is known; what is not known (NaN) is not warned of."""
+    frames, links = "0a 1a 2a 2b 3a 3b", "0a-1a 1a-2a 1a-2b 2a-3a 2b-3b"
+    told = lambda p, **limits: warnings_of(small(frames, links, division_probability=p), limits)  # noqa: E731
+    low = told([0.01, 0.02, 0.03, 0.01, 0, 0])
+    assert of_kind(low, "unlikely division") == [[1, 1, 0.03, 0.1]]
+    assert not of_kind(told([0.01, 0.02, 0.03, 0.01, 0, 0], min_division=0.02), "unlikely division")
+    for late in ([0.9, 0, 0, 0, 0, 0], [0, 0.9, 0, 0, 0, 0], [0, 0, 0, 0.9, 0, 0]):
+        assert not of_kind(told(late), "unlikely division")
+        assert not of_kind(told(late), "missed division")
+    assert not of_kind(told([np.nan] * 6), "unlikely division")
+    line = small("0a 1a 2a 3a 4a", "0a-1a 1a-2a 2a-3a 3a-4a",
+                 division_probability=[0.1, 0.2, 0.3, 0.8, 0.99])  # fmt: skip
+    assert of_kind(warnings_of(line), "missed division") == []
+    line = small("0a 1a 2a 3a 4a", "0a-1a 1a-2a 2a-3a 3a-4a",
+                 division_probability=[0.1, 0.6, 0.9, 0.7, 0.2])  # fmt: skip
+    assert of_kind(warnings_of(line), "missed division") == [[2, 1, 0.9, 0.5]]
+    assert not of_kind(warnings_of(line, {"likely_division": 0.95}), "missed division")
+
+
+def test_links_that_are_unlikely_by_themselves_and_three_daughters() -> None:
+    found = small("0a 1a 1b 1c 2a", "0a-1a:0.05 0a-1b 0a-1c 1a-2a")
+    assert of_kind(warnings_of(found), "unlikely link") == [[0, 1, 0.05, 0.1]]
+    assert not of_kind(warnings_of(found, {"min_link": 0.01}), "unlikely link")
+    assert of_kind(warnings_of(found), "three daughters") == [[0, 1, 3.0, 2.0]]
+    kinds = set(warnings_of(small("0a 1a", "0a-1a"))["kind"])
+    assert kinds == set()
+
+
+def test_warnings_of_tracks_that_were_read_keep_what_only_the_file_knows() -> None:
+    table = pd.DataFrame({"id": [1, 2, 3, 4], "parent_id": [None, None, 1, 3],
+                          "frame": [0, 0, 1, 3], "y": [0.0, 9, 1, 1], "x": 0.0})  # fmt: skip
+    read = cl.read_tracks(table)
+    merge = {"recording": "movie", "frame": 1, "object": 3, "kind": "merge", "value": 8.0,
+             "limit": 1.0, "words": "a second mother"}  # fmt: skip
+    read = replace(read, warnings=pd.DataFrame([merge]))
+    again = read.warned({"shortest_track": 1})
+    kinds = again.warnings["kind"].tolist()
+    assert sorted(kinds) == ["merge", "missed frame", "track ends"]
+    assert again.warned().warnings["kind"].tolist().count("merge") == 1
+
+
+def test_limits_are_set_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walking().to_csv(tmp_path / "spots.csv", index=False)
+    call = ["track", "none", str(tmp_path / "spots.csv"), "--quiet", "--limits"]
+    assert main([*call, "max_error=0", "shortest_track=2"]) == 0
+    assert "uncertain link: 42" in capsys.readouterr().out
+    assert main([*call, "speed=3"]) == 1
+    assert "Expected some of max_error" in capsys.readouterr().err
 
 
 TABLE = {"frame": [0, 1], "y": [1.0, 2], "x": [1.0, 2]}

@@ -71,7 +71,7 @@ usual_calls <- function() {
       cl_similar = list(features = nowhere, to = "a:1", progress = FALSE),
       cl_cells_demo = list(out = taken, progress = FALSE),
       cl_track = list(model = NULL, movie = nowhere, progress = FALSE),
-      cl_filtered = list(x = two), cl_tree = list(x = two, cell = 1),
+      cl_filtered = list(x = two), cl_warned = list(x = two), cl_tree = list(x = two, cell = 1),
       cl_cell_cycles = list(x = two),
       cl_links_to_review = list(x = two), cl_celltrackr = list(x = two),
       cl_read_tracks = list(path = nowhere),

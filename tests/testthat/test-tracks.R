@@ -117,6 +117,11 @@ test_that("tracks are written for other programs, and scored", {
   expect_identical(utils::read.csv(file.path(out, "scores_per_recording.csv"))$links_missed, 1)
   expect_error(evaluate(cut, file, out = out), "overwrite")
   expect_error(evaluate(truth, file.path(tempfile(), "no")), "`truth`")
+  expect_identical(nrow(truth$warnings), 0L)
+  expect_identical(nrow(cl_warned(truth)$warnings), 0L)
+  cut <- cl_warned(cut, list(shortest_track = 1))
+  expect_identical(as.character(cut$warnings$kind), c("track ends", "appears"))
+  expect_error(cl_warned(truth, list(speed = 3)), "some of max_error")
 })
 
 test_that("trees, paths and errors are drawn", {

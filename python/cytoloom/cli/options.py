@@ -16,7 +16,7 @@ from ..messages import InOptions, spelled
 
 _WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
 _CHANNELS = {"Channels"}
-_NAMED = "Mapping[str, Any]"
+_NAMED, _NUMBERS = "Mapping[str, Any]", "dict[str, float]"
 _SEVERAL = {"nargs": "+", "metavar": "N"}
 FEW = 3
 
@@ -73,6 +73,8 @@ class Option:
             return {"action": yes}
         if types == {_NAMED}:
             return {"type": _name_with_numbers, "nargs": "+", "metavar": "NAME=N,N"}
+        if types == {_NUMBERS}:
+            return {"type": _name_with_number, "nargs": "+", "metavar": "NAME=N"}
         if types & _CHANNELS:
             return {"type": _index_or_name, "nargs": "+"}
         for number in (int, float):
@@ -100,7 +102,7 @@ class Option:
         given = getattr(args, self.name)
         if not isinstance(given, list) or self.types & _CHANNELS:
             return given
-        if self.types == {_NAMED}:
+        if self.types in ({_NAMED}, {_NUMBERS}):
             return dict(given)
         if len(given) == 1 and not all(one.startswith("tuple[") for one in self.types):
             return given[0]
@@ -184,6 +186,18 @@ def _name_with_numbers(word: str) -> tuple[str, list[int]]:
     """
     name, _, numbers = word.partition("=")
     return name, [int(number) for number in numbers.split(",")]
+
+
+def _name_with_number(word: str) -> tuple[str, float]:
+    """Read ``grows=2``.
+
+    Examples
+    --------
+    >>> _name_with_number("grows=2")
+    ('grows', 2.0)
+    """
+    name, _, number = word.partition("=")
+    return name, float(number)
 
 
 def _is_choice(annotation: str) -> bool:

@@ -720,6 +720,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "umap": _umap,
     "scored": _scored,
     "tracks_filtered": lambda tracks, max_error: told(tracked.filtered(tracks, max_error)),
+    "tracks_warned": lambda tracks, limits=None: told(tracked.warned(tracks, limits)),
     "tracks_to_review": tracked.to_review,
     "read_tracks": lambda **given: told(tracked.read(**given)),
     "tracks_scored": lambda **given: told(tracked.scored(**given)),

@@ -59,6 +59,12 @@ def to_review(tracks: Any, limit: float) -> pd.DataFrame:
     return found
 
 
+def warned(tracks: Any, limits: Any = None) -> Tracks:
+    """List anew what is worth a look."""
+    found: Tracks = tracks_of(tracks).warned(limits)
+    return found
+
+
 def read(
     path: Any, spacing_um: Any = None, minutes_per_frame: float | None = None
 ) -> Tracks:  # fmt: skip

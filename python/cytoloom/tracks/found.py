@@ -14,7 +14,7 @@ import pandas as pd
 from ..errors import invalid
 from ..messages import counted
 from ..storage.results import RUNS, put_in_place, staged, write_run
-from .tracklets import FROM, KEY, TO, rows_at, tables
+from .tracklets import FROM, KEY, TO, WARNED, rows_at, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,6 @@ POSITIONS, LINKS, TRACKS, LINEAGES, WARNINGS = (
 FILES = (POSITIONS, LINKS, LINEAGES, WARNINGS, RUNS["track"], TRACKS)
 """The last is that by which such results are known."""
 AXES = ("z", "y", "x")
-WARNED = ("recording", "frame", "object", "kind", "value", "limit", "words")
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +200,38 @@ class Tracks:
                 places = self.positions[f"{axis}_px"].to_numpy()
                 table[f"{axis}_{end}"] = places[rows].round(1)
         return table.assign(right="")
+
+    def warned(self, limits: Mapping[str, float] | None = None) -> Tracks:
+        """Return tracks with their warnings listed anew, with other limits or of a file's tracks.
+
+        Parameters
+        ----------
+        limits : dict, optional
+            As for `track`.
+
+        Returns
+        -------
+        Tracks
+            Of the warnings that were there, those that only the file knows are kept: cells with two
+            mothers and links within a frame.
+
+        Raises
+        ------
+        InvalidError
+            A limit that there is not.
+
+        Examples
+        --------
+        >>> positions = pd.DataFrame({"frame": [0, 2], "object": 1, "y_px": 5.0, "x_px": 5.0})
+        >>> links = pd.DataFrame({"frame_from": [0], "object_from": 1, "frame_to": 2,
+        ...                       "object_to": 1})
+        >>> Tracks.of(positions, links).warned().warnings["words"].tolist()
+        ['a cell was not found in a frame between: 1 frame missing']
+        """
+        from .warned import warned_anew
+
+        found: Tracks = warned_anew(self, limits)
+        return found
 
     def tree(self, cell: int) -> pd.DataFrame:
         """Return the tracks of the lineage that a track belongs to, with their generation.

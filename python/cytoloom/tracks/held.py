@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..errors import InvalidError, invalid
 from ..messages import counted
-from .found import WARNED, axes_of
-from .tracklets import rows_at
+from .found import axes_of
+from .tracklets import WARNED, rows_at
 
 CELL = "(cell)"
 """Of positions that a reader returns: whether each is taken for a cell; default all are."""

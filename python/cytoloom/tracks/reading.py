@@ -22,8 +22,9 @@ from ..storage.results import RUNS, read_run
 from ..storage.tables import read_table
 from ..version import __version__
 from . import aut, ctc, geff, table, trackmate
-from .found import LINKS, POSITIONS, TRACKS, WARNED, WARNINGS, Tracks, axes_of
+from .found import LINKS, POSITIONS, TRACKS, WARNINGS, Tracks, axes_of
 from .held import CELL, Held, damaged, refuse_places, settled
+from .tracklets import WARNED
 
 _WHAT = (
     "tracks: GEFF, CTC (man_track.txt or res_track.txt with masks), TrackMate's XML, "

@@ -60,7 +60,8 @@ def track(
         Whether a cell may be missed for one frame.
     limits : dict, optional
         Of warnings: max_error (0.01), shortest_cycle_h (10), fastest_um_per_min (10), grows (1.5),
-        min_probability (0.1), shortest_track (3).
+        min_probability (0.1), shortest_track (3), min_link (0.1), likely_link (0.5), min_division
+        (0.1), likely_division (0.5).
     time_limit_s : float, optional
         Where the solution has to be searched, for so long at most; its gap is then said.
     corrections : DataFrame or path, optional

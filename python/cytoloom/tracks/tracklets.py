@@ -11,6 +11,7 @@ KEY = ("recording", "frame", "object")
 FROM, TO = ("recording", "frame_from", "object_from"), ("recording", "frame_to", "object_to")
 TRACKS = ("recording", "track", "parent", "frame_begin", "frame_end", "end", "positions")
 LINEAGES = ("recording", "lineage", "root", "tracks", "divisions", "p_wrong")
+WARNED = ("recording", "frame", "object", "kind", "value", "limit", "words")
 ENDS = ("divided", "lost", "left", "movie")
 
 
