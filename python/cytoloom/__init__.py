@@ -47,7 +47,11 @@ VERBS = {
     "cells_compare": "phenotypes.kinds:compare_features",
     "cells_similar": "phenotypes.similar:similar",
     "cells_demo": "pages.demo:cells_demo",
+    "train_tracker": "tracks.train_tracker:train_tracker",
     "track": "tracks.track:track",
+    "detect": "tracks.detect:detect",
+    "score_links": "tracks.score_links:score_links",
+    "solve": "tracks.solve:solve",
     "export_tracks": "tracks.export_tracks:export_tracks",
 }
 """Where each verb is declared; the command line and R take what they offer from there. A new one

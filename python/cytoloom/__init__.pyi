@@ -55,10 +55,14 @@ from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
 from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
+from .tracks.detect import detect as detect
 from .tracks.export_tracks import export_tracks as export_tracks
 from .tracks.found import Tracks as Tracks
 from .tracks.reading import read_tracks as read_tracks
+from .tracks.score_links import score_links as score_links
+from .tracks.solve import solve as solve
 from .tracks.track import track as track
+from .tracks.train_tracker import train_tracker as train_tracker
 from .training.recipe import Plan as Plan
 from .training.train import train as train
 from .training.trainer import Trainer as Trainer

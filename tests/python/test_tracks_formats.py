@@ -19,6 +19,7 @@ import pytest
 
 import cytoloom as cl
 from cytoloom.images.files import read_labels, write_labels
+from cytoloom.segmentation.balls import balls
 from cytoloom.tracks import ctc, held
 from cytoloom.tracks.found import Tracks
 from extras import need
@@ -435,15 +436,15 @@ def test_geff_of_zarr_3_and_in_micrometres(tmp_path: Path) -> None:
 
 def test_balls_never_take_others_pixels() -> None:
     """What two would have is of the nearer; of two at one place each has a pixel."""
-    image = ctc.drawn((9, 9), np.array([[4.0, 3], [4, 5], [4, 5.2]]), np.array([1, 2, 3]), 3.0,
+    image = balls((9, 9), np.array([[4.0, 3], [4, 5], [4, 5.2]]), np.array([1, 2, 3]), 3.0,
                       (1.0, 1.0))  # fmt: skip
     assert set(np.unique(image)) == {0, 1, 2, 3}
     assert image[4, 2] == 1
-    flat = ctc.drawn((3, 9, 9), np.array([[1.0, 4, 4]]), np.array([7]), 2.0, (5.0, 1.0, 1.0))
+    flat = balls((3, 9, 9), np.array([[1.0, 4, 4]]), np.array([7]), 2.0, (5.0, 1.0, 1.0))
     assert set(np.nonzero(flat)[0]) == {1}
     assert (flat == 7).sum() == 13
     with pytest.raises(cl.InvalidError, match="a pixel for the position at -3, 0"):
-        ctc.drawn((2, 2), np.array([[-3.0, 0]]), np.array([1]), 1.0, (1.0, 1.0))
+        balls((2, 2), np.array([[-3.0, 0]]), np.array([1]), 1.0, (1.0, 1.0))
 
 
 def test_napari(tracks: Tracks) -> None:

@@ -16,13 +16,16 @@ from ..errors import invalid
 from .affinities import Affinities
 from .binary import Binary
 from .boundary import Boundary
+from .centres import Centres
 from .classes import Classes
 from .distance import Distance
+from .division import Division
 from .found import Found
 from .head import Head
 from .hot_distance import HotDistance
 from .inner_distance import InnerDistance
 from .instances import Instances
+from .link import Link
 from .reconstruction import Reconstruction
 from .task import Task
 
@@ -34,6 +37,7 @@ NAMES: dict[str, type[Task]] = {
     "distance": Distance,
     "hot_distance": HotDistance,
     "inner_distance": InnerDistance,
+    "centres": Centres,
     "autoencoder": Reconstruction,
 }
 """Tasks that a word alone stands for."""
@@ -47,13 +51,16 @@ __all__ = [
     "Affinities",
     "Binary",
     "Boundary",
+    "Centres",
     "Classes",
     "Distance",
+    "Division",
     "Found",
     "Head",
     "HotDistance",
     "InnerDistance",
     "Instances",
+    "Link",
     "Reconstruction",
     "Task",
     "resolve",
@@ -68,10 +75,10 @@ def resolve(task: str | Task) -> Task:
     ----------
     task : str or Task
         ``"instances"``, ``"boundary"``, ``"affinities"``, ``"binary"``, ``"distance"``,
-        ``"hot_distance"``, ``"inner_distance"``; ``"affinities:3d"`` for stacks; ``"classes:"``
-        and the comma-separated names of the class ids from 0 on; ``"instances:"`` and those of
-        the classes that objects may have; or ``"my_task:Ridges"``, the
-        module and the class of a task outside this package, which is then imported.
+        ``"hot_distance"``, ``"inner_distance"``, ``"centres"``; ``"affinities:3d"`` for stacks;
+        ``"classes:"`` and the comma-separated names of the class ids from 0 on; ``"instances:"``
+        and those of the classes that objects may have; or ``"my_task:Ridges"``, the module and the
+        class of a task outside this package, which is then imported.
 
     Returns
     -------

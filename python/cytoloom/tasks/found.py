@@ -22,6 +22,9 @@ class Found:
         Whether `labels` holds class ids, so that objects are connected components of it.
     class_map : ndarray of float, shape (spatial..., classes), optional
         What is said of the classes of each pixel's object, where objects have classes.
+    points : ndarray of float, shape (n, axes + 1), optional
+        Where a task finds points: their places in px, with fractions, and how likely each is one;
+        label k is the k-th.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class Found:
     labels: Array
     semantic: bool = False
     class_map: Array | None = None
+    points: Array | None = None
 
     @cached_property
     def objects_labels(self) -> Array:

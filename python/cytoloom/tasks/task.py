@@ -8,7 +8,7 @@ into labels (`Task.decode`), fits the few numbers of that decoding to validation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -108,6 +108,24 @@ class Task(Labelled):
         InvalidError
             With what to install.
         """
+
+    def fitted_to(self, labels: Iterable[tuple[Array, Spacing]]) -> Task:
+        """Return this task with what it has to know of the training labels before it can learn.
+
+        Called once, before anything is planned.
+
+        Parameters
+        ----------
+        labels : iterable of (ndarray of int, sequence of float or None)
+            Some of the training labels as stored, unknown pixels 0, each with the size of its
+            pixels; read as they are asked for.
+
+        Returns
+        -------
+        Task
+            Unless a task says otherwise, this one.
+        """
+        return self
 
     @property
     def channel_names(self) -> Mapping[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,25 @@ from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..messages import counted
 from ..models.inputs import as_model
+from ..models.model import Model
 from ..storage.atomic import meant
+from ..storage.spreadsheets import read_spreadsheet
+from ..tasks.centres import Centres
+from ..tasks.link import Link
 from ..tasks.objects import Objects
 from ..version import __version__
+from ..volumes.clients import client_of
+from ..volumes.work import Hands, check_workers
 from .corrected import of_recording, read_corrections
+from .detected import CENTRES, LINK, as_detector, detected
 from .found import FILES, Tracks
+from .frames import frames_of
 from .geometry import at_border, described
-from .linked import SOLVERS, Linked, linked
+from .kept import Kept, forget, place
+from .linked import SOLVERS, Course, Linked, moving, result_of
 from .movies import Pixels, Recording, recordings_of
 from .points import Points
+from .steps import Given, Looks, checked_links, paired, ready
 from .warned import warnings_of
 
 NONE = ("none", "None", "")
@@ -45,8 +56,14 @@ def tracked(
     corrections: Any,
     out: str | os.PathLike[str] | None,
     overwrite: bool,
+    positions: Any = None,
+    channels: Any = None,
+    workers: int = 1,
+    client: Any = None,
+    given: Given | None = None,
 ) -> Work[Tracks]:
-    """Track a movie; the parameters are those of the verb."""
+    """Track a movie; the parameters are those of the verb, `given` those of `solve`."""
+    check_workers(workers, client)
     for name, value in (("max_step_um", max_step_um), ("minutes_per_frame", minutes_per_frame),
                         ("time_limit_s", time_limit_s)):  # fmt: skip
         if value is not None and not (np.isfinite(value) and value > 0):
@@ -54,13 +71,29 @@ def tracked(
     if solver not in SOLVERS:
         raise invalid("solver", expected='"optimal", "lap" or "nearest"', received=solver)
     asked = Asked(max_step_um, solver, drift, divisions, gaps, time_limit_s,
-                  read_corrections(corrections))  # fmt: skip
+                  read_corrections(corrections), given)  # fmt: skip
+    model = _model(model)
     write = lambda folder, found: found.write_to(folder)  # noqa: E731
-    with results_folder(out, overwrite, movie, "track", FILES, write) as written:
-        recordings = yield from recordings_of(movie, spacing_um, _pixels(model))
+    with (
+        results_folder(out, overwrite, movie, "track", FILES, write) as written,
+        client_of(client) as reached,
+        Hands(workers, reached) as hands,
+    ):
+        if model is not None and _tracks(model):
+            frames = frames_of(movie, channels=channels, spacing_um=spacing_um)
+            looks = [Looks(model, one, Kept.of(place(out), model, one, k), hands)
+                     for k, one in enumerate(frames)]  # fmt: skip
+            recordings = yield from _detected(model, looks, positions)
+        else:
+            if positions is not None or channels is not None:
+                name = "channels" if positions is None else "positions"
+                raise invalid(name, expected="none without a model of train_tracker",
+                              received=name)  # fmt: skip
+            recordings = yield from recordings_of(movie, spacing_um, _pixels(model))
+            looks = [None] * len(recordings)
         parts = []
-        for recording in recordings:
-            part = yield from _linked(recording, asked, len(recordings) > 1)
+        for recording, look in zip(recordings, looks, strict=True):
+            part = yield from _linked(recording, asked, len(recordings) > 1, look)
             parts.append(part)
         run = {"verb": "track", "version": __version__, "settings": {
             "movie": str(movie) if is_file(movie) else None,
@@ -81,18 +114,64 @@ def tracked(
         found = replace(found, warnings=warnings_of(found, limits),
                         out=None if out is None else meant(out))  # fmt: skip
         yield from written(found)
+        forget(place(out))
     return found
 
 
-def _pixels(model: Any) -> Pixels:
+def solution(
+    positions: Any, links: Any, spacing_um: Any, minutes_per_frame: float | None, solver: str,
+    drifts: bool, temperature: float, limits: Any, time_limit_s: float | None, corrections: Any,
+    out: str | os.PathLike[str] | None, overwrite: bool,
+) -> Work[Tracks]:  # fmt: skip
+    """Solve by probabilities that are given; the parameters are those of the verb `solve`."""
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise invalid("temperature", expected="a number above 0", received=temperature)
+    table = links if hasattr(links, "columns") else (
+        read_spreadsheet(Path(links).expanduser()) if isinstance(links, (str, os.PathLike))
+        else pd.DataFrame(links))  # fmt: skip
+    found = yield from tracked(
+        None, positions, None, spacing_um, minutes_per_frame, solver, drifts, True, True, limits,
+        time_limit_s, corrections, out, overwrite, given=Given(checked_links(table), temperature),
+    )  # fmt: skip
+    return found
+
+
+def _model(model: Any) -> Model | None:
+    none = model is None or (isinstance(model, str) and model in NONE)
+    return None if none else as_model(model)
+
+
+def _tracks(model: Model) -> bool:
+    """Whether it is a model that finds, or compares, cells of movies."""
+    return bool({CENTRES, LINK} & set(model.parts)) or isinstance(model.task, Centres)
+
+
+def _pixels(model: Model | None) -> Pixels:
     """Return how frames become labels."""
-    if model is None or (isinstance(model, str) and model in NONE):
+    if model is None:
         return Pixels()
-    model = as_model(model)
     if not isinstance(model.task, Objects):
-        raise invalid("model", expected="a model that outlines cells, or none for label images",
+        raise invalid("model", expected="a model that outlines cells, one of train_tracker, or "
+                      "none for label images",
                       received=type(model.task).__name__)  # fmt: skip
     return Pixels(model.predict)
+
+
+def _detected(model: Model, looks: Sequence[Looks], positions: Any) -> Work[list[Recording]]:
+    """Return the detections of each recording: those that are given, or that a network finds."""
+    if positions is not None:
+        given = yield from recordings_of(positions, looks[0].frames.spacing_um)
+        return [one for one, _ in paired(given, [look.frames for look in looks])]
+    detector = as_detector(model)
+    found = []
+    for look in looks:
+        table = yield from detected(detector, look.frames, look.kept, look.hands)
+        if table["frame"].nunique() < 2:
+            received = f"{look.frames.name}: {counted(len(table), 'cell')}"
+            raise invalid("movie", expected="cells in 2 frames or more", received=received)
+        found.append(Recording(look.frames.name, table, look.frames.spacing_um,
+                               look.frames.shape))  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +185,7 @@ class Asked:
     gaps: bool
     time_limit_s: float | None
     corrections: pd.DataFrame | None
+    given: Given | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,19 +198,19 @@ class Part:
     said: dict[str, Any]
 
 
-def _linked(recording: Recording, asked: Asked, named: bool) -> Work[Part]:
-    name, table = recording.name, recording.table
-    table = table.sort_values(["frame", "object"], kind="stable").reset_index(drop=True)
-    if "probability" not in table:
-        table["probability"] = np.nan
-    axes = [axis for axis in "zyx" if f"{axis}_px" in table]
+def _linked(
+    recording: Recording, asked: Asked, named: bool, looks: Looks | None = None
+) -> Work[Part]:
+    name = recording.name
     unit = "px" if recording.spacing_um is None else "um"
-    spacing = recording.spacing_um or (1.0,) * len(axes)
-    points = Points.of(table, spacing, recording.shape)
+    table, points = ready(recording)
     corrections = of_recording(asked.corrections, name, table)
-    work = linked(points, asked.reach, asked.solver, asked.drift, asked.divisions, asked.gaps,
+    work = moving(points, asked.reach, asked.drift, asked.divisions, asked.gaps,
                   asked.time_limit_s, said=corrections)  # fmt: skip
-    found: Linked = yield from _told(work, name if named else "")
+    course: Course = yield from _told(work, name if named else "")
+    found, divides = yield from _solved(name, table, course, asked, corrections, looks)
+    if divides is not None:
+        table["division_probability"] = divides
     yield from _worth_knowing(points, found, name if named else "", unit)
     frame, number = table["frame"].to_numpy(), table["object"].to_numpy()
     links = pd.DataFrame({
@@ -148,7 +228,26 @@ def _linked(recording: Recording, asked: Asked, named: bool) -> Work[Part]:
     return Part(table.assign(recording=name, leaving=near), links, found.kept, said)
 
 
-def _told(work: Work[Linked], name: str) -> Work[Linked]:
+def _solved(
+    name: str, table: pd.DataFrame, course: Course, asked: Asked, corrections: Any,
+    looks: Looks | None,
+) -> Work[tuple[Linked, np.ndarray | None]]:  # fmt: skip
+    """Solve a recording: by what was given of it, by what networks say, or by movement alone."""
+    if asked.given is not None:
+        return asked.given.solved(name, table, course, asked.solver, asked.time_limit_s,
+                                  corrections)  # fmt: skip
+    if looks is not None and LINK in looks.model.parts:
+        scored = yield from looks.scored(table, course)
+        task = looks.model.parts[LINK].task
+        assert isinstance(task, Link)
+        return scored.solved(task.temperature, asked.solver, asked.time_limit_s,
+                             corrections), scored.divides  # fmt: skip
+    yield Event("progress", "how sure links are", 1, 1)
+    return result_of(course.graph, course.solution, asked.solver, course.motion,
+                     course.moved), None  # fmt: skip
+
+
+def _told(work: Work[Course], name: str) -> Work[Course]:
     """Pass events on, with the name of the recording where there are several."""
     while True:
         try:

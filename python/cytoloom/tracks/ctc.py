@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import InvalidError, invalid
+from ..errors import invalid
 from ..images import tiff
 from ..images.files import probe, read_labels_as
 from ..images.units import storable
 from ..messages import counted
+from ..segmentation.balls import balls
 from .found import Tracks
 from .held import CELL, Held, damaged, links_of
 from .movies import labels_in, walk_here
@@ -242,80 +243,7 @@ def _balls(
                 yield frame, np.zeros(shape, dtype)
                 continue
             places, numbers = own[names].to_numpy(float), own["piece"].to_numpy()
-            yield frame, drawn(shape, places, numbers, radius, spacing).astype(dtype)
+            yield frame, balls(shape, places, numbers, radius, spacing).astype(dtype)
 
     said = f"without labels masks are balls of {radius:.3g} {unit} in images of {size}"
     return masks(), said
-
-
-def drawn(
-    shape: tuple[int, ...],
-    places: np.ndarray,
-    numbers: np.ndarray,
-    radius: float,
-    spacing: tuple[float, ...],
-) -> np.ndarray:
-    """Draw a ball at each place; what two would have is of the nearer, and each has a pixel.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image.
-    places : ndarray (n, axes) of float
-        In pixels.
-    numbers : ndarray (n,) of int
-        Their labels, above 0.
-    radius : float
-        In the unit of `spacing`.
-    spacing : tuple of float
-        Of a pixel along each axis.
-
-    Raises
-    ------
-    InvalidError
-        A place outside the image, or so close to others that no pixel is left for it.
-
-    Examples
-    --------
-    >>> drawn((1, 7), np.array([[0.0, 1], [0, 4]]), np.array([1, 2]), 2.0, (1.0, 1.0))
-    array([[1, 1, 1, 2, 2, 2, 2]])
-    """
-    image, nearest = np.zeros(shape, np.int64), np.full(shape, np.inf)
-    reach = np.maximum(np.ceil(radius / np.asarray(spacing)), 1).astype(int)
-    for place, number in zip(places, numbers, strict=True):
-        box, away = _around(shape, place, reach, spacing)
-        inside = (away <= radius**2) | (away == away.min())
-        closer = inside & (away < nearest[box])
-        image[box][closer], nearest[box][closer] = number, away[closer]
-    for k in np.flatnonzero(~np.isin(numbers, image)):
-        box, away = _around(shape, places[k], reach, spacing)
-        counts = np.bincount(image.ravel())
-        for at in np.argsort(away, axis=None, kind="stable"):
-            pixel = np.unravel_index(at, away.shape)
-            if counts[image[box][pixel]] > 1 or not image[box][pixel]:
-                image[box][pixel] = numbers[k]
-                break
-        else:
-            raise _no_room(places[k], "others so close that no pixel is left")
-    return image
-
-
-def _around(
-    shape: tuple[int, ...], place: np.ndarray, reach: np.ndarray, spacing: tuple[float, ...]
-) -> tuple[tuple[slice, ...], np.ndarray]:
-    """Return the box around a place, and squared distances in it."""
-    middle = np.rint(place).astype(int)
-    if (middle < 0).any() or (middle >= shape).any():
-        raise _no_room(place, f"an image of {' x '.join(map(str, shape))}")
-    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    away = np.zeros((1,) * len(shape))
-    for axis, (a, b) in enumerate(zip(low, high, strict=True)):
-        along = ((np.arange(a, b) - place[axis]) * spacing[axis]) ** 2
-        away = away + along.reshape([-1 if k == axis else 1 for k in range(len(shape))])
-    return box, away
-
-
-def _no_room(place: np.ndarray, received: str) -> InvalidError:
-    at = ", ".join(f"{one:.4g}" for one in place)
-    return invalid("tracks", expected=f"a pixel for the position at {at}", received=received)

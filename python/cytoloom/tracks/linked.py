@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from ..errors import invalid
 from ..events import Event, Work
@@ -19,7 +20,7 @@ from .geometry import (
     learned,
     priced,
 )
-from .graph import Floats, Graph, Solution
+from .graph import Floats, Graph, Ints, Solution
 from .margins import chosen_edges, edges, margins, p_wrong
 from .points import Points
 from .program import solved
@@ -94,6 +95,50 @@ def linked(
     said : Corrections, optional
         Links that somebody has looked at.
     """
+    course = yield from moving(points, reach, drifts, divisions, gaps, time_limit_s, motion, said)
+    yield Event("progress", "how sure links are", PASSES, PASSES + 1)
+    return result_of(course.graph, course.solution, solver, course.motion, course.moved)
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """How cells of a recording move, and what that makes of their links.
+
+    Parameters
+    ----------
+    points : Points
+        Detections, without drift.
+    graph : Graph
+        What could be chosen, at what cost.
+    solution : Solution
+        The best of it.
+    motion : Motion
+        How cells move.
+    moved : ndarray (frames, axes) or None
+        The drift that was subtracted.
+    """
+
+    points: Points
+    graph: Graph
+    solution: Solution
+    motion: Motion
+    moved: Floats | None
+
+
+def moving(
+    points: Points,
+    reach: float | None,
+    drifts: bool,
+    divisions: bool,
+    gaps: bool,
+    time_limit_s: float | None = None,
+    motion: Motion | None = None,
+    said: Corrections | None = None,
+) -> Work[Course]:
+    """Learn how cells of a recording move: links, and what they say, in turns.
+
+    The parameters are those of `linked`.
+    """
     moved = drift(points) if drifts else None
     points = points if moved is None else points.moved(moved)
     known = motion
@@ -109,8 +154,7 @@ def linked(
         last = last_steps(points, graph, found)
         if k + 1 < PASSES and known is None:
             motion = learned(points, motion, graph, found, _before(points, graph, found))
-    yield Event("progress", "how sure links are", PASSES, PASSES + 1)
-    return result_of(graph, found, solver, motion, moved)
+    return Course(points, graph, found, motion, moved)
 
 
 def _before(points: Points, graph: Graph, found: Solution) -> Floats:
@@ -124,6 +168,7 @@ def result_of(
     solver: str = "optimal",
     motion: Motion | None = None,
     moved: Floats | None = None,
+    temperature: float = 1.0,
 ) -> Linked:
     """Choose by a solver and say how sure each link is."""
     if solver not in SOLVERS and solver != "greedy":
@@ -132,7 +177,26 @@ def result_of(
         found = {"lap": assigned, "nearest": nearest, "greedy": greedy}[solver](graph)
     source, target, of = edges(graph)
     chosen, _ = chosen_edges(graph, found, of, len(source))
-    best = np.full(len(source), np.inf)
+    probability = expit(odds(graph, of, len(source)))
+    wrong = np.full(len(source), np.nan)
+    if solver == "optimal":
+        wrong = p_wrong(margins(graph, found), temperature)
+    return Linked(source, target, probability, wrong, chosen, found.kept, found, motion, moved)
+
+
+def odds(graph: Graph, of: Ints, count: int) -> Floats:
+    """Return the log odds of each edge against its track's ending and another's beginning there.
+
+    Parameters
+    ----------
+    graph : Graph
+        What could be chosen.
+    of : ndarray of int
+        From `edges`.
+    count : int
+        How many edges there are.
+    """
+    best = np.full(count, np.inf)
     links, pairs = len(graph.source), len(graph.mother)
     apart = graph.leave[graph.source] + graph.enter[graph.target]
     np.minimum.at(best, of[:links], graph.cost - apart)
@@ -140,8 +204,4 @@ def result_of(
     whole = graph.leave[graph.mother] + graph.enter[graph.first] + graph.enter[graph.second]
     for part in (of[links : links + pairs], of[links + pairs :]):
         np.minimum.at(best, part, graph.split - whole)
-    probability = 1 / (1 + np.exp(np.clip(best, -700, 700)))
-    wrong = np.full(len(source), np.nan)
-    if solver == "optimal":
-        wrong = p_wrong(margins(graph, found))
-    return Linked(source, target, probability, wrong, chosen, found.kept, found, motion, moved)
+    return -best

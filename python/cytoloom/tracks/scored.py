@@ -21,8 +21,9 @@ def scored(
     *,
     division: Floats | None = None,
     detection: Floats | None = None,
-    appears: float = RARE,
-    ends: float = RARE,
+    appears: Floats | float = RARE,
+    ends: Floats | float = RARE,
+    skips: float = 1.0,
 ) -> Graph:
     """Make a graph of probabilities; costs are minus their log odds.
 
@@ -38,9 +39,11 @@ def scored(
         Probability that each detection divides before the next frame; default that none does.
     detection : ndarray (n,) of float, optional
         Probability of being a cell; default that all are.
-    appears, ends : float, default 0.01
+    appears, ends : float or ndarray (n,), default 0.01
         Probability of a track to begin, and to end, at each detection. In the first frame all
         begin, in the last all end, at no cost.
+    skips : float, default 1.0
+        Probability of a cell to be missed in the frame between, of links over two frames.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def scored(
     >>> graph.cost.round(2).tolist(), graph.split.round(2).tolist()
     ([-2.2, 0.0], [-2.2])
     """
-    cost = -_odds(link)
+    cost = -_odds(link) - np.where(frame[target] - frame[source] > 1, np.log(skips), 0.0)
     enter = np.where(frame == frame.min(), 0.0, -_odds(appears))
     leave = np.where(frame == frame.max(), 0.0, -_odds(ends))
     absent = np.full(len(frame), np.inf) if detection is None else _odds(detection)

@@ -15,12 +15,13 @@ import pandas as pd
 
 from ..errors import invalid
 from ..messages import counted
+from ..metrics.points import matched
 from ..storage.results import RUNS, claimed, put_in_place, refuse_results, staged, write_run
 from ..uncertainty.intervals import mean_interval
 from .agreement import COUNTS, RATES, Followed, Side, measures
 from .challenge import MASKED, Frames, challenge
 from .graph import Floats, Ints
-from .matching import matched, overlapping, usual_distance
+from .matching import overlapping, usual_distance
 
 SUMMARY, PER_RECORDING = "scores.csv", "scores_per_recording.csv"
 RUN = RUNS["evaluate"]

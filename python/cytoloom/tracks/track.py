@@ -26,8 +26,12 @@ def track(
     limits: dict[str, float] | None = None,
     time_limit_s: float | None = None,
     corrections: Any = None,
+    positions: Any = None,
+    channels: Any = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    workers: int = 1,
+    client: Any = None,
     progress: bool | str = "auto",
 ) -> Work[Tracks]:
     """Link the cells of a movie, with divisions and with an error rate for every link.
@@ -35,8 +39,9 @@ def track(
     Parameters
     ----------
     model : Model, path or None
-        A model that outlines the cells of each frame of a movie of images; None where the movie is
-        of label images or positions, from any program.
+        From `train_tracker`: it finds the cells, sees which divide and which are the same; or a
+        model that outlines the cells of each frame; None where the movie is of label images or
+        positions, from any program.
     movie : array, list of arrays, path, DataFrame, Tracks or dict of these
         Label images (t, y, x) or (t, z, y, x): arrays, a file, a folder of files in the order of
         their numbers; or positions: a table with columns frame, y, x, in 3-D z (in px, or with
@@ -67,10 +72,19 @@ def track(
     corrections : DataFrame or path, optional
         Links that somebody has looked at: what `Tracks.review` makes, with yes or no in its column
         ``right``. Right links are kept, wrong ones never chosen, and all else is solved anew.
+    positions : DataFrame, label images or path, optional
+        For a model of `train_tracker`: where cells are, from anybody, instead of what it finds.
+    channels : int, str or list, optional
+        For such a model: channels to look at, as in training.
     out : path, optional
-        Folder for positions.csv, links.csv, tracks.csv, lineages.csv and track_warnings.csv.
+        Folder for positions.csv, links.csv, tracks.csv, lineages.csv and track_warnings.csv. Of a
+        call that was killed, the same call goes on from the frames that networks had looked at.
     overwrite : bool, default False
         Replace what an earlier call wrote to `out`.
+    workers : int, default 1
+        For such a model: processes that look at frames side by side, by Dask.
+    client : dask.distributed.Client or str, optional
+        Of a cluster, or the address of its scheduler.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 
@@ -109,6 +123,6 @@ def track(
 
     found: Tracks = yield from tracked(
         model, movie, max_step_um, pixel_size_um, minutes_per_frame, solver, drift, divisions, gaps,
-        limits, time_limit_s, corrections, out, overwrite,
+        limits, time_limit_s, corrections, out, overwrite, positions, channels, workers, client,
     )  # fmt: skip
     return found

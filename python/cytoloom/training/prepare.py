@@ -13,7 +13,7 @@ from ..datasets.cache import SHARED
 from ..datasets.checks import check
 from ..datasets.data import Data, given_data, manifest
 from ..datasets.folds import Fold, folds
-from ..datasets.items import Item
+from ..datasets.items import Item, read_labels
 from ..datasets.report import Report
 from ..datasets.splits import Kinds, held_out_of, shown_by, split
 from ..datasets.stored import of_one_type
@@ -35,6 +35,8 @@ from .batches import UNKNOWN, TaskLabels
 from .recipe import DatasetFingerprint, Plan, choose
 from .stages import Given, Planned, Split, Surveyed
 
+FITTED_TO = 24
+"""Images by whose labels a task is fitted to what is to be learned, at most."""
 ANNOTATORS = {
     "consensus": "Of several annotators it is learned what they agree on.",
     "soft": "Of several annotators the mean of what they drew is learned; consensus validates.",
@@ -48,6 +50,7 @@ def read(given: Given, data: Any, validation: Any) -> Work[Split]:
     whole, others, report = yield from _checked(given, data, validation)
     shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
     train, held_out, words = split(whole, *(others or [validation]), given.seed, shows)
+    given = replace(given, task=given.task.fitted_to(_some_labels(train)))
     own, checked = bool(others), report
     if own:
         held_out = _as_in_training(train, held_out)
@@ -71,6 +74,7 @@ def read_folds(
     shows = shown_by(whole.unknown, given.task.balances_classes, report.shown)
     # 0: what a table says of its images holds all the same
     train, held_out, words = split(whole, *(others or [0.0]), given.seed, shows)
+    given = replace(given, task=given.task.fitted_to(_some_labels(train)))
     if held_out.items:
         yield note(words)
     if others:
@@ -110,6 +114,13 @@ def _agreed(data: Data, task: Task, annotators: str) -> Data:
     if annotators == "first":
         return data
     return replace(data, items=with_consensus(data.items, task, data.unknown))
+
+
+def _some_labels(data: Data) -> Iterable[tuple[np.ndarray, Any]]:
+    """Read the labels of some images, evenly among all."""
+    step = -(-len(data.items) // FITTED_TO)
+    for item in data.items[::step]:
+        yield read_labels(item, data.unknown)[0], item.spacing_um
 
 
 def _as_split(given: Given, train: Data, held_out: Data, words: str) -> Split:
