@@ -11,8 +11,8 @@ import cytoloom as cl
 from cytoloom.cli import main
 from cytoloom.errors import InvalidError
 from cytoloom.images import read_labels
-from cytoloom.tracks.found import Tracks
 from cytoloom.metrics.points import matched
+from cytoloom.tracks.found import Tracks
 from cytoloom.tracks.matching import overlapping, usual_distance
 
 NUMBERS = ["frame_from", "object_from", "frame_to", "object_to"]

@@ -91,6 +91,8 @@ def tracked(
                               received=name)  # fmt: skip
             recordings = yield from recordings_of(movie, spacing_um, _pixels(model))
             looks = [None] * len(recordings)
+            if given is not None and given.size_px is not None:
+                recordings = [replace(one, shape=given.size_px) for one in recordings]
         parts = []
         for recording, look in zip(recordings, looks, strict=True):
             part = yield from _linked(recording, asked, len(recordings) > 1, look)
@@ -120,8 +122,8 @@ def tracked(
 
 def solution(
     positions: Any, links: Any, spacing_um: Any, minutes_per_frame: float | None, solver: str,
-    drifts: bool, temperature: float, limits: Any, time_limit_s: float | None, corrections: Any,
-    out: str | os.PathLike[str] | None, overwrite: bool,
+    drifts: bool, temperature: float, size_px: Any, limits: Any, time_limit_s: float | None,
+    corrections: Any, out: str | os.PathLike[str] | None, overwrite: bool,
 ) -> Work[Tracks]:  # fmt: skip
     """Solve by probabilities that are given; the parameters are those of the verb `solve`."""
     if not (np.isfinite(temperature) and temperature > 0):
@@ -131,9 +133,20 @@ def solution(
         else pd.DataFrame(links))  # fmt: skip
     found = yield from tracked(
         None, positions, None, spacing_um, minutes_per_frame, solver, drifts, True, True, limits,
-        time_limit_s, corrections, out, overwrite, given=Given(checked_links(table), temperature),
+        time_limit_s, corrections, out, overwrite,
+        given=Given(checked_links(table), temperature, _size(size_px)),
     )  # fmt: skip
     return found
+
+
+def _size(size_px: Any) -> tuple[int, ...] | None:
+    if size_px is None:
+        return None
+    size = tuple(size_px) if np.ndim(size_px) else (size_px,)
+    if len(size) not in (2, 3) or any(n != int(n) or n < 1 for n in size):
+        raise invalid("size_px", expected="the size of images, (y, x) or (z, y, x)",
+                      received=size_px)  # fmt: skip
+    return tuple(map(int, size))
 
 
 def _model(model: Any) -> Model | None:

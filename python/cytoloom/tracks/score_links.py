@@ -85,7 +85,7 @@ def score_links(
     ... )
     >>> links = cl.score_links(model, movie.images, movie.positions, progress=False)
     >>> links.columns.tolist()[-2:]
-    ['probability', 'division_probability']
+    ['evidence', 'division_probability']
     """
     from .steps import candidates_of
 

@@ -21,6 +21,7 @@ def solve(
     solver: Literal["optimal", "lap", "nearest"] = "optimal",
     drift: bool = True,
     temperature: float = 1.0,
+    size_px: tuple[int, ...] | None = None,
     limits: dict[str, float] | None = None,
     time_limit_s: float | None = None,
     corrections: Any = None,
@@ -51,6 +52,9 @@ def solve(
     temperature : float, default 1.0
         By which margins are divided before they become error rates; what `train_tracker` fitted is
         a field of the task of its network for links.
+    size_px : tuple of int, optional
+        Of the images, (y, x) or (z, y, x): at their borders cells come and go. Default: as far as
+        positions reach.
     limits, time_limit_s, corrections, out, overwrite
         As for `track`.
     progress : bool or "auto", default "auto"
@@ -82,7 +86,7 @@ def solve(
     from .composed import solution
 
     found: Tracks = yield from solution(
-        positions, links, pixel_size_um, minutes_per_frame, solver, drift, temperature, limits,
-        time_limit_s, corrections, out, overwrite,
+        positions, links, pixel_size_um, minutes_per_frame, solver, drift, temperature, size_px,
+        limits, time_limit_s, corrections, out, overwrite,
     )  # fmt: skip
     return found

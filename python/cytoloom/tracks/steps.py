@@ -272,10 +272,13 @@ class Given:
         All of them.
     temperature : float
         Of margins.
+    size_px : tuple of int or None
+        Of the images.
     """
 
     links: pd.DataFrame
     temperature: float
+    size_px: tuple[int, ...] | None = None
 
     def solved(
         self, name: str, table: pd.DataFrame, course: Course, solver: str,
@@ -288,11 +291,10 @@ class Given:
         source, target = rows_at(table.assign(recording=name), links.assign(recording=name))
         none = (source < 0) | (target < 0)
         if none.any():
-            row = links[none].iloc[0]
+            a, i, b, j = links.loc[none, list(FROM_TO)].iloc[0].astype(int)
             raise invalid("links", expected="links between positions that are there",
-                          received=f"{name}: object {row['object_from']} of frame "
-                          f"{row['frame_from']} to object {row['object_to']} of frame "
-                          f"{row['frame_to']}")  # fmt: skip
+                          received=f"{name}: object {i} of frame {a} to object {j} of frame "
+                          f"{b}")  # fmt: skip
         divides: Floats | None = None
         if "division_probability" in links:
             p = links["division_probability"].to_numpy(float)
