@@ -102,7 +102,7 @@ def test_few_centres_weigh_as_much_as_all_background_and_what_is_unknown_nothing
 
 
 def test_the_middle_of_an_object_counts_and_its_mark_survives_a_second_look():
-    image, labels = cl.simulate.nuclei(shape=(96, 96), count=12, seed=3)
+    _, labels = cl.simulate.nuclei(shape=(96, 96), count=12, seed=3)
     marks = Centres().prepare(labels)
     inside = [np.argwhere(labels == k).mean(axis=0) for k in np.unique(marks)[1:]]
     assert np.abs(cdist(inside, middles(marks)).min(axis=1)).max() < 0.8
@@ -135,7 +135,8 @@ def test_the_threshold_is_that_of_the_best_f1_and_heights_become_probabilities()
     task = Centres(distance_px=12).tune(maps, truths)
     assert 0.45 < task.threshold < 0.62
     heights = np.concatenate([m["centre"][m["centre"] > 0] for m in maps])
-    real = np.concatenate([t[m["centre"][..., 0] > 0] > 0 for m, (t, _) in zip(maps, truths)])
+    pairs = zip(maps, truths, strict=True)
+    real = np.concatenate([t[m["centre"][..., 0] > 0] > 0 for m, (t, _) in pairs])
     said = task.probability(heights)
     for low, high in ((0, 0.2), (0.2, 0.8), (0.8, 1)):
         own = (said >= low) & (said <= high)

@@ -151,8 +151,8 @@ def test_an_encoder_sees_each_crop_once_and_says_the_same():
     rng = np.random.default_rng(0)
     crops = rng.normal(size=(2, 5, 24, 24, 1)).astype(np.float32)
     step = rng.normal(size=(5, 3)).astype(np.float32)
-    run = {k: backend.forward(n) for k, n in {
-        "whole": built, "encode": encoder_of(built), "decide": decider_of(built)}.items()}  # fmt: skip
+    parts = {"whole": built, "encode": encoder_of(built), "decide": decider_of(built)}
+    run = {name: backend.forward(part) for name, part in parts.items()}
     whole = run["whole"]({"earlier": crops[0], "later": crops[1], "step": step})["same"]
     codes = [run["encode"](one)["code"] for one in crops]
     parts = run["decide"]({"code0": codes[0], "code1": codes[1], "step": step})["same"]
@@ -426,8 +426,8 @@ def test_movies_that_do_not_fit_are_refused(model, movie):
         cl.track(model, both, progress=False)
     with pytest.raises(InvalidError, match="2 frames or more"):
         cl.detect(model, movie.images[:1], progress=False)
+    beyond = movie.positions.assign(x_px=movie.positions["x_px"] + 90)
     with pytest.raises(InvalidError, match="x from 0 to 95"):
-        beyond = movie.positions.assign(x_px=movie.positions["x_px"] + 90)
         cl.score_links(model, movie.images, beyond, progress=False)
     with pytest.raises(InvalidError, match="network for links"):
         cl.score_links(alone(model, "centres"), movie.images, movie.positions, progress=False)
@@ -443,9 +443,11 @@ def test_movies_that_do_not_fit_are_refused(model, movie):
 
 def test_without_divisions_it_is_trained_without_and_says_so(movie):
     table = movie.positions.assign(track=movie.positions["object"])
-    said = [event.message for event in itertools.islice(
-        cl.train_tracker.events((movie.images, table), networks=("link", "division"),
-                                trainer=cl.Trainer(iterations=1), pixel_size_um=0.5), 8)]  # fmt: skip
+    work = cl.train_tracker.events(
+        (movie.images, table), networks=("link", "division"), pixel_size_um=0.5,
+        trainer=cl.Trainer(iterations=1),
+    )  # fmt: skip
+    said = [event.message for event in itertools.islice(work, 8)]
     assert any("trained without" in text for text in said)
 
 
@@ -458,8 +460,8 @@ def test_a_movie_of_other_pixels_is_seen_as_in_training(model, movie):
 
 
 def test_a_killed_training_goes_on_to_the_same_bits(movie, tmp_path):
-    how = {"network": TINY, "networks": ("centres", "link"), "progress": False,
-           "trainer": cl.Trainer(iterations=6, batch_size=1, patch_px=32, checkpoint_s=0)}  # fmt: skip
+    trainer = cl.Trainer(iterations=6, batch_size=1, patch_px=32, checkpoint_s=0)
+    how = {"network": TINY, "networks": ("centres", "link"), "trainer": trainer, "progress": False}
     whole = cl.train_tracker(movie, out=tmp_path / "a.cytoloom", **how)
     work = cl.train_tracker.events(movie, out=tmp_path / "b.cytoloom",
                                    **{k: v for k, v in how.items() if k != "progress"})  # fmt: skip
