@@ -311,6 +311,7 @@ def _one(
                       received=f"{len(tracks.axes)}-D tracks")  # fmt: skip
     table = rows[own].sort_values(["frame", "object"], kind="stable").reset_index(drop=True)
     places, at = table[axes].to_numpy(float), table["frame"].to_numpy(np.int64)
+    frames.refuse_sizes()
     _refuse_beyond(frames, places, at, argument)
     low, high = _regions(frames, places, at, region, argument)
     whole = Annotated(frames, table, *(np.zeros(0, np.int64),) * 2, low, high)

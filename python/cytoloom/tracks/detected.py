@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import invalid
 from ..events import Event, Work, warn
 from ..images.image import AnyArray
-from ..messages import say
+from ..messages import Argument, say
 from ..models.model import Model
 from ..models.record import NETWORK
 from ..models.rescale import Factors, scaled_maps
@@ -155,7 +155,8 @@ def fitting(model: Model, frames: Frames) -> None:
     if frames.channels != model.channels:
         raise invalid("movie", expected=f"{model.channels} channels, as in training",
                       received=f"{frames.name}: {frames.channels}",
-                      remedy="Say which with channels.")  # fmt: skip
+                      remedy=say("Say which with {}.", Argument("channels")))  # fmt: skip
+    frames.refuse_sizes()
 
 
 def factors_of(model: Model, frames: Frames) -> Factors:

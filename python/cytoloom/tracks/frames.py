@@ -82,6 +82,15 @@ class Frames:
             )  # fmt: skip
         return image
 
+    def refuse_sizes(self) -> None:
+        """Refuse frames of different sizes, before the first is read."""
+        for source in self.sources:
+            if tuple(source.shape) != tuple(self.sources[0].shape):
+                raise invalid(
+                    source.name, expected=f"a frame of {_size(self.sources[0].shape)}, as "
+                    f"{self.sources[0].name}", received=_size(source.shape),
+                )  # fmt: skip
+
     def matching(self, spacing_um: Any) -> Frames:
         """Return them with a size of pixels, where one is given."""
         if spacing_um is None:

@@ -32,6 +32,8 @@ MOST_FRAMES = 40
 FEWEST_WRONG = 5
 """Wrong links from which on a temperature is fitted."""
 T_RANGE = (0.25, 4.0)
+SURE, MOST_ODD = 0.95, 20
+"""From which probability on what networks say is worth a look where it is not annotated."""
 UNKNOWN_SLOPE, UNSURE = 0.3, 2.0
 """How far looks are trusted before anything is known of them, and how firmly."""
 
@@ -120,8 +122,15 @@ def honest(
     temperature = _temperature(parts, found)
     model = _with(model, LINK, replace(task, temperature=temperature))
     scores = _scores(parts, found)
-    training = {**model.info["training"],
+    odd = contradicted(parts, found)
+    told = {**model.info["training"]["tracks"], "contradicted": odd}
+    training = {**model.info["training"], "tracks": told,
                 "scores": {**(model.info["training"].get("scores") or {}), **scores}}  # fmt: skip
+    if odd:
+        shown = "; ".join(f"{row['recording']}, frame {row['frame']}, {row['what']} at "
+                          f"{row['where']}" for row in odd[:3])  # fmt: skip
+        yield note(f"Worth a look in the annotation of the frames held out: {shown}"
+                   f"{'; and more' if len(odd) > 3 else ''}.")  # fmt: skip
     if scores:
         yield note(
             f"On frames held out: {scores['links_wrong_per_1000']:.3g} of 1000 links wrong, "
@@ -311,6 +320,38 @@ def _temperature(parts: Sequence[Held], found: Sequence[Linked]) -> float:
 
     ends = tuple(np.log(T_RANGE))
     return round(float(np.exp(minimize_scalar(surprise, bounds=ends, method="bounded").x)), 4)
+
+
+def contradicted(parts: Sequence[Held], found: Sequence[Linked]) -> list[dict[str, Any]]:
+    """List what networks contradict most in the annotation of frames that they have not seen.
+
+    Returns
+    -------
+    list of dict
+        recording, frame, what, where (px, z y x), sure; the surest first, 20 at most: a cell that
+        is not annotated, a link that is not, each with the probability that there is one.
+    """
+    rows = []
+    for part, of in zip(parts, found, strict=True):
+        axes = [f"{axis}_px" for axis in part.one.frames.axes]
+        places = part.table[axes].to_numpy(float)
+        p = part.table["probability"].to_numpy(float)
+        frame = part.table["frame"].to_numpy() + part.first
+
+        def row(k: int, what: str, sure: float, part: Held = part, frame: Any = frame,
+                places: Any = places) -> dict[str, Any]:  # fmt: skip
+            """Describe one."""
+            where = " ".join(f"{one:.0f}" for one in places[k])
+            return {"recording": part.one.name, "frame": int(frame[k]), "what": what,
+                    "where": where, "sure": round(float(sure), 4)}  # fmt: skip
+
+        false = part.inside & (part.truth < 0) & (p > SURE) & of.kept
+        rows += [row(k, "a cell that is not annotated", p[k]) for k in np.flatnonzero(false)]
+        known = of.chosen & (part.truth[of.source] >= 0) & (part.truth[of.target] >= 0)
+        bad = known & ~part.right(of.source, of.target) & (of.wrong < 1 - SURE)
+        rows += [row(of.source[k], "a link that is not annotated", 1 - of.wrong[k])
+                 for k in np.flatnonzero(bad)]  # fmt: skip
+    return sorted(rows, key=lambda one: -one["sure"])[:MOST_ODD]
 
 
 def _scores(parts: Sequence[Held], found: Sequence[Linked]) -> dict[str, float]:

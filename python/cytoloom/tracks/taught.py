@@ -19,7 +19,7 @@ from ..datasets.data import Data
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import counted
+from ..messages import Argument, counted, say
 from ..models.folder import ModelFolder, open_model_folder
 from ..models.inputs import as_model
 from ..models.model import Model
@@ -238,6 +238,14 @@ def _surveyed(given: Asked) -> Iterable[Event]:
         words = ", ".join(counted(n, key[:-1]) for key, n in counts.items())
         yield note(f"{one.name}: {words}; {len(learned)} frames to learn from, {len(held)} held "
                    "out.")  # fmt: skip
+    unsized = [one.name for one in given.recordings if not one.frames.spacing_um]
+    if unsized:
+        flat = len(given.recordings[0].frames.axes) == 2
+        yield warn(say(
+            "{}: the size of pixels is not known, so all lengths are in pixels{}. Give {}.",
+            ", ".join(unsized), "" if flat else ", and planes are taken to be as far apart",
+            Argument("pixel_size_um"),
+        ))  # fmt: skip
     few = [f"{total[key]} {key} (of {least} or more)" for key, least in ENOUGH.items()
            if total[key] < least]  # fmt: skip
     if few:
