@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,7 @@ class Graph:
     Examples
     --------
     >>> one = Graph.of([0, 1], [0, 5], [5, 0], source=[0], target=[1], cost=[1.0])
-    >>> one.count, one.pruned().source.size
+    >>> one.count, one.pruned()[0].source.size
     (2, 1)
     """
 
@@ -131,15 +131,23 @@ class Graph:
             f"{counted(len(self.mother), 'division')}"
         )
 
-    def pruned(self) -> Graph:
+    def pruned(self) -> tuple[Graph, Ints, Ints]:
         """Return it without links and divisions that no solution is better for.
 
-        What costs more than the tracks' ending and beginning there is in no optimum: it can always
-        be replaced by these.
+        What costs more than the tracks' ending and beginning there is in no optimum, whatever else
+        is forbidden: it can always be replaced by these.
+
+        Returns
+        -------
+        graph : Graph
+            What is left.
+        links, divisions : ndarray of int
+            Where these were.
         """
         apart = self.leave[self.source] + self.enter[self.target]
         whole = self.leave[self.mother] + self.enter[self.first] + self.enter[self.second]
-        return self.without(self.cost >= apart, self.split >= whole)
+        links, pairs = self.cost >= apart, self.split >= whole
+        return self.without(links, pairs), np.flatnonzero(~links), np.flatnonzero(~pairs)
 
     def without(self, links: Bools, divisions: Bools) -> Graph:
         """Return it without some links and divisions."""
@@ -147,55 +155,50 @@ class Graph:
         more = ("mother", "first", "second", "split")
         return replace(self, **kept, **{name: getattr(self, name)[~divisions] for name in more})
 
-    def within(self, detections: Bools) -> tuple[Graph, Ints, Ints, Ints]:
-        """Return the part of some detections, and where its detections, links, divisions were."""
+    def within(self, detections: Bools, came: Bools, went: Bools) -> tuple[Graph, Ints, Ints, Ints]:
+        """Return the part of some detections, and where its detections, links, divisions were.
+
+        Parameters
+        ----------
+        detections : ndarray (n,) of bool
+            Those of the part.
+        came, went : ndarray (n,) of bool
+            Those that have come from, and gone to, others: they are kept, and do so at no cost and
+            in no other way.
+        """
         own = np.flatnonzero(detections)
         place = np.full(self.count, -1)
         place[own] = np.arange(len(own))
-        links = np.flatnonzero(detections[self.source] & detections[self.target])
-        pairs = np.flatnonzero(
-            detections[self.mother] & detections[self.first] & detections[self.second]
-        )
-        taken = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("frame", "enter", "leave", "absent"):
-            taken[name] = taken[name][own]
-        for name in ("source", "target"):
-            taken[name] = place[taken[name][links]]
-        for name in ("mother", "first", "second"):
-            taken[name] = place[taken[name][pairs]]
-        taken["cost"], taken["split"] = self.cost[links], self.split[pairs]
-        return Graph(**taken), own, links, pairs
+        into, out = detections & ~came, detections & ~went
+        links = np.flatnonzero(out[self.source] & into[self.target])
+        pairs = np.flatnonzero(out[self.mother] & into[self.first] & into[self.second])
+        part = Graph(
+            self.frame[own],
+            np.where(came, 0.0, self.enter)[own],
+            np.where(went, 0.0, self.leave)[own],
+            np.where(came | went, np.inf, self.absent)[own],
+            place[self.source[links]], place[self.target[links]], self.cost[links],
+            place[self.mother[pairs]], place[self.first[pairs]], place[self.second[pairs]],
+            self.split[pairs],
+        )  # fmt: skip
+        return part, own, links, pairs
 
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """By how much each other choice makes the best solution dearer at least, and each not chosen.
+    """What each detection adds to the lowest cost by the way into it, and by the way out of it.
+
+    No choice costs less than the prices of the ways that it takes, and what is chosen costs just
+    that: what another choice costs more is by how much it makes a solution dearer at least.
 
     Parameters
     ----------
-    links, divisions : ndarray of float
-        By candidate; negative where leaving out what is chosen costs as much.
-    enter, leave : ndarray (n,) of float
-        Of a track that begins, or ends, at each detection.
-    kept : ndarray (n,) of float
-        Of each detection not being kept; infinite where it has to be.
+    into, out : ndarray (n,) of float
+        By detection.
     """
 
-    links: Floats
-    divisions: Floats
-    enter: Floats
-    leave: Floats
-    kept: Floats
-
-    @classmethod
-    def none(cls, graph: Graph) -> Prices:
-        """Return prices that say nothing."""
-        zeros = [np.zeros(n) for n in (len(graph.source), len(graph.mother), *[graph.count] * 3)]
-        return cls(*zeros)
-
-    def less(self, by: float) -> Prices:
-        """Return prices of a solution that is so much dearer than the program's."""
-        return Prices(*(np.maximum(0, getattr(self, f.name) - by) for f in fields(self)))
+    into: Floats
+    out: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +215,6 @@ class Solution:
         How much cheaper a solution could be at most: 0 where this one is proven to be the best.
     fractional : int, default 0
         Choices that the linear program left open, which had to be searched.
-    prices : Prices, optional
-        Of the linear program.
     """
 
     links: Bools
@@ -222,7 +223,6 @@ class Solution:
     cost: float
     gap: float = 0.0
     fractional: int = 0
-    prices: Prices | None = None
 
 
 def cost_of(graph: Graph, links: Bools, divisions: Bools, kept: Bools | None = None) -> float:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from scipy import sparse
 from scipy.special import expit
 
-from .graph import Bools, Floats, Graph, Ints, Prices, Solution, ways
-from .program import Program
+from ..errors import invalid
+from .cover import Cover, by_way
+from .graph import Bools, Floats, Graph, Ints, Solution
+from .program import AT_ONCE, Program, windows
 
-SURE = 9.0
-"""Above this margin (about one in ten thousand) no link is looked at again: it is said as it is."""
-HOPS = 2
-"""So many candidates away what was chosen may change when a link is forbidden."""
-TOGETHER = 20_000
-"""Choices of the programs that are solved together."""
+SURE = 12.0
+"""Above this margin (six in a million) no link is looked at again: it is said as it is."""
+STATES = 2000
+"""So many steps a search takes at most; then what is shown so far is returned."""
+BESIDE = 4
+"""Frames on either side of a window in which what was chosen may change, too."""
 
 
 def edges(graph: Graph) -> tuple[Ints, Ints, Ints]:
@@ -46,7 +49,7 @@ def chosen_edges(graph: Graph, found: Solution, of: Ints, count: int) -> tuple[B
     return chosen | divided, divided
 
 
-def margins(graph: Graph, found: Solution, hops: int = HOPS, sure: float = SURE) -> Floats:
+def margins(graph: Graph, found: Solution, sure: float = SURE, at_once: int = AT_ONCE) -> Floats:
     """Return by how much the best solution without each chosen edge is dearer.
 
     Parameters
@@ -55,37 +58,40 @@ def margins(graph: Graph, found: Solution, hops: int = HOPS, sure: float = SURE)
         What could be chosen.
     found : Solution
         Its best solution.
-    hops : int, default 2
-        What may change: detections so many candidate links away from the forbidden one. What lies
-        beyond stays as it is, so a margin may be too large, never too small.
-    sure : float, default 9
-        Where the linear program's prices show that the margin is at least this much, that bound is
-        returned, and nothing solved again.
+    sure : float, default 12
+        Where the prices of the linear program show that the margin is at least this much, that is
+        returned, and nothing searched.
+    at_once : int, default 150 000
+        Choices of one program; a graph that has more is looked at in windows of frames, with four
+        more on either side, beyond which all stays as it is.
 
     Returns
     -------
     ndarray (edges,) of float
-        By edge of `edges`; NaN where it was not chosen.
+        By edge of `edges`; NaN where it was not chosen. Where the solution is not the best of its
+        window, or the linear program chooses halves, they may be too small, not too large.
 
     Examples
     --------
     >>> from .program import solved
     >>> one = Graph.of([0, 1, 1], [0, 5, 5], [5, 0, 0], source=[0, 0], target=[1, 2],
     ...                cost=[1.0, 2.5])
-    >>> margins(one, solved(one)).tolist()
+    >>> margins(one, solved(one)).round(6).tolist()
     [1.5, nan]
     """
     source, target, of = edges(graph)
     chosen, _ = chosen_edges(graph, found, of, len(source))
     margin = np.full(len(source), np.nan)
+    small, links, pairs = graph.pruned()
+    found = replace(found, links=found.links[links], divisions=found.divisions[pairs])
     rows = np.flatnonzero(chosen)
-    if found.prices is not None:
-        out, into = _least(graph, found, found.prices)
-        margin[rows] = least = out[source[rows]] + into[target[rows]]
-        rows = rows[~(least >= sure)]
-    alternatives = _Alternatives(graph, found, of, sure)
-    for some in _bunches(rows, alternatives, source, target, hops):
-        margin[[row for row, _ in some]] = alternatives.solved(some)
+    frame = graph.frame[source[rows]]
+    for begin, end in _windows(small, at_once):
+        edge = rows[(frame >= begin) & (frame < end)]
+        inside = (graph.frame >= begin - BESIDE) & (graph.frame < end + BESIDE)
+        part, own, cover = _part(small, found, inside)
+        place = np.searchsorted(own, source[edge]), np.searchsorted(own, target[edge])
+        margin[edge] = _Search(cover, sure).all(part.count + place[0], place[1])
     return margin
 
 
@@ -100,176 +106,123 @@ def p_wrong(margin: Floats, temperature: float = 1.0) -> Floats:
     return np.asarray(expit(-np.asarray(margin) / temperature))
 
 
-def _least(graph: Graph, found: Solution, prices: Prices) -> tuple[Floats, Floats]:
-    """Return the least that another way out of, and another way into, each detection costs.
+def _windows(graph: Graph, at_once: int) -> Iterator[tuple[int, int]]:
+    if graph.choices <= at_once:
+        yield int(graph.frame.min(initial=0)), int(graph.frame.max(initial=0)) + 1
+    else:
+        yield from ((begin, keep) for begin, keep, _ in windows(graph, at_once))
 
-    Another way out is another choice, or not to keep the detection, and then what came before it
-    needs another way out, too.
+
+def _part(graph: Graph, found: Solution, inside: Bools) -> tuple[Graph, Ints, Cover]:
+    """Return the part of some detections, where these are, and what was chosen there."""
+    came, went = (np.zeros(graph.count, bool) for _ in range(2))
+    for sources, targets, chosen in (
+        ((graph.source,), (graph.target,), found.links),
+        ((graph.mother,), (graph.first, graph.second), found.divisions),
+    ):
+        ends = [one[chosen] for one in (*sources, *targets)]
+        # one of whose ends lies beyond
+        across = [end[~np.all([inside[one] for one in ends], axis=0)] for end in ends]
+        went[across[0]] = True
+        for end in across[1:]:
+            came[end] = True
+    part, own, links, pairs = graph.within(inside, came, went)
+    kept = found.kept[own]
+    now = Solution(found.links[links], found.divisions[pairs], kept, found.cost)
+    program = Program.of(part)
+    relaxed = program.relaxed()
+    if relaxed.x is None:
+        raise invalid("graph", expected="costs that have a solution", received=relaxed.message)
+    return part, own, Cover.of(part, now, program.priced(relaxed)[0])
+
+
+_State = tuple[float, int, float, tuple[int, ...], tuple[int, ...]]
+"""Lowest cost, number, cost so far, open ways, taken ways."""
+
+
+class _Search:
+    """The cheapest choices in the place of what is forbidden, the cheapest unfinished ones first.
+
+    What is forbidden leaves ways open. One of these is taken by each of the other choices that take
+    it; those take the other ways of theirs from what was chosen there, which leaves ways open, too;
+    and so on until none is open. Each choice makes the solution dearer by what it costs beyond its
+    prices, at least, so the first that is finished is the best.
     """
-    n = graph.count
-    p, q = found.divisions, found.links
-    out, into = prices.leave.copy(), prices.enter.copy()
-    came, went = ways(graph, q, p)
-    out[(went == 0) & found.kept] = into[(came == 0) & found.kept] = np.inf
-    np.minimum.at(out, graph.source[~q], prices.links[~q])
-    np.minimum.at(out, graph.mother[~p], prices.divisions[~p])
-    np.minimum.at(into, graph.target[~q], prices.links[~q])
-    np.minimum.at(into, graph.first[~p], prices.divisions[~p])
-    np.minimum.at(into, graph.second[~p], prices.divisions[~p])
-    out, into = np.maximum(out, 0), np.maximum(into, 0)
-    before = np.full(n, -1)
-    before[graph.target[q]] = graph.source[q]
-    before[graph.first[p]] = before[graph.second[p]] = graph.mother[p]
-    after = np.full((n, 2), -1)
-    after[graph.source[q], 0] = graph.target[q]
-    after[graph.mother[p]] = np.stack([graph.first[p], graph.second[p]], axis=1)
-    begins = np.searchsorted(graph.frame, np.unique(graph.frame))
-    frames = np.split(np.arange(n), begins[1:])
-    for own in frames:
-        more = np.where(before[own] >= 0, out[before[own]], 0.0)
-        out[own] = np.minimum(out[own], prices.kept[own] + more)
-    for own in reversed(frames):
-        more = np.where(after[own] >= 0, into[after[own]], 0.0).max(axis=1)
-        into[own] = np.minimum(into[own], prices.kept[own] + more)
-    return out, into
 
+    def __init__(self, cover: Cover, sure: float) -> None:
+        others = np.flatnonzero(~cover.chosen)
+        choices, way = by_way(cover.ways, cover.dearer, others, cover.count)
+        # of each way the cheapest other choice, its part of that, and to end or begin there
+        least, part, alone = (np.full(cover.count + 1, np.inf) for _ in range(3))
+        many = (cover.ways < cover.count).sum(axis=1)
+        np.minimum.at(least, way, cover.dearer[choices])
+        np.minimum.at(part, way, cover.dearer[choices] / many[choices])
+        alone[cover.ways[many == 1, 0]] = cover.dearer[many == 1]
+        self.least: list[float] = least.tolist()
+        self.part: list[float] = part.tolist()
+        self.alone: list[float] = alone.tolist()
+        self.bound = least
+        self.begin = np.searchsorted(way, np.arange(cover.count + 1)).tolist()
+        self.choices = choices.tolist()
+        self.dearer = cover.dearer.tolist()
+        self.ways = [tuple(w for w in row if w < cover.count) for row in cover.ways.tolist()]
+        self.owner = cover.owners().tolist()
+        self.excess, self.sure = cover.excess, sure
 
-class _Alternatives:
-    """The neighbourhoods in which what was chosen may change."""
+    def all(self, outs: Ints, intos: Ints) -> Floats:
+        """Return the margin of each edge, given by its way out and its way in."""
+        found = self.bound[outs] + self.bound[intos] - self.excess[outs]
+        for k in np.flatnonzero(found < self.sure).tolist():
+            out = int(outs[k])
+            limit = self.sure + float(self.excess[out])
+            found[k] = self._without(out, int(intos[k]), limit) - self.excess[out]
+        return np.asarray(np.maximum(found, 0))
 
-    def __init__(self, graph: Graph, found: Solution, of: Ints, sure: float) -> None:
-        self.graph, self.found, self.of = graph, found, of
-        self.place = np.full(graph.count, -1)
-        links, pairs = np.arange(len(graph.source)), np.arange(len(graph.mother))
-        if found.prices is not None:
-            # what alone makes a solution so much dearer is in none that matters
-            links = links[found.links | (found.prices.links < sure)]
-            pairs = pairs[found.divisions | (found.prices.divisions < sure)]
-        mother, first, second = graph.mother[pairs], graph.first[pairs], graph.second[pairs]
-        source = np.concatenate([graph.source[links], mother, mother, first])
-        target = np.concatenate([graph.target[links], first, second, second])
-        ones = np.ones(len(source))
-        near = sparse.csr_array((ones, (source, target)), shape=(graph.count,) * 2)
-        self.near = (near + near.T).tocsr()
-        # which links and divisions each detection is in
-        rows = np.concatenate([graph.source[links], graph.target[links]])
-        self.links = _lists(rows, np.tile(links, 2), graph.count)
-        rows = np.concatenate([mother, first, second])
-        self.pairs = _lists(rows, np.tile(pairs, 3), graph.count)
+    def _without(self, out: int, into: int, limit: float) -> float:
+        """Return what it costs to do without an edge, or that it is above a limit.
 
-    def around(self, start: list[int], hops: int) -> Ints:
-        """Return the detections so many candidates away, with what was chosen beside them."""
-        seen = set(start)
-        edge = list(seen)
-        for _ in range(hops):
-            after: set[int] = set()
-            for k in edge:
-                after.update(self.near.indices[self.near.indptr[k] : self.near.indptr[k + 1]])
-            edge = [k for k in after if k not in seen]
-            seen.update(edge)
-            if not edge:
-                break
-        return np.array(sorted(seen), np.int64)
+        It is infinite where there is no other way.
+        """
+        open_ = self.ways[self.owner[out]]
+        # that tracks end and begin there is nearly always possible
+        apart = sum(self.alone[way] for way in open_)
+        limit, beyond = min(limit, apart), apart
+        states: list[_State] = [(self._at_least(open_), 0, 0.0, open_, ())]
+        pushed = 0
+        for _ in range(STATES):
+            if not states:
+                return float(beyond)
+            lowest, _, cost, open_, taken = heapq.heappop(states)
+            if not open_:
+                return lowest
+            way = max(open_, key=self.least.__getitem__)
+            for choice in self.choices[self.begin[way] : self.begin[way + 1]]:
+                own = self.ways[choice]
+                if (out in own and into in own) or any([w in taken for w in own]):
+                    continue
+                now = cost + self.dearer[choice]
+                if now >= limit:
+                    beyond = min(beyond, now)
+                    break
+                left = self._left(open_, own)
+                least = now + self._at_least(left)
+                if least < limit:
+                    pushed += 1
+                    heapq.heappush(states, (least, pushed, now, left, taken + own))
+                else:
+                    beyond = min(beyond, least)
+        return states[0][0] if states else beyond
 
-    def solved(self, some: list[tuple[int, Ints]]) -> list[float]:
-        """Solve several neighbourhoods, each without its edge, as one program."""
-        parts = [self._part(row, own) for row, own in some]
-        programs = [Program.of(part) for part, _ in parts]
-        whole = Program(
-            np.concatenate([p.costs for p in programs]),
-            np.concatenate([p.upper for p in programs]),
-            sparse.csr_array(sparse.block_diag([p.balance for p in programs])),
-            sparse.csr_array(sparse.block_diag([p.once for p in programs])),
-            np.concatenate([p.forced for p in programs]),
-            0.0,
-        )
-        found = whole.relaxed()
-        if found.x is None:
-            # of some there is no other way: what was said to be right cannot be left out
-            if len(some) == 1:
-                return [np.inf]
-            half = len(some) // 2
-            return self.solved(some[:half]) + self.solved(some[half:])
-        sizes = np.cumsum([0, *(len(p.costs) for p in programs)])
-        result = []
-        for k, ((_, now), program) in enumerate(zip(parts, programs, strict=True)):
-            own = slice(sizes[k], sizes[k + 1])
-            best = float(program.costs @ found.x[own]) + program.constant
-            result.append(max(0.0, best - now))
-        return result
+    def _left(self, open_: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+        """Return which ways are open after a choice: those that it took from others, too."""
+        left = [way for way in open_ if way not in own]
+        for way in own:
+            if way not in open_:
+                left += [w for w in self.ways[self.owner[way]] if w not in own and w not in left]
+        return tuple(left)
 
-    def _part(self, row: int, own: Ints) -> tuple[Graph, float]:
-        """Return a neighbourhood without an edge, and what the solution costs there now."""
-        graph, found, place = self.graph, self.found, self.place
-        place[own] = np.arange(len(own))
-        links = np.unique(np.concatenate([self.links[k] for k in own]))
-        pairs = np.unique(np.concatenate([self.pairs[k] for k in own]))
-        whole = (place[graph.source[links]] >= 0) & (place[graph.target[links]] >= 0)
-        both = (place[graph.mother[pairs]] >= 0) & (place[graph.first[pairs]] >= 0)
-        both &= place[graph.second[pairs]] >= 0
-        # what reaches beyond stays chosen: these have come, or gone, and nowhere else
-        far, pair = links[~whole & found.links[links]], pairs[~both & found.divisions[pairs]]
-        came, went = (np.zeros(len(own) + 1, bool) for _ in range(2))  # the last is of others
-        for ways_, ends in ((came, (graph.target[far], graph.first[pair], graph.second[pair])),
-                            (went, (graph.source[far], graph.mother[pair]))):  # fmt: skip
-            for end in ends:
-                ways_[place[end]] = True
-        came[-1] = went[-1] = False
-        enter = np.where(came[:-1], 0, graph.enter[own])
-        leave = np.where(went[:-1], 0, graph.leave[own])
-        absent = np.where((came | went)[:-1], np.inf, graph.absent[own])
-        links, pairs = links[whole], pairs[both]
-        links = links[~came[place[graph.target[links]]] & ~went[place[graph.source[links]]]]
-        taken = came[place[graph.first[pairs]]] | came[place[graph.second[pairs]]]
-        pairs = pairs[~went[place[graph.mother[pairs]]] & ~taken]
-        now = self._now(own, links, pairs, enter, leave, absent)
-        count, many = len(graph.source), len(graph.mother)
-        links = links[self.of[links] != row]
-        of_pairs = self.of[count + pairs], self.of[count + many + pairs]
-        pairs = pairs[(of_pairs[0] != row) & (of_pairs[1] != row)]
-        ends = (graph.source[links], graph.target[links], graph.mother[pairs],
-                graph.first[pairs], graph.second[pairs])  # fmt: skip
-        source, target, mother, first, second = (place[end] for end in ends)
-        place[own] = -1
-        part = Graph(
-            graph.frame[own], enter, leave, absent, source, target, graph.cost[links],
-            mother, first, second, graph.split[pairs],
-        )  # fmt: skip
-        return part, now
-
-    def _now(
-        self, own: Ints, links: Ints, pairs: Ints, enter: Floats, leave: Floats, absent: Floats
-    ) -> float:
-        graph, found = self.graph, self.found
-        links, pairs = links[found.links[links]], pairs[found.divisions[pairs]]
-        came, went = (np.zeros(len(own), bool) for _ in range(2))
-        for end in (graph.target[links], graph.first[pairs], graph.second[pairs]):
-            came[self.place[end]] = True
-        for end in (graph.source[links], graph.mother[pairs]):
-            went[self.place[end]] = True
-        kept = found.kept[own]
-        total = graph.cost[links].sum() + graph.split[pairs].sum()
-        total += enter[kept & ~came].sum() + leave[kept & ~went].sum()
-        return float(total + absent[~kept].sum())
-
-
-def _bunches(
-    rows: Ints, alternatives: _Alternatives, source: Ints, target: Ints, hops: int
-) -> Iterator[list[tuple[int, Ints]]]:
-    some: list[tuple[int, Ints]] = []
-    size = 0
-    for row in rows.tolist():
-        own = alternatives.around([int(source[row]), int(target[row])], hops)
-        some.append((row, own))
-        size += 4 * len(own)
-        if size > TOGETHER:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
-
-
-def _lists(rows: Ints, values: Ints, count: int) -> list[Ints]:
-    order = np.argsort(rows, kind="stable")
-    cuts = np.searchsorted(rows[order], np.arange(1, count))
-    return np.split(values[order], cuts)
+    def _at_least(self, open_: tuple[int, ...]) -> float:
+        """Return what it costs at least to take all open ways."""
+        if not open_:
+            return 0.0
+        return max(max([self.least[w] for w in open_]), sum([self.part[w] for w in open_]))

@@ -13,10 +13,12 @@ from .graph import Bools, Floats, Graph, Ints, Prices, Solution, cost_of
 
 AT_ONCE = 150_000
 """Choices of one program; larger graphs are solved in windows of frames."""
-WINDOW, KEPT = 20, 15
-"""Frames of a window, and of them those whose links are kept before the next one begins."""
+WINDOW, BEYOND = 20, 5
+"""Frames of a window at least, and the last of them, which the next one decides."""
 WHOLE = 1e-6
 """How far from 0 and 1 a number of the program may be."""
+NEAR = 1.0
+"""What makes a solution so much dearer at most is searched first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,26 +30,26 @@ class Program:
     balance: sparse.csr_array
     once: sparse.csr_array
     forced: Bools
-    constant: float
+    absent: Floats
+
+    @property
+    def constant(self) -> float:
+        """What it costs to keep nothing."""
+        return float(self.absent.sum())
 
     @classmethod
-    def of(cls, graph: Graph, entered: Bools | None = None) -> Program:
-        """Write a graph as a program; what has `entered` does so at no cost, and has to be kept."""
+    def of(cls, graph: Graph) -> Program:
+        """Write a graph as a program."""
         n, links, pairs = graph.count, len(graph.source), len(graph.mother)
-        enter = graph.enter if entered is None else np.where(entered, 0.0, graph.enter)
-        forced = np.isinf(graph.absent) if entered is None else np.isinf(graph.absent) | entered
+        forced = np.isinf(graph.absent)
         absent = np.where(forced, 0.0, graph.absent)
         costs = np.concatenate([
             graph.cost - absent[graph.target],
             graph.split - absent[graph.first] - absent[graph.second],
-            enter - absent,
+            graph.enter - absent,
             graph.leave,
         ])  # fmt: skip
         upper = np.isfinite(costs).astype(float)
-        if entered is not None:
-            # nothing of this window leads into what an earlier one has led somewhere already
-            upper[:links][entered[graph.target]] = 0
-            upper[links : links + pairs][entered[graph.first] | entered[graph.second]] = 0
         x, p = np.arange(links), links + np.arange(pairs)
         a, e = links + pairs + np.arange(n), links + pairs + n + np.arange(n)
         shape = (n, links + pairs + 2 * n)
@@ -55,26 +57,71 @@ class Program:
                      shape)  # fmt: skip
         out = _rows([(graph.source, x), (graph.mother, p), (np.arange(n), e)], shape)
         costs = np.where(upper > 0, costs, 0.0)
-        return cls(costs, upper, into - out, into, forced, float(absent[~forced].sum()))
+        return cls(costs, upper, into - out, into, forced, absent)
 
     def relaxed(self) -> optimize.OptimizeResult:
         """Solve it with parts of links allowed."""
         bound = np.where(self.forced, -1.0, 0.0)
         needed = sparse.vstack([self.once, -self.once[self.forced]])
         limits = np.concatenate([np.ones(len(bound)), bound[self.forced]])
+        # that none is chosen twice follows from the rows; a bound would hide it from their prices
+        most = np.where(self.upper > 0, np.inf, 0.0)
         return optimize.linprog(self.costs, needed, limits, self.balance, np.zeros(len(bound)),
-                                bounds=np.stack([0 * self.upper, self.upper], axis=1),
-                                method="highs")  # fmt: skip
+                                bounds=np.stack([np.zeros(len(most)), most], axis=1),
+                                method="highs", options={"presolve": False})  # fmt: skip
 
-    def searched(self, time_limit_s: float | None) -> optimize.OptimizeResult:
-        """Solve it with whole links only."""
+    def priced(self, found: optimize.OptimizeResult) -> tuple[Prices, Floats, Floats]:
+        """Return the prices of a relaxed solution, and what other choices make it dearer at least.
+
+        Returns
+        -------
+        prices : Prices
+            Of the ways into, and out of, each detection.
+        reduced : ndarray (choices,)
+            Of each choice.
+        unkept : ndarray (n,)
+            Of each detection not being kept.
+        """
+        balance = found.eqlin.marginals
+        once = found.ineqlin.marginals[: len(balance)].copy()
+        once[self.forced] -= found.ineqlin.marginals[len(balance) :]
+        reduced = self.costs - self.balance.T @ balance - self.once.T @ once
+        reduced[self.upper == 0] = np.inf
+        unkept = np.where(self.forced, np.inf, -once)
+        return Prices(self.absent + balance + once, -balance), reduced, unkept
+
+    def searched(
+        self, relaxed: optimize.OptimizeResult, time_limit_s: float | None
+    ) -> optimize.OptimizeResult:
+        """Solve it with whole links only.
+
+        First among the choices that alone make it little dearer than the relaxed solution; what
+        makes it dearer than what is then found is in no better one.
+        """
+        _, reduced, unkept = self.priced(relaxed)
+        found = self._among(reduced <= NEAR, unkept <= NEAR, time_limit_s)
+        more = np.inf if found.x is None else found.fun - relaxed.fun
+        if more > NEAR:
+            again = self._among(reduced <= more, unkept <= more, time_limit_s)
+            bound = getattr(again, "mip_dual_bound", None)
+            ends = [one for one in (again, found) if one.x is not None]
+            found = min(ends, key=lambda one: float(one.fun)) if ends else again
+            found["mip_dual_bound"] = bound
+        return found
+
+    def _among(
+        self, open_: Bools, absent: Bools, time_limit_s: float | None
+    ) -> optimize.OptimizeResult:
         rules = [
             optimize.LinearConstraint(self.balance, 0, 0),
-            optimize.LinearConstraint(self.once, self.forced.astype(float), 1),
+            optimize.LinearConstraint(self.once, (self.forced | ~absent).astype(float), 1),
         ]
-        options = {} if time_limit_s is None else {"time_limit": time_limit_s}
+        options = {"mip_rel_gap": 0.0}
+        if time_limit_s is not None:
+            options["time_limit"] = time_limit_s
         return optimize.milp(self.costs, integrality=np.ones(len(self.costs)), constraints=rules,
-                             bounds=optimize.Bounds(0, self.upper), options=options)  # fmt: skip
+                             bounds=optimize.Bounds(0, np.where(open_, self.upper, 0)),
+                             options=options)  # fmt: skip
 
 
 def solved(graph: Graph, time_limit_s: float | None = None, at_once: int = AT_ONCE) -> Solution:
@@ -87,8 +134,8 @@ def solved(graph: Graph, time_limit_s: float | None = None, at_once: int = AT_ON
     time_limit_s : float, optional
         For so long each search goes on; then the best solution so far is returned, with its gap.
     at_once : int, default 150 000
-        Choices of one program; a graph that has more is solved in windows of 20 frames, of which
-        the links of the first 15 are kept.
+        Choices of one program; a graph that has more is solved in windows of 20 frames or more, of
+        which the links of all but the last 5 are kept.
 
     Returns
     -------
@@ -108,82 +155,55 @@ def solved(graph: Graph, time_limit_s: float | None = None, at_once: int = AT_ON
     >>> found.links.tolist(), found.divisions.tolist(), found.cost
     ([False, False], [True], 4.0)
     """
-    small = graph.pruned()
-    links, pairs = _kept_by(graph)
+    small, links, pairs = graph.pruned()
     if small.choices <= at_once:
-        found = _solved(small, None, time_limit_s)
+        found = _solved(small, time_limit_s)
     else:
         found = _in_windows(small, time_limit_s, at_once)
     whole_links, whole_pairs = np.zeros(len(graph.source), bool), np.zeros(len(graph.mother), bool)
     whole_links[links], whole_pairs[pairs] = found.links, found.divisions
-    prices = Prices.none(graph)
-    prices.links[:], prices.divisions[:] = np.inf, np.inf
-    if found.prices is not None:
-        _put(prices, found.prices, links, pairs, np.arange(graph.count))
-    return Solution(whole_links, whole_pairs, found.kept, found.cost, found.gap, found.fractional,
-                    prices)  # fmt: skip
+    return replace(found, links=whole_links, divisions=whole_pairs)
 
 
-def _kept_by(graph: Graph) -> tuple[Ints, Ints]:
-    """Return which links and divisions pruning leaves."""
-    apart = graph.leave[graph.source] + graph.enter[graph.target]
-    whole = graph.leave[graph.mother] + graph.enter[graph.first] + graph.enter[graph.second]
-    return np.flatnonzero(graph.cost < apart), np.flatnonzero(graph.split < whole)
-
-
-def _solved(graph: Graph, entered: Bools | None, time_limit_s: float | None) -> Solution:
+def _solved(graph: Graph, time_limit_s: float | None) -> Solution:
     if not graph.count:
         none = np.zeros(0, bool)
         return Solution(none, none, none, 0.0)
-    program = Program.of(graph, entered)
+    program = Program.of(graph)
     found = program.relaxed()
     if found.x is None:
         raise invalid("graph", expected="costs that have a solution", received=found.message)
-    prices = _prices(graph, program, found)
     open_ = (found.x > WHOLE) & (found.x < 1 - WHOLE)
     gap = 0.0
     if open_.any():
         lowest = found.fun
-        found = program.searched(time_limit_s)
+        found = program.searched(found, time_limit_s)
         if found.x is None:
             raise InvalidError(f"No solution was found: {found.message}")
         # the bound of the search, where it ended before the proof
-        bound = getattr(found, "mip_dual_bound", lowest)
+        bound = found.mip_dual_bound
         gap = max(0.0, float(found.fun - (lowest if bound is None else max(bound, lowest))))
         gap = 0.0 if gap < 1e-6 * max(1.0, abs(found.fun)) else gap
-        prices = prices.less(found.fun - lowest)
     links, pairs = len(graph.source), len(graph.mother)
     x = found.x > 0.5
     kept = program.once @ found.x > 0.5
     return Solution(x[:links], x[links : links + pairs], kept, float(found.fun) + program.constant,
-                    gap, int(open_.sum()), prices)  # fmt: skip
-
-
-def _prices(graph: Graph, program: Program, found: optimize.OptimizeResult) -> Prices:
-    """Return what the linear program says of each choice: its reduced cost."""
-    n, links, pairs = graph.count, len(graph.source), len(graph.mother)
-    once = found.ineqlin.marginals[:n].copy()
-    once[program.forced] -= found.ineqlin.marginals[n:]
-    reduced = program.costs - program.balance.T @ found.eqlin.marginals - program.once.T @ once
-    reduced[program.upper == 0] = np.inf
-    kept = np.where(program.forced, np.inf, np.maximum(-once, 0))
-    ways = np.split(reduced, [links, links + pairs, links + pairs + n])
-    return Prices(*ways, kept)
+                    gap, int(open_.sum()))  # fmt: skip
 
 
 def _in_windows(graph: Graph, time_limit_s: float | None, at_once: int) -> Solution:
     links, pairs = np.zeros(len(graph.source), bool), np.zeros(len(graph.mother), bool)
     came, kept = np.zeros(graph.count, bool), np.zeros(graph.count, bool)
-    prices = Prices.none(graph)
+    nowhere = np.zeros(graph.count, bool)
     gap, fractional = 0.0, 0
     for begin, keep, end in windows(graph, at_once):
         # what lies before was decided; what was led across by a link over a missing frame has come
         inside = (graph.frame >= begin) & (graph.frame < end)
-        part, own, of_links, of_pairs = graph.within(inside)
+        part, own, of_links, of_pairs = graph.within(inside, came, nowhere)
         if end <= int(graph.frame.max()):
             # what comes after is not known here: it costs nothing to go on
             part = replace(part, leave=np.where(part.frame == end - 1, 0.0, part.leave))
-        found = _solved(part, came[own], time_limit_s)
+        found = _solved(part, time_limit_s)
         gap, fractional = gap + found.gap, fractional + found.fractional
         now = graph.frame[own] < keep
         last = now[part.source]
@@ -191,18 +211,9 @@ def _in_windows(graph: Graph, time_limit_s: float | None, at_once: int) -> Solut
         last = now[part.mother]
         pairs[of_pairs[last]] = found.divisions[last]
         kept[own[now]] = found.kept[now]
-        _put(prices, found.prices, of_links, of_pairs, own)
         came[graph.target[links]] = True
         came[graph.first[pairs]] = came[graph.second[pairs]] = True
-    return Solution(links, pairs, kept, cost_of(graph, links, pairs, kept), gap, fractional, prices)
-
-
-def _put(whole: Prices, part: Prices | None, links: Ints, pairs: Ints, own: Ints) -> None:
-    """Put the prices of a part in their places."""
-    if part is not None:
-        whole.links[links], whole.divisions[pairs] = part.links, part.divisions
-        for name in ("enter", "leave", "kept"):
-            getattr(whole, name)[own] = getattr(part, name)
+    return Solution(links, pairs, kept, cost_of(graph, links, pairs, kept), gap, fractional)
 
 
 def windows(graph: Graph, at_once: int) -> Iterator[tuple[int, int, int]]:
@@ -211,13 +222,18 @@ def windows(graph: Graph, at_once: int) -> Iterator[tuple[int, int, int]]:
     Examples
     --------
     >>> frames = list(range(40))
-    >>> list(windows(Graph.of(frames, [1] * 40, [1] * 40), 10))
+    >>> links = {"source": frames[:-1], "target": frames[1:], "cost": [0.0] * 39}
+    >>> list(windows(Graph.of(frames, [1] * 40, [1] * 40, **links), 10))
     [(0, 15, 20), (15, 30, 35), (30, 40, 40)]
+    >>> list(windows(Graph.of(frames, [1] * 40, [1] * 40, **links), 30))
+    [(0, 25, 30), (25, 40, 40)]
     """
     begin, last = int(graph.frame.min()), int(graph.frame.max()) + 1
+    # of few cells, more frames
+    length = max(WINDOW, (last - begin) * at_once // max(1, graph.choices))
     while begin < last:
-        end = min(begin + WINDOW, last)
-        keep = end if end == last else begin + KEPT
+        end = min(begin + length, last)
+        keep = end if end == last else end - BEYOND
         yield begin, keep, end
         begin = keep
 
