@@ -47,6 +47,7 @@ VERBS = {
     "cells_compare": "phenotypes.kinds:compare_features",
     "cells_similar": "phenotypes.similar:similar",
     "cells_demo": "pages.demo:cells_demo",
+    "check_tracks": "tracks.check_tracks:check_tracks",
     "train_tracker": "tracks.train_tracker:train_tracker",
     "track": "tracks.track:track",
     "detect": "tracks.detect:detect",

@@ -55,6 +55,7 @@ from .runs.parts import DataSplit as DataSplit
 from .runs.parts import Run as Run
 from .runs.rerun import rerun as rerun
 from .runs.store import Store as Store
+from .tracks.check_tracks import check_tracks as check_tracks
 from .tracks.detect import detect as detect
 from .tracks.export_tracks import export_tracks as export_tracks
 from .tracks.found import Tracks as Tracks

@@ -476,3 +476,42 @@ def test_a_killed_training_goes_on_to_the_same_bits(movie, tmp_path):
             np.testing.assert_array_equal(one, other)
         assert whole.parts[name] == again.parts[name]
     assert threading.active_count() < 60
+
+
+def test_what_is_odd_about_annotation_is_told_with_its_place(movie):
+    good = cl.check_tracks(movie, progress=False)
+    assert good.ok
+    assert good.table["divisions"].tolist() == [good.table["divisions"].iloc[0]]
+    table = movie.positions.assign(track=movie.positions["object"])
+    first = table.iloc[0]
+    double = {**first, "object": 99, "track": 99, "x_px": first["x_px"] + 0.2}
+    late = {**first, "object": 98, "track": 98, "frame": 20}
+    wide = {**first, "object": 97, "track": 97, "x_px": 130.0}
+    report = cl.check_tracks((movie.images, pd.DataFrame([*table.to_dict("records"), double])),
+                             progress=False)  # fmt: skip
+    assert report.ok
+    said = " ".join(map(str, report.warnings))
+    assert f"frame 0, objects {first['object']} and 99" in said
+    assert "size of pixels is not known" in said
+    assert "time between frames" in said
+    bad = pd.DataFrame([*table.to_dict("records"), late, wide])
+    report = cl.check_tracks({"a": (movie.images, bad), "b": movie}, progress=False)
+    assert not report.ok
+    said = " ".join(map(str, report.problems))
+    assert "after the last, 13, the first in frame 20" in said
+    assert "along x, 0 to 95 px, the first in frame 0, object 97, at 130" in said
+    assert report.table["status"].tolist()[1] == "good"
+    # one that cannot be read does not keep others from being looked at
+    report = cl.check_tracks({"a": (movie.images, "none.xml"), "b": movie}, progress=False)
+    assert report.table["status"].tolist() == ["unread", "good"]
+    assert "none.xml" in str(report.problems)
+
+
+def test_links_over_frames_and_third_daughters_are_told():
+    table = pd.DataFrame({"id": range(6), "parent_id": [-1, 0, 1, 1, 1, 4], "x": 5.0,
+                          "frame": [0, 1, 2, 2, 2, 4], "y": [5.0, 5, 5, 9, 1, 1]})  # fmt: skip
+    images = np.zeros((5, 20, 20), np.uint8)
+    said = " ".join(map(str, cl.check_tracks((images, table), pixel_size_um=1.0,
+                                             progress=False).warnings))  # fmt: skip
+    assert "more than two daughters at 1 (frame 1" in said
+    assert "not found in a frame between at 1 (frame 2" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -179,17 +179,11 @@ def annotated(
         Nothing of these, positions beyond the image, all links outside of the region.
     """
     found, notes = [], []
-    for name, images, tracks in _pairs(data, argument):
-        try:
-            given = frames_of(images, channels=channels, argument=argument)
-            said, words = tracks_of(tracks, spacing_um, argument=argument)
-        except InvalidError as error:
-            raise error if not name else error.renamed(f"{argument}: {name}") from None
-        notes += [f"{name}: {text}" if name else text for text in words]
-        for frames, table in _recordings(given, said, name, argument):
-            frames = frames.matching(spacing_um if spacing_um is not None
-                                     else frames.spacing_um or said.spacing_um)  # fmt: skip
-            one, words = _one(frames, table, said, region, argument)
+    for _, _, read in movies_of(data, channels, spacing_um, argument):
+        recordings, words = read()
+        notes += words
+        for frames, tracks, recording in recordings:
+            one, words = put_together(frames, recording, tracks, region, argument)
             found.append(one)
             notes += [f"{one.name}: {text}" for text in words]
     names = [one.name for one in found]
@@ -199,6 +193,42 @@ def annotated(
                  if one.name in twice else one
                  for k, one in enumerate(found, start=1)]  # fmt: skip
     return found, notes
+
+
+Recordings = tuple[list[tuple[Frames, Tracks, str]], list[str]]
+
+
+def movies_of(
+    data: Any, channels: Channels = None, spacing_um: Any = None, argument: str = "data"
+) -> Iterator[tuple[str, Any, Callable[[], Recordings]]]:
+    """Yield what there is to read, and what reads it.
+
+    The parameters are those of `annotated`.
+
+    Yields
+    ------
+    (str, object, callable)
+        A name, if it has one; its tracks as they were given; what returns its recordings (images,
+        tracks, the name of the recording in these) and what had to be guessed, or raises.
+    """
+    for name, images, tracks in _pairs(data, argument):
+
+        def read(name: str = name, images: Any = images, tracks: Any = tracks) -> Recordings:
+            """Read images' headers, and tracks."""
+            try:
+                given = frames_of(images, channels=channels, argument=argument)
+                said, words = tracks_of(tracks, spacing_um, argument=argument)
+            except InvalidError as error:
+                raise error if not name else error.renamed(f"{argument}: {name}") from None
+            sizes = spacing_um, said.spacing_um
+            found = [
+                (frames.matching(next((s for s in (sizes[0], frames.spacing_um, sizes[1])
+                                       if s is not None), None)), said, recording)
+                for frames, recording in _recordings(given, said, name, argument)
+            ]  # fmt: skip
+            return found, [f"{name}: {text}" if name else text for text in words]
+
+        yield name, tracks, read
 
 
 def _pairs(data: Any, argument: str) -> list[tuple[str, Any, Any]]:
@@ -298,7 +328,7 @@ def _recordings(
     return [(there[one], one) for one in names]
 
 
-def _one(
+def put_together(
     frames: Frames, recording: str, tracks: Tracks, region: Any, argument: str
 ) -> tuple[Annotated, list[str]]:
     """Put a recording together; what lies outside of its region counts nowhere."""
@@ -347,7 +377,7 @@ def _refuse_beyond(frames: Frames, places: np.ndarray, at: Ints, argument: str) 
         return
     axis = int(beyond.sum(axis=0).argmax())
     row = int(np.flatnonzero(beyond[:, axis])[0])
-    remedy = "Is their unit or the order of their axes another one? " + _turned(frames, places)
+    remedy = "Is their unit or the order of their axes another one? " + turned(frames, places)
     raise invalid(
         argument,
         expected=f"positions within the image of {frames.name}, {frames.axes[axis]} from 0 to "
@@ -358,7 +388,7 @@ def _refuse_beyond(frames: Frames, places: np.ndarray, at: Ints, argument: str) 
     )  # fmt: skip
 
 
-def _turned(frames: Frames, places: np.ndarray) -> str:
+def turned(frames: Frames, places: np.ndarray) -> str:
     """Say what would make positions fit."""
     size = np.asarray(frames.shape)
 
