@@ -4,12 +4,15 @@
 micrometres (of HeLa pixels), with false and missing ones, and no images. ``scores``: the links of
 the embryo with noise on their log odds, positions as they are, and with false and missing
 detections that have scores, too. True positions are no evidence: geometry alone solves them. Each
-way of solving sees the same costs.
+way of solving sees the same costs. LapTrack (`--solvers laptrack`, to be installed for it) has that
+longest step of five which gives it the fewest errors. ``scale``: simulated positions by the
+million, in one pass with error rates: time, memory, errors.
 
 Every cell runs alone, appends its row in `--out`, and is not run again.
 
     python -m benchmarks.linking positions --jitter 0 0.3 1 --out linking
     python -m benchmarks.linking scores --noise 1 1.5 2 --seeds 0 1 2 --out linking
+    python -m benchmarks.linking scale --positions 1000000 --out linking
 """
 
 from __future__ import annotations
@@ -28,12 +31,13 @@ from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from cytoloom.events import drain, with_result
+from cytoloom.tracks.graph import Solution
 from cytoloom.tracks.linked import Linked, linked, result_of
 from cytoloom.tracks.points import Points
 from cytoloom.tracks.program import solved
 from cytoloom.tracks.scored import scored
 
-from . import machine, records
+from . import laptracked, linking_scale, machine, records
 
 SOLVERS = ("optimal", "lap", "greedy", "nearest")
 FALSE, MISSING = 0.05, 0.03
@@ -141,22 +145,45 @@ def run_positions(given: argparse.Namespace) -> None:
                 for clean in (True, False):
                     rates = (0.0, 0.0) if clean else (FALSE, MISSING)
                     one = perturbed(movie, jitter, *rates, seed)
-                    _positions(given.out, name, jitter, clean, seed, one)
+                    key = {"set": name, "jitter": jitter, "clean": clean}
+                    _positions(given, key, seed, one)
 
 
-def _positions(out: Path, name: str, jitter: float, clean: bool, seed: int, movie: Movie) -> None:
+def _positions(given: argparse.Namespace, of: dict[str, Any], seed: int, movie: Movie) -> None:
     unknown = np.full(len(movie.frame), np.nan)
     points = Points(movie.frame, movie.at, unknown, unknown, movie.at.min(axis=0),
                     movie.at.max(axis=0), np.zeros(len(movie.frame), bool))  # fmt: skip
-    for solver in SOLVERS:
-        key = {"set": name, "jitter": jitter, "clean": clean, "solver": solver, "seed": seed}
-        if _done(out / "positions.jsonl", key):
+    for solver in given.solvers:
+        key = {**of, "solver": solver, "seed": seed}
+        if _done(given.out / "positions.jsonl", key):
             continue
         began = time.perf_counter()
-        work = linked(points, None, solver, False, True, True)
-        found = drain(with_result(work), False)
-        took = time.perf_counter() - began
-        _append(out / "positions.jsonl", {**key, **judged(movie, found), "seconds": took})
+        if solver == "laptrack":
+            row = laptracked.best(movie.frame, movie.at, lambda pairs: judged(movie, _plain(pairs)))
+            took = (time.perf_counter() - began) / len(laptracked.CUTOFFS)
+        else:
+            work = linked(points, None, solver, False, True, True)
+            found = drain(with_result(work), False)
+            took = time.perf_counter() - began
+            row = judged(movie, found)
+        _append(given.out / "positions.jsonl", {**key, **row, "seconds": took})
+
+
+def _plain(pairs: np.ndarray) -> Linked:
+    """Return pairs as what is linked, without error rates."""
+    nothing, all_ = np.full(len(pairs), np.nan), np.ones(len(pairs), bool)
+    none = np.zeros(0, bool)
+    return Linked(pairs[:, 0], pairs[:, 1], nothing, nothing, all_, none,
+                  Solution(none, none, none, 0.0))  # fmt: skip
+
+
+def run_scale(given: argparse.Namespace) -> None:
+    for axes in given.axes:
+        key = {"of": given.positions, "axes": axes, "cells": given.cells, "step": given.step}
+        if not _done(given.out / "scale.jsonl", key):
+            frames = max(2, given.positions // given.cells)
+            movie = linking_scale.culture(given.cells, frames, axes, given.step)
+            _append(given.out / "scale.jsonl", {**key, **linking_scale.measured(movie)})
 
 
 def noisy(movie: Movie, noise: float, seed: int) -> tuple[Any, ...]:
@@ -254,23 +281,39 @@ def tables(out: Path) -> str:
             plain = [{k: None if v != v else v for k, v in row.items()}
                      for row in rows.to_dict("records")]  # fmt: skip
             parts.append(records.markdown(plain, list(rows)))
+    file = out / "scale.jsonl"
+    if file.exists():
+        of = [json.loads(line) for line in file.read_text().splitlines()]
+        parts.append(records.markdown([_rounded(row) for row in of], list(of[0])))
     return "\n\n".join(parts)
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return three digits of what is no whole number."""
+    return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in row.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.linking", description=__doc__)
-    parser.add_argument("part", choices=("positions", "scores", "show"))
+    parser.add_argument("part", choices=("positions", "scores", "scale", "show"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the cells")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--jitter", type=float, nargs="+", default=[0.0, 0.3, 1.0])
     parser.add_argument("--noise", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--frames", type=int, default=130)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--solvers", nargs="+", default=list(SOLVERS),
+                        choices=(*SOLVERS, "laptrack"), help="of positions")  # fmt: skip
+    parser.add_argument("--positions", type=int, default=1_000_000, help="of scale")
+    parser.add_argument("--cells", type=int, default=2000, help="of scale: in a frame")
+    parser.add_argument("--axes", type=int, nargs="+", default=[2], help="of scale")
+    parser.add_argument("--step", type=float, default=0.08, help="of scale: along each axis")
     parser.add_argument("--record", action="store_true", help="append the tables to RESULTS.md")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.part != "show":
-        {"positions": run_positions, "scores": run_scores}[given.part](given)
+        parts = {"positions": run_positions, "scores": run_scores, "scale": run_scale}
+        parts[given.part](given)
     text = f"{tables(given.out)}\n\nMachine: {machine.describe()}"
     print(text)
     if given.record:

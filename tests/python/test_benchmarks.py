@@ -320,3 +320,30 @@ class TestRace:
         assert sorted(moved.ravel()) == list(range(64))
         assert (image.ravel()[np.argsort(moved.ravel())][1:] > image.min()).all()
         assert np.array_equal(np.argsort(image, axis=None), np.argsort(moved, axis=None))
+
+
+def test_a_culture_knows_who_is_whose_mother() -> None:
+    module = bench("linking_scale")
+    movie = module.culture(cells=60, frames=20, axes=2, step=0.05)
+    known = np.flatnonzero(movie.mother >= 0)
+    over = np.flatnonzero(movie.before >= 0)
+    for own, mother, frames in ((known, movie.mother[known], 1), (over, movie.before[over], 2)):
+        assert len(own) > 0
+        assert (movie.frame[own] - movie.frame[mother] == frames).all()
+        # nobody jumps: a daughter is half the way between daughters from her mother
+        assert np.linalg.norm(movie.at[own] - movie.at[mother], axis=1).max() < 2
+    # the truth itself has no errors, and all divisions
+    linking = bench("linking")
+    true = linking._plain(np.stack([movie.mother[known], known], axis=1))
+    row = module.judged(movie, true)
+    assert row["wrong per 1000"] == row["missed per 1000"] == 0
+    assert row["exact"] == row["divisions"] > 0
+    # every second link alone misses half
+    half = linking._plain(np.stack([movie.mother[known], known], axis=1)[::2])
+    assert module.judged(movie, half)["missed per 1000"] == pytest.approx(500, abs=2)
+
+
+def test_laptrack_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "laptrack", None)
+    with pytest.raises(SystemExit, match="pip install laptrack"):
+        bench("laptracked").laptracked(np.array([0, 1]), np.zeros((2, 2)), 1.0)
