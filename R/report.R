@@ -4,12 +4,14 @@
 #' made, and a paragraph for the methods. The page needs no network and can be sent to others.
 #'
 #' @param results What [predict()][predict.cl_model], [evaluate()][evaluate.cl_model],
-#'   [cl_consensus()] or [cl_novelty()] returned, or the folder that one of these wrote.
+#'   [cl_consensus()], [cl_novelty()] or [cl_track()] returned, or the folder that one of these
+#'   wrote; tracks of any program that [cl_read_tracks()] reads.
 #' @param path The page, a file whose name ends in `.html`.
 #' @param ... Must be empty.
 #' @param images The images, as [predict()][predict.cl_model] takes them, or [cl_data()] with labels
 #'   for scores; `NULL`: those of the results, or where they were. An image that is not found has a
-#'   row without its picture, which is said.
+#'   row without its picture, which is said. For tracks the images of their movie, as [cl_track()]
+#'   takes those.
 #' @param labels For scores what was found, as [cl_measure()] takes it, so that false objects are
 #'   shown beside the missed ones.
 #' @param cells For what [cl_novelty()] found the cells, from [cl_cells()] or their folder; without
@@ -28,6 +30,10 @@
 #'   The page of what [cl_novelty()] found has the hit list, a heat map of each plate whose wells
 #'   show their cells, the most novel and typical cells of each treatment, outliers alike, and a
 #'   map of the cells.
+#'
+#'   The page of tracks has the links that are more than 1 % likely to be wrong, at most the 200
+#'   likeliest, each with the frames around it, a box to tick for right or wrong, and a file of what
+#'   was ticked that [cl_track()] takes as `corrections`; warnings, lineage trees, and numbers.
 #' @export
 #' @examplesIf cl_available()
 #' model <- cl_load(system.file("extdata", "simulated.cytoloom", package = "cytoloom"))
@@ -58,9 +64,12 @@ plain_results <- function(results) {
   if (inherits(results, "cl_novelty")) {
     return(list(source = plain_novelty(results)))
   }
+  if (inherits(results, "cl_tracks")) {
+    return(list(source = plain_tracks(results)))
+  }
   kind <- intersect(class(results), c("cl_found", "cl_scores", "cl_consensus"))
   if (length(kind) != 1) {
-    refuse("results", "predictions, scores, a consensus, hits, or their folder", results)
+    refuse("results", "predictions, scores, a consensus, hits, tracks, or their folder", results)
   }
   tables <- switch(kind,
     cl_found = list(
@@ -95,8 +104,20 @@ shown_images <- function(results, images) {
   if (is.null(images)) {
     return(NULL)
   }
+  if (are_tracks(results)) {
+    return(list(source = plain_movie(images, "images", pixels = TRUE), movie = TRUE))
+  }
   if (inherits(images, "cl_data") && inherits(results, "cl_scores")) {
     return(c(plain_data(images, "images"), list(data = TRUE)))
   }
   c(plain_sources(images), list(read = TRUE))
+}
+
+# Tracks, or a path at which they are: their images are a movie.
+are_tracks <- function(results) {
+  if (!is.character(results) || length(results) != 1) {
+    return(inherits(results, "cl_tracks"))
+  }
+  file.exists(file.path(results, "tracks.csv")) ||
+    grepl("[.](xml|aut|autlist|geff|csv|json|txt)$|_(RES|GT)/?$", results, ignore.case = TRUE)
 }

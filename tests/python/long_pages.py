@@ -45,6 +45,20 @@ def predictions(count: int, side: int) -> tuple[cl.Predictions, dict[str, np.nda
     return cl.Predictions(**parts, out=None, _labels=labels), images
 
 
+def uncertain_tracks() -> cl.Tracks:
+    """A cell that may have gone elsewhere from frame 1 to 2."""
+    at = [(0, 1, 20), (1, 1, 22), (2, 1, 24), (2, 2, 40), (3, 1, 26)]
+    positions = pd.DataFrame(at, columns=["frame", "object", "y_px"]).assign(x_px=30.0)
+    links = pd.DataFrame(
+        [(0, 1, 1, True), (1, 1, 1, True), (1, 1, 2, False), (2, 1, 1, True)],
+        columns=["frame_from", "object_from", "object_to", "chosen"],
+    )
+    links["frame_to"] = links["frame_from"] + 1
+    links = links.assign(p_wrong=[0.001, 0.4, np.nan, 0.02], probability=0.9)
+    odd = 'of, "1"'
+    return cl.Tracks.of(positions.assign(recording=odd), links.assign(recording=odd))
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """Pages by what is on them."""
@@ -59,6 +73,9 @@ def pages(tmp_path_factory):
     made["stack"] = cl.report(agreed, path, images={"x": stack * 100}, progress=False)
     many, images = predictions(1000, 48)
     made["wells"] = cl.cells_demo(folder / "demo", progress=False)
+    made["tracks"] = cl.report(
+        uncertain_tracks(), folder / "tracks.html", images=np.zeros((4, 64, 96)), progress=False
+    )
     made["thousand"] = cl.report(many, folder / "thousand.html", images=images, progress=False)
     return made
 
@@ -110,7 +127,7 @@ def layers(page) -> list[str]:
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["few", "stack", "thousand", "wells"])
+@pytest.mark.parametrize("which", ["few", "stack", "thousand", "wells", "tracks"])
 def test_it_opens_everywhere_and_all_can_be_read(show, which, scheme, screen):
     page = show(which, scheme, screen)
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
@@ -168,6 +185,31 @@ def test_a_well_shows_its_cells_by_mouse_and_by_keyboard(show):
     page.get_by_label("median score").check()
     assert page.evaluate(fill) != share
     assert page.locator(".ends:visible").count() == 1
+
+
+def test_links_that_are_ticked_are_corrections(show, tmp_path):
+    """A file with a row of each link; of one that leads elsewhere another with its right end."""
+    page = show("tracks")
+    assert page.locator("#status").text_content() == "0 of 2 looked at"
+    page.get_by_label("wrong, it is a (object 2)").check()
+    page.locator("#link-2").get_by_label("right", exact=True).check()
+    assert page.locator("#status").text_content() == "2 of 2 looked at"
+
+    def saved():
+        with page.expect_download() as told:
+            page.locator("#corrections").click()
+        told.value.save_as(tmp_path / "c.csv")
+        assert told.value.suggested_filename == "tracks_corrections.csv"
+        return pd.read_csv(tmp_path / "c.csv")
+
+    table = saved()
+    assert table["recording"].tolist() == ['of, "1"'] * 3
+    rows = table[["frame_from", "object_from", "frame_to", "object_to", "right"]]
+    assert rows.values.tolist() == [[1, 1, 2, 1, "no"], [1, 1, 2, 2, "yes"], [2, 1, 3, 1, "yes"]]
+    page.reload()
+    assert page.locator("#status").text_content() == "2 of 2 looked at"
+    page.locator("#clear").click()
+    assert saved()["right"].isna().all()
 
 
 def test_headings_sort_by_mouse_and_by_keyboard(show):

@@ -140,6 +140,25 @@ test_that("trees, paths and errors are drawn", {
   expect_identical(plot(found, "errors"), found)
 })
 
+test_that("links are looked at on a page", {
+  need_python()
+  labels <- dividing_labels()
+  found <- cl_track(NULL, labels, out = tempfile("tracks"), progress = FALSE)
+  found$links$p_wrong[found$links$chosen] <- 0.25
+  page <- tempfile(fileext = ".html")
+  cl_report(found, page, images = labels * 20, progress = FALSE)
+  text <- paste(readLines(page, warn = FALSE), collapse = "\n")
+  expect_length(gregexpr("<article", text)[[1]], sum(found$links$chosen))
+  expect_match(text, "data:image/jpeg")
+  expect_error(
+    cl_report(found, page, images = labels[1:3, , ], overwrite = TRUE, progress = FALSE),
+    "`images`. Expected 4 frames or more of movie. Received: 3 frames"
+  )
+  file <- cl_export_tracks(dividing(), tempfile(fileext = ".aut"), progress = FALSE)
+  cl_report(file, page, images = labels * 20, overwrite = TRUE, progress = FALSE)
+  expect_match(paste(readLines(page, warn = FALSE), collapse = "\n"), "have no error rates")
+})
+
 test_that("what is no movie is said in a sentence", {
   need_python()
   expect_error(cl_track(NULL, matrix(1L, 3, 3)), "`movie`. Expected an array \\[t, y, x\\]")

@@ -219,6 +219,12 @@ test_that("the formals of verbs are what Python declares", {
   expect_setequal(c(names(verbs), "cells_check"), unlist(call_python("verbs")))
   for (name in names(verbs)) {
     declared <- call_python("verb_parameters", name = name)
+    if (name == "evaluate") { # what is of tracks alone is of their method
+      of_tracks <- c("max_distance_um", "labels", "truth_labels")
+      expect_true(all(of_tracks %in% names(formals(evaluate.cl_tracks))))
+      declared$names <- setdiff(unlist(declared$names), of_tracks)
+      declared$defaults <- declared$defaults[setdiff(names(declared$defaults), of_tracks)]
+    }
     ours <- formals(verbs[[name]])
     ours <- ours[!names(ours) %in% c("...", "type")]
     names <- sub("^(x|object)$", "model", names(ours))

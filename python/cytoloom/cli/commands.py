@@ -304,10 +304,14 @@ COMMANDS = {
         },
     ),
     "report": Command(
-        "report results/ report.html\n  cytoloom report novelty/ hits.html --cells cells/",
+        "report results/ report.html\n  cytoloom report novelty/ hits.html --cells cells/\n"
+        "  cytoloom report tracks/ tracks.html --images movie/",
         _reported,
         more={
-            "results": {"help": "folder that predict, evaluate, consensus or novelty has written"},
+            "results": {
+                "help": "folder that predict, evaluate, consensus, novelty or track has "
+                "written, or tracks of any program"
+            },
             "path": {"metavar": "PAGE", "help": "file for the page, whose name ends in .html"},
             "images": {"nargs": "+", "metavar": "IMAGE"},
             "labels": {"nargs": "+", "metavar": "LABEL"},

@@ -26,7 +26,7 @@ from ..runtime.machine import cores
 from ..runtime.parallel import side_by_side
 from ..storage.results import PIXELS
 from ..version import __version__
-from . import page, screen, words
+from . import page, screen, tracks, words
 from .given import Shown, labels_by_name, novelty_given, shown
 from .objects import objects_of
 from .pictures import Picture, picture_of
@@ -57,6 +57,10 @@ def collect(
         _refuse(images=images, labels=labels)
         return (yield from screen.collect(novelty, path, cells, overwrite))
     _refuse(cells=cells)
+    followed = tracks.tracks_given(results)
+    if followed is not None:
+        _refuse(labels=labels)
+        return (yield from tracks.collect(followed, path, images, overwrite))
     place = free(path, overwrite)
     page.need_templates()
     found = shown(results)

@@ -26,7 +26,7 @@ from ..storage.results import AGREED, RUNS, SCORED, WITHIN, read_run
 if TYPE_CHECKING:
     import pandas as pd
 
-WHAT = "predictions, scores, a consensus, hits, or the folder of such results"
+WHAT = "predictions, scores, a consensus, hits, tracks, or the folder of such results"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _opened(folder: Path) -> Any:
         raise (error.renamed("results") if own else error) from None
     if not folder.exists():
         raise invalid("results", expected=WHAT, received=f"{folder}, which is not there")
-    remedy = "Give the folder that `predict`, `evaluate`, `consensus` or `novelty` wrote."
+    remedy = "Give the folder that `predict`, `evaluate`, `consensus`, `novelty` or `track` wrote."
     got = f"{folder}, in which there are none" if folder.is_dir() else f"{folder}, a file"
     raise invalid("results", expected=WHAT, received=got, remedy=remedy)
 

@@ -24,14 +24,15 @@ def report(
 
     Parameters
     ----------
-    results : Predictions, Scores, Consensus, Novelty or path
-        What `predict`, `evaluate`, `consensus` or `novelty` returned, or the folder that it wrote.
+    results : Predictions, Scores, Consensus, Novelty, Tracks or path
+        What `predict`, `evaluate`, `consensus`, `novelty` or `track` returned, or the folder that
+        it wrote; tracks of any program that `read_tracks` reads.
     path : path
         The page, a file whose name ends in ``.html``.
     images : folder, files, arrays, list or dict of arrays, table, or Data, optional
         The images, as they were given then, if they were no files or are elsewhere now; for scores
         with their labels. Default: where they were. An image that is not found has a row without
-        its picture, which is said.
+        its picture, which is said. For tracks the images of their movie, as `track` takes those.
     labels : path, list of paths, array, list or dict of arrays, or Predictions, optional
         For scores what was found, so that false objects are shown beside the missed ones: the
         result of a prediction of the same images, or its folder.
@@ -69,6 +70,10 @@ def report(
     The page of what `novelty` found has the hit list, a heat map of each plate whose wells show
     their cells, the most novel and typical cells of each treatment, outliers that are alike, and a
     map of the cells by their principal components, where umap-learn is installed by UMAP, too.
+
+    The page of tracks has the links that are more than 1 % likely to be wrong, at most the 200
+    likeliest, each with the frames around it, a box to tick for right or wrong, and a file of what
+    was ticked that `track` takes as ``corrections``; warnings, lineage trees, and numbers.
 
     Examples
     --------

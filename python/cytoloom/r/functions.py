@@ -200,7 +200,12 @@ def _part(part: Plain) -> list[Any]:
 
 
 def _images(given: Plain) -> Any:
-    """Return images as `as_images` takes them; read as is said, or with labels, where that is."""
+    """Return images as `as_images` takes them; read as is said, or with labels, where that is.
+
+    Those of a movie are as `track` takes them.
+    """
+    if given.get("movie"):
+        return tracked.movie_of(given)
     if given.get("data"):
         return _data({name: value for name, value in given.items() if name != "data"})
     if given.get("read"):
@@ -268,6 +273,8 @@ def _results_shown(value: Plain) -> Any:
         return _images(value)
     if value["source"]["kind"] == "cl_novelty":
         return _novelty_found(value["source"])
+    if value["source"]["kind"] == "cl_tracks":
+        return tracked.tracks_of(value["source"])
     from ..pages.given import of_tables, run_beside
 
     source, given = value["source"], value["source"].get("labels")
