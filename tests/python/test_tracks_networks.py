@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -323,6 +325,10 @@ def test_all_three_are_in_one_model_which_says_how_good_it_is(model, tmp_path):
     again = cl.load(folder)
     assert again.parts == model.parts
     assert set(again.history["network"]) == {"centres", "link", "division"}
+    # in a process that has not trained anything, too
+    code = f"import cytoloom as cl; print(*cl.load({str(folder)!r}).parts)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["centres", "link", "division"]
 
 
 def test_steps_alone_come_to_what_one_call_does(model, movie, tmp_path):

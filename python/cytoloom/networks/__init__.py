@@ -2,6 +2,7 @@
 
 from .autoencoder import Autoencoder
 from .network import Network
+from .siamese import Siamese
 from .unet import UNet, unet
 
-__all__ = ["Autoencoder", "Network", "UNet", "unet"]
+__all__ = ["Autoencoder", "Network", "Siamese", "UNet", "unet"]

@@ -33,6 +33,9 @@ class Link(Task):
         Log odds that a pair is the same cell are those by how cells move, plus ``slope`` times what
         the network says, plus ``offset``; training fits both to frames that it does not learn
         from.
+    most : float, default 6.0
+        Looks change log odds by this at most: where none of n choices on frames held out was wrong,
+        nothing is surer than n + 1 to 1.
     temperature : float, default 1.0
         By which margins between solutions are divided before they become error rates.
 
@@ -46,6 +49,7 @@ class Link(Task):
 
     slope: float = at_least(0, 1.0)
     offset: float = ruled(0.0, FREE)
+    most: float = positive(6.0)
     temperature: float = positive(1.0)
 
     @property
@@ -71,7 +75,7 @@ class Link(Task):
         scores : ndarray of float (n,)
             What the network says, as log odds.
         """
-        return np.asarray(self.slope * scores + self.offset)
+        return np.clip(self.slope * scores + self.offset, -self.most, self.most)
 
     def target(self, sample: Sample) -> Target:
         """Return what a sample says of itself, as ``"same"``."""

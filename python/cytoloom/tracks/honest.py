@@ -173,9 +173,11 @@ def _looked_at(model: Model, one: Annotated, out: Sequence[int]) -> Work[Held | 
 def _fitted(model: Model, parts: Sequence[Held]) -> Model:
     task = model.parts[LINK].task
     assert isinstance(task, Link)
-    slope, offset = fitted_looks(*(np.concatenate(each) for each in zip(
-        *(_choices(part) for part in _apart(parts)), strict=True)))  # fmt: skip
-    model = _with(model, LINK, replace(task, slope=slope, offset=offset))
+    choice, said_of, moved, so = (np.concatenate(each) for each in zip(
+        *(_choices(part) for part in _apart(parts)), strict=True))  # fmt: skip
+    slope, offset = fitted_looks(choice, said_of, moved, so)
+    most = round(float(np.log(len(np.unique(choice)) + 1)), 4) or 1.0
+    model = _with(model, LINK, replace(task, slope=slope, offset=offset, most=most))
     if DIVISION not in model.parts:
         return model
     divides = model.parts[DIVISION].task
