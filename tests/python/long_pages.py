@@ -191,6 +191,7 @@ def test_links_that_are_ticked_are_corrections(show, tmp_path):
     """A file with a row of each link; of one that leads elsewhere another with its right end."""
     page = show("tracks")
     assert page.locator("#status").text_content() == "0 of 2 looked at"
+    page.get_by_label("right, and a too: it divides").check()
     page.get_by_label("wrong, it is a (object 2)").check()
     page.locator("#link-2").get_by_label("right", exact=True).check()
     assert page.locator("#status").text_content() == "2 of 2 looked at"
@@ -206,6 +207,8 @@ def test_links_that_are_ticked_are_corrections(show, tmp_path):
     assert table["recording"].tolist() == ['of, "1"'] * 3
     rows = table[["frame_from", "object_from", "frame_to", "object_to", "right"]]
     assert rows.values.tolist() == [[1, 1, 2, 1, "no"], [1, 1, 2, 2, "yes"], [2, 1, 3, 1, "yes"]]
+    page.get_by_label("right, and a too: it divides").check()
+    assert saved()["right"].tolist() == ["yes"] * 3
     page.reload()
     assert page.locator("#status").text_content() == "2 of 2 looked at"
     page.locator("#clear").click()

@@ -146,6 +146,26 @@ def test_what_is_ticked_is_what_track_takes_as_corrections(tmp_path: Path) -> No
     assert (2, 2) not in pairs
 
 
+def test_a_candidate_to_which_nothing_leads_may_be_the_other_daughter(tmp_path: Path) -> None:
+    """c of frame 2 has no mother: it may be a daughter of b, which solving again then divides; a
+    candidate that has one is offered as another end alone."""
+    tracks = found()
+    assert 'value="a"' in (text := report(tracks, tmp_path / "a.html"))
+    assert 'value="+a"' not in text
+    links = tracks.links
+    alone = (links["frame_from"] != 1) | (links["object_from"] != 1) | (links["object_to"] != 3)
+    tables = tracks.positions.drop(columns="track"), links[alone].drop(columns="division")
+    tracks = cl.Tracks.of(*tables, run=tracks.run)
+    text = report(tracks, tmp_path / "b.html")
+    assert 'value="+a"> right, and a too: it divides' in text
+    (row,), columns = data(text)["rows"], data(text)["columns"]
+    rows = [[*row, "yes"], [*row[:4], 3, "", "yes"]]
+    told = pd.DataFrame(rows, columns=[*columns, "right"])
+    again = cl.track(None, tracks, corrections=told, drift=False, progress=False)
+    mothers = again.links[again.links["division"] & (again.links["frame_from"] == 1)]
+    assert mothers[["object_from", "object_to"]].to_numpy().tolist() == [[2, 2], [2, 3]]
+
+
 def test_the_page_asks_for_nothing_and_names_are_text(tmp_path: Path) -> None:
     tracks = found()
     tables = (one.drop(columns="track", errors="ignore").assign(recording=ODD)

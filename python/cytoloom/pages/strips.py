@@ -44,12 +44,15 @@ class Point:
         cell was before or is after it.
     letter : str
         Of another candidate that the link may lead to.
+    new : bool
+        Whether no link leads to that candidate, so that it may be the other daughter.
     """
 
     frame: int
     row: int
     kind: str
     letter: str = ""
+    new: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +135,8 @@ def looks_of(tracks: Tracks, links: pd.DataFrame) -> list[Look]:
         mothers = [int(source[k]) for k in into[int(two)]
                    if not chosen[k] and frame[source[k]] == frame[one]]  # fmt: skip
         points += [Point(int(frame[row]), row, "sister") for row in sisters]
-        points += [Point(int(frame[row]), row, "other", letter)
+        points += [Point(int(frame[row]), row, "other", letter,
+                         not any(chosen[k] for k in into[row]))
                    for row, letter in zip(others, LETTERS, strict=False)]  # fmt: skip
         points += [Point(int(frame[row]), row, "other") for row in mothers[: len(LETTERS)]]
         way = [int(source[k]) for k in into[int(one)] if chosen[k]]

@@ -11,17 +11,19 @@
   const said = (article) => article.querySelector("input:checked")?.value ?? "";
   const field = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
-  /* A row of each link; of one that leads elsewhere another with its right end. */
+  /* A row of each link; of one that leads elsewhere, or there too, another with that end. */
   function corrections() {
     const found = [];
     articles.forEach((article) => {
       const k = Number(article.dataset.link);
       const value = said(article);
-      const letter = value in others[k];
-      found.push([...rows[k], letter ? "no" : value]);
-      if (letter) {
+      const too = value.startsWith("+");
+      const letter = too ? value.slice(1) : value;
+      const object = others[k][letter];
+      found.push([...rows[k], object === undefined ? value : too ? "yes" : "no"]);
+      if (object !== undefined) {
         const other = [...rows[k]];
-        other[columns.indexOf("object_to")] = others[k][value];
+        other[columns.indexOf("object_to")] = object;
         other[columns.indexOf("p_wrong")] = "";
         found.push([...other, "yes"]);
       }

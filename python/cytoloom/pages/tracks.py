@@ -147,7 +147,10 @@ def _links(
             "name": f"{where}{frames}: object {row['object_from']} to {row['object_to']}",
             "wrong": f"{row['p_wrong']:.2g}",
             "division": bool(row["division"]),
-            "others": [(one.letter, int(objects[one.row])) for one in look.others],
+            "others": [
+                (one.letter, int(objects[one.row]), one.new and not row["division"])
+                for one in look.others
+            ],
             "picture": page.data_address(strip.picture) if strip and strip.picture else "",
             "strip": strip,
             "start": _start(strip, row["frame_from"]),
