@@ -200,8 +200,11 @@ def test_more_links_than_fit_are_said(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ">2</b> <span>to look at" in text
 
 
-def test_warnings_lineages_and_numbers(tmp_path: Path) -> None:
+def test_warnings_lineages_and_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tracks = found(minutes_per_frame=60.0).warned()
+    with monkeypatch.context() as few:
+        few.setattr(pages, "MOST_DRAWN", 5)
+        assert report(tracks, tmp_path / "few.html").count("data:image/png") == 2
     text = report(tracks, tmp_path / "a.html")
     assert text.count('<td class="">uncertain link</td>') == 3  # in the table, and one by one
     assert text.count("data:image/png") == 3

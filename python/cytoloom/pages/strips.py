@@ -25,6 +25,8 @@ PANEL_PX = 144
 GAP_PX = 4
 LEAST_PX = 10
 """Half the edge of what is cut out, at least, in pixels of the image."""
+SAMPLED = 50
+"""Frames in which the distance of neighbours is measured."""
 LETTERS = "abc"
 """Other candidates that are marked, the likeliest first."""
 
@@ -122,7 +124,10 @@ def looks_of(tracks: Tracks, links: pd.DataFrame) -> list[Look]:
     chosen, p = every["chosen"].to_numpy(bool), every["probability"].to_numpy(float)
     out: dict[int, list[int]] = defaultdict(list)
     into: dict[int, list[int]] = defaultdict(list)
-    for k in np.argsort(-np.nan_to_num(p), kind="stable").tolist():
+    ends = np.unique(np.concatenate(rows_at(at, links)))
+    beside = np.union1d(ends, target[np.isin(source, ends)])
+    some = np.flatnonzero(np.isin(source, ends) | np.isin(target, beside))
+    for k in some[np.argsort(-np.nan_to_num(p[some]), kind="stable")].tolist():
         out[int(source[k])].append(k)
         into[int(target[k])].append(k)
     found = []
@@ -298,7 +303,9 @@ def _distances(tracks: Tracks, places: NDArray[Any], spacing: Sequence[float]) -
     found = {}
     names, frame = tracks.positions["recording"].to_numpy(), tracks.positions["frame"].to_numpy()
     for name in dict.fromkeys(names):
-        own = names == name
+        seen = np.unique(frame[names == name])
+        seen = seen[:: max(1, len(seen) // SAMPLED)]
+        own = (names == name) & np.isin(frame, seen)
         found[str(name)] = 2 * usual_distance(frame[own], places[own] * np.asarray(spacing))
     return found
 

@@ -31,6 +31,8 @@ TEMPLATE = Path(__file__).with_name("tracks.html")
 MOST_LINKS = 200
 """With pictures on the page, those that are likeliest wrong."""
 MOST_WARNINGS = 500
+MOST_DRAWN = 100_000
+"""Positions of which paths are drawn: of more they cover each other, and take a minute."""
 WRONG = (0.0, 1e-4, 1e-3, 0.01, 0.1, 0.5, 1.0)
 """Edges of the table of links by how likely they are wrong."""
 
@@ -209,7 +211,8 @@ def _cell(value: Any) -> str:
 
 def _drawn(tracks: Tracks) -> Iterator[tuple[str, str, str]]:
     """Yield pictures: the address of each, what it shows, and what it is of."""
-    kinds = ["tree", *(["errors"] if tracks.links["p_wrong"].notna().any() else []), "paths"]
+    kinds = ["tree", *(["errors"] if tracks.links["p_wrong"].notna().any() else [])]
+    kinds += ["paths"] if len(tracks.positions) <= MOST_DRAWN else []
     for kind in kinds:
         stream = io.BytesIO()
         tracks.plot(kind).savefig(stream, format="png", dpi=110)
