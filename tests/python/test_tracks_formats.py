@@ -653,3 +653,18 @@ def test_command_line(tracks: Tracks, tmp_path: Path) -> None:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     assert done.stdout == f"Tracks in {tmp_path / 'a.xml'}\n"
     assert counts(quiet(tmp_path / "a.xml"))[1:] == (6, 1)
+
+
+def test_points_clicked_in_napari(tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text(
+        "index,axis-0,axis-1,axis-2,axis-3,track\n"
+        "0,0.0,2.0,30.5,40.25,1\n1,1.0,2.0,31.5,41.25,1\n2,1.0,3.0,5.0,6.0,2\n", "utf-8"
+    )  # fmt: skip
+    found = quiet(tmp_path / "points.csv")
+    assert found.positions[["frame", "z_px", "y_px", "x_px"]].to_numpy().tolist() == [
+        [0, 2, 30.5, 40.25], [1, 2, 31.5, 41.25], [1, 3, 5, 6],
+    ]  # fmt: skip
+    assert len(found.links) == 1
+    flat = pd.read_csv(tmp_path / "points.csv").drop(columns=["axis-1"])
+    flat = flat.rename(columns={"axis-2": "axis-1", "axis-3": "axis-2"})
+    assert quiet(flat).axes == ("y", "x")

@@ -186,6 +186,18 @@ def test_every_form_of_movies_with_tracks_is_the_same(movie, tmp_path):
             ["frame_from", "object_from"]).size() > 1).sum()  # fmt: skip
 
 
+def test_points_that_nobody_linked_are_enough_for_centres(movie, tmp_path):
+    table = movie.positions[["frame", "y_px", "x_px"]].to_numpy()
+    points = pd.DataFrame(table, columns=["axis-0", "axis-1", "axis-2"])
+    points.to_csv(tmp_path / "points.csv", index_label="index")
+    for given in (tmp_path / "points.csv", points):
+        ((one,), _) = annotated((movie.images, given))
+        assert len(one.positions) == len(points)
+        assert not len(one.source)
+    with pytest.raises(InvalidError, match="links between positions to learn from"):
+        cl.train_tracker((movie.images, points), progress=False)
+
+
 def test_masks_of_the_challenge_beside_their_images_are_found(movie, tmp_path):
     for k, image in enumerate(movie.images):
         (tmp_path / "01").mkdir(exist_ok=True)

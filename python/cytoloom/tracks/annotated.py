@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from .graph import Ints
 from .matching import usual_distance
 from .movies import TABLES
 from .reading import tracks_of
+from .table import COLUMNS
 from .tracklets import rows_at
 
 UNKNOWN = -1
@@ -217,7 +219,7 @@ def movies_of(
             """Read images' headers, and tracks."""
             try:
                 given = frames_of(images, channels=channels, argument=argument)
-                said, words = tracks_of(tracks, spacing_um, argument=argument)
+                said, words = tracks_of(_linked(tracks), spacing_um, argument=argument)
             except InvalidError as error:
                 raise error if not name else error.renamed(f"{argument}: {name}") from None
             sizes = spacing_um, said.spacing_um
@@ -229,6 +231,20 @@ def movies_of(
             return found, [f"{name}: {text}" if name else text for text in words]
 
         yield name, tracks, read
+
+
+def _linked(tracks: Any) -> Any:
+    """Return positions that nobody linked, as napari saves clicked ones, as a track each."""
+    if is_file(tracks) and str(tracks).lower().endswith(TABLES) and Path(tracks).is_file():
+        beside = Path(tracks).with_name("edges.csv")
+        table = None if beside.is_file() else read_spreadsheet(Path(tracks).expanduser())
+    else:
+        table = tracks if hasattr(tracks, "columns") else None
+    if table is None:
+        return tracks
+    known = {name for key in ("track", "id", "parent") for name in COLUMNS[key]}
+    plain = {re.sub(r"\W+", "_", str(own).strip().lower()) for own in table.columns}
+    return tracks if plain & known else table.assign(track=np.arange(1, len(table) + 1))
 
 
 def _pairs(data: Any, argument: str) -> list[tuple[str, Any, Any]]:

@@ -72,6 +72,7 @@ def of_table(table: pd.DataFrame, where: str, edges: pd.DataFrame | None = None)
     InvalidError
         Columns that are missing, a track twice in a frame, parents that are none.
     """
+    table = _of_napari(table)
     names = _names(table, where)
     table, unit = _without_heads(table, names)
     numbers = {key: pd.to_numeric(table[own], errors="coerce").to_numpy(float)
@@ -97,6 +98,16 @@ def of_table(table: pd.DataFrame, where: str, edges: pd.DataFrame | None = None)
     made = pd.concat([made, table[more].reset_index(drop=True)], axis=1)
     minutes = _ratio(frame, numbers["minutes"]) if "minutes" in numbers else None
     return Held(made, links, spacing, minutes, assumed=assumed)
+
+
+def _of_napari(table: pd.DataFrame) -> pd.DataFrame:
+    """Name the columns of points that napari saved: ``axis-0`` is time, the last ones y and x."""
+    axes = [c for c in table if re.fullmatch(r"axis-\d", str(c))]
+    if len(axes) not in (3, 4):
+        return table
+    names = ("frame", "z", "y", "x") if len(axes) == 4 else ("frame", "y", "x")
+    own = dict(zip(sorted(axes), names, strict=True))
+    return table.drop(columns=[c for c in ("index",) if c in table]).rename(columns=own)
 
 
 def _names(table: pd.DataFrame, where: str) -> dict[str, Any]:
