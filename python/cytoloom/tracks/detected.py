@@ -56,7 +56,9 @@ def as_detector(model: Model, argument: str = "model") -> Model:
     if isinstance(model.task, Centres):
         return model
     raise invalid(argument, expected="a model that finds centres",
-                  received=type(model.task).__name__)  # fmt: skip
+                  received=f"one of {', '.join(model.parts)}",
+                  remedy=say("Say where cells are: track and score_links take {}.",
+                             Argument("positions")))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
