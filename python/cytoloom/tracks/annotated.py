@@ -218,7 +218,7 @@ def movies_of(
         def read(name: str = name, images: Any = images, tracks: Any = tracks) -> Recordings:
             """Read images' headers, and tracks."""
             try:
-                given = frames_of(images, channels=channels, argument=argument)
+                given = frames_of(images, channels=channels, argument=argument, cached=True)
                 said, words = tracks_of(_linked(tracks), spacing_um, argument=argument)
             except InvalidError as error:
                 raise error if not name else error.renamed(f"{argument}: {name}") from None

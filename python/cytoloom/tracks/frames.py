@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.cache import SHARED
 from ..datasets.files import FileSource
 from ..datasets.given import is_file
 from ..datasets.sources import ArraySource, Source
 from ..datasets.views import ChannelSource
 from ..errors import InvalidError, invalid
+from ..images.cache import Cache
 from ..images.channels import Channels
 from ..images.files import probe
 from ..images.image import AnyArray, per_axis
@@ -100,7 +102,12 @@ class Frames:
 
 
 def frames_of(
-    movie: Any, *, channels: Channels = None, spacing_um: Any = None, argument: str = "movie"
+    movie: Any,
+    *,
+    channels: Channels = None,
+    spacing_um: Any = None,
+    argument: str = "movie",
+    cached: bool = False,
 ) -> list[Frames]:
     """Find the images of a movie, or of several recordings.
 
@@ -115,6 +122,9 @@ def frames_of(
         Micrometres per pixel; default as files say.
     argument : str, default "movie"
         What it is called in errors.
+    cached : bool, default False
+        Whether decoded files are kept in memory, as training wants them; else each only while it is
+        looked at, so that a movie of any length may be.
 
     Raises
     ------
@@ -130,7 +140,8 @@ def frames_of(
     if given is None and is_file(movie) and not _of_volumes(Path(movie).expanduser()):
         given = folders_in(Path(movie).expanduser()) or None
     parts = {"": movie} if given is None else {str(name): one for name, one in given.items()}
-    found = [_one(name, one, channels, argument).matching(spacing_um)
+    cache = SHARED if cached else None
+    found = [_one(name, one, channels, argument, cache).matching(spacing_um)
              for name, one in parts.items()]  # fmt: skip
     for what, kinds in (
         ("recordings of 2-D or of 3-D images", {len(one.shape) for one in found}),
@@ -142,15 +153,16 @@ def frames_of(
     return found
 
 
-def _one(name: str, movie: Any, channels: Channels, argument: str) -> Frames:
+def _one(name: str, movie: Any, channels: Channels, argument: str, cache: Cache | None) -> Frames:
     if is_file(movie):
         path = Path(movie).expanduser()
         if not path.exists():
             raise invalid(argument, expected="a folder or file that is there", received=str(path))
-        sources: Sequence[Source] = _of_path(path, channels)
+        sources: Sequence[Source] = _of_path(path, channels, cache)
         name = name or path.stem
     elif isinstance(movie, (list, tuple)) and movie and all(is_file(one) for one in movie):
-        sources = [FileSource(Path(one).expanduser(), channels=channels) for one in movie]
+        sources = [FileSource(Path(one).expanduser(), channels=channels, cache=cache)
+                   for one in movie]  # fmt: skip
     elif isinstance(movie, (list, tuple)) and movie:
         sources = [_of_array(np.asarray(one), k, "", argument) for k, one in enumerate(movie)]
     elif isinstance(movie, np.ndarray) and movie.ndim in _FORMS:
@@ -187,10 +199,10 @@ def _readable(path: Path) -> bool:
         return False
 
 
-def _of_path(path: Path, channels: Channels) -> list[Source]:
+def _of_path(path: Path, channels: Channels, cache: Cache | None) -> list[Source]:
     """Return the frames of a folder of images, or of a file with all of them."""
     if path.is_dir() and (files := walk_here(path)):
-        return [FileSource(file, channels=channels) for file in files]
+        return [FileSource(file, channels=channels, cache=cache) for file in files]
     info = probe(path)
     axes = None
     if not info.axes.startswith("t"):
@@ -201,7 +213,7 @@ def _of_path(path: Path, channels: Channels) -> list[Source]:
                                      Argument("movie")))  # fmt: skip
         axes = _stored(path)
         info = probe(path, axes=axes)
-    whole = FileSource(path, channels=channels, axes=axes)
+    whole = FileSource(path, channels=channels, axes=axes, cache=cache)
     return [whole.at(k) for k in range(info.frames)]
 
 
