@@ -58,8 +58,12 @@ def peaks(
     groups, count = ndimage.label(top, np.ones((3,) * values.ndim))
     if not count:
         return np.zeros((0, values.ndim)), np.zeros(0)
-    middle = np.array(ndimage.center_of_mass(top, groups, np.arange(1, count + 1)), float)
-    heights = np.asarray(ndimage.maximum(values, groups, np.arange(1, count + 1)), float)
+    at = np.nonzero(top)
+    own = groups[at] - 1
+    size = np.bincount(own)
+    middle = np.stack([np.bincount(own, weights=axis) / size for axis in at], axis=-1)
+    heights = np.empty(count)
+    heights[own] = values[at]  # equally high
     order = np.lexsort((*middle.T[::-1], -heights))
     middle, heights = middle[order], heights[order]
     scale = np.ones(values.ndim) if spacing is None else np.asarray(spacing, float)
