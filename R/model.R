@@ -91,10 +91,11 @@ load_first <- function(verb, path) {
 #'   fewer than ten are not drawn.
 #' @param ... Must be empty; for `plot()`, settings of [graphics::plot.default()] such as `main`,
 #'   `xlab` and `xlim`, which take the place of ours; `col`, `lwd` and `lty` are of
-#'   the curves, training first. Of an ensemble `col` is of the members, whose training is dotted.
+#'   the curves, training first. Of an ensemble `col` is of the members, whose training is dotted;
+#'   of a model of [cl_train_tracker()] of its networks.
 #' @param row.names,optional,stringsAsFactors Ignored; they belong to the generic function.
 #' @return `as.data.frame()`: columns epoch, iteration, seconds, set, metric, value; of an
-#'   ensemble also member. `summary()`:
+#'   ensemble also member, of a model of several networks network. `summary()`:
 #'   a named character vector of class `summary.cl_model`. The others: `x`, invisibly.
 #' @name cl_model
 NULL
@@ -147,6 +148,8 @@ plot.cl_model <- function(x, metric = NULL, ...) {
   metrics <- curves_of(history, metric)
   old <- graphics::par(mfrow = c(1, length(metrics)), mar = c(4.5, 5, 1, 1), mgp = c(3.3, 0.8, 0))
   on.exit(graphics::par(old))
+  # of a model of several networks each has a curve of its own, as members have
+  if (!is.null(history$network)) history$member <- history$network
   for (one in metrics) plot_curve(history[history$metric == one, ], one, ...)
   invisible(x)
 }
@@ -221,7 +224,8 @@ plot_curve <- function(rows, metric, ..., col = c("#0072B2", "#D55E00"), lwd = 2
   if (is.null(members)) {
     shown <- c(list(sets, col = colours[match(sets, both)]), styles)
   } else {
-    solid <- list(paste("member", members), col = colours[seq_along(members)], lwd = lwd, lty = 1)
+    named <- if (is.character(members)) members else paste("member", members)
+    solid <- list(named, col = colours[seq_along(members)], lwd = lwd, lty = 1)
     dotted <- if ("train" %in% sets) list("training", "black", lwd[1], lty[1]) else list(NULL)
     shown <- Map(c, solid, dotted)
   }

@@ -10,6 +10,7 @@ from ..messages import changed, counted, say
 from ..uncertainty.trust import counts_words
 from .engines import SAME_F1, SAME_IOU, comparison
 from .record import Record
+from .trackers import tracker_card, tracker_summary, tracks
 
 MEMBERS = "(independent networks, each trained without one fold of the images)"
 """What members are: of the ways measured in the how-to on ensembles, the one that this is."""
@@ -41,7 +42,11 @@ def summary_of(model: Record) -> dict[str, str]:
         "predicts by": _engine(comparison(model)),
         "versions": ", ".join(f"{k} {v}" for k, v in info["libraries"].items()),
     }
-    if model.task.learned_of:
+    if tracks(model):
+        own = tracker_summary(model)
+        head = {name: own.pop(name) for name in ("task", "network", *model.parts)}
+        found = {**head, **{name: text for name, text in found.items() if name not in head}, **own}
+    if tracks(model) or model.task.learned_of:
         # of cells nothing is counted, and no probability is said
         del found["calibration"], found["counts"]
     if info["interrupted"]:
@@ -92,6 +97,8 @@ def _words(component: Any) -> str:
 def card(model: Record, name: str) -> str:
     """Return the model card: Markdown for people who find the folder."""
     rows = "\n".join(f"| {key} | {value} |" for key, value in summary_of(model).items())
+    if tracks(model):
+        return tracker_card(model, name, rows)
     scores: Mapping[str, float] = model.info["training"].get("scores") or {}
     measured = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items())
     return f"""# {name}

@@ -39,7 +39,8 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     Parameters
     ----------
     history : DataFrame
-        ``model.history``: columns iteration, set, metric, value; of an ensemble also member.
+        ``model.history``: columns iteration, set, metric, value; of an ensemble also member, of
+        a model of several networks network.
     metric : str, optional
         Draw this one only. Default: a panel for each metric; with `ax` the first one.
     ax : matplotlib.axes.Axes, optional
@@ -71,8 +72,9 @@ def history(history: pd.DataFrame, *, metric: str | None = None, ax: Axes | None
     for panel, name in zip(panels, wanted, strict=False):
         rows = history[history["metric"] == name]
         for part, of_part in rows.groupby("set", sort=False):
-            if "member" in rows:
-                _draw_members(panel, of_part, str(part))
+            several = next((one for one in ("member", "network") if one in rows), None)
+            if several is not None:
+                _draw_each(panel, of_part, str(part), several)
             else:
                 x, y = of_part["iteration"], of_part["value"]
                 panel.plot(x, y, color=_SETS.get(str(part)), label=part)
@@ -129,11 +131,12 @@ def reliability(table: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     return _figure(panels[0])
 
 
-def _draw_members(ax: Axes, rows: pd.DataFrame, part: str) -> None:
-    """Draw a curve for each member of an ensemble, in a colour of its own."""
+def _draw_each(ax: Axes, rows: pd.DataFrame, part: str, of: str) -> None:
+    """Draw a curve for each member of an ensemble, or network, in a colour of its own."""
     training = part == "train"
-    for k, (member, line) in enumerate(rows.groupby("member", sort=False)):
-        label = f"member {member}" if not training else None if k else "training, dotted"
+    for k, (one, line) in enumerate(rows.groupby(of, sort=False)):
+        called = f"member {one}" if of == "member" else str(one)
+        label = called if not training else None if k else "training, dotted"
         colour, style = _MEMBERS[k % len(_MEMBERS)], ":" if training else "-"
         ax.plot(line["iteration"], line["value"], style, color=colour, label=label)
 
