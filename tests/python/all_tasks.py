@@ -23,8 +23,13 @@ def learned(ndim: int, classes: bool = False) -> dict[str, Task]:
     names = ("background", "first", "second", "third", "fourth")
     near = NEAR if ndim == 2 else ((-1, 0, 0), *NEAR)
     return {
-        # those of images with labels: cells are learned from by themselves
-        **{name: t() for name, t in cl.tasks.NAMES.items() if not t.learned_of},
+        # those that outline what is labelled: cells are learned from by themselves, centres have
+        # no outlines
+        **{
+            name: t()
+            for name, t in cl.tasks.NAMES.items()
+            if not t.learned_of and t is not cl.tasks.Centres
+        },
         "affinities": cl.tasks.Affinities(ndim=ndim, neighbourhood=near),
         "lsds": cl.tasks.Affinities(ndim=ndim, neighbourhood=near, lsds=True),
         **({"classes": cl.tasks.Classes(names)} if classes else {}),

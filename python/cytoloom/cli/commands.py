@@ -192,6 +192,24 @@ def _tracked(tracks: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _trained_tracker(model: Any, args: argparse.Namespace) -> int:
+    print(spelled(model.summary(), InOptions(args.options)))
+    print(f"\nModel in {args.out}. Next: cytoloom track {args.out} MOVIE --out tracks/")
+    return OK
+
+
+def _detected(table: Any, args: argparse.Namespace) -> int:
+    frames = len(table[["recording", "frame"]].drop_duplicates())
+    print(f"{counted(len(table), 'position')} in {counted(frames, 'frame')}. Table in {args.out}")
+    return OK
+
+
+def _links_scored(table: Any, args: argparse.Namespace) -> int:
+    likely = int((table["probability"] > 0.5).sum())
+    print(f"{counted(len(table), 'candidate link')}, {likely} of them likely. Table in {args.out}")
+    return OK
+
+
 def _tracks_written(path: Any, args: argparse.Namespace) -> int:
     print(f"Tracks in {path}")
     return OK
@@ -218,6 +236,8 @@ class Command:
         What argparse is told of a parameter besides.
     images_with : str, default ""
         A parameter with which data are images without labels.
+    labelled : bool, default True
+        Whether data are images with labels, for which it is said how they are read.
     itself : str, default ""
         A parameter that may be something which knows itself how it is scored; data are then its
         truth.
@@ -228,9 +248,11 @@ class Command:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     images_with: str = ""
+    labelled: bool = True
     itself: str = ""
 
 
+_MOVIE = {"help": "file with all frames, folder of frames, or folder of such folders"}
 _SOME = {"nargs": "*", "metavar": "RUN", "help": "names of runs (default: all)"}
 
 COMMANDS = {
@@ -419,11 +441,50 @@ COMMANDS = {
         _similar,
         more={"to": {"nargs": "+", "metavar": "CELL", "help": "cells as image:number"}},
     ),
+    "train_tracker": Command(
+        "train-tracker movies/ --minutes 30 --out cells.cytoloom",
+        _trained_tracker,
+        {"out": "tracker.cytoloom"},
+        {
+            "data": {
+                "help": "folder with movies and files of tracks beside them (01 and 01_GT, a.tif "
+                "and a.aut), or a CSV with columns images, tracks"
+            },
+            "start": {"metavar": "MODEL"},
+            "region": {
+                "help": "where everything is annotated, first and last px of axes, and frames: "
+                "y=0:99 x=0:255 frames=0:20 (again where it changes over time)"
+            },
+        },
+        labelled=False,
+    ),
+    "detect": Command(
+        "detect cells.cytoloom movie/ --out positions.csv",
+        _detected,
+        {"out": "positions.csv"},
+        {"movie": _MOVIE},
+    ),
+    "score_links": Command(
+        "score-links cells.cytoloom movie/ positions.csv --out links.csv",
+        _links_scored,
+        {"out": "links.csv"},
+        {"movie": _MOVIE, "positions": {"help": "table of positions, or label images"}},
+    ),
+    "solve": Command(
+        "solve positions.csv links.csv --pixel-size-um 0.5 --out tracks/",
+        _tracked,
+        more={
+            "positions": {"help": "table of positions, as detect writes it"},
+            "links": {"help": "table of candidate links, as score-links writes it"},
+            "corrections": {"metavar": "LINKS"},
+        },
+    ),
     "track": Command(
         "track none labels/ --max-step-um 12 --pixel-size-um 0.5 --out tracks/",
         _tracked,
         more={
             "model": {"help": 'model folder, or "none" where the movie is label images or a table'},
+            "positions": {"metavar": "TABLE"},
             "movie": {
                 "help": "folder of label images (of images, for a model), a file with all frames, "
                 "or a table of positions"

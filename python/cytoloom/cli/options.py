@@ -17,6 +17,8 @@ from ..messages import InOptions, spelled
 _WORDS = {"str", "Any", "Path", "os.PathLike[str]"}
 _CHANNELS = {"Channels"}
 _NAMED, _NUMBERS = "Mapping[str, Any]", "dict[str, float]"
+_BOXES = "Sequence[Mapping[str, Any]]"
+_TEXTS = "tuple[str, ...]"
 _SEVERAL = {"nargs": "+", "metavar": "N"}
 FEW = 3
 
@@ -77,6 +79,11 @@ class Option:
             return {"type": _name_with_number, "nargs": "+", "metavar": "NAME=N"}
         if types & _CHANNELS:
             return {"type": _index_or_name, "nargs": "+"}
+        if _BOXES in types:
+            how = {"type": _axis_with_ends, "nargs": "+", "metavar": "AXIS=A:B"}
+            return {**how, "action": "append"}
+        if types == {_TEXTS} and not self.of_component:
+            return {"type": str, "nargs": "+", "metavar": "NAME"}
         for number in (int, float):
             several = {f"tuple[{number.__name__}, {more}]" for more in ("...", number.__name__)}
             if types <= {number.__name__, *several}:
@@ -104,6 +111,8 @@ class Option:
             return given
         if self.types in ({_NAMED}, {_NUMBERS}):
             return dict(given)
+        if _BOXES in self.types:
+            return [dict(box) for box in given]
         if len(given) == 1 and not all(one.startswith("tuple[") for one in self.types):
             return given[0]
         return given if "Any" in self.types else tuple(given)
@@ -198,6 +207,19 @@ def _name_with_number(word: str) -> tuple[str, float]:
     """
     name, _, number = word.partition("=")
     return name, float(number)
+
+
+def _axis_with_ends(word: str) -> tuple[str, tuple[float, float]]:
+    """Read ``y=0:99``.
+
+    Examples
+    --------
+    >>> _axis_with_ends("y=0:99")
+    ('y', (0.0, 99.0))
+    """
+    name, _, ends = word.partition("=")
+    first, last = ends.split(":")
+    return name, (float(first), float(last))
 
 
 def _is_choice(annotation: str) -> bool:

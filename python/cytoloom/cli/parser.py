@@ -30,6 +30,8 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, True, argparse.SUPPRESS):
             return action.help
+        if isinstance(action.default, tuple):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
         return super()._get_help_string(action)
 
 
@@ -119,7 +121,8 @@ class _Built:
     def __init__(self, verb: Verb[..., Any], command: Command) -> None:
         self._verb, self._command = verb, command
         parameters = verb.parameters()
-        self._reading = _reading() if any(p.name == "data" for p in parameters) else []
+        reads = command.labelled and any(p.name == "data" for p in parameters)
+        self._reading = _reading() if reads else []
         self._options = [one for p in parameters if (one := _option(p, command)) is not None]
         taken = {option.name for option in (*self._options, *self._reading)}
         names = {p.name for p in parameters}

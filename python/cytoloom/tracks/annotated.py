@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -440,15 +442,24 @@ def _regions(
         return low, high
     for part in [parts] if isinstance(parts, Mapping) else list(parts):
         known = {*frames.axes, "frames"}
-        odd = [str(key) for key in part if key not in known] if isinstance(part, Mapping) else [""]
-        ends = {} if odd else {key: tuple(value) for key, value in part.items()}
-        if odd or any(len(pair) != 2 or pair[0] > pair[1] for pair in ends.values()):
+        ends = {key: _ends(value) for key, value in part.items() if key in known}
+        if len(ends) != len(part) or not ends or not all(ends.values()):
             raise invalid("region", expected=f"first and last px of {', '.join(frames.axes)}, and "
                           "frames", received=part)  # fmt: skip
-        first, last = ends.get("frames", (0, frames.count - 1))
+        first, last = ends.get("frames") or (0, frames.count - 1)
         sizes = zip(frames.axes, frames.shape, strict=True)
-        box = [ends.get(axis, (0, n - 1)) for axis, n in sizes]
+        box = [ends.get(axis) or (0, n - 1) for axis, n in sizes]
         some = slice(max(0, int(first)), int(last) + 1)
         low[some] = [max(0, int(a)) for a, _ in box]
         high[some] = [min(n, int(b) + 1) for (_, b), n in zip(box, size, strict=True)]
     return low, high
+
+
+def _ends(value: Any) -> tuple[float, float] | None:
+    """Return the first and the last of something; None where these are not two numbers in order."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    if not all(isinstance(one, Real) and math.isfinite(one) for one in value):
+        return None
+    first, last = map(float, value)
+    return (first, last) if first <= last else None

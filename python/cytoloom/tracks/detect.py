@@ -10,13 +10,15 @@ from ..events import Work, verb
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..images.channels import Channels
+
 
 @verb
 def detect(
     model: Any,
     movie: Any,
     *,
-    channels: Any = None,
+    channels: Channels = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,

@@ -10,6 +10,8 @@ from ..events import Work, verb
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..images.channels import Channels
+
 
 @verb
 def score_links(
@@ -18,7 +20,7 @@ def score_links(
     positions: Any,
     *,
     max_step_um: float | None = None,
-    channels: Any = None,
+    channels: Channels = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     drift: bool = True,
     divisions: bool = True,

@@ -46,7 +46,8 @@ def solve(
     minutes_per_frame : float, optional
         Time between two frames; warnings of speed and of short cycles need it.
     solver : {"optimal", "lap", "nearest"}, default "optimal"
-        As for `track`.
+        "optimal": the cheapest solution of all frames together, with error rates; "lap": pairs of
+        frames one after the other, as most programs do; "nearest": each other's nearest.
     drift : bool, default True
         Whether whole frames may have moved.
     temperature : float, default 1.0
@@ -55,8 +56,16 @@ def solve(
     size_px : tuple of int, optional
         Of the images, (y, x) or (z, y, x): at their borders cells come and go. Default: as far as
         positions reach.
-    limits, time_limit_s, corrections, out, overwrite
-        As for `track`.
+    limits : dict, optional
+        Of warnings, as for `track`.
+    time_limit_s : float, optional
+        Where the solution has to be searched, for so long at most; its gap is then said.
+    corrections : DataFrame or path, optional
+        Links that somebody has looked at, as for `track`.
+    out : path, optional
+        Folder for the tables, as `track` writes them.
+    overwrite : bool, default False
+        Replace what an earlier call wrote to `out`.
     progress : bool or "auto", default "auto"
         Show progress on standard error.
 

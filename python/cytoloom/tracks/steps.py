@@ -242,6 +242,10 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
         raise invalid("links", expected=f"columns {', '.join(missing)}",
                       received=say("columns {}", [str(c) for c in table.columns]))  # fmt: skip
     table = table.reset_index(drop=True)
+    for name in FROM_TO:
+        table[name] = _whole(table, name)
+    if "evidence" in table:
+        table["evidence"] = pd.to_numeric(table["evidence"], errors="coerce").astype(float)
     for name in ("probability", "division_probability"):
         if name in table:
             p = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
@@ -252,6 +256,7 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
                 row = int(np.flatnonzero(none)[0])
                 raise invalid("links", expected=f"a {name} from 0 to 1 in each row",
                               received=f"{table[name].iloc[row]} in row {row + 1}")  # fmt: skip
+            table[name] = p
     step = table["frame_to"].to_numpy() - table["frame_from"].to_numpy()
     bad = (step < 1) | (step > MOST_GAP)
     if bad.any():
@@ -260,6 +265,17 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
                       received=f"row {row + 1}, from frame {table['frame_from'].iloc[row]} to "
                       f"frame {table['frame_to'].iloc[row]}")  # fmt: skip
     return table
+
+
+def _whole(table: pd.DataFrame, name: str) -> Ints:
+    """Return a column as whole numbers, whatever the file had them as, or refuse."""
+    values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+    none = ~np.isfinite(values) | (values != np.floor(values))
+    if none.any():
+        row = int(np.flatnonzero(none)[0])
+        raise invalid("links", expected=f"a whole number {name} in each row",
+                      received=f"{table[name].iloc[row]} in row {row + 1}")  # fmt: skip
+    return values.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from ..images.channels import Channels
     from .found import Tracks
 
 
@@ -27,7 +28,7 @@ def track(
     time_limit_s: float | None = None,
     corrections: Any = None,
     positions: Any = None,
-    channels: Any = None,
+    channels: Channels = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     workers: int = 1,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..events import Work, verb
 
 if TYPE_CHECKING:
+    from ..images.channels import Channels
     from ..images.normalize import Normalize
     from ..models.model import Model
     from ..networks.unet import UNet
@@ -26,8 +28,8 @@ def train_tracker(
     network: UNet | None = None,
     trainer: Trainer | None = None,
     normalize: Normalize | None = None,
-    channels: Any = None,
-    region: Any = None,
+    channels: Channels = None,
+    region: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     pixel_size_um: float | tuple[float, ...] | None = None,
     start: Model | str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -47,7 +49,8 @@ def train_tracker(
         (t, z, y, x), channels last, files, folders of frames. Tracks: whatever `read_tracks` takes;
         clicked centres and links are enough.
     minutes : float, optional
-        How long the call may take; short for ``trainer=Trainer(minutes=)``. Default 10.
+        How long the call may take. Short for ``trainer=Trainer(minutes=)``; without either it is
+        10 minutes.
     networks : tuple of str, default ("centres", "link", "division")
         Which to train, "centres" (where cells are), "link" (which two are the same), "division"
         (which are about to divide; left out where fewer than 3 are annotated).
@@ -107,15 +110,18 @@ def train_tracker(
     >>> sorted(model.parts)
     ['centres', 'link']
     """
+    from dataclasses import replace
+
     from ..errors import invalid
     from ..training.trainer import Trainer
     from .taught import tracker
 
     started = time.monotonic()
     if minutes is not None:
-        if trainer is not None:
-            raise invalid("minutes", expected="minutes, or a trainer", received="both")
-        trainer = Trainer(minutes=minutes)
+        if trainer is not None and any((trainer.minutes, trainer.iterations, trainer.epochs)):
+            expected = "minutes, or a trainer with a length of its own"
+            raise invalid("minutes", expected=expected, received="both")
+        trainer = replace(trainer or Trainer(), minutes=minutes)
     named = (networks,) if isinstance(networks, str) else tuple(networks)
     model: Model = yield from tracker(
         data, networks=named, network=network, trainer=trainer, normalize=normalize,

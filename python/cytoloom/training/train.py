@@ -46,9 +46,9 @@ def train(
     task : str or task, optional
         What to learn: "instances" (touching objects told apart; the default), "boundary",
         "affinities" (of stacks "affinities:3d"), "binary", "distance", "hot_distance",
-        "inner_distance", "classes:background,NAME,..." or "instances:NAME,..." (a class for each
-        object), or "MODULE:CLASS" for a task of your own; of cells "autoencoder". A component such
-        as `tasks.Classes` says more. With `start`, default that of this model.
+        "inner_distance", "centres", "classes:background,NAME,..." or "instances:NAME,..." (a class
+        for each object), or "MODULE:CLASS" for a task of your own; of cells "autoencoder". A
+        component such as `tasks.Classes` says more. With `start`, default that of this model.
     network : UNet or Autoencoder, optional
         Default: planned from the images, see `plan`; of cells an `Autoencoder`.
     trainer : Trainer, optional
