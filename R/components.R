@@ -348,6 +348,27 @@ cl_hot_distance <- function(threshold = 0.5, loss = "ce_dice", scale_px = 3, sca
   component("HotDistance", settings())
 }
 
+#' What to learn: centres of objects, near as these may lie
+#'
+#' For nuclei that are too crowded to be outlined. Labels are objects, of which the middle counts,
+#' or small marks. [cl_train_tracker()] learns this of movies; scored by F1 of centres within half
+#' the usual distance of neighbours.
+#'
+#' @param threshold Peaks lower than this are none; fitted in training.
+#' @param distance_px The usual distance of a centre to the nearest other one, in units of the
+#'   smallest pixel spacing; `NULL`: the median of the training labels.
+#' @param distance_um The same in micrometres, where images have a pixel size.
+#' @param slope,offset Of what makes a probability of the height of a peak; fitted in training.
+#' @return A list of class `cl_centres`, for [cl_train()];
+#'   a setting that cannot be used is refused here, before any training.
+#' @export
+#' @examples
+#' cl_centres(distance_um = 8)
+cl_centres <- function(threshold = 0.3, distance_px = NULL, distance_um = NULL, slope = 1,
+                       offset = 0) {
+  component("Centres", settings())
+}
+
 #' What to learn: foreground and background
 #'
 #' @param threshold Probability above which a pixel is foreground; fitted in training.

@@ -3,8 +3,9 @@
 #' Links the cells of label images or positions, of any program, with divisions and with an error
 #' rate for every link.
 #'
-#' @param model `NULL` where the movie is of label images or positions; else a model that outlines
-#'   the cells of each frame of a movie of images, or its folder.
+#' @param model Of [cl_train_tracker()], which finds the cells, sees which divide and which are the
+#'   same; or a model that outlines the cells of each frame; or the folder of one; `NULL` where the
+#'   movie is of label images or positions.
 #' @param movie Label images: an array `[t, y, x]` or `[t, z, y, x]`, a list of matrices, a file, a
 #'   folder of files in the order of their numbers; or positions: a data frame or CSV file with
 #'   columns frame (from 0), y, x, in 3-D z (in px, or with `_um` behind their names), perhaps
@@ -30,9 +31,17 @@
 #' @param corrections Links that somebody has looked at: a data frame or CSV file that
 #'   `cl_links_to_review()` made, with yes or no in its column `right`. Right links are kept, wrong
 #'   ones never chosen, and all else is solved anew.
+#' @param positions For a model of [cl_train_tracker()]: where cells are, from anybody, instead of
+#'   what it finds; a data frame, a CSV file or label images.
+#' @param channels For such a model: channels to look at, as in training.
 #' @param out Folder for `positions.csv`, `links.csv`, `tracks.csv`, `lineages.csv` and
-#'   `track_warnings.csv`.
+#'   `track_warnings.csv`. Of a call that was killed, the same call goes on from the frames that
+#'   networks had looked at.
 #' @param overwrite Replace what an earlier call wrote to `out`.
+#' @param workers For such a model: processes of this machine that look at frames side by side;
+#'   above 1 with `cl_install(extras = "cluster")`.
+#' @param client Whose workers do that instead: the address of a scheduler of Dask,
+#'   `"tcp://10.0.0.1:8786"`, or the file that it writes.
 #' @param progress `TRUE`, `FALSE`, or `"auto"`: say how far it is, but not in documents.
 #' @return A list of class `cl_tracks` of data frames: `positions` (a row per detection: frame,
 #'   object, track, position), `links` (all candidates: those that were `chosen`, and of these
@@ -49,7 +58,8 @@
 cl_track <- function(model, movie, ..., max_step_um = NULL, pixel_size_um = NULL,
                      minutes_per_frame = NULL, solver = "optimal", drift = TRUE, divisions = TRUE,
                      gaps = TRUE, limits = NULL, time_limit_s = NULL, corrections = NULL,
-                     out = NULL, overwrite = FALSE, progress = "auto") {
+                     positions = NULL, channels = NULL, out = NULL, overwrite = FALSE,
+                     workers = 1, client = NULL, progress = "auto") {
   no_dots(...)
   if (!is.null(limits)) limits <- plain_limits(limits)
   found <- run_events(
@@ -61,12 +71,17 @@ cl_track <- function(model, movie, ..., max_step_um = NULL, pixel_size_um = NULL
       minutes_per_frame = minutes_per_frame, solver = solver, drift = drift,
       divisions = divisions, gaps = gaps, limits = limits, time_limit_s = time_limit_s,
       corrections = plain_rows(corrections, "corrections"),
-      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
+      positions = if (!is.null(positions)) plain_positions(positions), channels = channels,
+      out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite, workers = workers,
+      client = client
     ),
     progress
   )
   as_tracks(found)
 }
+
+# Where cells are: a table, tracks or label images.
+plain_positions <- function(x) list(source = plain_movie(x, "positions"))
 
 # Limits of warnings by their names.
 plain_limits <- function(limits) {

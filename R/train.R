@@ -11,10 +11,10 @@
 #'   cells of [cl_cells()].
 #' @param task What to learn: `"instances"`, `"boundary"`, `"affinities"` (of stacks
 #'   `"affinities:3d"`), `"binary"`, `"distance"`, `"hot_distance"`, `"inner_distance"`,
-#'   `"classes:a,b,c"`, `"instances:a,b"` (a class for each object), `"MODULE:CLASS"` for one of
-#'   your own in Python, or with settings [cl_instances()], [cl_boundary()], [cl_affinities()],
-#'   [cl_binary()], [cl_distance()], [cl_classes()]; of cells `"autoencoder"` or
-#'   [cl_reconstruction()]. `NULL`: that of `start`, or `"instances"`.
+#'   `"centres"`, `"classes:a,b,c"`, `"instances:a,b"` (a class for each object), `"MODULE:CLASS"`
+#'   for one of your own in Python, or with settings [cl_instances()], [cl_boundary()],
+#'   [cl_affinities()], [cl_binary()], [cl_distance()], [cl_classes()], [cl_centres()]; of cells
+#'   `"autoencoder"` or [cl_reconstruction()]. `NULL`: that of `start`, or `"instances"`.
 #' @param network A [cl_unet()]; `NULL`: planned, see [cl_plan()]. Of cells a [cl_autoencoder()].
 #' @param trainer A [cl_trainer()]; `NULL`: 10 minutes.
 #' @param normalize A [cl_normalize()]; `NULL`: percentiles 1 to 99.8.

@@ -33,7 +33,7 @@ usual_calls <- function() {
   made <- c(
     "cl_affinities", "cl_augment", "cl_binary", "cl_boundary", "cl_classes", "cl_distance",
     "cl_hot_distance", "cl_inner_distance", "cl_instances", "cl_normalize", "cl_trainer",
-    "cl_autoencoder", "cl_reconstruction"
+    "cl_autoencoder", "cl_reconstruction", "cl_centres"
   )
   c(
     stats::setNames(rep(list(list()), length(made)), made),
@@ -71,6 +71,12 @@ usual_calls <- function() {
       cl_similar = list(features = nowhere, to = "a:1", progress = FALSE),
       cl_cells_demo = list(out = taken, progress = FALSE),
       cl_track = list(model = NULL, movie = nowhere, progress = FALSE),
+      cl_train_tracker = data,
+      cl_detect = list(model = tiny_model(), movie = nowhere, progress = FALSE),
+      cl_score_links = list(
+        model = tiny_model(), movie = nowhere, positions = two$positions, progress = FALSE
+      ),
+      cl_solve = list(positions = two$positions, links = nowhere, progress = FALSE),
       cl_filtered = list(x = two), cl_warned = list(x = two), cl_tree = list(x = two, cell = 1),
       cl_cell_cycles = list(x = two),
       cl_links_to_review = list(x = two), cl_celltrackr = list(x = two),

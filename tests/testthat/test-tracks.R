@@ -169,3 +169,84 @@ test_that("what is no movie is said in a sentence", {
   movie <- list(images = array(1L, c(2, 3, 3)), labels = array(1L, c(2, 3, 3)))
   expect_error(cl_track(NULL, movie), "That is x\\$labels")
 })
+
+# Far from trained; it knows where cells are and which are the same.
+tiny_tracker <- function() {
+  once("tracker", suppressWarnings(cl_train_tracker(
+    culture(),
+    networks = c("centres", "link"), network = cl_unet(filters = 4, depth = 2),
+    trainer = cl_trainer(iterations = 2, batch_size = 1, patch_px = 32),
+    region = list(y = c(0, 95), frames = c(0, 7)),
+    out = file.path(tempfile("models"), "tracker.cytoloom"), progress = FALSE
+  )))
+}
+
+culture <- function() {
+  once("culture", cl_simulate(
+    kind = "culture", frames = 8, shape = c(96, 96), count = 5, seed = 1
+  ))
+}
+
+test_that("a tracker is trained, and says what its networks are", {
+  need_python()
+  model <- tiny_tracker()
+  expect_s3_class(model, "cl_model")
+  expect_output(print(model), "cells over time: centres, link")
+  facts <- summary(cl_load(model$path))
+  expect_match(facts[["centres"]], "finds cells: cl_centres\\(.*cl_unet")
+  expect_match(facts[["validation"]], "of 1000 links .* wrong, .* missed")
+  expect_false("counts" %in% names(facts))
+  expect_setequal(as.data.frame(model)$network, c("centres", "link"))
+  expect_identical(model$info$networks$link$task$name, "Link")
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_identical(plot(model), model)
+})
+
+test_that("steps alone, and all of them, find the same tracks of the same positions", {
+  need_python()
+  model <- tiny_tracker()
+  movie <- culture()
+  found <- cl_detect(model, movie$images, pixel_size_um = 0.5, progress = FALSE)
+  columns <- c("recording", "frame", "object", "y_px", "x_px", "probability", "mean_intensity")
+  expect_true(all(columns %in% names(found)))
+  given <- cl_track(NULL, movie$labels, progress = FALSE)$positions
+  given <- given[c("frame", "object", "y_px", "x_px")]
+  out <- tempfile(fileext = ".csv")
+  links <- cl_score_links(
+    model, movie$images, given,
+    pixel_size_um = 0.5, drift = FALSE, channels = 0, out = out, progress = FALSE
+  )
+  expect_true(all(links$probability >= 0 & links$probability <= 1))
+  expect_identical(nrow(utils::read.csv(out)), nrow(links))
+  solved <- cl_solve(given, links, pixel_size_um = 0.5, drift = FALSE, progress = FALSE)
+  expect_s3_class(solved, "cl_tracks")
+  whole <- cl_track(
+    model, movie$images,
+    positions = given, pixel_size_um = 0.5, drift = FALSE, progress = FALSE
+  )
+  key <- function(x) sort(do.call(paste, subset(x$links, chosen)[2:5]))
+  expect_identical(key(solved), key(whole))
+  expect_identical(key(cl_solve(given, out, pixel_size_um = 0.5, drift = FALSE)), key(whole))
+})
+
+test_that("movies with tracks cross in each form", {
+  need_python()
+  movie <- culture()
+  tracks <- dividing()
+  one <- list(images = movie$images, tracks = tracks)
+  several <- plain_training(list(a = one, b = one))
+  expect_named(several$recordings, c("a", "b"))
+  expect_identical(several$recordings$a$tracks$kind, "cl_tracks")
+  expect_named(plain_training(list(one, one)), "several")
+  expect_named(plain_training(movie)$images, "source")
+  table <- plain_training(data.frame(images = "~/a", tracks = factor("b.aut")))
+  expect_identical(unpack(table)$images, path.expand("~/a"))
+  train <- function(data, ...) cl_train_tracker(data, ..., progress = FALSE)
+  expect_error(train(data.frame(images = "a")), "columns images and tracks, also tracks")
+  expect_error(train(list(images = movie$images)), "`data`. Expected movies with tracks")
+  expect_error(train(movie$images), "`data`. Expected movies with tracks")
+  expect_error(train(one, region = list(y = 3)), "`region`. Expected axes with their first and")
+  expect_error(cl_solve(data.frame(frame = 0:1, y = 1, x = 1), NULL), "`links`. Expected a data fr")
+  expect_error(cl_score_links(tiny_model(), movie$images, movie$positions), "network for links")
+})

@@ -121,7 +121,8 @@ makers <- list(
   Trainer = cl_trainer, UNet = cl_unet, Augment = cl_augment, Normalize = cl_normalize,
   Binary = cl_binary, Classes = cl_classes, Instances = cl_instances, Boundary = cl_boundary,
   Affinities = cl_affinities, Distance = cl_distance, InnerDistance = cl_inner_distance,
-  HotDistance = cl_hot_distance, Autoencoder = cl_autoencoder, Reconstruction = cl_reconstruction,
+  HotDistance = cl_hot_distance, Centres = cl_centres, Autoencoder = cl_autoencoder,
+  Reconstruction = cl_reconstruction,
   CrossEntropyDice = function(class_weights = NULL, smooth = 1) {
     cl_loss("ce_dice", class_weights, smooth)
   },
@@ -213,7 +214,9 @@ test_that("the formals of verbs are what Python declares", {
     rerun = cl_rerun, cells_gather = cl_cells, cells_features = cl_features,
     cells_encode = cl_encode, cells_novelty = cl_novelty, cells_wells = cl_wells,
     cells_compare = cl_compare_features, cells_similar = cl_similar,
-    cells_demo = cl_cells_demo, track = cl_track, export_tracks = cl_export_tracks
+    cells_demo = cl_cells_demo, track = cl_track, export_tracks = cl_export_tracks,
+    train_tracker = cl_train_tracker, detect = cl_detect, score_links = cl_score_links,
+    solve = cl_solve
   )
   # cl_check() takes cells, too
   expect_setequal(c(names(verbs), "cells_check"), unlist(call_python("verbs")))
@@ -228,7 +231,10 @@ test_that("the formals of verbs are what Python declares", {
     ours <- formals(verbs[[name]])
     ours <- ours[!names(ours) %in% c("...", "type")]
     names <- sub("^(x|object)$", "model", names(ours))
-    expect_identical(names, unlist(declared$names), label = name)
+    theirs <- unlist(declared$names)
+    # of tracks there is a method of its own
+    if (name == "evaluate") theirs <- setdiff(theirs, names(formals(evaluate.cl_tracks))[4:6])
+    expect_identical(names, theirs, label = name)
     names(ours) <- names
     for (one in names(declared$defaults)) {
       expect_equal(eval(ours[[one]]), declared$defaults[[one]], label = paste(name, one))

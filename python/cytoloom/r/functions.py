@@ -59,6 +59,8 @@ def _fitted(value: Any, parameter: Parameter) -> Any:
         return _given(value, name)
     if "Channels" in types:
         return _channels(value)
+    if name == "region":
+        return value
     if "int" in types and "float" not in types:
         value = _whole(value, name)
     if "Sequence" in types:
@@ -337,7 +339,15 @@ def _relate(nuclei: Plain, cells: Plain, per: str) -> Any:
     return relate(_label_images(nuclei), _label_images(cells), per)
 
 
+def _training(value: Any) -> Any:
+    """Return what is trained on: movies with tracks, or data."""
+    source = value.get("source")
+    movies = isinstance(source, dict) and "movies" in source
+    return tracked.training_of(source["movies"]) if movies else _data(value)
+
+
 _GIVEN: dict[str, Callable[[Plain], Any]] = {
+    "data": _training,
     "images": _images,
     "image": _images,
     "labels": _label_images,
@@ -345,6 +355,7 @@ _GIVEN: dict[str, Callable[[Plain], Any]] = {
     "results": _results_shown,
     "movie": tracked.movie_of,
     "tracks": tracked.movie_of,
+    "positions": tracked.movie_of,
 }
 """What is made of a source by the name of the parameter; of all others data."""
 

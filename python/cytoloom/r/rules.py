@@ -27,6 +27,7 @@ COMPONENTS = (
     cl.tasks.Instances,
     cl.tasks.Boundary,
     cl.tasks.Affinities,
+    cl.tasks.Centres,
     cl.tasks.Distance,
     cl.tasks.HotDistance,
     cl.tasks.InnerDistance,

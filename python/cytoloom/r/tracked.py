@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidError, invalid
@@ -23,6 +24,22 @@ def movie_of(value: Plain) -> Any:
     if isinstance(source, dict) and "recordings" in source:
         return {name: movie_of({"source": one}) for name, one in source["recordings"].items()}
     return tracks_of(source)
+
+
+def training_of(value: Any) -> Any:
+    """Return movies with tracks as `train_tracker` takes them."""
+    if not isinstance(value, dict):
+        return value
+    if "recordings" in value:
+        return {name: training_of(one) for name, one in value["recordings"].items()}
+    if "several" in value:
+        return [training_of(one) for one in value["several"]]
+    given = {**value, "images": movie_of(value["images"])}
+    if "links" not in given:
+        return given["images"], tracks_of(given["tracks"])
+    size = given.get("spacing_um")
+    given["spacing_um"] = tuple(size) if isinstance(size, list) else size
+    return SimpleNamespace(**given)
 
 
 def tracks_of(value: Any) -> Any:
