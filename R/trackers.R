@@ -167,6 +167,8 @@ plain_box <- function(x) {
 #' @param pixel_size_um Micrometres per pixel, one number or one per axis; `NULL`: as the files say.
 #' @param temperature By which margins are divided before they become error rates; what
 #'   [cl_train_tracker()] fitted is in `model$info$networks$link$task$temperature`.
+#' @param size_px Of the images, `c(y, x)` or `c(z, y, x)`: at their borders cells come and go;
+#'   `NULL`: as far as positions reach.
 #' @param limits,time_limit_s,corrections As for [cl_track()].
 #' @param out CSV file for the table; for `cl_solve()` a folder, as for [cl_track()].
 #' @param overwrite Replace what is at `out`.
@@ -227,9 +229,9 @@ cl_score_links <- function(model, movie, positions, ..., max_step_um = NULL, cha
 #' @rdname cl_detect
 #' @export
 cl_solve <- function(positions, links, ..., pixel_size_um = NULL, minutes_per_frame = NULL,
-                     solver = "optimal", drift = TRUE, temperature = 1, limits = NULL,
-                     time_limit_s = NULL, corrections = NULL, out = NULL, overwrite = FALSE,
-                     progress = "auto") {
+                     solver = "optimal", drift = TRUE, temperature = 1, size_px = NULL,
+                     limits = NULL, time_limit_s = NULL, corrections = NULL, out = NULL,
+                     overwrite = FALSE, progress = "auto") {
   no_dots(...)
   if (!is.null(limits)) limits <- plain_limits(limits)
   as_tracks(run_events(
@@ -237,7 +239,8 @@ cl_solve <- function(positions, links, ..., pixel_size_um = NULL, minutes_per_fr
     list(
       positions = plain_positions(positions), links = plain_needed_rows(links, "links"),
       pixel_size_um = pixel_size_um, minutes_per_frame = minutes_per_frame, solver = solver,
-      drift = drift, temperature = temperature, limits = limits, time_limit_s = time_limit_s,
+      drift = drift, temperature = temperature, size_px = size_px, limits = limits,
+      time_limit_s = time_limit_s,
       corrections = plain_rows(corrections, "corrections"),
       out = if (!is.null(out)) plain_path(out, "out"), overwrite = overwrite
     ),
