@@ -72,6 +72,34 @@ cl_train_tracker <- function(data, ..., minutes = NULL,
   model
 }
 
+#' What is odd about movies and their tracks
+#'
+#' Before anything is trained on them: positions outside of the image (by the axis, and whether they
+#' would fit in another order or unit), cells marked twice, links over more than one frame, three
+#' daughters, merges, no pixel size, too little to learn from; each with its recording, frame and
+#' position. One recording that cannot be read does not keep others from being looked at.
+#'
+#' @inheritParams cl_train_tracker
+#' @return A list of class `cl_report`: `ok`, `text` and a data frame `table` with a row per
+#'   recording: `recording`, `frames`, `size`, `pixel_size_um`, `minutes` (between frames),
+#'   `positions`, `links`, `divisions`, `outside` (positions outside of the region) and `status`.
+#' @seealso [cl_train_tracker()], [cl_check()] for images with labels
+#' @export
+#' @examplesIf cl_available()
+#' movie <- cl_simulate(kind = "culture", frames = 6, shape = c(96, 96), count = 5, seed = 1)
+#' cl_check_tracks(movie, progress = FALSE)
+cl_check_tracks <- function(data, ..., channels = NULL, region = NULL, pixel_size_um = NULL,
+                            progress = "auto") {
+  no_dots(...)
+  region <- plain_region(region)
+  arguments <- list(
+    data = list(source = list(movies = plain_training(data))), channels = channels,
+    region = region, pixel_size_um = pixel_size_um
+  )
+  found <- run_events("check_tracks", arguments, progress)
+  structure(found[c("ok", "text", "table")], class = "cl_report")
+}
+
 training_words <- paste(
   "movies with tracks: list(images = , tracks = ), a named list of these, a data frame with",
   "columns images and tracks, or a folder"

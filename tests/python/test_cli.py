@@ -56,6 +56,7 @@ COMMANDS = (
     "cells compare",
     "cells similar",
     "cells demo",
+    "check-tracks",
     "train-tracker",
     "track",
     "detect",

@@ -493,6 +493,7 @@ MAN = {
     "cells_novelty": "cl_novelty", "cells_wells": "cl_wells",
     "cells_compare": "cl_compare_features", "cells_check": "cl_check",
     "cells_similar": "cl_similar", "cells_demo": "cl_cells_demo",
+    "check_tracks": "cl_check_tracks",
     "train_tracker": "cl_train_tracker", "track": "cl_track", "detect": "cl_detect",
     "score_links": "cl_detect", "solve": "cl_detect", "export_tracks": "cl_export_tracks",
 }  # fmt: skip

@@ -72,6 +72,7 @@ usual_calls <- function() {
       cl_cells_demo = list(out = taken, progress = FALSE),
       cl_track = list(model = NULL, movie = nowhere, progress = FALSE),
       cl_train_tracker = data,
+      cl_check_tracks = data,
       cl_detect = list(model = tiny_model(), movie = nowhere, progress = FALSE),
       cl_score_links = list(
         model = tiny_model(), movie = nowhere, positions = two$positions, progress = FALSE

@@ -250,3 +250,17 @@ test_that("movies with tracks cross in each form", {
   expect_error(cl_solve(data.frame(frame = 0:1, y = 1, x = 1), NULL), "`links`. Expected a data fr")
   expect_error(cl_score_links(tiny_model(), movie$images, movie$positions), "network for links")
 })
+
+test_that("what is odd about movies with tracks is told before training", {
+  movie <- cl_simulate(kind = "culture", frames = 6, shape = c(96, 96), count = 5, seed = 1)
+  good <- cl_check_tracks(movie, progress = FALSE)
+  expect_s3_class(good, "cl_report")
+  expect_true(good$ok)
+  expect_identical(good$table$frames, 6L)
+  table <- movie$positions
+  table$track <- table$object
+  table$x_px[1] <- 200
+  bad <- cl_check_tracks(list(images = movie$images, tracks = table), progress = FALSE)
+  expect_false(bad$ok)
+  expect_match(bad$text, "along x, 0 to 95 px")
+})

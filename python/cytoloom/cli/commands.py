@@ -252,6 +252,14 @@ class Command:
     itself: str = ""
 
 
+_TRACKED = {
+    "help": "folder with movies and files of tracks beside them (01 and 01_GT, a.tif and a.aut), "
+    "or a CSV with columns images, tracks"
+}
+_REGION = {
+    "help": "where everything is annotated, first and last px of axes, and frames: "
+    "y=0:99 x=0:255 frames=0:20 (again where it changes over time)"
+}
 _MOVIE = {"help": "file with all frames, folder of frames, or folder of such folders"}
 _SOME = {"nargs": "*", "metavar": "RUN", "help": "names of runs (default: all)"}
 
@@ -441,20 +449,20 @@ COMMANDS = {
         _similar,
         more={"to": {"nargs": "+", "metavar": "CELL", "help": "cells as image:number"}},
     ),
+    "check_tracks": Command(
+        "check-tracks movies/ --pixel-size-um 0.5",
+        _checked,
+        more={"data": _TRACKED, "region": _REGION},
+        labelled=False,
+    ),
     "train_tracker": Command(
         "train-tracker movies/ --minutes 30 --out cells.cytoloom",
         _trained_tracker,
         {"out": "tracker.cytoloom"},
         {
-            "data": {
-                "help": "folder with movies and files of tracks beside them (01 and 01_GT, a.tif "
-                "and a.aut), or a CSV with columns images, tracks"
-            },
+            "data": _TRACKED,
             "start": {"metavar": "MODEL"},
-            "region": {
-                "help": "where everything is annotated, first and last px of axes, and frames: "
-                "y=0:99 x=0:255 frames=0:20 (again where it changes over time)"
-            },
+            "region": _REGION,
         },
         labelled=False,
     ),
