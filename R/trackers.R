@@ -115,9 +115,11 @@ plain_training <- function(x) {
     return(plain_path(x, "data"))
   }
   if (!is_plain_list(x) || length(x) == 0) refuse("data", training_words, x)
-  if ("images" %in% names(x)) {
-    return(plain_recording(x))
-  }
+  if ("images" %in% names(x)) plain_recording(x) else plain_recordings(x)
+}
+
+# Several movies with their tracks.
+plain_recordings <- function(x) {
   lists <- all(vapply(x, function(one) is_plain_list(one) && "images" %in% names(one), NA))
   if (!lists) refuse("data", training_words, x)
   if (is.null(names(x))) {

@@ -533,3 +533,14 @@ def test_links_over_frames_and_third_daughters_are_told():
                                              progress=False).warnings))  # fmt: skip
     assert "more than two daughters at 1 (frame 1" in said
     assert "not found in a frame between at 1 (frame 2" in said
+
+
+def test_two_cells_far_apart_are_few_but_no_error():
+    table = pd.DataFrame({"frame": np.repeat(range(6), 2), "track": np.tile([1, 2], 6),
+                          "y": np.tile([10.0, 50.0], 6), "x": 20.0})  # fmt: skip
+    images = np.random.default_rng(0).integers(0, 99, (6, 64, 40)).astype(np.uint16)
+    model = cl.train_tracker((images, table), networks=("link",), pixel_size_um=1.0,
+                             trainer=cl.Trainer(iterations=2), progress=False)  # fmt: skip
+    assert list(model.parts) == ["link"]
+    with pytest.raises(InvalidError, match="no file"):
+        cl.solve(table.assign(object=1), "none.csv", progress=False)

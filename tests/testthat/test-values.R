@@ -215,8 +215,8 @@ test_that("the formals of verbs are what Python declares", {
     cells_encode = cl_encode, cells_novelty = cl_novelty, cells_wells = cl_wells,
     cells_compare = cl_compare_features, cells_similar = cl_similar,
     cells_demo = cl_cells_demo, track = cl_track, export_tracks = cl_export_tracks,
-    check_tracks = cl_check_tracks, train_tracker = cl_train_tracker, detect = cl_detect, score_links = cl_score_links,
-    solve = cl_solve
+    check_tracks = cl_check_tracks, train_tracker = cl_train_tracker, detect = cl_detect,
+    score_links = cl_score_links, solve = cl_solve
   )
   # cl_check() takes cells, too
   expect_setequal(c(names(verbs), "cells_check"), unlist(call_python("verbs")))

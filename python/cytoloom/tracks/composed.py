@@ -128,6 +128,9 @@ def solution(
     """Solve by probabilities that are given; the parameters are those of the verb `solve`."""
     if not (np.isfinite(temperature) and temperature > 0):
         raise invalid("temperature", expected="a number above 0", received=temperature)
+    if is_file(links) and not Path(links).expanduser().is_file():
+        raise invalid("links", expected="a table of candidate links",
+                      received=f"{links}, which is no file")  # fmt: skip
     table = links if hasattr(links, "columns") else (
         read_spreadsheet(Path(links).expanduser()) if isinstance(links, (str, os.PathLike))
         else pd.DataFrame(links))  # fmt: skip

@@ -89,7 +89,7 @@ class OfCrops(Lesson):
     ) -> None:  # fmt: skip
         self.part, self.name, self.seed, self.turn = part, name, seed, turn
         self.grid, self._learned, self._watched = grid, learned, watched
-        self.images, self.batch_size = len(learned), min(BATCH, max(2, len(learned)))
+        self.images, self.batch_size = len(learned), min(BATCH, 2 * max(1, len(learned) // 2))
         self._facts, self._start = facts, start
         self._usual = float(np.mean(grid.size_px) * np.mean(grid.step)) / 2.4
         self._sides = [self._drawn(learned, side) for side in (True, False)]
@@ -100,20 +100,20 @@ class OfCrops(Lesson):
         return rows, np.cumsum(of.often[rows])
 
     def batch(self, i: int) -> Batch:
-        """Draw as many that are right as that are not."""
+        """Draw as many that are right as that are not, where there are both."""
         rng = np.random.default_rng([self.seed, i])
+        sides = [side for side in self._sides if len(side[0])]
         chosen = []
-        for rows, many in self._sides:
-            if len(rows):
-                drawn = rng.random(self.batch_size // 2) * many[-1]
-                chosen.append(rows[np.searchsorted(many, drawn, side="right")])
+        for rows, many in sides:
+            drawn = rng.random(self.batch_size // len(sides)) * many[-1]
+            chosen.append(rows[np.searchsorted(many, drawn, side="right")])
         return self._made(self._learned, np.sort(np.concatenate(chosen)), rng)
 
     def validation(self) -> Sequence[Batch]:
         """Take as many of both kinds, as they are; those that training is watched on."""
         of, rng = self._watched, np.random.default_rng([self.seed, 7])
         sides = [np.flatnonzero(of.right == side) for side in (True, False)]
-        few = max(1, min(WATCHED // 2, *(len(side) for side in sides)))
+        few = max(1, min(WATCHED // 2, *(len(side) for side in sides if len(side))))
         some = np.sort(np.concatenate([rng.permutation(side)[:few] for side in sides]))
         size = min(self.batch_size, len(some))
         some = rng.permutation(some)
