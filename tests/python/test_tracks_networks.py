@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ import cytoloom as cl
 from cytoloom.errors import InvalidError
 from cytoloom.networks.siamese import Siamese, decider_of, encoder_of
 from cytoloom.runtime import backend
-from cytoloom.tracks import taught
+from cytoloom.tracks import detected, taught
 from cytoloom.tracks.annotated import annotated
 from cytoloom.tracks.crops import Grid, turns
 from cytoloom.tracks.detected import alone, intensities
@@ -386,8 +387,6 @@ def test_a_killed_run_goes_on_from_its_frames(model, movie, tmp_path, monkeypatc
     assert sum(name.startswith("detected") for name in kept) == 14
     assert 2 <= sum(name.startswith("seen") for name in kept) <= 4
     asked = []
-    from cytoloom.tracks import detected
-
     find = detected.find
     monkeypatch.setattr(detected, "find", lambda *given: asked.append(1) or find(*given))
     again = cl.track(model, files, pixel_size_um=0.5, out=tmp_path / "out", progress=False)
@@ -544,3 +543,14 @@ def test_two_cells_far_apart_are_few_but_no_error():
     assert list(model.parts) == ["link"]
     with pytest.raises(InvalidError, match="no file"):
         cl.solve(table.assign(object=1), "none.csv", progress=False)
+
+
+def test_cells_much_nearer_to_each_other_than_in_training_are_told(model):
+    rng = np.random.default_rng(0)
+    found = pd.DataFrame({"frame": np.repeat([0, 1], 40), "y_px": rng.uniform(0, 20, 80),
+                          "x_px": rng.uniform(0, 20, 80)})  # fmt: skip
+    (frames,) = frames_of(np.zeros((2, 32, 32), np.uint16), spacing_um=0.5)
+    (said,) = detected._unlike(alone(model, "centres"), frames, found)
+    assert re.search(r"cells lie [\d.]+ um apart, in training 10", said.message)
+    apart = found.assign(y_px=20.0 * (found.index % 40), x_px=0.0)
+    assert not list(detected._unlike(alone(model, "centres"), frames, apart))

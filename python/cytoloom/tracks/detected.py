@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..volumes.work import Hands
 from .frames import Frames
 from .graph import Floats
 from .kept import each_frame
+from .matching import usual_distance
 
 CENTRES, LINK, DIVISION = "centres", "link", "division"
 """Names of the networks of a model that tracks."""
@@ -27,6 +29,8 @@ SURE = 0.1
 """Detections less likely to be cells are left out."""
 ALIKE = 1.2
 """Pixels so many times as large are taken as they are."""
+UNLIKE = 1.6
+"""Neighbours so many times nearer, or further, than in training are told."""
 BALL, AROUND = 0.25, 0.6
 """Of the usual distance of neighbours: radius of the ball in which a cell's intensity is measured,
 and of that around it."""
@@ -130,7 +134,24 @@ def detected(
         table["probability"] = held["p"]
         more = {name: held[name] for name in held if "intensity" in name}
         parts.append(table.assign(**more))
-    return pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    yield from _unlike(model, frames, whole)
+    return whole
+
+
+def _unlike(model: Model, frames: Frames, found: pd.DataFrame) -> Iterator[Event]:
+    """Say so where cells are much nearer to each other, or further, than those of training."""
+    spacing = np.asarray(frames.spacing_um or (1.0,) * len(frames.axes))
+    places = found[[f"{axis}_px" for axis in frames.axes]].to_numpy(float) * spacing
+    away = 2 * usual_distance(found["frame"].to_numpy(np.int64), places)
+    usual = usual_distance_of(model, frames.spacing_um)
+    if np.isfinite(away) and not 1 / UNLIKE < away / usual < UNLIKE:
+        unit = "um" if frames.spacing_um is not None else "px"
+        yield warn(
+            f"{frames.name}: cells lie {away:.3g} {unit} apart, in training {usual:.3g}: "
+            "those that are nearer than a third of that are taken for one. Is the size of pixels "
+            "right? If it is, train on such a movie, too."
+        )
 
 
 def _level(task: Centres) -> float:
