@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ import cytoloom as cl
 from cytoloom.errors import InvalidError
 from cytoloom.networks.siamese import Siamese, decider_of, encoder_of
 from cytoloom.runtime import backend
-from cytoloom.tracks import detected, taught
+from cytoloom.tracks import detected, honest, taught
 from cytoloom.tracks.annotated import annotated
 from cytoloom.tracks.crops import Grid, turns
 from cytoloom.tracks.detected import alone, intensities
@@ -554,3 +555,19 @@ def test_cells_much_nearer_to_each_other_than_in_training_are_told(model):
     assert re.search(r"cells lie [\d.]+ um apart, in training 10", said.message)
     apart = found.assign(y_px=20.0 * (found.index % 40), x_px=0.0)
     assert not list(detected._unlike(alone(model, "centres"), frames, apart))
+
+
+def test_a_cell_and_a_link_that_were_overlooked_are_listed():
+    table = pd.DataFrame({"frame": [0, 0, 1, 1], "object": [1, 2, 1, 2], "y_px": [5.0, 20, 5, 20],
+                          "x_px": 5.0, "probability": [0.99, 0.98, 0.99, 0.5]})  # fmt: skip
+    one = SimpleNamespace(name="m", frames=SimpleNamespace(axes=("y", "x")))
+    part = SimpleNamespace(
+        one=one, table=table, first=7, inside=np.ones(4, bool), truth=np.array([0, -1, 1, 2]),
+        right=lambda a, b: np.zeros(len(a), bool),
+    )  # fmt: skip
+    linked = SimpleNamespace(kept=np.ones(4, bool), chosen=np.array([True]), source=np.array([0]),
+                             target=np.array([2]), wrong=np.array([0.001]))  # fmt: skip
+    rows = honest.contradicted([part], [linked])
+    assert [(r["frame"], r["what"], r["where"]) for r in rows] == [
+        (7, "a link that is not annotated", "5 5"), (7, "a cell that is not annotated", "20 5"),
+    ]  # fmt: skip

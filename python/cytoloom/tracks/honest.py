@@ -32,8 +32,9 @@ MOST_FRAMES = 40
 FEWEST_WRONG = 5
 """Wrong links from which on a temperature is fitted."""
 T_RANGE = (0.25, 4.0)
-SURE, MOST_ODD = 0.95, 20
-"""From which probability on what networks say is worth a look where it is not annotated."""
+SURE, MOST_ODD, TRUSTED = 0.95, 20, 0.8
+"""From which probability on what networks say is worth a look where it is not annotated, how many are
+listed, and from which F1 of positions on."""
 UNKNOWN_SLOPE, UNSURE = 0.3, 2.0
 """How far looks are trusted before anything is known of them, and how firmly."""
 
@@ -122,7 +123,8 @@ def honest(
     temperature = _temperature(parts, found)
     model = _with(model, LINK, replace(task, temperature=temperature))
     scores = _scores(parts, found)
-    odd = contradicted(parts, found)
+    # of networks that have hardly learned, nothing contradicts anybody
+    odd = contradicted(parts, found) if scores.get("positions_f1", 0) >= TRUSTED else []
     told = {**model.info["training"]["tracks"], "contradicted": odd}
     training = {**model.info["training"], "tracks": told,
                 "scores": {**(model.info["training"].get("scores") or {}), **scores}}  # fmt: skip
