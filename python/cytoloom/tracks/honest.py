@@ -33,8 +33,8 @@ FEWEST_WRONG = 5
 """Wrong links from which on a temperature is fitted."""
 T_RANGE = (0.25, 4.0)
 SURE, MOST_ODD, TRUSTED = 0.95, 20, 0.8
-"""From which probability on what networks say is worth a look where it is not annotated, how many are
-listed, and from which F1 of positions on."""
+"""From which probability on what networks say is worth a look where it is not annotated, how many
+are listed, and from which F1 of positions on."""
 UNKNOWN_SLOPE, UNSURE = 0.3, 2.0
 """How far looks are trusted before anything is known of them, and how firmly."""
 
