@@ -19,7 +19,7 @@ from ..datasets.pairing import natural_order
 from ..errors import InvalidError, invalid
 from ..images.channels import Channels
 from ..images.image import AnyArray
-from ..messages import Argument, counted, say
+from ..messages import Argument, Either, counted, say
 from ..storage.spreadsheets import read_spreadsheet
 from .ctc import lines_in
 from .found import Tracks
@@ -36,10 +36,14 @@ UNKNOWN = -1
 ENDINGS = (".aut", ".json", ".xml", ".geff", ".csv", ".tsv", ".autlist")
 MARGIN = 0.25
 """Around annotated points the region goes on for this part of the distance of neighbours."""
-_DATA = (
+_FOLDER = "a folder with movies and files of tracks beside them"
+_DATA = say("{}", Either(
     "images with tracks: (images, tracks), a list or dict of such pairs, a table with columns "
-    "images and tracks, or a folder with movies and files of tracks beside them"
-)
+    f"images and tracks, or {_FOLDER}",
+    "movies with tracks: list(images = , tracks = ), a named list of these, a data frame with "
+    f"columns images and tracks, or {_FOLDER}",
+    f"{_FOLDER}, or a CSV with columns images and tracks",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,8 +309,7 @@ def _of_table(data: Any, argument: str) -> list[tuple[str, Any, Any]]:
 def _of_folder(folder: Path, argument: str) -> list[tuple[str, Any, Any]]:
     """Find movies with tracks beside them: 01 and 01_GT, or two files of one name."""
     if not folder.is_dir():
-        expected = "a folder with movies and files of tracks beside them"
-        raise invalid(argument, expected=expected, received=str(folder))
+        raise invalid(argument, expected=_FOLDER, received=str(folder))
     inside = sorted(folder.iterdir(), key=lambda p: natural_order(p.name))
     found: list[tuple[str, Any, Any]] = []
     for path in inside:

@@ -19,7 +19,7 @@ from ..datasets.data import Data
 from ..errors import invalid
 from ..events import Event, Work, note, warn
 from ..images.normalize import Normalize
-from ..messages import Argument, counted, say
+from ..messages import Argument, Setting, counted, say
 from ..models.folder import ModelFolder, open_model_folder
 from ..models.inputs import as_model
 from ..models.model import Model
@@ -193,7 +193,8 @@ def _asked(
     links = sum(len(r.source) for r in recordings)
     if not links and set(wanted) != {CENTRES}:
         raise invalid("data", expected="links between positions to learn from", received="none",
-                      remedy='Train networks=("centres",) alone, or link some.')  # fmt: skip
+                      remedy=say("Train {} alone, or link some.",
+                                 Setting("networks", "centres")))  # fmt: skip
     away = [r.neighbours() for r in recordings]
     known = [one for one in away if np.isfinite(one)]
     spacing = recordings[0].frames.spacing_um
