@@ -55,7 +55,7 @@ def check_tracks(
     >>> movie = cl.simulate.culture(frames=6, shape=(96, 96), count=5, seed=1)
     >>> report = cl.check_tracks(movie, progress=False)
     >>> report.ok, report.table[["frames", "positions"]].values.tolist()
-    (True, [[6, 34]])
+    (True, [[6, 53]])
     """
     from .checked import examine
 
