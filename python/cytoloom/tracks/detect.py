@@ -55,7 +55,8 @@ def detect(
     DataFrame
         recording, frame, object (from 1 in each frame), [z_px,] y_px, x_px, with fractions,
         probability of being a cell, and by channel mean_intensity of a ball of a quarter of the
-        usual distance of neighbours, surrounding_intensity of what is around it.
+        usual distance of neighbours, surrounding_intensity of what is around it. What is less
+        likely than 0.1 is left out; where nothing is linked, take those above 0.5.
 
     Raises
     ------
