@@ -571,3 +571,34 @@ def test_a_cell_and_a_link_that_were_overlooked_are_listed():
     assert [(r["frame"], r["what"], r["where"]) for r in rows] == [
         (7, "a link that is not annotated", "5 5"), (7, "a cell that is not annotated", "20 5"),
     ]  # fmt: skip
+
+
+def test_what_was_seen_of_other_positions_is_not_taken_again(model, movie, tmp_path):
+    given = movie.positions
+    moved = given.assign(y_px=(given["y_px"] + 9).clip(upper=95))
+    work = cl.track.events(model, movie.images, positions=given, pixel_size_um=0.5,
+                           out=tmp_path / "out")  # fmt: skip
+    for event in work:
+        if "looked at 14" in event.message:
+            break
+    work.close()
+    how = {"positions": moved, "pixel_size_um": 0.5, "progress": False}
+    again = cl.track(model, movie.images, out=tmp_path / "out", **how)
+    pd.testing.assert_frame_equal(again.links, cl.track(model, movie.images, **how).links)
+
+
+def test_what_is_refused_leaves_nothing_and_what_was_used_is_told(model, movie, tmp_path):
+    folder = model.path or model.save(tmp_path / "m.cytoloom")
+    with pytest.raises(InvalidError, match="as in training"):
+        cl.track(folder, np.zeros((3, 4, 32, 32), np.uint16), out=tmp_path / "t", progress=False)
+    assert not (tmp_path / "t").exists()
+    with pytest.raises(InvalidError, match="pixels that are numbers"):
+        cl.detect(model, np.full((3, 32, 32), np.nan, np.float32), progress=False)
+    found = cl.track(folder, movie.images, pixel_size_um=0.5, progress=False)
+    assert found.run["settings"]["model"] == str(folder)
+    positions = movie.positions[["frame", "object", "y_px", "x_px"]]
+    links = movie.links.head(4).assign(probability=0.9)
+    with pytest.raises(InvalidError, match=r"number evidence in each row.*a in row 1"):
+        cl.solve(positions, links.assign(evidence="a"), progress=False)
+    with pytest.raises(InvalidError, match=r"each candidate once.*row 5"):
+        cl.solve(positions, pd.concat([links, links]), progress=False)

@@ -72,24 +72,24 @@ def tracked(
         raise invalid("solver", expected='"optimal", "lap" or "nearest"', received=solver)
     asked = Asked(max_step_um, solver, drift, divisions, gaps, time_limit_s,
                   read_corrections(corrections), given)  # fmt: skip
-    model = _model(model)
+    network = _model(model)
     write = lambda folder, found: found.write_to(folder)  # noqa: E731
     with (
         results_folder(out, overwrite, movie, "track", FILES, write) as written,
         client_of(client) as reached,
         Hands(workers, reached) as hands,
     ):
-        if model is not None and _tracks(model):
+        if network is not None and _tracks(network):
             frames = frames_of(movie, channels=channels, spacing_um=spacing_um)
-            looks = [Looks(model, one, Kept.of(place(out), model, one, k), hands)
+            looks = [Looks(network, one, Kept.of(place(out), network, one, k), hands)
                      for k, one in enumerate(frames)]  # fmt: skip
-            recordings = yield from _detected(model, looks, positions)
+            recordings = yield from _detected(network, looks, positions)
         else:
             if positions is not None or channels is not None:
                 name = "channels" if positions is None else "positions"
                 raise invalid(name, expected="none without a model of train_tracker",
                               received=name)  # fmt: skip
-            recordings = yield from recordings_of(movie, spacing_um, _pixels(model))
+            recordings = yield from recordings_of(movie, spacing_um, _pixels(network))
             looks = [None] * len(recordings)
             if given is not None and given.size_px is not None:
                 recordings = [replace(one, shape=given.size_px) for one in recordings]
@@ -99,7 +99,7 @@ def tracked(
             parts.append(part)
         run = {"verb": "track", "version": __version__, "settings": {
             "movie": str(movie) if is_file(movie) else None,
-            "model": str(model) if is_file(model) else None,
+            "model": None if network is None or network.path is None else str(network.path),
             "max_step_um": max_step_um, "solver": solver, "drift": drift, "divisions": divisions,
             "gaps": gaps, "limits": dict(limits or {}),
             "corrections": 0 if asked.corrections is None else len(asked.corrections),

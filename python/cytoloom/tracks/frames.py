@@ -18,7 +18,7 @@ from ..errors import InvalidError, invalid
 from ..images.cache import Cache
 from ..images.channels import Channels
 from ..images.files import probe
-from ..images.image import AnyArray, per_axis
+from ..images.image import AnyArray, no_numbers, per_axis
 from ..messages import Argument, counted, say
 from .movies import folders_in, walk_here
 
@@ -77,6 +77,8 @@ class Frames:
     def frame(self, k: int) -> AnyArray:
         """Return the image of a frame, (spatial..., c), as it is stored."""
         image = np.asarray(self.sources[k].read())
+        if image.dtype.kind == "f" and not np.isfinite(image).any():
+            raise no_numbers(self.sources[k].name)
         if image.shape[:-1] != self.shape:
             raise invalid(
                 self.sources[k].name, expected=f"a frame of {_size(self.shape)}, as the first",

@@ -35,10 +35,13 @@ class Kept:
     Parameters
     ----------
     folder : Path
-        Where; each recording has its own.
+        Where; each recording has its own. It is made when something is kept.
+    what : str
+        Of which model and movie.
     """
 
     folder: Path
+    what: str
 
     @classmethod
     def of(cls, out: Path | None, model: Model, frames: Frames, number: int) -> Kept | None:
@@ -52,9 +55,7 @@ class Kept:
         known = folder / OF
         if folder.is_dir() and (not known.is_file() or known.read_text("utf-8").strip() != what):
             shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(known, lambda name: Path(name).write_text(what, "utf-8"))
-        return cls(folder)
+        return cls(folder, what)
 
     def read(self, name: str) -> Arrays | None:
         """Return what is kept of a name; None where there is nothing, or nothing whole."""
@@ -67,6 +68,9 @@ class Kept:
 
     def write(self, name: str, arrays: Arrays) -> None:
         """Keep arrays, whole or not at all."""
+        if not (self.folder / OF).is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / OF, lambda path: Path(path).write_text(self.what, "utf-8"))
 
         def to(path: str) -> None:
             """Write them."""

@@ -153,13 +153,8 @@ def moving(
         found = solved(graph, time_limit_s)
         last = last_steps(points, graph, found)
         if k + 1 < PASSES and known is None:
-            motion = learned(points, motion, graph, found, _before(points, graph, found))
+            motion = learned(points, motion, graph, found, last)
     return Course(points, graph, found, motion, moved)
-
-
-def _before(points: Points, graph: Graph, found: Solution) -> Floats:
-    """Return the last steps before the one that each detection makes."""
-    return last_steps(points, graph, found)
 
 
 def result_of(

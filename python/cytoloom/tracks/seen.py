@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -165,7 +166,9 @@ def looked_at(
     wanted = sorted(set(frame.tolist()))
     job = Looking(model, frames, frame, places)
     found: dict[int, dict[str, np.ndarray]] = {}
-    for k, held in each_frame(look, job, wanted, "seen", kept, hands):
+    # of these very detections: others may be given for the same movie
+    sign = hashlib.sha256(frame.tobytes() + np.ascontiguousarray(places).tobytes()).hexdigest()
+    for k, held in each_frame(look, job, wanted, f"seen_{sign[:16]}", kept, hands):
         found[k] = held
         yield Event("progress", f"{frames.name}: looked at {len(found)} of {len(wanted)} frames",
                     len(found), len(wanted))  # fmt: skip

@@ -245,7 +245,7 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
     for name in FROM_TO:
         table[name] = _whole(table, name)
     if "evidence" in table:
-        table["evidence"] = pd.to_numeric(table["evidence"], errors="coerce").astype(float)
+        table["evidence"] = _numbers(table, "evidence")
     for name in ("probability", "division_probability"):
         if name in table:
             p = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
@@ -257,6 +257,12 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
                 raise invalid("links", expected=f"a {name} from 0 to 1 in each row",
                               received=f"{table[name].iloc[row]} in row {row + 1}")  # fmt: skip
             table[name] = p
+    named = [*(("recording",) if "recording" in table else ()), *FROM_TO]
+    twice = table.duplicated(named).to_numpy()
+    if twice.any():
+        row = int(np.flatnonzero(twice)[0])
+        raise invalid("links", expected="each candidate once",
+                      received=f"that of row {row + 1} again")  # fmt: skip
     step = table["frame_to"].to_numpy() - table["frame_from"].to_numpy()
     bad = (step < 1) | (step > MOST_GAP)
     if bad.any():
@@ -269,13 +275,18 @@ def checked_links(table: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(table: pd.DataFrame, name: str) -> Ints:
     """Return a column as whole numbers, whatever the file had them as, or refuse."""
+    return _numbers(table, name, whole=True).astype(np.int64)
+
+
+def _numbers(table: pd.DataFrame, name: str, whole: bool = False) -> Floats:
+    """Return a column as numbers, or refuse."""
     values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
-    none = ~np.isfinite(values) | (values != np.floor(values))
+    none = ~np.isfinite(values) | (whole & (values != np.floor(values)))
     if none.any():
         row = int(np.flatnonzero(none)[0])
-        raise invalid("links", expected=f"a whole number {name} in each row",
+        raise invalid("links", expected=f"a {'whole ' if whole else ''}number {name} in each row",
                       received=f"{table[name].iloc[row]} in row {row + 1}")  # fmt: skip
-    return values.astype(np.int64)
+    return values
 
 
 @dataclass(frozen=True, eq=False)
